@@ -1,0 +1,14 @@
+//! Lariat's runtime: MPI for ranks that share a machine.
+//!
+//! The way down: `abi` (the C functions, no logic) → `coll`, `topo` → `pml`
+//! (point-to-point) → `btl_shm` (bytes between two processes) → kernel.
+//! `object`, `handle`, `lock` and `error` stand beside it. Nothing calls upward.
+
+pub mod coll;
+pub mod error;
+pub mod handle;
+pub mod job;
+pub mod lock;
+pub mod object;
+pub mod pml;
+pub mod topo;

@@ -1,0 +1,137 @@
+//! The library lock, and state that is reached under it.
+//!
+//! With `MPI_THREAD_MULTIPLE` every call into the library holds one lock; with
+//! the lower levels the program itself promises that calls do not overlap, and
+//! the lock costs one predictable branch. A blocking call gives the lock up
+//! between two rounds of progress ([`released`]), and so does every call of a
+//! user's function (operations, attribute copies, error handlers), which may
+//! call MPI again.
+
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+static MULTIPLE: AtomicBool = AtomicBool::new(false);
+static LOCK: RawLock = RawLock::new();
+
+/// Says that calls may overlap from now on. Called once, inside `MPI_Init`.
+pub fn enable_multiple() {
+    MULTIPLE.store(true, Ordering::Relaxed);
+}
+
+/// Whether calls may overlap.
+#[inline]
+#[must_use]
+pub fn is_multiple() -> bool {
+    MULTIPLE.load(Ordering::Relaxed)
+}
+
+/// Proof that this thread is inside the library; leaving drops it.
+#[derive(Debug)]
+#[must_use]
+pub struct Inside(bool);
+
+/// Enters the library.
+#[inline]
+pub fn enter() -> Inside {
+    let locked = is_multiple();
+    if locked {
+        LOCK.lock();
+    }
+    Inside(locked)
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0 {
+            LOCK.unlock();
+        }
+    }
+}
+
+/// Runs `f` (a user's function, or a moment of waiting) with the lock given up,
+/// and takes it again. No [`Local`] may be borrowed across this.
+#[inline]
+pub fn released<R>(f: impl FnOnce() -> R) -> R {
+    if !is_multiple() {
+        return f();
+    }
+    LOCK.unlock();
+    let result = f();
+    LOCK.lock();
+    result
+}
+
+/// State that belongs to the library as a whole and is reached under its lock.
+#[derive(Debug)]
+pub struct Local<T> {
+    busy: Cell<bool>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `with` is called under the library lock (or, below MULTIPLE, under the
+// program's promise not to overlap calls), so that one thread at a time is in it.
+unsafe impl<T> Sync for Local<T> {}
+
+impl<T> Local<T> {
+    /// Wraps the first value.
+    pub const fn new(value: T) -> Local<T> {
+        Local {
+            busy: Cell::new(false),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Runs `f` on the state. `f` must not reach the same state again, nor call
+    /// a user's function, nor wait.
+    ///
+    /// # Panics
+    /// If the state is in use already: a bug of the library.
+    #[inline]
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        assert!(!self.busy.replace(true), "library state used while in use");
+        // SAFETY: `busy` was false, so no other reference to the value is alive
+        // on this thread; the lock keeps other threads out.
+        let result = f(unsafe { &mut *self.value.get() });
+        self.busy.set(false);
+        result
+    }
+}
+
+/// A fair lock: a thread that waits gets its turn (tickets), however often the
+/// holder, who polls for progress, comes back for it.
+#[derive(Debug)]
+struct RawLock {
+    /// The next ticket, and the ticket being served.
+    next: AtomicU64,
+    serving: AtomicU64,
+}
+
+impl RawLock {
+    const fn new() -> RawLock {
+        RawLock {
+            next: AtomicU64::new(0),
+            serving: AtomicU64::new(0),
+        }
+    }
+
+    fn lock(&self) {
+        let mine = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut rounds = 0u32;
+        // pairs with the Release in `unlock`
+        while self.serving.load(Ordering::Acquire) != mine {
+            rounds += 1;
+            if rounds < 64 {
+                std::hint::spin_loop();
+            } else if rounds < 4096 {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(std::time::Duration::from_micros(50));
+            }
+        }
+    }
+
+    fn unlock(&self) {
+        self.serving.fetch_add(1, Ordering::Release); // pairs with the Acquire in `lock`
+    }
+}

@@ -1,0 +1,5 @@
+//! Datatypes.
+
+/// A datatype. Immutable once built, but for attributes and its name.
+#[derive(Debug)]
+pub struct Datatype {}

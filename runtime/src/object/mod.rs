@@ -1,0 +1,6 @@
+//! What handles name. Each file holds one kind of object and its table.
+
+pub mod comm;
+pub mod datatype;
+pub mod group;
+pub mod request;

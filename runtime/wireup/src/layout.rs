@@ -1,0 +1,164 @@
+//! The layout of the job segment: a head, one record per rank, and an arena.
+//!
+//! ```text
+//! 0            JobHead
+//! RECORDS      RankRecord × ranks
+//! arena_start  blocks handed out by a bump pointer; the file grows as it moves
+//! ```
+//!
+//! Everything here is shared with other processes, which may write it at any
+//! time: all fields but those the launcher writes before the first rank starts
+//! are atomics, nothing is a pointer, and sizes are asserted at compile time.
+
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+
+/// "lariat\0" and the layout's version in the last byte.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x01");
+
+/// Bytes from the segment's start to the first [`RankRecord`].
+pub const RECORDS: u64 = 4096;
+
+/// The head of the segment.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct JobHead {
+    /// [`MAGIC`], written last by whoever makes the segment.
+    pub magic: AtomicU64,
+    /// Ranks in `MPI_COMM_WORLD`; constant.
+    pub ranks: u32,
+    /// Processors that the job may run on (affinity and cgroup quota); constant.
+    pub processors: u32,
+    /// Offset of the arena's first byte; constant.
+    pub arena_start: u64,
+    /// Offset past the last byte that the arena may ever reach; constant. The
+    /// segment is mapped up to here from the start.
+    pub arena_limit: u64,
+    /// A number that no other job of this machine has at the same time; constant.
+    pub job: u64,
+    _pad0: [u8; 24],
+
+    /// Offset of the arena's first free byte. Only ever rises.
+    pub arena_next: AtomicU64,
+    /// Offset past the last byte that is really allocated. Only ever rises.
+    pub arena_end: AtomicU64,
+    _pad1: [u8; 48],
+
+    /// The next context id that nobody has. Only ever rises, by even numbers.
+    pub next_context: AtomicU32,
+    /// Ranks that have entered `MPI_Init` and can be talked to.
+    pub initialized: AtomicU32,
+    /// Ranks that have entered `MPI_Finalize`.
+    pub finalizing: AtomicU32,
+    /// 1 when some rank could not register for membarrier, so that every
+    /// sender has to fence before it looks for a sleeper.
+    pub fence_needed: AtomicU32,
+    /// Futex that moves when `initialized`, `finalizing` or an abort does.
+    pub event: AtomicU32,
+    _pad2: [u8; 44],
+
+    /// 0, or 1 + the rank that aborted the job first.
+    pub abort_rank: AtomicU32,
+    /// The code given to the abort by that rank.
+    pub abort_code: AtomicI32,
+    /// Length of `abort_text`; written after the text.
+    pub abort_len: AtomicU32,
+    _pad3: [u8; 52],
+    /// Why, in words, UTF-8.
+    pub abort_text: [AtomicU64; 128],
+}
+
+const _: () = assert!(size_of::<JobHead>() == 64 * 4 + 1024);
+const _: () = assert!(size_of::<JobHead>() as u64 <= RECORDS);
+
+/// What a rank's record says of its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum State {
+    /// Not started, or started and not yet in `MPI_Init`.
+    Fresh = 0,
+    /// In `MPI_Init`: the record belongs to the process in `pid`.
+    Claimed = 1,
+    /// Between `MPI_Init` and `MPI_Finalize`.
+    Running = 2,
+    /// In `MPI_Finalize`.
+    Finalizing = 3,
+    /// Past `MPI_Finalize`.
+    Finalized = 4,
+    /// Ended; said by the launcher.
+    Gone = 5,
+}
+
+impl State {
+    /// The state that a record's number stands for, if it stands for one.
+    #[must_use]
+    pub fn of(raw: u32) -> Option<State> {
+        [
+            State::Fresh,
+            State::Claimed,
+            State::Running,
+            State::Finalizing,
+            State::Finalized,
+            State::Gone,
+        ]
+        .into_iter()
+        .find(|s| *s as u32 == raw)
+    }
+}
+
+/// One rank's record. Lines are kept apart by who writes them how often.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct RankRecord {
+    /// Process id of the process that called `MPI_Init` as this rank, or 0.
+    pub pid: AtomicU32,
+    /// A [`State`].
+    pub state: AtomicU32,
+    /// Process id of the program that the launcher started, or 0.
+    pub child: AtomicU32,
+    /// The processor this rank is bound to (hwloc's P#), or `u32::MAX`.
+    pub processor: AtomicU32,
+    _pad0: [u8; 48],
+
+    /// Futex on which the rank sleeps: 0 awake, 1 asleep or about to be.
+    /// Written by the sleeper (1) and by whoever wakes it (0).
+    pub asleep: AtomicU32,
+    /// 1 while the rank holds more unexpected bytes than it likes: peers then
+    /// send envelopes only.
+    pub pressure: AtomicU32,
+    /// Offset of the newest ring that a peer opened towards this rank and that
+    /// it has not taken yet, or 0: a stack linked through the rings.
+    pub incoming: AtomicU64,
+    _pad1: [u8; 48],
+
+    /// 1 + the index in `CALL_NAMES` of the MPI call the rank is in, or 0.
+    pub call: AtomicU32,
+    /// What it waits for in that call; see [`Waiting`].
+    pub waiting: Waiting,
+    _pad2: [u8; 32],
+
+    /// Bytes of the rank's pool of fragments, as an offset; 0 until first used.
+    pub pool: AtomicU64,
+    _pad3: [u8; 56],
+}
+
+const _: () = assert!(size_of::<RankRecord>() == 256);
+const _: () = assert!(std::mem::offset_of!(RankRecord, asleep) == 64);
+const _: () = assert!(std::mem::offset_of!(RankRecord, call) == 128);
+const _: () = assert!(std::mem::offset_of!(RankRecord, pool) == 192);
+
+/// What a rank waits for, published once a wait lasts longer than a moment.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Waiting {
+    /// `CLOCK_MONOTONIC` nanoseconds at which the wait began; 0: not waiting.
+    pub since: AtomicU64,
+    /// The peer's rank in `MPI_COMM_WORLD`; -1 any, -2 several or none in particular.
+    pub peer: AtomicI32,
+    /// The tag; -1 any, -2 none in particular.
+    pub tag: AtomicI32,
+    /// The context id of the communicator.
+    pub context: AtomicU32,
+    _pad: u32,
+}
+
+const _: () = assert!(size_of::<Waiting>() == 24);

@@ -1,0 +1,12 @@
+//! What `mpirun` and a rank must agree on, and nothing else: the names in the
+//! environment ([`env`]), the layout of the job segment ([`layout`]), how the
+//! segment is made and found ([`segment`]), and the settings a user may give
+//! ([`settings`]).
+//!
+//! The launcher writes the segment's head before any rank starts; ranks claim
+//! their record, publish what they do in it, and grow the arena behind it.
+
+pub mod env;
+pub mod layout;
+pub mod segment;
+pub mod settings;

@@ -1,0 +1,378 @@
+//! Making, finding and mapping the job segment: one sealed memfd.
+//!
+//! It has no name, so nothing can clash and nothing is left behind, and it does
+//! not depend on the size of /dev/shm. The pages that exist are really
+//! allocated (`fallocate`), so that a full machine is an error here and not a
+//! SIGBUS later. The address range is mapped up to `arena_limit` from the
+//! start; the file grows below it as ranks need more.
+
+use crate::layout::{JobHead, MAGIC, RECORDS, RankRecord};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// Bytes by which the file grows at the least.
+const STEP: u64 = 256 << 10;
+
+/// Why a segment could not be made, found or grown.
+#[derive(Debug)]
+pub enum SegmentError {
+    /// A system call failed: which one, on how many bytes, and why.
+    System(&'static str, u64, io::Error),
+    /// The descriptor is open, but what it holds is not a segment of this version.
+    NotASegment(String),
+    /// The arena is at its limit (its size in bytes is given).
+    Full(u64),
+}
+
+impl fmt::Display for SegmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SegmentError::System(call, len, why) => {
+                write!(f, "{call} of {len} bytes for the job segment: {why}")
+            }
+            SegmentError::NotASegment(what) => write!(f, "{what}"),
+            SegmentError::Full(limit) => {
+                write!(f, "the job segment has reached its limit of {limit} bytes")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SegmentError {}
+
+fn system(call: &'static str, len: u64) -> SegmentError {
+    SegmentError::System(call, len, io::Error::last_os_error())
+}
+
+/// A mapped job segment. Dropping it unmaps and closes; a rank keeps its own
+/// for life. After `fork` the child has the same mapping and must not use it.
+#[derive(Debug)]
+pub struct Segment {
+    fd: OwnedFd,
+    base: NonNull<u8>,
+    mapped: u64,
+}
+
+// SAFETY: the mapping is plain memory that is only reached through atomics or
+// raw pointers with their own rules; it stays at one address while `self` lives.
+unsafe impl Send for Segment {}
+// SAFETY: as above; every method takes what it needs from atomics.
+unsafe impl Sync for Segment {}
+
+impl Segment {
+    /// Makes the segment of a job of `ranks` ranks that may use `processors`
+    /// processors: sized, allocated, sealed against shrinking.
+    ///
+    /// # Errors
+    /// The system call that failed, with its size and reason.
+    pub fn create(ranks: u32, processors: u32) -> Result<Segment, SegmentError> {
+        let records = u64::from(ranks) * size_of::<RankRecord>() as u64;
+        let arena_start = (RECORDS + records).next_multiple_of(4096);
+        let first = (arena_start + STEP).next_multiple_of(4096);
+        // SAFETY: the name is a NUL-terminated literal; no other memory is involved.
+        let raw = unsafe {
+            libc::memfd_create(
+                c"lariat-job".as_ptr(),
+                libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
+            )
+        };
+        if raw < 0 {
+            return Err(system("memfd_create", first));
+        }
+        // SAFETY: memfd_create just returned this descriptor, and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+        allocate(fd.as_raw_fd(), 0, first)?;
+        // SAFETY: fcntl with an integer argument on an owned descriptor.
+        if unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) } < 0 {
+            return Err(system("F_ADD_SEALS", first));
+        }
+        let limit = arena_limit(ranks, arena_start);
+        let (base, mapped) = map(fd.as_raw_fd(), limit, first)?;
+        let segment = Segment { fd, base, mapped };
+        let head = base.cast::<JobHead>().as_ptr();
+        // SAFETY: the segment is ours alone until `magic` is set, it is at least
+        // RECORDS bytes long and zeroed, and JobHead fits into them.
+        unsafe {
+            (&raw mut (*head).ranks).write(ranks);
+            (&raw mut (*head).processors).write(processors.max(1));
+            (&raw mut (*head).arena_start).write(arena_start);
+            (&raw mut (*head).arena_limit).write(mapped);
+            (&raw mut (*head).job).write(unique());
+        }
+        let head = segment.head();
+        head.arena_next.store(arena_start, Relaxed);
+        head.arena_end.store(first, Relaxed);
+        head.next_context.store(FIRST_FREE_CONTEXT, Relaxed);
+        head.magic.store(MAGIC, Release); // pairs with the Acquire in `open`
+        Ok(segment)
+    }
+
+    /// Maps the segment behind an inherited descriptor. The descriptor is
+    /// duplicated (close-on-exec); the inherited one stays open.
+    ///
+    /// # Errors
+    /// The descriptor is closed, or is something else than a segment.
+    pub fn open(fd: RawFd) -> Result<Segment, SegmentError> {
+        // SAFETY: fcntl only reads the descriptor table; a bad number is EBADF.
+        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+        if raw < 0 {
+            let why = io::Error::last_os_error();
+            return Err(SegmentError::NotASegment(format!(
+                "descriptor {fd} of the job segment cannot be used: {why}; was it closed before MPI_Init?"
+            )));
+        }
+        // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
+        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+        let len = file_len(fd.as_raw_fd())?;
+        if len < RECORDS {
+            return Err(SegmentError::NotASegment(format!(
+                "the descriptor of the job segment leads to {len} bytes of something else"
+            )));
+        }
+        let (head, limit) = {
+            let (base, mapped) = map(fd.as_raw_fd(), RECORDS, RECORDS)?;
+            let probe = Segment {
+                fd: dup(&fd)?,
+                base,
+                mapped,
+            };
+            // pairs with the Release in `create`
+            (probe.head().magic.load(Acquire), probe.head().arena_limit)
+        };
+        if head != MAGIC {
+            return Err(SegmentError::NotASegment(format!(
+                "the job segment has mark {head:#018x} where this library writes {MAGIC:#018x}: \
+                 mpirun and the MPI library are of different versions"
+            )));
+        }
+        let (base, mapped) = map(fd.as_raw_fd(), limit, len)?;
+        Ok(Segment { fd, base, mapped })
+    }
+
+    /// The descriptor, for the launcher to pass on.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        use std::os::fd::AsFd;
+        self.fd.as_fd()
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn head(&self) -> &JobHead {
+        // SAFETY: at least RECORDS bytes are mapped and allocated, aligned to a
+        // page; fields that others write are atomics, the rest is constant
+        // since `create`.
+        unsafe { self.base.cast::<JobHead>().as_ref() }
+    }
+
+    /// The record of `rank`.
+    ///
+    /// # Panics
+    /// If there is no such rank in the job: a bug of the caller.
+    #[must_use]
+    pub fn record(&self, rank: u32) -> &RankRecord {
+        assert!(
+            rank < self.head().ranks,
+            "rank {rank} of {}",
+            self.head().ranks
+        );
+        let at = RECORDS + u64::from(rank) * size_of::<RankRecord>() as u64;
+        // SAFETY: `create` allocated a record for every rank below `ranks`; all
+        // fields are atomics; RECORDS and the record's size keep the alignment.
+        unsafe { self.at(at).cast::<RankRecord>().as_ref() }
+    }
+
+    /// The address of offset `at`.
+    ///
+    /// # Panics
+    /// If `at` lies outside of the mapping.
+    #[must_use]
+    pub fn at(&self, at: u64) -> NonNull<u8> {
+        assert!(
+            at < self.mapped,
+            "offset {at} of {} in the job segment",
+            self.mapped
+        );
+        let at = usize::try_from(at).expect("a mapped offset fits an address");
+        // SAFETY: the offset lies inside the one mapping that `base` begins.
+        unsafe { self.base.add(at) }
+    }
+
+    /// Takes `len` zeroed bytes, aligned to 128, out of the arena, for good.
+    /// Their offset is never 0.
+    ///
+    /// # Errors
+    /// The arena is at its limit, or the system has no memory; nothing is taken
+    /// from the allocated file then, and asking again later is allowed.
+    pub fn allocate(&self, len: u64) -> Result<u64, SegmentError> {
+        let head = self.head();
+        let len = len.next_multiple_of(128);
+        let mut at = head.arena_next.load(Relaxed);
+        loop {
+            let end = at.checked_add(len).filter(|end| *end <= head.arena_limit);
+            let end = end.ok_or(SegmentError::Full(head.arena_limit))?;
+            self.grow(end)?;
+            // The bytes were zeroed by the kernel, not by a peer: no partner to order with.
+            match head
+                .arena_next
+                .compare_exchange_weak(at, end, Relaxed, Relaxed)
+            {
+                Ok(_) => return Ok(at),
+                Err(now) => at = now,
+            }
+        }
+    }
+
+    /// Bytes of the segment that are really allocated now.
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.head().arena_end.load(Acquire) // pairs with the AcqRel in `grow`
+    }
+
+    fn grow(&self, end: u64) -> Result<(), SegmentError> {
+        let have = self.allocated();
+        if end <= have {
+            return Ok(());
+        }
+        let want = end.max(have + STEP).min(self.head().arena_limit);
+        let want = want.next_multiple_of(4096);
+        allocate(self.fd.as_raw_fd(), have, want - have)?;
+        // pairs with the Acquire in `allocated`: who sees the new end may touch it
+        self.head().arena_end.fetch_max(want, AcqRel);
+        Ok(())
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        let len = usize::try_from(self.mapped).expect("a mapped length fits an address");
+        // SAFETY: this is the mapping made by `map`, and `self` was its only owner.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), len) };
+    }
+}
+
+/// Context ids below this one belong to the predefined communicators.
+pub const FIRST_FREE_CONTEXT: u32 = 8;
+
+/// The most that a job's arena may reach: generous, since it is address space
+/// and not memory, and since rings between all pairs must fit.
+fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
+    const PER_PAIR: u64 = 256 << 10;
+    const PER_RANK: u64 = 64 << 20;
+    const MOST: u64 = 1 << 42;
+    let n = u64::from(ranks);
+    let want = n.saturating_mul(n).saturating_mul(PER_PAIR) + n * PER_RANK + arena_start;
+    want.min(MOST).next_multiple_of(4096)
+}
+
+/// Maps up to `limit` bytes; where the address space is limited (`ulimit -v`),
+/// less, but never below `least`.
+fn map(fd: RawFd, limit: u64, least: u64) -> Result<(NonNull<u8>, u64), SegmentError> {
+    let mut len = limit;
+    loop {
+        let bytes = usize::try_from(len).map_err(|_| SegmentError::Full(len))?;
+        // SAFETY: a fresh shared mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_NORESERVE,
+                fd,
+                0,
+            )
+        };
+        if base != libc::MAP_FAILED {
+            let base = NonNull::new(base.cast()).expect("mmap never maps page 0 unasked");
+            return Ok((base, len));
+        }
+        if len <= least {
+            return Err(system("mmap", len));
+        }
+        len = (len / 2).next_multiple_of(4096).max(least);
+    }
+}
+
+fn allocate(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
+    let (Ok(at), Ok(bytes)) = (libc::off_t::try_from(from), libc::off_t::try_from(len)) else {
+        return Err(SegmentError::Full(from));
+    };
+    loop {
+        // SAFETY: fallocate touches no memory of ours.
+        if unsafe { libc::fallocate(fd, 0, at, bytes) } == 0 {
+            return Ok(());
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return Err(system("fallocate", len));
+        }
+    }
+}
+
+fn file_len(fd: RawFd) -> Result<u64, SegmentError> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fstat fills the structure when it returns 0.
+    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } < 0 {
+        return Err(system("fstat", 0));
+    }
+    // SAFETY: fstat returned 0 and filled it.
+    let stat = unsafe { stat.assume_init() };
+    Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+fn dup(fd: &OwnedFd) -> Result<OwnedFd, SegmentError> {
+    fd.try_clone()
+        .map_err(|why| SegmentError::System("dup", 0, why))
+}
+
+/// A number that tells this job from others on the machine.
+fn unique() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanos = now.map_or(0, |d| d.as_secs() << 30 | u64::from(d.subsec_nanos()));
+    nanos ^ u64::from(std::process::id()) << 48
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_do_not_overlap_and_the_file_grows() {
+        let segment = Segment::create(3, 2).unwrap();
+        let before = segment.allocated();
+        let a = segment.allocate(100).unwrap();
+        let b = segment.allocate(1 << 20).unwrap();
+        assert_eq!(a % 128, 0);
+        assert!(b >= a + 100);
+        assert!(segment.allocated() >= b + (1 << 20));
+        assert!(segment.allocated() > before);
+        // SAFETY: the block was just allocated to this test.
+        unsafe { segment.at(b + (1 << 20) - 1).write(7) };
+    }
+
+    #[test]
+    fn a_peer_sees_what_was_written() {
+        let segment = Segment::create(2, 2).unwrap();
+        let other = Segment::open(segment.fd().as_raw_fd()).unwrap();
+        segment.record(1).pid.store(77, Relaxed);
+        assert_eq!(other.record(1).pid.load(Relaxed), 77);
+        let block = other.allocate(3 << 20).unwrap();
+        // SAFETY: the block was just allocated to this test, and grown by the other mapping.
+        unsafe { segment.at(block + 100).write(9) };
+    }
+
+    #[test]
+    fn something_else_is_refused() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(matches!(
+            Segment::open(file.as_raw_fd()),
+            Err(SegmentError::NotASegment(_) | SegmentError::System(..))
+        ));
+        assert!(matches!(
+            Segment::open(-1),
+            Err(SegmentError::NotASegment(_))
+        ));
+    }
+}

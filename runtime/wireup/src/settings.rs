@@ -1,0 +1,206 @@
+//! The settings a user may give, by `mpirun --set name=value` or by an
+//! environment variable `LARIAT_<NAME>`. Every rank reads them from its
+//! environment at start, so that they hold for programs started either way.
+//!
+//! A value that cannot be used is an error that names it and what would be
+//! right; a setting never falls back silently.
+
+use std::fmt;
+
+/// How to move what is too large for the rings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Arm {
+    /// The best one that was probed to work, by size.
+    #[default]
+    Auto,
+    /// Through fragments in the segment, both sides copying.
+    Copy,
+    /// `process_vm_readv`, the receiver copying.
+    Cma,
+}
+
+/// All settings, with their defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Which arm moves large messages (`LARIAT_ARM`: auto, copy, cma).
+    pub arm: Arm,
+    /// Largest message in bytes that is sent before the receiver is known to
+    /// want it (`LARIAT_EAGER_LIMIT`).
+    pub eager_limit: u64,
+    /// Cells of a ring, a power of two (`LARIAT_RING_CELLS`).
+    pub ring_cells: u32,
+    /// Bytes of unexpected messages a rank keeps before peers must wait
+    /// (`LARIAT_UNEXPECTED_LIMIT`).
+    pub unexpected_limit: u64,
+    /// Print what was chosen and why at start (`LARIAT_VERBOSE`: 0 or 1).
+    pub verbose: bool,
+    /// Check arguments more thoroughly than is free (`LARIAT_CHECK`: 0 or 1).
+    pub check: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            arm: Arm::Auto,
+            eager_limit: 64 << 10,
+            ring_cells: 64,
+            unexpected_limit: 64 << 20,
+            verbose: false,
+            check: false,
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingError {
+    /// The variable's name.
+    pub name: String,
+    /// The value given.
+    pub value: String,
+    /// What would be right.
+    pub wanted: &'static str,
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={:?}: wanted {}", self.name, self.value, self.wanted)
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+/// The prefix of every setting's environment variable.
+pub const PREFIX: &str = "LARIAT_";
+
+/// Setting names, lowercase, each with what it means: for `--help` and docs.
+pub const NAMES: [(&str, &str); 6] = [
+    ("arm", "how large messages move: auto, copy or cma"),
+    (
+        "eager_limit",
+        "bytes sent before the receiver wants them (k, m, g allowed)",
+    ),
+    (
+        "ring_cells",
+        "cells of a ring, a power of two from 1 to 65536",
+    ),
+    (
+        "unexpected_limit",
+        "bytes of unexpected messages kept before peers wait (k, m, g allowed)",
+    ),
+    ("verbose", "print at start what was chosen and why: 0 or 1"),
+    (
+        "check",
+        "check arguments more thoroughly than is free: 0 or 1",
+    ),
+];
+
+impl Settings {
+    /// Reads every setting through `get` (by the variable's full name).
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingError> {
+        let mut settings = Settings::default();
+        for (name, _) in NAMES {
+            let variable = format!("{PREFIX}{}", name.to_uppercase());
+            if let Some(value) = get(&variable) {
+                settings.set(name, &value).map_err(|wanted| SettingError {
+                    name: variable,
+                    value,
+                    wanted,
+                })?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Sets one setting by its lowercase name.
+    ///
+    /// # Errors
+    /// What would have been right.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        match name {
+            "arm" => {
+                self.arm = match value {
+                    "auto" => Arm::Auto,
+                    "copy" => Arm::Copy,
+                    "cma" => Arm::Cma,
+                    _ => return Err("auto, copy or cma"),
+                }
+            }
+            "eager_limit" => self.eager_limit = bytes(value)?,
+            "ring_cells" => {
+                let cells = value.parse::<u32>().ok();
+                let good = cells.filter(|n| n.is_power_of_two() && *n <= 65536);
+                self.ring_cells = good.ok_or("a power of two from 1 to 65536")?;
+            }
+            "unexpected_limit" => self.unexpected_limit = bytes(value)?,
+            "verbose" => self.verbose = flag(value)?,
+            "check" => self.check = flag(value)?,
+            _ => {
+                return Err(
+                    "one of arm, eager_limit, ring_cells, unexpected_limit, verbose, check",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn flag(value: &str) -> Result<bool, &'static str> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err("0 or 1"),
+    }
+}
+
+fn bytes(value: &str) -> Result<u64, &'static str> {
+    const WANTED: &str = "a number of bytes, with k, m or g behind it if wanted";
+    let lower = value.to_ascii_lowercase();
+    let (digits, shift) = match lower.as_bytes().last() {
+        Some(b'k') => (&lower[..lower.len() - 1], 10),
+        Some(b'm') => (&lower[..lower.len() - 1], 20),
+        Some(b'g') => (&lower[..lower.len() - 1], 30),
+        _ => (&lower[..], 0),
+    };
+    let n = digits.parse::<u64>().map_err(|_| WANTED)?;
+    n.checked_mul(1 << shift).ok_or(WANTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arm, Settings};
+
+    #[test]
+    fn values_are_read_and_units_understood() {
+        let get = |name: &str| match name {
+            "LARIAT_ARM" => Some("cma".to_owned()),
+            "LARIAT_EAGER_LIMIT" => Some("4k".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::read(get).unwrap();
+        assert_eq!(settings.arm, Arm::Cma);
+        assert_eq!(settings.eager_limit, 4096);
+        assert_eq!(settings.ring_cells, Settings::default().ring_cells);
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        let get = |name: &str| (name == "LARIAT_RING_CELLS").then(|| "48".to_owned());
+        let said = Settings::read(get).unwrap_err().to_string();
+        assert!(
+            said.contains("LARIAT_RING_CELLS")
+                && said.contains("48")
+                && said.contains("power of two")
+        );
+        assert!(Settings::default().set("verbose", "yes").is_err());
+        assert!(Settings::default().set("eager_limit", "1x").is_err());
+        assert!(
+            Settings::default()
+                .set("eager_limit", "99999999999g")
+                .is_err()
+        );
+    }
+}
