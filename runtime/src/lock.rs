@@ -40,6 +40,14 @@ pub fn enter() -> Inside {
     Inside(locked)
 }
 
+/// Enters the library in a unit test: tests run side by side in one process, and
+/// those that reach library state must take turns.
+#[cfg(test)]
+pub fn inside() -> Inside {
+    enable_multiple();
+    enter()
+}
+
 impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {

@@ -1,8 +1,25 @@
 //! Communicators (MPI 5.0, chapter 7): a group, a context, and what hangs on them.
+//!
+//! Communicators that need messages to be made are made in `comm_make`; here is
+//! what they are, and the table of their handles.
 
+use crate::error::Result;
+use crate::fail;
+use crate::handle::{Kind, Raw, Table};
+use crate::lock::Local;
+use crate::object::errhandler;
 use crate::object::group::{Group, Proc};
-use std::cell::Cell;
+use crate::object::topology::Topology;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// `MPI_COMM_NULL`.
+pub const NULL: Raw = 0x100;
+/// `MPI_COMM_WORLD`.
+pub const WORLD: Raw = 0x101;
+/// `MPI_COMM_SELF`.
+pub const SELF: Raw = 0x102;
 
 /// A context id: separates the messages of communicators. A communicator owns
 /// an even number for point-to-point and the odd one after it for collectives.
@@ -41,6 +58,14 @@ pub struct Comm {
     /// Collectives started so far: members count alike, since collectives are
     /// called in one order, so the number makes a tag.
     pub started: Cell<u32>,
+    /// Its handle; [`NULL`] for one of the library's own, and once freed.
+    pub handle: Cell<Raw>,
+    /// Its error handler.
+    pub errhandler: errhandler::Slot,
+    /// What `MPI_Comm_set_name` gave it; empty: none.
+    pub name: RefCell<String>,
+    /// Its process topology.
+    pub topology: Option<Topology>,
 }
 
 /// The half of an intercommunicator that an intracommunicator lacks.
@@ -59,6 +84,39 @@ unsafe impl Send for Comm {}
 unsafe impl Sync for Comm {}
 
 impl Comm {
+    /// A communicator without a handle yet, nor a name, attributes or topology.
+    #[must_use]
+    pub fn new(context: ContextId, rank: u32, group: Group, inter: Option<Inter>) -> Comm {
+        Comm {
+            context,
+            rank,
+            group,
+            inter,
+            started: Cell::new(0),
+            handle: Cell::new(NULL),
+            errhandler: errhandler::Slot::default(),
+            name: RefCell::default(),
+            topology: None,
+        }
+    }
+
+    /// What to call it in a message: its name, or what it is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let name = self.name.borrow();
+        if !name.is_empty() {
+            return name.clone();
+        }
+        let (size, context) = (self.size(), self.context.0);
+        match &self.inter {
+            None => format!("a communicator of {size} (context {context})"),
+            Some(inter) => {
+                let remote = inter.remote.size();
+                format!("an intercommunicator of {size} and {remote} (context {context})")
+            }
+        }
+    }
+
     /// The number of processes in the local group.
     #[inline]
     #[must_use]
@@ -98,4 +156,128 @@ impl Comm {
         self.started.set(n.wrapping_add(1));
         i32::try_from(n & 0x3fff_ffff).unwrap_or(0)
     }
+}
+
+static WORLD_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
+static SELF_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
+static DERIVED: Local<Table<Arc<Comm>>> = Local::new(Table::new(Kind::Comm));
+
+/// Makes `MPI_COMM_WORLD` and `MPI_COMM_SELF`; called once, in `MPI_Init`.
+pub fn init_world(rank: u32, size: u32) {
+    let world = Comm::new(WORLD_CONTEXT, rank, Group::world(size), None);
+    let myself = Comm::new(SELF_CONTEXT, 0, Group::of(vec![Proc(rank)]), None);
+    for (comm, at, raw, name) in [
+        (world, &WORLD_COMM, WORLD, "MPI_COMM_WORLD"),
+        (myself, &SELF_COMM, SELF, "MPI_COMM_SELF"),
+    ] {
+        *comm.name.borrow_mut() = name.to_owned();
+        comm.handle.set(raw);
+        comm.errhandler
+            .replace(errhandler::INITIAL.with(|initial| initial.clone()));
+        // Never given back: a thread that reads it needs no lock, and a late
+        // error report may still name the rank.
+        let leaked = Box::into_raw(Box::new(Arc::new(comm)));
+        at.store(leaked, Ordering::Release); // pairs with the Acquire in `predefined`
+    }
+}
+
+/// Takes the predefined communicators' handles away, in `MPI_Finalize`.
+pub fn drop_world() {
+    WORLD_COMM.store(std::ptr::null_mut(), Ordering::Release);
+    SELF_COMM.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+#[inline]
+fn predefined(at: &'static AtomicPtr<Arc<Comm>>) -> Option<&'static Arc<Comm>> {
+    // SAFETY: null, or what `init_world` leaked; pairs with the Release there.
+    unsafe { at.load(Ordering::Acquire).as_ref() }
+}
+
+/// The communicator that `raw` names. No lock, no reference counted.
+///
+/// The reference is good for the call that asked: until the handle is freed,
+/// which a right program does not do while it uses it. A call that lets other
+/// threads in (`lock::released`, a wait) and needs the communicator afterwards,
+/// and an operation that outlives its call, clone the `Arc`.
+///
+/// # Errors
+/// `raw` is null, stale, or no communicator; or MPI is not initialized.
+#[inline]
+pub fn get(raw: Raw) -> Result<&'static Arc<Comm>> {
+    match find(raw) {
+        Some(comm) => Ok(comm),
+        None => unknown(raw),
+    }
+}
+
+/// As [`get`], without an error to make.
+#[inline]
+#[must_use]
+pub fn find(raw: Raw) -> Option<&'static Arc<Comm>> {
+    if raw == WORLD {
+        return predefined(&WORLD_COMM);
+    }
+    if raw == SELF {
+        return predefined(&SELF_COMM);
+    }
+    let comm = DERIVED.with(|table| table.find(raw).map(std::ptr::from_ref));
+    // SAFETY: table entries do not move; how long they live is said at `get`.
+    comm.map(|comm| unsafe { &*comm })
+}
+
+#[cold]
+fn unknown(raw: Raw) -> Result<&'static Arc<Comm>> {
+    match raw {
+        NULL => fail!(COMM, "comm is MPI_COMM_NULL"),
+        WORLD | SELF => fail!(
+            COMM,
+            "comm is a predefined communicator, and the world model is not initialized"
+        ),
+        _ => fail!(
+            COMM,
+            "comm {raw:#x} is not a handle of a communicator, or was freed"
+        ),
+    }
+}
+
+/// Names a communicator.
+///
+/// # Errors
+/// No more handles.
+pub fn insert(comm: Comm) -> Result<Raw> {
+    let comm = Arc::new(comm);
+    let raw = DERIVED.with(|table| table.insert(comm.clone()))?;
+    comm.handle.set(raw);
+    Ok(raw)
+}
+
+/// Takes the handle of a communicator away. Operations under way on it keep it.
+/// Attributes must be deleted already.
+///
+/// # Errors
+/// `raw` is predefined, null, stale, or no communicator.
+pub fn remove(raw: Raw) -> Result<Arc<Comm>> {
+    if matches!(raw, WORLD | SELF) {
+        let label = get(raw)?.label();
+        fail!(COMM, "{label} cannot be freed");
+    }
+    match DERIVED.with(|table| table.remove(raw)) {
+        Some(comm) => {
+            comm.handle.set(NULL);
+            Ok(comm)
+        }
+        None => unknown(raw).cloned(),
+    }
+}
+
+/// Every derived communicator's handle.
+#[must_use]
+pub fn derived() -> Vec<Raw> {
+    DERIVED.with(|table| table.iter().map(|entry| entry.0).collect())
+}
+
+/// The whole handle that the low 32 bits of one name.
+#[must_use]
+pub fn from_low(low: u32) -> Option<Raw> {
+    DERIVED.with(|table| table.from_low(low))
 }

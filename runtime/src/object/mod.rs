@@ -2,5 +2,8 @@
 
 pub mod comm;
 pub mod datatype;
+pub mod errhandler;
+pub mod error_code;
 pub mod group;
 pub mod request;
+pub mod topology;

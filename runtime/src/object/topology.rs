@@ -1,0 +1,42 @@
+//! What a communicator knows of its process topology (MPI 5.0, chapter 8).
+//! The arithmetic on it is in `topo`.
+
+/// A process topology. Ranks are those of the communicator it belongs to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Topology {
+    /// A Cartesian grid: `MPI_CART`.
+    Cart(Cart),
+    /// A graph that every process knows as a whole: `MPI_GRAPH`.
+    Graph(Graph),
+    /// A graph of which each process knows its own edges: `MPI_DIST_GRAPH`.
+    DistGraph(DistGraph),
+}
+
+/// A grid, in row-major order: the last dimension varies fastest with the rank.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cart {
+    /// Processes along each dimension, all above 0.
+    pub dims: Vec<i32>,
+    /// Whether each dimension is a ring.
+    pub periods: Vec<bool>,
+}
+
+/// All edges of a graph.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Graph {
+    /// The end of each node's edges in `edges`, as given to `MPI_Graph_create`.
+    pub index: Vec<i32>,
+    /// The neighbours of all nodes.
+    pub edges: Vec<i32>,
+}
+
+/// One process's edges of a distributed graph.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DistGraph {
+    /// Ranks with an edge to this process.
+    pub sources: Vec<i32>,
+    /// Ranks that this process has an edge to.
+    pub destinations: Vec<i32>,
+    /// The weights of `sources` and of `destinations`; `None`: unweighted.
+    pub weights: Option<(Vec<i32>, Vec<i32>)>,
+}
