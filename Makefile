@@ -1,0 +1,61 @@
+# Lariat. `make help` lists what can be done.
+
+# Where `make` puts a tree that works at once, and `make install` an own one.
+BUILD  := $(CURDIR)/build
+PREFIX ?= /usr/local
+
+CARGO  ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+NEED   := scripts/need-packages
+
+# What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
+BUILD_PACKAGES := pkg-config libhwloc-dev
+TEST_PACKAGES  := libclang-dev g++
+MORE_PACKAGES  := strace cmake
+
+.PHONY: build
+build: release ## build everything and put a working tree into build/ (the default)
+	@$(MAKE) --no-print-directory -s tree PREFIX='$(BUILD)' DESTDIR=
+
+.PHONY: release
+release:
+	@$(NEED) $(BUILD_PACKAGES)
+	$(CARGO) build --release -p lariat -p lariat-launcher
+
+.PHONY: demo
+demo: build ## build, then run a Rust program and the latency and bandwidth tables
+	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/demo
+
+.PHONY: test
+test: build ## every test (installs what they need: libclang for bindgen, strace, cmake)
+	@$(NEED) $(TEST_PACKAGES)
+	@$(NEED) --try $(MORE_PACKAGES)
+	@CARGO='$(CARGO)' LARIAT_PREFIX='$(BUILD)' scripts/test
+
+.PHONY: bench
+bench: build ## OSU-style benchmarks, two ranks and all cores
+	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/bench
+
+.PHONY: lint
+lint: ## what must be clean before a change lands: formatting and clippy
+	@$(NEED) $(BUILD_PACKAGES)
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+.PHONY: install
+install: release tree ## install into PREFIX (default /usr/local; DESTDIR is honoured)
+
+.PHONY: tree
+tree:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' TARGET='$(TARGET)' scripts/install-tree
+
+.PHONY: clean
+clean: ## remove all that was built
+	$(CARGO) clean
+	rm -rf '$(BUILD)'
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+	@echo
+	@echo 'Variables: PREFIX and DESTDIR (install), CARGO, CARGO_TARGET_DIR.'

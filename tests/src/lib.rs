@@ -1,0 +1,30 @@
+//! How tests run rank programs: C files in `tests/programs`, built once with the
+//! installed `mpicc`, run under the installed `mpirun` with a watchdog.
+//!
+//! A test of several ranks takes a C file and these lines:
+//!
+//! ```no_run
+//! # use lariat_tests::Job;
+//! #[test]
+//! fn messages_keep_their_order() {
+//!     Job::of("order").ranks(3).passes();
+//! }
+//! ```
+//!
+//! A rank program includes `check.h`, checks with `CHECK`, `EQ`, `MPI`, and ends
+//! with `PASSED()`; [`Job::passes`] wants every rank to exit with 0 and to have
+//! reached that line. [`Job::passes_in_every_mode`] runs it again with each arm
+//! forced, with one-cell rings and with a tiny eager limit.
+//!
+//! What is tested is the tree that `make` puts into `build/`, or the one that
+//! the variable `LARIAT_PREFIX` names.
+
+mod job;
+pub mod leftovers;
+pub mod outside;
+mod program;
+mod tree;
+
+pub use job::{Job, MODES, Outcome};
+pub use program::{build_program, program};
+pub use tree::{prefix, scratch, target, tool, workspace};

@@ -1,0 +1,1 @@
+//! Cargo projects outside of the workspace.
