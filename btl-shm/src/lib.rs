@@ -1,1 +1,35 @@
-//! Bytes between two processes of one machine.
+//! Bytes between two processes of one machine. Knows no MPI.
+//!
+//! What the layer above may call:
+//! * [`Outgoing`]: put a cell, with its bytes, into the ring towards a peer;
+//! * [`Incoming`]: take the cells that peers have put, in each peer's order;
+//! * [`peer`]: copy straight out of a peer's memory where that was probed to work;
+//! * [`wait`]: spin, pause, yield and sleep until something arrives.
+//!
+//! Bytes travel in one of three carriers, by size: inside the cell itself (up to
+//! [`INLINE`] bytes, so that payload and flag share a cache line), in the ring's
+//! bulk area, or in a fragment of the sender's pool. A full ring is no error: the
+//! caller keeps what it has and tries again after progress.
+//!
+//! ```text
+//! ring.rs      one direction between two ranks: cells and bulk bytes
+//! fragment.rs  a rank's pool of large pieces, given back by their readers
+//! endpoint.rs  all rings of a rank: opened on first use, found by the peer
+//! wait.rs      doorbells and the stages of waiting
+//! peer/        single copies out of a peer's address space
+//! ```
+
+#[cfg(not(loom))]
+pub mod endpoint;
+#[cfg(not(loom))]
+pub mod fragment;
+#[cfg(not(loom))]
+pub mod peer;
+pub mod ring;
+pub mod sync;
+#[cfg(not(loom))]
+pub mod wait;
+
+#[cfg(not(loom))]
+pub use endpoint::{Arrival, Incoming, Outgoing, Sent};
+pub use ring::{Envelope, INLINE};

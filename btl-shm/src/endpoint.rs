@@ -1,0 +1,329 @@
+//! All rings of a rank.
+//!
+//! A ring towards a peer is made by its sender, on the first message: a block of
+//! the segment, pushed onto a stack in the receiver's record, where the receiver
+//! finds it at its next look. Nothing is agreed beforehand, so that a rank can
+//! send to one that has not started yet, and pairs that never talk cost nothing.
+
+use crate::fragment::{self, FRAGMENT, Pool};
+use crate::ring::{Consumer, Envelope, INLINE, Payload, Producer, RingHead, WORDS, ring_len};
+use crate::sync::Ordering;
+use crate::wait::ring_bell;
+use std::ptr::NonNull;
+use wireup::segment::{Segment, SegmentError};
+
+/// Bulk bytes of a ring in a small job, and in one where many pairs may talk.
+const BULK_FEW: u64 = 64 << 10;
+const BULK_MANY: u64 = 16 << 10;
+/// Ranks up to which a job counts as small.
+const FEW: u32 = 16;
+
+/// The rings towards peers, and the pool that feeds them.
+#[derive(Debug)]
+pub struct Outgoing {
+    segment: &'static Segment,
+    me: u32,
+    cells: u32,
+    peers: Vec<Option<Box<Producer>>>,
+    pool: Pool,
+    /// The largest payload of one bulk cell.
+    bulk_most: usize,
+}
+
+/// The rings from peers.
+#[derive(Debug)]
+pub struct Incoming {
+    segment: &'static Segment,
+    me: u32,
+    rings: Vec<From>,
+}
+
+#[derive(Debug)]
+struct From {
+    source: u32,
+    consumer: Consumer,
+}
+
+/// A cell that has arrived.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// The rank that sent it.
+    pub source: u32,
+    /// Its header.
+    pub envelope: Envelope,
+    /// Its numbers: all five, or three behind bulk or fragment bytes.
+    pub words: [u64; WORDS],
+    /// Its bytes, good until the handler returns.
+    pub data: *const u8,
+    /// How many.
+    pub len: usize,
+    _life: std::marker::PhantomData<&'a u8>,
+}
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// It is on its way: this many bytes of it.
+    Bytes(usize),
+    /// No room now: try again after progress.
+    Full,
+}
+
+impl Outgoing {
+    /// The sending side of rank `me`, with rings of `cells` cells.
+    #[must_use]
+    pub fn new(segment: &'static Segment, me: u32, cells: u32) -> Outgoing {
+        let ranks = segment.head().ranks;
+        let bulk = if ranks <= FEW { BULK_FEW } else { BULK_MANY };
+        Outgoing {
+            segment,
+            me,
+            cells,
+            peers: (0..ranks).map(|_| None).collect(),
+            pool: Pool::default(),
+            bulk_most: usize::try_from(bulk / 4).unwrap_or(0),
+        }
+    }
+
+    /// The largest message that goes in one cell, bulk included.
+    #[inline]
+    #[must_use]
+    pub fn one_cell_most(&self) -> usize {
+        self.bulk_most
+    }
+
+    /// Sends `len` bytes at `src` in one cell, `len` being at most [`INLINE`].
+    ///
+    /// # Safety
+    /// `src` is readable for `len` bytes.
+    ///
+    /// # Errors
+    /// The ring towards `peer` cannot be made.
+    #[inline]
+    pub unsafe fn send_inline(
+        &mut self,
+        peer: u32,
+        envelope: &Envelope,
+        src: *const u8,
+        len: usize,
+    ) -> Result<bool, SegmentError> {
+        debug_assert!(len <= INLINE);
+        let producer = self.ring(peer)?;
+        // SAFETY: the caller's bytes.
+        let went = unsafe { producer.push_inline(envelope, src, len) };
+        if went {
+            ring_bell(self.segment, self.segment.record(peer));
+        }
+        Ok(went)
+    }
+
+    /// Sends a cell of numbers.
+    ///
+    /// # Errors
+    /// The ring towards `peer` cannot be made.
+    pub fn send_words(
+        &mut self,
+        peer: u32,
+        envelope: &Envelope,
+        words: [u64; WORDS],
+    ) -> Result<bool, SegmentError> {
+        let went = self.ring(peer)?.push_words(envelope, words);
+        if went {
+            ring_bell(self.segment, self.segment.record(peer));
+        }
+        Ok(went)
+    }
+
+    /// Sends `len` bytes in one cell through the bulk area; `len` is at most
+    /// [`Outgoing::one_cell_most`]. `fill` writes them where it is told.
+    ///
+    /// # Errors
+    /// The ring towards `peer` cannot be made.
+    #[inline]
+    pub fn send_bulk(
+        &mut self,
+        peer: u32,
+        envelope: &Envelope,
+        len: usize,
+        extra: [u64; 3],
+        fill: impl FnOnce(*mut u8),
+    ) -> Result<bool, SegmentError> {
+        let went = self.ring(peer)?.push_bulk(envelope, len, extra, fill);
+        if went {
+            ring_bell(self.segment, self.segment.record(peer));
+        }
+        Ok(went)
+    }
+
+    /// Sends as many of `len` bytes as one piece carries, through a fragment if
+    /// one is free, else through the bulk area. `fill(to, n)` writes the next
+    /// `n` bytes.
+    ///
+    /// # Errors
+    /// The ring towards `peer` cannot be made.
+    pub fn send_piece(
+        &mut self,
+        peer: u32,
+        envelope: &Envelope,
+        len: usize,
+        extra: [u64; 3],
+        fill: impl FnOnce(*mut u8, usize),
+    ) -> Result<Sent, SegmentError> {
+        if !self.ring(peer)?.has_room() {
+            return Ok(Sent::Full);
+        }
+        if len > self.bulk_most
+            && let Ok(Some(at)) = self.pool.take(self.segment, peer)
+        {
+            let n = len.min(FRAGMENT);
+            fill(self.segment.at(at).as_ptr(), n);
+            let went = self.ring(peer)?.push_fragment(envelope, at, n, extra);
+            debug_assert!(went, "room was seen above");
+            ring_bell(self.segment, self.segment.record(peer));
+            return Ok(Sent::Bytes(n));
+        }
+        let n = len.min(self.bulk_most);
+        let went = self.send_bulk(peer, envelope, n, extra, |to| fill(to, n))?;
+        Ok(if went { Sent::Bytes(n) } else { Sent::Full })
+    }
+
+    #[inline]
+    fn ring(&mut self, peer: u32) -> Result<&mut Producer, SegmentError> {
+        if self.peers[peer as usize].is_none() {
+            self.open(peer)?;
+        }
+        let ring = self.peers[peer as usize].as_deref_mut();
+        Ok(ring.expect("opened just now if it was not there"))
+    }
+
+    #[cold]
+    fn open(&mut self, peer: u32) -> Result<(), SegmentError> {
+        let bulk = self.bulk_most as u64 * 4;
+        let at = self.segment.allocate(ring_len(self.cells, bulk))?;
+        let head = self.segment.at(at).cast::<RingHead>();
+        // SAFETY: the block was just allocated to us alone, zeroed and aligned;
+        // all fields are atomics or padding.
+        let ring = unsafe { head.as_ref() };
+        ring.source.store(self.me, Ordering::Relaxed);
+        ring.cells.store(self.cells, Ordering::Relaxed);
+        ring.bulk.store(bulk, Ordering::Relaxed);
+        // SAFETY: the block is whole and its constants are set; it is never freed.
+        self.peers[peer as usize] = Some(Box::new(unsafe { Producer::new(head) }));
+        let record = self.segment.record(peer);
+        let mut first = record.incoming.load(Ordering::Relaxed);
+        loop {
+            ring.next.store(first, Ordering::Relaxed);
+            // pairs with the Acquire in `Incoming::find_new`
+            match record.incoming.compare_exchange_weak(
+                first,
+                at,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(()),
+                Err(now) => first = now,
+            }
+        }
+    }
+}
+
+impl Incoming {
+    /// The receiving side of rank `me`.
+    #[must_use]
+    pub fn new(segment: &'static Segment, me: u32) -> Incoming {
+        Incoming {
+            segment,
+            me,
+            rings: Vec::new(),
+        }
+    }
+
+    /// Takes what has arrived, at most `most` cells of each peer, and hands it to
+    /// `handler` in each peer's order. Returns whether there was anything.
+    #[inline]
+    pub fn poll(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>)) -> bool {
+        if self
+            .segment
+            .record(self.me)
+            .incoming
+            .load(Ordering::Relaxed)
+            != 0
+        {
+            self.find_new();
+        }
+        let mut any = false;
+        for from in &mut self.rings {
+            for _ in 0..most {
+                let Some(cell) = from.consumer.peek() else {
+                    break;
+                };
+                any = true;
+                let (data, len) = match cell.payload {
+                    Payload::Inline(len) => (cell.words.as_ptr().cast(), len),
+                    Payload::Words => (std::ptr::null(), 0),
+                    Payload::Bulk(at, len) => (at.as_ptr().cast_const(), len),
+                    Payload::Fragment(at, len) => {
+                        (self.segment.at(at).as_ptr().cast_const(), len.min(FRAGMENT))
+                    }
+                };
+                handler(&Arrival {
+                    source: from.source,
+                    envelope: cell.envelope,
+                    words: cell.words,
+                    data,
+                    len,
+                    _life: std::marker::PhantomData,
+                });
+                let mut told = from.consumer.advance();
+                if let Payload::Fragment(at, _) = cell.payload {
+                    fragment::give_back(self.segment, at);
+                    told = true;
+                }
+                if told {
+                    ring_bell(self.segment, self.segment.record(from.source));
+                }
+            }
+        }
+        any
+    }
+
+    /// Whether something has arrived that was not taken.
+    #[must_use]
+    pub fn has_news(&mut self) -> bool {
+        self.segment
+            .record(self.me)
+            .incoming
+            .load(Ordering::Relaxed)
+            != 0
+            || self
+                .rings
+                .iter_mut()
+                .any(|from| from.consumer.peek().is_some())
+    }
+
+    #[cold]
+    fn find_new(&mut self) {
+        // pairs with the Release in `Outgoing::open`
+        let mut at = self
+            .segment
+            .record(self.me)
+            .incoming
+            .swap(0, Ordering::Acquire);
+        while at != 0 {
+            let head: NonNull<RingHead> = self.segment.at(at).cast();
+            // SAFETY: a sender pushed this block whole, with its constants set,
+            // and it is never freed; all fields are atomics.
+            let (source, next) = unsafe {
+                let ring = head.as_ref();
+                (
+                    ring.source.load(Ordering::Relaxed),
+                    ring.next.load(Ordering::Relaxed),
+                )
+            };
+            // SAFETY: as above; this rank is the block's only consumer.
+            let consumer = unsafe { Consumer::new(head) };
+            self.rings.push(From { source, consumer });
+            at = next;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A rank's pool of fragments: pieces of the segment through which large
+//! payloads pass.
+//!
+//! The owner takes a fragment, fills it and names it in a cell; the reader
+//! copies the bytes out and gives it back by a store into the fragment's own
+//! line. The pool is made on first use and serves all peers, so that memory
+//! grows with ranks and not with pairs. A pool that is empty is no error: the
+//! ring's bulk area carries smaller pieces meanwhile.
+
+use crate::sync::{AtomicU32, Ordering};
+use std::collections::VecDeque;
+use wireup::segment::{Segment, SegmentError};
+
+/// Bytes of one fragment.
+pub const FRAGMENT: usize = 32 << 10;
+
+/// Fragments of a pool.
+const COUNT: usize = 32;
+
+/// Fragments that one peer may hold at a time, so that a peer that does not
+/// look cannot keep the others from being served.
+const PER_PEER: u32 = 16;
+
+/// Bytes before a fragment's data: the line with its state.
+const HEAD: u64 = 64;
+
+/// States of a fragment, in its line.
+const FREE: u32 = 0;
+const FULL: u32 = 1;
+
+/// The owner's view of its pool.
+#[derive(Debug, Default)]
+pub struct Pool {
+    made: bool,
+    /// Offsets of free fragments; the last given back is the warmest.
+    free: Vec<u64>,
+    /// Fragments out, oldest first, with the peer that reads them.
+    out: VecDeque<(u64, u32)>,
+    /// How many are out, by peer.
+    held: std::collections::HashMap<u32, u32>,
+}
+
+impl Pool {
+    /// Takes a free fragment to fill for `peer`: the offset of its data. `None`:
+    /// all are out, or this peer holds its share.
+    ///
+    /// # Errors
+    /// The segment has no room for a pool.
+    pub fn take(&mut self, segment: &Segment, peer: u32) -> Result<Option<u64>, SegmentError> {
+        if !self.made {
+            self.make(segment)?;
+        }
+        self.collect(segment);
+        if self.held.get(&peer).is_some_and(|n| *n >= PER_PEER) {
+            return Ok(None);
+        }
+        let Some(fragment) = self.free.pop() else {
+            return Ok(None);
+        };
+        state(segment, fragment).store(FULL, Ordering::Relaxed);
+        self.out.push_back((fragment, peer));
+        *self.held.entry(peer).or_insert(0) += 1;
+        Ok(Some(fragment))
+    }
+
+    /// Whether any fragment is with a reader.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    fn make(&mut self, segment: &Segment) -> Result<(), SegmentError> {
+        let each = HEAD + FRAGMENT as u64;
+        let at = segment.allocate(each * COUNT as u64)?;
+        self.free = (0..COUNT as u64)
+            .rev()
+            .map(|i| at + i * each + HEAD)
+            .collect();
+        self.made = true;
+        Ok(())
+    }
+
+    /// Takes back what readers are done with.
+    fn collect(&mut self, segment: &Segment) {
+        let before = self.out.len();
+        for _ in 0..before {
+            let Some((fragment, peer)) = self.out.pop_front() else {
+                return;
+            };
+            // pairs with the Release in `give_back`
+            if state(segment, fragment).load(Ordering::Acquire) == FREE {
+                self.free.push(fragment);
+                if let Some(held) = self.held.get_mut(&peer) {
+                    *held -= 1;
+                }
+            } else {
+                self.out.push_back((fragment, peer));
+            }
+        }
+    }
+}
+
+/// Says that the reader is done with the fragment whose data is at `fragment`.
+pub fn give_back(segment: &Segment, fragment: u64) {
+    state(segment, fragment).store(FREE, Ordering::Release); // pairs with the Acquire in `collect`
+}
+
+fn state(segment: &Segment, fragment: u64) -> &AtomicU32 {
+    let line = segment
+        .at(fragment.saturating_sub(HEAD))
+        .cast::<AtomicU32>();
+    // SAFETY: the offset lies in the mapping (`at` checks) and 64 bytes before a
+    // fragment's data, which is 64-aligned; the line holds only this atomic.
+    unsafe { line.as_ref() }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fragments_go_out_and_come_back() {
+        let segment = Segment::create(2, 2).unwrap();
+        let mut pool = Pool::default();
+        let first = pool.take(&segment, 1).unwrap().unwrap();
+        let mut taken = vec![first];
+        while let Some(next) = pool.take(&segment, 1).unwrap() {
+            assert!(!taken.contains(&next));
+            taken.push(next);
+        }
+        assert_eq!(
+            taken.len(),
+            PER_PEER as usize,
+            "one peer gets its share only"
+        );
+        let other = pool.take(&segment, 0).unwrap().unwrap();
+        assert!(!taken.contains(&other));
+        give_back(&segment, first);
+        assert_eq!(pool.take(&segment, 1).unwrap(), Some(first));
+        for fragment in taken.into_iter().chain([other]) {
+            give_back(&segment, fragment);
+        }
+        assert!(pool.take(&segment, 1).unwrap().is_some());
+    }
+}

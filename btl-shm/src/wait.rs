@@ -1,0 +1,192 @@
+//! Waiting, and waking those who wait.
+//!
+//! A wait goes through stages: spin, spin with pauses, yield the processor,
+//! sleep on a futex in the rank's own record. How long each lasts depends on
+//! whether there are more ranks than processors: with a processor each, spinning
+//! is cheapest; without, whoever spins keeps the awaited rank from running.
+//!
+//! A sender must know whether the receiver sleeps, without a fence per message.
+//! The rule: the sleeper says so (`asleep` = 1), then issues an expedited
+//! `membarrier` that makes every processor running a registered process pass a
+//! full barrier, then looks once more and sleeps. A sender stores its cell, then
+//! loads `asleep`. Either the load comes after the barrier and sees the sleeper,
+//! or the store came before it and the sleeper's last look sees the cell. Where
+//! membarrier is refused, the job asks senders for a fence of their own, and
+//! sleeps are kept short.
+
+use crate::sync::{Ordering, fence};
+use std::time::Duration;
+use wireup::layout::RankRecord;
+use wireup::segment::Segment;
+
+const AWAKE: u32 = 0;
+const ASLEEP: u32 = 1;
+
+/// The longest sleep: what bounds the delay of noticing an aborted job.
+const LONG: Duration = Duration::from_millis(100);
+
+/// Sleeps where no membarrier backs them.
+const SHORT: Duration = Duration::from_micros(500);
+
+const MEMBARRIER_GLOBAL_EXPEDITED: i32 = 1 << 1;
+const MEMBARRIER_REGISTER_GLOBAL_EXPEDITED: i32 = 1 << 2;
+
+fn membarrier(command: i32) -> bool {
+    // SAFETY: membarrier takes two integers and touches no memory of ours.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+}
+
+/// How a rank waits.
+#[derive(Debug)]
+pub struct Waiter {
+    segment: &'static Segment,
+    me: u32,
+    barrier: bool,
+    crowded: bool,
+}
+
+/// The stage that one wait has come to.
+#[derive(Debug, Default)]
+pub struct Stage {
+    rounds: u32,
+}
+
+impl Stage {
+    /// Whether the wait has lasted longer than a moment: worth publishing.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.rounds >= LONG_WAIT
+    }
+
+    /// Begins anew: something moved.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.rounds = 0;
+    }
+}
+
+/// Rounds of looking before the first yield, with a processor for each rank.
+const SPINS_ALONE: u32 = 4000;
+/// The same where ranks share processors.
+const SPINS_CROWDED: u32 = 4;
+/// Yields before sleeping, with a processor for each rank.
+const YIELDS_ALONE: u32 = 400;
+/// The same where ranks share processors: a yield is the hand-over itself.
+const YIELDS_CROWDED: u32 = 200;
+/// Rounds at which a wait counts as long. Above either sum.
+const LONG_WAIT: u32 = SPINS_ALONE + YIELDS_ALONE + 1;
+
+impl Waiter {
+    /// Registers this process. `me` is its rank.
+    #[must_use]
+    pub fn new(segment: &'static Segment, me: u32) -> Waiter {
+        let head = segment.head();
+        let barrier = membarrier(MEMBARRIER_REGISTER_GLOBAL_EXPEDITED);
+        if !barrier {
+            head.fence_needed.store(1, Ordering::Release); // pairs with the Acquire in `ring_bell`
+        }
+        Waiter {
+            segment,
+            me,
+            barrier,
+            crowded: head.ranks > head.processors,
+        }
+    }
+
+    /// Whether ranks share processors.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// One round of waiting. `look` says whether there is something to do after
+    /// all; it is asked once more between announcing a sleep and sleeping.
+    #[inline]
+    pub fn step(&self, stage: &mut Stage, look: impl FnOnce() -> bool) {
+        stage.rounds = stage.rounds.saturating_add(1);
+        let (spins, yields) = if self.crowded {
+            (SPINS_CROWDED, YIELDS_CROWDED)
+        } else {
+            (SPINS_ALONE, YIELDS_ALONE)
+        };
+        if stage.rounds <= spins {
+            std::hint::spin_loop();
+        } else if stage.rounds <= spins + yields {
+            std::thread::yield_now();
+        } else {
+            stage.rounds = stage.rounds.max(LONG_WAIT);
+            self.sleep(look);
+        }
+    }
+
+    #[cold]
+    fn sleep(&self, look: impl FnOnce() -> bool) {
+        let asleep = &self.segment.record(self.me).asleep;
+        let backed = self.barrier && self.segment.head().fence_needed.load(Ordering::Relaxed) == 0;
+        asleep.store(ASLEEP, Ordering::SeqCst); // pairs with the load in `ring_bell`, by the barrier
+        let ordered = if backed {
+            membarrier(MEMBARRIER_GLOBAL_EXPEDITED)
+        } else {
+            false
+        };
+        fence(Ordering::SeqCst); // pairs with the fence in `ring_bell`
+        if !look() {
+            futex_wait(asleep, ASLEEP, if ordered { LONG } else { SHORT });
+        }
+        asleep.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// Wakes `peer` if it sleeps. Called after something was stored for it.
+    #[inline]
+    pub fn ring_bell(&self, peer: u32) {
+        ring_bell(self.segment, self.segment.record(peer));
+    }
+
+    /// Wakes other threads of this rank that sleep.
+    pub fn ring_own_bell(&self) {
+        self.ring_bell(self.me);
+    }
+}
+
+/// Wakes the owner of `record` if it sleeps: after a store that it waits for.
+#[inline]
+pub fn ring_bell(segment: &Segment, record: &RankRecord) {
+    // pairs with the Release in `Waiter::new`
+    if segment.head().fence_needed.load(Ordering::Acquire) != 0 {
+        fence(Ordering::SeqCst); // pairs with the fence in `Waiter::sleep`
+    }
+    // The compiler must keep the load behind the caller's store; the processor's
+    // own reordering is what the sleeper's membarrier undoes.
+    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    if record.asleep.load(Ordering::Relaxed) != AWAKE {
+        wake(record);
+    }
+}
+
+#[cold]
+fn wake(record: &RankRecord) {
+    if record.asleep.swap(AWAKE, Ordering::SeqCst) != AWAKE {
+        let word = std::ptr::from_ref(&record.asleep);
+        // SAFETY: FUTEX_WAKE only uses the address as a name; the record lives
+        // as long as the segment.
+        unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, i32::MAX) };
+    }
+}
+
+fn futex_wait(word: &std::sync::atomic::AtomicU32, value: u32, most: Duration) {
+    let limit = libc::timespec {
+        tv_sec: libc::time_t::try_from(most.as_secs()).unwrap_or(1),
+        tv_nsec: most.subsec_nanos().into(),
+    };
+    // SAFETY: `word` is a live, aligned 32-bit word and `limit` a valid timespec.
+    // A refusal, a signal or a changed value only means looking again.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            std::ptr::from_ref(word),
+            libc::FUTEX_WAIT,
+            value,
+            std::ptr::from_ref(&limit),
+        )
+    };
+}
