@@ -7,8 +7,10 @@ use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
+use crate::object::attr::{self, Attributes};
 use crate::object::errhandler;
-use crate::object::group::{Group, Proc};
+use crate::object::group::{self, Group, Proc};
+use crate::object::info::Info;
 use crate::object::topology::Topology;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -64,6 +66,10 @@ pub struct Comm {
     pub errhandler: errhandler::Slot,
     /// What `MPI_Comm_set_name` gave it; empty: none.
     pub name: RefCell<String>,
+    /// What programs cached on it.
+    pub attributes: Attributes,
+    /// Its hints.
+    pub info: RefCell<Info>,
     /// Its process topology.
     pub topology: Option<Topology>,
 }
@@ -96,6 +102,8 @@ impl Comm {
             handle: Cell::new(NULL),
             errhandler: errhandler::Slot::default(),
             name: RefCell::default(),
+            attributes: Attributes::default(),
+            info: RefCell::default(),
             topology: None,
         }
     }
@@ -164,6 +172,9 @@ static DERIVED: Local<Table<Arc<Comm>>> = Local::new(Table::new(Kind::Comm));
 
 /// Makes `MPI_COMM_WORLD` and `MPI_COMM_SELF`; called once, in `MPI_Init`.
 pub fn init_world(rank: u32, size: u32) {
+    group::set_here(rank, size);
+    let appnum = std::env::var(wireup::env::APPNUM).ok();
+    attr::set_job(size, appnum.and_then(|n| n.parse().ok()));
     let world = Comm::new(WORLD_CONTEXT, rank, Group::world(size), None);
     let myself = Comm::new(SELF_CONTEXT, 0, Group::of(vec![Proc(rank)]), None);
     for (comm, at, raw, name) in [
@@ -181,10 +192,27 @@ pub fn init_world(rank: u32, size: u32) {
     }
 }
 
-/// Takes the predefined communicators' handles away, in `MPI_Finalize`.
+/// Takes the predefined communicators' handles away, in `MPI_Finalize`, after
+/// [`delete_attributes`].
 pub fn drop_world() {
     WORLD_COMM.store(std::ptr::null_mut(), Ordering::Release);
     SELF_COMM.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+/// Deletes the attributes of `MPI_COMM_SELF`, the last set first: the first thing
+/// that `MPI_Finalize` does, while all of MPI still works (MPI 5.0, section
+/// 11.2.4); then those of `MPI_COMM_WORLD`.
+///
+/// # Errors
+/// The first delete function that failed; all were called.
+pub fn delete_attributes() -> Result<()> {
+    let mut result = Ok(());
+    for raw in [SELF, WORLD] {
+        if let Some(comm) = find(raw).cloned() {
+            result = result.and(comm.attributes.clear_all(raw));
+        }
+    }
+    result
 }
 
 #[inline]

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::{self, Local};
-use crate::object::{comm, error_code};
+use crate::object::{comm, error_code, group, session};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -261,7 +261,8 @@ fn handler_of(on: On) -> (Handler, On) {
     let own = match on {
         On::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
         On::File(_) => Some(FILE_DEFAULT.with(|handler| handler.clone())),
-        On::Session(_) | On::Win(_) | On::Nothing => None,
+        On::Session(raw) => session::errhandler(raw),
+        On::Win(_) | On::Nothing => None,
     };
     if let Some(handler) = own {
         return (handler, on);

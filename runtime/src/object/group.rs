@@ -1,11 +1,27 @@
 //! Groups: ordered sets of processes (MPI 5.0, section 7.3).
 
+use crate::error::Result;
+use crate::fail;
+use crate::handle::{Kind, Raw, Table};
+use crate::lock::Local;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// `MPI_GROUP_NULL`.
+pub const NULL: Raw = 0x108;
+/// `MPI_GROUP_EMPTY`.
+pub const EMPTY: Raw = 0x109;
+/// `MPI_PROC_NULL`.
+pub const PROC_NULL: i32 = -3;
+/// `MPI_UNDEFINED`.
+pub const UNDEFINED: i32 = -32766;
+
 /// A process of the job, by its rank in `MPI_COMM_WORLD`. Independent of any
 /// communicator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Proc(pub u32);
 
-/// An ordered set of processes. Immutable.
+/// An ordered set of processes. Immutable; a clone shares its memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Group {
     procs: Members,
@@ -15,8 +31,30 @@ pub struct Group {
 enum Members {
     /// Processes `0..n`, in order: `MPI_COMM_WORLD` and its copies.
     Iota(u32),
-    /// Any others, with the inverse: process → rank.
-    Listed(Vec<Proc>, std::collections::HashMap<Proc, u32>),
+    /// Any others.
+    Listed(Arc<Listed>),
+}
+
+#[derive(PartialEq, Eq, Debug)]
+struct Listed {
+    /// By rank.
+    procs: Vec<Proc>,
+    /// Process and rank, by process.
+    ranks: Vec<(Proc, u32)>,
+}
+
+/// How two groups or communicators compare.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum Comparison {
+    /// `MPI_IDENT`: the same processes in the same order; one object.
+    Ident = 201,
+    /// `MPI_CONGRUENT`: communicators of identical groups.
+    Congruent = 202,
+    /// `MPI_SIMILAR`: the same processes in another order.
+    Similar = 203,
+    /// `MPI_UNEQUAL`.
+    Unequal = 204,
 }
 
 impl Group {
@@ -36,9 +74,10 @@ impl Group {
         if iota {
             return Group::world(n);
         }
-        let ranks = procs.iter().copied().zip(0..n).collect();
+        let mut ranks: Vec<(Proc, u32)> = procs.iter().copied().zip(0..n).collect();
+        ranks.sort_unstable();
         Group {
-            procs: Members::Listed(procs, ranks),
+            procs: Members::Listed(Arc::new(Listed { procs, ranks })),
         }
     }
 
@@ -48,7 +87,7 @@ impl Group {
     pub fn size(&self) -> u32 {
         match &self.procs {
             Members::Iota(n) => *n,
-            Members::Listed(procs, _) => u32::try_from(procs.len()).unwrap_or(u32::MAX),
+            Members::Listed(listed) => u32::try_from(listed.procs.len()).unwrap_or(u32::MAX),
         }
     }
 
@@ -58,7 +97,7 @@ impl Group {
     pub fn proc(&self, rank: u32) -> Option<Proc> {
         match &self.procs {
             Members::Iota(n) => (rank < *n).then_some(Proc(rank)),
-            Members::Listed(procs, _) => procs.get(rank as usize).copied(),
+            Members::Listed(listed) => listed.procs.get(rank as usize).copied(),
         }
     }
 
@@ -68,12 +107,361 @@ impl Group {
     pub fn rank_of(&self, proc: Proc) -> Option<u32> {
         match &self.procs {
             Members::Iota(n) => (proc.0 < *n).then_some(proc.0),
-            Members::Listed(_, ranks) => ranks.get(&proc).copied(),
+            Members::Listed(listed) => {
+                let ranks = &listed.ranks;
+                let at = ranks.binary_search_by_key(&proc, |entry| entry.0).ok()?;
+                ranks.get(at).map(|entry| entry.1)
+            }
         }
+    }
+
+    /// Whether `proc` is a member.
+    #[must_use]
+    pub fn has(&self, proc: Proc) -> bool {
+        self.rank_of(proc).is_some()
     }
 
     /// Every process, by rank.
     pub fn iter(&self) -> impl Iterator<Item = Proc> + '_ {
         (0..self.size()).filter_map(|rank| self.proc(rank))
+    }
+
+    /// `MPI_Group_compare`.
+    #[must_use]
+    pub fn compare(&self, other: &Group) -> Comparison {
+        if self == other {
+            return Comparison::Ident;
+        }
+        if self.size() == other.size() && self.iter().all(|proc| other.has(proc)) {
+            return Comparison::Similar;
+        }
+        Comparison::Unequal
+    }
+
+    /// `MPI_Group_union`: this group, then those of `other` that it lacks.
+    #[must_use]
+    pub fn union(&self, other: &Group) -> Group {
+        let lacking = other.iter().filter(|proc| !self.has(*proc));
+        Group::of(self.iter().chain(lacking).collect())
+    }
+
+    /// `MPI_Group_intersection`: those of this group that `other` has too.
+    #[must_use]
+    pub fn intersection(&self, other: &Group) -> Group {
+        Group::of(self.iter().filter(|proc| other.has(*proc)).collect())
+    }
+
+    /// `MPI_Group_difference`: those of this group that `other` lacks.
+    #[must_use]
+    pub fn difference(&self, other: &Group) -> Group {
+        Group::of(self.iter().filter(|proc| !other.has(*proc)).collect())
+    }
+
+    /// `MPI_Group_incl`: the processes with these ranks, in this order.
+    ///
+    /// # Errors
+    /// A rank is not in the group, or comes twice.
+    pub fn incl(&self, ranks: &[i32]) -> Result<Group> {
+        self.marked(ranks)?;
+        let ranks = ranks.iter().filter_map(|rank| u32::try_from(*rank).ok());
+        Ok(Group::of(
+            ranks.filter_map(|rank| self.proc(rank)).collect(),
+        ))
+    }
+
+    /// `MPI_Group_excl`: the processes but for those with these ranks.
+    ///
+    /// # Errors
+    /// A rank is not in the group, or comes twice.
+    pub fn excl(&self, ranks: &[i32]) -> Result<Group> {
+        let marked = self.marked(ranks)?;
+        let kept = self.iter().zip(marked).filter(|entry| !entry.1);
+        Ok(Group::of(kept.map(|entry| entry.0).collect()))
+    }
+
+    /// `MPI_Group_range_incl`: as [`Group::incl`] of the ranks that the triplets
+    /// `first, last, stride` make.
+    ///
+    /// # Errors
+    /// A stride is 0 or leads away from `last`, a rank is not in the group or
+    /// comes twice.
+    pub fn range_incl(&self, ranges: &[[i32; 3]]) -> Result<Group> {
+        self.incl(&self.expand(ranges)?)
+    }
+
+    /// `MPI_Group_range_excl`: as [`Group::excl`] of the ranks that the triplets
+    /// `first, last, stride` make.
+    ///
+    /// # Errors
+    /// As [`Group::range_incl`].
+    pub fn range_excl(&self, ranges: &[[i32; 3]]) -> Result<Group> {
+        self.excl(&self.expand(ranges)?)
+    }
+
+    /// `MPI_Group_translate_ranks`: what the process with `rank` here has as its
+    /// rank in `other`.
+    ///
+    /// # Errors
+    /// This group has no such rank.
+    pub fn translate(&self, rank: i32, other: &Group) -> Result<i32> {
+        if rank == PROC_NULL {
+            return Ok(PROC_NULL);
+        }
+        let Some(proc) = u32::try_from(rank).ok().and_then(|rank| self.proc(rank)) else {
+            let size = self.size();
+            fail!(RANK, "rank {rank} in a group of {size}");
+        };
+        let found = other
+            .rank_of(proc)
+            .and_then(|rank| i32::try_from(rank).ok());
+        Ok(found.unwrap_or(UNDEFINED))
+    }
+
+    /// Which ranks of the group `ranks` names.
+    fn marked(&self, ranks: &[i32]) -> Result<Vec<bool>> {
+        let size = self.size();
+        let mut marked = vec![false; size as usize];
+        for (i, rank) in ranks.iter().enumerate() {
+            let at = usize::try_from(*rank).ok();
+            match at.and_then(|at| marked.get_mut(at)) {
+                None => fail!(RANK, "ranks[{i}] is {rank} in a group of {size}"),
+                Some(true) => fail!(RANK, "ranks[{i}] is {rank}, which came before"),
+                Some(mark) => *mark = true,
+            }
+        }
+        Ok(marked)
+    }
+
+    fn expand(&self, ranges: &[[i32; 3]]) -> Result<Vec<i32>> {
+        let size = i64::from(self.size());
+        let mut ranks = Vec::new();
+        for (i, range) in ranges.iter().enumerate() {
+            let [first, last, stride] = range.map(i64::from);
+            if stride == 0 {
+                fail!(ARG, "ranges[{i}] has stride 0");
+            }
+            if (last - first).signum() * stride.signum() < 0 {
+                fail!(
+                    ARG,
+                    "ranges[{i}] goes from {first} to {last} with stride {stride}, \
+                     which leads away from there"
+                );
+            }
+            let end = first + (last - first) / stride * stride;
+            for rank in [first, end] {
+                if rank < 0 || rank >= size {
+                    fail!(RANK, "ranges[{i}] has rank {rank} in a group of {size}");
+                }
+            }
+            let steps = 0..=(last - first) / stride;
+            ranks.extend(steps.filter_map(|n| i32::try_from(first + n * stride).ok()));
+        }
+        Ok(ranks)
+    }
+}
+
+/// `rank + 1` in the high half and the job's size in the low one; 0: no job.
+static HERE: AtomicU64 = AtomicU64::new(0);
+
+/// Says which process this is, and of how many; called by `job` before a
+/// communicator or session is made.
+pub fn set_here(rank: u32, size: u32) {
+    HERE.store(
+        (u64::from(rank) + 1) << 32 | u64::from(size),
+        Ordering::Relaxed,
+    );
+}
+
+/// Which process this is, and of how many; `None` before the job is joined.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, reason = "two halves of one word")]
+pub fn here() -> Option<(Proc, u32)> {
+    let packed = HERE.load(Ordering::Relaxed);
+    let rank = ((packed >> 32) as u32).checked_sub(1)?;
+    Some((Proc(rank), packed as u32))
+}
+
+static TABLE: Local<Table<Group>> = Local::new(Table::new(Kind::Group));
+
+/// Names a group; an empty one is `MPI_GROUP_EMPTY`.
+///
+/// # Errors
+/// No more handles.
+pub fn insert(group: Group) -> Result<Raw> {
+    if group.size() == 0 {
+        return Ok(EMPTY);
+    }
+    TABLE.with(|table| table.insert(group))
+}
+
+/// The group that `raw` names.
+///
+/// # Errors
+/// `raw` is null, stale, or no group.
+pub fn get(raw: Raw) -> Result<Group> {
+    if raw == EMPTY {
+        return Ok(Group::world(0));
+    }
+    match TABLE.with(|table| table.find(raw).cloned()) {
+        Some(group) => Ok(group),
+        None => unknown(raw),
+    }
+}
+
+/// `MPI_Group_free`. Freeing `MPI_GROUP_EMPTY` has no effect, since calls that
+/// make groups may return it.
+///
+/// # Errors
+/// `raw` is null, stale, or no group.
+pub fn free(raw: Raw) -> Result<()> {
+    if raw == EMPTY {
+        return Ok(());
+    }
+    match TABLE.with(|table| table.remove(raw)) {
+        Some(_) => Ok(()),
+        None => unknown(raw),
+    }
+}
+
+#[cold]
+fn unknown<R>(raw: Raw) -> Result<R> {
+    match raw {
+        NULL => fail!(GROUP, "group is MPI_GROUP_NULL"),
+        _ => fail!(
+            GROUP,
+            "group {raw:#x} is not a handle of a group, or was freed"
+        ),
+    }
+}
+
+/// The whole handle that the low 32 bits of one name.
+#[must_use]
+pub fn from_low(low: u32) -> Option<Raw> {
+    TABLE.with(|table| table.from_low(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    /// The model: a group is a list.
+    fn list(group: &Group) -> Vec<u32> {
+        group.iter().map(|proc| proc.0).collect()
+    }
+
+    fn group(procs: &[u32]) -> Group {
+        Group::of(procs.iter().copied().map(Proc).collect())
+    }
+
+    /// A small generator, so that failures repeat.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: u32) -> u32 {
+            self.0 = self
+                .0
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            u32::try_from((self.0 >> 33) % u64::from(n)).unwrap()
+        }
+
+        /// Some of 0..n in random order.
+        fn some(&mut self, n: u32) -> Vec<u32> {
+            let mut all: Vec<u32> = (0..n).collect();
+            for i in (1..all.len()).rev() {
+                all.swap(i, self.below(u32::try_from(i + 1).unwrap()) as usize);
+            }
+            all.truncate(self.below(n + 1) as usize);
+            all
+        }
+    }
+
+    #[test]
+    fn like_lists_on_random_input() {
+        let mut random = Random(7);
+        for _ in 0..500 {
+            let n = 1 + random.below(12);
+            let (a, b) = (random.some(n), random.some(n));
+            let (ga, gb) = (group(&a), group(&b));
+            assert_eq!(list(&ga), a);
+            let mut union = a.clone();
+            union.extend(b.iter().filter(|p| !a.contains(p)));
+            assert_eq!(list(&ga.union(&gb)), union);
+            let both: Vec<u32> = a.iter().copied().filter(|p| b.contains(p)).collect();
+            assert_eq!(list(&ga.intersection(&gb)), both);
+            let only: Vec<u32> = a.iter().copied().filter(|p| !b.contains(p)).collect();
+            assert_eq!(list(&ga.difference(&gb)), only);
+            for (rank, proc) in a.iter().enumerate() {
+                let want = b.iter().position(|p| p == proc);
+                let want = want.map_or(UNDEFINED, |at| i32::try_from(at).unwrap());
+                let rank = i32::try_from(rank).unwrap();
+                assert_eq!(ga.translate(rank, &gb).unwrap(), want);
+            }
+            let (mut sa, mut sb) = (a.clone(), b.clone());
+            sa.sort_unstable();
+            sb.sort_unstable();
+            let want = match (a == b, sa == sb) {
+                (true, _) => Comparison::Ident,
+                (_, true) => Comparison::Similar,
+                _ => Comparison::Unequal,
+            };
+            assert_eq!(ga.compare(&gb), want);
+            let ranks = random.some(ga.size().max(1));
+            if ga.size() > 0 {
+                let picked: Vec<u32> = ranks.iter().map(|r| a[*r as usize]).collect();
+                let ranks: Vec<i32> = ranks.iter().map(|r| i32::try_from(*r).unwrap()).collect();
+                assert_eq!(list(&ga.incl(&ranks).unwrap()), picked);
+                let rest: Vec<u32> = a.into_iter().filter(|p| !picked.contains(p)).collect();
+                assert_eq!(list(&ga.excl(&ranks).unwrap()), rest);
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_expand() {
+        let ten = Group::world(10);
+        let got = ten.range_incl(&[[6, 7, 1], [1, 6, 2], [9, 4, -5]]);
+        assert_eq!(list(&got.unwrap()), [6, 7, 1, 3, 5, 9, 4]);
+        let got = ten.range_excl(&[[6, 7, 1], [1, 6, 2], [9, 4, -5]]);
+        assert_eq!(list(&got.unwrap()), [0, 2, 8]);
+        assert_eq!(list(&ten.range_incl(&[[8, 10, 3]]).unwrap()), [8]);
+        assert_eq!(list(&ten.range_incl(&[[3, 3, -7]]).unwrap()), [3]);
+    }
+
+    #[test]
+    fn bad_ranks_are_named() {
+        let four = Group::world(4);
+        for (result, class, said) in [
+            (four.incl(&[0, 4]), Class::RANK, "ranks[1] is 4"),
+            (four.excl(&[1, 1]), Class::RANK, "came before"),
+            (four.incl(&[-1]), Class::RANK, "ranks[0] is -1"),
+            (four.range_incl(&[[0, 3, 0]]), Class::ARG, "stride 0"),
+            (four.range_incl(&[[0, 3, -1]]), Class::ARG, "leads away"),
+            (four.range_incl(&[[0, 5, 1]]), Class::RANK, "rank 5"),
+            (
+                four.range_incl(&[[0, 2, 1], [2, 3, 1]]),
+                Class::RANK,
+                "before",
+            ),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.class(), class);
+            assert!(error.text().contains(said), "{error}");
+        }
+        assert!(four.translate(4, &four).is_err());
+        assert_eq!(four.translate(PROC_NULL, &four).unwrap(), PROC_NULL);
+    }
+
+    #[test]
+    fn empty_groups_are_predefined() {
+        let _inside = crate::lock::inside();
+        assert_eq!(insert(Group::of(Vec::new())).unwrap(), EMPTY);
+        assert_eq!(get(EMPTY).unwrap().size(), 0);
+        assert!(get(NULL).is_err());
+        let raw = insert(group(&[3, 1])).unwrap();
+        assert_eq!(list(&get(raw).unwrap()), [3, 1]);
+        free(raw).unwrap();
+        assert!(free(raw).is_err() && free(EMPTY).is_ok());
     }
 }

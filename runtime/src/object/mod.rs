@@ -1,9 +1,12 @@
 //! What handles name. Each file holds one kind of object and its table.
 
+pub mod attr;
 pub mod comm;
 pub mod datatype;
 pub mod errhandler;
 pub mod error_code;
 pub mod group;
+pub mod info;
 pub mod request;
+pub mod session;
 pub mod topology;
