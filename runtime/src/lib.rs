@@ -4,6 +4,8 @@
 //! (point-to-point) → `btl_shm` (bytes between two processes) → kernel.
 //! `object`, `handle`, `lock` and `error` stand beside it. Nothing calls upward.
 
+pub mod abi;
+pub mod clock;
 pub mod coll;
 pub mod error;
 pub mod handle;
@@ -12,3 +14,4 @@ pub mod lock;
 pub mod object;
 pub mod pml;
 pub mod topo;
+pub mod trace;

@@ -6,6 +6,7 @@
 //! The launcher writes the segment's head before any rank starts; ranks claim
 //! their record, publish what they do in it, and grow the arena behind it.
 
+pub mod calls;
 pub mod env;
 pub mod layout;
 pub mod segment;

@@ -1,0 +1,51 @@
+//! Buffers for sends in buffered mode (MPI 5.0, section 3.6).
+
+use super::prelude::*;
+
+export! {
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Buffer_attach, fn MPI_Buffer_attach_c(buffer: *mut c_void, size: c_int | MPI_Count);
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Buffer_detach, fn MPI_Buffer_detach_c(
+        buffer_addr: *mut c_void, size: *mut c_int | *mut MPI_Count,
+    );
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Buffer_flush();
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Buffer_iflush(request: *mut MPI_Request);
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Comm_attach_buffer, fn MPI_Comm_attach_buffer_c(
+        comm: MPI_Comm, buffer: *mut c_void, size: c_int | MPI_Count,
+    ) on comm;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Comm_detach_buffer, fn MPI_Comm_detach_buffer_c(
+        comm: MPI_Comm, buffer_addr: *mut c_void, size: *mut c_int | *mut MPI_Count,
+    ) on comm;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Comm_flush_buffer(comm: MPI_Comm) on comm;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Comm_iflush_buffer(comm: MPI_Comm, request: *mut MPI_Request) on comm;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Session_attach_buffer, fn MPI_Session_attach_buffer_c(
+        session: MPI_Session, buffer: *mut c_void, size: c_int | MPI_Count,
+    ) on session;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Session_detach_buffer, fn MPI_Session_detach_buffer_c(
+        session: MPI_Session, buffer_addr: *mut c_void, size: *mut c_int | *mut MPI_Count,
+    ) on session;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Session_flush_buffer(session: MPI_Session) on session;
+
+    /// Section 3.6, buffer allocation and usage.
+    fn MPI_Session_iflush_buffer(session: MPI_Session, request: *mut MPI_Request) on session;
+}

@@ -1,0 +1,39 @@
+//! Handles as integers and back (MPI 5.0, section 20.3): the low 32 bits of a
+//! handle, which name it as long as its object lives.
+
+use crate::handle::{Kind, Raw};
+use crate::object::{comm, errhandler};
+use std::ffi::c_int;
+
+/// The integer of a handle.
+pub fn toint(raw: Raw) -> c_int {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "the low 32 bits are meant"
+    )]
+    let low = raw as u32 as c_int;
+    low
+}
+
+/// The handle of an integer; the null handle of the kind where there is none.
+pub fn fromint(kind: Kind, int: c_int) -> Raw {
+    let low = int.cast_unsigned();
+    if low < 4096 {
+        return low as Raw;
+    }
+    let (found, null) = match kind {
+        Kind::Comm => (comm::from_low(low), comm::NULL),
+        Kind::Errhandler => (errhandler::from_low(low), errhandler::NULL),
+        Kind::Group => (None, 0x108),
+        Kind::Win => (None, 0x110),
+        Kind::File => (None, 0x118),
+        Kind::Session => (None, 0x120),
+        Kind::Message => (None, 0x128),
+        Kind::Info => (None, 0x130),
+        Kind::Request => (None, 0x180),
+        Kind::Op => (None, 0x20),
+        Kind::Datatype => (None, 0x200),
+    };
+    found.unwrap_or(null)
+}

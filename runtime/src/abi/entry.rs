@@ -1,0 +1,149 @@
+//! The one way in: every exported function that returns an error code runs
+//! through [`call`], and only here are error handlers raised.
+
+use super::consts::MPI_SUCCESS;
+use super::types::{MPI_Comm, MPI_File, MPI_Session, MPI_Win};
+use crate::error::{Class, Error, Result};
+use crate::object::errhandler::{self, On};
+use crate::{job, lock, trace};
+use std::ffi::c_int;
+use std::sync::atomic::Ordering;
+use wireup::calls::CALL_NAMES;
+
+/// What the entry knows of an exported function; a constant in each.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// `MPI_Send`.
+    pub name: &'static str,
+    /// 1 + its index in [`CALL_NAMES`].
+    number: u32,
+    /// Whether it may be called when MPI is not up.
+    any_time: bool,
+}
+
+/// For [`Call::new`]: allowed before `MPI_Init` and after `MPI_Finalize`.
+pub const ANY_TIME: bool = true;
+
+impl Call {
+    /// The call of this name.
+    ///
+    /// # Panics
+    /// At compile time, if there is no such call.
+    #[must_use]
+    pub const fn new(name: &'static str, any_time: bool) -> Call {
+        let (mut low, mut high) = (0, CALL_NAMES.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if less(CALL_NAMES[middle].as_bytes(), name.as_bytes()) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let here = CALL_NAMES[low].as_bytes();
+        assert!(!less(here, name.as_bytes()) && !less(name.as_bytes(), here));
+        #[allow(clippy::cast_possible_truncation, reason = "there are 664 names")]
+        let number = low as u32 + 1;
+        Call {
+            name,
+            number,
+            any_time,
+        }
+    }
+}
+
+const fn less(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() {
+        if a[i] != b[i] {
+            return a[i] < b[i];
+        }
+        i += 1;
+    }
+    a.len() < b.len()
+}
+
+/// Runs an exported function's body: checks that MPI is up, enters the library,
+/// publishes which call this is, and raises the error handler of `on` if the
+/// body fails.
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "the body must melt into its exported function"
+)]
+pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
+    let slot = if call.any_time {
+        trace::slot_or_spare()
+    } else {
+        match trace::slot() {
+            Some(slot) => slot,
+            None => return refused(call.name),
+        }
+    };
+    let inside = lock::enter();
+    slot.store(call.number, Ordering::Relaxed);
+    let code = match body() {
+        Ok(()) => MPI_SUCCESS,
+        Err(error) => errhandler::raise(on, call.name, &error),
+    };
+    slot.store(0, Ordering::Relaxed);
+    drop(inside);
+    code
+}
+
+/// A call that came too early or too late.
+#[cold]
+fn refused(name: &'static str) -> c_int {
+    let _inside = lock::enter();
+    let text = if job::is_finalized() {
+        format!("{name} was called after MPI_Finalize")
+    } else {
+        format!("{name} was called before MPI_Init")
+    };
+    errhandler::raise(On::Nothing, name, &Error::new(Class::OTHER, text))
+}
+
+/// What a function that is not finished does.
+///
+/// # Errors
+/// Always `MPI_ERR_UNSUPPORTED_OPERATION`.
+#[cold]
+pub fn unsupported() -> Result<()> {
+    Err(Error::new(
+        Class::UNSUPPORTED_OPERATION,
+        "this version of Lariat does not have this call yet",
+    ))
+}
+
+/// A parameter that has an error handler.
+pub trait Object {
+    /// The object it names.
+    fn on(self) -> On;
+}
+
+macro_rules! objects {
+    ($($handle:ident $variant:ident)*) => {$(
+        impl Object for $handle {
+            #[inline]
+            fn on(self) -> On {
+                On::$variant(self.0)
+            }
+        }
+
+        impl Object for *mut $handle {
+            #[inline]
+            fn on(self) -> On {
+                // SAFETY: null, or an inout parameter of a C function: its caller
+                // vouches that it points to a handle.
+                unsafe { self.as_ref() }.map_or(On::Nothing, |handle| On::$variant(handle.0))
+            }
+        }
+    )*};
+}
+
+objects! {
+    MPI_Comm Comm
+    MPI_Win Win
+    MPI_File File
+    MPI_Session Session
+}

@@ -1,0 +1,187 @@
+//! Files: data access (MPI 5.0, section 14.4).
+
+use super::prelude::*;
+
+export! {
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_iread_at, fn MPI_File_iread_at_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *mut c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_iread_at_all, fn MPI_File_iread_at_all_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *mut c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_iwrite_at, fn MPI_File_iwrite_at_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *const c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_iwrite_at_all, fn MPI_File_iwrite_at_all_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *const c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_read_at, fn MPI_File_read_at_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *mut c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_read_at_all, fn MPI_File_read_at_all_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *mut c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_write_at, fn MPI_File_write_at_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *const c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.2, access with explicit offsets.
+    fn MPI_File_write_at_all, fn MPI_File_write_at_all_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *const c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype, status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_iread, fn MPI_File_iread_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_iread_all, fn MPI_File_iread_all_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_iwrite, fn MPI_File_iwrite_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_iwrite_all, fn MPI_File_iwrite_all_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_read, fn MPI_File_read_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_read_all, fn MPI_File_read_all_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_write, fn MPI_File_write_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.3, access with individual file pointers.
+    fn MPI_File_write_all, fn MPI_File_write_all_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.4, access with shared file pointers.
+    fn MPI_File_iread_shared, fn MPI_File_iread_shared_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.4, access with shared file pointers.
+    fn MPI_File_iwrite_shared, fn MPI_File_iwrite_shared_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        request: *mut MPI_Request,
+    ) on fh;
+
+    /// Section 14.4.4, access with shared file pointers.
+    fn MPI_File_read_ordered, fn MPI_File_read_ordered_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.4, access with shared file pointers.
+    fn MPI_File_read_shared, fn MPI_File_read_shared_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.4, access with shared file pointers.
+    fn MPI_File_write_ordered, fn MPI_File_write_ordered_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.4, access with shared file pointers.
+    fn MPI_File_write_shared, fn MPI_File_write_shared_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        status: *mut MPI_Status,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_read_all_begin, fn MPI_File_read_all_begin_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_read_all_end(fh: MPI_File, buf: *mut c_void, status: *mut MPI_Status) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_read_at_all_begin, fn MPI_File_read_at_all_begin_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *mut c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_read_at_all_end(fh: MPI_File, buf: *mut c_void, status: *mut MPI_Status) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_read_ordered_begin, fn MPI_File_read_ordered_begin_c(
+        fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_read_ordered_end(fh: MPI_File, buf: *mut c_void, status: *mut MPI_Status) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_write_all_begin, fn MPI_File_write_all_begin_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_write_all_end(fh: MPI_File, buf: *const c_void, status: *mut MPI_Status) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_write_at_all_begin, fn MPI_File_write_at_all_begin_c(
+        fh: MPI_File, offset: MPI_Offset, buf: *const c_void, count: c_int | MPI_Count,
+        datatype: MPI_Datatype,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_write_at_all_end(fh: MPI_File, buf: *const c_void, status: *mut MPI_Status) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_write_ordered_begin, fn MPI_File_write_ordered_begin_c(
+        fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
+    ) on fh;
+
+    /// Section 14.4.5, split collective access.
+    fn MPI_File_write_ordered_end(fh: MPI_File, buf: *const c_void, status: *mut MPI_Status) on fh;
+}

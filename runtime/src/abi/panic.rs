@@ -1,0 +1,23 @@
+//! A panic is a bug of the library: it names rank and call, and ends the job.
+
+use crate::object::comm;
+use crate::{job, trace};
+use std::sync::Once;
+
+/// Sets the hook, once. It says more and aborts the job where the panic came
+/// inside an MPI call; every other panic of the program goes on as before.
+pub fn install() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            before(info);
+            if let Some(call) = trace::current() {
+                let rank = comm::find(comm::WORLD).map_or(0, |world| world.rank);
+                let text = format!("rank {rank} panicked in {call}: a bug of Lariat");
+                eprintln!("lariat: {text}");
+                job::abort(134, &text);
+            }
+        }));
+    });
+}

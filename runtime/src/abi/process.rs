@@ -1,0 +1,82 @@
+//! Sessions and process management (MPI 5.0, chapter 11).
+
+use super::prelude::*;
+
+export! {
+    /// Section 11.3.1, session creation and destruction.
+    fn MPI_Session_finalize(session: *mut MPI_Session) on session at ANY_TIME;
+
+    /// Section 11.3.1, session creation and destruction.
+    fn MPI_Session_init(
+        info: MPI_Info, errhandler: MPI_Errhandler, session: *mut MPI_Session,
+    ) at ANY_TIME;
+
+    /// Section 11.3.2, process sets.
+    fn MPI_Session_get_info(session: MPI_Session, info_used: *mut MPI_Info) on session;
+
+    /// Section 11.3.2, process sets.
+    fn MPI_Session_get_nth_pset(
+        session: MPI_Session, info: MPI_Info, n: c_int, pset_len: *mut c_int,
+        pset_name: *mut c_char,
+    ) on session;
+
+    /// Section 11.3.2, process sets.
+    fn MPI_Session_get_num_psets(
+        session: MPI_Session, info: MPI_Info, npset_names: *mut c_int,
+    ) on session;
+
+    /// Section 11.3.2, process sets.
+    fn MPI_Session_get_pset_info(
+        session: MPI_Session, pset_name: *const c_char, info: *mut MPI_Info,
+    ) on session;
+
+    /// Section 11.8.2, starting processes.
+    fn MPI_Comm_get_parent(parent: *mut MPI_Comm);
+
+    /// Section 11.8.2, starting processes.
+    fn MPI_Comm_spawn(
+        command: *const c_char, argv: *mut *mut c_char, maxprocs: c_int, info: MPI_Info,
+        root: c_int, comm: MPI_Comm, intercomm: *mut MPI_Comm, array_of_errcodes: *mut c_int,
+    ) on comm;
+
+    /// Section 11.8.3, starting several programs.
+    fn MPI_Comm_spawn_multiple(
+        count: c_int, array_of_commands: *mut *mut c_char,
+        array_of_argv: *mut *mut *mut c_char, array_of_maxprocs: *const c_int,
+        array_of_info: *const MPI_Info, root: c_int, comm: MPI_Comm, intercomm: *mut MPI_Comm,
+        array_of_errcodes: *mut c_int,
+    ) on comm;
+
+    /// Section 11.9.2, server routines.
+    fn MPI_Close_port(port_name: *const c_char);
+
+    /// Section 11.9.2, server routines.
+    fn MPI_Comm_accept(
+        port_name: *const c_char, info: MPI_Info, root: c_int, comm: MPI_Comm,
+        newcomm: *mut MPI_Comm,
+    ) on comm;
+
+    /// Section 11.9.2, server routines.
+    fn MPI_Open_port(info: MPI_Info, port_name: *mut c_char);
+
+    /// Section 11.9.3, client routines.
+    fn MPI_Comm_connect(
+        port_name: *const c_char, info: MPI_Info, root: c_int, comm: MPI_Comm,
+        newcomm: *mut MPI_Comm,
+    ) on comm;
+
+    /// Section 11.9.4, name publishing.
+    fn MPI_Lookup_name(service_name: *const c_char, info: MPI_Info, port_name: *mut c_char);
+
+    /// Section 11.9.4, name publishing.
+    fn MPI_Publish_name(service_name: *const c_char, info: MPI_Info, port_name: *const c_char);
+
+    /// Section 11.9.4, name publishing.
+    fn MPI_Unpublish_name(service_name: *const c_char, info: MPI_Info, port_name: *const c_char);
+
+    /// Section 11.10.4, releasing connections.
+    fn MPI_Comm_disconnect(comm: *mut MPI_Comm) on comm;
+
+    /// Section 11.10.5, another way to connect.
+    fn MPI_Comm_join(fd: c_int, intercomm: *mut MPI_Comm);
+}
