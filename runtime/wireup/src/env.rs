@@ -12,6 +12,9 @@ pub const APPNUM: &str = "LARIAT_APPNUM";
 /// The process id of the launcher.
 pub const LAUNCHER: &str = "LARIAT_LAUNCHER_PID";
 
+/// The inherited read end of the job's lifeline, decimal; see [`crate::lifeline`].
+pub const LIFELINE: &str = "LARIAT_LIFELINE";
+
 /// Variables by which other launchers tell a process how many ranks it is one
 /// of. A program that finds one of these above 1, and no [`SEGMENT`], was
 /// started by a launcher that Lariat cannot join.
