@@ -274,8 +274,7 @@ fn handler_of(on: On) -> (Handler, On) {
 }
 
 fn die(on: On, call: &str, error: &Error) -> ! {
-    let rank =
-        comm::find(comm::WORLD).map_or(String::new(), |world| format!("rank {} ", world.rank));
+    let rank = group::here().map_or(String::new(), |here| format!("rank {} ", here.0.0));
     let place = match on {
         On::Comm(raw) => match comm::find(raw) {
             Some(comm) => format!(" on {}", comm.label()),
