@@ -35,3 +35,15 @@ pub fn is_initialized() -> bool {
 pub fn is_finalized() -> bool {
     false
 }
+
+/// The thread level that is provided (`MPI_Query_thread`).
+#[must_use]
+pub fn thread_level() -> i32 {
+    0
+}
+
+/// Whether this thread called `MPI_Init`.
+#[must_use]
+pub fn is_main_thread() -> bool {
+    true
+}

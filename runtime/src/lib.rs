@@ -11,6 +11,8 @@ pub mod error;
 pub mod handle;
 pub mod job;
 pub mod lock;
+pub mod machine;
+pub mod memory;
 pub mod object;
 pub mod pml;
 pub mod topo;

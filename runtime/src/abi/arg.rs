@@ -1,15 +1,21 @@
 //! Raw C values become checked types here, in one step, and are never checked
 //! again. Errors name the argument, its value, and what would be right.
 //!
-//! Functions that take a pointer are `unsafe`: the caller of the C function
-//! vouches that it is null or good for what the standard says of it.
+//! Functions that take a pointer (in `pointer`) are `unsafe`: the caller of the C
+//! function vouches that it is null or good for what the standard says of it.
+
+pub use super::pointer::*;
 
 use super::consts::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_PROC_NULL, MPI_ROOT, MPI_UNDEFINED};
-use super::types::{MPI_Comm, MPI_Count};
-use crate::error::{Class, Error, Result};
+use super::consts::{
+    MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE,
+};
+use super::types::{MPI_Comm, MPI_Count, MPI_Info};
+use crate::error::Result;
 use crate::fail;
 use crate::object::comm::{self, Comm};
-use std::ffi::{CStr, c_char, c_int};
+use crate::object::info::{self, Info};
+use std::ffi::c_int;
 use std::sync::Arc;
 
 /// The largest tag (`MPI_TAG_UB`).
@@ -22,6 +28,40 @@ pub const TAG_UB: c_int = c_int::MAX;
 #[inline]
 pub fn comm(comm: MPI_Comm) -> Result<&'static Arc<Comm>> {
     comm::get(comm.0)
+}
+
+/// Whose rank, and where, for a last word: `MPI_Abort` takes what it gets.
+pub fn place(comm: MPI_Comm) -> (u32, String) {
+    let rank = comm::find(comm::WORLD).map_or(0, |world| world.rank);
+    let label = comm::find(comm.0).map_or_else(
+        || format!("{:#x}, which is no communicator,", comm.0),
+        |comm| comm.label(),
+    );
+    (rank, label)
+}
+
+/// A level of thread support.
+///
+/// # Errors
+/// `MPI_ERR_ARG`.
+pub fn thread_level(level: c_int) -> Result<c_int> {
+    match level {
+        MPI_THREAD_SINGLE | MPI_THREAD_FUNNELED | MPI_THREAD_SERIALIZED | MPI_THREAD_MULTIPLE => {
+            Ok(level)
+        }
+        _ => fail!(
+            ARG,
+            "required is {level}, which is none of the MPI_THREAD_ constants"
+        ),
+    }
+}
+
+/// What an info object says; nothing for `MPI_INFO_NULL`.
+///
+/// # Errors
+/// `MPI_ERR_INFO`.
+pub fn hints(info: MPI_Info) -> Result<Info> {
+    info::hints(info.0)
 }
 
 /// Either kind of count: `int` or `MPI_Count`.
@@ -229,241 +269,4 @@ fn bad_root(comm: &Comm, root: c_int) -> Result<Root> {
         "root is {root}, but {label} has ranks 0 to {}",
         size.saturating_sub(1)
     )
-}
-
-#[cold]
-fn null<T>(what: &str) -> Result<T> {
-    fail!(ARG, "{what} is a null pointer")
-}
-
-/// Writes an out-parameter.
-///
-/// # Safety
-/// `at` is null or may be written.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null.
-#[inline]
-pub unsafe fn put<T>(at: *mut T, what: &str, value: T) -> Result<()> {
-    if at.is_null() {
-        return null(what);
-    }
-    // SAFETY: as the caller said. It may be uninitialised: nothing is dropped.
-    unsafe { at.write(value) };
-    Ok(())
-}
-
-/// Writes an out-parameter that C passes as `void *` and means as a pointer to
-/// a `T` (`baseptr`, `attribute_val`).
-///
-/// # Safety
-/// `at` is null or may be written as a `T`.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null.
-#[inline]
-pub unsafe fn put_as<T>(at: *mut std::ffi::c_void, what: &str, value: T) -> Result<()> {
-    // SAFETY: as the caller said.
-    unsafe { put(at.cast::<T>(), what, value) }
-}
-
-/// Writes a C truth value.
-///
-/// # Safety
-/// `at` is null or may be written.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null.
-#[inline]
-pub unsafe fn put_flag(at: *mut c_int, what: &str, value: bool) -> Result<()> {
-    // SAFETY: as the caller said.
-    unsafe { put(at, what, c_int::from(value)) }
-}
-
-/// Writes a size or count, `MPI_UNDEFINED` where it does not fit (section 5.1.5).
-///
-/// # Safety
-/// `at` is null or may be written.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null.
-#[inline]
-pub unsafe fn put_count<N: Number>(at: *mut N, what: &str, value: i64) -> Result<()> {
-    let value = N::narrow(value).unwrap_or(N::UNDEFINED);
-    // SAFETY: as the caller said.
-    unsafe { put(at, what, value) }
-}
-
-/// Writes a number; one that does not fit is an error.
-///
-/// # Safety
-/// `at` is null or may be written.
-///
-/// # Errors
-/// `MPI_ERR_VALUE_TOO_LARGE`, and `MPI_ERR_ARG` if `at` is null.
-#[inline]
-pub unsafe fn put_fitting<N: Number>(at: *mut N, what: &str, value: i64) -> Result<()> {
-    let Some(narrow) = N::narrow(value) else {
-        fail!(
-            VALUE_TOO_LARGE,
-            "{what} would be {value}, which is more than an int holds"
-        );
-    };
-    // SAFETY: as the caller said.
-    unsafe { put(at, what, narrow) }
-}
-
-/// Reads an inout-parameter.
-///
-/// # Safety
-/// `at` is null or may be read.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null.
-#[inline]
-pub unsafe fn get<T: Copy>(at: *const T, what: &str) -> Result<T> {
-    if at.is_null() {
-        return null(what);
-    }
-    // SAFETY: as the caller said.
-    Ok(unsafe { at.read() })
-}
-
-/// An array to read. Null is right where it has no elements.
-///
-/// # Safety
-/// `at` is null or good for reading `len` elements during the call, and nobody
-/// writes them meanwhile.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null and `len` is not 0.
-#[inline]
-pub unsafe fn slice<'a, T>(at: *const T, len: usize, what: &str) -> Result<&'a [T]> {
-    if len == 0 {
-        return Ok(&[]);
-    }
-    if at.is_null() {
-        return null(what);
-    }
-    // SAFETY: as the caller said.
-    Ok(unsafe { std::slice::from_raw_parts(at, len) })
-}
-
-/// An array to write, or to read and write. Null is right where it has no elements.
-///
-/// # Safety
-/// `at` is null or good for reading and writing `len` elements during the call,
-/// and nobody else reaches them meanwhile.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null and `len` is not 0.
-#[inline]
-pub unsafe fn slice_mut<'a, T>(at: *mut T, len: usize, what: &str) -> Result<&'a mut [T]> {
-    if len == 0 {
-        return Ok(&mut []);
-    }
-    if at.is_null() {
-        return null(what);
-    }
-    // SAFETY: as the caller said.
-    Ok(unsafe { std::slice::from_raw_parts_mut(at, len) })
-}
-
-/// A run of counts, none of them negative.
-///
-/// # Safety
-/// As [`slice`].
-///
-/// # Errors
-/// `MPI_ERR_COUNT`, and `MPI_ERR_ARG` for a null pointer.
-pub unsafe fn counts<N: Number>(at: *const N, len: usize, what: &str) -> Result<Vec<usize>> {
-    // SAFETY: as the caller said.
-    let counts = unsafe { slice(at, len, what) }?;
-    let one = |(i, n): (usize, &N)| {
-        usize::try_from(n.wide())
-            .map_err(|_| Error::new(Class::COUNT, format!("{what}[{i}] is {}", n.wide())))
-    };
-    counts.iter().enumerate().map(one).collect()
-}
-
-/// A run of displacements, strides or addresses, of any sign.
-///
-/// # Safety
-/// As [`slice`].
-///
-/// # Errors
-/// `MPI_ERR_ARG`: a null pointer.
-pub unsafe fn offsets<N: Number>(at: *const N, len: usize, what: &str) -> Result<Vec<i64>> {
-    // SAFETY: as the caller said.
-    let offsets = unsafe { slice(at, len, what) }?;
-    Ok(offsets.iter().map(|n| n.wide()).collect())
-}
-
-/// A string of C.
-///
-/// # Safety
-/// `at` is null or begins a string that ends in a NUL, and stays as it is during
-/// the call.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: a null pointer.
-pub unsafe fn string<'a>(at: *const c_char, what: &str) -> Result<std::borrow::Cow<'a, str>> {
-    if at.is_null() {
-        return null(what);
-    }
-    // SAFETY: as the caller said.
-    Ok(unsafe { CStr::from_ptr(at) }.to_string_lossy())
-}
-
-/// Writes a string and a NUL into `room` characters, cutting it where it must,
-/// and returns the number of characters without the NUL.
-///
-/// # Safety
-/// `at` is null or good for writing `room` characters.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: `at` is null and `room` is not 0.
-pub unsafe fn put_string(at: *mut c_char, room: usize, what: &str, text: &str) -> Result<usize> {
-    if room == 0 {
-        return Ok(0);
-    }
-    if at.is_null() {
-        return null(what);
-    }
-    let mut len = text.len().min(room - 1);
-    while !text.is_char_boundary(len) {
-        len -= 1;
-    }
-    // SAFETY: `len + 1 <= room` characters, as the caller said; the text is ours.
-    unsafe {
-        at.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), len);
-        at.add(len).write(0);
-    }
-    Ok(len)
-}
-
-/// As [`put_string`], with the length into `resultlen`.
-///
-/// # Safety
-/// As [`put_string`]; `resultlen` is null or may be written.
-///
-/// # Errors
-/// `MPI_ERR_ARG`: a null pointer.
-pub unsafe fn put_name(
-    at: *mut c_char,
-    room: c_int,
-    what: &str,
-    resultlen: *mut c_int,
-    text: &str,
-) -> Result<()> {
-    let room = usize::try_from(room).unwrap_or(0);
-    // SAFETY: as the caller said.
-    unsafe {
-        let len = put_string(at, room, what, text)?;
-        put(
-            resultlen,
-            "resultlen",
-            c_int::try_from(len).unwrap_or(c_int::MAX),
-        )
-    }
 }

@@ -2,7 +2,7 @@
 //! handle, which name it as long as its object lives.
 
 use crate::handle::{Kind, Raw};
-use crate::object::{comm, errhandler};
+use crate::object::{comm, errhandler, group, info, session};
 use std::ffi::c_int;
 
 /// The integer of a handle.
@@ -25,12 +25,12 @@ pub fn fromint(kind: Kind, int: c_int) -> Raw {
     let (found, null) = match kind {
         Kind::Comm => (comm::from_low(low), comm::NULL),
         Kind::Errhandler => (errhandler::from_low(low), errhandler::NULL),
-        Kind::Group => (None, 0x108),
+        Kind::Group => (group::from_low(low), group::NULL),
         Kind::Win => (None, 0x110),
         Kind::File => (None, 0x118),
-        Kind::Session => (None, 0x120),
+        Kind::Session => (session::from_low(low), session::NULL),
         Kind::Message => (None, 0x128),
-        Kind::Info => (None, 0x130),
+        Kind::Info => (info::from_low(low), info::NULL),
         Kind::Request => (None, 0x180),
         Kind::Op => (None, 0x20),
         Kind::Datatype => (None, 0x200),

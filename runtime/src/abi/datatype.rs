@@ -72,7 +72,9 @@ export! {
     );
 
     /// Section 5.1.5, address and size functions.
-    fn MPI_Get_address(location: *const c_void, address: *mut MPI_Aint);
+    fn MPI_Get_address(location: *const c_void, address: *mut MPI_Aint) {
+        arg::put(address, "address", location.addr().cast_signed())
+    }
 
     /// Section 5.1.5, address and size functions.
     fn MPI_Type_size, fn MPI_Type_size_c(datatype: MPI_Datatype, size: *mut c_int | *mut MPI_Count);

@@ -118,23 +118,25 @@ pub fn unsupported() -> Result<()> {
 /// A parameter that has an error handler.
 pub trait Object {
     /// The object it names.
-    fn on(self) -> On;
+    ///
+    /// # Safety
+    /// A pointer is null or points to a handle.
+    unsafe fn on(self) -> On;
 }
 
 macro_rules! objects {
     ($($handle:ident $variant:ident)*) => {$(
         impl Object for $handle {
             #[inline]
-            fn on(self) -> On {
+            unsafe fn on(self) -> On {
                 On::$variant(self.0)
             }
         }
 
         impl Object for *mut $handle {
             #[inline]
-            fn on(self) -> On {
-                // SAFETY: null, or an inout parameter of a C function: its caller
-                // vouches that it points to a handle.
+            unsafe fn on(self) -> On {
+                // SAFETY: null or pointing to a handle, as the caller said.
                 unsafe { self.as_ref() }.map_or(On::Nothing, |handle| On::$variant(handle.0))
             }
         }

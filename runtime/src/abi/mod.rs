@@ -35,7 +35,7 @@
 //!   the call's name, the error handler.
 //! - The body runs inside one `unsafe` block: whoever calls a C function vouches
 //!   for the pointers it passes (MPI 5.0, section 2.5 and each call's own rules).
-//!   Nothing but `arg` dereferences them. rustfmt does not reach in: keep bodies
+//!   Nothing but `arg` (and `pointer` behind it) dereferences them. rustfmt does not reach in: keep bodies
 //!   at 3 to 8 lines and below 100 columns.
 //! - Functions that return something else than an error code stand in
 //!   `export_value!`.
@@ -61,6 +61,7 @@ pub mod consts;
 mod convert;
 pub mod entry;
 pub mod panic;
+mod pointer;
 mod prelude;
 pub mod types;
 

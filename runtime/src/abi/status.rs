@@ -9,16 +9,24 @@ export! {
     );
 
     /// Section 3.2.5, return status.
-    fn MPI_Status_get_error(status: *const MPI_Status, error: *mut c_int);
+    fn MPI_Status_get_error(status: *const MPI_Status, error: *mut c_int) {
+        arg::put(error, "error", arg::get(status, "status")?.MPI_ERROR)
+    }
 
     /// Section 3.2.5, return status.
-    fn MPI_Status_get_source(status: *const MPI_Status, source: *mut c_int);
+    fn MPI_Status_get_source(status: *const MPI_Status, source: *mut c_int) {
+        arg::put(source, "source", arg::get(status, "status")?.MPI_SOURCE)
+    }
 
     /// Section 3.2.5, return status.
-    fn MPI_Status_get_tag(status: *const MPI_Status, tag: *mut c_int);
+    fn MPI_Status_get_tag(status: *const MPI_Status, tag: *mut c_int) {
+        arg::put(tag, "tag", arg::get(status, "status")?.MPI_TAG)
+    }
 
     /// Section 3.8.4, cancellation.
-    fn MPI_Test_cancelled(status: *const MPI_Status, flag: *mut c_int);
+    fn MPI_Test_cancelled(status: *const MPI_Status, flag: *mut c_int) {
+        arg::put_flag(flag, "flag", arg::get(status, "status")?.is_cancelled())
+    }
 
     /// Section 5.1.11, elements of a received message.
     fn MPI_Get_elements, fn MPI_Get_elements_c(
@@ -29,7 +37,11 @@ export! {
     fn MPI_Get_elements_x(status: *const MPI_Status, datatype: MPI_Datatype, count: *mut MPI_Count);
 
     /// Section 13.3, setting status.
-    fn MPI_Status_set_cancelled(status: *mut MPI_Status, flag: c_int);
+    fn MPI_Status_set_cancelled(status: *mut MPI_Status, flag: c_int) {
+        let status = arg::status(status)?;
+        (*status).set_cancelled(flag != 0);
+        Ok(())
+    }
 
     /// Section 13.3, setting status.
     fn MPI_Status_set_elements, fn MPI_Status_set_elements_c(
@@ -40,11 +52,20 @@ export! {
     fn MPI_Status_set_elements_x(status: *mut MPI_Status, datatype: MPI_Datatype, count: MPI_Count);
 
     /// Section 13.3, setting status.
-    fn MPI_Status_set_error(status: *mut MPI_Status, error: c_int);
+    fn MPI_Status_set_error(status: *mut MPI_Status, error: c_int) {
+        (*arg::status(status)?).MPI_ERROR = error;
+        Ok(())
+    }
 
     /// Section 13.3, setting status.
-    fn MPI_Status_set_source(status: *mut MPI_Status, source: c_int);
+    fn MPI_Status_set_source(status: *mut MPI_Status, source: c_int) {
+        (*arg::status(status)?).MPI_SOURCE = source;
+        Ok(())
+    }
 
     /// Section 13.3, setting status.
-    fn MPI_Status_set_tag(status: *mut MPI_Status, tag: c_int);
+    fn MPI_Status_set_tag(status: *mut MPI_Status, tag: c_int) {
+        (*arg::status(status)?).MPI_TAG = tag;
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 //! of passing.
 
 use crate::handle::Raw;
+use crate::pml::Completion;
 use std::ffi::c_int;
 
 /// An address, or a difference of two.
@@ -76,9 +77,80 @@ pub struct MPI_Status {
     pub MPI_TAG: c_int,
     /// An error code, set only by calls that complete several requests.
     pub MPI_ERROR: c_int,
-    /// The library's own: see `status`.
+    /// The library's own: bytes received (low and high half), then 1 if cancelled.
     pub MPI_internal: [c_int; 5],
 }
 
 const _: () = assert!(size_of::<MPI_Status>() == 32);
 const _: () = assert!(size_of::<MPI_Comm>() == size_of::<*mut u8>());
+
+impl MPI_Status {
+    /// The status of a completed operation.
+    #[inline]
+    #[must_use]
+    pub fn of(completion: &Completion) -> MPI_Status {
+        let mut status = MPI_Status {
+            MPI_SOURCE: completion.source,
+            MPI_TAG: completion.tag,
+            MPI_ERROR: completion.error.as_ref().map_or(0, |error| error.class().0),
+            MPI_internal: [0; 5],
+        };
+        status.set_len(completion.len);
+        status.set_cancelled(completion.cancelled);
+        status
+    }
+
+    /// Bytes received, of packed data.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let [low, high, ..] = self
+            .MPI_internal
+            .map(|word| u64::from(word.cast_unsigned()));
+        high << 32 | low
+    }
+
+    /// Whether nothing was received.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets the bytes received.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
+    pub fn set_len(&mut self, len: u64) {
+        self.MPI_internal[0] = (len as u32).cast_signed();
+        self.MPI_internal[1] = ((len >> 32) as u32).cast_signed();
+    }
+
+    /// Whether the operation was cancelled.
+    #[inline]
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.MPI_internal[2] & 1 != 0
+    }
+
+    /// Says whether the operation was cancelled.
+    #[inline]
+    pub fn set_cancelled(&mut self, cancelled: bool) {
+        self.MPI_internal[2] = c_int::from(cancelled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MPI_Status;
+
+    #[test]
+    fn a_status_keeps_long_lengths() {
+        let mut status = MPI_Status::default();
+        for len in [0, 1, u64::from(u32::MAX), 1 << 40 | 5, u64::MAX] {
+            status.set_len(len);
+            status.set_cancelled(true);
+            assert_eq!((status.len(), status.is_cancelled()), (len, true));
+        }
+        status.set_cancelled(false);
+        assert!(!status.is_cancelled());
+    }
+}
