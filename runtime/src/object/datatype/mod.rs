@@ -24,6 +24,8 @@ mod predefined;
 mod segments;
 mod signature;
 mod table;
+#[cfg(test)]
+mod tests;
 
 mod walk;
 
