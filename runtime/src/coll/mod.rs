@@ -1,1 +1,191 @@
-//! Collective operations.
+//! Collective operations (MPI 5.0, chapter 6 and section 8.6).
+//!
+//! A [`Call`] is one operation with its arguments. It is carried out at once
+//! ([`run`]), as a request ([`start`]), or as a request that can be started
+//! again and again ([`prepare`]).
+//!
+//! The map: `args` what is asked; `choose` which algorithm; `build` from the one
+//! to the other; a file per operation (or two that mirror each other) writes the
+//! steps; `inter` does so for intercommunicators; `plan` is the list of steps
+//! and `schedule` carries it out, over [`crate::pml`]. Small blocking operations
+//! go past all of that, in `direct`.
+
+mod allgather;
+mod allreduce;
+mod alltoall;
+mod args;
+mod barrier;
+mod bcast;
+mod build;
+mod choose;
+mod direct;
+mod gather;
+mod inter;
+mod memory;
+mod neighbor;
+mod plan;
+mod reduce;
+mod reduce_scatter;
+mod scan;
+mod schedule;
+
+pub use args::{Call, Ints, Parts, Reduction, Root, Shape};
+
+use crate::error::Result;
+use crate::handle::Raw;
+use crate::object::comm::Comm;
+use crate::object::topology::Topology;
+use crate::pml::Buffer;
+use crate::topo;
+use build::Edges;
+use neighbor::Edge;
+use plan::Plan;
+use std::sync::Arc;
+
+/// Carries out `call` on `comm` and returns when this rank's part is done.
+///
+/// # Safety
+/// The buffers are good for what the operation does with them, until this
+/// returns.
+///
+/// # Errors
+/// A message failed, or there is no memory.
+#[inline]
+pub unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Result<()> {
+    // SAFETY: the caller's promise.
+    if let Some(result) = unsafe { direct::run(comm, call) } {
+        return result;
+    }
+    let plan = plan_of(comm, call)?;
+    // SAFETY: the caller's promise.
+    unsafe { schedule::run(comm, plan) }
+}
+
+/// Starts `call` on `comm`, and names the request.
+///
+/// # Safety
+/// The buffers are good until the request completes.
+///
+/// # Errors
+/// No memory, or no more handles.
+pub unsafe fn start(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Raw> {
+    let plan = plan_of(comm, call)?;
+    // SAFETY: the caller's promise.
+    unsafe { schedule::start(comm, plan) }
+}
+
+/// Makes a persistent request of `call` on `comm`.
+///
+/// # Safety
+/// The buffers are good whenever the request is active.
+///
+/// # Errors
+/// No memory, or no more handles.
+pub unsafe fn prepare(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Raw> {
+    let plan = plan_of(comm, call)?;
+    // SAFETY: the caller's promise.
+    unsafe { schedule::prepare(comm, plan) }
+}
+
+fn plan_of(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Plan> {
+    let edges = match call {
+        Call::NeighborAllgather(..) | Call::NeighborAlltoall(..) => Some(edges_of(comm)?),
+        _ => None,
+    };
+    let remote = comm.inter.as_ref().map(|inter| inter.remote.size());
+    build::plan(comm.rank, comm.size(), remote, edges.as_ref(), call)
+}
+
+/// The edges along which a neighbourhood collective sends and receives.
+fn edges_of(comm: &Comm) -> Result<Edges> {
+    let (sources, destinations) = topo::neighbors(comm)?;
+    let grid = matches!(comm.topology, Some(Topology::Cart(_)));
+    // In a grid, what arrives from the neighbour below (the even ones) travels
+    // upwards, as does what is sent to the one above.
+    let edge = |(i, peer): (usize, i32), from: usize| Edge {
+        peer: u32::try_from(peer).ok(),
+        upward: grid && i % 2 == from,
+    };
+    let list = |peers: Vec<i32>, from: usize| {
+        let edges = peers.into_iter().enumerate();
+        edges.map(|peer| edge(peer, from)).collect()
+    };
+    Ok(Edges {
+        sources: list(sources, 0),
+        destinations: list(destinations, 1),
+    })
+}
+
+/// A barrier of the library's own.
+///
+/// # Errors
+/// A message failed.
+pub fn barrier(comm: &Arc<Comm>) -> Result<()> {
+    // SAFETY: no buffers.
+    unsafe { run(comm, &Call::Barrier) }
+}
+
+/// Sends `bytes` of rank `root` to all ranks of an intracommunicator.
+///
+/// # Errors
+/// A message failed, or there is no memory.
+pub fn bcast_bytes(comm: &Arc<Comm>, root: u32, bytes: &mut [u8]) -> Result<()> {
+    let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
+    // SAFETY: the slice is borrowed until this is over.
+    unsafe { run(comm, &Call::Bcast(buffer, Root::Rank(root))) }
+}
+
+/// What every rank of an intracommunicator gives, one after the other: `all` is
+/// as long as `mine`, which is equally long everywhere, times the ranks.
+///
+/// # Errors
+/// A message failed, or there is no memory.
+///
+/// # Panics
+/// If `all` has another length.
+pub fn allgather_bytes(comm: &Arc<Comm>, mine: &[u8], all: &mut [u8]) -> Result<()> {
+    assert_eq!(all.len(), mine.len() * comm.size() as usize);
+    let send = Buffer::bytes(mine.as_ptr(), mine.len());
+    let receive = Parts {
+        addr: all.as_mut_ptr(),
+        shape: Shape::Equal(mine.len(), crate::object::datatype::byte()),
+    };
+    // SAFETY: the slices are borrowed until this is over.
+    unsafe { run(comm, &Call::Allgather(Some(send), receive)) }
+}
+
+/// As [`allgather_bytes`] with a length that may differ between ranks: what each
+/// gives.
+///
+/// # Errors
+/// A message failed, or there is no memory.
+pub fn allgather_varying(comm: &Arc<Comm>, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let size = comm.size() as usize;
+    let mut lens = vec![0; size * 8];
+    allgather_bytes(comm, &mine.len().to_ne_bytes(), &mut lens)?;
+    let lens = lens.chunks_exact(8).map(|len| {
+        let len: [u8; 8] = len.try_into().unwrap_or_default(); // chunks of 8
+        usize::from_ne_bytes(len)
+    });
+    let counts: Vec<isize> = lens.map(usize::cast_signed).collect();
+    let mut displs = Vec::with_capacity(size);
+    let mut total = 0;
+    for count in &counts {
+        displs.push(total);
+        total += count;
+    }
+    let mut all = vec![0u8; total.unsigned_abs()];
+    let byte = crate::object::datatype::byte();
+    let receive = Parts {
+        addr: all.as_mut_ptr(),
+        shape: Shape::Varying(Ints::Aint(&counts), Ints::Aint(&displs), byte),
+    };
+    let send = Buffer::bytes(mine.as_ptr(), mine.len());
+    // SAFETY: the buffers live until this is over.
+    unsafe { run(comm, &Call::Allgather(Some(send), receive)) }?;
+    let part = |(count, displ): (&isize, &isize)| {
+        let (count, displ) = (count.unsigned_abs(), displ.unsigned_abs());
+        all[displ..displ + count].to_vec()
+    };
+    Ok(counts.iter().zip(&displs).map(part).collect())
+}

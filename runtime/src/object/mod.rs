@@ -7,6 +7,7 @@ pub mod errhandler;
 pub mod error_code;
 pub mod group;
 pub mod info;
+pub mod op;
 pub mod request;
 pub mod session;
 pub mod topology;

@@ -1,0 +1,219 @@
+//! Which algorithm, by ranks and bytes: the tables, and nothing else.
+//!
+//! All ranks must choose alike, so that only what they all know may count: the
+//! number of ranks, the bytes of the message (equal by signature), whether the
+//! operation commutes, and whether the job has more ranks than processors.
+
+use crate::job;
+
+/// A line of a table: the algorithm from so many ranks and bytes on. The last
+/// line that fits is taken.
+struct Line<A> {
+    ranks: u32,
+    bytes: usize,
+    algorithm: A,
+}
+
+const fn from<A>(ranks: u32, bytes: usize, algorithm: A) -> Line<A> {
+    Line {
+        ranks,
+        bytes,
+        algorithm,
+    }
+}
+
+fn pick<A: Copy>(table: &[Line<A>], ranks: u32, bytes: usize) -> A {
+    let fits = |line: &&Line<A>| ranks >= line.ranks && bytes >= line.bytes;
+    let first = &table[0];
+    table.iter().rev().find(fits).unwrap_or(first).algorithm
+}
+
+/// Whether ranks must share processors: then the fewest waits are best.
+fn crowded() -> bool {
+    job::is_crowded()
+}
+
+/// For barriers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Barrier {
+    Dissemination,
+    Central,
+}
+
+pub(super) fn barrier(ranks: u32) -> Barrier {
+    if crowded() && ranks <= 64 {
+        Barrier::Central
+    } else {
+        Barrier::Dissemination
+    }
+}
+
+/// For broadcasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Bcast {
+    Flat,
+    Binomial,
+    ScatterAllgather,
+    Chain,
+}
+
+const BCAST: &[Line<Bcast>] = &[
+    from(0, 0, Bcast::Binomial),
+    from(3, 256 << 10, Bcast::ScatterAllgather),
+    from(3, 2 << 20, Bcast::Chain),
+];
+
+/// Bytes that a chain passes on at a time.
+pub(super) const SEGMENT: usize = 128 << 10;
+
+pub(super) fn bcast(ranks: u32, bytes: usize) -> Bcast {
+    if crowded() && ranks <= 32 && bytes <= 4096 {
+        return Bcast::Flat;
+    }
+    pick(BCAST, ranks, bytes)
+}
+
+/// For gathers and scatters of equal parts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gather {
+    Linear,
+    Binomial,
+}
+
+const GATHER: &[Line<Gather>] = &[
+    from(0, 0, Gather::Linear),
+    from(16, 0, Gather::Binomial),
+    from(16, 4 << 10, Gather::Linear),
+];
+
+/// `bytes` are those of one part.
+pub(super) fn gather(ranks: u32, bytes: usize) -> Gather {
+    pick(GATHER, ranks, bytes)
+}
+
+/// For allgathers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Allgather {
+    Direct,
+    /// Bruck's where the ranks are no power of two, or the parts not equal.
+    Doubling,
+    Ring,
+}
+
+const ALLGATHER: &[Line<Allgather>] = &[
+    from(0, 0, Allgather::Direct),
+    from(5, 0, Allgather::Doubling),
+    from(5, 256 << 10, Allgather::Ring),
+];
+
+/// `bytes` are those of all parts together.
+pub(super) fn allgather(ranks: u32, bytes: usize) -> Allgather {
+    if crowded() && ranks <= 16 && bytes <= 256 << 10 {
+        return Allgather::Direct;
+    }
+    pick(ALLGATHER, ranks, bytes)
+}
+
+/// For all-to-alls of equal parts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Alltoall {
+    Pairwise,
+    Bruck,
+}
+
+const ALLTOALL: &[Line<Alltoall>] = &[
+    from(0, 0, Alltoall::Pairwise),
+    from(16, 0, Alltoall::Bruck),
+    from(16, 512, Alltoall::Pairwise),
+];
+
+/// `bytes` are those of one part.
+pub(super) fn alltoall(ranks: u32, bytes: usize) -> Alltoall {
+    pick(ALLTOALL, ranks, bytes)
+}
+
+/// For reductions to one rank.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reduce {
+    Flat,
+    Binomial,
+    /// Only where the operation commutes.
+    ScatterGather,
+}
+
+const REDUCE: &[Line<Reduce>] = &[
+    from(0, 0, Reduce::Binomial),
+    from(3, 128 << 10, Reduce::ScatterGather),
+];
+
+pub(super) fn reduce(ranks: u32, bytes: usize, commutes: bool) -> Reduce {
+    if bytes <= 2048 && (ranks <= 2 || crowded() && ranks <= 16) {
+        return Reduce::Flat;
+    }
+    match pick(REDUCE, ranks, bytes) {
+        Reduce::ScatterGather if !commutes => Reduce::Binomial,
+        other => other,
+    }
+}
+
+/// For reductions to all ranks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Allreduce {
+    Central,
+    Doubling,
+    Halving,
+    /// Only where the operation commutes.
+    Ring,
+}
+
+const ALLREDUCE: &[Line<Allreduce>] = &[
+    from(0, 0, Allreduce::Doubling),
+    from(2, 16 << 10, Allreduce::Halving),
+    from(3, 512 << 10, Allreduce::Ring),
+];
+
+pub(super) fn allreduce(ranks: u32, bytes: usize, commutes: bool) -> Allreduce {
+    if crowded() && (3..=16).contains(&ranks) && bytes <= 2048 {
+        return Allreduce::Central;
+    }
+    match pick(ALLREDUCE, ranks, bytes) {
+        // Halving is as good where its pairs come out even.
+        Allreduce::Ring if !commutes || ranks.is_power_of_two() => Allreduce::Halving,
+        other => other,
+    }
+}
+
+/// For reduce-scatters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ReduceScatter {
+    /// An allreduce of everything, of which each rank keeps its part.
+    Allreduce,
+    Pairwise,
+}
+
+const REDUCE_SCATTER: &[Line<ReduceScatter>] = &[
+    from(0, 0, ReduceScatter::Pairwise),
+    from(5, 0, ReduceScatter::Allreduce),
+    from(5, 2 << 10, ReduceScatter::Pairwise),
+];
+
+/// `bytes` are those of all parts together.
+pub(super) fn reduce_scatter(ranks: u32, bytes: usize) -> ReduceScatter {
+    pick(REDUCE_SCATTER, ranks, bytes)
+}
+
+/// For prefix reductions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Scan {
+    Chain,
+    Doubling,
+}
+
+const SCAN: &[Line<Scan>] = &[from(0, 0, Scan::Chain), from(4, 0, Scan::Doubling)];
+
+pub(super) fn scan(ranks: u32, bytes: usize) -> Scan {
+    if crowded() && ranks <= 64 {
+        return Scan::Chain;
+    }
+    pick(SCAN, ranks, bytes)
+}

@@ -1,0 +1,403 @@
+//! Small blocking collectives without a plan: straight-line code on the stack,
+//! nothing allocated.
+//!
+//! They send what the plan of the same algorithm would, to the same ranks in the
+//! same order: which form a rank takes depends on its layouts, and ranks with
+//! contiguous buffers meet ranks without. A version through flags in the job
+//! segment has its place here too, as long as every rank can tell that all take
+//! it.
+
+use super::args::{Call, Reduction, Root};
+use super::choose;
+use crate::error::Result;
+use crate::object::comm::{Comm, Space};
+use crate::pml::{self, Buffer, Mode, Request, WaitFor};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+/// The longest message that is dealt with here, in bytes.
+const MOST: usize = 2048;
+/// The most ranks that one rank exchanges messages with at a time here.
+const FAN: usize = 32;
+
+/// A few bytes on the stack, aligned for every type.
+#[repr(C, align(64))]
+struct Room(MaybeUninit<[u8; MOST]>);
+
+impl Room {
+    fn new() -> Room {
+        Room(MaybeUninit::uninit())
+    }
+
+    fn addr(&mut self) -> *mut u8 {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+/// Carries out `call` if it is one of those dealt with here.
+///
+/// # Safety
+/// The buffers are good for what the operation does with them.
+#[inline]
+pub(super) unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Option<Result<()>> {
+    if comm.inter.is_some() {
+        return None;
+    }
+    match call {
+        Call::Barrier => Some(barrier(comm)),
+        Call::Bcast(buffer, Root::Rank(root)) => {
+            let (addr, len) = dense(buffer)?;
+            // SAFETY: the caller's promise; the block is `len` bytes at `addr`.
+            (len <= MOST).then(|| unsafe { bcast(comm, addr, len, *root) })
+        }
+        Call::Allreduce(reduction) => {
+            let len = operand(reduction)?;
+            // SAFETY: the caller's promise.
+            unsafe { allreduce(comm, reduction, len) }
+        }
+        Call::Reduce(reduction, Root::Rank(root)) => {
+            let len = operand(reduction)?;
+            // SAFETY: the caller's promise.
+            unsafe { reduce(comm, reduction, len, *root) }
+        }
+        _ => None,
+    }
+}
+
+fn dense(buffer: &Buffer<'_>) -> Option<(*mut u8, usize)> {
+    match buffer.datatype {
+        None => Some((buffer.addr, buffer.count)),
+        Some(datatype) => datatype.is_contiguous().then(|| {
+            let addr = buffer.addr.wrapping_offset(datatype.true_lb());
+            (addr, datatype.size().saturating_mul(buffer.count))
+        }),
+    }
+}
+
+/// The bytes of a reduction whose elements are bytes in a row from their
+/// address, and few.
+fn operand(reduction: &Reduction<'_>) -> Option<usize> {
+    let datatype = reduction.datatype;
+    let len = datatype.size().checked_mul(reduction.count)?;
+    (datatype.is_contiguous() && datatype.true_lb() == 0 && len <= MOST).then_some(len)
+}
+
+/// One collective's messages.
+struct Talk<'a> {
+    comm: &'a Comm,
+    tag: i32,
+    /// The first thing that went wrong.
+    result: Result<()>,
+}
+
+impl<'a> Talk<'a> {
+    fn new(comm: &'a Comm) -> Talk<'a> {
+        Talk {
+            comm,
+            tag: comm.next_collective() & super::schedule::NUMBER,
+            result: Ok(()),
+        }
+    }
+
+    /// # Safety
+    /// `len` bytes at `addr` are readable until the request is done.
+    #[inline]
+    unsafe fn send(&mut self, to: u32, addr: *const u8, len: usize) -> Option<Request> {
+        let buffer = Buffer::bytes(addr, len);
+        let (comm, tag) = (self.comm, self.tag);
+        // SAFETY: the caller's promise.
+        let started =
+            unsafe { pml::isend(comm, Space::Collective, to, tag, &buffer, Mode::Standard) };
+        self.started(started)
+    }
+
+    /// # Safety
+    /// `len` bytes at `addr` are writable, and nobody's, until the request is
+    /// done.
+    #[inline]
+    unsafe fn receive(&mut self, from: u32, addr: *mut u8, len: usize) -> Option<Request> {
+        let buffer = Buffer::bytes(addr, len);
+        let (comm, tag) = (self.comm, self.tag);
+        // SAFETY: the caller's promise.
+        let started =
+            unsafe { pml::irecv(comm, Space::Collective, Some(from), Some(tag), &buffer) };
+        self.started(started)
+    }
+
+    #[inline]
+    fn started(&mut self, started: Result<Request>) -> Option<Request> {
+        match started {
+            Ok(request) => Some(request),
+            Err(error) => {
+                self.failed(error);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, error: crate::error::Error) {
+        if self.result.is_ok() {
+            self.result = Err(error);
+        }
+    }
+
+    /// Waits for one message of `peer`.
+    #[inline]
+    fn wait(&mut self, request: Option<Request>, peer: u32) {
+        let Some(request) = request else { return };
+        if !request.is_done() {
+            let peer = self.comm.peer(peer).map_or(-2, |proc| proc.0.cast_signed());
+            let what = WaitFor {
+                peer,
+                tag: self.tag,
+                context: self.comm.context_of(Space::Collective).0,
+            };
+            pml::wait(what, || request.is_done());
+        }
+        if let Some(error) = request.finish().error {
+            self.failed(error);
+        }
+    }
+
+    /// Sends to one and receives from another, and waits for both.
+    ///
+    /// # Safety
+    /// As [`Talk::send`] and [`Talk::receive`], until this returns.
+    #[inline]
+    unsafe fn exchange(
+        &mut self,
+        (to, out): (u32, *const u8),
+        (from, into): (u32, *mut u8),
+        len: usize,
+    ) {
+        // SAFETY: the caller's promise; both are waited for here.
+        let (sending, receiving) =
+            unsafe { (self.send(to, out, len), self.receive(from, into, len)) };
+        self.wait(receiving, from);
+        self.wait(sending, to);
+    }
+
+    /// Sends to everybody else and waits.
+    ///
+    /// # Safety
+    /// As [`Talk::send`], until this returns.
+    unsafe fn send_all(&mut self, first: u32, addr: *const u8, len: usize) {
+        let size = self.comm.size();
+        let mut slots: [Option<Request>; FAN] = [const { None }; FAN];
+        for i in 1..size {
+            // SAFETY: the caller's promise.
+            let sending = unsafe { self.send((first + i) % size, addr, len) };
+            let slot = i as usize % FAN;
+            let before = slots[slot].take();
+            self.wait(before, (first + i) % size);
+            slots[slot] = sending;
+        }
+        for slot in slots {
+            self.wait(slot, first);
+        }
+    }
+}
+
+fn barrier(comm: &Comm) -> Result<()> {
+    let (rank, size) = (comm.rank, comm.size());
+    if size == 1 {
+        return Ok(());
+    }
+    let mut talk = Talk::new(comm);
+    let nothing = std::ptr::dangling_mut::<u8>();
+    match choose::barrier(size) {
+        choose::Barrier::Dissemination => {
+            let mut distance = 1;
+            while distance < size {
+                let to = (rank + distance) % size;
+                let from = (rank + size - distance) % size;
+                // SAFETY: no bytes are sent or received.
+                unsafe { talk.exchange((to, nothing), (from, nothing), 0) };
+                distance *= 2;
+            }
+        }
+        choose::Barrier::Central if rank == 0 => {
+            for peer in 1..size {
+                // SAFETY: no bytes are received.
+                let receiving = unsafe { talk.receive(peer, nothing, 0) };
+                talk.wait(receiving, peer);
+            }
+            // SAFETY: no bytes are sent.
+            unsafe { talk.send_all(0, nothing, 0) };
+        }
+        // SAFETY: no bytes are sent or received.
+        choose::Barrier::Central => unsafe { talk.exchange((0, nothing), (0, nothing), 0) },
+    }
+    talk.result
+}
+
+/// # Safety
+/// `len` bytes at `addr` are readable at the root and writable elsewhere.
+unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()> {
+    let (rank, size) = (comm.rank, comm.size());
+    let mut talk = Talk::new(comm);
+    if size == 1 || len == 0 {
+        return Ok(());
+    }
+    // SAFETY: the caller's promise, here and below: each message is waited for
+    // before this returns, and the receive before any send begins.
+    unsafe {
+        if choose::bcast(size, len) == choose::Bcast::Flat {
+            if rank == root {
+                talk.send_all(root, addr, len);
+            } else {
+                let receiving = talk.receive(root, addr, len);
+                talk.wait(receiving, root);
+            }
+            return talk.result;
+        }
+        let place = (rank + size - root) % size;
+        let mut distance = 1;
+        while distance < size {
+            if place & distance != 0 {
+                let parent = (place - distance + root) % size;
+                let receiving = talk.receive(parent, addr, len);
+                talk.wait(receiving, parent);
+                break;
+            }
+            distance *= 2;
+        }
+        let mut children: [Option<Request>; 32] = [const { None }; 32];
+        let mut n = 0;
+        while distance > 1 {
+            distance /= 2;
+            if place + distance < size {
+                children[n] = talk.send((place + distance + root) % size, addr, len);
+                n += 1;
+            }
+        }
+        for child in children.into_iter().take(n) {
+            talk.wait(child, rank);
+        }
+    }
+    talk.result
+}
+
+/// # Safety
+/// The buffers of the reduction are good, `len` bytes each from their address.
+unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Option<Result<()>> {
+    let (rank, size) = (comm.rank, comm.size());
+    let into = reduction.receive;
+    let commutes = reduction.reducer.commutes();
+    let algorithm = choose::allreduce(size, len, commutes);
+    let doubling = algorithm == choose::Allreduce::Doubling && size.is_power_of_two();
+    if size > 1 && !doubling && algorithm != choose::Allreduce::Central {
+        return None;
+    }
+    if let Some(send) = reduction.send {
+        // SAFETY: the caller's promise; the two do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(send, into, len) };
+    }
+    let mut talk = Talk::new(comm);
+    if size == 1 || len == 0 {
+        return Some(Ok(()));
+    }
+    let mut room = Room::new();
+    let other = room.addr();
+    if algorithm == choose::Allreduce::Central {
+        // SAFETY: the caller's promise.
+        unsafe {
+            fold(&mut talk, reduction, into, into, len, 0);
+            if rank == 0 {
+                talk.send_all(0, into, len);
+            } else {
+                let receiving = talk.receive(0, into, len);
+                talk.wait(receiving, 0);
+            }
+        }
+        return Some(talk.result);
+    }
+    let mut distance = 1;
+    while distance < size {
+        let partner = rank ^ distance;
+        // SAFETY: the caller's promise; `other` has room for `len` bytes, which
+        // are elements of the type once received.
+        unsafe {
+            talk.exchange((partner, into), (partner, other), len);
+            if partner > rank && !commutes {
+                reduction.reducer.apply(into, other, reduction.count);
+                std::ptr::copy_nonoverlapping(other, into, len);
+            } else {
+                reduction.reducer.apply(other, into, reduction.count);
+            }
+        }
+        distance *= 2;
+    }
+    Some(talk.result)
+}
+
+/// # Safety
+/// As [`allreduce`].
+unsafe fn reduce(
+    comm: &Comm,
+    reduction: &Reduction<'_>,
+    len: usize,
+    root: u32,
+) -> Option<Result<()>> {
+    let size = comm.size();
+    let send = reduction.send.unwrap_or(reduction.receive);
+    let commutes = reduction.reducer.commutes();
+    if size == 1 || choose::reduce(size, len, commutes) != choose::Reduce::Flat {
+        return None;
+    }
+    let mut talk = Talk::new(comm);
+    if len > 0 {
+        // SAFETY: the caller's promise.
+        unsafe { fold(&mut talk, reduction, send, reduction.receive, len, root) };
+    }
+    Some(talk.result)
+}
+
+/// All send to the root, which folds what it gets from the highest rank down:
+/// each operand comes to the left of what there is.
+///
+/// # Safety
+/// As [`allreduce`]; `into` is written at the root only, and may be `send`.
+unsafe fn fold(
+    talk: &mut Talk<'_>,
+    reduction: &Reduction<'_>,
+    send: *const u8,
+    into: *mut u8,
+    len: usize,
+    root: u32,
+) {
+    let (rank, size) = (talk.comm.rank, talk.comm.size());
+    // SAFETY: the caller's promise; the rooms have `len` bytes, and hold elements
+    // of the type once received.
+    unsafe {
+        if rank != root {
+            let sending = talk.send(root, send, len);
+            talk.wait(sending, root);
+            return;
+        }
+        let (mut left, mut right) = (Room::new(), Room::new());
+        let in_place = std::ptr::eq(send, into);
+        let acc = if in_place { right.addr() } else { into };
+        for peer in (0..size).rev() {
+            let operand = if peer == rank {
+                send
+            } else {
+                let room = if peer == size - 1 { acc } else { left.addr() };
+                let receiving = talk.receive(peer, room, len);
+                talk.wait(receiving, peer);
+                room
+            };
+            if peer == size - 1 {
+                if peer == rank {
+                    std::ptr::copy_nonoverlapping(operand, acc, len);
+                }
+            } else {
+                reduction.reducer.apply(operand, acc, reduction.count);
+            }
+        }
+        if in_place {
+            std::ptr::copy_nonoverlapping(acc, into, len);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Memory of a schedule's own, and moving elements from one layout to another.
+//!
+//! Used by [`super::plan`] (to allocate) and by [`super::schedule`] (to copy).
+
+use super::plan::Block;
+use crate::error::{Class, Error, Result};
+use crate::object::datatype::{self, Datatype};
+use std::alloc::Layout;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Temporaries begin on a cache line.
+const ALIGN: usize = 64;
+
+/// Uninitialised bytes that stay where they are until dropped.
+#[derive(Debug)]
+pub(super) struct Temp {
+    at: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Temp {
+    /// `len` bytes.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn new(len: usize) -> Result<Temp> {
+        let refused = || {
+            Error::new(
+                Class::NO_MEM,
+                format!("no memory for {len} bytes that a collective operation needs"),
+            )
+        };
+        let layout = Layout::from_size_align(len.max(1), ALIGN).map_err(|_| refused())?;
+        // SAFETY: the layout's size is not zero.
+        let at = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or_else(refused)?;
+        Ok(Temp { at, layout })
+    }
+
+    /// Where it begins.
+    pub(super) fn addr(&self) -> *mut u8 {
+        self.at.as_ptr()
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, and freed here only.
+        unsafe { std::alloc::dealloc(self.at.as_ptr(), self.layout) };
+    }
+}
+
+/// Copies the elements of `from` to `to`, which have the same signature in
+/// perhaps different layouts. A shorter side limits what is copied.
+///
+/// # Safety
+/// `from` is readable, `to` writable, as their types lay them out, and the two
+/// do not overlap.
+pub(super) unsafe fn copy(from: &Block, to: &Block, types: &[Arc<Datatype>]) {
+    let len = from.len().min(to.len());
+    if len == 0 {
+        return;
+    }
+    match (layout(from, types), layout(to, types)) {
+        (Memory::Run(source), Memory::Run(target)) => {
+            // SAFETY: the caller's promise; both are `len` bytes in a row.
+            unsafe { std::ptr::copy_nonoverlapping(source, target, len) };
+        }
+        (Memory::Run(source), Memory::Elements(datatype)) => {
+            // SAFETY: the caller's promise; `source` is `len` bytes in a row.
+            unsafe { datatype.unpack_range(to.addr, to.count, 0, source, len) };
+        }
+        (Memory::Elements(datatype), Memory::Run(target)) => {
+            // SAFETY: the caller's promise; `target` is `len` bytes in a row.
+            unsafe { datatype.pack_range(from.addr, from.count, 0, target, len) };
+        }
+        (Memory::Elements(source), Memory::Elements(target)) => {
+            // SAFETY: the caller's promise.
+            unsafe {
+                datatype::copy(from.addr, from.count, source, to.addr, to.count, target);
+            }
+        }
+    }
+}
+
+enum Memory<'a> {
+    /// Bytes in a row.
+    Run(*mut u8),
+    /// With holes, or in another order.
+    Elements(&'a Arc<Datatype>),
+}
+
+fn layout<'a>(block: &Block, types: &'a [Arc<Datatype>]) -> Memory<'a> {
+    match (block.dense(), block.datatype(types)) {
+        (None, Some(datatype)) => Memory::Elements(datatype),
+        (Some(addr), _) => Memory::Run(addr),
+        (None, None) => Memory::Run(block.addr),
+    }
+}

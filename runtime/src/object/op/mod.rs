@@ -1,0 +1,356 @@
+//! Reduction operations (MPI 5.0, section 6.9): what `MPI_Op` handles name.
+//!
+//! `kernel` has the loops for the predefined operations and types, `number` the
+//! formats that the machine's arithmetic lacks. A [`Reducer`] is an operation
+//! bound to a datatype, checked once and then applied many times.
+
+mod kernel;
+mod number;
+
+pub use kernel::Kernel;
+
+use crate::error::{Class, Error, Result};
+use crate::fail;
+use crate::handle::{Kind, Raw, Table};
+use crate::lock::{self, Local};
+use crate::object::datatype::{self, Datatype};
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+
+/// `MPI_OP_NULL`.
+pub const NULL: Raw = 0x20;
+
+/// A predefined operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+pub enum Predefined {
+    Sum,
+    Min,
+    Max,
+    Prod,
+    Band,
+    Bor,
+    Bxor,
+    Land,
+    Lor,
+    Lxor,
+    Minloc,
+    Maxloc,
+    Replace,
+    NoOp,
+}
+
+use Predefined::{
+    Band, Bor, Bxor, Land, Lor, Lxor, Max, Maxloc, Min, Minloc, NoOp, Prod, Replace, Sum,
+};
+
+const PREDEFINED: [(Raw, Predefined, &str); 14] = [
+    (0x21, Sum, "MPI_SUM"),
+    (0x22, Min, "MPI_MIN"),
+    (0x23, Max, "MPI_MAX"),
+    (0x24, Prod, "MPI_PROD"),
+    (0x28, Band, "MPI_BAND"),
+    (0x29, Bor, "MPI_BOR"),
+    (0x2a, Bxor, "MPI_BXOR"),
+    (0x30, Land, "MPI_LAND"),
+    (0x31, Lor, "MPI_LOR"),
+    (0x32, Lxor, "MPI_LXOR"),
+    (0x38, Minloc, "MPI_MINLOC"),
+    (0x39, Maxloc, "MPI_MAXLOC"),
+    (0x3c, Replace, "MPI_REPLACE"),
+    (0x3d, NoOp, "MPI_NO_OP"),
+];
+
+impl Predefined {
+    /// The standard's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        PREDEFINED
+            .iter()
+            .find(|entry| entry.1 == self)
+            .map_or("an operation", |entry| entry.2)
+    }
+}
+
+/// `MPI_User_function`: `inout[i] = in[i] ∘ inout[i]`.
+pub type UserFunction =
+    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_int, *mut *mut c_void);
+/// `MPI_User_function_c`.
+pub type LargeUserFunction =
+    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut i64, *mut *mut c_void);
+
+/// A user's function, by the width of its count.
+#[derive(Clone, Copy, Debug)]
+pub enum Function {
+    /// Of `MPI_Op_create`.
+    Small(UserFunction),
+    /// Of `MPI_Op_create_c`.
+    Large(LargeUserFunction),
+}
+
+/// An operation of the user.
+#[derive(Debug)]
+pub struct User {
+    function: Function,
+    commutes: bool,
+}
+
+/// What a handle names.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// One of the standard's.
+    Predefined(Predefined),
+    /// One of `MPI_Op_create`.
+    User(Arc<User>),
+}
+
+static USER: Local<Table<Arc<User>>> = Local::new(Table::new(Kind::Op));
+
+/// Names an operation of the user; `commutes` says whether operands may change
+/// places.
+///
+/// # Errors
+/// No more handles.
+pub fn create(function: Function, commutes: bool) -> Result<Raw> {
+    USER.with(|table| table.insert(Arc::new(User { function, commutes })))
+}
+
+/// Frees the handle of a user's operation; what is under way keeps it.
+///
+/// # Errors
+/// `raw` is predefined, null, stale, or no operation.
+pub fn free(raw: Raw) -> Result<()> {
+    if let Op::Predefined(op) = get(raw)? {
+        fail!(OP, "op {} is predefined and cannot be freed", op.name());
+    }
+    USER.with(|table| table.remove(raw));
+    Ok(())
+}
+
+/// The operation that `raw` names.
+///
+/// # Errors
+/// `raw` is null, stale, or no operation.
+#[inline]
+pub fn get(raw: Raw) -> Result<Op> {
+    if let Some(entry) = PREDEFINED.iter().find(|entry| entry.0 == raw) {
+        return Ok(Op::Predefined(entry.1));
+    }
+    if let Some(user) = USER.with(|table| table.find(raw).cloned()) {
+        return Ok(Op::User(user));
+    }
+    if raw == NULL {
+        fail!(OP, "op is MPI_OP_NULL");
+    }
+    fail!(
+        OP,
+        "op {raw:#x} is not a handle of an operation, or was freed"
+    )
+}
+
+/// The whole handle that the low 32 bits of one name.
+#[must_use]
+pub fn from_low(low: u32) -> Option<Raw> {
+    USER.with(|table| table.from_low(low))
+}
+
+impl Op {
+    /// Whether operands may change places.
+    #[must_use]
+    pub fn commutes(&self) -> bool {
+        match self {
+            Op::Predefined(op) => !matches!(op, Replace | NoOp),
+            Op::User(user) => user.commutes,
+        }
+    }
+
+    /// The standard's name, or what it is.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Predefined(op) => op.name(),
+            Op::User(_) => "a user-defined operation",
+        }
+    }
+
+    /// Binds the operation to a datatype, for a reduction. A user's function will
+    /// be told `handle`.
+    ///
+    /// # Errors
+    /// Class OP: it is not defined for the type.
+    pub fn reducer(&self, datatype: &Arc<Datatype>, handle: Raw) -> Result<Reducer> {
+        if let Op::Predefined(op @ (Replace | NoOp)) = self {
+            fail!(
+                OP,
+                "op {} is for accumulation in windows only, not for reductions",
+                op.name()
+            );
+        }
+        self.accumulator(datatype, handle)
+    }
+
+    /// As [`Op::reducer`], for accumulation in windows, which has two operations
+    /// more (`MPI_REPLACE`, `MPI_NO_OP`).
+    ///
+    /// # Errors
+    /// Class OP: it is not defined for the type.
+    pub fn accumulator(&self, datatype: &Arc<Datatype>, handle: Raw) -> Result<Reducer> {
+        let how = match self {
+            Op::User(user) => How::User(Box::new(Bound {
+                user: Arc::clone(user),
+                datatype: Arc::clone(datatype),
+                handle,
+            })),
+            Op::Predefined(op) => {
+                let kernel = datatype.element().map(|element| kernel::find(*op, element));
+                match kernel {
+                    Some(Some(kernel)) => How::Kernel(kernel),
+                    Some(None) => return Err(undefined(*op, datatype)),
+                    None => {
+                        return Err(Error::new(
+                            Class::OP,
+                            format!(
+                                "op {} is defined for predefined datatypes only, not for {}: \
+                                 make an operation with MPI_Op_create",
+                                op.name(),
+                                label(datatype)
+                            ),
+                        ));
+                    }
+                }
+            }
+        };
+        Ok(Reducer {
+            how,
+            commutes: self.commutes(),
+        })
+    }
+}
+
+/// What to call a datatype in a message.
+fn label(datatype: &Datatype) -> String {
+    let name = datatype.name();
+    match name.is_empty() {
+        true => format!("a derived one of {} bytes", datatype.size()),
+        false => String::from_utf8_lossy(&name).into_owned(),
+    }
+}
+
+#[cold]
+fn undefined(op: Predefined, datatype: &Datatype) -> Error {
+    let wanted = match op {
+        Sum | Prod => "integers, floating point and complex numbers",
+        Min | Max => "integers and floating point numbers",
+        Band | Bor | Bxor => "integers and MPI_BYTE",
+        Land | Lor | Lxor => "C integers and logical values",
+        Minloc | Maxloc => "pairs such as MPI_DOUBLE_INT",
+        Replace | NoOp => "all of them",
+    };
+    Error::new(
+        Class::OP,
+        format!(
+            "op {} is not defined for datatype {}: it takes {wanted}",
+            op.name(),
+            label(datatype)
+        ),
+    )
+}
+
+#[derive(Clone, Debug)]
+enum How {
+    Kernel(Kernel),
+    User(Box<Bound>),
+}
+
+/// A user's operation with the datatype that it is told.
+#[derive(Clone, Debug)]
+struct Bound {
+    user: Arc<User>,
+    datatype: Arc<Datatype>,
+    handle: Raw,
+}
+
+impl Bound {
+    /// Calls `f` with a handle of the datatype: the user's, or if that was freed
+    /// since, another of an equal type.
+    fn with_handle(&self, f: impl FnOnce(Raw)) {
+        let good = datatype::share(self.handle).is_ok_and(|d| Arc::ptr_eq(&d, &self.datatype));
+        if good {
+            return f(self.handle);
+        }
+        let lent = datatype::handle_of(&self.datatype);
+        f(*lent.as_ref().unwrap_or(&self.handle));
+        if let Ok(lent) = lent {
+            // Refused for predefined types, whose handle is always good.
+            let _ = datatype::free(lent);
+        }
+    }
+}
+
+/// An operation for elements of one datatype.
+#[derive(Clone, Debug)]
+pub struct Reducer {
+    how: How,
+    commutes: bool,
+}
+
+impl Reducer {
+    /// Whether operands may change places.
+    #[inline]
+    #[must_use]
+    pub fn commutes(&self) -> bool {
+        self.commutes
+    }
+
+    /// `inout[i] = input[i] ∘ inout[i]` for `count` elements of the datatype. A
+    /// user's function is called with the library lock given up.
+    ///
+    /// # Safety
+    /// Both addresses have `count` elements as the datatype lays them out, those
+    /// of `inout` writable, and do not overlap.
+    #[inline]
+    pub unsafe fn apply(&self, input: *const u8, inout: *mut u8, count: usize) {
+        match &self.how {
+            // SAFETY: the caller's promise; the kernel was chosen by the datatype.
+            How::Kernel(kernel) => unsafe { kernel(input, inout, count) },
+            How::User(bound) => bound.with_handle(|handle| {
+                // SAFETY: the caller's promise.
+                unsafe { call(bound, handle, input, inout, count) }
+            }),
+        }
+    }
+}
+
+/// Calls a user's function, in pieces that its count can say.
+///
+/// # Safety
+/// As [`Reducer::apply`]; the function keeps to its contract (the user's promise
+/// in `MPI_Op_create`).
+unsafe fn call(bound: &Bound, handle: Raw, input: *const u8, inout: *mut u8, count: usize) {
+    let function = bound.user.function;
+    let most = match function {
+        Function::Small(_) => c_int::MAX as usize,
+        Function::Large(_) => i64::MAX as usize,
+    };
+    let mut done = 0;
+    while done < count {
+        let n = (count - done).min(most);
+        let offset = bound.datatype.extent().wrapping_mul(done.cast_signed());
+        let a: *mut c_void = input.wrapping_offset(offset).cast_mut().cast();
+        let b: *mut c_void = inout.wrapping_offset(offset).cast();
+        let mut raw = std::ptr::without_provenance_mut::<c_void>(handle);
+        lock::released(|| match function {
+            Function::Small(f) => {
+                let mut len = c_int::try_from(n).unwrap_or(c_int::MAX); // at most `most`
+                // SAFETY: the caller's promise.
+                unsafe { f(a, b, &raw mut len, &raw mut raw) }
+            }
+            Function::Large(f) => {
+                let mut len = i64::try_from(n).unwrap_or(i64::MAX); // at most `most`
+                // SAFETY: the caller's promise.
+                unsafe { f(a, b, &raw mut len, &raw mut raw) }
+            }
+        });
+        done += n;
+    }
+}
