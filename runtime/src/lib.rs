@@ -7,6 +7,7 @@
 pub mod abi;
 pub mod clock;
 pub mod coll;
+pub mod comm_make;
 pub mod error;
 pub mod handle;
 pub mod job;

@@ -9,7 +9,7 @@ use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::attr::{self, Attributes};
 use crate::object::errhandler;
-use crate::object::group::{self, Group, Proc};
+use crate::object::group::{self, Comparison, Group, Proc};
 use crate::object::info::Info;
 use crate::object::topology::Topology;
 use std::cell::{Cell, RefCell};
@@ -277,6 +277,48 @@ pub fn insert(comm: Comm) -> Result<Raw> {
     let raw = DERIVED.with(|table| table.insert(comm.clone()))?;
     comm.handle.set(raw);
     Ok(raw)
+}
+
+/// Changes a communicator that was named before it was complete, and that nobody
+/// uses yet; does nothing if it was freed.
+pub fn complete(raw: Raw, change: impl FnOnce(&mut Comm)) {
+    DERIVED.with(|table| {
+        if let Some(comm) = table.find_mut(raw).and_then(Arc::get_mut) {
+            change(comm);
+        }
+    });
+}
+
+/// `MPI_Comm_free` and `MPI_Comm_disconnect`: deletes the attributes, then takes
+/// the handle away.
+///
+/// # Errors
+/// A delete function failed (the communicator stays), or `raw` cannot be freed.
+pub fn free(raw: Raw) -> Result<()> {
+    let comm = get(raw)?.clone();
+    if !matches!(raw, WORLD | SELF) {
+        comm.attributes.clear(raw)?;
+    }
+    remove(raw).map(drop)
+}
+
+/// `MPI_Comm_compare`.
+#[must_use]
+pub fn compare(a: &Arc<Comm>, b: &Arc<Comm>) -> Comparison {
+    if Arc::ptr_eq(a, b) {
+        return Comparison::Ident;
+    }
+    let local = a.group.compare(&b.group);
+    let both = match (&a.inter, &b.inter) {
+        (None, None) => local,
+        (Some(a), Some(b)) => worse(local, a.remote.compare(&b.remote)),
+        _ => Comparison::Unequal,
+    };
+    worse(both, Comparison::Congruent)
+}
+
+fn worse(a: Comparison, b: Comparison) -> Comparison {
+    if (a as i32) < b as i32 { b } else { a }
 }
 
 /// Takes the handle of a communicator away. Operations under way on it keep it.

@@ -1,0 +1,318 @@
+//! Intercommunicators (MPI 5.0, section 7.6).
+//!
+//! One side counts as the first: the one whose rank 0 has the lower process
+//! number. Its leader takes the context ids, three pairs: one for the
+//! intercommunicator, and one for the intracommunicator of each side.
+
+use super::intra::{NONE, bootstrap, only_intra, told_context};
+use super::split::{self, Choice};
+use super::talk::{self, Circle, Topic};
+use super::{context, finish, me, set_hints};
+use crate::error::Result;
+use crate::fail;
+use crate::handle::Raw;
+use crate::object::comm::{self, Comm, ContextId, Inter};
+use crate::object::errhandler::Handler;
+use crate::object::group::{Group, Proc, UNDEFINED};
+use crate::object::info::Info;
+use std::ffi::CStr;
+use std::sync::Arc;
+
+/// Pairs of context ids in one intercommunicator.
+const PAIRS: u32 = 3;
+
+/// Whether the side of `local` is the first.
+fn is_first(local: &Group, remote: &Group) -> bool {
+    local.proc(0) < remote.proc(0)
+}
+
+fn sides(comm: &Comm) -> Result<(&Group, &Group)> {
+    match &comm.inter {
+        Some(inter) => Ok((&comm.group, &inter.remote)),
+        None => fail!(COMM, "{} is not an intercommunicator", comm.label()),
+    }
+}
+
+/// An intercommunicator of these groups whose context ids begin at `base`.
+fn build(base: ContextId, local: Group, remote: Group) -> Result<Comm> {
+    let me = me()?;
+    let rank = local.rank_of(me).unwrap_or(0);
+    let own = if is_first(&local, &remote) { 2 } else { 4 };
+    let inside = Comm::new(ContextId(base.0 + own), rank, local.clone(), None);
+    let inter = Inter {
+        remote,
+        local: Arc::new(inside),
+    };
+    Ok(Comm::new(base, rank, local, Some(inter)))
+}
+
+/// What both sides' leaders say, first `comm`'s own side, at every member. The
+/// words given count at the leaders only, who are the members with rank 0.
+fn leaders(comm: &Arc<Comm>, words: &[u32]) -> Result<[Vec<u32>; 2]> {
+    let tag = talk::collective_tag(comm);
+    let circle = Circle::whole(comm);
+    let mut told = Vec::new();
+    if circle.me() == 0 {
+        let theirs = talk::exchange(comm, 0, tag, &talk::bytes_of(words))?;
+        let len = u32::try_from(words.len()).unwrap_or(0);
+        told = talk::bytes_of(&[len]);
+        told.extend(talk::bytes_of(words));
+        told.extend(theirs);
+    }
+    let told = talk::words_of(&circle.bcast(0, told)?);
+    let (len, rest) = told.split_first().unwrap_or((&0, &[]));
+    let (ours, theirs) = rest.split_at((*len as usize).min(rest.len()));
+    Ok([ours.to_vec(), theirs.to_vec()])
+}
+
+/// Takes context ids at the leader of the first side: `sets` intercommunicators'
+/// worth. Elsewhere [`NONE`], which the first side's word overrules.
+pub(super) fn lead(comm: &Comm, sets: u32) -> Result<u32> {
+    let (local, remote) = sides(comm)?;
+    if comm.rank != 0 || !is_first(local, remote) {
+        return Ok(NONE);
+    }
+    let pairs = sets.saturating_mul(PAIRS);
+    Ok(context::take(pairs).map_or(NONE, |context| context.0))
+}
+
+/// What the leader of the first side said.
+fn first_word<'a>(comm: &Comm, said: &'a [Vec<u32>; 2]) -> Result<&'a [u32]> {
+    let (local, remote) = sides(comm)?;
+    let [ours, theirs] = said;
+    Ok(if is_first(local, remote) {
+        ours
+    } else {
+        theirs
+    })
+}
+
+/// The context and sides of a duplicate of `comm`.
+pub(super) fn twin(comm: &Arc<Comm>) -> Result<(ContextId, Option<Inter>)> {
+    let said = leaders(comm, &[lead(comm, 1)?])?;
+    let base = told_context(first_word(comm, &said)?)?;
+    rebuild(comm, base)
+}
+
+/// The context and sides of a communicator like `comm` at `base`.
+pub(super) fn rebuild(comm: &Comm, base: ContextId) -> Result<(ContextId, Option<Inter>)> {
+    let (local, remote) = sides(comm)?;
+    let new = build(base, local.clone(), remote.clone())?;
+    Ok((new.context, new.inter))
+}
+
+/// `MPI_Comm_create` of an intercommunicator: this side's part is `group`.
+pub(super) fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
+    let rank = group.rank_of(me()?);
+    let color = rank.map_or(UNDEFINED, |_| 0);
+    let key = rank.and_then(|rank| i32::try_from(rank).ok());
+    let key = key.unwrap_or(0);
+    split(comm, Choice { color, key })
+}
+
+/// `MPI_Comm_split` of an intercommunicator: members of one color on both sides
+/// make one; where a side lacks the color, there is none.
+pub(super) fn split(comm: &Arc<Comm>, choice: Choice) -> Result<Raw> {
+    let circle = Circle::whole(comm);
+    let gathered = circle.gather(&talk::bytes_of(&choice.words()))?;
+    let choices: Vec<u32> = gathered.iter().flat_map(|g| talk::words_of(g)).collect();
+    let sets = split::colors(&Choice::of(&choices)).len();
+    let mut words = vec![lead(comm, u32::try_from(sets).unwrap_or(u32::MAX))?];
+    words.extend(choices);
+    let said = leaders(comm, &words)?;
+    let first = first_word(comm, &said)?;
+    let base = told_context(first)?;
+    if choice.color == UNDEFINED {
+        return Ok(comm::NULL);
+    }
+    let (local, remote) = sides(comm)?;
+    let choices = said
+        .each_ref()
+        .map(|words| Choice::of(words.get(1..).unwrap_or(&[])));
+    let local = split::chosen(choice.color, &choices[0], local);
+    let remote = split::chosen(choice.color, &choices[1], remote);
+    if remote.size() == 0 {
+        return Ok(comm::NULL);
+    }
+    let colors = split::colors(&Choice::of(first.get(1..).unwrap_or(&[])));
+    let nth = colors.binary_search(&choice.color).unwrap_or(0);
+    let base = base.0 + 2 * PAIRS * u32::try_from(nth).unwrap_or(0);
+    finish(
+        build(ContextId(base), local, remote)?,
+        comm.errhandler.handler(),
+    )
+}
+
+/// `MPI_Intercomm_merge`: the side that says `high` comes second; where both say
+/// the same, the first side comes first.
+///
+/// # Errors
+/// `comm` is no intercommunicator, a peer was lost, or ids ran out.
+pub fn merge(comm: &Arc<Comm>, high: bool) -> Result<Raw> {
+    let comm = comm.clone();
+    let said = leaders(&comm, &[lead(&comm, 1)?, u32::from(high)])?;
+    let base = told_context(first_word(&comm, &said)?)?;
+    let (local, remote) = sides(&comm)?;
+    let says_high = said.each_ref().map(|words| words.get(1) == Some(&1));
+    let before = match says_high {
+        [false, true] => true,
+        [true, false] => false,
+        _ => is_first(local, remote),
+    };
+    let group = if before {
+        local.union(remote)
+    } else {
+        remote.union(local)
+    };
+    let rank = group.rank_of(me()?).unwrap_or(0);
+    finish(
+        Comm::new(base, rank, group, None),
+        comm.errhandler.handler(),
+    )
+}
+
+/// Where the other side is to be found, at the leader of this one.
+struct Bridge<'a> {
+    comm: &'a Comm,
+    remote_leader: u32,
+    tag: i32,
+}
+
+/// `MPI_Intercomm_create`. `peer` and `remote_leader` count at the process whose
+/// rank is `local_leader` only.
+///
+/// # Errors
+/// A leader is out of range, the groups overlap, a peer was lost, or ids ran out.
+pub fn intercomm_create(
+    local: &Arc<Comm>,
+    local_leader: i32,
+    peer: impl FnOnce() -> Result<Arc<Comm>>,
+    remote_leader: i32,
+    tag: i32,
+) -> Result<Raw> {
+    let local = local.clone();
+    only_intra(&local)?;
+    let leader = member(local_leader, &local.group, "local_leader")?;
+    let circle = Circle::whole(&local);
+    let handler = local.errhandler.handler();
+    if local.rank != leader {
+        return finish(
+            connect(&circle, leader, &local.group, || Ok(None))?,
+            handler,
+        );
+    }
+    let peer = peer();
+    let new = connect(&circle, leader, &local.group, || {
+        let peer = peer.as_ref().map_err(again)?;
+        Ok(Some(Bridge {
+            comm: peer,
+            remote_leader: member(remote_leader, peer.peers(), "remote_leader")?,
+            tag: talk::tag(Topic::Leaders, tag),
+        }))
+    })?;
+    finish(new, handler)
+}
+
+/// `MPI_Intercomm_create_from_groups`.
+///
+/// # Errors
+/// A group is empty or a leader out of range, this process is not in the local
+/// group, the groups overlap, a peer was lost, or ids ran out.
+pub fn intercomm_create_from_groups(
+    groups: [&Group; 2],
+    leaders: [i32; 2],
+    stringtag: &CStr,
+    info: &Info,
+    handler: Handler,
+) -> Result<Raw> {
+    let [local, remote] = groups;
+    let leader = member(leaders[0], local, "local_leader")?;
+    let remote_leader = member(leaders[1], remote, "remote_leader")?;
+    let bootstrap = bootstrap()?;
+    let number = talk::number(stringtag);
+    let tag = talk::tag(Topic::FromGroup, number);
+    let Some(circle) = Circle::part(&bootstrap, local, tag) else {
+        fail!(GROUP, "process {} is not in local_group", me()?.0);
+    };
+    let new = connect(&circle, leader, local, || {
+        let far = remote.proc(remote_leader).map_or(0, |proc| proc.0);
+        Ok((circle.me() == leader).then_some(Bridge {
+            comm: &bootstrap,
+            remote_leader: far,
+            tag: talk::tag(Topic::FromGroupLeaders, number),
+        }))
+    })?;
+    set_hints(&new, info);
+    finish(new, handler)
+}
+
+fn member(rank: i32, group: &Group, what: &str) -> Result<u32> {
+    let size = group.size();
+    match u32::try_from(rank) {
+        Ok(rank) if rank < size => Ok(rank),
+        _ => fail!(RANK, "{what} is {rank} in a group of {size}"),
+    }
+}
+
+/// An error once more, since one is told and one is returned.
+fn again(error: &crate::error::Error) -> crate::error::Error {
+    crate::error::Error::new(error.class(), error.text())
+}
+
+/// Lets the leader meet the other side's, and all of `circle` learn of it. An
+/// error of the leader alone reaches the others as one too.
+fn connect<'a>(
+    circle: &Circle,
+    leader: u32,
+    local: &Group,
+    bridge: impl FnOnce() -> Result<Option<Bridge<'a>>>,
+) -> Result<Comm> {
+    let mut told = Vec::new();
+    let mut failed = None;
+    if circle.me() == leader {
+        match bridge().and_then(|bridge| meet(bridge, local)) {
+            Ok(words) => told = words,
+            Err(error) => failed = Some(error),
+        }
+    }
+    let told = talk::words_of(&circle.bcast(leader, talk::bytes_of(&told))?);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let Some((base, procs)) = told.split_first() else {
+        fail!(
+            OTHER,
+            "the local leader, rank {leader}, could not reach the remote one"
+        );
+    };
+    let base = told_context(&[*base])?;
+    let remote = Group::of(procs.iter().copied().map(Proc).collect());
+    if let Some(both) = local.iter().find(|proc| remote.has(*proc)) {
+        fail!(
+            COMM,
+            "process {} is in both groups, which must be disjoint",
+            both.0
+        );
+    }
+    build(base, local.clone(), remote)
+}
+
+/// What the leader learns from the other one: the context ids, then the processes
+/// of the other side. Both offer context ids; the first side's are taken.
+fn meet(bridge: Option<Bridge<'_>>, local: &Group) -> Result<Vec<u32>> {
+    let Some(bridge) = bridge else {
+        return Ok(Vec::new());
+    };
+    let offer = context::take(PAIRS).map_or(NONE, |context| context.0);
+    let mut words = vec![offer];
+    words.extend(local.iter().map(|proc| proc.0));
+    let bytes = talk::bytes_of(&words);
+    let theirs = talk::exchange(bridge.comm, bridge.remote_leader, bridge.tag, &bytes)?;
+    let mut theirs = talk::words_of(&theirs);
+    if words.get(1) < theirs.get(1)
+        && let Some(first) = theirs.first_mut()
+    {
+        *first = offer;
+    }
+    Ok(theirs)
+}

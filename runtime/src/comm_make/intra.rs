@@ -1,0 +1,173 @@
+//! Intracommunicators made of a communicator or a group (MPI 5.0, section 7.4.2).
+
+use super::talk::{self, Circle, Topic};
+use super::{context, finish, inter, me, set_hints, subset};
+use crate::error::{Class, Error, Result};
+use crate::fail;
+use crate::handle::Raw;
+use crate::object::comm::{self, Comm, ContextId};
+use crate::object::errhandler::Handler;
+use crate::object::group::Group;
+use crate::object::info::Info;
+use crate::object::topology::Topology;
+use std::ffi::CStr;
+use std::sync::Arc;
+
+/// What is told instead of a context id when there is none left.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A new context id, the same at all members of `circle`.
+pub(super) fn agree(circle: &Circle) -> Result<ContextId> {
+    if circle.size() == 1 {
+        return context::take(1);
+    }
+    let mut taken = Ok(ContextId(NONE));
+    if circle.me() == 0 {
+        taken = context::take(1);
+    }
+    let word = taken.as_ref().map_or(NONE, |context| context.0);
+    let told = circle.bcast(0, talk::bytes_of(&[word]))?;
+    taken?;
+    told_context(&talk::words_of(&told))
+}
+
+/// The context id at the beginning of what a leader told.
+pub(super) fn told_context(words: &[u32]) -> Result<ContextId> {
+    match words.first() {
+        Some(first) if *first != NONE => Ok(ContextId(*first)),
+        _ => Err(Error::new(
+            Class::NO_MEM,
+            "the process that chooses the context id had none left",
+        )),
+    }
+}
+
+/// `MPI_Comm_dup` and `MPI_Comm_dup_with_info`: with the attributes that their
+/// copy functions want copied, the topology and the error handler; with the
+/// hints of `info` and not those of `comm`.
+///
+/// # Errors
+/// A copy function failed, a peer was lost, or context ids or handles ran out.
+pub fn dup(comm: &Arc<Comm>, info: &Info) -> Result<Raw> {
+    let comm = comm.clone();
+    let (mut new, copied) = twin(&comm, info);
+    match &comm.inter {
+        None => new.context = agree(&Circle::whole(&comm))?,
+        Some(_) => (new.context, new.inter) = inter::twin(&comm)?,
+    }
+    if let Err(error) = copied {
+        let _ = new.attributes.clear_all(comm::NULL);
+        return Err(error);
+    }
+    comm::insert(new)
+}
+
+/// A duplicate that lacks its context yet, and how the copying of attributes
+/// went: whoever fails here takes part in what follows all the same.
+pub(super) fn twin(comm: &Comm, info: &Info) -> (Comm, Result<()>) {
+    let mut new = Comm::new(ContextId(NONE), comm.rank, comm.group.clone(), None);
+    new.topology = comm.topology.clone();
+    new.errhandler.replace(comm.errhandler.handler());
+    set_hints(&new, info);
+    let copied = comm.attributes.copy_to(comm.handle.get(), &new.attributes);
+    (new, copied)
+}
+
+/// `MPI_Comm_create`: of the processes in `group`; [`comm::NULL`] at others. Of
+/// an intercommunicator, each side's group makes one side of the new one.
+///
+/// # Errors
+/// `group` is not a part of `comm`'s, a peer was lost, or ids ran out.
+pub fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
+    let comm = comm.clone();
+    subset(group, &comm.group, &comm.label())?;
+    if comm.inter.is_some() {
+        return inter::create(&comm, group);
+    }
+    let tag = talk::collective_tag(&comm);
+    of_part(&comm, group, tag, None)
+}
+
+/// As [`create`] of an intracommunicator, with a topology for the new one.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_with(comm: &Arc<Comm>, group: &Group, topology: Topology) -> Result<Raw> {
+    let comm = comm.clone();
+    let tag = talk::collective_tag(&comm);
+    of_part(&comm, group, tag, Some(topology))
+}
+
+/// `MPI_Comm_create_group`: collective over the group only.
+///
+/// # Errors
+/// `comm` is an intercommunicator, else as [`create`].
+pub fn create_group(comm: &Arc<Comm>, group: &Group, tag: i32) -> Result<Raw> {
+    let comm = comm.clone();
+    only_intra(&comm)?;
+    subset(group, &comm.group, &comm.label())?;
+    of_part(&comm, group, talk::tag(Topic::Group, tag), None)
+}
+
+fn of_part(comm: &Arc<Comm>, group: &Group, tag: i32, topology: Option<Topology>) -> Result<Raw> {
+    let Some(circle) = Circle::part(comm, group, tag) else {
+        return Ok(comm::NULL);
+    };
+    let mut new = Comm::new(agree(&circle)?, circle.me(), group.clone(), None);
+    new.topology = topology;
+    finish(new, comm.errhandler.handler())
+}
+
+/// `MPI_Comm_create_from_group`: without a parent.
+///
+/// # Errors
+/// The group is empty or lacks this process, a peer was lost, or ids ran out.
+pub fn create_from_group(
+    group: &Group,
+    stringtag: &CStr,
+    info: &Info,
+    handler: Handler,
+) -> Result<Raw> {
+    if group.size() == 0 {
+        return Ok(comm::NULL);
+    }
+    let bootstrap = bootstrap()?;
+    let tag = talk::tag(Topic::FromGroup, talk::number(stringtag));
+    let Some(circle) = Circle::part(&bootstrap, group, tag) else {
+        fail!(GROUP, "process {} calls, but is not in group", me()?.0);
+    };
+    let new = Comm::new(agree(&circle)?, circle.me(), group.clone(), None);
+    set_hints(&new, info);
+    finish(new, handler)
+}
+
+/// The context of the library's own communicator, over which processes agree
+/// that have no other in common.
+const BOOTSTRAP: ContextId = ContextId(4);
+
+/// A communicator of all processes, for the library's own use.
+pub(super) fn bootstrap() -> Result<Arc<Comm>> {
+    let me = me()?;
+    let size = crate::object::group::here().map_or(1, |here| here.1);
+    Ok(Arc::new(Comm::new(
+        BOOTSTRAP,
+        me.0,
+        Group::world(size),
+        None,
+    )))
+}
+
+/// Refuses an intercommunicator.
+///
+/// # Errors
+/// `comm` is one.
+pub fn only_intra(comm: &Comm) -> Result<()> {
+    if comm.inter.is_some() {
+        fail!(
+            COMM,
+            "{} is an intercommunicator, but an intracommunicator is needed",
+            comm.label()
+        );
+    }
+    Ok(())
+}
