@@ -5,6 +5,7 @@
 //! function vouches that it is null or good for what the standard says of it.
 
 pub use super::pointer::*;
+pub use super::type_arg::*;
 
 use super::consts::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_PROC_NULL, MPI_ROOT, MPI_UNDEFINED};
 use super::consts::{
@@ -14,6 +15,7 @@ use super::types::{MPI_Comm, MPI_Count, MPI_Info};
 use crate::error::Result;
 use crate::fail;
 use crate::object::comm::{self, Comm};
+use crate::object::datatype::Width;
 use crate::object::info::{self, Info};
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -72,6 +74,8 @@ pub trait Number: Copy {
     fn narrow(value: i64) -> Option<Self>;
     /// `MPI_UNDEFINED`.
     const UNDEFINED: Self;
+    /// Whether it is a parameter of large-count calls.
+    const WIDTH: Width;
 }
 
 impl Number for c_int {
@@ -86,6 +90,7 @@ impl Number for c_int {
     }
 
     const UNDEFINED: Self = MPI_UNDEFINED;
+    const WIDTH: Width = Width::Small;
 }
 
 impl Number for MPI_Count {
@@ -100,6 +105,7 @@ impl Number for MPI_Count {
     }
 
     const UNDEFINED: Self = MPI_UNDEFINED as MPI_Count;
+    const WIDTH: Width = Width::Large;
 }
 
 impl Number for isize {
@@ -114,6 +120,7 @@ impl Number for isize {
     }
 
     const UNDEFINED: Self = MPI_UNDEFINED as isize;
+    const WIDTH: Width = Width::Small;
 }
 
 /// A number of elements: not negative.

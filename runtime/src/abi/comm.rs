@@ -91,10 +91,18 @@ export! {
     fn MPI_Comm_set_name(comm: MPI_Comm, comm_name: *const c_char) on comm;
 
     /// Section 7.8, naming objects.
-    fn MPI_Type_get_name(datatype: MPI_Datatype, type_name: *mut c_char, resultlen: *mut c_int);
+    fn MPI_Type_get_name(datatype: MPI_Datatype, type_name: *mut c_char, resultlen: *mut c_int) {
+        let name = arg::datatype(datatype)?.name();
+        let name = String::from_utf8_lossy(&name);
+        arg::put_name(type_name, MPI_MAX_OBJECT_NAME, "type_name", resultlen, &name)
+    }
 
     /// Section 7.8, naming objects.
-    fn MPI_Type_set_name(datatype: MPI_Datatype, type_name: *const c_char);
+    fn MPI_Type_set_name(datatype: MPI_Datatype, type_name: *const c_char) {
+        let name = arg::object_name(arg::cstr(type_name, "type_name")?);
+        arg::datatype(datatype)?.set_name(name);
+        Ok(())
+    }
 
     /// Section 7.8, naming objects.
     fn MPI_Win_get_name(win: MPI_Win, win_name: *mut c_char, resultlen: *mut c_int) on win;

@@ -2,7 +2,7 @@
 //! handle, which name it as long as its object lives.
 
 use crate::handle::{Kind, Raw};
-use crate::object::{comm, errhandler, group, info, session};
+use crate::object::{comm, datatype, errhandler, group, info, session};
 use std::ffi::c_int;
 
 /// The integer of a handle.
@@ -33,7 +33,7 @@ pub fn fromint(kind: Kind, int: c_int) -> Raw {
         Kind::Info => (info::from_low(low), info::NULL),
         Kind::Request => (None, 0x180),
         Kind::Op => (None, 0x20),
-        Kind::Datatype => (None, 0x200),
+        Kind::Datatype => (datatype::from_low(low), datatype::DATATYPE_NULL),
     };
     found.unwrap_or(null)
 }

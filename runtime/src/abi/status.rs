@@ -6,7 +6,10 @@ export! {
     /// Section 3.2.5, return status.
     fn MPI_Get_count, fn MPI_Get_count_c(
         status: *const MPI_Status, datatype: MPI_Datatype, count: *mut c_int | *mut MPI_Count,
-    );
+    ) {
+        let received = arg::received(status)?;
+        arg::put_count(count, "count", arg::defined(arg::datatype(datatype)?.count(received)))
+    }
 
     /// Section 3.2.5, return status.
     fn MPI_Status_get_error(status: *const MPI_Status, error: *mut c_int) {
@@ -31,10 +34,16 @@ export! {
     /// Section 5.1.11, elements of a received message.
     fn MPI_Get_elements, fn MPI_Get_elements_c(
         status: *const MPI_Status, datatype: MPI_Datatype, count: *mut c_int | *mut MPI_Count,
-    );
+    ) {
+        let elements = arg::datatype(datatype)?.elements(arg::received(status)?);
+        arg::put_count(count, "count", arg::defined(elements))
+    }
 
     /// Section 5.1.11, elements of a received message.
-    fn MPI_Get_elements_x(status: *const MPI_Status, datatype: MPI_Datatype, count: *mut MPI_Count);
+    fn MPI_Get_elements_x(status: *const MPI_Status, datatype: MPI_Datatype, count: *mut MPI_Count) {
+        let elements = arg::datatype(datatype)?.elements(arg::received(status)?);
+        arg::put_count(count, "count", arg::defined(elements))
+    }
 
     /// Section 13.3, setting status.
     fn MPI_Status_set_cancelled(status: *mut MPI_Status, flag: c_int) {
@@ -46,10 +55,16 @@ export! {
     /// Section 13.3, setting status.
     fn MPI_Status_set_elements, fn MPI_Status_set_elements_c(
         status: *mut MPI_Status, datatype: MPI_Datatype, count: c_int | MPI_Count,
-    );
+    ) {
+        (*arg::status(status)?).set_len(arg::bytes_of_elements(datatype, count)?);
+        Ok(())
+    }
 
     /// Section 13.3, setting status.
-    fn MPI_Status_set_elements_x(status: *mut MPI_Status, datatype: MPI_Datatype, count: MPI_Count);
+    fn MPI_Status_set_elements_x(status: *mut MPI_Status, datatype: MPI_Datatype, count: MPI_Count) {
+        (*arg::status(status)?).set_len(arg::bytes_of_elements(datatype, count)?);
+        Ok(())
+    }
 
     /// Section 13.3, setting status.
     fn MPI_Status_set_error(status: *mut MPI_Status, error: c_int) {

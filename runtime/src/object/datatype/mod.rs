@@ -7,7 +7,8 @@
 //!
 //! The map: `build array f90` construct; `form` is the type map as constructed,
 //! from which `bounds layout signature` are computed; `walk movement segments`
-//! move data; `elements` counts received ones; `external` is external32;
+//! move data; `elements` counts received ones; `packing external` are
+//! MPI_Pack and external32;
 //! `envelope` remembers the call; `predefined table` know the handles.
 
 mod array;
@@ -16,10 +17,12 @@ mod build;
 mod element;
 mod elements;
 mod envelope;
+mod external;
 mod f90;
 mod form;
 mod layout;
 mod movement;
+mod packing;
 mod predefined;
 mod segments;
 mod signature;
@@ -34,13 +37,15 @@ pub use envelope::{Combiner, Envelope, Width};
 pub use f90::{f90_complex, f90_integer, f90_real, match_size, value_index};
 pub use layout::{Node, Part, Run};
 pub use movement::copy;
+pub use packing::Representation;
 pub use predefined::{DATATYPE_NULL, all_predefined, byte, c_int, known, packed, predefined};
 pub use segments::Segments;
 pub use signature::Signature;
-pub use table::{commit, free, from_low, get, get_committed, handle_of, insert, share};
+pub use table::{commit, duplicate, free, from_low, get, get_committed, handle_of, insert, share};
 
 use crate::error::Result;
 use crate::handle::Raw;
+use crate::object::attr::Attributes;
 use bounds::{Bounds, Finished};
 use form::Form;
 use std::cell::{Cell, RefCell};
@@ -64,6 +69,8 @@ pub struct Datatype {
     name: RefCell<Vec<u8>>,
     /// The only handle of a type that is never freed.
     handle: Option<Raw>,
+    /// What the program cached on it.
+    pub attributes: Attributes,
 }
 
 // SAFETY: the cells are reached under the library lock (see `lock`), which
@@ -98,6 +105,7 @@ impl Datatype {
             envelope: Arc::new(envelope),
             name: RefCell::new(Vec::new()),
             handle: None,
+            attributes: Attributes::default(),
         })
     }
 
@@ -125,6 +133,7 @@ impl Datatype {
             envelope,
             name: RefCell::new(Vec::new()),
             handle: None,
+            attributes: Attributes::default(),
         }
     }
 

@@ -121,12 +121,30 @@ pub fn commit(raw: Raw) -> Result<()> {
     Ok(())
 }
 
-/// Gives the handle back; the type lives on in other types and in messages under
-/// way (`MPI_Type_free`). Its attributes' delete functions ran before.
+/// Names a copy of a type (`MPI_Type_dup`), with those of its attributes that
+/// their copy functions want copied.
 ///
 /// # Errors
-/// `raw` is no datatype, or one that is not freed.
-pub fn free(raw: Raw) -> Result<Arc<Datatype>> {
+/// `raw` is no datatype, or a copy function failed.
+pub fn duplicate(raw: Raw) -> Result<Raw> {
+    let old = share(raw)?;
+    let new = Datatype::duplicate(&old);
+    if let Err(error) = old.attributes.copy_to(raw, &new.attributes) {
+        // nobody got to see the copy: its attributes go with it
+        let _ = new.attributes.clear_all(raw);
+        return Err(error);
+    }
+    insert(new)
+}
+
+/// Gives the handle back, once the delete functions of the type's attributes
+/// agree; the type lives on in other types and in messages under way
+/// (`MPI_Type_free`).
+///
+/// # Errors
+/// `raw` is no datatype, or one that is never freed, or a delete function
+/// failed.
+pub fn free(raw: Raw) -> Result<()> {
     let datatype = share(raw)?;
     if datatype.is_permanent() {
         let name = String::from_utf8_lossy(&datatype.name()).into_owned();
@@ -139,8 +157,11 @@ pub fn free(raw: Raw) -> Result<Arc<Datatype>> {
             ),
         }
     }
-    DERIVED.with(|table| table.remove(raw));
-    Ok(datatype)
+    datatype.attributes.clear(raw)?;
+    // dropped outside, since the last reference may end here, and others with it
+    let last = DERIVED.with(|table| table.remove(raw));
+    drop(last);
+    Ok(())
 }
 
 /// The whole handle of the datatype that the low 32 bits of a handle name

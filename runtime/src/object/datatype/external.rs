@@ -1,0 +1,393 @@
+//! The canonical representation "external32" (MPI 5.0, section 14.5.2): big
+//! endian, IEEE, without holes, and with sizes of its own for `long`, `wchar_t`
+//! and `long double`.
+
+use super::form::Form;
+use super::{Datatype, Element, Float, Number};
+
+const _: () = assert!(cfg!(target_endian = "little"), "values are byte-reversed");
+
+/// How one value is converted.
+#[derive(Clone, Copy)]
+struct Value {
+    /// Bytes in memory,
+    native: usize,
+    /// and in external32.
+    external: usize,
+    /// Whether a value of fewer bytes is widened with its sign.
+    signed: bool,
+    /// Whether it is an x87 extended float, and binary128 outside.
+    extended: bool,
+}
+
+impl Value {
+    const fn plain(size: usize) -> Value {
+        Value {
+            native: size,
+            external: size,
+            signed: false,
+            extended: false,
+        }
+    }
+
+    const fn int(bits: u8, signed: bool, long: bool) -> Value {
+        let native = bits as usize / 8;
+        Value {
+            native,
+            external: if long { 4 } else { native },
+            signed,
+            extended: false,
+        }
+    }
+
+    const fn float(float: Float) -> Value {
+        Value {
+            extended: matches!(float, Float::F80),
+            ..Value::plain(float.size())
+        }
+    }
+
+    fn number(number: Number, long: bool) -> Value {
+        match number {
+            Number::Int { bits, signed } => Value::int(bits, signed, long),
+            Number::Float(float) => Value::float(float),
+        }
+    }
+}
+
+/// The values in one element, at most two, with their displacements.
+fn values(element: Element, long: bool) -> [Option<(usize, Value)>; 2] {
+    let one = |value| [Some((0, value)), None];
+    match element {
+        Element::Int { bits, signed } => one(Value::int(bits, signed, long)),
+        Element::Float(float) => one(Value::float(float)),
+        Element::Complex(float) => {
+            let part = Value::float(float);
+            [Some((0, part)), Some((part.native, part))]
+        }
+        Element::Logical { bits } => one(Value::int(bits, false, false)),
+        Element::Char { bits: 32 } => one(Value {
+            external: 2,
+            ..Value::plain(4)
+        }),
+        Element::Char { .. } | Element::Bool | Element::Byte | Element::Packed => {
+            one(Value::plain(1))
+        }
+        Element::Pair { value, index } => [
+            Some((0, Value::number(value, long))),
+            Some((
+                Element::index_offset(value, index),
+                Value::number(index, false),
+            )),
+        ],
+    }
+}
+
+/// Bytes of memory as a number, least significant first.
+///
+/// # Safety
+/// `len` bytes at `at`, at most 16, are readable.
+unsafe fn load(at: *const u8, len: usize) -> u128 {
+    let mut bytes = [0; 16];
+    // SAFETY: as the caller said; `bytes` is ours and long enough.
+    unsafe { at.copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
+    u128::from_le_bytes(bytes)
+}
+
+/// The `len` least significant bytes of a number to memory, least significant
+/// first.
+///
+/// # Safety
+/// `len` bytes at `at`, at most 16, are writable.
+unsafe fn store(at: *mut u8, len: usize, value: u128) {
+    let bytes = value.to_le_bytes();
+    // SAFETY: as the caller said.
+    unsafe { at.copy_from_nonoverlapping(bytes.as_ptr(), len) };
+}
+
+/// The value whose bytes are reversed among its `len` least significant ones.
+fn reversed(value: u128, len: usize) -> u128 {
+    value.swap_bytes() >> (8 * (16 - len))
+}
+
+/// x87 extended precision to binary128: exact. The exponents are alike; the
+/// leading 1 of the mantissa goes.
+fn widen(extended: u128) -> u128 {
+    let mantissa = extended & u128::from(u64::MAX);
+    let (sign, exponent) = (extended >> 79 & 1, extended >> 64 & 0x7fff);
+    let leading = mantissa >> 63;
+    let fraction = mantissa & (u128::from(u64::MAX) >> 1);
+    // a number below the normal ones that has a leading 1 is the least normal
+    let exponent = exponent.max(leading);
+    sign << 127 | exponent << 112 | fraction << 49
+}
+
+/// binary128 to x87 extended precision, to the nearest, ties to even.
+fn narrow(quad: u128) -> u128 {
+    let sign = quad >> 127;
+    let magnitude = quad & (u128::MAX >> 1);
+    let special = magnitude >> 112 == 0x7fff;
+    let kept = magnitude >> 49;
+    let dropped = magnitude & ((1 << 49) - 1);
+    let kept = if special {
+        // a NaN stays one even if all that told it from infinity is dropped
+        kept | if dropped != 0 { 1 << 62 } else { 0 }
+    } else {
+        let half = 1 << 48;
+        kept + u128::from(dropped > half || dropped == half && kept & 1 == 1)
+    };
+    let (exponent, fraction) = (kept >> 63, kept & (u128::from(u64::MAX) >> 1));
+    let leading = u128::from(exponent != 0);
+    sign << 79 | exponent << 64 | leading << 63 | fraction
+}
+
+/// Which way values go.
+#[derive(Clone, Copy)]
+enum Way {
+    Out,
+    In,
+}
+
+/// A walk over the basic types of a type map beside a stream of external32.
+struct Stream {
+    way: Way,
+    /// The next byte of the stream.
+    at: *mut u8,
+}
+
+impl Stream {
+    /// Converts one value at `memory`.
+    ///
+    /// # Safety
+    /// The value and the stream's next bytes are readable or writable, as the
+    /// way says.
+    unsafe fn value(&mut self, memory: *mut u8, value: Value) {
+        let Value {
+            native, external, ..
+        } = value;
+        // SAFETY: as the caller said; native and external are at most 16.
+        unsafe {
+            match self.way {
+                Way::Out => {
+                    let bits = load(memory, native);
+                    let bits = if value.extended { widen(bits) } else { bits };
+                    store(self.at, external, reversed(bits & mask(external), external));
+                }
+                Way::In => {
+                    let bits = reversed(load(self.at, external), external);
+                    let negative = value.signed && bits >> (8 * external - 1) & 1 == 1;
+                    let bits = match (value.extended, negative) {
+                        (true, _) => narrow(bits),
+                        (_, true) => bits | !mask(external),
+                        _ => bits,
+                    };
+                    store(memory, native, bits);
+                }
+            }
+        }
+        self.at = self.at.wrapping_add(external);
+    }
+
+    /// Converts one element of `datatype` at the address `base`.
+    ///
+    /// # Safety
+    /// As [`Stream::value`], for all values of the element.
+    unsafe fn element(&mut self, datatype: &Datatype, base: usize) {
+        // SAFETY: the caller's promise covers the element's values.
+        unsafe {
+            match &*datatype.form {
+                Form::Basic(element) => {
+                    for (disp, value) in values(*element, datatype.is_long()).into_iter().flatten()
+                    {
+                        let at = base.wrapping_add(disp);
+                        self.value(std::ptr::with_exposed_provenance_mut(at), value);
+                    }
+                }
+                Form::Loop {
+                    disp,
+                    count,
+                    len,
+                    stride,
+                    child,
+                } => {
+                    let mut at = base.wrapping_add_signed(*disp);
+                    for _ in 0..*count {
+                        self.block(child, at, *len);
+                        at = at.wrapping_add_signed(*stride);
+                    }
+                }
+                Form::Indexed { blocks, child } => {
+                    for block in blocks {
+                        self.block(child, base.wrapping_add_signed(block.disp), block.len);
+                    }
+                }
+                Form::Struct { blocks, children } => {
+                    for (block, child) in blocks.iter().zip(children) {
+                        self.block(child, base.wrapping_add_signed(block.disp), block.len);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Converts `count` elements one after the other.
+    ///
+    /// # Safety
+    /// As [`Stream::element`], for each of them.
+    unsafe fn block(&mut self, datatype: &Datatype, mut base: usize, count: usize) {
+        if datatype.size() == 0 {
+            return;
+        }
+        for _ in 0..count {
+            // SAFETY: as the caller said.
+            unsafe { self.element(datatype, base) };
+            base = base.wrapping_add_signed(datatype.extent());
+        }
+    }
+}
+
+fn mask(bytes: usize) -> u128 {
+    u128::MAX >> (8 * (16 - bytes))
+}
+
+impl Datatype {
+    /// Whether its (first) value is a `long`, which external32 has 4 bytes for.
+    fn is_long(&self) -> bool {
+        const LONG: usize = 0x20a;
+        const UNSIGNED_LONG: usize = 0x20e;
+        const LONG_INT: usize = 0x22a;
+        matches!(self.handle, Some(LONG | UNSIGNED_LONG | LONG_INT))
+    }
+
+    /// Bytes of one element in external32; `None` if they do not fit an address.
+    #[must_use]
+    pub fn external_size(&self) -> Option<usize> {
+        match &*self.form {
+            Form::Basic(element) => Some(
+                values(*element, self.is_long())
+                    .into_iter()
+                    .flatten()
+                    .map(|(_, value)| value.external)
+                    .sum(),
+            ),
+            Form::Loop {
+                count, len, child, ..
+            } => child
+                .external_size()?
+                .checked_mul(*len)?
+                .checked_mul(*count),
+            Form::Indexed { blocks, child } => {
+                let size = child.external_size()?;
+                blocks.iter().try_fold(0usize, |sum, block| {
+                    sum.checked_add(size.checked_mul(block.len)?)
+                })
+            }
+            Form::Struct { blocks, children } => {
+                let mut all = blocks.iter().zip(children);
+                all.try_fold(0usize, |sum, (block, child)| {
+                    sum.checked_add(child.external_size()?.checked_mul(block.len)?)
+                })
+            }
+        }
+    }
+
+    /// Converts `count` elements at `addr` to external32 at `out`.
+    ///
+    /// # Safety
+    /// The elements are readable, and `count` times [`Datatype::external_size`]
+    /// bytes at `out` are writable.
+    pub unsafe fn to_external(&self, addr: *const u8, count: usize, out: *mut u8) {
+        let mut stream = Stream {
+            way: Way::Out,
+            at: out,
+        };
+        // SAFETY: as the caller said.
+        unsafe { stream.block(self, addr.expose_provenance(), count) };
+    }
+
+    /// Converts external32 at `from` to `count` elements at `addr`.
+    ///
+    /// # Safety
+    /// The elements are writable, and `count` times [`Datatype::external_size`]
+    /// bytes at `from` are readable.
+    pub unsafe fn from_external(&self, addr: *mut u8, count: usize, from: *const u8) {
+        let mut stream = Stream {
+            way: Way::In,
+            at: from.cast_mut(),
+        };
+        // SAFETY: as the caller said; the way leaves the stream unwritten.
+        unsafe { stream.block(self, addr.expose_provenance(), count) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Datatype, Width, known};
+    use super::{narrow, widen};
+
+    fn bytes_of<T>(value: &T) -> *const u8 {
+        std::ptr::from_ref(value).cast()
+    }
+
+    #[test]
+    fn values_are_big_endian_and_of_the_standards_size() {
+        let mut out = [0; 32];
+        for (raw, size) in [(0x209, 4), (0x20a, 4), (0x20b, 8), (0x23c, 2), (0x220, 16)] {
+            assert_eq!(known(raw).external_size(), Some(size), "{raw:#x}");
+        }
+        let long = -5i64;
+        // SAFETY: the value is readable, 4 bytes are written.
+        unsafe { known(0x20a).to_external(bytes_of(&long), 1, out.as_mut_ptr()) };
+        assert_eq!(out[..5], [0xff, 0xff, 0xff, 0xfb, 0]);
+        let mut back = 0i64;
+        // SAFETY: as above, the other way.
+        unsafe { known(0x20a).from_external((&raw mut back).cast(), 1, out.as_ptr()) };
+        assert_eq!(back, -5);
+        let pair = (1.5f64, 7i32);
+        let parts = [1.5f64.to_bits(), 7];
+        // SAFETY: DOUBLE_INT is 12 bytes of the 16.
+        unsafe { known(0x229).to_external(bytes_of(&parts), 1, out.as_mut_ptr()) };
+        assert_eq!(out[..8], pair.0.to_be_bytes());
+        assert_eq!(out[8..12], pair.1.to_be_bytes());
+    }
+
+    #[test]
+    fn derived_types_are_converted_in_type_map_order() {
+        let values = [1i16, 2, 3, 4, 5, 6];
+        let every_other = Datatype::vector(3, 1, -2, known(0x208), Width::Small).unwrap();
+        let mut out = [0; 6];
+        // SAFETY: from element 4 down to element 0.
+        unsafe { every_other.to_external(bytes_of(&values[4]), 1, out.as_mut_ptr()) };
+        assert_eq!(out, [0, 5, 0, 3, 0, 1]);
+        assert_eq!(every_other.external_size(), Some(6));
+    }
+
+    #[test]
+    fn long_doubles_become_quads_and_come_back() {
+        const ONE: u128 = 0x3fff << 64 | 1 << 63;
+        const QUAD_ONE: u128 = 0x3fff << 112;
+        assert_eq!(widen(ONE), QUAD_ONE);
+        let infinity = 0x7fff << 64 | 1 << 63;
+        assert_eq!(widen(infinity), 0x7fff << 112);
+        let patterns = [
+            0,
+            1 << 79,
+            ONE,
+            ONE | 1,
+            ONE | 1 << 79 | 0x1234_5678,
+            infinity,
+            1,
+            0x7fff << 64 | 3 << 62,
+        ];
+        for bits in patterns {
+            assert_eq!(narrow(widen(bits)), bits, "{bits:#x}");
+        }
+        // rounding: to even, up, and over into the next binade
+        assert_eq!(narrow(QUAD_ONE | 1 << 48), ONE);
+        assert_eq!(narrow(QUAD_ONE | 3 << 48), ONE + 2);
+        assert_eq!(narrow(QUAD_ONE | 1 << 48 | 1), ONE + 1);
+        assert_eq!(narrow(QUAD_ONE | ((1 << 112) - 1)), 0x4000 << 64 | 1 << 63);
+        let nan = 0x7fffu128 << 112 | 1;
+        assert_ne!(narrow(nan) & (u128::from(u64::MAX) >> 1), 0, "stays a NaN");
+    }
+}
