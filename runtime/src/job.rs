@@ -1,55 +1,403 @@
 //! This process as a rank of a job: found at `MPI_Init`, left at `MPI_Finalize`.
+//!
+//! A rank that `mpirun` started inherits the job segment and claims its record
+//! in it. A program started without a launcher is a job of one rank, and makes a
+//! segment of its own. One that another launcher started as one of several ranks
+//! stops with an error, instead of running as so many silent jobs of one.
 
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
+use crate::object::{attr, comm, errhandler};
+use crate::pml::{self, WaitFor, bsend, progress};
+use crate::{fail, lock, trace};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use wireup::env;
+use wireup::layout::State;
+use wireup::segment::Segment;
+use wireup::settings::Settings;
 
-/// Joins the job. `required` and what is returned are thread levels of the ABI.
-///
-/// # Errors
-/// The job cannot be joined, or was joined already.
-pub fn init(_required: i32) -> Result<i32> {
-    unimplemented!()
+/// Thread levels of the standard ABI (MPI 5.0, section 11.6.2).
+pub mod thread {
+    /// `MPI_THREAD_SINGLE`.
+    pub const SINGLE: i32 = 0;
+    /// `MPI_THREAD_FUNNELED`.
+    pub const FUNNELED: i32 = 1024;
+    /// `MPI_THREAD_SERIALIZED`.
+    pub const SERIALIZED: i32 = 2048;
+    /// `MPI_THREAD_MULTIPLE`.
+    pub const MULTIPLE: i32 = 4096;
 }
 
-/// Leaves the job.
+/// What stays the same from the first `MPI_Init` or `MPI_Session_init` on.
+#[derive(Debug)]
+pub struct Job {
+    /// The job segment.
+    pub segment: &'static Segment,
+    /// This process's rank.
+    pub rank: u32,
+    /// The number of ranks.
+    pub size: u32,
+    /// The settings that the user gave.
+    pub settings: Settings,
+    main_thread: std::thread::ThreadId,
+}
+
+static JOB: OnceLock<Job> = OnceLock::new();
+static INITIALIZED: AtomicBool = AtomicBool::new(false);
+static FINALIZED: AtomicBool = AtomicBool::new(false);
+static PROVIDED: AtomicI32 = AtomicI32::new(thread::SINGLE);
+/// Eight bytes that peers read to try whether they can read this process.
+static COOKIE: AtomicU64 = AtomicU64::new(0);
+
+/// The job, once joined.
+#[must_use]
+pub fn current() -> Option<&'static Job> {
+    JOB.get()
+}
+
+/// Joins the job (MPI 5.0, section 11.2). `required` and what is returned are
+/// thread levels of the ABI: what is asked for is what is provided.
 ///
 /// # Errors
-/// It was not joined, or was left already.
+/// The job cannot be joined, or was joined already; a level that is none.
+pub fn init(required: i32) -> Result<i32> {
+    if is_initialized() {
+        fail!(
+            OTHER,
+            "MPI is initialized already: MPI_Init may be called once"
+        );
+    }
+    if is_finalized() {
+        fail!(OTHER, "MPI was finalized: it cannot be initialized again");
+    }
+    let provided = level(required)?;
+    let job = join(provided)?;
+    let head = job.segment.head();
+    PROVIDED.store(provided, Ordering::Relaxed);
+    let record = job.segment.record(job.rank);
+    record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
+    head.initialized.fetch_add(1, Ordering::AcqRel);
+    INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
+    Ok(provided)
+}
+
+/// The level provided for a required one.
+fn level(required: i32) -> Result<i32> {
+    match required {
+        thread::SINGLE | thread::FUNNELED | thread::SERIALIZED | thread::MULTIPLE => Ok(required),
+        _ => fail!(
+            ARG,
+            "required is {required}, but must be MPI_THREAD_SINGLE, _FUNNELED, _SERIALIZED or _MULTIPLE"
+        ),
+    }
+}
+
+/// Brings the library up for this process, if it is not: for `MPI_Init` and for
+/// the first session.
+///
+/// # Errors
+/// The job cannot be joined.
+pub fn join(level: i32) -> Result<&'static Job> {
+    if level == thread::MULTIPLE {
+        lock::enable_multiple();
+    }
+    if let Some(job) = JOB.get() {
+        trace::open(&job.segment.record(job.rank).call);
+        return Ok(job);
+    }
+    errhandler::on_abort(abort);
+    let get = |name: &str| std::env::var(name).ok();
+    let settings = Settings::read(get).map_err(|why| Error::new(Class::OTHER, why.to_string()))?;
+    let (segment, rank) = match get(env::SEGMENT) {
+        Some(fd) => inherited(&fd, &get)?,
+        None => (alone(get)?, 0),
+    };
+    let size = segment.head().ranks;
+    let record = segment.record(rank);
+    let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
+    COOKIE.store(cookie, Ordering::Relaxed);
+    record.cookie.store(cookie, Ordering::Relaxed);
+    record.cookie_addr.store(
+        (&raw const COOKIE).expose_provenance() as u64,
+        Ordering::Relaxed,
+    );
+    record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
+    let main_thread = std::thread::current().id();
+    let job = JOB.get_or_init(|| Job {
+        segment,
+        rank,
+        size,
+        settings,
+        main_thread,
+    });
+    progress::start(segment, rank, &job.settings);
+    comm::init_world(rank, size);
+    let appnum = get(env::APPNUM).and_then(|n| n.parse().ok());
+    attr::set_job(size, appnum);
+    trace::open(&record.call);
+    if job.settings.verbose {
+        report(job);
+    }
+    Ok(job)
+}
+
+/// The segment that the launcher left, and this process's rank in it.
+fn inherited(fd: &str, get: &impl Fn(&str) -> Option<String>) -> Result<(&'static Segment, u32)> {
+    let number = |name: &str, value: Option<String>| {
+        let text = value.unwrap_or_default();
+        text.parse::<u32>().map_err(|_| {
+            let text = format!("{name}={text:?} in the environment is not a number: was it changed after mpirun set it?");
+            Error::new(Class::OTHER, text)
+        })
+    };
+    let fd = number(env::SEGMENT, Some(fd.to_owned()))?;
+    let rank = number(env::RANK, get(env::RANK))?;
+    let segment = i32::try_from(fd).map_or_else(
+        |_| {
+            Err(Error::new(
+                Class::OTHER,
+                format!("{}={fd} is no descriptor", env::SEGMENT),
+            ))
+        },
+        |fd| Segment::open(fd).map_err(|why| Error::new(Class::OTHER, why.to_string())),
+    )?;
+    let size = segment.head().ranks;
+    if rank >= size {
+        fail!(OTHER, "{}={rank}, but the job has {size} ranks", env::RANK);
+    }
+    // One process is the rank; a second one (a script that starts two MPI
+    // programs) would answer for messages that are not its own.
+    let claim = segment.record(rank).state.compare_exchange(
+        State::Fresh as u32,
+        State::Claimed as u32,
+        Ordering::AcqRel, // pairs with the Release of a claim by another process
+        Ordering::Acquire,
+    );
+    if let Err(state) = claim {
+        let pid = segment.record(rank).pid.load(Ordering::Acquire);
+        let what = State::of(state).map_or_else(|| state.to_string(), |s| format!("{s:?}"));
+        fail!(
+            OTHER,
+            "rank {rank} of this job is process {pid} ({what}) already: one mpirun rank can be one MPI program only"
+        );
+    }
+    Ok((Box::leak(Box::new(segment)), rank))
+}
+
+/// The segment of a job of one.
+fn alone(get: impl Fn(&str) -> Option<String>) -> Result<&'static Segment> {
+    if let Some((name, value, who)) = env::foreign_launcher(get) {
+        fail!(
+            OTHER,
+            "{name}={value} says that {who} started this program as one of several ranks, but Lariat's ranks can only be started by Lariat's own mpirun: run `mpirun -n {value} program` from Lariat's bin directory"
+        );
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let processors = u32::try_from(processors).unwrap_or(u32::MAX);
+    let segment =
+        Segment::create(1, processors).map_err(|why| Error::new(Class::NO_MEM, why.to_string()))?;
+    segment
+        .record(0)
+        .state
+        .store(State::Claimed as u32, Ordering::Relaxed);
+    Ok(Box::leak(Box::new(segment)))
+}
+
+/// Leaves the job (MPI 5.0, section 11.2.2). Waits for every rank to come here,
+/// so that nobody's memory goes away while a peer reads it.
+///
+/// # Errors
+/// It was not joined, or was left already; an attribute's delete function failed.
 pub fn finalize() -> Result<()> {
-    unimplemented!()
+    let Some(job) = JOB.get().filter(|_| is_initialized() && !is_finalized()) else {
+        fail!(OTHER, "MPI is not initialized, or was finalized already");
+    };
+    comm::delete_attributes()?;
+    bsend::flush_all();
+    pml::stop();
+    let head = job.segment.head();
+    let record = job.segment.record(job.rank);
+    record
+        .state
+        .store(State::Finalizing as u32, Ordering::Release); // pairs with the launcher's Acquire
+    // pairs with the Acquire below
+    let arrived = head.finalizing.fetch_add(1, Ordering::AcqRel) + 1;
+    if arrived == job.size {
+        (0..job.size).for_each(progress::wake);
+    }
+    // pairs with the AcqRel above
+    progress::wait(WaitFor::NOTHING, || {
+        head.finalizing.load(Ordering::Acquire) >= job.size
+    });
+    FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
+    trace::close();
+    comm::drop_world();
+    record
+        .state
+        .store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
+    Ok(())
 }
 
-/// Ends the whole job with this exit code; `text` says why.
+/// Ends the whole job with this exit code; `text` says why. The launcher reads
+/// both from the segment and ends the other ranks.
 pub fn abort(code: i32, text: &str) -> ! {
-    eprintln!("lariat: {text}");
-    std::process::exit(code)
+    if let Some(job) = JOB.get() {
+        note_abort(job, code, text);
+    }
+    // What the program printed before should not be lost.
+    // SAFETY: fflush(NULL) flushes C's own streams; a stream that another thread
+    // holds for ever would stop us here, and the launcher ends us then.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    let status = if code != 0 && code & 0xff == 0 {
+        1
+    } else {
+        code
+    };
+    // SAFETY: ends the process; nothing of it is used any more. Exit handlers
+    // are left out: they may call MPI.
+    unsafe { libc::_exit(status) }
 }
 
-/// Whether `MPI_Init` has completed.
+/// Writes who aborted and why into the segment; the first one is kept.
+fn note_abort(job: &Job, code: i32, text: &str) {
+    let head = job.segment.head();
+    let first =
+        head.abort_rank
+            .compare_exchange(0, job.rank + 1, Ordering::AcqRel, Ordering::Relaxed);
+    if first.is_err() {
+        return;
+    }
+    head.abort_code.store(code, Ordering::Relaxed);
+    let mut len = text.len().min(head.abort_text.len() * 8);
+    while !text.is_char_boundary(len) {
+        len -= 1;
+    }
+    for (word, bytes) in head.abort_text.iter().zip(text.as_bytes()[..len].chunks(8)) {
+        let mut eight = [0u8; 8];
+        eight[..bytes.len()].copy_from_slice(bytes);
+        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+    }
+    // pairs with the launcher's Acquire
+    head.abort_len
+        .store(u32::try_from(len).unwrap_or(0), Ordering::Release);
+}
+
+/// Ends the job because the library cannot go on; says why.
+#[cold]
+pub fn die(text: &str) -> ! {
+    let rank = JOB.get().map_or(0, |job| job.rank);
+    let call = trace::current().unwrap_or("MPI");
+    eprintln!("lariat: rank {rank} in {call}: {text}");
+    abort(1, text)
+}
+
+/// Whether `MPI_Init` has completed (and stays so after `MPI_Finalize`).
 #[must_use]
 pub fn is_initialized() -> bool {
-    false
+    INITIALIZED.load(Ordering::Acquire) // pairs with the Release in `init`
 }
 
 /// Whether `MPI_Finalize` has completed.
 #[must_use]
 pub fn is_finalized() -> bool {
-    false
+    FINALIZED.load(Ordering::Acquire) // pairs with the Release in `finalize`
 }
 
 /// The thread level that is provided (`MPI_Query_thread`).
 #[must_use]
 pub fn thread_level() -> i32 {
-    0
+    PROVIDED.load(Ordering::Relaxed)
 }
 
-/// Whether this thread called `MPI_Init`.
+/// Whether this is the thread that initialized MPI.
 #[must_use]
 pub fn is_main_thread() -> bool {
-    true
+    JOB.get()
+        .is_some_and(|job| job.main_thread == std::thread::current().id())
 }
 
-/// Whether the job has more ranks than processors. The same at every rank.
+/// Whether ranks share processors: waiting by spinning keeps others from running.
 #[must_use]
 pub fn is_crowded() -> bool {
-    false
+    JOB.get().is_some_and(|job| {
+        let head = job.segment.head();
+        head.ranks > head.processors
+    })
+}
+
+/// Takes `count` context ids that nobody in the job has, each even and two
+/// apart; the first.
+///
+/// # Panics
+/// If MPI is not up: a bug of the caller.
+pub fn take_contexts(count: u32) -> u32 {
+    let job = JOB
+        .get()
+        .expect("communicators are made while MPI is initialized");
+    job.segment
+        .head()
+        .next_context
+        .fetch_add(2 * count, Ordering::Relaxed)
+}
+
+/// Tries whether the memory of rank `peer`, process `pid`, can be read, by
+/// really reading eight bytes of it.
+pub fn probe_cma(peer: u32, pid: u32) -> bool {
+    let Some(job) = JOB.get() else {
+        return false;
+    };
+    let record = job.segment.record(peer);
+    let addr = record.cookie_addr.load(Ordering::Relaxed);
+    let cookie = record.cookie.load(Ordering::Relaxed);
+    let tried = btl_shm::peer::cma::probe(pid, addr, cookie);
+    if job.settings.verbose {
+        let answer = tried
+            .as_ref()
+            .map_or_else(Clone::clone, |()| "works".to_owned());
+        eprintln!("lariat: rank {}: cma from rank {peer}: {answer}", job.rank);
+    }
+    tried.is_ok()
+}
+
+/// Publishes what this rank waits for, or that it no longer does.
+#[cold]
+pub fn publish_wait(what: Option<WaitFor>) {
+    let Some(job) = JOB.get() else {
+        return;
+    };
+    let waiting = &job.segment.record(job.rank).waiting;
+    let Some(what) = what else {
+        waiting.since.store(0, Ordering::Relaxed);
+        return;
+    };
+    waiting.peer.store(what.peer, Ordering::Relaxed);
+    waiting.tag.store(what.tag, Ordering::Relaxed);
+    waiting.context.store(what.context, Ordering::Relaxed);
+    waiting.since.store(monotonic().max(1), Ordering::Release); // pairs with the launcher's Acquire
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds.
+fn monotonic() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: fills a local of the right type.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+/// Says at start what was found and chosen.
+#[cold]
+fn report(job: &Job) {
+    let head = job.segment.head();
+    eprintln!(
+        "lariat: rank {} of {}, process {}, {} processors, segment of {} bytes, {:?}",
+        job.rank,
+        job.size,
+        std::process::id(),
+        head.processors,
+        job.segment.allocated(),
+        job.settings
+    );
 }

@@ -7,9 +7,35 @@
 //!
 //! Ranks given here are valid (checked above); `MPI_PROC_NULL` is dealt with
 //! above; `None` as a source or tag is the wildcard.
+//!
+//! ```text
+//! send.rs recv.rs probe.rs   starting operations
+//! bsend.rs                   buffered mode: attached buffers
+//! engine.rs                  what arriving cells do; the protocol
+//! matching.rs                which receive takes which message (pure)
+//! memory.rs request.rs       a message's bytes; an operation under way
+//! progress.rs                progress and waiting
+//! ```
 
-use crate::error::{Error, Result};
-use crate::object::comm::{Comm, Space};
+pub mod bsend;
+mod engine;
+pub mod matching;
+mod memory;
+pub mod probe;
+pub mod progress;
+mod recv;
+mod request;
+mod send;
+
+pub use progress::{WaitFor, on_progress, progress, start, stop, wait};
+pub use recv::irecv;
+pub use send::{isend, send};
+
+use crate::lock::Local;
+use engine::Engine;
+use request::Shared;
+
+use crate::error::Error;
 use crate::object::datatype::Datatype;
 use std::sync::Arc;
 
@@ -64,87 +90,108 @@ pub struct Completion {
 /// A send or receive under way. Dropping it before it is complete lets it go on
 /// by itself (`MPI_Request_free`).
 #[derive(Debug)]
-pub struct Request {}
+pub struct Request(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    /// A send that is complete: nothing was kept of it.
+    Sent,
+    State(Shared),
+}
+
+/// Bytes from which, on shared processors, one side alone copying by CMA beats
+/// handing pieces over: each hand-over there costs a switch.
+const CROWDED_CMA: usize = 128 << 10;
+
+static ENGINE: Local<Option<Box<Engine>>> = Local::new(None);
+
+/// Runs `f` on the engine, which exists from `MPI_Init` on.
+#[inline]
+fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {
+    ENGINE.with(|engine| {
+        f(engine
+            .as_deref_mut()
+            .expect("the engine runs while MPI is initialized"))
+    })
+}
 
 impl Request {
     /// Whether it has completed. Does not make progress.
+    #[inline]
     #[must_use]
     pub fn is_done(&self) -> bool {
-        unimplemented!()
+        match &self.0 {
+            Inner::Sent => true,
+            Inner::State(state) => state.done.get(),
+        }
     }
 
     /// How it ended.
     ///
     /// # Panics
-    /// If it has not completed.
+    /// If it has not completed: a bug of the caller.
     #[must_use]
     pub fn finish(self) -> Completion {
-        unimplemented!()
+        match self.0 {
+            Inner::Sent => request::sent(),
+            Inner::State(state) => {
+                assert!(state.done.get(), "finish of a request that is under way");
+                state.completion()
+            }
+        }
     }
-}
 
-/// Starts a send to rank `dest` of `comm`.
-///
-/// # Safety
-/// The buffer's memory must stay as it is, readable, until the request is done.
-///
-/// # Errors
-/// The message cannot be started (no memory, buffered mode without room).
-pub unsafe fn isend(
-    _comm: &Comm,
-    _space: Space,
-    _dest: u32,
-    _tag: i32,
-    _buffer: &Buffer<'_>,
-    _mode: Mode,
-) -> Result<Request> {
-    unimplemented!()
-}
+    /// How it ended, leaving it as it is (`MPI_Request_get_status`); the error,
+    /// if there is one, stays with the request.
+    ///
+    /// # Panics
+    /// If it has not completed: a bug of the caller.
+    #[must_use]
+    pub fn peek(&self) -> Completion {
+        match &self.0 {
+            Inner::Sent => request::sent(),
+            Inner::State(state) => {
+                assert!(state.done.get(), "a look at a request that is under way");
+                let mut completion = state.completion();
+                if let Some(error) = completion.error.take() {
+                    let copy = Error::new(error.class(), error.text());
+                    state.fail(error);
+                    completion.error = Some(copy);
+                }
+                completion
+            }
+        }
+    }
 
-/// Starts a receive from rank `source` of `comm` (`None`: any) with `tag`
-/// (`None`: any).
-///
-/// # Safety
-/// The buffer's memory must stay writable, and nobody else may touch it, until
-/// the request is done.
-///
-/// # Errors
-/// The receive cannot be posted (no memory).
-pub unsafe fn irecv(
-    _comm: &Comm,
-    _space: Space,
-    _source: Option<u32>,
-    _tag: Option<i32>,
-    _buffer: &Buffer<'_>,
-) -> Result<Request> {
-    unimplemented!()
-}
+    /// What it waits for.
+    #[must_use]
+    pub fn waits_for(&self) -> WaitFor {
+        match &self.0 {
+            Inner::Sent => WaitFor::NOTHING,
+            Inner::State(state) => WaitFor {
+                peer: if state.is_send {
+                    state.peer.get().cast_signed()
+                } else {
+                    recv::expected(state)
+                },
+                tag: if state.is_send {
+                    state.tag.get()
+                } else {
+                    state.pattern.tag.unwrap_or(-1)
+                },
+                context: state.context,
+            },
+        }
+    }
 
-/// Moves everything that can move now, collective schedules included. Returns
-/// whether anything did.
-pub fn progress() -> bool {
-    unimplemented!()
-}
-
-/// Registers a function that [`progress`] calls each time, and that returns
-/// whether it moved anything: how schedules of nonblocking collectives go on.
-/// It is called only while `pending` operations have been announced.
-pub fn on_progress(_hook: fn() -> bool) {
-    unimplemented!()
-}
-
-/// What a wait is for, for the report of who waits for whom.
-#[derive(Clone, Copy, Debug)]
-pub struct WaitFor {
-    /// The peer's process, -1 any, -2 none in particular.
-    pub peer: i32,
-    /// The tag, -1 any, -2 none in particular.
-    pub tag: i32,
-    /// The context id.
-    pub context: u32,
-}
-
-/// Makes progress until `done` returns true.
-pub fn wait(_what: WaitFor, _done: impl FnMut() -> bool) {
-    unimplemented!()
+    /// Asks for it to be cancelled. Whether it was, its completion says.
+    pub fn cancel(&self) {
+        if let Inner::State(state) = &self.0 {
+            if state.is_send {
+                send::cancel(state);
+            } else {
+                recv::cancel(state);
+            }
+        }
+    }
 }

@@ -136,15 +136,18 @@ pub struct RankRecord {
     pub waiting: Waiting,
     _pad2: [u8; 32],
 
-    /// Bytes of the rank's pool of fragments, as an offset; 0 until first used.
-    pub pool: AtomicU64,
-    _pad3: [u8; 56],
+    /// Address, in the rank's process, of eight bytes that hold `cookie`: what a
+    /// peer reads to try whether it can.
+    pub cookie_addr: AtomicU64,
+    /// See `cookie_addr`.
+    pub cookie: AtomicU64,
+    _pad3: [u8; 48],
 }
 
 const _: () = assert!(size_of::<RankRecord>() == 256);
 const _: () = assert!(std::mem::offset_of!(RankRecord, asleep) == 64);
 const _: () = assert!(std::mem::offset_of!(RankRecord, call) == 128);
-const _: () = assert!(std::mem::offset_of!(RankRecord, pool) == 192);
+const _: () = assert!(std::mem::offset_of!(RankRecord, cookie_addr) == 192);
 
 /// What a rank waits for, published once a wait lasts longer than a moment.
 #[repr(C)]

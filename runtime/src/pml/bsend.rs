@@ -1,0 +1,193 @@
+//! Buffered mode (MPI 5.0, section 3.6): attached buffers, and sends that go
+//! through them.
+//!
+//! A message takes a piece of the attached buffer, is sent from there in
+//! standard mode, and gives the piece back when it is out. Where a message is
+//! out at once, nothing is taken. An automatic buffer (`MPI_BUFFER_AUTOMATIC`)
+//! takes memory from the heap for each message.
+
+use crate::error::Result;
+use crate::fail;
+use crate::lock::Local;
+use crate::object::comm::{Comm, Space};
+use crate::pml::memory::Memory;
+use crate::pml::{Buffer, Inner, Mode, Request, progress};
+use std::collections::HashMap;
+
+/// `MPI_BSEND_OVERHEAD`: bytes that the standard lets a message take on top of
+/// its own.
+pub const OVERHEAD: usize = 512;
+
+/// What a buffer is attached to: the process, or a communicator (by its context).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Scope {
+    /// `MPI_Buffer_attach`.
+    Process,
+    /// `MPI_Comm_attach_buffer`.
+    Comm(u32),
+    /// `MPI_Session_attach_buffer`, by the session's handle.
+    Session(usize),
+}
+
+#[derive(Debug)]
+struct Attached {
+    addr: *mut u8,
+    len: usize,
+    automatic: bool,
+    /// Messages under way, by their place, in rising order.
+    taken: Vec<Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    at: usize,
+    len: usize,
+    request: Request,
+    /// The bytes of an automatic buffer.
+    _own: Option<Box<[u8]>>,
+}
+
+// SAFETY: reached under the library lock only.
+unsafe impl Send for Attached {}
+
+static BUFFERS: Local<Option<HashMap<Scope, Attached>>> = Local::new(None);
+
+fn with_buffers<R>(f: impl FnOnce(&mut HashMap<Scope, Attached>) -> R) -> R {
+    BUFFERS.with(|buffers| f(buffers.get_or_insert_default()))
+}
+
+/// Attaches `len` bytes at `addr`, or an automatic buffer, to `scope`.
+///
+/// # Errors
+/// One is attached already.
+pub fn attach(scope: Scope, addr: *mut u8, len: usize, automatic: bool) -> Result<()> {
+    let attached = with_buffers(|buffers| {
+        let free = !buffers.contains_key(&scope);
+        if free {
+            let buffer = Attached {
+                addr,
+                len,
+                automatic,
+                taken: Vec::new(),
+            };
+            buffers.insert(scope, buffer);
+        }
+        free
+    });
+    if !attached {
+        fail!(
+            BUFFER,
+            "a buffer is attached already: detach it before attaching {len} bytes"
+        );
+    }
+    Ok(())
+}
+
+/// Waits until all messages in the buffer of `scope` are out.
+pub fn flush(scope: Scope) {
+    progress::wait(progress::WaitFor::NOTHING, || collect(scope) == 0);
+}
+
+/// Starts nothing, waits for nothing: whether the buffer of `scope` is empty now.
+pub fn is_flushed(scope: Scope) -> bool {
+    collect(scope) == 0
+}
+
+/// Waits as [`flush`] does and detaches: the address, the length, and whether it
+/// was automatic. `None`: nothing was attached.
+pub fn detach(scope: Scope) -> Option<(*mut u8, usize, bool)> {
+    flush(scope);
+    let buffer = with_buffers(|buffers| buffers.remove(&scope))?;
+    Some((buffer.addr, buffer.len, buffer.automatic))
+}
+
+/// Drops what is done and says how many are left.
+fn collect(scope: Scope) -> usize {
+    with_buffers(|buffers| {
+        buffers.get_mut(&scope).map_or(0, |buffer| {
+            buffer.taken.retain(|taken| !taken.request.is_done());
+            buffer.taken.len()
+        })
+    })
+}
+
+/// Starts a buffered send. It is complete when this returns.
+///
+/// # Safety
+/// The buffer's memory is readable.
+///
+/// # Errors
+/// No buffer is attached, or it has not enough room.
+pub(super) unsafe fn ibsend(
+    comm: &Comm,
+    space: Space,
+    dest: u32,
+    tag: i32,
+    buffer: &Buffer<'_>,
+) -> Result<Request> {
+    let scopes = [Scope::Comm(comm.context.0), Scope::Process];
+    let scope = with_buffers(|buffers| scopes.into_iter().find(|s| buffers.contains_key(s)));
+    let len = buffer.len();
+    let Some(scope) = scope else {
+        fail!(
+            BUFFER,
+            "no buffer is attached for a message of {len} bytes in buffered mode: call MPI_Buffer_attach first"
+        );
+    };
+    progress::progress();
+    collect(scope);
+    let place = with_buffers(|buffers| buffers.get(&scope).and_then(|b| b.place(len)));
+    let Some((at, to, own)) = place else {
+        let room = with_buffers(|buffers| buffers.get(&scope).map_or(0, |b| b.len));
+        fail!(
+            BUFFER,
+            "the message of {len} bytes (and up to {OVERHEAD} bytes of overhead) does not fit what is free of the attached buffer of {room} bytes"
+        );
+    };
+    // SAFETY: `to` has room for the message, which the caller lets us read.
+    unsafe { Memory::of(buffer).copy_out(0, to, len) };
+    let packed = Buffer::bytes(to, len);
+    // SAFETY: the piece stays until the request is done (`collect`).
+    let request = unsafe { super::isend(comm, space, dest, tag, &packed, Mode::Standard) }?;
+    if !request.is_done() {
+        let taken = Taken {
+            at,
+            len,
+            request,
+            _own: own,
+        };
+        with_buffers(|buffers| {
+            if let Some(buffer) = buffers.get_mut(&scope) {
+                let after = buffer.taken.partition_point(|t| t.at < at);
+                buffer.taken.insert(after, taken);
+            }
+        });
+    }
+    Ok(Request(Inner::Sent))
+}
+
+type Place = (usize, *mut u8, Option<Box<[u8]>>);
+
+impl Attached {
+    /// The first gap that `len` bytes fit into.
+    fn place(&self, len: usize) -> Option<Place> {
+        if self.automatic {
+            let mut own = vec![0u8; len].into_boxed_slice();
+            return Some((0, own.as_mut_ptr(), Some(own)));
+        }
+        let mut at = 0;
+        for taken in &self.taken {
+            if taken.at - at >= len {
+                break;
+            }
+            at = taken.at + taken.len;
+        }
+        (self.len.checked_sub(at)? >= len).then(|| (at, self.addr.wrapping_add(at), None))
+    }
+}
+
+/// Waits until the messages of every attached buffer are out.
+pub fn flush_all() {
+    let scopes: Vec<Scope> = with_buffers(|buffers| buffers.keys().copied().collect());
+    scopes.into_iter().for_each(flush);
+}

@@ -1,0 +1,147 @@
+//! The memory of a message: contiguous bytes, or elements of a datatype.
+
+use crate::object::datatype::{self, Datatype};
+use crate::pml::Buffer;
+use std::sync::Arc;
+
+/// Where a message's bytes come from or go to, as one stream of `len` bytes.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// Of the first byte if contiguous, else what displacements count from.
+    addr: *mut u8,
+    len: usize,
+    /// Elements and type, if the bytes do not lie in one run.
+    scattered: Option<(usize, Arc<Datatype>)>,
+}
+
+impl Buffer<'_> {
+    /// Address and length, if the bytes lie in one run.
+    #[inline]
+    pub(super) fn run(&self) -> Option<(*mut u8, usize)> {
+        let Some(datatype) = self.datatype else {
+            return Some((self.addr, self.count));
+        };
+        let lb = datatype.single_run(self.count)?;
+        let first = self.addr.wrapping_byte_offset(lb);
+        Some((first, datatype.size().saturating_mul(self.count)))
+    }
+
+    /// The bytes of the message.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.datatype.map_or(self.count, |datatype| {
+            datatype.size().saturating_mul(self.count)
+        })
+    }
+}
+
+impl Memory {
+    /// The memory of `buffer`; a scattered one keeps its type alive.
+    #[inline]
+    pub(super) fn of(buffer: &Buffer<'_>) -> Memory {
+        match (buffer.run(), buffer.datatype) {
+            (Some((addr, len)), _) => Memory {
+                addr,
+                len,
+                scattered: None,
+            },
+            (None, Some(datatype)) => Memory {
+                addr: buffer.addr,
+                len: buffer.len(),
+                scattered: Some((buffer.count, datatype.clone())),
+            },
+            (None, None) => Memory {
+                addr: buffer.addr,
+                len: 0,
+                scattered: None,
+            },
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The address, if the bytes lie in one run.
+    #[inline]
+    pub(super) fn run(&self) -> Option<*mut u8> {
+        self.scattered.is_none().then_some(self.addr)
+    }
+
+    /// Copies bytes `offset..offset + n` of the stream to `to`.
+    ///
+    /// # Safety
+    /// The range is inside the message; the message's memory is readable and
+    /// `to` writable.
+    #[inline]
+    pub(super) unsafe fn copy_out(&self, offset: usize, to: *mut u8, n: usize) {
+        debug_assert!(offset + n <= self.len);
+        match &self.scattered {
+            // SAFETY: inside the message, by the caller; `to` is the library's own.
+            None => unsafe { std::ptr::copy_nonoverlapping(self.addr.add(offset), to, n) },
+            Some((count, datatype)) => {
+                // SAFETY: as above.
+                unsafe { datatype.pack_range(self.addr, *count, offset, to, n) };
+            }
+        }
+    }
+
+    /// Copies `n` bytes at `from` into the stream at `offset`.
+    ///
+    /// # Safety
+    /// The range is inside the message; the message's memory is writable and
+    /// `from` readable.
+    #[inline]
+    pub(super) unsafe fn copy_in(&self, offset: usize, from: *const u8, n: usize) {
+        debug_assert!(offset + n <= self.len);
+        match &self.scattered {
+            // SAFETY: inside the message, by the caller; `from` is the library's own.
+            None => unsafe { std::ptr::copy_nonoverlapping(from, self.addr.add(offset), n) },
+            Some((count, datatype)) => {
+                // SAFETY: as above.
+                unsafe { datatype.unpack_range(self.addr, *count, offset, from, n) };
+            }
+        }
+    }
+
+    /// The runs of memory of the first `n` bytes, in the stream's order.
+    pub(super) fn runs(&self, n: usize) -> Box<dyn Iterator<Item = (*mut u8, usize)> + '_> {
+        match &self.scattered {
+            None => Box::new(std::iter::once((self.addr, n))),
+            Some((count, datatype)) => Box::new(datatype.segments(self.addr, *count, 0, n)),
+        }
+    }
+}
+
+/// Copies a message within this process, straight from layout to layout.
+/// Returns the bytes copied: the smaller of both.
+///
+/// # Safety
+/// The source is readable, the target writable.
+pub(super) unsafe fn copy(from: &Memory, to: &Memory) -> usize {
+    let n = from.len.min(to.len);
+    match (&from.scattered, &to.scattered) {
+        // A message to oneself may name the same memory twice.
+        // SAFETY: both are one run of at least `n` bytes.
+        (None, None) => unsafe { std::ptr::copy(from.addr, to.addr, n) },
+        // SAFETY: the source is one run of at least `n` bytes.
+        (None, Some(_)) => unsafe { to.copy_in(0, from.addr, n) },
+        // SAFETY: the target is one run of at least `n` bytes.
+        (Some(_), None) => unsafe { from.copy_out(0, to.addr, n) },
+        (Some((from_count, from_type)), Some((to_count, to_type))) => {
+            // SAFETY: both are the caller's messages.
+            unsafe {
+                datatype::copy(
+                    from.addr,
+                    *from_count,
+                    from_type,
+                    to.addr,
+                    *to_count,
+                    to_type,
+                );
+            }
+        }
+    }
+    n
+}

@@ -1,0 +1,90 @@
+//! Starting receives.
+
+use crate::error::Result;
+use crate::object::comm::{Comm, Space};
+use crate::pml::engine::Engine;
+use crate::pml::matching::Pattern;
+use crate::pml::memory::Memory;
+use crate::pml::request::{Begin, Shared, State};
+use crate::pml::{Buffer, Inner, Request, with_engine};
+
+/// Stands for a peer that is not known yet.
+const NOBODY: u32 = u32::MAX;
+
+/// Starts a receive from rank `source` of `comm` (`None`: any) with `tag`
+/// (`None`: any) (MPI 5.0, section 3.7.2).
+///
+/// # Safety
+/// The buffer's memory must stay writable, and nobody else may touch it, until
+/// the request is done.
+///
+/// # Errors
+/// The receive cannot be posted (no memory).
+#[inline]
+pub unsafe fn irecv(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+    buffer: &Buffer<'_>,
+) -> Result<Request> {
+    let pattern = Pattern { source, tag };
+    let context = comm.context_of(space).0;
+    let peer = source
+        .and_then(|rank| comm.peer(rank))
+        .map_or(NOBODY, |proc| proc.0);
+    let receive = new(pattern, context, peer, buffer);
+    with_engine(|engine| engine.post(&receive));
+    Ok(Request(Inner::State(receive)))
+}
+
+/// A receive that is not posted anywhere yet.
+#[inline]
+pub(super) fn new(pattern: Pattern, context: u32, peer: u32, buffer: &Buffer<'_>) -> Shared {
+    Shared::new(Begin {
+        is_send: false,
+        synchronous: false,
+        memory: Memory::of(buffer),
+        context,
+        pattern,
+        peer,
+        source: pattern.source.unwrap_or(NOBODY),
+        tag: pattern.tag.unwrap_or(-1),
+    })
+}
+
+/// The process that a receive waits for, as a report wants it: -1 for any.
+pub(super) fn expected(receive: &State) -> i32 {
+    let peer = receive.peer.get();
+    if peer == NOBODY {
+        -1
+    } else {
+        peer.cast_signed()
+    }
+}
+
+impl Engine {
+    /// Gives a receive the oldest message that it asks for, or posts it.
+    #[inline]
+    fn post(&mut self, receive: &Shared) {
+        let queues = self.core.matching.of(receive.context);
+        match queues.unexpected.take(receive.pattern) {
+            Some((source, tag, message)) => self.core.consume(receive, source, tag, message),
+            None => queues.posted.push(receive.pattern, receive.clone()),
+        }
+    }
+}
+
+/// Cancels a receive (MPI 5.0, section 3.8.4), if no message has matched it.
+pub(super) fn cancel(receive: &Shared) {
+    with_engine(|engine| {
+        let posted = &mut engine.core.matching.of(receive.context).posted;
+        if posted
+            .remove(receive.pattern, |other| other.is(receive))
+            .is_some()
+        {
+            receive.cancelled.set(true);
+            receive.complete();
+        }
+    });
+}
