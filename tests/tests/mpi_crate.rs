@@ -1,0 +1,121 @@
+//! The `mpi` crate from crates.io, unmodified, both ways: with its own `mpi-sys`
+//! built by our `mpicc`, and with our `mpi-sys` in its place and no compiler.
+//! All examples that ship with it are built and run.
+
+use lariat_tests::outside::{Project, path_without_compilers, succeeds};
+use lariat_tests::{Job, prefix, tool, workspace};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Examples that want something else than any number of ranks, and what.
+const WANTS: [(&str, fn(u32) -> bool); 0] = [];
+
+/// Examples that need what is not built yet: listed, with what each lacks, in
+/// docs/mpi-crate-examples.md.
+const LATER: [&str; 2] = ["spawn", "spawn_multiple"];
+
+const MANIFEST: &str = r#"
+[package]
+name = "outside"
+version = "0.1.0"
+edition = "2021"
+
+[features]
+default = ["derive", "complex"]
+derive = []
+complex = []
+
+[dependencies]
+mpi = { version = "=0.8.2", features = ["derive", "complex"] }
+
+[dev-dependencies]
+num-complex = "0.4"
+
+[profile.dev]
+debug = false
+incremental = false
+"#;
+
+/// Runs every example on 1 to 4 ranks and tells of all that fail.
+fn run_examples(project: &Project, names: &[String]) {
+    assert_eq!(names.len(), 58, "the examples of mpi 0.8.2");
+    let mut failures = String::new();
+    let mut runs = 0;
+    for name in names {
+        if LATER.contains(&name.as_str()) {
+            continue;
+        }
+        let wants = WANTS.iter().find(|(other, _)| other == name);
+        for ranks in 1..=4 {
+            if wants.is_some_and(|(_, allows)| !allows(ranks)) {
+                continue;
+            }
+            runs += 1;
+            let job = Job::running(project.example(name)).ranks(ranks);
+            let job = job.limit(Duration::from_secs(60));
+            let outcome = std::panic::catch_unwind(|| job.run());
+            match outcome {
+                Ok(outcome) if outcome.code() == Some(0) => {}
+                Ok(outcome) => {
+                    let _ = writeln!(failures, "{name} on {ranks} ranks:\n{outcome}");
+                }
+                Err(_) => {
+                    let _ = writeln!(failures, "{name} on {ranks} ranks hangs");
+                }
+            }
+        }
+    }
+    let failed = failures.matches(" ranks:\n").count() + failures.matches(" hangs\n").count();
+    assert!(failed == 0, "{failed} of {runs} runs failed:\n{failures}");
+}
+
+#[test]
+fn with_the_unmodified_mpi_sys() {
+    let project = Project::new("mpicc", MANIFEST);
+    let names = project.take_examples_of_mpi();
+    let mut build = project.cargo(&["build", "--quiet", "--examples"]);
+    build.env("MPICC", tool("mpicc"));
+    succeeds(build);
+    run_examples(&project, &names);
+}
+
+#[test]
+fn with_our_mpi_sys_and_no_compiler() {
+    let runtime = workspace().join("runtime");
+    let manifest = format!(
+        "{MANIFEST}\n[patch.crates-io]\nmpi-sys = {{ path = \"{0}/mpi-sys\" }}\nlibffi = {{ path = \"{0}/libffi\" }}\n",
+        runtime.display()
+    );
+    let project = Project::new("drop-in", &manifest);
+    let names = project.take_examples_of_mpi();
+    let lock = std::fs::read_to_string(project.folder().join("Cargo.lock"));
+    let lock = lock.expect("cargo fetch has made the lock file");
+    for crate_name in [
+        "bindgen",
+        "clang-sys",
+        "libffi-sys",
+        "cc",
+        "cmake",
+        "pkg-config",
+    ] {
+        let line = format!("name = \"{crate_name}\"");
+        let there = lock.lines().any(|l| l == line);
+        // build-probe-mpi, which mpi itself builds with, asks pkg-config for an
+        // MPI and goes on when there is none.
+        assert!(
+            !there || crate_name == "pkg-config",
+            "{crate_name} is built"
+        );
+    }
+    let mut build = project.cargo(&["build", "--quiet", "--examples"]);
+    build.env("PATH", path_without_compilers());
+    for compiler in ["CC", "CXX", "MPICC", "LIBCLANG_PATH", "MPI_PKG_CONFIG"] {
+        build.env_remove(compiler);
+    }
+    succeeds(build);
+    run_examples(&project, &names);
+    // Nothing of the installed tree is needed to start such a program alone.
+    let alone = succeeds(std::process::Command::new(project.example("simple")));
+    assert!(!alone.stdout.is_empty(), "{alone:?}");
+    let _ = prefix();
+}
