@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int rank = -1, ranks = -1; /* of MPI_COMM_WORLD */
+__attribute__((unused)) static int rank = -1, ranks = -1; /* of MPI_COMM_WORLD */
 static long checks;
 
 static inline void check_failed(const char *file, int line)

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The settings under which a rank program must give the same answers: which
@@ -144,12 +144,11 @@ impl Job {
         command
     }
 
-    /// Runs the job to its end.
+    /// Starts the job, for a test that does something to it while it runs.
     ///
     /// # Panics
-    /// If it cannot be started, or hangs: then with what every rank waits for.
-    #[must_use]
-    pub fn run(&self) -> Outcome {
+    /// If it cannot be started.
+    pub fn start(&self) -> Running {
         let mut command = self.command();
         let line = format!("{command:?}");
         let stdin = match &self.stdin_file {
@@ -163,32 +162,27 @@ impl Job {
         let mut child = command
             .spawn()
             .unwrap_or_else(|why| panic!("cannot run {line}: {why}"));
-        let out = read_all(child.stdout.take().expect("stdout is a pipe"));
-        let err = read_all(child.stderr.take().expect("stderr is a pipe"));
         if let Some(mut pipe) = child.stdin.take() {
             let bytes = self.stdin.clone();
             // In a thread: a program that does not read must not block the test.
             std::thread::spawn(move || drop(pipe.write_all(&bytes)));
         }
-        let ended = wait(&mut child, self.limit);
-        let hung = ended.is_none();
-        let status = ended.unwrap_or_else(|| stop(&mut child));
-        let outcome = Outcome {
+        Running {
             line,
-            status,
-            stdout: out
-                .recv_timeout(Duration::from_secs(10))
-                .unwrap_or_default(),
-            stderr: err
-                .recv_timeout(Duration::from_secs(10))
-                .unwrap_or_default(),
-        };
-        assert!(
-            !hung,
-            "hung: not over after {:?}; what it said when interrupted:\n{outcome}",
-            self.limit
-        );
-        outcome
+            stdout: Text::of(child.stdout.take().expect("stdout is a pipe")),
+            stderr: Text::of(child.stderr.take().expect("stderr is a pipe")),
+            limit: self.limit,
+            child,
+        }
+    }
+
+    /// Runs the job to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started, or hangs: then with what every rank waits for.
+    #[must_use]
+    pub fn run(&self) -> Outcome {
+        self.start().finish()
     }
 
     /// Runs it and wants every rank to reach `PASSED()` and to exit with 0.
@@ -244,6 +238,117 @@ impl Job {
     pub fn unset(mut self, name: &str) -> Job {
         self.unset.push(name.into());
         self
+    }
+}
+
+/// What a pipe has brought so far, and whether it is over.
+#[derive(Clone, Debug)]
+struct Text(Arc<Mutex<(Vec<u8>, bool)>>);
+
+impl Text {
+    fn of(mut from: impl Read + Send + 'static) -> Text {
+        let text = Text(Arc::default());
+        let copy = text.clone();
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(n @ 1..) = from.read(&mut piece) {
+                copy.lock().0.extend_from_slice(&piece[..n]);
+            }
+            copy.lock().1 = true;
+        });
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<u8>, bool)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.lock().0).into_owned()
+    }
+
+    /// All of it; after ten seconds, what there is: a process that outlives its
+    /// job may hold the pipe open.
+    fn whole(&self) -> String {
+        let start = Instant::now();
+        while !self.lock().1 && start.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.so_far()
+    }
+}
+
+/// A job that runs. Dropping it ends it.
+#[derive(Debug)]
+#[must_use]
+pub struct Running {
+    line: String,
+    child: Child,
+    stdout: Text,
+    stderr: Text,
+    limit: Duration,
+}
+
+impl Running {
+    /// The process id of `mpirun`.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("process ids are small")
+    }
+
+    /// Waits until `mpirun` has printed this on stdout.
+    ///
+    /// # Panics
+    /// If that does not happen within the job's limit.
+    pub fn wait_for(&mut self, text: &str) {
+        let start = Instant::now();
+        while !self.stdout.so_far().contains(text) {
+            let over = self.child.try_wait().expect("a child can be waited for");
+            assert!(
+                over.is_none() && start.elapsed() < self.limit,
+                "{text:?} was never printed by {} ({over:?}): {:?}, {:?}",
+                self.line,
+                self.stdout.so_far(),
+                self.stderr.so_far()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends a signal to `mpirun`.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: the child is ours and not waited for, so that its number is still its own.
+        unsafe { libc::kill(self.pid(), signal) };
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Panics
+    /// If the job hangs: then with what every rank waits for.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        let ended = wait(&mut self.child, self.limit);
+        let hung = ended.is_none();
+        let outcome = Outcome {
+            status: ended.unwrap_or_else(|| stop(&mut self.child)),
+            line: self.line.clone(),
+            stdout: self.stdout.whole(),
+            stderr: self.stderr.whole(),
+        };
+        assert!(
+            !hung,
+            "hung: not over after {:?}; what it said when interrupted:\n{outcome}",
+            self.limit
+        );
+        outcome
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            stop(&mut self.child);
+        }
     }
 }
 
@@ -331,16 +436,6 @@ impl std::fmt::Display for Outcome {
         }
         Ok(())
     }
-}
-
-fn read_all(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.read_to_end(&mut bytes);
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receive
 }
 
 fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {

@@ -25,6 +25,6 @@ pub mod outside;
 mod program;
 mod tree;
 
-pub use job::{Job, MODES, Outcome};
+pub use job::{Job, MODES, Outcome, Running};
 pub use program::{build_program, program};
 pub use tree::{prefix, scratch, target, tool, workspace};
