@@ -1,71 +1,143 @@
-//! `mpirun`: starts the ranks of a job, and tells how they ended.
+//! `mpirun`: starts the ranks of a job, each bound to its processors, forwards
+//! what they print, and tells how they ended.
+//!
+//! ```text
+//! cli        the command line, in the spellings of both common launchers
+//! plan       one program, environment and directory for each rank
+//! topology → placement → binding    which processors each rank gets
+//! start      the job's segment, pipes and processes
+//! spawn      fork and exec (all unsafe code)
+//! stdio, lines, stdin               what goes in and out
+//! control    the loop: signals, ended children, timeout
+//! verdict    how an end is judged     explain  who waits for whom
+//! reap       the process tree, and what is left of it
+//! ```
 
+#![deny(unsafe_code)]
+
+mod binding;
+mod cli;
+mod control;
+mod explain;
+mod hosts;
+mod lines;
+mod placement;
+mod plan;
+mod program;
+mod reap;
 mod spawn;
+mod start;
+mod stdin;
+mod stdio;
+mod topology;
+mod verdict;
 
-use clap::Parser;
-use std::ffi::OsString;
-use std::os::fd::AsRawFd;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode};
-use std::sync::atomic::Ordering::Relaxed;
-use wireup::env;
-use wireup::segment::Segment;
+use cli::{Asked, Global, Local};
+use start::Start;
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
 
-/// Starts a job of several ranks on this machine.
-#[derive(Parser, Debug)]
-struct Options {
-    /// Number of ranks.
-    #[arg(short = 'n', long = "np", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    ranks: u32,
-    /// The program and its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    program: Vec<OsString>,
+/// Why mpirun ends before its job began: what it says and exits with.
+struct Stop {
+    code: u8,
+    text: String,
+}
+
+fn stop(text: impl Display) -> Stop {
+    Stop {
+        code: 1,
+        text: text.to_string(),
+    }
+}
+
+/// Says something on standard error, in one write, so that nothing tears it.
+pub fn say(text: &str) {
+    let line = format!("mpirun: {text}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes()); // nobody to tell if it fails
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    match run(&options) {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    let ended = match cli::parse(&args) {
+        Ok(Asked::Text(text)) => match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => Ok(0),
+            Err(why) => Err(stop(why)),
+        },
+        Ok(Asked::Run(global, locals)) => run(&global, &locals),
+        Err(why) => Err(stop(why)),
+    };
+    match ended {
         Ok(code) => ExitCode::from(code),
-        Err(why) => {
-            eprintln!("mpirun: {why}");
-            ExitCode::from(1)
+        Err(Stop { code, text }) => {
+            say(&text);
+            ExitCode::from(code)
         }
     }
 }
 
-fn run(options: &Options) -> Result<u8, Box<dyn std::error::Error>> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let segment = Segment::create(options.ranks, u32::try_from(processors)?)?;
-    let fd = nix::fcntl::fcntl(segment.fd(), nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(200))
-        .unwrap_or(segment.fd().as_raw_fd());
-    let mut children = Vec::new();
-    for rank in 0..options.ranks {
-        let mut command = Command::new(&options.program[0]);
-        command
-            .args(&options.program[1..])
-            .env(env::RANK, rank.to_string())
-            .env(env::SIZE, options.ranks.to_string())
-            .env(env::SEGMENT, fd.to_string())
-            .env(env::APPNUM, "0")
-            .env(env::LAUNCHER, std::process::id().to_string());
-        let child = spawn::start(&mut command, fd)?;
-        segment.record(rank).child.store(child.id(), Relaxed);
-        segment.record(rank).processor.store(u32::MAX, Relaxed);
-        children.push(child);
+fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
+    let get = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+    wireup::settings::Settings::read(get).map_err(stop)?;
+    let timeout = timeout(global)?;
+    let hosts = hosts::ranks(global).map_err(stop)?;
+    let quiet = spawn::quiet_hwloc();
+    let mut resources = binding::Resources::read();
+    let processors = resources.processors;
+    let mut apps = Vec::with_capacity(locals.len());
+    for local in locals {
+        let ranks = match local.ranks {
+            Some(n) => n,
+            None if locals.len() > 1 => 1,
+            None => global
+                .perhost
+                .or(hosts)
+                .unwrap_or_else(|| resources.ranks(global.map_by.as_ref())),
+        };
+        let app = plan::app(global, local, ranks).map_err(|why| Stop {
+            code: why.code(),
+            text: why.to_string(),
+        })?;
+        apps.push(app);
     }
-    let mut code = 0;
-    for (rank, child) in children.iter_mut().enumerate() {
-        let status = child.wait()?;
-        let its = status
-            .code()
-            .or_else(|| status.signal().map(|s| s + 128))
-            .unwrap_or(1);
-        if its != 0 {
-            eprintln!("mpirun: rank {rank}: {status}");
-            if code == 0 {
-                code = u8::try_from(its).unwrap_or(1);
-            }
+    let size = apps
+        .iter()
+        .try_fold(0_u32, |sum, a| sum.checked_add(a.ranks));
+    let size = size.ok_or_else(|| stop("more ranks than can be counted"))?;
+    if let Some(cli::Stdin::Rank(r)) = global.stdin
+        && r >= size
+    {
+        return Err(stop(format!(
+            "--stdin {r}: the job has ranks 0 to {}",
+            size - 1
+        )));
+    }
+    let binding = resources.bind(global, size).map_err(stop)?;
+    if binding::reports(global) {
+        say(binding.picture().trim_end());
+    }
+    let mut start = Start::new(global, size, processors, quiet)?;
+    for (index, app) in apps.iter().enumerate() {
+        for _ in 0..app.ranks {
+            start.rank(global, app, index, &binding.placement)?;
         }
     }
-    Ok(code)
+    start.run(global, timeout)
+}
+
+/// `--timeout`, else `MPIEXEC_TIMEOUT`, in seconds.
+fn timeout(global: &Global) -> Result<Option<f64>, Stop> {
+    if let Some(seconds) = global.timeout {
+        return Ok(Some(seconds));
+    }
+    match std::env::var("MPIEXEC_TIMEOUT") {
+        Ok(text) if !text.is_empty() => match text.trim().parse::<f64>() {
+            Ok(s) if s.is_finite() && s > 0.0 => Ok(Some(s)),
+            Ok(s) if s <= 0.0 => Ok(None),
+            _ => Err(stop(format!(
+                "MPIEXEC_TIMEOUT={text:?}: wanted a number of seconds"
+            ))),
+        },
+        _ => Ok(None),
+    }
 }

@@ -1,31 +1,137 @@
-//! Starting the ranks' processes.
+//! Starting the ranks' processes: the launcher's only unsafe code.
+//!
+//! Between `fork` and `exec` a rank is tied to mpirun's life, bound to its
+//! processors and given the job segment; all of it is prepared before `fork`,
+//! so that the child only makes system calls.
 
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use wireup::lifeline::{self, Who};
 
-/// Starts `command` so that it has descriptor `segment` and dies with mpirun.
+/// What a rank's process gets beside its program, environment and streams.
+#[derive(Debug, Clone)]
+pub struct Birth {
+    /// Descriptors that it inherits under the same number.
+    pub inherit: Vec<RawFd>,
+    /// The read end of the lifeline; one of `inherit`.
+    pub lifeline: RawFd,
+    /// It leads a process group of its own. Not so for a rank that reads the
+    /// terminal: a background group would be stopped for it.
+    pub own_group: bool,
+    /// The processors it may run on, as the kernel's bit mask; empty: mpirun's.
+    pub mask: Vec<libc::c_ulong>,
+    /// The soft and hard limit of descriptors to set, where mpirun raised its own.
+    pub descriptors: Option<(u64, u64)>,
+}
+
+/// Starts `command` as a rank.
 ///
 /// # Errors
-/// What `fork` or `exec` said.
-pub fn start(command: &mut Command, segment: RawFd) -> io::Result<Child> {
+/// What `fork`, `exec` or a step between them said.
+pub fn start(command: &mut Command, birth: &Birth) -> io::Result<Child> {
     let parent = std::process::id();
+    let birth = birth.clone();
+    let path = CString::new(format!("/proc/self/fd/{}", birth.lifeline))?;
+    if birth.own_group {
+        command.process_group(0);
+    }
     // SAFETY: the closure runs between fork and exec and only makes system
-    // calls; it allocates nothing and takes no lock.
+    // calls on what was prepared above; it allocates nothing and takes no lock.
     unsafe {
-        command.pre_exec(move || {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            if u32::try_from(libc::getppid()) != Ok(parent) {
-                libc::_exit(1); // mpirun died before the line above
-            }
-            if libc::fcntl(segment, libc::F_SETFD, 0) < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(())
-        });
+        command.pre_exec(move || become_rank(&birth, &path, parent));
     }
     command.spawn()
+}
+
+/// Runs in the child, before `exec`.
+fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
+    // SAFETY: prctl with integer arguments.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: getppid has no preconditions.
+    if u32::try_from(unsafe { libc::getppid() }) != Ok(parent) {
+        // SAFETY: mpirun died before the line above could take effect; _exit runs no handlers.
+        unsafe { libc::_exit(1) };
+    }
+    let who = match birth.own_group {
+        true => Who::Group,
+        false => Who::Process,
+    };
+    for fd in &birth.inherit {
+        // SAFETY: fcntl with an integer argument; a bad number is only EBADF.
+        if unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // Without /proc only PDEATHSIG is left; that is no reason not to start.
+    if let Ok(tied) = lifeline::tie(path, who) {
+        // SAFETY: the tie's descriptor takes the place of the inherited read
+        // end, both are this child's own, and close-on-exec is off after dup2.
+        unsafe {
+            libc::dup2(tied, birth.lifeline);
+            libc::close(tied);
+        }
+    }
+    if !birth.mask.is_empty() {
+        let bytes = size_of_val(birth.mask.as_slice());
+        // SAFETY: the mask is `bytes` long and only read.
+        let set = unsafe { libc::sched_setaffinity(0, bytes, birth.mask.as_ptr().cast()) };
+        if set < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    if let Some((soft, hard)) = birth.descriptors {
+        let limit = libc::rlimit {
+            rlim_cur: soft,
+            rlim_max: hard,
+        };
+        // SAFETY: setrlimit only reads the structure.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+    Ok(())
+}
+
+/// Keeps hwloc from asking each processor by running on it in turn (its `x86`
+/// component): that changes our affinity for a moment and waits for busy
+/// processors, and Linux tells the same. A user's own choice is left alone.
+///
+/// Call it before any thread exists. Returns whether the variable was set.
+pub fn quiet_hwloc() -> bool {
+    if std::env::var_os(HWLOC_COMPONENTS).is_some() {
+        return false;
+    }
+    // SAFETY: mpirun has one thread so far, so nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(HWLOC_COMPONENTS, "-x86") };
+    true
+}
+
+/// hwloc's variable for which of its components may look at the machine.
+pub const HWLOC_COMPONENTS: &str = "HWLOC_COMPONENTS";
+
+/// Whether mpirun was started with this signal ignored.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut old = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: with no new action sigaction only fills `old`.
+    let got = unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) };
+    // SAFETY: sigaction returned 0 and filled it.
+    got == 0 && unsafe { old.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// Undoes an inherited «ignore» of SIGCHLD, under which the kernel would take
+/// ended children away before mpirun could ask how they ended.
+pub fn notice_children() {
+    // SAFETY: the default action is installed, no handler of ours runs.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Makes mpirun the parent of what its job's processes leave behind.
+pub fn adopt_orphans() {
+    // SAFETY: prctl with integer arguments; kernels without it say no.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
 }

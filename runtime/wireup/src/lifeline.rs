@@ -88,10 +88,8 @@ mod tests {
     fn who_is_tied_dies_when_the_write_end_closes() {
         let mut ends = [0; 2];
         // SAFETY: pipe2 fills the two integers it is given.
-        assert_eq!(
-            unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) },
-            0
-        );
+        let made = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) };
+        assert_eq!(made, 0);
         // SAFETY: pipe2 just made it, and it belongs to nobody else.
         let read = unsafe { OwnedFd::from_raw_fd(ends[0]) };
         // SAFETY: as above.

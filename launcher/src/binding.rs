@@ -1,0 +1,308 @@
+//! From options and machine to what each rank is bound to, and the picture of
+//! it that `--report-bindings` prints.
+//!
+//! Unasked, ranks are bound to cores while cores last. A core that a running
+//! job of this machine has bound a rank to does not count as left: two jobs
+//! started side by side would else share the first cores and leave the others
+//! idle. A job marks its cores by abstract socket names, which vanish with it.
+
+use crate::cli::{Bind, Global, Map, MapBy, Object};
+use crate::explain::ranges;
+use crate::placement::{self, Placement};
+use crate::topology::{self, Machine, Pu};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Binding {
+    /// For each rank its processors; empty: not bound.
+    pub placement: Placement,
+    /// The machine, if it had to be read.
+    machine: Option<Machine>,
+    /// Why nobody is bound, if so.
+    reason: &'static str,
+    /// The marks on this job's cores.
+    _marks: Vec<UnixDatagram>,
+}
+
+/// The machine's side of a job, before the number of ranks is known.
+#[derive(Debug)]
+pub struct Resources {
+    /// The processors that mpirun may use.
+    allowed: Vec<u32>,
+    /// How many of them a quota leaves.
+    pub processors: u32,
+    machine: Option<Machine>,
+}
+
+impl Resources {
+    /// Reads what is cheap to read.
+    pub fn read() -> Resources {
+        let quota = std::thread::available_parallelism().map_or(1, usize::from);
+        let allowed = topology::allowed();
+        let processors = quota.min(allowed.len()).max(1);
+        Resources {
+            allowed,
+            processors: u32::try_from(processors).unwrap_or(u32::MAX),
+            machine: None,
+        }
+    }
+
+    fn machine(&mut self) -> &Machine {
+        let allowed = &self.allowed;
+        self.machine.get_or_insert_with(|| Machine::read(allowed))
+    }
+
+    /// How many ranks a job has that does not say: what its layout says, else
+    /// one for each core.
+    pub fn ranks(&mut self, map: Option<&Map>) -> u32 {
+        let processors = self.processors;
+        let machine = self.machine();
+        let cores = u32::try_from(machine.count(Object::Core)).unwrap_or(u32::MAX);
+        map.and_then(|m| placement::ranks_of(machine, m))
+            .unwrap_or(cores.min(processors).max(1))
+    }
+
+    /// Decides for a job of `ranks` ranks.
+    ///
+    /// # Errors
+    /// What was asked for is not on this machine.
+    pub fn bind(mut self, global: &Global, ranks: u32) -> Result<Binding, String> {
+        let map = global.map_by.clone();
+        let report = reports(global);
+        let slot = Map {
+            by: MapBy::Slot,
+            cores: 1,
+        };
+        let unasked = global.bind_to.is_none() && map.is_none();
+        let listed = matches!(
+            map,
+            Some(Map {
+                by: MapBy::List(_),
+                ..
+            })
+        );
+        let none = |machine: Option<Machine>, reason| Binding {
+            placement: vec![Vec::new(); ranks as usize],
+            machine,
+            reason,
+            _marks: Vec::new(),
+        };
+        let wanted = match global.bind_to {
+            Some(bind) => bind,
+            None if ranks > self.processors && !listed => Bind::Nothing,
+            None => Bind::To(Object::Core, 1),
+        };
+        if wanted == Bind::Nothing && map.is_none() {
+            if report {
+                self.machine();
+            }
+            let reason = match global.bind_to {
+                Some(_) => "as asked for",
+                None => "more ranks than processors",
+            };
+            return Ok(none(self.machine, reason));
+        }
+        let map = map.unwrap_or(slot);
+        let mut machine = self.machine().clone();
+        let mut marks = Vec::new();
+        if unasked {
+            let enough = free_cores(&mut machine, ranks, &mut marks);
+            if !enough {
+                let reason = "too few cores are left by other jobs";
+                return Ok(none(self.machine, reason));
+            }
+        }
+        let placement = placement::place(&machine, ranks, &map, wanted)?;
+        if !unasked {
+            let cores: BTreeSet<u32> = placement.iter().flatten().map(|p| p.core).collect();
+            marks.extend(cores.into_iter().filter_map(|c| mark(&machine, c)));
+        }
+        Ok(Binding {
+            placement,
+            machine: self.machine,
+            reason: "as asked for",
+            _marks: marks,
+        })
+    }
+}
+
+/// Whether the command line asks for the picture.
+pub fn reports(global: &Global) -> bool {
+    global.report_bindings || global.display.is_some()
+}
+
+/// Leaves those cores in `machine` that no other job has marked, up to one for
+/// each rank; whether there are enough.
+fn free_cores(machine: &mut Machine, ranks: u32, marks: &mut Vec<UnixDatagram>) -> bool {
+    let mut cores: Vec<u32> = machine.pus.iter().map(|p| p.core).collect();
+    cores.dedup();
+    let mut got = BTreeSet::new();
+    for core in cores {
+        if got.len() == ranks as usize {
+            break;
+        }
+        if let Some(own) = mark(machine, core) {
+            marks.push(own);
+            got.insert(core);
+        }
+    }
+    machine.pus.retain(|p| got.contains(&p.core));
+    got.len() == ranks as usize
+}
+
+/// Marks a core as used by a job, unless another job has.
+fn mark(machine: &Machine, core: u32) -> Option<UnixDatagram> {
+    let first = machine.pus.iter().find(|p| p.core == core)?.os;
+    let name = format!("lariat-rank-on-processor-{first}");
+    let address = SocketAddr::from_abstract_name(name).ok()?;
+    UnixDatagram::bind_addr(&address).ok()
+}
+
+/// The kernel's bit mask of these processors.
+pub fn mask(pus: &[Pu]) -> Vec<libc::c_ulong> {
+    let bits = libc::c_ulong::BITS;
+    let mut mask = Vec::new();
+    for pu in pus {
+        let word = (pu.os / bits) as usize;
+        if mask.len() <= word {
+            mask.resize(word + 1, 0);
+        }
+        mask[word] |= 1 << (pu.os % bits);
+    }
+    mask
+}
+
+/// The one processor that stands for a rank's binding in its record: that of
+/// the core it is bound to; none if it may roam over several cores.
+pub fn processor(pus: &[Pu]) -> Option<u32> {
+    let first = pus.first()?;
+    let alone = pus.iter().all(|p| p.core == first.core);
+    alone.then_some(first.os)
+}
+
+impl Binding {
+    /// A picture of the machine with the ranks on it.
+    pub fn picture(&self) -> String {
+        let Some(machine) = &self.machine else {
+            return String::new();
+        };
+        let mut out = String::new();
+        let kinds = [
+            (Object::Package, "package"),
+            (Object::Numa, "NUMA node"),
+            (Object::L3cache, "L3 cache"),
+            (Object::Core, "core"),
+            (Object::Hwthread, "hardware thread"),
+        ];
+        let shown = kinds
+            .iter()
+            .filter(|(o, _)| *o != Object::L3cache || machine.has_l3);
+        let counts: Vec<String> = shown
+            .map(|(object, name)| {
+                let n = machine.count(*object);
+                format!("{n} {name}{}", if n == 1 { "" } else { "s" })
+            })
+            .collect();
+        let _ = writeln!(out, "this job may use {}", counts.join(", "));
+        let mut place = None;
+        let mut cores: Vec<&Pu> = Vec::new();
+        for pu in &machine.pus {
+            if cores.last().is_none_or(|c| c.core != pu.core) {
+                cores.push(pu);
+            }
+        }
+        for first in cores {
+            let around = (first.package, first.numa, first.l3);
+            if place.replace(around) != Some(around) {
+                let l3 = match machine.has_l3 {
+                    true => format!(", L3 cache {}", first.l3),
+                    false => String::new(),
+                };
+                let (package, numa) = (first.package, first.numa);
+                let _ = writeln!(out, "  package {package}, NUMA node {numa}{l3}");
+            }
+            let own = machine.pus.iter().filter(|p| p.core == first.core);
+            let threads: Vec<String> = own.clone().map(|p| format!("P{}", p.os)).collect();
+            let here = |pus: &[Pu]| pus.iter().any(|p| p.core == first.core);
+            let ranks = self.placement.iter().enumerate();
+            let ranks: Vec<String> = ranks
+                .filter(|(_, pus)| here(pus))
+                .map(|(rank, pus)| {
+                    let all = own.clone().all(|p| pus.contains(p));
+                    let some = own.clone().filter(|p| pus.contains(p));
+                    let on: Vec<String> = some.map(|p| format!("P{}", p.os)).collect();
+                    match all {
+                        true => format!("rank {rank}"),
+                        false => format!("rank {rank} on {}", on.join(" ")),
+                    }
+                })
+                .collect();
+            let line = format!(
+                "    core {:<4} {:<10} {}",
+                first.core,
+                threads.join(" "),
+                ranks.join(", ")
+            );
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+        let free = self.placement.iter().enumerate();
+        let free = free.filter(|(_, pus)| pus.is_empty());
+        let free = ranges(free.filter_map(|(rank, _)| u32::try_from(rank).ok()));
+        if !free.is_empty() {
+            let _ = writeln!(out, "  not bound ({}): rank {free}", self.reason);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::tests::machine;
+
+    #[test]
+    fn masks_reach_past_a_word() {
+        let pu = |os| Pu {
+            os,
+            core: os,
+            l3: 0,
+            numa: 0,
+            package: 0,
+        };
+        assert_eq!(mask(&[pu(0), pu(65)]), [1, 2]);
+        assert!(mask(&[]).is_empty());
+        assert_eq!(processor(&[pu(3)]), Some(3));
+        assert_eq!(processor(&[pu(3), pu(4)]), None);
+    }
+
+    #[test]
+    fn the_picture_shows_machine_and_ranks() {
+        let machine = machine(2, 1, 2, 2);
+        let map = crate::cli::map("package").unwrap();
+        let placement = placement::place(&machine, 2, &map, Bind::To(Object::Core, 1)).unwrap();
+        let binding = Binding {
+            placement,
+            machine: Some(machine),
+            reason: "",
+            _marks: Vec::new(),
+        };
+        let picture = binding.picture();
+        assert!(
+            picture.contains("2 packages") && picture.contains("4 cores"),
+            "{picture}"
+        );
+        assert!(
+            picture.contains("core 0    P0 P4      rank 0\n"),
+            "{picture}"
+        );
+        assert!(
+            picture.contains("core 2    P2 P6      rank 1\n"),
+            "{picture}"
+        );
+        assert!(picture.contains("core 1    P1 P5\n"), "{picture}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Brings the spellings of both common launchers into the one that clap reads:
+//! single-dash long options get their second dash, the end of mpirun's own
+//! options (the program's name) is marked with `--`, and what is unknown is
+//! named together with the nearest known option.
+
+use clap::Command;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+
+/// Options of other launchers that Lariat does not have, and what to do instead.
+const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "mca",
+        "Lariat has no MCA parameters; its settings are given by --set NAME=VALUE (see --help)",
+    ),
+    (
+        "pmca",
+        "Lariat has no PRRTE; its settings are given by --set NAME=VALUE (see --help)",
+    ),
+    (
+        "prtemca",
+        "Lariat has no PRRTE; its settings are given by --set NAME=VALUE (see --help)",
+    ),
+    (
+        "gmca",
+        "Lariat has no MCA parameters; its settings are given by --set NAME=VALUE (see --help)",
+    ),
+    (
+        "launcher",
+        "every rank runs on this machine, so there is nothing to launch through",
+    ),
+    ("bootstrap", "every rank runs on this machine"),
+    (
+        "iface",
+        "messages between the ranks of one machine use no network interface",
+    ),
+    (
+        "rankfile",
+        "use --map-by pe-list=P,P,… to say which processor each rank gets",
+    ),
+];
+
+/// How many values an option takes as separate arguments.
+struct Known {
+    long: String,
+    values: usize,
+}
+
+/// Rewrites `args` (without the program's own name) for clap.
+///
+/// # Errors
+/// A sentence that names the option that is unknown or lacks its value.
+pub fn normalise(args: &[OsString], command: &Command) -> Result<Vec<OsString>, String> {
+    let known = table(command);
+    let mut out = Vec::with_capacity(args.len() + 1);
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let Some(text) = arg.to_str().filter(|t| t.len() > 1 && t.starts_with('-')) else {
+            out.push(OsString::from("--"));
+            out.push(arg.clone());
+            out.extend(rest.cloned());
+            return Ok(out);
+        };
+        if text == "--" {
+            out.push(arg.clone());
+            out.extend(rest.cloned());
+            return Ok(out);
+        }
+        let bare = text.trim_start_matches('-');
+        let (name, inline) = match bare.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (bare, None),
+        };
+        let Some(option) = known.get(name) else {
+            return Err(unknown(text, name, &known));
+        };
+        match inline {
+            Some(value) => out.push(OsString::from(format!("--{}={value}", option.long))),
+            None => {
+                out.push(OsString::from(format!("--{}", option.long)));
+                for _ in 0..option.values {
+                    let value = rest.next().ok_or_else(|| {
+                        format!("option {text} wants a value behind it; see --help")
+                    })?;
+                    out.push(value.clone());
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn table(command: &Command) -> HashMap<String, Known> {
+    let mut known = HashMap::new();
+    for arg in command.get_arguments().filter(|a| !a.is_positional()) {
+        let Some(long) = arg.get_long() else { continue };
+        let values = match arg.get_action().takes_values() {
+            true => arg.get_num_args().map_or(1, |n| n.min_values()),
+            false => 0,
+        };
+        let mut names: Vec<String> = vec![long.to_owned()];
+        names.extend(arg.get_short().map(String::from));
+        names.extend(
+            arg.get_all_aliases()
+                .into_iter()
+                .flatten()
+                .map(str::to_owned),
+        );
+        for short in arg.get_all_short_aliases().into_iter().flatten() {
+            names.push(short.to_string());
+        }
+        for name in names {
+            let long = long.to_owned();
+            known.insert(name, Known { long, values });
+        }
+    }
+    known
+}
+
+fn unknown(text: &str, name: &str, known: &HashMap<String, Known>) -> String {
+    if let Some((_, instead)) = ELSEWHERE.iter().find(|e| e.0 == name) {
+        return format!("unknown option {text}: {instead}");
+    }
+    let near = known
+        .keys()
+        .map(|k| (distance(k, name), k))
+        .min_by(|a, b| a.cmp(b))
+        .filter(|(d, k)| *d <= 1 + k.len() / 4);
+    match near {
+        Some((_, k)) => {
+            let dashes = if k.len() == 1 { "-" } else { "--" };
+            format!("unknown option {text}: is {dashes}{k} meant? --help lists all options")
+        }
+        None => format!("unknown option {text}; --help lists all options"),
+    }
+}
+
+/// Edits (insert, remove, replace a letter) that turn one word into the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let swap = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = swap.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Splits a command line at its bare colons.
+///
+/// # Errors
+/// A colon with no program on one of its sides.
+pub fn split_programs(args: &[OsString]) -> Result<Vec<Vec<OsString>>, String> {
+    let parts: Vec<Vec<OsString>> = args
+        .split(|a| a == OsStr::new(":"))
+        .map(<[OsString]>::to_vec)
+        .collect();
+    if parts.len() > 1 && parts.iter().any(Vec::is_empty) {
+        return Err("a colon stands between two programs: one side of it is empty".to_owned());
+    }
+    Ok(parts)
+}
+
+/// Splits the text of an `--app` file into one argument list per line, with
+/// the quoting of a shell ('…', "…", \\x); empty lines and # comments are skipped.
+///
+/// # Errors
+/// The line with an unfinished quote.
+pub fn split_file(text: &str) -> Result<Vec<Vec<OsString>>, String> {
+    let joined = text.replace("\\\n", " ");
+    let mut lines = Vec::new();
+    for line in joined.lines() {
+        let words = split_words(line)
+            .ok_or_else(|| format!("a quote is not closed in the line {line:?}"))?;
+        if !words.is_empty() {
+            lines.push(words.into_iter().map(OsString::from).collect());
+        }
+    }
+    Ok(lines)
+}
+
+fn split_words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' | '\t' | '\r' => words.extend(word.take()),
+            '#' if word.is_none() => break,
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        c => word.push(c),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => word.push(chars.next()?),
+                        c => word.push(c),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Options;
+    use clap::CommandFactory;
+
+    fn normal(line: &str) -> Result<String, String> {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let out = normalise(&args, &Options::command())?;
+        Ok(out
+            .iter()
+            .map(|a| a.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" "))
+    }
+
+    #[test]
+    fn both_spellings_come_out_alike() {
+        assert_eq!(normal("-np 4 prog -np 3").unwrap(), "--np 4 -- prog -np 3");
+        assert_eq!(normal("--np 4 prog").unwrap(), "--np 4 -- prog");
+        assert_eq!(normal("-c 4 prog").unwrap(), "--np 4 -- prog");
+        assert_eq!(
+            normal("-bind-to core -l ./a : x").unwrap(),
+            "--bind-to core --prepend-rank -- ./a : x"
+        );
+        assert_eq!(
+            normal("-genv A -1 prog").unwrap(),
+            "--genv A -1 -- prog",
+            "values may begin with a dash"
+        );
+    }
+
+    #[test]
+    fn unknown_options_are_named_with_a_hint() {
+        let said = normal("--mca btl self prog").unwrap_err();
+        assert!(said.contains("--mca") && said.contains("--set"), "{said}");
+        let said = normal("--bindto core prog").unwrap_err();
+        assert!(said.contains("--bind-to"), "{said}");
+        assert!(normal("-n").unwrap_err().contains("-n"));
+    }
+
+    #[test]
+    fn files_are_split_as_a_shell_would() {
+        let lines = split_file("# two\n-n 2 'a b' \"c\\\"d\" e\\ f\n\n x # y\n").unwrap();
+        assert_eq!(lines[0], ["-n", "2", "a b", "c\"d", "e f"]);
+        assert_eq!(lines[1], ["x"]);
+        assert!(split_file("'open").is_err());
+    }
+
+    #[test]
+    fn colons_split_programs() {
+        let args: Vec<OsString> = ["a", ":", "-n", "2", "b"].map(OsString::from).to_vec();
+        assert_eq!(split_programs(&args).unwrap().len(), 2);
+        assert!(split_programs(&args[..2]).is_err());
+    }
+}

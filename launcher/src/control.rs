@@ -1,0 +1,431 @@
+//! A job from its first process to its end: one loop over signals, ended
+//! children, the timeout and what the forwarding thread says.
+//!
+//! The job is *running* until something ends it: a rank's offence, a signal,
+//! the timeout. Then it *winds down*: SIGTERM, [`GRACE`], SIGKILL. It is over
+//! when every rank is reaped; what ranks left behind is ended then.
+
+use crate::explain;
+use crate::reap::{self, Child};
+use crate::say;
+use crate::stdio::Shared;
+use crate::verdict::{self, Abort, Death, How, Offence};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+use std::collections::HashSet;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::time::{Duration, Instant};
+use wireup::layout::State;
+use wireup::segment::Segment;
+
+/// Between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(2);
+/// What ranks outside of MPI get to end by themselves when one of them failed.
+const ORDERLY: Duration = Duration::from_millis(500);
+
+/// Signals that end the job, with what the ranks are sent then.
+const ENDING: [(Signal, Signal); 4] = [
+    (Signal::SIGINT, Signal::SIGTERM),
+    (Signal::SIGTERM, Signal::SIGTERM),
+    (Signal::SIGHUP, Signal::SIGHUP),
+    (Signal::SIGQUIT, Signal::SIGQUIT),
+];
+
+/// Signals that are passed on and mean nothing to mpirun itself.
+const FORWARDED: [Signal; 4] = [
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGABRT,
+];
+
+/// The signals that mpirun takes, blocked for all its threads.
+///
+/// # Errors
+/// The kernel refuses: no more descriptors.
+pub fn take_signals() -> nix::Result<SignalFd> {
+    let mut set = SigSet::empty();
+    let ending = ENDING.iter().map(|(s, _)| *s);
+    let others = [Signal::SIGTSTP, Signal::SIGCONT];
+    for signal in ending.chain(FORWARDED).chain(others) {
+        // what was ignored when mpirun started (nohup) stays so
+        if !crate::spawn::is_ignored(signal as i32) {
+            set.add(signal);
+        }
+    }
+    crate::spawn::notice_children();
+    set.add(Signal::SIGCHLD);
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// A rank's process.
+#[derive(Debug)]
+pub struct Process {
+    /// The process that was started; its own group if `own_group`.
+    pub pid: i32,
+    /// It leads its own process group.
+    pub own_group: bool,
+    /// Whose end is the rank's end: `pid`, or the MPI process behind it if
+    /// that lives on.
+    waits_for: Option<i32>,
+}
+
+impl Process {
+    /// One that was just started.
+    pub fn new(pid: i32, own_group: bool) -> Process {
+        Process {
+            pid,
+            own_group,
+            waits_for: Some(pid),
+        }
+    }
+
+    /// Ends it at once.
+    pub fn kill(&self) {
+        self.send(Signal::SIGKILL);
+    }
+
+    fn alive(&self) -> bool {
+        self.waits_for.is_some()
+    }
+
+    fn send(&self, signal: Signal) {
+        // the group of a rank whose first process is reaped may be gone: then nothing happens
+        let pid = Pid::from_raw(self.pid);
+        let _ = match (self.own_group, self.waits_for) {
+            (true, _) => killpg(pid, signal),
+            (false, Some(other)) => kill(Pid::from_raw(other), signal),
+            (false, None) => Ok(()),
+        };
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum Phase {
+    Running,
+    /// Ranks get a moment; SIGTERM then.
+    Orderly(Instant),
+    /// SIGTERM was sent; SIGKILL then.
+    Ending(Instant),
+    Killed,
+}
+
+/// A job under way.
+pub struct Job {
+    /// Its segment.
+    pub segment: Segment,
+    /// Its ranks, in order.
+    pub ranks: Vec<Process>,
+    /// Children that are not the job's.
+    pub strangers: HashSet<i32>,
+    /// The thread that forwards output.
+    pub output: Arc<Shared>,
+    /// When it ends by itself, and what was asked for in seconds.
+    pub timeout: Option<(Instant, f64)>,
+    phase: Phase,
+    code: Option<u8>,
+    /// Nobody reads our standard output: what follows from it is not reported.
+    quiet: bool,
+}
+
+impl Job {
+    /// A job that `ranks` were just started for.
+    pub fn new(
+        segment: Segment,
+        ranks: Vec<Process>,
+        strangers: HashSet<i32>,
+        output: Arc<Shared>,
+        timeout: Option<(Instant, f64)>,
+    ) -> Job {
+        Job {
+            segment,
+            ranks,
+            strangers,
+            output,
+            timeout,
+            phase: Phase::Running,
+            code: None,
+            quiet: false,
+        }
+    }
+
+    /// Stays until the job is over and everything it printed is written.
+    /// Returns what mpirun exits with.
+    pub fn run(&mut self, signals: &SignalFd) -> u8 {
+        while self.ranks.iter().any(Process::alive) {
+            self.sleep(signals);
+            self.look_at_output();
+            self.look_at_signals(signals);
+            self.look_at_children();
+            self.look_at_time();
+        }
+        reap::leftovers(&self.strangers);
+        self.output.drain();
+        self.write_out(signals);
+        self.code.unwrap_or(0)
+    }
+
+    /// Waits for the output to be written, unless a signal says not to.
+    fn write_out(&mut self, signals: &SignalFd) {
+        while !self.output.ended() {
+            let mut fds = [
+                PollFd::new(self.output.news.as_fd(), PollFlags::POLLIN),
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            ];
+            let _ = poll(&mut fds, PollTimeout::NONE);
+            let _ = self.output.news.read();
+            while let Ok(Some(info)) = signals.read_signal() {
+                if let Some((signal, _)) = ending(info.ssi_signo) {
+                    self.code.get_or_insert(exit_code(signal));
+                    return;
+                }
+            }
+        }
+        if let Some(why) = self.output.broken() {
+            self.output_lost(why);
+        }
+    }
+
+    fn sleep(&self, signals: &SignalFd) {
+        let phase = match self.phase {
+            Phase::Orderly(then) | Phase::Ending(then) => Some(then),
+            Phase::Running | Phase::Killed => None,
+        };
+        let timeout = self.timeout.map(|t| t.0).filter(|_| phase.is_none());
+        let until = phase.or(timeout);
+        let wait = match until {
+            None => PollTimeout::NONE,
+            Some(then) => {
+                let left = then.saturating_duration_since(Instant::now());
+                let up = left + Duration::from_millis(1); // not a moment too early
+                PollTimeout::try_from(up.as_millis()).unwrap_or(PollTimeout::MAX)
+            }
+        };
+        let mut fds = [
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.output.news.as_fd(), PollFlags::POLLIN),
+        ];
+        let _ = poll(&mut fds, wait); // interrupted: everything is looked at anyway
+    }
+
+    fn look_at_output(&mut self) {
+        let _ = self.output.news.read();
+        if let Some(why) = self.output.broken()
+            && !self.quiet
+        {
+            self.output_lost(why);
+        }
+    }
+
+    /// Our standard output takes no more. Where nobody reads it any more the
+    /// ranks learn of that themselves when they print; anything else ends the job.
+    fn output_lost(&mut self, why: Errno) {
+        if why == Errno::EPIPE {
+            self.quiet = true;
+        } else if self.code.is_none() {
+            say(&format!(
+                "standard output cannot be written: {}; ending the job",
+                why.desc()
+            ));
+            self.code = Some(1);
+            self.end(Signal::SIGTERM);
+        }
+    }
+
+    fn look_at_signals(&mut self, signals: &SignalFd) {
+        while let Ok(Some(info)) = signals.read_signal() {
+            let Ok(signal) = Signal::try_from(i32::try_from(info.ssi_signo).unwrap_or(0)) else {
+                continue;
+            };
+            if let Some((signal, send)) = ending(info.ssi_signo) {
+                self.interrupted(signal, send);
+            } else if signal == Signal::SIGTSTP {
+                self.signal_all(Signal::SIGTSTP);
+                let _ = kill(Pid::this(), Signal::SIGSTOP); // until SIGCONT, which follows
+            } else if signal != Signal::SIGCHLD {
+                self.signal_all(signal);
+            }
+        }
+    }
+
+    fn interrupted(&mut self, signal: Signal, send: Signal) {
+        match self.phase {
+            Phase::Running | Phase::Orderly(_) => {
+                let report = explain::report(&explain::look_at_all(&self.segment));
+                let name = signal.as_str();
+                if self.quiet {
+                    // nobody reads
+                } else if self.uses_mpi() {
+                    say(&format!("{name}: ending the job\n{}", report.trim_end()));
+                } else {
+                    say(&format!("{name}: ending the job"));
+                }
+                self.code.get_or_insert(exit_code(signal));
+                self.end(send);
+            }
+            Phase::Ending(_) | Phase::Killed => {
+                self.code.get_or_insert(exit_code(signal));
+                self.kill();
+            }
+        }
+    }
+
+    fn uses_mpi(&self) -> bool {
+        let ranks = 0..self.segment.head().ranks;
+        let fresh = State::Fresh as u32;
+        ranks
+            .into_iter()
+            .any(|r| self.segment.record(r).pid.load(Relaxed) != 0 || self.state(r) != fresh)
+    }
+
+    fn state(&self, rank: u32) -> u32 {
+        self.segment.record(rank).state.load(Relaxed)
+    }
+
+    fn look_at_time(&mut self) {
+        let now = Instant::now();
+        match self.phase {
+            Phase::Orderly(then) if now >= then => self.end(Signal::SIGTERM),
+            Phase::Ending(then) if now >= then => self.kill(),
+            Phase::Running => {
+                if let Some((then, seconds)) = self.timeout
+                    && now >= then
+                {
+                    let views = explain::look_at_all(&self.segment);
+                    let report = explain::report(&views);
+                    say(&format!(
+                        "the job did not end within {seconds} s:\n{}",
+                        report.trim_end()
+                    ));
+                    self.code = Some(124);
+                    self.end(Signal::SIGTERM);
+                }
+            }
+            Phase::Orderly(_) | Phase::Ending(_) | Phase::Killed => {}
+        }
+    }
+
+    /// Takes all children that have ended, and judges them together.
+    fn look_at_children(&mut self) {
+        let mut ends = Vec::new();
+        while let Child::Ended(pid, how) = reap::next() {
+            if let Some(rank) = self.ranks.iter().position(|r| r.waits_for == Some(pid)) {
+                ends.push((rank, pid, how));
+            }
+        }
+        if ends.is_empty() {
+            return;
+        }
+        let views = explain::look_at_all(&self.segment);
+        let mut offences = Vec::new();
+        for (index, pid, how) in ends {
+            let rank = u32::try_from(index).expect("ranks are counted in u32");
+            let view = views[index].clone();
+            if how == How::Exit(0) && self.lives_on(index, pid, &view) {
+                continue;
+            }
+            self.ranks[index].waits_for = None;
+            let waiters = explain::waiters(&views, rank);
+            offences.extend(verdict::judge(&Death {
+                pid,
+                how,
+                view,
+                waiters,
+            }));
+            // Statistics for reports: who reads it has no other data to order with.
+            let record = self.segment.record(rank);
+            record.state.store(State::Gone as u32, Relaxed);
+        }
+        let abort = self.abort().map(|a| verdict::judge_abort(&a));
+        if self.code.is_none()
+            && let Some(offence) = verdict::first(abort.into_iter().chain(offences))
+        {
+            self.offended(offence);
+        }
+    }
+
+    /// Whether the rank's MPI process is another one than the program that was
+    /// started and just ended well, and still lives: then its end counts.
+    fn lives_on(&mut self, index: usize, ended: i32, view: &explain::View) -> bool {
+        let inside = matches!(
+            view.state,
+            Some(State::Claimed | State::Running | State::Finalizing)
+        );
+        let other = i32::try_from(view.pid).unwrap_or(0);
+        if !inside || other <= 0 || other == ended {
+            return false;
+        }
+        let alive = kill(Pid::from_raw(other), None).is_ok();
+        if alive {
+            self.ranks[index].waits_for = Some(other);
+        }
+        alive
+    }
+
+    fn abort(&self) -> Option<Abort> {
+        let head = self.segment.head();
+        // pairs with the Release by which the aborting rank publishes its reasons
+        let rank = head.abort_rank.load(Acquire).checked_sub(1)?;
+        let view = (rank < head.ranks).then(|| explain::look(&self.segment, rank));
+        let len = (head.abort_len.load(Acquire) as usize).min(size_of_val(&head.abort_text));
+        let words = head.abort_text.iter().map(|w| w.load(Relaxed));
+        let mut bytes: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();
+        bytes.truncate(len);
+        Some(Abort {
+            rank,
+            pid: view.as_ref().map_or(0, |v| v.pid),
+            code: head.abort_code.load(Relaxed),
+            call: view.and_then(|v| v.call),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    }
+
+    fn offended(&mut self, offence: Offence) {
+        if self.quiet {
+            self.code = Some(128 + 13); // as if SIGPIPE had ended mpirun itself
+            self.end(Signal::SIGTERM);
+            return;
+        }
+        say(&offence.text);
+        self.code = Some(offence.code);
+        if offence.orderly {
+            self.phase = Phase::Orderly(Instant::now() + ORDERLY);
+        } else {
+            self.end(Signal::SIGTERM);
+        }
+    }
+
+    /// Asks all ranks to end.
+    fn end(&mut self, signal: Signal) {
+        self.phase = Phase::Ending(Instant::now() + GRACE);
+        self.signal_all(signal);
+        self.signal_all(Signal::SIGCONT); // a stopped rank would not see it
+    }
+
+    fn kill(&mut self) {
+        self.phase = Phase::Killed;
+        self.signal_all(Signal::SIGKILL);
+        reap::kill_all(&self.strangers);
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        for rank in self.ranks.iter().filter(|r| r.alive()) {
+            rank.send(signal);
+        }
+    }
+}
+
+fn ending(signal: u32) -> Option<(Signal, Signal)> {
+    let known = |(s, _): &&(Signal, Signal)| u32::try_from(*s as i32) == Ok(signal);
+    ENDING.iter().find(known).copied()
+}
+
+fn exit_code(signal: Signal) -> u8 {
+    u8::try_from(128 + signal as i32).unwrap_or(1)
+}

@@ -1,0 +1,296 @@
+//! Who waits for whom, in plain words, from what the ranks publish in the job
+//! segment. [`look`] copies it once; the rest is pure.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use wireup::calls::CALL_NAMES;
+use wireup::layout::State;
+use wireup::segment::Segment;
+
+/// What one rank does, as it last said itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// Its number in `MPI_COMM_WORLD`.
+    pub rank: u32,
+    /// The process: the one that called `MPI_Init`, else the one started.
+    pub pid: u32,
+    /// How far it is; `None` if the record makes no sense.
+    pub state: Option<State>,
+    /// The MPI call that it is in.
+    pub call: Option<&'static str>,
+    /// What it waits for in that call.
+    pub wait: Option<Wait>,
+}
+
+/// What a rank waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// For so long.
+    pub time: Duration,
+    /// The peer's rank in `MPI_COMM_WORLD`; -1 any, -2 several or none in particular.
+    pub peer: i32,
+    /// The tag; -1 any, -2 none in particular.
+    pub tag: i32,
+    /// The context id of the communicator.
+    pub context: u32,
+}
+
+/// The name of the call that a record holds, if it is one.
+pub fn call_name(raw: u32) -> Option<&'static str> {
+    let index = usize::try_from(raw.checked_sub(1)?).ok()?;
+    CALL_NAMES.get(index).copied()
+}
+
+/// Copies what `rank` publishes.
+pub fn look(segment: &Segment, rank: u32) -> View {
+    let record = segment.record(rank);
+    let pid = match record.pid.load(Relaxed) {
+        0 => record.child.load(Relaxed),
+        pid => pid,
+    };
+    // Statistics of another process: no partner, and a torn reading does no harm.
+    let waiting = &record.waiting;
+    let wait = match waiting.since.load(Relaxed) {
+        0 => None,
+        since => Some(Wait {
+            time: Duration::from_nanos(monotonic().saturating_sub(since)),
+            peer: waiting.peer.load(Relaxed),
+            tag: waiting.tag.load(Relaxed),
+            context: waiting.context.load(Relaxed),
+        }),
+    };
+    View {
+        rank,
+        pid,
+        state: State::of(record.state.load(Relaxed)),
+        call: call_name(record.call.load(Relaxed)),
+        wait,
+    }
+}
+
+/// Copies what all ranks publish.
+pub fn look_at_all(segment: &Segment) -> Vec<View> {
+    (0..segment.head().ranks)
+        .map(|r| look(segment, r))
+        .collect()
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`, by which ranks date their waits.
+fn monotonic() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |t| {
+        u64::try_from(Duration::from(t).as_nanos()).unwrap_or(u64::MAX)
+    })
+}
+
+/// How many ranks wait for `rank`.
+pub fn waiters(views: &[View], rank: u32) -> usize {
+    views
+        .iter()
+        .filter(|v| v.rank != rank && peer(v) == Some(rank))
+        .count()
+}
+
+fn peer(view: &View) -> Option<u32> {
+    u32::try_from(view.wait.as_ref()?.peer).ok()
+}
+
+/// The report: a line for each rank (or for ranks that do the same), and the
+/// ring of ranks that wait for each other if there is one.
+pub fn report(views: &[View]) -> String {
+    let mut lines: Vec<(String, Vec<&View>)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for view in views {
+        let text = doing(view);
+        let at = *places.entry(text.clone()).or_insert(lines.len());
+        if at == lines.len() {
+            lines.push((text, Vec::new()));
+        }
+        lines[at].1.push(view);
+    }
+    let mut out = String::new();
+    for (text, who) in lines {
+        let longest = who.iter().filter_map(|v| Some(v.wait.as_ref()?.time)).max();
+        let (name, has, is) = match who[..] {
+            [one] => (format!("rank {} (pid {})", one.rank, one.pid), "has", "is"),
+            _ => (
+                format!("ranks {}", ranges(who.iter().map(|v| v.rank))),
+                "have",
+                "are",
+            ),
+        };
+        let time = longest.map_or(String::new(), |t| {
+            let most = if who.len() > 1 { "up to " } else { "" };
+            format!("{most}{:.1} s", t.as_secs_f64())
+        });
+        let text = text
+            .replace("{has}", has)
+            .replace("{is}", is)
+            .replace("{time}", &time);
+        out.push_str(&format!("  {name} {text}\n"));
+    }
+    if let Some(ring) = ring(views) {
+        let ring: Vec<String> = ring.iter().map(u32::to_string).collect();
+        out.push_str(&format!(
+            "  a deadlock: each of these ranks waits for the next: {}\n",
+            ring.join(" → ")
+        ));
+    }
+    out
+}
+
+/// What a rank does; `{time}`, `{has}` and `{is}` are still to be filled in.
+fn doing(view: &View) -> String {
+    let inside = view.call.map_or(String::new(), |c| format!(" in {c}"));
+    let Some(wait) = &view.wait else {
+        return match (view.state, view.call) {
+            (Some(State::Gone), _) => "{has} ended".to_owned(),
+            (Some(State::Fresh), _) => "{has} not called MPI_Init".to_owned(),
+            (Some(State::Finalized), _) => "{is} past MPI_Finalize".to_owned(),
+            (_, Some(call)) => format!("{{is}} in {call}"),
+            (Some(State::Claimed), None) => "{is} in MPI_Init".to_owned(),
+            (Some(State::Finalizing), None) => "{is} in MPI_Finalize".to_owned(),
+            (_, None) => "{is} not in an MPI call".to_owned(),
+        };
+    };
+    if view.state == Some(State::Gone) {
+        return "{has} ended".to_owned();
+    }
+    let sends = view.call.is_some_and(|c| {
+        [
+            "MPI_Send",
+            "MPI_Ssend",
+            "MPI_Bsend",
+            "MPI_Rsend",
+            "MPI_Buffer_",
+        ]
+        .iter()
+        .any(|s| c.starts_with(s) && !c.starts_with("MPI_Sendrecv"))
+    });
+    let message = match wait.tag {
+        -2 => String::new(),
+        -1 => "a message with any tag".to_owned(),
+        tag => format!("a message with tag {tag}"),
+    };
+    let what = match (wait.peer, message.as_str()) {
+        (-2, "") => String::new(),
+        (-2, _) => format!(" for {message}"),
+        (-1, "") => " for any rank".to_owned(),
+        (-1, _) => format!(" for {message} from any rank"),
+        (p, "") => format!(" for rank {p}"),
+        (p, _) if sends => format!(" for rank {p} to receive {message}"),
+        (p, _) => format!(" for {message} from rank {p}"),
+    };
+    // Context ids are even for point-to-point; the odd one is the collectives'.
+    let place = match wait.context & !1 {
+        0 => String::new(),
+        2 => " in MPI_COMM_SELF".to_owned(),
+        id => format!(" in the communicator with context {id}"),
+    };
+    format!("{{has}} been waiting for {{time}}{inside}{what}{place}")
+}
+
+/// Numbers as `0-3, 7`.
+pub fn ranges(numbers: impl Iterator<Item = u32>) -> String {
+    let mut out: Vec<(u32, u32)> = Vec::new();
+    for n in numbers {
+        match out.last_mut() {
+            Some((_, to)) if *to + 1 == n => *to = n,
+            _ => out.push((n, n)),
+        }
+    }
+    let text: Vec<String> = out
+        .into_iter()
+        .map(|(from, to)| match to - from {
+            0 => from.to_string(),
+            _ => format!("{from}-{to}"),
+        })
+        .collect();
+    text.join(", ")
+}
+
+/// Ranks that wait for each other in a ring, the first one repeated at the end.
+fn ring(views: &[View]) -> Option<Vec<u32>> {
+    let next: BTreeMap<u32, u32> = views
+        .iter()
+        .filter_map(|v| Some((v.rank, peer(v)?)))
+        .filter(|(rank, peer)| rank != peer)
+        .collect();
+    for start in next.keys() {
+        let mut way = vec![*start];
+        let mut at = *start;
+        while let Some(peer) = next.get(&at) {
+            if *peer == *start {
+                way.push(*start);
+                return Some(way);
+            }
+            if way.contains(peer) {
+                break; // a ring that `start` is not part of: another start finds it
+            }
+            way.push(*peer);
+            at = *peer;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(rank: u32, call: &'static str, peer: i32, tag: i32) -> View {
+        View {
+            rank,
+            pid: 12 + rank,
+            state: Some(State::Running),
+            call: Some(call),
+            wait: Some(Wait {
+                time: Duration::from_millis(3200),
+                peer,
+                tag,
+                context: 0,
+            }),
+        }
+    }
+
+    #[test]
+    fn one_line_says_who_waits_for_what() {
+        let text = report(&[view(0, "MPI_Recv", 1, 7)]);
+        assert_eq!(
+            text,
+            "  rank 0 (pid 12) has been waiting for 3.2 s in MPI_Recv for a message with tag 7 from rank 1\n"
+        );
+        let text = report(&[view(0, "MPI_Ssend", 1, 7)]);
+        assert!(text.contains("for rank 1 to receive a message with tag 7"));
+        let text = report(&[view(0, "MPI_Recv", -1, -1)]);
+        assert!(text.contains("with any tag from any rank"));
+        let text = report(&[view(0, "MPI_Barrier", -2, -2)]);
+        assert!(text.ends_with("3.2 s in MPI_Barrier\n"));
+    }
+
+    #[test]
+    fn ranks_that_do_the_same_share_a_line() {
+        let views: Vec<View> = (1..6).map(|r| view(r, "MPI_Recv", 0, 7)).collect();
+        let text = report(&views);
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains("ranks 1-5 have been waiting for up to 3.2 s"));
+    }
+
+    #[test]
+    fn rings_are_found() {
+        let mut views: Vec<View> = (0..4)
+            .map(|r| view(r, "MPI_Recv", [1, 2, 1, 0][r as usize], 7))
+            .collect();
+        assert_eq!(ring(&views), Some(vec![1, 2, 1]));
+        assert!(report(&views).contains("1 → 2 → 1"));
+        views[2].wait = None;
+        assert_eq!(ring(&views), None);
+        assert_eq!(waiters(&views, 1), 1);
+    }
+
+    #[test]
+    fn numbers_are_joined() {
+        assert_eq!(ranges([0, 1, 2, 5, 7, 8].into_iter()), "0-2, 5, 7-8");
+    }
+}

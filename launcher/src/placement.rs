@@ -1,0 +1,277 @@
+//! Which processors each rank gets. Pure: from plain data to plain data.
+//!
+//! Ranks are laid over *units*, which are cores (or hardware threads where
+//! those were asked for), and then bound to the object that was asked for
+//! around the units they got.
+
+use crate::cli::{Bind, Map, MapBy, Object};
+use crate::topology::{Machine, Pu};
+
+/// For each rank the processors it is bound to; empty: it is not bound.
+pub type Placement = Vec<Vec<Pu>>;
+
+/// Places `ranks` ranks. Where there are more than places, they wrap around.
+///
+/// # Errors
+/// What was asked for is not on this machine; what is.
+pub fn place(machine: &Machine, ranks: u32, map: &Map, bind: Bind) -> Result<Placement, String> {
+    check_l3(machine, map, bind)?;
+    let (kind, wide) = match bind {
+        Bind::Nothing => (None, 1),
+        Bind::To(object, count) => (Some(object), count),
+    };
+    let threads = map.by == MapBy::Object(Object::Hwthread)
+        || (map.by == MapBy::Slot && kind == Some(Object::Hwthread));
+    let units = group(
+        &machine.pus,
+        if threads {
+            Object::Hwthread
+        } else {
+            Object::Core
+        },
+    );
+    let small = matches!(kind, Some(Object::Core | Object::Hwthread));
+    let each = map.cores.max(if small { wide } else { 1 });
+    let each = usize::try_from(each).unwrap_or(usize::MAX);
+    let (groups, per_group) = layout(machine, &units, map, ranks)?;
+    let roomiest = groups.iter().map(Vec::len).max().unwrap_or(0);
+    if each > roomiest {
+        return Err(format!(
+            "{each} cores for each rank are asked for, where {roomiest} are together"
+        ));
+    }
+    let mut visits = vec![0_usize; units.len()];
+    let mut placement = Vec::new();
+    for rank in 0..ranks as usize {
+        let (at, turn) = match per_group {
+            Some(n) => (rank / n, rank % n),
+            None => (rank % groups.len(), rank / groups.len()),
+        };
+        let group = &groups[at];
+        let places = (group.len() / each).max(1);
+        let start = turn % places * each;
+        let taken: Vec<usize> = group.iter().copied().skip(start).take(each).collect();
+        let first = units[taken[0]][0];
+        placement.push(match kind {
+            None => Vec::new(),
+            Some(Object::Hwthread) => taken
+                .iter()
+                .map(|u| {
+                    visits[*u] += 1;
+                    units[*u][(visits[*u] - 1) % units[*u].len()]
+                })
+                .collect(),
+            Some(Object::Core) => {
+                let cores: Vec<u32> = taken.iter().map(|u| units[*u][0].core).collect();
+                all(machine, |p| cores.contains(&p.core))
+            }
+            Some(object) => {
+                let mut numbers = order(machine, object);
+                let from = numbers.iter().position(|n| *n == first.part_of(object));
+                numbers.rotate_left(from.unwrap_or(0));
+                numbers.truncate(wide as usize);
+                all(machine, |p| numbers.contains(&p.part_of(object)))
+            }
+        });
+    }
+    Ok(placement)
+}
+
+/// How many ranks the layout itself says, if it does.
+pub fn ranks_of(machine: &Machine, map: &Map) -> Option<u32> {
+    match &map.by {
+        MapBy::PerResource(n, object) => u32::try_from(*n as usize * machine.count(*object)).ok(),
+        MapBy::PerMachine(n) => Some(*n),
+        MapBy::List(list) => u32::try_from(list.len()).ok(),
+        MapBy::Slot | MapBy::Object(_) => None,
+    }
+}
+
+/// The groups of units that ranks go to in turn, or, with a number, so many
+/// ranks to each group before the next.
+type Groups = (Vec<Vec<usize>>, Option<usize>);
+
+fn layout(machine: &Machine, units: &[Vec<Pu>], map: &Map, ranks: u32) -> Result<Groups, String> {
+    let by = |object: Object| -> Vec<Vec<usize>> {
+        let numbers = order(machine, object);
+        let own = |n: &u32| {
+            let here = |u: &usize| units[*u][0].part_of(object) == *n;
+            (0..units.len()).filter(here).collect::<Vec<usize>>()
+        };
+        let groups = numbers.iter().map(own);
+        groups.filter(|g| !g.is_empty()).collect()
+    };
+    let everything = vec![(0..units.len()).collect::<Vec<usize>>()];
+    match &map.by {
+        MapBy::Slot | MapBy::Object(Object::Core | Object::Hwthread) => Ok((everything, None)),
+        MapBy::Object(object) => Ok((by(*object), None)),
+        MapBy::PerMachine(n) => match ranks <= *n {
+            true => Ok((everything, None)),
+            false => Err(format!("{ranks} ranks do not fit {n} for each machine")),
+        },
+        MapBy::PerResource(n, object) => {
+            let groups = by(*object);
+            let room = *n as usize * groups.len();
+            match ranks as usize <= room {
+                true => Ok((groups, Some(*n as usize))),
+                false => Err(format!(
+                    "{ranks} ranks do not fit: {n} for each {object:?} are {room} on this machine"
+                )),
+            }
+        }
+        MapBy::List(list) => {
+            let find = |os: &u32| {
+                let at = units.iter().position(|u| u.iter().any(|p| p.os == *os));
+                at.map(|u| vec![u]).ok_or_else(|| {
+                    let all = machine.pus.iter().map(|p| p.os);
+                    format!(
+                        "processor {os} of the list may not be used here; these may: {}",
+                        crate::explain::ranges(all)
+                    )
+                })
+            };
+            Ok((list.iter().map(find).collect::<Result<_, _>>()?, None))
+        }
+    }
+}
+
+fn check_l3(machine: &Machine, map: &Map, bind: Bind) -> Result<(), String> {
+    let l3 = |o: &Object| *o == Object::L3cache;
+    let mapped = match &map.by {
+        MapBy::Object(o) | MapBy::PerResource(_, o) => l3(o),
+        _ => false,
+    };
+    if (mapped || matches!(bind, Bind::To(o, _) if l3(&o))) && !machine.has_l3 {
+        return Err(
+            "this machine shows no level-3 cache; core, numa and package can be used".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The numbers of the objects of one kind, in the machine's order.
+fn order(machine: &Machine, object: Object) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    for pu in &machine.pus {
+        if !numbers.contains(&pu.part_of(object)) {
+            numbers.push(pu.part_of(object));
+        }
+    }
+    numbers
+}
+
+fn group(pus: &[Pu], object: Object) -> Vec<Vec<Pu>> {
+    let mut groups: Vec<Vec<Pu>> = Vec::new();
+    for pu in pus {
+        match groups.last_mut() {
+            Some(g) if g[0].part_of(object) == pu.part_of(object) => g.push(*pu),
+            _ => groups.push(vec![*pu]),
+        }
+    }
+    groups
+}
+
+fn all(machine: &Machine, which: impl Fn(&Pu) -> bool) -> Vec<Pu> {
+    machine.pus.iter().copied().filter(|p| which(p)).collect()
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// Packages × NUMA nodes in each × cores in each × threads in each; the
+    /// kernel numbers all first threads before all second ones.
+    pub fn machine(packages: u32, nodes: u32, cores: u32, threads: u32) -> Machine {
+        let mut pus = Vec::new();
+        for core in 0..packages * nodes * cores {
+            for thread in 0..threads {
+                pus.push(Pu {
+                    os: core + thread * packages * nodes * cores,
+                    core,
+                    l3: core / cores,
+                    numa: core / cores,
+                    package: core / cores / nodes,
+                });
+            }
+        }
+        Machine { pus, has_l3: true }
+    }
+
+    fn placed(m: &Machine, ranks: u32, map: &str, bind: &str) -> Vec<Vec<u32>> {
+        let (map, bind) = (
+            crate::cli::map(map).unwrap(),
+            crate::cli::bind(bind).unwrap(),
+        );
+        let placement = place(m, ranks, &map, bind).unwrap();
+        placement
+            .iter()
+            .map(|pus| pus.iter().map(|p| p.os).collect())
+            .collect()
+    }
+
+    #[test]
+    fn cores_in_order_with_all_their_threads() {
+        let m = machine(2, 1, 2, 2);
+        assert_eq!(placed(&m, 3, "slot", "core"), [[0, 4], [1, 5], [2, 6]]);
+        let wrapped = placed(&m, 5, "slot", "core");
+        assert_eq!(wrapped[4], [0, 4], "more ranks than cores wrap around");
+    }
+
+    #[test]
+    fn in_turn_over_objects() {
+        let m = machine(2, 2, 2, 1);
+        assert_eq!(placed(&m, 3, "package", "core"), [[0], [4], [1]]);
+        assert_eq!(placed(&m, 5, "numa", "core"), [[0], [2], [4], [6], [1]]);
+        assert_eq!(placed(&m, 2, "numa", "numa"), [[0, 1], [2, 3]]);
+        assert_eq!(
+            placed(&m, 2, "package", "package"),
+            [[0, 1, 2, 3], [4, 5, 6, 7]]
+        );
+    }
+
+    #[test]
+    fn several_cores_for_each() {
+        let m = machine(2, 1, 4, 1);
+        assert_eq!(placed(&m, 2, "slot:PE=2", "core"), [[0, 1], [2, 3]]);
+        assert_eq!(placed(&m, 2, "package:PE=2", "core"), [[0, 1], [4, 5]]);
+        assert_eq!(placed(&m, 2, "slot", "core:2"), [[0, 1], [2, 3]]);
+        let map = crate::cli::map("package:PE=5").unwrap();
+        assert!(place(&m, 1, &map, Bind::To(Object::Core, 1)).is_err());
+    }
+
+    #[test]
+    fn so_many_for_each_object() {
+        let m = machine(2, 1, 4, 1);
+        let four = placed(&m, 4, "ppr:2:package", "core");
+        assert_eq!(four, [[0], [1], [4], [5]]);
+        let map = crate::cli::map("ppr:2:package").unwrap();
+        assert_eq!(ranks_of(&m, &map), Some(4));
+        let said = place(&m, 5, &map, Bind::Nothing).unwrap_err();
+        assert!(said.contains('5') && said.contains('4'), "{said}");
+    }
+
+    #[test]
+    fn threads_are_used_one_after_the_other() {
+        let m = machine(1, 1, 2, 2);
+        assert_eq!(placed(&m, 4, "core", "hwthread"), [[0], [1], [2], [3]]);
+        assert_eq!(placed(&m, 2, "hwthread", "hwthread"), [[0], [2]]);
+    }
+
+    #[test]
+    fn a_list_says_it_all() {
+        let m = machine(1, 1, 4, 1);
+        assert_eq!(placed(&m, 3, "pe-list=3,0", "core"), [[3], [0], [3]]);
+        let map = crate::cli::map("pe-list=9").unwrap();
+        let said = place(&m, 1, &map, Bind::Nothing).unwrap_err();
+        assert!(said.contains('9') && said.contains("0-3"), "{said}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let mut m = machine(1, 1, 2, 1);
+        m.has_l3 = false;
+        let map = crate::cli::map("slot").unwrap();
+        assert!(place(&m, 1, &map, Bind::To(Object::L3cache, 1)).is_err());
+        assert!(placed(&m, 2, "slot", "none").iter().all(Vec::is_empty));
+    }
+}

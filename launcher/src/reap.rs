@@ -1,0 +1,151 @@
+//! The process tree below mpirun: who ended, and who is left when the ranks
+//! have. mpirun is the subreaper of its job, so what a rank leaves behind
+//! becomes mpirun's own child and can be found and ended.
+
+use crate::verdict::How;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// How long processes that ranks left behind may take to end on SIGTERM.
+const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
+
+/// What is there of children.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Child {
+    /// This one ended, so.
+    Ended(i32, How),
+    /// Some live, none has ended since.
+    Alive,
+    /// There are none.
+    Nobody,
+}
+
+/// Takes the next child that ended.
+pub fn next() -> Child {
+    loop {
+        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => Child::Ended(pid.as_raw(), How::Exit(code)),
+            Ok(WaitStatus::Signaled(pid, signal, core)) => {
+                Child::Ended(pid.as_raw(), How::Signal(signal as i32, core))
+            }
+            Ok(WaitStatus::StillAlive) => Child::Alive,
+            Err(nix::errno::Errno::ECHILD) => Child::Nobody,
+            Ok(_) | Err(_) => continue, // not an end, or interrupted
+        };
+    }
+}
+
+/// Children that mpirun has before it starts any: a shell that started some
+/// and then became mpirun by `exec`. They are not the job's.
+pub fn strangers() -> HashSet<i32> {
+    match next() {
+        Child::Nobody => HashSet::new(),
+        _ => {
+            let own = own_pid();
+            let parents = parents();
+            let ours = parents.iter().filter(|(_, parent)| **parent == own);
+            ours.map(|(pid, _)| *pid).collect()
+        }
+    }
+}
+
+/// Ends whatever ranks left behind: SIGTERM, a moment, SIGKILL, until nothing is left.
+pub fn leftovers(strangers: &HashSet<i32>) {
+    let began = Instant::now();
+    let mut last = None;
+    loop {
+        match next() {
+            Child::Nobody => return,
+            Child::Ended(..) => continue,
+            Child::Alive => {}
+        }
+        let left = descendants(strangers);
+        if left.is_empty() {
+            return;
+        }
+        let signal = match began.elapsed() < LEFTOVER_GRACE {
+            true => Signal::SIGTERM,
+            false => Signal::SIGKILL,
+        };
+        if last != Some(signal) || signal == Signal::SIGKILL {
+            send(&left, signal);
+        }
+        last = Some(signal);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sends SIGKILL to everything below mpirun that is the job's.
+pub fn kill_all(strangers: &HashSet<i32>) {
+    send(&descendants(strangers), Signal::SIGKILL);
+}
+
+fn send(pids: &[i32], signal: Signal) {
+    for pid in pids {
+        let _ = kill(Pid::from_raw(*pid), signal); // it may have ended meanwhile
+        if signal == Signal::SIGTERM {
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGCONT); // a stopped one must see it
+        }
+    }
+}
+
+fn own_pid() -> i32 {
+    Pid::this().as_raw()
+}
+
+/// All processes below mpirun but strangers and what is below those.
+fn descendants(strangers: &HashSet<i32>) -> Vec<i32> {
+    let parents = parents();
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for (pid, parent) in &parents {
+        children.entry(*parent).or_default().push(*pid);
+    }
+    let mut found = Vec::new();
+    let mut ahead = vec![own_pid()];
+    while let Some(pid) = ahead.pop() {
+        for child in children.get(&pid).into_iter().flatten() {
+            if !strangers.contains(child) {
+                found.push(*child);
+                ahead.push(*child);
+            }
+        }
+    }
+    found
+}
+
+/// The parent of every process that /proc shows.
+fn parents() -> HashMap<i32, i32> {
+    let Ok(dir) = std::fs::read_dir("/proc") else {
+        return HashMap::new();
+    };
+    dir.flatten()
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            Some((pid, parent_in(&stat)?))
+        })
+        .collect()
+}
+
+/// The parent in a line of /proc/PID/stat, whose second field is the program's
+/// name in brackets and may hold anything.
+fn parent_in(stat: &str) -> Option<i32> {
+    let behind = &stat[stat.rfind(')')? + 1..];
+    behind.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{own_pid, parent_in, parents};
+
+    #[test]
+    fn parents_are_read() {
+        assert_eq!(parent_in("12 (a b) c) S 7 12 12 0"), Some(7));
+        assert_eq!(parent_in("12 (odd"), None);
+        let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
+        assert_eq!(parents().get(&own_pid()), Some(&parent));
+    }
+}

@@ -1,0 +1,200 @@
+//! Making a job: its segment, lifeline and pipes, then its processes one by one.
+
+use crate::binding;
+use crate::cli::Global;
+use crate::control::{self, Job, Process};
+use crate::placement::Placement;
+use crate::plan::{self, App, Wiring};
+use crate::spawn::{self, Birth};
+use crate::stdin::Input;
+use crate::stdio::Outputs;
+use crate::{Stop, reap, say, stop};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signalfd::SignalFd;
+use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+use wireup::segment::Segment;
+
+/// Inherited descriptors get numbers from here on, out of programs' way.
+const FIRST_DESCRIPTOR: RawFd = 200;
+
+/// A job while its ranks are being started.
+pub struct Start {
+    segment: Segment,
+    wiring: Wiring,
+    birth: Birth,
+    /// The only write end: when it closes, the kernel kills the job's processes.
+    lifeline: OwnedFd,
+    signals: SignalFd,
+    strangers: HashSet<i32>,
+    input: Input,
+    output: Outputs,
+    began: Instant,
+    ranks: Vec<Process>,
+    /// A variable was set for hwloc that ranks must not find.
+    quiet: bool,
+}
+
+impl Start {
+    /// Prepares a job of `size` ranks on `processors` processors.
+    ///
+    /// # Errors
+    /// What the system has not enough of.
+    pub fn new(global: &Global, size: u32, processors: u32, quiet: bool) -> Result<Start, Stop> {
+        let began = Instant::now();
+        spawn::adopt_orphans();
+        let strangers = reap::strangers();
+        let signals = control::take_signals().map_err(stop)?;
+        let descriptors = raise_descriptors(size);
+        let segment = Segment::create(size, processors).map_err(stop)?;
+        let (reader, writer) = std::io::pipe().map_err(stop)?;
+        let own = copy_high(&segment.fd(), FIRST_DESCRIPTOR)?;
+        let line = copy_high(&reader, own + 1)?;
+        Ok(Start {
+            segment,
+            wiring: Wiring {
+                size,
+                segment: own,
+                lifeline: line,
+            },
+            birth: Birth {
+                inherit: vec![own, line],
+                lifeline: line,
+                own_group: true,
+                mask: Vec::new(),
+                descriptors,
+            },
+            lifeline: writer.into(),
+            signals,
+            strangers,
+            input: Input::new(global.stdin),
+            output: Outputs::new(global, size),
+            began,
+            ranks: Vec::with_capacity(size as usize),
+            quiet,
+        })
+    }
+
+    /// Starts the next rank, which runs `app`, program number `index`.
+    ///
+    /// # Errors
+    /// It cannot be started; those that were are ended then.
+    pub fn rank(
+        &mut self,
+        global: &Global,
+        app: &App,
+        index: usize,
+        placement: &Placement,
+    ) -> Result<(), Stop> {
+        let rank = u32::try_from(self.ranks.len()).map_err(stop)?;
+        let mut command = plan::command(app, index, rank, self.wiring, !global.genvnone);
+        if self.quiet {
+            command.env_remove(spawn::HWLOC_COMPONENTS);
+        }
+        let connected = self.input.connect(&mut command, rank).and_then(|terminal| {
+            self.output.connect(&mut command, rank, terminal)?;
+            Ok(terminal)
+        });
+        let terminal = match connected {
+            Ok(terminal) => terminal,
+            Err(why) => return Err(self.failed(rank, stop(format!("rank {rank}: {why}")))),
+        };
+        let pus = &placement[rank as usize];
+        self.birth.own_group = !terminal;
+        self.birth.mask = binding::mask(pus);
+        let record = self.segment.record(rank);
+        // Nobody reads these before the rank is started, which orders enough.
+        let processor = binding::processor(pus).unwrap_or(u32::MAX);
+        record.processor.store(processor, Relaxed);
+        match spawn::start(&mut command, &self.birth) {
+            Ok(child) => {
+                record.child.store(child.id(), Relaxed);
+                let pid = i32::try_from(child.id()).map_err(stop)?;
+                self.ranks.push(Process::new(pid, !terminal));
+                Ok(())
+            }
+            Err(why) => {
+                let code = match why.kind() {
+                    ErrorKind::NotFound => 127,
+                    ErrorKind::PermissionDenied => 126,
+                    _ if why.raw_os_error() == Some(libc::ENOEXEC) => 126,
+                    _ => 1,
+                };
+                let file = app.file.display();
+                let text = format!("rank {rank} cannot be started: {file}: {why}{}", hint(&why));
+                Err(self.failed(rank, Stop { code, text }))
+            }
+        }
+    }
+
+    /// Ends the ranks below `rank`, which could not be started.
+    fn failed(&mut self, rank: u32, stop: Stop) -> Stop {
+        if rank > 0 {
+            for process in &self.ranks {
+                process.kill();
+            }
+            reap::leftovers(&self.strangers);
+        }
+        stop
+    }
+
+    /// Runs the job to its end. Returns what mpirun exits with.
+    ///
+    /// # Errors
+    /// The threads that forward cannot be started.
+    pub fn run(self, global: &Global, timeout: Option<f64>) -> Result<u8, Stop> {
+        self.input.start().map_err(stop)?;
+        let output = self.output.start().map_err(stop)?;
+        let deadline = timeout.map(|s| {
+            let limit = Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
+            let far = Duration::from_secs(1 << 30);
+            (self.began + limit.min(far), s)
+        });
+        let mut job = Job::new(self.segment, self.ranks, self.strangers, output, deadline);
+        let code = job.run(&self.signals);
+        if global.report_segment {
+            say(&format!(
+                "the job segment of {} ranks holds {} bytes",
+                self.wiring.size,
+                job.segment.allocated()
+            ));
+        }
+        drop(self.lifeline); // not sooner: it keeps the ranks alive
+        Ok(code)
+    }
+}
+
+/// What to do about an error of `exec`.
+fn hint(why: &std::io::Error) -> &'static str {
+    match why.raw_os_error() {
+        Some(libc::ENOENT) => " (its interpreter or loader is missing)",
+        Some(libc::EAGAIN) => " (the limit of processes, ulimit -u)",
+        Some(libc::EMFILE) => " (the limit of open files, ulimit -n)",
+        _ => "",
+    }
+}
+
+/// Copies a descriptor to a number of at least `from`, or wherever there is
+/// room. It stays open until mpirun ends.
+fn copy_high(fd: &impl AsFd, from: RawFd) -> Result<RawFd, Stop> {
+    let raw = fd.as_fd().as_raw_fd();
+    fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(from))
+        .or_else(|_| fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(raw + 1)))
+        .map_err(stop)
+}
+
+/// Makes room for the pipes of many ranks, as far as the hard limit goes.
+/// Returns the limits that ranks must get back.
+fn raise_descriptors(size: u32) -> Option<(u64, u64)> {
+    let wanted = u64::from(size) * 4 + 300;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if soft >= wanted {
+        return None;
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).ok()?;
+    Some((soft, hard))
+}
