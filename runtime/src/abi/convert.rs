@@ -2,6 +2,7 @@
 //! handle, which name it as long as its object lives.
 
 use crate::handle::{Kind, Raw};
+use crate::lock;
 use crate::object::{comm, datatype, errhandler, group, info, session};
 use std::ffi::c_int;
 
@@ -18,6 +19,7 @@ pub fn toint(raw: Raw) -> c_int {
 
 /// The handle of an integer; the null handle of the kind where there is none.
 pub fn fromint(kind: Kind, int: c_int) -> Raw {
+    let _inside = lock::enter();
     let low = int.cast_unsigned();
     if low < 4096 {
         return low as Raw;

@@ -21,9 +21,7 @@ macro_rules! export {
     };
     (@one [$(#[$m:meta])*] $name:ident ($($p:ident : $t:ty),*)
         [$($on:ident)?] [$($at:ident)?] [$($body:tt)?]) => {
-        $(#[$m])*
-        #[unsafe(export_name = concat!("P", stringify!($name)))]
-        pub unsafe extern "C" fn $name($($p: $t),*) -> std::ffi::c_int {
+        define!([$(#[$m])*] $name ($($p: $t),*) -> std::ffi::c_int {
             const CALL: $crate::abi::entry::Call =
                 $crate::abi::entry::Call::new(stringify!($name), export!(@at $($at)?));
             // SAFETY: the caller of a C function vouches for the pointers that it
@@ -36,8 +34,7 @@ macro_rules! export {
                     move || export!(@body [$($body)?] $($p)*),
                 )
             }
-        }
-        weak_alias!($name);
+        });
     };
     (@large $t:ty) => { $t };
     (@large $t:ty, $l:ty) => { $l };
@@ -58,19 +55,27 @@ macro_rules! export_value {
         $(#[$m:meta])*
         fn $name:ident ( $($p:ident : $t:ty),* $(,)? ) -> $ret:ty { $($body:tt)* }
     )*) => { $(
-        $(#[$m])*
-        #[unsafe(export_name = concat!("P", stringify!($name)))]
-        pub unsafe extern "C" fn $name($($p: $t),*) -> $ret {
-            $($body)*
-        }
-        weak_alias!($name);
+        define!([$(#[$m])*] $name ($($p: $t),*) -> $ret { $($body)* });
     )* };
 }
 
-/// The weak `MPI_X` at the address of the strong `PMPI_X`, in the same object
-/// file: a tool's own `MPI_X` takes its place (MPI 5.0, section 15.2).
-macro_rules! weak_alias {
-    ($name:ident) => {
+/// The strong `PMPI_X`, and the weak `MPI_X` at its address in the same object
+/// file: a tool's own `MPI_X` takes its place (MPI 5.0, section 15.2). What Rust
+/// sees as `MPI_X` is the symbol, so that a tool sees the calls of a Rust
+/// program too; the definition has no name here, since the library itself must
+/// never call an `MPI_` symbol.
+macro_rules! define {
+    ([$(#[$m:meta])*] $name:ident ($($p:ident : $t:ty),*) -> $ret:ty $body:block) => {
+        unsafe extern "C" {
+            $(#[$m])*
+            pub fn $name($($p: $t),*) -> $ret;
+        }
+
+        const _: () = {
+            #[unsafe(export_name = concat!("P", stringify!($name)))]
+            unsafe extern "C" fn $name($($p: $t),*) -> $ret $body
+        };
+
         core::arch::global_asm!(
             concat!(".weak ", stringify!($name)),
             concat!(".set ", stringify!($name), ", P", stringify!($name)),
