@@ -8,7 +8,7 @@ export! {
 
     /// Section 6.9.5, user-defined reductions.
     fn MPI_Op_create, fn MPI_Op_create_c(
-        user_fn: MPI_User_function | *mut MPI_User_function_c, commute: c_int,
+        user_fn: MPI_User_function | MPI_User_function_c, commute: c_int,
         op: *mut MPI_Op,
     );
 
