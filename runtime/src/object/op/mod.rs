@@ -295,6 +295,15 @@ pub struct Reducer {
 }
 
 impl Reducer {
+    /// A reducer of a test's own.
+    #[cfg(test)]
+    pub(crate) fn plain(kernel: Kernel, commutes: bool) -> Reducer {
+        Reducer {
+            how: How::Kernel(kernel),
+            commutes,
+        }
+    }
+
     /// Whether operands may change places.
     #[inline]
     #[must_use]
