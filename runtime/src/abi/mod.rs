@@ -63,6 +63,7 @@ pub mod entry;
 pub mod panic;
 mod pointer;
 mod prelude;
+mod tool_arg;
 mod type_arg;
 pub mod types;
 
