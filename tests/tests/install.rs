@@ -2,7 +2,7 @@
 //! systems find what they look for.
 
 use lariat_tests::outside::succeeds;
-use lariat_tests::{Job, prefix, scratch, target, workspace};
+use lariat_tests::{prefix, scratch, target, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
