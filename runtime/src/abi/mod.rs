@@ -71,6 +71,8 @@ pub mod abi_info;
 pub mod attr;
 pub mod buffer;
 pub mod coll;
+pub mod coll_arg;
+mod coll_check;
 pub mod coll_init;
 pub mod coll_start;
 pub mod comm;

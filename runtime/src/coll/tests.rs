@@ -507,8 +507,7 @@ fn reductions_to_one_rank() {
                 for (algorithm, ordered) in algorithms {
                     for operation in [Operation::Compose, Operation::Add] {
                         for in_place in [false, true] {
-                            if operation == Operation::Compose && !ordered || size == 1 && !ordered
-                            {
+                            if !ordered && (operation == Operation::Compose || size == 1) {
                                 continue;
                             }
                             let at_root = |r| in_place && r == root;
