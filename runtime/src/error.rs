@@ -84,6 +84,7 @@ pub struct Error(Box<Detail>);
 struct Detail {
     class: Class,
     text: String,
+    comm: Option<usize>,
 }
 
 /// What most of the runtime's functions return.
@@ -96,7 +97,22 @@ impl Error {
         Error(Box::new(Detail {
             class,
             text: text.into(),
+            comm: None,
         }))
+    }
+
+    /// The same, said to be about the communicator with this handle: its error
+    /// handler is raised, whatever call finds the error.
+    #[must_use]
+    pub fn about(mut self, comm: Option<usize>) -> Error {
+        self.0.comm = comm;
+        self
+    }
+
+    /// The communicator that it is about, where the call that finds it names none.
+    #[must_use]
+    pub fn comm(&self) -> Option<usize> {
+        self.0.comm
     }
 
     /// The class.

@@ -16,6 +16,6 @@ pub mod machine;
 pub mod memory;
 pub mod object;
 pub mod pml;
-pub mod tool;
+pub mod request;
 pub mod topo;
 pub mod trace;

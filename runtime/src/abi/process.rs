@@ -31,9 +31,7 @@ export! {
     ) on session;
 
     /// Section 11.8.2, starting processes.
-    fn MPI_Comm_get_parent(parent: *mut MPI_Comm) {
-        arg::put(parent, "parent", MPI_COMM_NULL) // processes are started by mpirun alone
-    }
+    fn MPI_Comm_get_parent(parent: *mut MPI_Comm);
 
     /// Section 11.8.2, starting processes.
     fn MPI_Comm_spawn(

@@ -13,8 +13,8 @@ use crate::handle::Raw;
 use crate::lock::Local;
 use crate::object::comm::{self, Comm, Space};
 use crate::object::info::Info;
-use crate::object::request::{self, Operation};
 use crate::pml::{self, Buffer, Completion, Mode, Request};
+use crate::request::{self, Operation};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -174,10 +174,7 @@ struct Shared {
 
 impl Shared {
     fn advance(&self) -> bool {
-        // Starting a message may make progress, and come back here.
-        let Ok(mut machine) = self.machine.try_borrow_mut() else {
-            return false;
-        };
+        let mut machine = self.machine.borrow_mut();
         let moved = machine.advance();
         self.done.set(matches!(machine.stage, Stage::Done));
         moved

@@ -26,11 +26,7 @@ fn is_first(local: &Group, remote: &Group) -> bool {
     local.proc(0) < remote.proc(0)
 }
 
-/// The local and the remote group.
-///
-/// # Errors
-/// `comm` is not an intercommunicator.
-pub fn sides(comm: &Comm) -> Result<(&Group, &Group)> {
+fn sides(comm: &Comm) -> Result<(&Group, &Group)> {
     match &comm.inter {
         Some(inter) => Ok((&comm.group, &inter.remote)),
         None => fail!(COMM, "{} is not an intercommunicator", comm.label()),

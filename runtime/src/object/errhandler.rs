@@ -233,7 +233,7 @@ pub fn on_abort(hook: AbortFn) {
 pub fn raise(on: On, call: &str, error: &Error) -> i32 {
     error_code::remember(error);
     let code = error.class().0;
-    let (handler, on) = handler_of(on);
+    let (handler, on) = handler_of(error.comm().map_or(on, On::Comm));
     match handler {
         Handler::Return => {}
         Handler::Fatal | Handler::Abort => die(on, call, error),

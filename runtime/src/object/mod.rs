@@ -8,6 +8,5 @@ pub mod error_code;
 pub mod group;
 pub mod info;
 pub mod op;
-pub mod request;
 pub mod session;
 pub mod topology;

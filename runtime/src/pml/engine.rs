@@ -733,8 +733,11 @@ impl Core {
 
     fn give_back(&mut self, peer: u32, e: &Envelope) {
         let asked = |m: &Message| {
-            m.from == peer && matches!(m.body, Body::Announced(id, _) if id == e.aux)
-                || m.from == peer && matches!(m.body, Body::Whole(_, Some(id)) if id == e.aux)
+            m.from == peer
+                && match m.body {
+                    Body::Announced(id, _) | Body::Whole(_, Some(id)) => id == e.aux,
+                    _ => false,
+                }
         };
         let found = self.matching.of(e.context).unexpected.remove(asked);
         if let Some(Message {

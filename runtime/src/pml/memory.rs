@@ -114,6 +114,19 @@ impl Memory {
     }
 }
 
+/// The bytes of a message, packed.
+///
+/// # Safety
+/// The message's memory is readable.
+#[must_use]
+pub unsafe fn pack(buffer: &Buffer<'_>) -> Box<[u8]> {
+    let memory = Memory::of(buffer);
+    let mut bytes = vec![0u8; memory.len()];
+    // SAFETY: the whole message, into as many bytes.
+    unsafe { memory.copy_out(0, bytes.as_mut_ptr(), bytes.len()) };
+    bytes.into_boxed_slice()
+}
+
 /// Copies a message within this process, straight from layout to layout.
 /// Returns the bytes copied: the smaller of both.
 ///

@@ -27,8 +27,9 @@ mod recv;
 mod request;
 mod send;
 
-pub use progress::{WaitFor, on_progress, progress, start, stop, wait};
-pub use recv::irecv;
+pub use memory::pack;
+pub use progress::{WaitFor, complete, on_progress, progress, start, stop, wait};
+pub use recv::{irecv, recv};
 pub use send::{isend, send};
 
 use crate::lock::Local;
@@ -87,6 +88,46 @@ pub struct Completion {
     pub error: Option<Error>,
 }
 
+impl Completion {
+    /// The empty status (MPI 5.0, section 3.7.3).
+    #[must_use]
+    pub fn empty() -> Completion {
+        request::sent()
+    }
+
+    /// What a probe tells.
+    #[must_use]
+    pub fn of(seen: probe::Seen) -> Completion {
+        Completion {
+            source: seen.source.cast_signed(),
+            tag: seen.tag,
+            len: seen.len,
+            ..request::sent()
+        }
+    }
+
+    /// What a receive from `MPI_PROC_NULL` gives (section 3.11).
+    #[must_use]
+    pub fn proc_null() -> Completion {
+        Completion {
+            source: PROC_NULL,
+            ..request::sent()
+        }
+    }
+
+    /// The same, with errors said to be about the communicator of this handle.
+    #[must_use]
+    pub fn about(mut self, comm: Option<crate::handle::Raw>) -> Completion {
+        if self.error.is_some() {
+            self.error = self.error.map(|error| error.about(comm));
+        }
+        self
+    }
+}
+
+/// `MPI_PROC_NULL`.
+const PROC_NULL: i32 = -3;
+
 /// A send or receive under way. Dropping it before it is complete lets it go on
 /// by itself (`MPI_Request_free`).
 #[derive(Debug)]
@@ -116,6 +157,14 @@ fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {
 }
 
 impl Request {
+    /// Whether it is a send of which nothing was kept, since it was complete at
+    /// once.
+    #[inline]
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        matches!(self.0, Inner::Sent)
+    }
+
     /// Whether it has completed. Does not make progress.
     #[inline]
     #[must_use]

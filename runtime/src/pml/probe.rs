@@ -2,8 +2,9 @@
 
 use crate::object::comm::{Comm, Space};
 use crate::pml::engine::Message;
-use crate::pml::matching::Pattern;
-use crate::pml::{Buffer, Inner, Request, progress, recv, with_engine};
+use crate::pml::matching::{Pattern, Queues};
+use crate::pml::request::Shared;
+use crate::pml::{Buffer, Inner, Request, WaitFor, progress, recv, with_engine};
 
 /// What a probe tells of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,69 @@ pub fn iprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) 
     })
 }
 
+/// Waits for a message from rank `source` of `comm` with `tag` (`None`: any).
+pub fn probe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Seen {
+    wait_for(comm, space, source, tag, |queues, pattern| {
+        queues
+            .unexpected
+            .peek(pattern)
+            .map(|(source, tag, message)| Seen {
+                source,
+                tag,
+                len: message.len as u64,
+            })
+    })
+}
+
+/// As [`probe`], taking the message out.
+pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Matched {
+    let context = comm.context_of(space).0;
+    wait_for(comm, space, source, tag, |queues, pattern| {
+        queues
+            .unexpected
+            .take(pattern)
+            .map(|taken| matched(context, taken))
+    })
+}
+
+fn wait_for<T>(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+    look: impl Fn(&mut Queues<Shared, Message>, Pattern) -> Option<T>,
+) -> T {
+    let context = comm.context_of(space).0;
+    let peer = source
+        .and_then(|rank| comm.peer(rank))
+        .map_or(-1, |p| p.0.cast_signed());
+    let what = WaitFor {
+        peer,
+        tag: tag.unwrap_or(-1),
+        context,
+    };
+    let pattern = Pattern { source, tag };
+    let mut found = None;
+    progress::wait(what, || {
+        found = with_engine(|engine| look(engine.core.matching.of(context), pattern));
+        found.is_some()
+    });
+    found.expect("the wait ends when a message is found")
+}
+
+fn matched(context: u32, (source, tag, message): (u32, i32, Message)) -> Matched {
+    let seen = Seen {
+        source,
+        tag,
+        len: message.len as u64,
+    };
+    Matched {
+        seen,
+        context,
+        message,
+    }
+}
+
 /// As [`iprobe`], taking the message out, so that only [`imrecv`] can receive it.
 pub fn improbe(
     comm: &Comm,
@@ -52,17 +116,8 @@ pub fn improbe(
     let context = comm.context_of(space).0;
     with_engine(|engine| {
         let queues = engine.core.matching.of(context);
-        let (source, tag, message) = queues.unexpected.take(Pattern { source, tag })?;
-        let seen = Seen {
-            source,
-            tag,
-            len: message.len as u64,
-        };
-        Some(Matched {
-            seen,
-            context,
-            message,
-        })
+        let taken = queues.unexpected.take(Pattern { source, tag })?;
+        Some(matched(context, taken))
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::job;
 use crate::lock;
 use crate::pml::engine::Engine;
-use crate::pml::{ENGINE, with_engine};
+use crate::pml::{Completion, ENGINE, Request, with_engine};
 use btl_shm::wait::{Stage, Waiter};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,6 +121,15 @@ pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
     if published {
         job::publish_wait(None);
     }
+}
+
+/// Waits for one request and says how it ended.
+#[inline]
+pub fn complete(request: Request) -> Completion {
+    if !request.is_done() {
+        wait(request.waits_for(), || request.is_done());
+    }
+    request.finish()
 }
 
 /// One more round, between announcing a sleep and sleeping.

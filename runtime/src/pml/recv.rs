@@ -6,7 +6,7 @@ use crate::pml::engine::Engine;
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Begin, Shared, State};
-use crate::pml::{Buffer, Inner, Request, with_engine};
+use crate::pml::{Buffer, Completion, Inner, Request, progress, with_engine};
 
 /// Stands for a peer that is not known yet.
 const NOBODY: u32 = u32::MAX;
@@ -36,6 +36,27 @@ pub unsafe fn irecv(
     let receive = new(pattern, context, peer, buffer);
     with_engine(|engine| engine.post(&receive));
     Ok(Request(Inner::State(receive)))
+}
+
+/// Receives a message (MPI 5.0, section 3.2.4). What went wrong with it is in
+/// the completion.
+///
+/// # Safety
+/// As for [`irecv`].
+///
+/// # Errors
+/// As for [`irecv`].
+#[inline]
+pub unsafe fn recv(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+    buffer: &Buffer<'_>,
+) -> Result<Completion> {
+    // SAFETY: the buffer stays until the wait is over.
+    let request = unsafe { irecv(comm, space, source, tag, buffer) }?;
+    Ok(progress::complete(request))
 }
 
 /// A receive that is not posted anywhere yet.

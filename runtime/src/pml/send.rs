@@ -52,10 +52,7 @@ pub unsafe fn send(
 ) -> Result<()> {
     // SAFETY: the buffer stays until the wait is over.
     let request = unsafe { isend(comm, space, dest, tag, buffer, mode) }?;
-    if !request.is_done() {
-        progress::wait(request.waits_for(), || request.is_done());
-    }
-    match request.finish().error {
+    match progress::complete(request).error {
         None => Ok(()),
         Some(error) => Err(error),
     }

@@ -1,0 +1,467 @@
+//! Requests: what `MPI_Request` handles name (MPI 5.0, section 3.7).
+//!
+//! A plain send or receive is a [`pml::Request`]; everything else (collectives,
+//! persistent and generalized requests) is an [`Operation`]. A send that is
+//! complete when it returns takes no entry: its handle is [`SENT`].
+
+pub mod complete;
+pub mod grequest;
+pub mod message;
+pub mod persistent;
+
+use crate::error::{Class, Error, Result};
+use crate::fail;
+use crate::handle::{Kind, Raw, Table};
+use crate::lock::Local;
+use crate::pml::{self, Completion, WaitFor};
+
+/// An operation that a request stands for, other than a plain send or receive:
+/// a nonblocking or persistent collective, a persistent send, a generalized
+/// request.
+pub trait Operation {
+    /// Whether it has completed (for a persistent one: since its last start).
+    /// Does not make progress.
+    fn is_done(&self) -> bool;
+
+    /// How it ended; called once per completion.
+    fn finish(&mut self) -> Completion;
+
+    /// Starts a persistent operation. Those that are not never see this.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn start(&mut self) -> Result<()>;
+
+    /// Asks for it to be cancelled.
+    ///
+    /// # Errors
+    /// It is of a kind that cannot be.
+    fn cancel(&mut self) -> Result<()>;
+
+    /// How it ended, to be looked at only (`MPI_Request_get_status`): the
+    /// operation is done, and will be finished later.
+    fn peek(&mut self) -> Completion {
+        Completion::empty()
+    }
+
+    /// Completes a generalized request (`MPI_Grequest_complete`).
+    ///
+    /// # Errors
+    /// It is none.
+    fn grequest_complete(&mut self) -> Result<()> {
+        fail!(REQUEST, "request is not a generalized request")
+    }
+}
+
+/// `MPI_REQUEST_NULL`.
+pub const NULL: Raw = 0x180;
+
+/// The handle of every send that was complete when it returned: the kind's own
+/// number with slot 0, which no table gives out.
+pub const SENT: Raw = Kind::Request as Raw;
+
+enum Body {
+    Pml(pml::Request),
+    Operation(Box<dyn Operation>),
+}
+
+struct Entry {
+    body: Body,
+    persistent: bool,
+    active: bool,
+    /// The communicator that errors are about, by its handle.
+    comm: Option<Raw>,
+}
+
+static REQUESTS: Local<Table<Entry>> = Local::new(Table::new(Kind::Request));
+
+// SAFETY: requests are reached under the library lock only (see `lock`).
+unsafe impl Send for Entry {}
+
+/// What a look at a request finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// `MPI_REQUEST_NULL`, or a persistent request that is not started.
+    Inactive,
+    /// Under way.
+    Active,
+    /// Complete, and not yet finished.
+    Done,
+}
+
+/// What becomes of a handle whose operation was finished.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub completion: Completion,
+    /// The handle from now on: the same for a persistent request, else
+    /// [`NULL`].
+    pub handle: Raw,
+}
+
+/// Makes a request of `operation` and names it. A persistent one is inactive
+/// until started, and lives on when it completes.
+///
+/// # Errors
+/// No more handles.
+pub fn insert(operation: Box<dyn Operation>, persistent: bool) -> Result<Raw> {
+    insert_on(operation, persistent, None)
+}
+
+/// As [`insert`], with the communicator whose error handler its errors raise.
+///
+/// # Errors
+/// No more handles.
+pub fn insert_on(
+    operation: Box<dyn Operation>,
+    persistent: bool,
+    comm: Option<Raw>,
+) -> Result<Raw> {
+    let body = Body::Operation(operation);
+    REQUESTS.with(|table| {
+        table.insert(Entry {
+            body,
+            persistent,
+            active: !persistent,
+            comm,
+        })
+    })
+}
+
+/// Names a send or receive that is under way.
+///
+/// # Errors
+/// No more handles.
+#[inline]
+pub fn insert_pml(request: pml::Request, comm: Raw) -> Result<Raw> {
+    if request.is_sent() {
+        return Ok(SENT);
+    }
+    let body = Body::Pml(request);
+    let entry = Entry {
+        body,
+        persistent: false,
+        active: true,
+        comm: Some(comm),
+    };
+    REQUESTS.with(|table| table.insert(entry))
+}
+
+#[cold]
+fn unknown<T>(raw: Raw) -> Result<T> {
+    fail!(
+        REQUEST,
+        "request {raw:#x} is not a handle of a request, or was completed or freed"
+    )
+}
+
+/// Looks at a request, without progress.
+///
+/// # Errors
+/// The handle names no request.
+#[inline]
+pub fn look(raw: Raw) -> Result<Look> {
+    if raw == NULL {
+        return Ok(Look::Inactive);
+    }
+    if raw == SENT {
+        return Ok(Look::Done);
+    }
+    REQUESTS.with(|table| match table.find(raw) {
+        None => unknown(raw),
+        Some(entry) if !entry.active => Ok(Look::Inactive),
+        Some(entry) => {
+            let done = match &entry.body {
+                Body::Pml(request) => request.is_done(),
+                Body::Operation(operation) => operation.is_done(),
+            };
+            Ok(if done { Look::Done } else { Look::Active })
+        }
+    })
+}
+
+/// Finishes a request that is [`Look::Done`] or [`Look::Inactive`].
+///
+/// # Errors
+/// The handle names no request.
+#[inline]
+pub fn finish(raw: Raw) -> Result<Finished> {
+    if raw == NULL || raw == SENT {
+        return Ok(Finished {
+            completion: Completion::empty(),
+            handle: NULL,
+        });
+    }
+    enum Taken {
+        Inactive,
+        Whole(Entry),
+        Borrowed(Box<dyn Operation>, Option<Raw>),
+    }
+    let taken = REQUESTS.with(|table| {
+        let Some(entry) = table.find_mut(raw) else {
+            return unknown(raw);
+        };
+        if !entry.active {
+            return Ok(Taken::Inactive);
+        }
+        if !entry.persistent {
+            return table
+                .remove(raw)
+                .map_or_else(|| unknown(raw), |e| Ok(Taken::Whole(e)));
+        }
+        entry.active = false;
+        match std::mem::replace(&mut entry.body, Body::Operation(Box::new(Away))) {
+            Body::Operation(operation) => Ok(Taken::Borrowed(operation, entry.comm)),
+            Body::Pml(_) => unknown(raw),
+        }
+    })?;
+    // `finish` may call functions of the user, and drop what calls back: the
+    // table is not borrowed here.
+    Ok(match taken {
+        Taken::Inactive => Finished {
+            completion: Completion::empty(),
+            handle: raw,
+        },
+        Taken::Whole(entry) => {
+            let comm = entry.comm;
+            let completion = match entry.body {
+                Body::Pml(request) => request.finish(),
+                Body::Operation(mut operation) => operation.finish(),
+            };
+            Finished {
+                completion: completion.about(comm),
+                handle: NULL,
+            }
+        }
+        Taken::Borrowed(mut operation, comm) => {
+            let completion = operation.finish().about(comm);
+            put_back(raw, operation);
+            Finished {
+                completion,
+                handle: raw,
+            }
+        }
+    })
+}
+
+/// How a request that is [`Look::Done`] ended, leaving it as it is.
+///
+/// # Errors
+/// The handle names no request.
+pub fn peek(raw: Raw) -> Result<Completion> {
+    if raw == NULL || raw == SENT {
+        return Ok(Completion::empty());
+    }
+    let pml = REQUESTS.with(|table| match table.find(raw) {
+        None => unknown(raw),
+        Some(Entry { active: false, .. }) => Ok(Some(Completion::empty())),
+        Some(Entry {
+            body: Body::Pml(request),
+            comm,
+            ..
+        }) => Ok(Some(request.peek().about(*comm))),
+        Some(_) => Ok(None),
+    })?;
+    match pml {
+        Some(completion) => Ok(completion),
+        None => with_operation(raw, |operation| Ok(operation.peek())),
+    }
+}
+
+/// Starts a persistent request.
+///
+/// # Errors
+/// It is none, or is started already, or cannot be started.
+pub fn start(raw: Raw) -> Result<()> {
+    REQUESTS.with(|table| match table.find_mut(raw) {
+        None => unknown(raw),
+        Some(entry) if !entry.persistent => {
+            fail!(
+                REQUEST,
+                "request is not persistent: only those of MPI_X_init are started"
+            )
+        }
+        Some(entry) if entry.active => fail!(REQUEST, "request is started already"),
+        Some(entry) => {
+            entry.active = true;
+            Ok(())
+        }
+    })?;
+    let started = with_operation(raw, |operation| operation.start());
+    if started.is_err() {
+        REQUESTS.with(|table| {
+            if let Some(entry) = table.find_mut(raw) {
+                entry.active = false;
+            }
+        });
+    }
+    started
+}
+
+/// Asks for an active request to be cancelled.
+///
+/// # Errors
+/// The handle names no active request, or one that cannot be cancelled.
+pub fn cancel(raw: Raw) -> Result<()> {
+    match look(raw)? {
+        Look::Done => return Ok(()),
+        Look::Inactive => fail!(REQUEST, "request is not active: there is nothing to cancel"),
+        Look::Active => {}
+    }
+    let done = REQUESTS.with(|table| match table.find(raw) {
+        Some(Entry {
+            body: Body::Pml(request),
+            ..
+        }) => {
+            request.cancel();
+            true
+        }
+        _ => false,
+    });
+    if done {
+        Ok(())
+    } else {
+        with_operation(raw, |operation| operation.cancel())
+    }
+}
+
+/// Lets a request go on by itself, and forgets it when it completes
+/// (MPI 5.0, section 3.7.3).
+///
+/// # Errors
+/// The handle names no request.
+pub fn free(raw: Raw) -> Result<()> {
+    if raw == SENT {
+        return Ok(());
+    }
+    let Some(entry) = REQUESTS.with(|table| table.remove(raw)) else {
+        return unknown(raw);
+    };
+    if let Entry {
+        body: Body::Operation(operation),
+        active: true,
+        ..
+    } = entry
+        && !operation.is_done()
+    {
+        LEFT.with(|left| left.push(Left(operation)));
+        pml::on_progress(sweep);
+    }
+    Ok(())
+}
+
+/// Completes a generalized request.
+///
+/// # Errors
+/// The handle names none.
+pub fn grequest_complete(raw: Raw) -> Result<()> {
+    if raw == NULL || raw == SENT {
+        return unknown(raw);
+    }
+    with_operation(raw, |operation| operation.grequest_complete())
+}
+
+/// The persistence of a request, for `MPI_Startall`'s check.
+#[must_use]
+pub fn is_known(raw: Raw) -> bool {
+    raw == SENT || REQUESTS.with(|table| table.find(raw).is_some())
+}
+
+/// What a wait for this request is for.
+#[must_use]
+pub fn waits_for(raw: Raw) -> WaitFor {
+    REQUESTS.with(|table| match table.find(raw) {
+        Some(Entry {
+            body: Body::Pml(request),
+            ..
+        }) => request.waits_for(),
+        _ => WaitFor::NOTHING,
+    })
+}
+
+/// The whole handle behind the low 32 bits of one.
+#[must_use]
+pub fn from_low(low: u32) -> Option<Raw> {
+    if low as usize == SENT {
+        return Some(SENT);
+    }
+    REQUESTS.with(|table| table.from_low(low))
+}
+
+/// Runs `f` on an operation with the table not borrowed.
+fn with_operation<R>(raw: Raw, f: impl FnOnce(&mut Box<dyn Operation>) -> Result<R>) -> Result<R> {
+    let taken = REQUESTS.with(|table| {
+        let entry = table.find_mut(raw)?;
+        match &mut entry.body {
+            Body::Pml(_) => None,
+            Body::Operation(operation) => Some(std::mem::replace(operation, Box::new(Away))),
+        }
+    });
+    let Some(mut operation) = taken else {
+        return unknown(raw);
+    };
+    let result = f(&mut operation);
+    put_back(raw, operation);
+    result
+}
+
+fn put_back(raw: Raw, operation: Box<dyn Operation>) {
+    let displaced = REQUESTS.with(|table| match table.find_mut(raw) {
+        Some(entry) => std::mem::replace(&mut entry.body, Body::Operation(operation)),
+        None => Body::Operation(operation),
+    });
+    drop(displaced);
+}
+
+/// Stands in for an operation that is being called.
+struct Away;
+
+impl Operation for Away {
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    fn finish(&mut self) -> Completion {
+        Completion::empty()
+    }
+
+    fn start(&mut self) -> Result<()> {
+        Err(in_use())
+    }
+
+    fn cancel(&mut self) -> Result<()> {
+        Err(in_use())
+    }
+}
+
+#[cold]
+fn in_use() -> Error {
+    Error::new(
+        Class::REQUEST,
+        "request is being started or completed by another call right now",
+    )
+}
+
+/// Operations whose requests were freed while they were under way.
+struct Left(Box<dyn Operation>);
+
+// SAFETY: reached under the library lock only.
+unsafe impl Send for Left {}
+
+static LEFT: Local<Vec<Left>> = Local::new(Vec::new());
+
+/// Forgets freed operations that have completed.
+fn sweep() -> bool {
+    let done: Vec<Left> = LEFT.with(|left| {
+        let (done, rest) = std::mem::take(left)
+            .into_iter()
+            .partition(|l| l.0.is_done());
+        *left = rest;
+        done
+    });
+    let any = !done.is_empty();
+    for mut left in done {
+        left.0.finish();
+    }
+    any
+}
