@@ -58,6 +58,8 @@ pub struct Datatype {
     finished: Finished,
     /// `count` elements are one run, whatever the count.
     contiguous: bool,
+    /// Bytes in a run of the layout, on average.
+    mean_run: usize,
     committed: Cell<bool>,
     layout: Node,
     signature: Signature,
@@ -96,6 +98,7 @@ impl Datatype {
             size: derived.size,
             finished,
             contiguous,
+            mean_run: derived.size / derived.layout.runs().max(1),
             committed: Cell::new(false),
             layout: derived.layout,
             signature: derived.signature,
@@ -124,6 +127,7 @@ impl Datatype {
             size: self.size,
             finished: self.finished,
             contiguous: self.contiguous,
+            mean_run: self.mean_run,
             committed: self.committed.clone(),
             layout: self.layout.clone(),
             signature: self.signature,
@@ -226,6 +230,14 @@ impl Datatype {
     pub fn single_run(&self, count: usize) -> Option<isize> {
         let one = count <= 1 && matches!(self.layout, Node::Run { .. });
         (self.contiguous || one).then_some(self.finished.true_lb)
+    }
+
+    /// Bytes in a run of memory of one element, on average: whether scatter-gather
+    /// lists of it are worth their while.
+    #[inline]
+    #[must_use]
+    pub fn mean_run(&self) -> usize {
+        self.mean_run
     }
 
     /// The flattened layout of one element.

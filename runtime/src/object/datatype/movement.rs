@@ -5,6 +5,7 @@
 use super::Datatype;
 use super::layout::Node;
 use super::walk::{self, Visit};
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 impl Datatype {
@@ -23,33 +24,36 @@ impl Datatype {
             walk::part(self.layout(), base, from, to, visit);
             return;
         }
+        match self.elements_as_blocks(to) {
+            Some(elements) => walk::part(&elements, base, from, to, visit),
+            None => walk::repeated(self.layout(), size, self.extent(), base, from, to, visit),
+        }
+    }
+
+    /// Elements of which each is a run, or a stride that goes on into the next,
+    /// as one stride of at least `bytes` bytes, as `Node::repeated` would make.
+    #[inline]
+    pub(super) fn elements_as_blocks(&self, bytes: usize) -> Option<Node> {
         let extent = self.extent();
         match *self.layout() {
-            // many elements are a longer vector, as `Node::repeated` would make
-            Node::Run { disp, len } => {
-                let elements = Node::Strided {
-                    disp,
-                    block: len,
-                    stride: extent,
-                    count: to.div_ceil(size),
-                };
-                walk::part(&elements, base, from, to, visit);
-            }
+            Node::Run { disp, len } => Some(Node::Strided {
+                disp,
+                block: len,
+                stride: extent,
+                count: bytes.div_ceil(len),
+            }),
             Node::Strided {
                 disp,
                 block,
                 stride,
                 count,
-            } if stride.checked_mul(count.cast_signed()) == Some(extent) => {
-                let elements = Node::Strided {
-                    disp,
-                    block,
-                    stride,
-                    count: to.div_ceil(block),
-                };
-                walk::part(&elements, base, from, to, visit);
-            }
-            ref body => walk::repeated(body, size, extent, base, from, to, visit),
+            } if stride.checked_mul(count.cast_signed()) == Some(extent) => Some(Node::Strided {
+                disp,
+                block,
+                stride,
+                count: bytes.div_ceil(block),
+            }),
+            _ => None,
         }
     }
 
@@ -104,6 +108,12 @@ impl Datatype {
     }
 }
 
+/// Between two layouts of runs shorter than this on average, bytes go through a
+/// buffer of `STAGE` bytes in the nearest cache: both halves then run in the fast
+/// loops for regular blocks. (Tests have small types and take all ways.)
+const LONG_RUN: usize = if cfg!(test) { 12 } else { 256 };
+const STAGE: usize = if cfg!(test) { 100 } else { 8192 };
+
 /// Copies `source_count` elements to the places of `count` elements, straight
 /// from layout to layout. Returns the bytes copied: the smaller of both sizes.
 ///
@@ -140,11 +150,26 @@ pub unsafe fn copy(
             };
             source_type.visit(from, 0, total, &mut visit);
         }
+    } else if target_type.mean_run().max(source_type.mean_run()) < LONG_RUN {
+        let mut stage = [const { MaybeUninit::<u8>::uninit() }; STAGE];
+        let stage = stage.as_mut_ptr().cast::<u8>();
+        for offset in (0..total).step_by(STAGE) {
+            let end = total.min(offset + STAGE);
+            source_type.visit(from, offset, end, &mut Linear::<true> { linear: stage });
+            target_type.visit(to, offset, end, &mut Linear::<false> { linear: stage });
+        }
+    } else if target_type.mean_run() >= source_type.mean_run() {
+        let mut visit = Others::<true> {
+            other: source_type,
+            base: from,
+            offset: 0,
+        };
+        target_type.visit(to, 0, total, &mut visit);
     } else {
-        let mut visit = Onto {
-            places: target_type.segments(target, count, 0, total),
-            place: 0,
-            room: 0,
+        let mut visit = Others::<false> {
+            other: target_type,
+            base: to,
+            offset: 0,
         };
         source_type.visit(from, 0, total, &mut visit);
     }
@@ -363,33 +388,23 @@ impl Visit for Shift {
     }
 }
 
-/// To the places of another layout, one after the other.
-struct Onto<'a> {
-    places: super::Segments<'a>,
-    /// What is left of the place begun.
-    place: usize,
-    room: usize,
+/// Between the long runs of one layout and the places of another: the other is
+/// packed into each run (`PACK`), or unpacked from it.
+struct Others<'a, const PACK: bool> {
+    other: &'a Datatype,
+    base: usize,
+    /// The next byte of the packed stream.
+    offset: usize,
 }
 
-impl Visit for Onto<'_> {
-    #[inline]
-    fn run(&mut self, mut at: usize, mut len: usize) {
-        while len > 0 {
-            if self.room == 0 {
-                let Some((place, room)) = self.places.next() else {
-                    return;
-                };
-                (self.place, self.room) = (place.addr(), room);
-            }
-            let n = len.min(self.room);
-            // SAFETY: both lie within elements that the caller of `copy`
-            // vouched for.
-            unsafe { copy_bytes(pointer(at), pointer(self.place), n) };
-            at = at.wrapping_add(n);
-            self.place = self.place.wrapping_add(n);
-            self.room -= n;
-            len -= n;
-        }
+impl<const PACK: bool> Visit for Others<'_, PACK> {
+    fn run(&mut self, at: usize, len: usize) {
+        let end = self.offset + len;
+        let mut visit = Linear::<PACK> {
+            linear: pointer(at),
+        };
+        self.other.visit(self.base, self.offset, end, &mut visit);
+        self.offset = end;
     }
 
     fn strided(&mut self, at: usize, block: usize, stride: isize, count: usize) {

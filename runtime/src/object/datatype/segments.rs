@@ -64,6 +64,28 @@ enum Leaf<'a> {
 }
 
 impl Leaf<'_> {
+    /// The rest of a strided node from byte `offset` of its stream on.
+    fn of_blocks(node: &Node, base: usize, offset: usize) -> Leaf<'static> {
+        let Node::Strided {
+            disp,
+            block,
+            stride,
+            count,
+        } = *node
+        else {
+            return Leaf::Done;
+        };
+        let first = offset / block;
+        let far = disp.wrapping_add(stride.wrapping_mul(first.cast_signed()));
+        Leaf::Strided {
+            at: base.wrapping_add_signed(far),
+            block,
+            stride,
+            left: count - first,
+            skip: offset % block,
+        }
+    }
+
     #[inline]
     fn next(&mut self) -> Option<(usize, usize)> {
         match self {
@@ -120,6 +142,9 @@ impl<'a> Segments<'a> {
         }
         let size = datatype.size();
         let (element, mut offset) = (self.at / size, self.at % size);
+        if let Some(elements) = datatype.elements_as_blocks(self.end) {
+            return Leaf::of_blocks(&elements, self.base, self.at);
+        }
         let far = datatype.extent().wrapping_mul(element.cast_signed());
         let mut base = self.base.wrapping_add_signed(far);
         let mut node = datatype.layout();
@@ -135,22 +160,7 @@ impl<'a> Segments<'a> {
                         skip: offset,
                     };
                 }
-                Node::Strided {
-                    disp,
-                    block,
-                    stride,
-                    count,
-                } => {
-                    let first = offset / block;
-                    let far = disp.wrapping_add(stride.wrapping_mul(first.cast_signed()));
-                    return Leaf::Strided {
-                        at: base.wrapping_add_signed(far),
-                        block: *block,
-                        stride: *stride,
-                        left: count - first,
-                        skip: offset % block,
-                    };
-                }
+                Node::Strided { .. } => return Leaf::of_blocks(node, base, offset),
                 Node::Blocks { disp, block, disps } => {
                     return Leaf::Blocks {
                         base: base.wrapping_add_signed(*disp),
