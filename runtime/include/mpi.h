@@ -333,6 +333,7 @@ typedef MPI_Session_errhandler_function MPI_Session_errhandler_fn;
 #define MPI_ERR_ASSERT 22
 #define MPI_ERR_BAD_FILE 23
 #define MPI_ERR_BASE 24
+#define MPI_ERR_CONVERSION 25
 #define MPI_ERR_DISP 26
 #define MPI_ERR_DUP_DATAREP 27
 #define MPI_ERR_FILE_EXISTS 28

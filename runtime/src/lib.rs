@@ -17,5 +17,6 @@ pub mod memory;
 pub mod object;
 pub mod pml;
 pub mod request;
+pub mod tool;
 pub mod topo;
 pub mod trace;

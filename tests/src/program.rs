@@ -52,7 +52,7 @@ pub fn build_program(source: &Path, out: &Path, flags: &[&str]) {
     let fresh = out.with_extension(format!("new{}", std::process::id()));
     let mut mpicc = Command::new(tree::tool("mpicc"));
     mpicc.args([
-        "-std=c11",
+        "-std=gnu11",
         "-O1",
         "-g",
         "-Wall",

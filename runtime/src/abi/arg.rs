@@ -5,6 +5,7 @@
 //! function vouches that it is null or good for what the standard says of it.
 
 pub use super::pointer::*;
+pub use super::tool_arg::*;
 pub use super::type_arg::*;
 
 use super::consts::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_PROC_NULL, MPI_ROOT, MPI_UNDEFINED};

@@ -2,14 +2,16 @@
 //! small numbers a meaning of their own (`MPI_COMM_DUP_FN`), which `attr` knows.
 
 use super::types::*;
+use crate::object::op::{self, Function};
 use std::ffi::{c_int, c_void};
 
 /// The function of a reduction (section 6.9.5): in, inout, length, datatype.
-pub type MPI_User_function =
-    Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_int, *mut MPI_Datatype)>;
+pub type MPI_User_function = Option<SmallReduction>;
+type SmallReduction = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_int, *mut MPI_Datatype);
 /// As [`MPI_User_function`], with a large count.
-pub type MPI_User_function_c =
-    Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut MPI_Count, *mut MPI_Datatype)>;
+pub type MPI_User_function_c = Option<LargeReduction>;
+type LargeReduction =
+    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut MPI_Count, *mut MPI_Datatype);
 
 /// Fills the status of a generalized request (section 13.2).
 pub type MPI_Grequest_query_function =
@@ -122,4 +124,30 @@ pub unsafe extern "C" fn copy_as_is<H>(
         flag.write(1);
     }
     0
+}
+
+/// Either form of a reduction's function.
+pub trait UserFunction {
+    /// The function, if there is one.
+    fn function(self) -> Option<Function>;
+}
+
+impl UserFunction for MPI_User_function {
+    fn function(self) -> Option<Function> {
+        let function = self?;
+        // SAFETY: `MPI_Datatype` is a transparent wrapper of what the other type
+        // has in its place.
+        let function = unsafe { std::mem::transmute::<SmallReduction, op::UserFunction>(function) };
+        Some(Function::Small(function))
+    }
+}
+
+impl UserFunction for MPI_User_function_c {
+    fn function(self) -> Option<Function> {
+        let function = self?;
+        // SAFETY: as above.
+        let function =
+            unsafe { std::mem::transmute::<LargeReduction, op::LargeUserFunction>(function) };
+        Some(Function::Large(function))
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::handle::{Kind, Raw};
 use crate::lock;
-use crate::object::{comm, datatype, errhandler, group, info, session};
+use crate::object::{comm, datatype, errhandler, group, info, op, session};
 use std::ffi::c_int;
 
 /// The integer of a handle.
@@ -34,7 +34,7 @@ pub fn fromint(kind: Kind, int: c_int) -> Raw {
         Kind::Message => (None, 0x128),
         Kind::Info => (info::from_low(low), info::NULL),
         Kind::Request => (None, 0x180),
-        Kind::Op => (None, 0x20),
+        Kind::Op => (op::from_low(low), op::NULL),
         Kind::Datatype => (datatype::from_low(low), datatype::DATATYPE_NULL),
     };
     found.unwrap_or(null)

@@ -19,6 +19,9 @@ pub struct Call {
     number: u32,
     /// Whether it may be called when MPI is not up.
     any_time: bool,
+    /// Whether errors are returned without an error handler: the tool
+    /// information interface's are (section 15.3.10).
+    quiet: bool,
 }
 
 /// For [`Call::new`]: allowed before `MPI_Init` and after `MPI_Finalize`.
@@ -48,8 +51,20 @@ impl Call {
             name,
             number,
             any_time,
+            quiet: starts_with(name.as_bytes(), b"MPI_T_"),
         }
     }
+}
+
+const fn starts_with(whole: &[u8], start: &[u8]) -> bool {
+    let mut i = 0;
+    while i < start.len() {
+        if i >= whole.len() || whole[i] != start[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 const fn less(a: &[u8], b: &[u8]) -> bool {
@@ -84,6 +99,7 @@ pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
     slot.store(call.number, Ordering::Relaxed);
     let code = match body() {
         Ok(()) => MPI_SUCCESS,
+        Err(error) if call.quiet => error.class().0,
         Err(error) => errhandler::raise(on, call.name, &error),
     };
     slot.store(0, Ordering::Relaxed);

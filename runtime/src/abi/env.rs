@@ -2,7 +2,8 @@
 
 use super::panic;
 use super::prelude::*;
-use crate::{clock, job, machine, memory};
+use crate::object::info;
+use crate::{clock, comm_make, job, machine, memory};
 
 /// What `MPI_Get_library_version` says.
 const LIBRARY_VERSION: &str = concat!(
@@ -73,7 +74,10 @@ export! {
     }
 
     /// Section 9.1.2, environmental inquiries.
-    fn MPI_Get_hw_resource_info(hw_info: *mut MPI_Info);
+    fn MPI_Get_hw_resource_info(hw_info: *mut MPI_Info) {
+        let info = info::insert(comm_make::split_type::hw_resource_info())?;
+        arg::put(hw_info, "hw_info", MPI_Info(info))
+    }
 
     /// Section 9.1.2, environmental inquiries.
     fn MPI_Get_processor_name(name: *mut c_char, resultlen: *mut c_int) {

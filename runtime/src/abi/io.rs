@@ -71,8 +71,8 @@ export! {
     /// Section 14.5.3, user-defined data representations.
     fn MPI_Register_datarep, fn MPI_Register_datarep_c(
         datarep: *const c_char,
-        read_conversion_fn: MPI_Datarep_conversion_function | *mut MPI_Datarep_conversion_function_c,
-        write_conversion_fn: MPI_Datarep_conversion_function | *mut MPI_Datarep_conversion_function_c,
+        read_conversion_fn: MPI_Datarep_conversion_function | MPI_Datarep_conversion_function_c,
+        write_conversion_fn: MPI_Datarep_conversion_function | MPI_Datarep_conversion_function_c,
         dtype_file_extent_fn: MPI_Datarep_extent_function, extra_state: *mut c_void,
     );
 

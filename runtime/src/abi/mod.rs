@@ -65,6 +65,7 @@ mod outcome;
 pub mod panic;
 mod pointer;
 mod prelude;
+mod tool_arg;
 mod type_arg;
 pub mod types;
 
@@ -72,6 +73,8 @@ pub mod abi_info;
 pub mod attr;
 pub mod buffer;
 pub mod coll;
+pub mod coll_arg;
+mod coll_check;
 pub mod coll_init;
 pub mod coll_start;
 pub mod comm;

@@ -31,7 +31,9 @@ export! {
     ) on session;
 
     /// Section 11.8.2, starting processes.
-    fn MPI_Comm_get_parent(parent: *mut MPI_Comm);
+    fn MPI_Comm_get_parent(parent: *mut MPI_Comm) {
+        arg::put(parent, "parent", MPI_COMM_NULL) // processes are started by mpirun alone
+    }
 
     /// Section 11.8.2, starting processes.
     fn MPI_Comm_spawn(

@@ -1,57 +1,104 @@
 //! The tool information interface (MPI 5.0, section 15.3).
 
+#![allow(
+    unused_variables,
+    reason = "a call on what does not exist looks at no more than its name"
+)]
+
 use super::prelude::*;
+use crate::tool::{self, cvar};
 
 export! {
     /// Section 15.3.4, tool interface initialization.
-    fn MPI_T_finalize() at ANY_TIME;
+    fn MPI_T_finalize() at ANY_TIME {
+        tool::finalize()
+    }
 
     /// Section 15.3.4, tool interface initialization.
-    fn MPI_T_init_thread(required: c_int, provided: *mut c_int) at ANY_TIME;
+    fn MPI_T_init_thread(required: c_int, provided: *mut c_int) at ANY_TIME {
+        let level = arg::thread_level(required).map_err(|_| arg::bad_level(required))?;
+        arg::put(provided, "provided", level)?; // nothing here relies on who calls
+        tool::init();
+        Ok(())
+    }
 
     /// Section 15.3.5, enumerations.
     fn MPI_T_enum_get_info(
         enumtype: MPI_T_enum, num: *mut c_int, name: *mut c_char, name_len: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an enumeration", enumtype.0)
+    }
 
     /// Section 15.3.5, enumerations.
     fn MPI_T_enum_get_item(
         enumtype: MPI_T_enum, indx: c_int, value: *mut c_int, name: *mut c_char,
         name_len: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an enumeration", enumtype.0)
+    }
 
     /// Section 15.3.6, control variables.
-    fn MPI_T_cvar_get_index(name: *const c_char, cvar_index: *mut c_int) at ANY_TIME;
+    fn MPI_T_cvar_get_index(name: *const c_char, cvar_index: *mut c_int) at ANY_TIME {
+        let index = cvar::find(&arg::string(name, "name")?)?;
+        arg::put(cvar_index, "cvar_index", index)
+    }
 
     /// Section 15.3.6, control variables.
     fn MPI_T_cvar_get_info(
         cvar_index: c_int, name: *mut c_char, name_len: *mut c_int, verbosity: *mut c_int,
         datatype: *mut MPI_Datatype, enumtype: *mut MPI_T_enum, desc: *mut c_char,
         desc_len: *mut c_int, bind: *mut c_int, scope: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        let (said, meaning) = cvar::describe(cvar_index)?;
+        arg::put_text(name, name_len, said);
+        arg::put_text(desc, desc_len, meaning);
+        arg::put_if(verbosity, MPI_T_VERBOSITY_USER_BASIC);
+        arg::put_if(datatype, arg::cvar_type(cvar::value(cvar_index)?));
+        arg::put_if(enumtype, MPI_T_ENUM_NULL);
+        arg::put_if(bind, MPI_T_BIND_NO_OBJECT);
+        arg::put_if(scope, MPI_T_SCOPE_READONLY);
+        Ok(())
+    }
 
     /// Section 15.3.6, control variables.
-    fn MPI_T_cvar_get_num(num_cvar: *mut c_int) at ANY_TIME;
+    fn MPI_T_cvar_get_num(num_cvar: *mut c_int) at ANY_TIME {
+        tool::check()?;
+        arg::put_fitting(num_cvar, "num_cvar", cvar::number() as i64)
+    }
 
     /// Section 15.3.6, control variables.
     fn MPI_T_cvar_handle_alloc(
         cvar_index: c_int, obj_handle: *mut c_void, handle: *mut MPI_T_cvar_handle,
         count: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        let new = MPI_T_cvar_handle(cvar::handle(cvar_index)?);
+        arg::put_fitting(count, "count", cvar::value(cvar_index)?.count() as i64)?;
+        arg::put(handle, "handle", new)
+    }
 
     /// Section 15.3.6, control variables.
-    fn MPI_T_cvar_handle_free(handle: *mut MPI_T_cvar_handle) at ANY_TIME;
+    fn MPI_T_cvar_handle_free(handle: *mut MPI_T_cvar_handle) at ANY_TIME {
+        cvar::of_handle(arg::get(handle, "handle")?.0)?;
+        arg::put(handle, "handle", MPI_T_CVAR_HANDLE_NULL)
+    }
 
     /// Section 15.3.6, control variables.
-    fn MPI_T_cvar_read(handle: MPI_T_cvar_handle, buf: *mut c_void) at ANY_TIME;
+    fn MPI_T_cvar_read(handle: MPI_T_cvar_handle, buf: *mut c_void) at ANY_TIME {
+        arg::put_cvar(buf, cvar::value(cvar::of_handle(handle.0)?)?)
+    }
 
     /// Section 15.3.6, control variables.
-    fn MPI_T_cvar_write(handle: MPI_T_cvar_handle, buf: *const c_void) at ANY_TIME;
+    fn MPI_T_cvar_write(handle: MPI_T_cvar_handle, buf: *const c_void) at ANY_TIME {
+        let (name, _) = cvar::describe(cvar::of_handle(handle.0)?)?;
+        fail!(T_CVAR_SET_NEVER, "{name} is given at start and cannot be set any more")
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_get_index(
         name: *const c_char, var_class: c_int, pvar_index: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_name("performance variable")
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_get_info(
@@ -59,69 +106,108 @@ export! {
         var_class: *mut c_int, datatype: *mut MPI_Datatype, enumtype: *mut MPI_T_enum,
         desc: *mut c_char, desc_len: *mut c_int, bind: *mut c_int, readonly: *mut c_int,
         continuous: *mut c_int, atomic: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_index("performance variable", pvar_index)
+    }
 
     /// Section 15.3.7, performance variables.
-    fn MPI_T_pvar_get_num(num_pvar: *mut c_int) at ANY_TIME;
+    fn MPI_T_pvar_get_num(num_pvar: *mut c_int) at ANY_TIME {
+        tool::check()?;
+        arg::put(num_pvar, "num_pvar", 0)
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_handle_alloc(
         session: MPI_T_pvar_session, pvar_index: c_int, obj_handle: *mut c_void,
         handle: *mut MPI_T_pvar_handle, count: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::session(session.0)?;
+        tool::no_index("performance variable", pvar_index)
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_handle_free(
         session: MPI_T_pvar_session, handle: *mut MPI_T_pvar_handle,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::session(session.0)?;
+        tool::no_handle("a performance variable", arg::get(handle, "handle")?.0)
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_read(
         session: MPI_T_pvar_session, handle: MPI_T_pvar_handle, buf: *mut c_void,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::session(session.0)?;
+        tool::no_handle("a performance variable", handle.0)
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_readreset(
         session: MPI_T_pvar_session, handle: MPI_T_pvar_handle, buf: *mut c_void,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::session(session.0)?;
+        tool::no_handle("a performance variable", handle.0)
+    }
 
     /// Section 15.3.7, performance variables.
-    fn MPI_T_pvar_reset(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME;
+    fn MPI_T_pvar_reset(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME {
+        tool::pvar(session.0, handle.0)
+    }
 
     /// Section 15.3.7, performance variables.
-    fn MPI_T_pvar_session_create(session: *mut MPI_T_pvar_session) at ANY_TIME;
+    fn MPI_T_pvar_session_create(session: *mut MPI_T_pvar_session) at ANY_TIME {
+        arg::put(session, "session", MPI_T_pvar_session(tool::open_session()?))
+    }
 
     /// Section 15.3.7, performance variables.
-    fn MPI_T_pvar_session_free(session: *mut MPI_T_pvar_session) at ANY_TIME;
+    fn MPI_T_pvar_session_free(session: *mut MPI_T_pvar_session) at ANY_TIME {
+        tool::close_session(arg::get(session, "session")?.0)?;
+        arg::put(session, "session", MPI_T_PVAR_SESSION_NULL)
+    }
 
     /// Section 15.3.7, performance variables.
-    fn MPI_T_pvar_start(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME;
+    fn MPI_T_pvar_start(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME {
+        tool::pvar(session.0, handle.0)
+    }
 
     /// Section 15.3.7, performance variables.
-    fn MPI_T_pvar_stop(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME;
+    fn MPI_T_pvar_stop(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME {
+        tool::pvar(session.0, handle.0)
+    }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_write(
         session: MPI_T_pvar_session, handle: MPI_T_pvar_handle, buf: *const c_void,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::session(session.0)?;
+        tool::no_handle("a performance variable", handle.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_callback_get_info(
         event_registration: MPI_T_event_registration, cb_safety: MPI_T_cb_safety,
         info_used: *mut MPI_Info,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_callback_set_info(
         event_registration: MPI_T_event_registration, cb_safety: MPI_T_cb_safety,
         info: MPI_Info,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
-    fn MPI_T_event_copy(event_instance: MPI_T_event_instance, buffer: *mut c_void) at ANY_TIME;
+    fn MPI_T_event_copy(event_instance: MPI_T_event_instance, buffer: *mut c_void) at ANY_TIME {
+        tool::no_handle("an event", event_instance.0)
+    }
 
     /// Section 15.3.8, events.
-    fn MPI_T_event_get_index(name: *const c_char, event_index: *mut c_int) at ANY_TIME;
+    fn MPI_T_event_get_index(name: *const c_char, event_index: *mut c_int) at ANY_TIME {
+        tool::no_name("event")
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_get_info(
@@ -129,101 +215,151 @@ export! {
         array_of_datatypes: *mut MPI_Datatype, array_of_displacements: *mut MPI_Aint,
         num_elements: *mut c_int, enumtype: *mut MPI_T_enum, info: *mut MPI_Info,
         desc: *mut c_char, desc_len: *mut c_int, bind: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_index("event", event_index)
+    }
 
     /// Section 15.3.8, events.
-    fn MPI_T_event_get_num(num_events: *mut c_int) at ANY_TIME;
+    fn MPI_T_event_get_num(num_events: *mut c_int) at ANY_TIME {
+        tool::check()?;
+        arg::put(num_events, "num_events", 0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_get_source(
         event_instance: MPI_T_event_instance, source_index: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event", event_instance.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_get_timestamp(
         event_instance: MPI_T_event_instance, event_timestamp: *mut MPI_Count,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event", event_instance.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_handle_alloc(
         event_index: c_int, obj_handle: *mut c_void, info: MPI_Info,
         event_registration: *mut MPI_T_event_registration,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_index("event", event_index)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_handle_free(
         event_registration: MPI_T_event_registration, user_data: *mut c_void,
         free_cb_function: MPI_T_event_free_cb_function,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_handle_get_info(
         event_registration: MPI_T_event_registration, info_used: *mut MPI_Info,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_handle_set_info(
         event_registration: MPI_T_event_registration, info: MPI_Info,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_read(
         event_instance: MPI_T_event_instance, element_index: c_int, buffer: *mut c_void,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event", event_instance.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_register_callback(
         event_registration: MPI_T_event_registration, cb_safety: MPI_T_cb_safety,
         info: MPI_Info, user_data: *mut c_void, event_cb_function: MPI_T_event_cb_function,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_event_set_dropped_handler(
         event_registration: MPI_T_event_registration,
         dropped_cb_function: MPI_T_event_dropped_cb_function,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_handle("an event registration", event_registration.0)
+    }
 
     /// Section 15.3.8, events.
     fn MPI_T_source_get_info(
         source_index: c_int, name: *mut c_char, name_len: *mut c_int, desc: *mut c_char,
         desc_len: *mut c_int, ordering: *mut MPI_T_source_order,
         ticks_per_second: *mut MPI_Count, max_ticks: *mut MPI_Count, info: *mut MPI_Info,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_index("event source", source_index)
+    }
 
     /// Section 15.3.8, events.
-    fn MPI_T_source_get_num(num_sources: *mut c_int) at ANY_TIME;
+    fn MPI_T_source_get_num(num_sources: *mut c_int) at ANY_TIME {
+        tool::check()?;
+        arg::put(num_sources, "num_sources", 0)
+    }
 
     /// Section 15.3.8, events.
-    fn MPI_T_source_get_timestamp(source_index: c_int, timestamp: *mut MPI_Count) at ANY_TIME;
+    fn MPI_T_source_get_timestamp(source_index: c_int, timestamp: *mut MPI_Count) at ANY_TIME {
+        tool::no_index("event source", source_index)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_changed(update_number: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_changed(update_number: *mut c_int) at ANY_TIME {
+        tool::check()?;
+        arg::put(update_number, "update_number", 0)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_categories(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_categories(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME {
+        tool::no_index("category", cat_index)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_cvars(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_cvars(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME {
+        tool::no_index("category", cat_index)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_events(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_events(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME {
+        tool::no_index("category", cat_index)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_index(name: *const c_char, cat_index: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_index(name: *const c_char, cat_index: *mut c_int) at ANY_TIME {
+        tool::no_name("category")
+    }
 
     /// Section 15.3.9, categories.
     fn MPI_T_category_get_info(
         cat_index: c_int, name: *mut c_char, name_len: *mut c_int, desc: *mut c_char,
         desc_len: *mut c_int, num_cvars: *mut c_int, num_pvars: *mut c_int,
         num_categories: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        tool::no_index("category", cat_index)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_num(num_cat: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_num(num_cat: *mut c_int) at ANY_TIME {
+        tool::check()?;
+        arg::put(num_cat, "num_cat", 0)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_num_events(cat_index: c_int, num_events: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_num_events(cat_index: c_int, num_events: *mut c_int) at ANY_TIME {
+        tool::no_index("category", cat_index)
+    }
 
     /// Section 15.3.9, categories.
-    fn MPI_T_category_get_pvars(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME;
+    fn MPI_T_category_get_pvars(cat_index: c_int, len: c_int, indices: *mut c_int) at ANY_TIME {
+        tool::no_index("category", cat_index)
+    }
 }

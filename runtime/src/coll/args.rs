@@ -25,7 +25,7 @@ impl Ints<'_> {
         match self {
             Ints::Int(list) => list[i] as isize,
             // An address has as many bits as a count where we run.
-            Ints::Count(list) => list[i] as isize,
+            Ints::Count(list) => isize::try_from(list[i]).unwrap_or(isize::MAX),
             Ints::Aint(list) => list[i],
         }
     }

@@ -47,6 +47,9 @@ pub(super) fn binomial(plan: &mut Plan, block: Block, root: u32) {
 pub(super) fn chain(plan: &mut Plan, block: Block, root: u32, segment: usize) -> Result<()> {
     let (rank, size) = (plan.rank, plan.size);
     let place = (rank + size - root) % size;
+    if size == 1 {
+        return Ok(());
+    }
     let before = (rank + size - 1) % size;
     let after = (rank + 1) % size;
     let data = if place == 0 {

@@ -28,6 +28,10 @@ mod reduce;
 mod reduce_scatter;
 mod scan;
 mod schedule;
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod tests;
 
 pub use args::{Call, Ints, Parts, Reduction, Root, Shape};
 

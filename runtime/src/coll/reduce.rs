@@ -22,14 +22,13 @@ pub(super) fn binomial(plan: &mut Plan, send: Block, into: Block, root: u32) -> 
     let (ty, count) = (send.ty, send.count);
     let mut acc = send;
     let mut own = false;
-    let mut spare = None;
+    // The receive buffer serves as room, unless it holds the contribution.
+    let mut spare = (rank == root && into.addr != send.addr).then_some(into);
     let mut distance = 1;
     while distance < size && place & distance == 0 {
         if place + distance < size {
             let incoming = match spare.take() {
                 Some(block) => block,
-                // The receive buffer serves, unless it holds the contribution.
-                None if rank == root && into.addr != send.addr => into,
                 None => plan.temp_like(ty, count)?,
             };
             plan.receive((place + distance + top) % size, incoming);

@@ -1,27 +1,19 @@
 //! Context ids that nobody else in the job has.
 
 use crate::error::Result;
-use crate::fail;
 use crate::object::comm::ContextId;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::{fail, job};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The counter of a job of one, which has no segment.
+/// The counter where there is no job segment: in unit tests.
 static OWN: AtomicU32 = AtomicU32::new(wireup::segment::FIRST_FREE_CONTEXT);
-static COUNTER: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
-
-/// Says where the job counts its context ids (`JobHead::next_context`); called by
-/// `job` before a communicator is made.
-pub fn use_counter(counter: &'static AtomicU32) {
-    COUNTER.store(std::ptr::from_ref(counter).cast_mut(), Ordering::Relaxed);
-}
 
 /// Takes room for `pairs` communicators: the first of as many even numbers.
 ///
 /// # Errors
 /// All are used up: a job may make about two thousand million communicators.
 pub(super) fn take(pairs: u32) -> Result<ContextId> {
-    // SAFETY: null, or what `use_counter` stored, which lives for ever.
-    let counter = unsafe { COUNTER.load(Ordering::Relaxed).as_ref() }.unwrap_or(&OWN);
+    let counter = job::current().map_or(&OWN, |job| &job.segment.head().next_context);
     let more = |next: u32| next.checked_add(pairs.checked_mul(2)?);
     // Relaxed: the number itself is all that is shared; messages carry it on.
     match counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {

@@ -174,7 +174,10 @@ struct Shared {
 
 impl Shared {
     fn advance(&self) -> bool {
-        let mut machine = self.machine.borrow_mut();
+        // Starting a message may make progress, and come back here.
+        let Ok(mut machine) = self.machine.try_borrow_mut() else {
+            return false;
+        };
         let moved = machine.advance();
         self.done.set(matches!(machine.stage, Stage::Done));
         moved

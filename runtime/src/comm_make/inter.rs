@@ -26,7 +26,11 @@ fn is_first(local: &Group, remote: &Group) -> bool {
     local.proc(0) < remote.proc(0)
 }
 
-fn sides(comm: &Comm) -> Result<(&Group, &Group)> {
+/// The local and the remote group.
+///
+/// # Errors
+/// `comm` is not an intercommunicator.
+pub fn sides(comm: &Comm) -> Result<(&Group, &Group)> {
     match &comm.inter {
         Some(inter) => Ok((&comm.group, &inter.remote)),
         None => fail!(COMM, "{} is not an intercommunicator", comm.label()),

@@ -9,7 +9,7 @@
 //! [`inter`] makes intercommunicators and merges them; [`idup`] is the
 //! nonblocking duplicate.
 
-pub mod context;
+mod context;
 mod hardware;
 pub mod idup;
 pub mod inter;

@@ -74,6 +74,16 @@ pub fn split(comm: &Arc<Comm>, color: i32, key: i32) -> Result<Raw> {
     }
 }
 
+/// Splits an intracommunicator as `MPI_Comm_split` does; the part that this
+/// process comes into gets `topology`.
+///
+/// # Errors
+/// As [`split`].
+pub fn with_topology(comm: &Arc<Comm>, color: i32, key: i32, topology: Topology) -> Result<Raw> {
+    let comm = comm.clone();
+    by(&comm, Choice { color, key }, Some(topology))
+}
+
 /// Splits an intracommunicator; the part that this process comes into gets
 /// `topology`.
 pub(super) fn by(comm: &Arc<Comm>, choice: Choice, topology: Option<Topology>) -> Result<Raw> {
@@ -116,7 +126,7 @@ fn plan(gathered: &[Vec<u8>]) -> Vec<u32> {
 
 /// Every member's words, at every member: for those who choose by what the
 /// others have.
-pub(super) fn everybodys(comm: &Arc<Comm>, words: &[u32]) -> Result<Vec<Vec<u32>>> {
+pub(crate) fn everybodys(comm: &Arc<Comm>, words: &[u32]) -> Result<Vec<Vec<u32>>> {
     let all = Circle::whole(comm).allgather(&talk::bytes_of(words))?;
     Ok(all.iter().map(|bytes| talk::words_of(bytes)).collect())
 }

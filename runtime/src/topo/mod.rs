@@ -1,11 +1,12 @@
 //! Process topologies (MPI 5.0, chapter 8).
 //!
-//! [`cart`], [`dims`] and [`graph`] are arithmetic. What a communicator stores is
+//! [`cart`], [`dims`] and [`graph`] are arithmetic, [`make`] makes communicators. What a communicator stores is
 //! `object::topology`.
 
 pub mod cart;
 pub mod dims;
 pub mod graph;
+pub mod make;
 
 use crate::error::Result;
 use crate::fail;

@@ -73,11 +73,9 @@ impl Predefined {
 }
 
 /// `MPI_User_function`: `inout[i] = in[i] ∘ inout[i]`.
-pub type UserFunction =
-    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_int, *mut *mut c_void);
+pub type UserFunction = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_int, *mut Raw);
 /// `MPI_User_function_c`.
-pub type LargeUserFunction =
-    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut i64, *mut *mut c_void);
+pub type LargeUserFunction = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut i64, *mut Raw);
 
 /// A user's function, by the width of its count.
 #[derive(Clone, Copy, Debug)]
@@ -295,6 +293,15 @@ pub struct Reducer {
 }
 
 impl Reducer {
+    /// A reducer of a test's own.
+    #[cfg(test)]
+    pub(crate) fn plain(kernel: Kernel, commutes: bool) -> Reducer {
+        Reducer {
+            how: How::Kernel(kernel),
+            commutes,
+        }
+    }
+
     /// Whether operands may change places.
     #[inline]
     #[must_use]
@@ -330,7 +337,7 @@ unsafe fn call(bound: &Bound, handle: Raw, input: *const u8, inout: *mut u8, cou
     let function = bound.user.function;
     let most = match function {
         Function::Small(_) => c_int::MAX as usize,
-        Function::Large(_) => i64::MAX as usize,
+        Function::Large(_) => usize::MAX >> 1,
     };
     let mut done = 0;
     while done < count {
@@ -338,7 +345,7 @@ unsafe fn call(bound: &Bound, handle: Raw, input: *const u8, inout: *mut u8, cou
         let offset = bound.datatype.extent().wrapping_mul(done.cast_signed());
         let a: *mut c_void = input.wrapping_offset(offset).cast_mut().cast();
         let b: *mut c_void = inout.wrapping_offset(offset).cast();
-        let mut raw = std::ptr::without_provenance_mut::<c_void>(handle);
+        let mut raw = handle;
         lock::released(|| match function {
             Function::Small(f) => {
                 let mut len = c_int::try_from(n).unwrap_or(c_int::MAX); // at most `most`

@@ -1,0 +1,278 @@
+/* The command line: OSU's letters, and the long options of our own. */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options options;
+
+static bool help;
+static char mistake[256];
+
+enum { OPTION_JSON = 256, OPTION_PLOT, OPTION_DIRTY };
+
+static const struct option LONG[] = {
+    {"message-size", required_argument, NULL, 'm'},
+    {"mem-limit", required_argument, NULL, 'M'},
+    {"iterations", required_argument, NULL, 'i'},
+    {"warmup", required_argument, NULL, 'x'},
+    {"window-size", required_argument, NULL, 'W'},
+    {"pairs", required_argument, NULL, 'p'},
+    {"num-test-calls", required_argument, NULL, 't'},
+    {"type", required_argument, NULL, 'T'},
+    {"validation", no_argument, NULL, 'c'},
+    {"validation-warmup", required_argument, NULL, 'u'},
+    {"full", no_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {"json", optional_argument, NULL, OPTION_JSON},
+    {"plot", required_argument, NULL, OPTION_PLOT},
+    {"dirty", no_argument, NULL, OPTION_DIRTY},
+    {NULL, 0, NULL, 0},
+};
+
+/* Which letters a family takes besides -h and --json. */
+static const char *letters(void)
+{
+    switch (program->family) {
+    case LATENCY:
+        return program->many_pairs ? "m:M:i:x:cu:p:" : "m:M:i:x:cu:";
+    case BANDWIDTH:
+        return program->many_pairs ? "m:M:i:x:W:cu:p:" : "m:M:i:x:W:cu:";
+    case COLLECTIVE:
+        return program->sizeless ? "i:x:f" : program->reduces ? "m:M:i:x:cu:fT:" : "m:M:i:x:cu:f";
+    case OVERLAP:
+        return program->sizeless ? "i:x:ft:"
+               : program->reduces ? "m:M:i:x:cu:fT:t:" : "m:M:i:x:cu:ft:";
+    default:
+        return "";
+    }
+}
+
+static bool takes(int option)
+{
+    if (option == 'h' || option == OPTION_JSON)
+        return true;
+    if (option == OPTION_PLOT || option == OPTION_DIRTY)
+        return program->family != STARTUP && !program->sizeless;
+    return option != ':' && strchr(letters(), option) != NULL;
+}
+
+static const struct element ELEMENTS[] = {
+    {"mpi_char", MPI_CHAR, sizeof(char)},
+    {"mpi_int", MPI_INT, sizeof(int)},
+    {"mpi_float", MPI_FLOAT, sizeof(float)},
+    {"mpi_double", MPI_DOUBLE, sizeof(double)},
+};
+
+static bool read_element(const char *name)
+{
+    for (size_t i = 1; i < sizeof ELEMENTS / sizeof *ELEMENTS; i++)
+        if (strcasecmp(name, ELEMENTS[i].name) == 0) {
+            options.element = ELEMENTS[i];
+            return true;
+        }
+    snprintf(mistake, sizeof mistake, "-T '%s' is unknown: mpi_int, mpi_float or mpi_double", name);
+    return false;
+}
+
+/* A whole number from `least` to `most`, with K, M or G for powers of 1024. */
+static bool read_number(const char *option, const char *text, size_t length, long least, long most,
+                        long *value)
+{
+    char copy[32], *end = copy;
+    long number = -1;
+    if (length > 0 && length < sizeof copy && text[0] >= '0' && text[0] <= '9') {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+        errno = 0;
+        number = strtol(copy, &end, 10);
+        int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+        end += shift != 0;
+        if (errno != 0 || *end != '\0' || number > LONG_MAX >> shift)
+            number = -1;
+        else
+            number <<= shift;
+    }
+    if (number >= least && number <= most) {
+        *value = number;
+        return true;
+    }
+    int told = snprintf(mistake, sizeof mistake, "%s '%.*s' is not a whole number from %ld", option,
+                        (int)length, text, least);
+    if (told > 0 && (size_t)told < sizeof mistake)
+        snprintf(mistake + told, sizeof mistake - (size_t)told, most < LONG_MAX ? " to %ld" : " up",
+                 most);
+    return false;
+}
+
+static bool read_int(const char *option, int least, int *value)
+{
+    long number;
+    if (!read_number(option, optarg, strlen(optarg), least, INT_MAX, &number))
+        return false;
+    *value = (int)number;
+    return true;
+}
+
+/* MAX, MIN:MAX, MIN: or :MAX. */
+static bool read_sizes(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    const char *max = colon ? colon + 1 : text;
+    long number;
+    if (colon && colon > text) {
+        if (!read_number("-m", text, (size_t)(colon - text), 0, INT_MAX, &number))
+            return false;
+        options.min_size = (size_t)number;
+    }
+    if (*max || !colon) {
+        if (!read_number("-m", max, strlen(max), 0, INT_MAX, &number))
+            return false;
+        options.max_size = (size_t)number;
+    }
+    if (options.min_size <= options.max_size)
+        return true;
+    snprintf(mistake, sizeof mistake, "-m '%s': the smallest size, %zu, is above the largest, %zu",
+             text, options.min_size, options.max_size);
+    return false;
+}
+
+static bool read_one(int option)
+{
+    long number;
+    switch (option) {
+    case 'h':
+        help = true;
+        return true;
+    case 'm':
+        return read_sizes(optarg);
+    case 'M':
+        if (!read_number("-M", optarg, strlen(optarg), 1, LONG_MAX, &number))
+            return false;
+        options.memory_limit = (size_t)number;
+        return true;
+    case 'i':
+        return read_number("-i", optarg, strlen(optarg), 1, LONG_MAX, &options.iterations);
+    case 'x':
+        return read_number("-x", optarg, strlen(optarg), 0, LONG_MAX, &options.warmup);
+    case 'W':
+        return read_int("-W", 1, &options.window);
+    case 'p':
+        return read_int("-p", 1, &options.pairs);
+    case 't':
+        return read_int("-t", 0, &options.test_calls);
+    case 'T':
+        return read_element(optarg);
+    case 'c':
+        options.validate = true;
+        return true;
+    case 'u':
+        return read_number("-u", optarg, strlen(optarg), 1, LONG_MAX, &options.checked_rounds);
+    case 'f':
+        options.full = true;
+        return true;
+    case OPTION_DIRTY:
+        options.dirty = true;
+        return true;
+    case OPTION_PLOT:
+        options.plot_file = optarg;
+        return true;
+    default:
+        options.json = true;
+        options.json_file = optarg;
+        return true;
+    }
+}
+
+static void set_defaults(void)
+{
+    bool collective = program->family == COLLECTIVE || program->family == OVERLAP;
+    options = (struct options){
+        .min_size = program->sizeless ? 0 : 1,
+        .max_size = program->sizeless ? 0 : collective ? 1 << 20 : 1 << 22,
+        .memory_limit = (size_t)1 << 29,
+        .iterations = -1,
+        .warmup = -1,
+        .window = 64,
+        .checked_rounds = 5,
+        .element = ELEMENTS[program->reduces ? 2 : 0],
+    };
+}
+
+static const char *name_of(int option, const char *argument)
+{
+    static char name[64];
+    if (option > 0 && option < 256)
+        snprintf(name, sizeof name, "-%c", option);
+    else
+        snprintf(name, sizeof name, "%s", argument);
+    return name;
+}
+
+const char *options_read(int argc, char **argv)
+{
+    int option;
+    set_defaults();
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":hm:M:i:x:W:p:t:T:cu:f", LONG, NULL)) != -1) {
+        const char *argument = argv[optind - 1];
+        if (option == ':') {
+            snprintf(mistake, sizeof mistake, "option %s needs a value", name_of(optopt, argument));
+            return mistake;
+        }
+        if (option == '?' || !takes(option)) {
+            snprintf(mistake, sizeof mistake, "no such option here: %s",
+                     name_of(option == '?' ? optopt : option, argument));
+            return mistake;
+        }
+        if (!read_one(option))
+            return mistake;
+    }
+    if (optind < argc) {
+        snprintf(mistake, sizeof mistake, "'%s' is not an option", argv[optind]);
+        return mistake;
+    }
+    if (program->reduces && !help && options.max_size < options.element.size) {
+        snprintf(mistake, sizeof mistake, "-m: the largest size, %zu, is below one %s of %zu bytes",
+                 options.max_size, options.element.name, options.element.size);
+        return mistake;
+    }
+    return NULL;
+}
+
+bool options_wants_help(void)
+{
+    return help;
+}
+
+static void help_line(int option, const char *spelling, const char *meaning)
+{
+    if (takes(option))
+        printf("  %-28s %s\n", spelling, meaning);
+}
+
+void options_help(void)
+{
+    printf("%s: %s\nusage: mpirun -n RANKS %s [options]\n", program->name, program->title,
+           program->name);
+    help_line('m', "-m, --message-size [MIN:]MAX", "sizes in bytes, powers of two; K, M and G work");
+    help_line('M', "-M, --mem-limit BYTES", "most memory for buffers in a rank (512M)");
+    help_line('i', "-i, --iterations N", "timed rounds per size (fewer above 8 KiB by default)");
+    help_line('x', "-x, --warmup N", "untimed rounds before them");
+    help_line('W', "-W, --window-size N", "messages in flight (64)");
+    help_line('p', "-p, --pairs N", "pairs that run at once (half the ranks)");
+    help_line('T', "-T, --type TYPE", "mpi_int, mpi_float (default) or mpi_double");
+    help_line('t', "-t, --num-test-calls N", "MPI_Test calls while computing (0)");
+    help_line('f', "-f, --full", "minimum and maximum over the ranks too");
+    help_line('c', "-c, --validation", "check the data first, in rounds that are not timed");
+    help_line('u', "-u, --validation-warmup N", "how many such rounds per size (5)");
+    help_line(OPTION_DIRTY, "--dirty", "rewrite a buffer before it is sent, untimed");
+    help_line(OPTION_JSON, "--json[=FILE]", "results as JSON, to stdout instead of the columns");
+    help_line(OPTION_PLOT, "--plot FILE.svg", "draw the results");
+    help_line('h', "-h, --help", "this text");
+}

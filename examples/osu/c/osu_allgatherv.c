@@ -1,0 +1,20 @@
+/* Mean time of MPI_Allgatherv. */
+#include "bench.h"
+
+static void call(const struct exchange *x)
+{
+    MPI_Allgatherv(x->send, x->count, x->type, x->receive, x->counts, x->offsets, x->type,
+                   MPI_COMM_WORLD);
+}
+
+static const struct collective TEST = {
+    .program = {.name = "osu_allgatherv", .title = "MPI Allgatherv Latency Test",
+                .family = COLLECTIVE},
+    .pattern = ALL_GATHERED,
+    .call = call,
+};
+
+int main(int argc, char **argv)
+{
+    return collective_main(argc, argv, &TEST);
+}

@@ -1,0 +1,20 @@
+/* Mean time of MPI_Alltoallv. */
+#include "bench.h"
+
+static void call(const struct exchange *x)
+{
+    MPI_Alltoallv(x->send, x->counts, x->offsets, x->type, x->receive, x->counts, x->offsets,
+                  x->type, MPI_COMM_WORLD);
+}
+
+static const struct collective TEST = {
+    .program = {.name = "osu_alltoallv", .title = "MPI All-to-Allv Latency Test",
+                .family = COLLECTIVE},
+    .pattern = ALL_TO_ALL,
+    .call = call,
+};
+
+int main(int argc, char **argv)
+{
+    return collective_main(argc, argv, &TEST);
+}

@@ -1,0 +1,20 @@
+/* Mean time of MPI_Gatherv. */
+#include "bench.h"
+
+static void call(const struct exchange *x)
+{
+    MPI_Gatherv(x->send, x->count, x->type, x->receive, x->counts, x->offsets, x->type, x->root,
+                MPI_COMM_WORLD);
+}
+
+static const struct collective TEST = {
+    .program = {.name = "osu_gatherv", .title = "MPI Gatherv Latency Test",
+                .family = COLLECTIVE},
+    .pattern = GATHERED,
+    .call = call,
+};
+
+int main(int argc, char **argv)
+{
+    return collective_main(argc, argv, &TEST);
+}

@@ -1,0 +1,20 @@
+/* MPI_Iallgatherv against computation: how much of it overlaps. */
+#include "bench.h"
+
+static void start(const struct exchange *x, MPI_Request *request)
+{
+    MPI_Iallgatherv(x->send, x->count, x->type, x->receive, x->counts, x->offsets, x->type,
+                    MPI_COMM_WORLD, request);
+}
+
+static const struct collective TEST = {
+    .program = {.name = "osu_iallgatherv", .title = "MPI Non-blocking Allgatherv Latency Test",
+                .family = OVERLAP},
+    .pattern = ALL_GATHERED,
+    .start = start,
+};
+
+int main(int argc, char **argv)
+{
+    return collective_main(argc, argv, &TEST);
+}

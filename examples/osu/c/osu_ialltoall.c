@@ -1,0 +1,20 @@
+/* MPI_Ialltoall against computation: how much of it overlaps. */
+#include "bench.h"
+
+static void start(const struct exchange *x, MPI_Request *request)
+{
+    MPI_Ialltoall(x->send, x->count, x->type, x->receive, x->count, x->type, MPI_COMM_WORLD,
+                  request);
+}
+
+static const struct collective TEST = {
+    .program = {.name = "osu_ialltoall", .title = "MPI Non-blocking All-to-All Latency Test",
+                .family = OVERLAP},
+    .pattern = ALL_TO_ALL,
+    .start = start,
+};
+
+int main(int argc, char **argv)
+{
+    return collective_main(argc, argv, &TEST);
+}

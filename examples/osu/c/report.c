@@ -1,0 +1,183 @@
+/* Results: OSU's columns on stdout, JSON, and the data of the plot. */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIZE_COLUMN = 10, VALUE_COLUMN = 20, MAX_ROWS = 64 };
+
+struct row {
+    size_t size;
+    double values[MAX_COLUMNS];
+    bool valid;
+};
+
+static const struct column *columns;
+static int column_count;
+static struct row rows[MAX_ROWS];
+static int row_count;
+
+static bool prints_columns(void)
+{
+    return rank == 0 && program->family != STARTUP && !(options.json && options.json_file == NULL);
+}
+
+void report_begin(const struct column *these, int count)
+{
+    columns = these;
+    column_count = count;
+    if (!prints_columns())
+        return;
+    printf("# OSU-style %s (Lariat)\n", program->title);
+    if (options.dirty)
+        printf("# Buffers rewritten before each send, the rewriting not counted\n");
+    if (program->many_pairs)
+        printf("# [ pairs: %d ]", options.pairs);
+    if (program->many_pairs && program->family == BANDWIDTH)
+        printf(" [ window size: %d ]", options.window);
+    if (program->many_pairs)
+        putchar('\n');
+    if (program->reduces)
+        printf("# Datatype: %s\n", options.element.name);
+    printf("%-*s", SIZE_COLUMN, program->sizeless ? "#" : "# Size");
+    for (int i = 0; i < count; i++)
+        printf("%*s", VALUE_COLUMN, columns[i].title);
+    if (options.validate)
+        printf("%*s", VALUE_COLUMN, "Validation");
+    putchar('\n');
+    fflush(stdout);
+}
+
+void report_row(size_t size, const double *values, bool valid)
+{
+    if (rank != 0)
+        return;
+    if (row_count < MAX_ROWS) {
+        struct row *row = &rows[row_count++];
+        row->size = size;
+        row->valid = valid;
+        memcpy(row->values, values, (size_t)column_count * sizeof *values);
+    }
+    if (!prints_columns())
+        return;
+    if (program->sizeless)
+        printf("%-*s", SIZE_COLUMN, "");
+    else
+        printf("%-*zu", SIZE_COLUMN, size);
+    for (int i = 0; i < column_count; i++)
+        printf("%*.*f", VALUE_COLUMN, columns[i].whole ? 0 : 2, values[i]);
+    if (options.validate)
+        printf("%*s", VALUE_COLUMN, valid ? "Pass" : "Fail");
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void json_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < ' ')
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+static void json_row(FILE *out, const struct row *row)
+{
+    const char *separator = "";
+    fputc('{', out);
+    if (!program->sizeless) {
+        fprintf(out, "\"size\": %zu", row->size);
+        separator = ", ";
+    }
+    for (int i = 0; i < column_count; i++, separator = ", ")
+        fprintf(out, "%s\"%s\": %.6g", separator, columns[i].key, row->values[i]);
+    if (options.validate)
+        fprintf(out, "%s\"valid\": %s", separator, row->valid ? "true" : "false");
+    fputc('}', out);
+}
+
+static void json_write(FILE *out)
+{
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, "\n")] = '\0';
+    fprintf(out, "{\"program\": \"%s\", \"title\": \"%s\", \"library\": ", program->name,
+            program->title);
+    json_string(out, library);
+    fprintf(out, ", \"ranks\": %d, \"dirty\": %s", ranks, options.dirty ? "true" : "false");
+    if (program->family == BANDWIDTH)
+        fprintf(out, ", \"window\": %d", options.window);
+    if (program->many_pairs)
+        fprintf(out, ", \"pairs\": %d", options.pairs);
+    if (program->reduces)
+        fprintf(out, ", \"datatype\": \"%s\"", options.element.name);
+    fprintf(out, ",\n \"rows\": [");
+    for (int i = 0; i < row_count; i++) {
+        fprintf(out, "%s\n  ", i ? "," : "");
+        json_row(out, &rows[i]);
+    }
+    fprintf(out, "\n]}\n");
+}
+
+static bool cannot_write(const char *file)
+{
+    fprintf(stderr, "%s: cannot write '%s': %s\n", program->name, file, strerror(errno));
+    return false;
+}
+
+static bool write_json(void)
+{
+    if (options.json_file == NULL) {
+        json_write(stdout);
+        return fflush(stdout) == 0;
+    }
+    FILE *out = fopen(options.json_file, "w");
+    if (out == NULL)
+        return cannot_write(options.json_file);
+    json_write(out);
+    return fclose(out) == 0 || cannot_write(options.json_file);
+}
+
+static bool write_plot(void)
+{
+    size_t sizes[MAX_ROWS];
+    double values[MAX_COLUMNS][MAX_ROWS];
+    struct series series[MAX_COLUMNS];
+    const char *unit = "";
+    int count = 0;
+    for (int c = 0; c < column_count; c++) {
+        if (!columns[c].plotted)
+            continue;
+        for (int r = 0; r < row_count; r++) {
+            sizes[r] = rows[r].size;
+            values[count][r] = rows[r].values[c];
+        }
+        series[count] = (struct series){columns[c].title, values[count]};
+        unit = count == 0 ? columns[c].title : "us";
+        count++;
+    }
+    return plot_write(options.plot_file, program->title, unit, sizes, row_count, series, count)
+           || cannot_write(options.plot_file);
+}
+
+bool report_end(void)
+{
+    bool good = true;
+    if (options.json)
+        good = write_json() && good;
+    if (options.plot_file)
+        good = write_plot() && good;
+    for (int i = 0; i < row_count; i++)
+        good = good && (!options.validate || rows[i].valid);
+    return good;
+}

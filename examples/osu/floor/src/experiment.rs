@@ -1,0 +1,253 @@
+//! The two processes and what they do to each other.
+//!
+//! Both walk the same list of experiments. In round `i` of one, side 0 sends to
+//! side 1, which sends back; `ready = i` says that a side's message can be
+//! taken. Round numbers only grow, over all experiments, so that no line ever
+//! needs to be reset.
+
+use crate::arena::{self, Side};
+use crate::report::{Limits, Row};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
+use std::time::{Duration, Instant};
+
+/// What is to be measured.
+pub struct Plan {
+    pub cores: [usize; 2],
+    pub sizes: Vec<usize>,
+    pub dirty: bool,
+}
+
+/// How a message gets from the sender's buffer into the receiver's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Nothing is copied: the signal alone.
+    Signal,
+    /// The receiver copies out of the shared mapping.
+    MappedOne,
+    /// The receiver copies the first half, the sender the second.
+    MappedBoth,
+    /// The receiver calls `process_vm_readv`.
+    Cma,
+}
+
+/// One process's view of the pair.
+struct Player {
+    mine: Side,
+    other: Side,
+    first: bool,
+    peer: Pid,
+    dirty: bool,
+    round: u64,
+}
+
+/// Batches of an experiment; the median of their means is reported.
+const BATCHES: usize = 7;
+
+/// Rounds of a batch: enough bytes to be exact, few enough to be quick.
+fn rounds_for(way: Way, size: usize) -> u64 {
+    let limit = if way == Way::Signal { 20_000 } else { 1000 };
+    (32_000_000 / size.max(1) as u64).clamp(4, limit)
+}
+
+impl Player {
+    /// Spins until `condition` holds. The floor has no polite waiting, but a
+    /// dead peer ends it.
+    fn wait_until(&self, condition: impl Fn() -> bool) {
+        let mut spins = 0u32;
+        while !condition() {
+            spins = spins.wrapping_add(1);
+            if spins.is_multiple_of(1 << 24) && self.first {
+                let state = waitpid(self.peer, Some(WaitPidFlag::WNOHANG));
+                assert_eq!(
+                    state,
+                    Ok(WaitStatus::StillAlive),
+                    "the second process ended"
+                );
+            }
+        }
+    }
+
+    fn send(&self, way: Way, size: usize) {
+        if self.dirty && way != Way::Signal {
+            let start = Instant::now();
+            self.mine.source.rewrite(size, self.round);
+            self.mine
+                .signals
+                .add_rewriting(nanoseconds(start.elapsed()));
+        }
+        self.mine.signals.ready.set(self.round);
+        if way == Way::MappedBoth {
+            self.other
+                .target
+                .copy_from(&self.mine.source, half(size), size);
+            self.mine.signals.done.set(self.round);
+        }
+    }
+
+    fn receive(&self, way: Way, size: usize) {
+        self.wait_until(|| self.other.signals.ready.get() == self.round);
+        match way {
+            Way::Signal => {}
+            Way::MappedOne => self.mine.target.copy_from(&self.other.source, 0, size),
+            Way::MappedBoth => {
+                self.mine
+                    .target
+                    .copy_from(&self.other.source, 0, half(size));
+                self.wait_until(|| self.other.signals.done.get() == self.round);
+            }
+            Way::Cma => {
+                let address = self.other.source.address();
+                let got = self.mine.target.read_from_process(self.peer, address, size);
+                assert_eq!(got, Ok(size), "process_vm_readv worked when it was probed");
+            }
+        }
+    }
+
+    /// Plays one batch; the mean seconds of one way.
+    fn batch(&mut self, way: Way, size: usize, rounds: u64) -> f64 {
+        let rewriting = |p: &Player| p.mine.signals.rewriting() + p.other.signals.rewriting();
+        let before = rewriting(self);
+        let start = Instant::now();
+        for _ in 0..rounds {
+            self.round += 1;
+            if self.first {
+                self.send(way, size);
+                self.receive(way, size);
+            } else {
+                self.receive(way, size);
+                self.send(way, size);
+            }
+        }
+        let elapsed = nanoseconds(start.elapsed()).saturating_sub(rewriting(self) - before);
+        elapsed as f64 * 1e-9 / (2.0 * rounds as f64)
+    }
+
+    /// The median seconds of one way.
+    fn play(&mut self, way: Way, size: usize) -> f64 {
+        let rounds = rounds_for(way, size);
+        self.batch(way, size, rounds.div_ceil(4));
+        median(
+            (0..BATCHES)
+                .map(|_| self.batch(way, size, rounds))
+                .collect(),
+        )
+    }
+
+    /// Median seconds of a `memcpy` by this process alone.
+    fn copy_alone(&self, size: usize) -> f64 {
+        let rounds = rounds_for(Way::MappedOne, size);
+        let batch = |_| {
+            let start = Instant::now();
+            for _ in 0..rounds {
+                self.mine.target.copy_from(&self.mine.source, 0, size);
+            }
+            nanoseconds(start.elapsed()) as f64 * 1e-9 / rounds as f64
+        };
+        median((0..BATCHES).map(batch).collect())
+    }
+
+    /// Whether both sides may read each other's memory by a system call. Every
+    /// process asks for itself and tells the other through its next round.
+    fn probe_cma(&mut self) -> bool {
+        let works = self
+            .mine
+            .target
+            .read_from_process(self.peer, self.other.source.address(), 8)
+            == Ok(8);
+        // The answer travels in the parity of `done`.
+        self.round += 2;
+        self.mine
+            .signals
+            .done
+            .set(self.round * 2 + u64::from(works));
+        self.mine.signals.ready.set(self.round);
+        self.wait_until(|| self.other.signals.ready.get() == self.round);
+        let other_works = self.other.signals.done.get() == self.round * 2 + 1;
+        // Neither may write `done` again before the other has read it.
+        self.batch(Way::Signal, 0, 1);
+        works && other_works
+    }
+
+    /// The whole list, walked by both processes alike.
+    fn walk(&mut self, plan: &Plan) -> Limits {
+        let ping_pong = self.play(Way::Signal, 0);
+        let cma = self.probe_cma();
+        let rows = plan
+            .sizes
+            .iter()
+            .map(|&size| Row {
+                size,
+                mapped_one: self.play(Way::MappedOne, size),
+                mapped_both: self.play(Way::MappedBoth, size),
+                cma: cma.then(|| self.play(Way::Cma, size)),
+                copy: if self.first {
+                    self.copy_alone(size)
+                } else {
+                    0.0
+                },
+            })
+            .collect();
+        let ping_pong_after = self.play(Way::Signal, 0);
+        Limits {
+            cores: plan.cores,
+            dirty: plan.dirty,
+            ping_pong,
+            ping_pong_after,
+            rows,
+        }
+    }
+}
+
+fn half(size: usize) -> usize {
+    (size / 2).next_multiple_of(64).min(size)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn pin(core: usize) -> nix::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(core)?;
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+/// Forks the second process, measures, and ends it.
+pub fn measure(plan: &Plan) -> nix::Result<Limits> {
+    let [first, second] = arena::new(plan.sizes.last().copied().unwrap_or(1))?;
+    let player = |mine, other, first, peer| Player {
+        mine,
+        other,
+        first,
+        peer,
+        dirty: plan.dirty,
+        round: 0,
+    };
+    let parent = getpid();
+    // SAFETY: this program has one thread, so the child may do anything.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            let ready = set_pdeathsig(Signal::SIGKILL).and_then(|()| pin(plan.cores[1]));
+            if ready.is_err() || getppid() != parent {
+                std::process::exit(1);
+            }
+            player(second, first, false, parent).walk(plan);
+            std::process::exit(0);
+        }
+        ForkResult::Parent { child } => {
+            pin(plan.cores[0])?;
+            let limits = player(first, second, true, child).walk(plan);
+            waitpid(child, None)?;
+            Ok(limits)
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What the wrappers add to a command line, and what they are asked. Pure.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// The library's name behind `-l`.
+pub const LIBRARY: &str = "mpi_abi";
+
+/// What is compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Language {
+    /// `mpicc`.
+    C,
+    /// `mpicxx`, `mpic++`, `mpiCC`.
+    Cxx,
+}
+
+impl Language {
+    /// By the wrapper's name.
+    pub fn of(name: &str) -> Language {
+        match name {
+            n if n.contains("++") || n.contains("cxx") || n.contains("CC") => Language::Cxx,
+            _ => Language::C,
+        }
+    }
+
+    /// As Open MPI's `--showme:version` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::C => "C",
+            Language::Cxx => "C++",
+        }
+    }
+
+    /// Variables that name a compiler, ours first.
+    pub fn variables(self) -> [&'static str; 3] {
+        match self {
+            Language::C => ["LARIAT_CC", "MPICH_CC", "OMPI_CC"],
+            Language::Cxx => ["LARIAT_CXX", "MPICH_CXX", "OMPI_CXX"],
+        }
+    }
+
+    /// Compilers to look for.
+    pub fn compilers(self) -> &'static [&'static str] {
+        match self {
+            Language::C => &["gcc", "cc", "clang"],
+            Language::Cxx => &["g++", "c++", "clang++"],
+        }
+    }
+}
+
+/// Questions that are answered without running a compiler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// The whole command.
+    Show,
+    /// The compiler and its flags for compiling.
+    CompileInfo,
+    /// The compiler and its flags for linking.
+    LinkInfo,
+    /// Flags for compiling.
+    Compile,
+    /// Flags for linking.
+    Link,
+    /// Directories of headers.
+    IncDirs,
+    /// Directories of libraries.
+    LibDirs,
+    /// Names of libraries.
+    Libs,
+    /// The compiler.
+    Command,
+    /// Which MPI this is.
+    Version,
+}
+
+/// Takes the question out of the arguments, if there is one.
+///
+/// # Errors
+/// A `--showme:` that is not known.
+pub fn asked(args: &mut Vec<OsString>) -> Result<Option<Asked>, String> {
+    let mut found = None;
+    let mut wrong = None;
+    args.retain(|arg| {
+        let text = arg.to_str().unwrap_or_default();
+        let which = match text {
+            "-show" | "--show" | "-showme" | "--showme" => Asked::Show,
+            "-compile_info" | "-compile-info" => Asked::CompileInfo,
+            "-link_info" | "-link-info" => Asked::LinkInfo,
+            _ => {
+                let bare = text.trim_start_matches('-');
+                let Some(word) = bare.strip_prefix("showme:").filter(|_| text != bare) else {
+                    return true;
+                };
+                match word {
+                    "compile" => Asked::Compile,
+                    "link" => Asked::Link,
+                    "incdirs" => Asked::IncDirs,
+                    "libdirs" => Asked::LibDirs,
+                    "libs" => Asked::Libs,
+                    "command" => Asked::Command,
+                    "version" => Asked::Version,
+                    _ => {
+                        wrong = Some(format!(
+                            "{text} is none of --showme:compile, link, incdirs, libdirs, libs, \
+                             command, version"
+                        ));
+                        return false;
+                    }
+                }
+            }
+        };
+        found = Some(which);
+        false
+    });
+    wrong.map_or(Ok(found), Err)
+}
+
+/// Takes `-cc=NAME` (`-cxx=NAME`) out of the arguments.
+pub fn take_compiler(language: Language, args: &mut Vec<OsString>) -> Option<String> {
+    let option = match language {
+        Language::C => "-cc=",
+        Language::Cxx => "-cxx=",
+    };
+    let mut found = None;
+    args.retain(|arg| {
+        let named = arg.to_str().and_then(|t| t.strip_prefix(option));
+        found = named.map(str::to_owned).or(found.take());
+        named.is_none()
+    });
+    found
+}
+
+/// The installed tree.
+#[derive(Clone, Debug)]
+pub struct Prefix(PathBuf);
+
+impl Prefix {
+    /// The tree that a wrapper in its `bin` belongs to.
+    pub fn of(exe: &Path) -> Option<Prefix> {
+        Some(Prefix(exe.parent()?.parent()?.to_owned()))
+    }
+
+    /// Where `mpi.h` is.
+    pub fn include(&self) -> PathBuf {
+        self.0.join("include")
+    }
+
+    /// Where the library is.
+    pub fn lib(&self) -> PathBuf {
+        self.0.join("lib")
+    }
+
+    /// The compilers' own directories must not be named: that would put them
+    /// before others and change which headers are found.
+    fn is_the_systems(&self) -> bool {
+        self.0 == Path::new("/usr")
+    }
+
+    /// Flags for compiling.
+    pub fn compile(&self) -> Vec<OsString> {
+        match self.is_the_systems() {
+            true => Vec::new(),
+            false => vec![joined("-I", &self.include())],
+        }
+    }
+
+    /// Flags for linking.
+    pub fn link(&self) -> Vec<OsString> {
+        let library = OsString::from(format!("-l{LIBRARY}"));
+        match self.is_the_systems() {
+            true => vec![library],
+            false => vec![
+                joined("-L", &self.lib()),
+                joined("-Wl,-rpath,", &self.lib()),
+                library,
+            ],
+        }
+    }
+}
+
+fn joined(flag: &str, dir: &Path) -> OsString {
+    let mut text = OsString::from(flag);
+    text.push(dir);
+    text
+}
+
+/// The compiler's arguments: the user's, then ours, so that the user's
+/// directories come first.
+pub fn complete(prefix: &Prefix, args: &[OsString]) -> Vec<OsString> {
+    let mut all = args.to_vec();
+    all.extend(prefix.compile());
+    if links(args) {
+        all.extend(prefix.link());
+    }
+    all
+}
+
+/// Options that end before linking.
+const NO_LINK: [&str; 8] = [
+    "-c",
+    "-S",
+    "-E",
+    "-M",
+    "-MM",
+    "-fsyntax-only",
+    "-###",
+    "--precompile",
+];
+/// Options whose value is the next argument.
+const WITH_VALUE: [&str; 16] = [
+    "-o",
+    "-I",
+    "-L",
+    "-D",
+    "-U",
+    "-x",
+    "-include",
+    "-isystem",
+    "-iquote",
+    "-idirafter",
+    "-MF",
+    "-MT",
+    "-MQ",
+    "-Xlinker",
+    "-Xpreprocessor",
+    "-Xassembler",
+];
+
+/// Whether the compiler will link: it has something to (or is only shown the
+/// bare wrapper, whose answer is for linking), and is not told to stop before.
+/// Questions about the compiler (`-v`, `--version`, `-print-…`) have no input,
+/// and a library would be taken for one.
+fn links(args: &[OsString]) -> bool {
+    let mut input = args.is_empty();
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let text = arg.to_string_lossy();
+        if NO_LINK.contains(&&*text) {
+            return false;
+        }
+        if WITH_VALUE.contains(&&*text) {
+            rest.next();
+        } else if !text.starts_with('-') || text == "-" || text.starts_with("-l") {
+            input = true;
+        }
+    }
+    input
+}
+
+/// A word as a shell would have to be given it.
+pub fn quote(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@%^".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn whole(line: &str) -> String {
+        let prefix = Prefix::of(Path::new("/opt/l/bin/mpicc")).unwrap();
+        let all = complete(&prefix, &args(line));
+        let all: Vec<String> = all.iter().map(|w| quote(w)).collect();
+        all.join(" ")
+    }
+
+    #[test]
+    fn flags_are_added_behind_the_users() {
+        assert_eq!(whole("-c a.c -o a.o"), "-c a.c -o a.o -I/opt/l/include");
+        assert_eq!(
+            whole("a.o -o a"),
+            "a.o -o a -I/opt/l/include -L/opt/l/lib -Wl,-rpath,/opt/l/lib -lmpi_abi"
+        );
+        assert_eq!(
+            whole(""),
+            "-I/opt/l/include -L/opt/l/lib -Wl,-rpath,/opt/l/lib -lmpi_abi"
+        );
+        assert!(!whole("--version").contains("-lmpi_abi"));
+        assert!(!whole("-v -o x").contains("-lmpi_abi"));
+        assert!(whole("-x c - -o x").contains("-lmpi_abi"));
+    }
+
+    #[test]
+    fn questions_are_taken_out() {
+        let mut line = args("-O2 -show a.c");
+        assert_eq!(asked(&mut line), Ok(Some(Asked::Show)));
+        assert_eq!(line, ["-O2", "a.c"]);
+        assert_eq!(
+            asked(&mut args("-showme:libdirs")),
+            Ok(Some(Asked::LibDirs))
+        );
+        assert_eq!(asked(&mut args("-O2 a.c")), Ok(None));
+        assert!(asked(&mut args("--showme:weather")).is_err());
+        let mut line = args("-cc=clang a.c");
+        assert_eq!(
+            take_compiler(Language::C, &mut line).as_deref(),
+            Some("clang")
+        );
+        assert_eq!(line, ["a.c"]);
+    }
+
+    #[test]
+    fn names_and_words() {
+        assert_eq!(Language::of("mpic++"), Language::Cxx);
+        assert_eq!(Language::of("mpicc"), Language::C);
+        assert_eq!(quote(OsStr::new("-I/a b")), "'-I/a b'");
+        assert_eq!(quote(OsStr::new("it's")), r"'it'\''s'");
+    }
+}

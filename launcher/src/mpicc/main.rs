@@ -1,0 +1,98 @@
+//! `mpicc` and `mpicxx`: the C or C++ compiler with what a program needs to
+//! find `mpi.h` and the library, and answers to the questions by which build
+//! systems find an MPI (`-show`, `-compile_info`, `-link_info`, `--showme:…`).
+//!
+//! Where they lie is asked of the wrapper's own place when it is called, so an
+//! installed tree can be moved. The library's directory goes into a linked
+//! program as its run path, so that it runs without `LD_LIBRARY_PATH`.
+
+#![deny(unsafe_code)]
+
+mod flags;
+
+use flags::{Asked, Language, Prefix};
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let own = args.next().unwrap_or_else(|| OsString::from("mpicc"));
+    let own = Path::new(&own).file_name().unwrap_or(OsStr::new("mpicc"));
+    let own = own.to_string_lossy().into_owned();
+    let language = Language::of(&own);
+    match run(&own, language, args.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, why)) => {
+            eprintln!("{own}: {why}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8, String)> {
+    let exe = std::env::current_exe();
+    let exe = exe.map_err(|why| (1, format!("its own place cannot be found: {why}")))?;
+    let prefix = Prefix::of(&exe).ok_or_else(|| {
+        let place = exe.display();
+        (
+            1,
+            format!("{place}: no directory lies above the one it is in"),
+        )
+    })?;
+    let compiler = compiler(language, &mut args);
+    let asked = flags::asked(&mut args).map_err(|why| (1, why))?;
+    let text = match asked {
+        None => {
+            let Some((program, before)) = compiler.split_first() else {
+                return Err((1, "the compiler's name is empty".to_owned()));
+            };
+            let mut command = Command::new(program);
+            command.args(before).args(flags::complete(&prefix, &args));
+            let why = command.exec(); // returns only if it failed
+            let name = program.display();
+            let variable = language.variables()[0];
+            let hint = format!("install it, or name another in {variable}");
+            return Err((127, format!("compiler {name} cannot be run: {why}; {hint}")));
+        }
+        Some(Asked::Show) => words(compiler.into_iter().chain(flags::complete(&prefix, &args))),
+        Some(Asked::CompileInfo) => words(compiler.into_iter().chain(prefix.compile())),
+        Some(Asked::LinkInfo) => words(compiler.into_iter().chain(prefix.link())),
+        Some(Asked::Compile) => words(prefix.compile()),
+        Some(Asked::Link) => words(prefix.link()),
+        Some(Asked::IncDirs) => words([prefix.include().into_os_string()]),
+        Some(Asked::LibDirs) => words([prefix.lib().into_os_string()]),
+        Some(Asked::Libs) => flags::LIBRARY.to_owned(),
+        Some(Asked::Command) => words(compiler),
+        Some(Asked::Version) => format!(
+            "{own}: Lariat {} (Language: {})",
+            env!("CARGO_PKG_VERSION"),
+            language.name()
+        ),
+    };
+    let line = format!("{text}\n");
+    let written = std::io::stdout().write_all(line.as_bytes());
+    written.map_err(|why| (1, format!("standard output: {why}")))
+}
+
+/// The compiler: `-cc=NAME`, a variable, else the first that is installed.
+fn compiler(language: Language, args: &mut Vec<OsString>) -> Vec<OsString> {
+    let given = flags::take_compiler(language, args);
+    let set = |name: &&str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+    let named = given.or_else(|| language.variables().iter().find_map(set));
+    if let Some(named) = named {
+        return named.split_whitespace().map(OsString::from).collect();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = |name: &&&str| std::env::split_paths(&path).any(|d| d.join(name).is_file());
+    let usual = language.compilers();
+    let found = usual.iter().find(installed).unwrap_or(&usual[0]);
+    vec![OsString::from(found)]
+}
+
+fn words(words: impl IntoIterator<Item = OsString>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|w| flags::quote(&w)).collect();
+    quoted.join(" ")
+}

@@ -1,0 +1,789 @@
+//! The arguments of collective operations, made into a [`Call`] and carried out
+//! in one of the three ways. A function per operation, which the blocking,
+//! nonblocking and persistent chapters share.
+//!
+//! Arguments that the standard says are not significant at this rank are not
+//! looked at.
+
+use super::arg::{self, Number};
+use super::coll_check::{
+    Integer, Part, RECEIVE, SEND, buffer, buffer_or_in_place, counts, equal, is_in_place,
+    no_groups, not_within, nowhere_in_place, parts_apart, peers, reduction, root, typed, types,
+    varying, within,
+};
+use super::types::{MPI_Comm, MPI_Datatype, MPI_Info, MPI_Op, MPI_Request};
+use crate::coll::{self, Call, Root};
+use crate::error::Result;
+use crate::fail;
+use crate::object::comm::Comm;
+use crate::object::info;
+use crate::pml::Buffer;
+use crate::topo;
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+
+/// In which way an operation is carried out.
+#[derive(Clone, Copy, Debug)]
+pub enum How {
+    /// Now.
+    Run,
+    /// As a request.
+    Start(*mut MPI_Request),
+    /// As a persistent request.
+    Prepare(MPI_Info, *mut MPI_Request),
+}
+
+/// # Safety
+/// The buffers in `call` are good as long as the standard says; so is the
+/// request.
+#[inline]
+unsafe fn perform(comm: &Arc<Comm>, call: &Call<'_>, how: How) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match how {
+            How::Run => coll::run(comm, call),
+            How::Start(request) => {
+                present(request)?;
+                arg::put(request, "request", MPI_Request(coll::start(comm, call)?))
+            }
+            How::Prepare(hints, request) => {
+                info::hints(hints.0)?;
+                present(request)?;
+                arg::put(request, "request", MPI_Request(coll::prepare(comm, call)?))
+            }
+        }
+    }
+}
+
+/// Somewhere to put a request, before it is made.
+fn present(request: *mut MPI_Request) -> Result<()> {
+    if request.is_null() {
+        fail!(ARG, "request is a null pointer");
+    }
+    Ok(())
+}
+
+/// Section 6.3.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn barrier(comm: MPI_Comm, how: How) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe { perform(comm, &Call::Barrier, how) }
+}
+
+/// Section 6.4.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn bcast(
+    addr: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    at: c_int,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (root, _) = root(comm, at)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let buffer = match root {
+            Root::Beside => Buffer::bytes(std::ptr::null(), 0),
+            _ => buffer("buffer", addr, count, datatype)?,
+        };
+        perform(comm, &Call::Bcast(buffer, root), how)
+    }
+}
+
+/// Section 6.5, equal parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn gather(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    at: c_int,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (root, here) = root(comm, at)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let send = match (root, here) {
+            (Root::Here | Root::Beside, _) => None,
+            (_, true) => buffer_or_in_place(comm, "sendbuf", sendbuf, sendcount, sendtype)?,
+            (_, false) => Some(buffer("sendbuf", sendbuf, sendcount, sendtype)?),
+        };
+        let receive = match here {
+            true => Some(equal("recvbuf", peers(comm), recvbuf, recvcount, recvtype)?),
+            false => None,
+        };
+        not_within(send.as_ref(), receive.as_ref())?;
+        perform(comm, &Call::Gather(send, receive, root), how)
+    }
+}
+
+/// Section 6.5, varying parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn gatherv<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtype: MPI_Datatype,
+    at: c_int,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (root, here) = root(comm, at)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let send = match (root, here) {
+            (Root::Here | Root::Beside, _) => None,
+            (_, true) => buffer_or_in_place(comm, "sendbuf", sendbuf, sendcount, sendtype)?,
+            (_, false) => Some(buffer("sendbuf", sendbuf, sendcount, sendtype)?),
+        };
+        let receive = match here {
+            true => Some(varying(
+                RECEIVE,
+                peers(comm),
+                recvbuf,
+                (recvcounts, rdispls),
+                recvtype,
+            )?),
+            false => None,
+        };
+        not_within(send.as_ref(), receive.as_ref())?;
+        perform(comm, &Call::Gatherv(send, receive, root), how)
+    }
+}
+
+/// Section 6.6, equal parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn scatter(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    at: c_int,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (root, here) = root(comm, at)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let receive = match (root, here) {
+            (Root::Here | Root::Beside, _) => None,
+            (_, true) => buffer_or_in_place(comm, "recvbuf", recvbuf, recvcount, recvtype)?,
+            (_, false) => Some(buffer("recvbuf", recvbuf, recvcount, recvtype)?),
+        };
+        let send = match here {
+            true => Some(equal("sendbuf", peers(comm), sendbuf, sendcount, sendtype)?),
+            false => None,
+        };
+        not_within(receive.as_ref(), send.as_ref())?;
+        perform(comm, &Call::Scatter(send, receive, root), how)
+    }
+}
+
+/// Section 6.6, varying parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn scatterv<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcounts: *const C,
+    sdispls: *const D,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    at: c_int,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (root, here) = root(comm, at)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let receive = match (root, here) {
+            (Root::Here | Root::Beside, _) => None,
+            (_, true) => buffer_or_in_place(comm, "recvbuf", recvbuf, recvcount, recvtype)?,
+            (_, false) => Some(buffer("recvbuf", recvbuf, recvcount, recvtype)?),
+        };
+        let send = match here {
+            true => Some(varying(
+                SEND,
+                peers(comm),
+                sendbuf,
+                (sendcounts, sdispls),
+                sendtype,
+            )?),
+            false => None,
+        };
+        not_within(receive.as_ref(), send.as_ref())?;
+        perform(comm, &Call::Scatterv(send, receive, root), how)
+    }
+}
+
+/// Section 6.7, equal parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn allgather(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let send = buffer_or_in_place(comm, "sendbuf", sendbuf, sendcount, sendtype)?;
+        let receive = equal("recvbuf", peers(comm), recvbuf, recvcount, recvtype)?;
+        not_within(send.as_ref(), Some(&receive))?;
+        perform(comm, &Call::Allgather(send, receive), how)
+    }
+}
+
+/// Section 6.7, varying parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn allgatherv<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let send = buffer_or_in_place(comm, "sendbuf", sendbuf, sendcount, sendtype)?;
+        let receive = varying(
+            RECEIVE,
+            peers(comm),
+            recvbuf,
+            (recvcounts, rdispls),
+            recvtype,
+        )?;
+        not_within(send.as_ref(), Some(&receive))?;
+        perform(comm, &Call::Allgather(send, receive), how)
+    }
+}
+
+/// Section 6.8, equal parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn alltoall(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let send = if is_in_place(sendbuf) {
+            within(comm, "sendbuf")?;
+            None
+        } else {
+            Some(equal("sendbuf", peers(comm), sendbuf, sendcount, sendtype)?)
+        };
+        let receive = equal("recvbuf", peers(comm), recvbuf, recvcount, recvtype)?;
+        parts_apart(send.as_ref(), &receive)?;
+        perform(comm, &Call::Alltoall(send, receive), how)
+    }
+}
+
+/// Section 6.8, varying parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn alltoallv<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcounts: *const C,
+    sdispls: *const D,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let send = if is_in_place(sendbuf) {
+            within(comm, "sendbuf")?;
+            None
+        } else {
+            Some(varying(
+                SEND,
+                peers(comm),
+                sendbuf,
+                (sendcounts, sdispls),
+                sendtype,
+            )?)
+        };
+        let receive = varying(
+            RECEIVE,
+            peers(comm),
+            recvbuf,
+            (recvcounts, rdispls),
+            recvtype,
+        )?;
+        parts_apart(send.as_ref(), &receive)?;
+        perform(comm, &Call::Alltoall(send, receive), how)
+    }
+}
+
+/// Section 6.8, parts of several types.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn alltoallw<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcounts: *const C,
+    sdispls: *const D,
+    sendtypes: *const MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtypes: *const MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let n = peers(comm);
+        let (source_types, target_types);
+        let send = if is_in_place(sendbuf) {
+            within(comm, "sendbuf")?;
+            None
+        } else {
+            source_types = types(sendtypes, n, "sendtypes")?;
+            Some(typed(SEND, sendbuf, (sendcounts, sdispls), &source_types)?)
+        };
+        let receive = {
+            target_types = types(recvtypes, n, "recvtypes")?;
+            typed(RECEIVE, recvbuf, (recvcounts, rdispls), &target_types)?
+        };
+        parts_apart(send.as_ref(), &receive)?;
+        perform(comm, &Call::Alltoall(send, receive), how)
+    }
+}
+
+/// Section 6.9.1.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn reduce(
+    sendbuf: *const c_void,
+    recvbuf: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    operation: MPI_Op,
+    at: c_int,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (root, here) = root(comm, at)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if root == Root::Beside {
+            let nothing = Buffer::bytes(std::ptr::null(), 0);
+            return perform(comm, &Call::Bcast(nothing, root), how);
+        }
+        let count = arg::count(count)?;
+        let part = match (root, here) {
+            (Root::Here, _) => Part::Result,
+            (_, true) => Part::Both,
+            (_, false) => Part::Contribution,
+        };
+        let reduction = reduction(comm, part, sendbuf, (recvbuf, count), (datatype, operation))?;
+        perform(comm, &Call::Reduce(reduction, root), how)
+    }
+}
+
+/// Section 6.9.6.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn allreduce(
+    sendbuf: *const c_void,
+    recvbuf: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    operation: MPI_Op,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let count = arg::count(count)?;
+        let both = Part::Both;
+        let reduction = reduction(comm, both, sendbuf, (recvbuf, count), (datatype, operation))?;
+        perform(comm, &Call::Allreduce(reduction), how)
+    }
+}
+
+/// Section 6.11.1.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn scan(
+    sendbuf: *const c_void,
+    recvbuf: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    operation: MPI_Op,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        no_groups(comm)?;
+        let count = arg::count(count)?;
+        let both = Part::Both;
+        let reduction = reduction(comm, both, sendbuf, (recvbuf, count), (datatype, operation))?;
+        perform(comm, &Call::Scan(reduction), how)
+    }
+}
+
+/// Section 6.11.2.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn exscan(
+    sendbuf: *const c_void,
+    recvbuf: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    operation: MPI_Op,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        no_groups(comm)?;
+        let count = arg::count(count)?;
+        let both = Part::Both;
+        let reduction = reduction(comm, both, sendbuf, (recvbuf, count), (datatype, operation))?;
+        perform(comm, &Call::Exscan(reduction), how)
+    }
+}
+
+/// Section 6.10.1.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn reduce_scatter_block(
+    sendbuf: *const c_void,
+    recvbuf: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    operation: MPI_Op,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let each = arg::count(count)?;
+        let all = each.saturating_mul(comm.size() as usize);
+        let (both, kinds) = (Part::Scattered(each), (datatype, operation));
+        let mut reduction = reduction(comm, both, sendbuf, (recvbuf, all), kinds)?;
+        reduction.count = each;
+        perform(comm, &Call::ReduceScatterBlock(reduction), how)
+    }
+}
+
+/// Section 6.10.2.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn reduce_scatter<C: Integer>(
+    sendbuf: *const c_void,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    datatype: MPI_Datatype,
+    operation: MPI_Op,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let ranks = comm.size() as usize;
+        let each = counts(recvcounts, ranks, "recvcounts")?;
+        let all = (0..ranks).fold(0, |sum: usize, i| sum.saturating_add(each.count(i)));
+        let both = Part::Scattered(each.count(comm.rank as usize));
+        let reduction = reduction(comm, both, sendbuf, (recvbuf, all), (datatype, operation))?;
+        perform(comm, &Call::ReduceScatter(reduction, each), how)
+    }
+}
+
+/// Section 8.6.1, equal parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn neighbor_allgather(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (sources, _) = topo::neighbors(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        nowhere_in_place("sendbuf", sendbuf)?;
+        let send = buffer("sendbuf", sendbuf, sendcount, sendtype)?;
+        let receive = equal("recvbuf", sources.len(), recvbuf, recvcount, recvtype)?;
+        perform(comm, &Call::NeighborAllgather(send, receive), how)
+    }
+}
+
+/// Section 8.6.1, varying parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn neighbor_allgatherv<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (sources, _) = topo::neighbors(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        nowhere_in_place("sendbuf", sendbuf)?;
+        let send = buffer("sendbuf", sendbuf, sendcount, sendtype)?;
+        let receive = varying(
+            RECEIVE,
+            sources.len(),
+            recvbuf,
+            (recvcounts, rdispls),
+            recvtype,
+        )?;
+        perform(comm, &Call::NeighborAllgather(send, receive), how)
+    }
+}
+
+/// Section 8.6.2, equal parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn neighbor_alltoall(
+    sendbuf: *const c_void,
+    sendcount: impl Number,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcount: impl Number,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (sources, destinations) = topo::neighbors(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        nowhere_in_place("sendbuf", sendbuf)?;
+        let send = equal("sendbuf", destinations.len(), sendbuf, sendcount, sendtype)?;
+        let receive = equal("recvbuf", sources.len(), recvbuf, recvcount, recvtype)?;
+        perform(comm, &Call::NeighborAlltoall(send, receive), how)
+    }
+}
+
+/// Section 8.6.2, varying parts.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn neighbor_alltoallv<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcounts: *const C,
+    sdispls: *const D,
+    sendtype: MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtype: MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (sources, destinations) = topo::neighbors(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        nowhere_in_place("sendbuf", sendbuf)?;
+        let (outs, ins) = (destinations.len(), sources.len());
+        let send = varying(SEND, outs, sendbuf, (sendcounts, sdispls), sendtype)?;
+        let receive = varying(RECEIVE, ins, recvbuf, (recvcounts, rdispls), recvtype)?;
+        perform(comm, &Call::NeighborAlltoall(send, receive), how)
+    }
+}
+
+/// Section 8.6.2, parts of several types.
+///
+/// # Safety
+/// The arguments are good for what the standard says of the C function.
+///
+/// # Errors
+/// An argument is wrong, or a message failed.
+#[inline]
+pub unsafe fn neighbor_alltoallw<C: Integer, D: Integer>(
+    sendbuf: *const c_void,
+    sendcounts: *const C,
+    sdispls: *const D,
+    sendtypes: *const MPI_Datatype,
+    recvbuf: *mut c_void,
+    recvcounts: *const C,
+    rdispls: *const D,
+    recvtypes: *const MPI_Datatype,
+    comm: MPI_Comm,
+    how: How,
+) -> Result<()> {
+    let comm = arg::comm(comm)?;
+    let (sources, destinations) = topo::neighbors(comm)?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        nowhere_in_place("sendbuf", sendbuf)?;
+        let source_types = types(sendtypes, destinations.len(), "sendtypes")?;
+        let target_types = types(recvtypes, sources.len(), "recvtypes")?;
+        let send = typed(SEND, sendbuf, (sendcounts, sdispls), &source_types)?;
+        let receive = typed(RECEIVE, recvbuf, (recvcounts, rdispls), &target_types)?;
+        perform(comm, &Call::NeighborAlltoall(send, receive), how)
+    }
+}

@@ -1,0 +1,444 @@
+//! What can be wrong with the arguments of a collective operation.
+
+use super::arg::{self, Number, Root as RootArg};
+use super::consts::MPI_IN_PLACE;
+use super::types::{MPI_Count, MPI_Datatype, MPI_Op};
+use crate::coll::{Ints, Parts, Reduction, Root, Shape};
+use crate::error::{Error, Result};
+use crate::fail;
+use crate::object::comm::Comm;
+use crate::object::datatype::Datatype;
+use crate::object::op;
+use crate::pml::Buffer;
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+
+pub(super) fn is_in_place(addr: *const c_void) -> bool {
+    std::ptr::eq(addr, MPI_IN_PLACE)
+}
+
+pub(super) fn is_inter(comm: &Comm) -> bool {
+    comm.inter.is_some()
+}
+
+/// A buffer of `count` elements, at an address that can have them.
+///
+/// # Safety
+/// As [`arg::committed`].
+#[inline]
+pub(super) unsafe fn buffer(
+    what: &str,
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Buffer<'static>> {
+    let count = arg::count(count)?;
+    // SAFETY: the caller's promise.
+    let datatype = unsafe { arg::committed(datatype) }?;
+    check_memory(what, addr, count, datatype)?;
+    Ok(Buffer {
+        addr: addr.cast_mut().cast(),
+        count,
+        datatype: Some(datatype),
+    })
+}
+
+#[inline]
+pub(super) fn check_memory(
+    what: &str,
+    addr: *const c_void,
+    count: usize,
+    datatype: &Datatype,
+) -> Result<()> {
+    let Some(len) = datatype.bytes(count) else {
+        return too_long(what, count, datatype);
+    };
+    if len > 0 && addr.addr() <= 1 {
+        return bad_address(what, addr, count, datatype);
+    }
+    Ok(())
+}
+
+#[cold]
+pub(super) fn too_long(what: &str, count: usize, datatype: &Datatype) -> Result<()> {
+    let size = datatype.size();
+    fail!(
+        COUNT,
+        "{what} would have {count} elements of {size} bytes, more than memory can"
+    )
+}
+
+/// Null is good (`MPI_BOTTOM`) for types that hold addresses.
+#[cold]
+pub(super) fn bad_address(
+    what: &str,
+    addr: *const c_void,
+    count: usize,
+    datatype: &Datatype,
+) -> Result<()> {
+    if is_in_place(addr) {
+        fail!(BUFFER, "{what} cannot be MPI_IN_PLACE here");
+    }
+    if datatype.true_lb() == 0 {
+        fail!(BUFFER, "{what} is a null pointer, but has {count} elements");
+    }
+    Ok(())
+}
+
+/// As [`buffer`], `None` where it is `MPI_IN_PLACE`, which an intracommunicator
+/// allows.
+///
+/// # Safety
+/// As [`arg::committed`].
+#[inline]
+pub(super) unsafe fn buffer_or_in_place(
+    comm: &Comm,
+    what: &str,
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Option<Buffer<'static>>> {
+    if is_in_place(addr) {
+        within(comm, what)?;
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { buffer(what, addr, count, datatype) }.map(Some)
+}
+
+pub(super) fn within(comm: &Comm, what: &str) -> Result<()> {
+    if is_inter(comm) {
+        fail!(
+            BUFFER,
+            "{what} cannot be MPI_IN_PLACE: {} is an intercommunicator",
+            comm.label()
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn nowhere_in_place(what: &str, addr: *const c_void) -> Result<()> {
+    if is_in_place(addr) {
+        fail!(BUFFER, "{what} cannot be MPI_IN_PLACE in this call");
+    }
+    Ok(())
+}
+
+/// A type of C's integers, an array of which counts or displaces.
+pub trait Integer: Number + 'static {
+    /// The array.
+    fn ints(list: &[Self]) -> Ints<'_>;
+}
+
+impl Integer for c_int {
+    fn ints(list: &[c_int]) -> Ints<'_> {
+        Ints::Int(list)
+    }
+}
+
+impl Integer for MPI_Count {
+    fn ints(list: &[MPI_Count]) -> Ints<'_> {
+        Ints::Count(list)
+    }
+}
+
+impl Integer for isize {
+    fn ints(list: &[isize]) -> Ints<'_> {
+        Ints::Aint(list)
+    }
+}
+
+/// An array of counts, none negative.
+///
+/// # Safety
+/// As [`arg::slice`].
+pub(super) unsafe fn counts<'a, N: Integer>(
+    at: *const N,
+    len: usize,
+    what: &str,
+) -> Result<Ints<'a>> {
+    // SAFETY: the caller's promise.
+    let list = unsafe { arg::slice(at, len, what) }?;
+    if let Some(i) = list.iter().position(|n| n.wide() < 0) {
+        let value = list[i].wide();
+        fail!(COUNT, "{what}[{i}] is {value}, but counts are not negative");
+    }
+    Ok(N::ints(list))
+}
+
+/// # Safety
+/// As [`arg::slice`].
+pub(super) unsafe fn displs<'a, N: Integer>(
+    at: *const N,
+    len: usize,
+    what: &str,
+) -> Result<Ints<'a>> {
+    // SAFETY: the caller's promise.
+    unsafe { arg::slice(at, len, what) }.map(N::ints)
+}
+
+/// A buffer with `count` elements for each of `ranks`.
+///
+/// # Safety
+/// As [`arg::committed`].
+pub(super) unsafe fn equal(
+    what: &str,
+    ranks: usize,
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Parts<'static>> {
+    let count = arg::count(count)?;
+    // SAFETY: the caller's promise.
+    let datatype = unsafe { arg::committed(datatype) }?;
+    check_memory(what, addr, count.saturating_mul(ranks), datatype)?;
+    Ok(Parts {
+        addr: addr.cast_mut().cast(),
+        shape: Shape::Equal(count, datatype),
+    })
+}
+
+/// A buffer with parts of one type that counts and displacements tell.
+///
+/// # Safety
+/// As [`arg::committed`] and [`arg::slice`].
+pub(super) unsafe fn varying<'a, C: Integer, D: Integer>(
+    [what, what_counts, what_displs]: [&str; 3],
+    ranks: usize,
+    addr: *const c_void,
+    (count, displ): (*const C, *const D),
+    datatype: MPI_Datatype,
+) -> Result<Parts<'a>> {
+    // SAFETY: the caller's promise.
+    let (count, displ, datatype) = unsafe {
+        (
+            counts(count, ranks, what_counts)?,
+            displs(displ, ranks, what_displs)?,
+            arg::committed(datatype)?,
+        )
+    };
+    for i in 0..ranks {
+        check_memory(what, addr, count.count(i), datatype)?;
+    }
+    Ok(Parts {
+        addr: addr.cast_mut().cast(),
+        shape: Shape::Varying(count, displ, datatype),
+    })
+}
+
+/// An array of committed types.
+///
+/// # Safety
+/// As [`arg::committed`] and [`arg::slice`].
+pub(super) unsafe fn types(
+    at: *const MPI_Datatype,
+    len: usize,
+    what: &str,
+) -> Result<Vec<&'static Arc<Datatype>>> {
+    // SAFETY: the caller's promise.
+    let handles = unsafe { arg::slice(at, len, what) }?;
+    let one = |(i, handle): (usize, &MPI_Datatype)| {
+        // SAFETY: as above.
+        unsafe { arg::committed(*handle) }
+            .map_err(|error| Error::new(error.class(), format!("{what}[{i}]: {error}")))
+    };
+    handles.iter().enumerate().map(one).collect()
+}
+
+/// A buffer with parts of several types; displacements are bytes.
+///
+/// # Safety
+/// As [`arg::slice`].
+pub(super) unsafe fn typed<'a, C: Integer, D: Integer>(
+    [what, what_counts, what_displs]: [&str; 3],
+    addr: *const c_void,
+    (count, displ): (*const C, *const D),
+    types: &'a [&'static Arc<Datatype>],
+) -> Result<Parts<'a>> {
+    let ranks = types.len();
+    // SAFETY: the caller's promise.
+    let (count, displ) = unsafe {
+        (
+            counts(count, ranks, what_counts)?,
+            displs(displ, ranks, what_displs)?,
+        )
+    };
+    for (i, datatype) in types.iter().enumerate() {
+        // A displacement may be an address, with MPI_BOTTOM.
+        let at = addr.wrapping_byte_offset(displ.get(i));
+        let at = if is_in_place(addr) { addr } else { at };
+        check_memory(what, at, count.count(i), datatype)?;
+    }
+    Ok(Parts {
+        addr: addr.cast_mut().cast(),
+        shape: Shape::Typed(count, displ, types),
+    })
+}
+
+pub(super) const SEND: [&str; 3] = ["sendbuf", "sendcounts", "sdispls"];
+pub(super) const RECEIVE: [&str; 3] = ["recvbuf", "recvcounts", "rdispls"];
+
+/// Two buffers of which something is read and something written must differ.
+pub(super) fn apart(
+    send: (*mut u8, &Datatype, bool),
+    receive: (*mut u8, &Datatype, bool),
+) -> Result<()> {
+    let (from, source, filled) = send;
+    let (into, target, room) = receive;
+    let begin = |addr: *mut u8, datatype: &Datatype| addr.wrapping_offset(datatype.true_lb());
+    if filled && room && begin(from, source) == begin(into, target) {
+        fail!(
+            BUFFER,
+            "sendbuf and recvbuf are the same memory; pass MPI_IN_PLACE where the call allows it"
+        );
+    }
+    Ok(())
+}
+
+/// As [`apart`], for one buffer and one with equal parts.
+pub(super) fn not_within(send: Option<&Buffer<'_>>, receive: Option<&Parts<'_>>) -> Result<()> {
+    match (send, receive) {
+        (
+            Some(Buffer {
+                addr,
+                count,
+                datatype: Some(source),
+            }),
+            Some(Parts {
+                addr: into,
+                shape: Shape::Equal(each, target),
+            }),
+        ) => {
+            let filled = count * source.size() > 0;
+            let room = each * target.size() > 0;
+            apart((*addr, source, filled), (*into, target, room))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// As [`apart`], where both have equal parts.
+pub(super) fn parts_apart(send: Option<&Parts<'_>>, receive: &Parts<'_>) -> Result<()> {
+    match send.map(|send| (send.addr, send.shape)) {
+        Some((addr, Shape::Equal(count, source))) => {
+            let buffer = Buffer {
+                addr,
+                count,
+                datatype: Some(source),
+            };
+            not_within(Some(&buffer), Some(receive))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a rooted operation's root is, and whether it is this process.
+pub(super) fn root(comm: &Comm, root: c_int) -> Result<(Root, bool)> {
+    Ok(match arg::root(comm, root)? {
+        RootArg::Rank(rank) => (Root::Rank(rank), !is_inter(comm) && rank == comm.rank),
+        RootArg::Root => (Root::Here, true),
+        RootArg::Null => (Root::Beside, false),
+    })
+}
+
+/// The number of ranks that have a part in a buffer.
+pub(super) fn peers(comm: &Comm) -> usize {
+    comm.peers().size() as usize
+}
+
+/// Which buffers of a reduction count at this rank.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    /// Only the contribution.
+    Contribution,
+    /// Only the result.
+    Result,
+    /// Both.
+    Both,
+    /// Both, the result having so many elements.
+    Scattered(usize),
+}
+
+/// The arguments of a reduction of `count` elements.
+///
+/// # Safety
+/// As [`arg::committed`].
+#[inline]
+pub(super) unsafe fn reduction(
+    comm: &Comm,
+    part: Part,
+    sendbuf: *const c_void,
+    (recvbuf, count): (*mut c_void, usize),
+    (datatype, operation): (MPI_Datatype, MPI_Op),
+) -> Result<Reduction<'static>> {
+    let handle = datatype.0;
+    // SAFETY: the caller's promise.
+    let datatype = unsafe { arg::committed(datatype) }?;
+    let reducer = op::get(operation.0)?.reducer(datatype, handle)?;
+    let in_place = part != Part::Result && is_in_place(sendbuf);
+    if in_place {
+        within(comm, "sendbuf")?;
+        if part == Part::Contribution {
+            fail!(BUFFER, "sendbuf can be MPI_IN_PLACE only at the root");
+        }
+    } else if part != Part::Result {
+        check_memory("sendbuf", sendbuf, count, datatype)?;
+    }
+    if part != Part::Contribution {
+        let room = match part {
+            Part::Scattered(each) if !in_place => each,
+            _ => count,
+        };
+        check_memory("recvbuf", recvbuf, room, datatype)?;
+        if !in_place && part != Part::Result {
+            let has = count * datatype.size() > 0 && room > 0;
+            let send = sendbuf.cast_mut().cast();
+            apart((send, datatype, has), (recvbuf.cast(), datatype, has))?;
+        }
+    }
+    Ok(Reduction {
+        send: (!in_place).then(|| sendbuf.cast_mut().cast()),
+        receive: recvbuf.cast(),
+        count,
+        datatype,
+        reducer,
+    })
+}
+
+pub(super) fn no_groups(comm: &Comm) -> Result<()> {
+    if is_inter(comm) {
+        fail!(
+            COMM,
+            "a prefix reduction needs an intracommunicator, but {} is none",
+            comm.label()
+        );
+    }
+    Ok(())
+}
+
+/// What a process-local reduction works on.
+pub(super) struct Local {
+    pub(super) count: usize,
+    pub(super) datatype: &'static Arc<Datatype>,
+}
+
+/// The arguments of `MPI_Reduce_local`.
+///
+/// # Safety
+/// As [`arg::committed`].
+pub(super) unsafe fn local(
+    inbuf: *const c_void,
+    inoutbuf: *mut c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Local> {
+    let count = arg::count(count)?;
+    // SAFETY: the caller's promise.
+    let datatype = unsafe { arg::committed(datatype) }?;
+    check_memory("inbuf", inbuf, count, datatype)?;
+    check_memory("inoutbuf", inoutbuf, count, datatype)?;
+    if count * datatype.size() > 0 && std::ptr::eq(inbuf, inoutbuf) {
+        fail!(BUFFER, "inbuf and inoutbuf are the same memory");
+    }
+    Ok(Local { count, datatype })
+}

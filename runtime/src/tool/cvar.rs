@@ -1,0 +1,142 @@
+//! Control variables (MPI 5.0, section 15.3.6): the settings, as they were given
+//! at start. They can be read, and not be set any more.
+
+use crate::error::Result;
+use crate::{fail, job};
+use wireup::settings::{Arm, NAMES, Settings};
+
+/// The room for a variable that is text.
+pub const TEXT: usize = 16;
+
+/// The value of a variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// Text of up to [`TEXT`] characters, a NUL included (`MPI_CHAR`).
+    Text(&'static str),
+    /// A number (`MPI_UINT64_T`).
+    Number(u64),
+    /// A choice of 0 or 1 (`MPI_INT`).
+    Flag(bool),
+}
+
+impl Value {
+    /// The number of elements that it is read as.
+    #[must_use]
+    pub fn count(self) -> usize {
+        if matches!(self, Value::Text(_)) {
+            TEXT
+        } else {
+            1
+        }
+    }
+}
+
+/// The number of variables.
+#[must_use]
+pub fn number() -> usize {
+    NAMES.len()
+}
+
+/// Name and meaning of a variable.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID_INDEX`.
+pub fn describe(index: i32) -> Result<(&'static str, &'static str)> {
+    super::check()?;
+    let found = usize::try_from(index)
+        .ok()
+        .and_then(|index| NAMES.get(index));
+    let Some(found) = found else {
+        let last = NAMES.len() - 1;
+        fail!(
+            T_INVALID_INDEX,
+            "there is no control variable {index}: they go from 0 to {last}"
+        );
+    };
+    Ok(*found)
+}
+
+/// The index of a variable.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID_NAME`.
+pub fn find(name: &str) -> Result<i32> {
+    super::check()?;
+    match NAMES.iter().zip(0..).find(|(known, _)| known.0 == name) {
+        Some((_, index)) => Ok(index),
+        None => fail!(T_INVALID_NAME, "there is no control variable {name:?}"),
+    }
+}
+
+/// The handle of a variable: it is bound to no object.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID_INDEX`.
+pub fn handle(index: i32) -> Result<usize> {
+    describe(index)?;
+    Ok(usize::try_from(index).unwrap_or(0) + 1)
+}
+
+/// The index of the variable that a handle names.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID_HANDLE`.
+pub fn of_handle(raw: usize) -> Result<i32> {
+    super::check()?;
+    match i32::try_from(raw) {
+        Ok(number @ 1..) if raw <= NAMES.len() => Ok(number - 1),
+        _ => fail!(
+            T_INVALID_HANDLE,
+            "{raw:#x} is no handle of a control variable"
+        ),
+    }
+}
+
+/// The value of a variable now: of the job that was joined, or else the one that
+/// the environment asks for.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID_INDEX`, or the environment asks for something impossible.
+pub fn value(index: i32) -> Result<Value> {
+    let (name, _) = describe(index)?;
+    let get = |name: &str| std::env::var(name).ok();
+    let settings = match job::current() {
+        Some(job) => job.settings.clone(),
+        None => match Settings::read(get) {
+            Ok(settings) => settings,
+            Err(why) => fail!(T_INVALID, "{why}"),
+        },
+    };
+    Ok(match name {
+        "arm" => Value::Text(match settings.arm {
+            Arm::Auto => "auto",
+            Arm::Copy => "copy",
+            Arm::Cma => "cma",
+        }),
+        "eager_limit" => Value::Number(settings.eager_limit),
+        "ring_cells" => Value::Number(u64::from(settings.ring_cells)),
+        "unexpected_limit" => Value::Number(settings.unexpected_limit),
+        "verbose" => Value::Flag(settings.verbose),
+        "check" => Value::Flag(settings.check),
+        _ => fail!(T_INVALID, "the setting {name} is not known here"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_setting_has_a_value() {
+        super::super::init();
+        for index in 0..i32::try_from(super::number()).unwrap() {
+            let (name, _) = super::describe(index).unwrap();
+            super::value(index).unwrap();
+            assert_eq!(super::find(name).unwrap(), index);
+            assert_eq!(
+                super::of_handle(super::handle(index).unwrap()).unwrap(),
+                index
+            );
+        }
+        assert!(super::describe(-1).is_err() && super::find("none").is_err());
+        super::super::finalize().unwrap();
+    }
+}
