@@ -126,6 +126,7 @@ pub fn value(index: i32) -> Result<Value> {
 mod tests {
     #[test]
     fn every_setting_has_a_value() {
+        let _turn = super::super::TURN.lock();
         super::super::init();
         for index in 0..i32::try_from(super::number()).unwrap() {
             let (name, _) = super::describe(index).unwrap();

@@ -141,12 +141,17 @@ pub fn pvar(session: usize, handle: usize) -> Result<()> {
     no_handle("a performance variable", handle)
 }
 
+/// Tests run side by side in one process; those that count users take turns.
+#[cfg(test)]
+static TURN: Mutex<()> = Mutex::new(());
+
 #[cfg(test)]
 mod tests {
-    use super::{Class, check, close_session, finalize, init, open_session, pvar};
+    use super::{Class, TURN, check, close_session, finalize, init, open_session, pvar};
 
     #[test]
     fn sessions_need_an_initialized_interface() {
+        let _turn = TURN.lock();
         assert_eq!(finalize().unwrap_err().class(), Class::T_NOT_INITIALIZED);
         assert!(open_session().is_err());
         init();
