@@ -6,7 +6,7 @@
 //! stops with an error, instead of running as so many silent jobs of one.
 
 use crate::error::{Class, Error, Result};
-use crate::object::{attr, comm, errhandler};
+use crate::object::{attr, comm, errhandler, session};
 use crate::pml::{self, WaitFor, bsend, progress};
 use crate::{fail, lock, trace};
 use std::sync::OnceLock;
@@ -236,6 +236,34 @@ pub fn finalize() -> Result<()> {
         .state
         .store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
     Ok(())
+}
+
+/// Brings the library up for a session, if it is not up.
+///
+/// # Errors
+/// The job cannot be joined.
+pub fn enter_session(level: i32) -> Result<()> {
+    let job = join(self::level(level)?)?;
+    if !is_initialized() || is_finalized() {
+        let state = &job.segment.record(job.rank).state;
+        state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
+    }
+    Ok(())
+}
+
+/// After a session was finalized: when that was the last thing that this program
+/// had of MPI, what is under way goes out, and it may end without blame.
+pub fn leave_session() {
+    let world = is_initialized() && !is_finalized();
+    let Some(job) = JOB.get().filter(|_| !world && session::count() == 0) else {
+        return;
+    };
+    if !is_initialized() {
+        bsend::flush_all();
+        pml::stop();
+    }
+    let state = &job.segment.record(job.rank).state;
+    state.store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
 }
 
 /// Ends the whole job with this exit code; `text` says why. The launcher reads

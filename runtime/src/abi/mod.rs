@@ -66,6 +66,7 @@ pub mod panic;
 mod pointer;
 mod prelude;
 mod tool_arg;
+mod topo_arg;
 mod type_arg;
 pub mod types;
 

@@ -277,6 +277,29 @@ pub unsafe fn put_string(at: *mut c_char, room: usize, what: &str, text: &str) -
     Ok(len)
 }
 
+/// As [`put_string`], byte for byte.
+///
+/// # Safety
+/// `at` is null or good for writing `room` characters.
+///
+/// # Errors
+/// `MPI_ERR_ARG`: `at` is null and `room` is not 0.
+pub unsafe fn put_cstr(at: *mut c_char, room: usize, what: &str, text: &CStr) -> Result<()> {
+    if room == 0 {
+        return Ok(());
+    }
+    if at.is_null() {
+        return null(what);
+    }
+    let len = text.count_bytes().min(room - 1);
+    // SAFETY: `len + 1 <= room` characters, as the caller said; the text is ours.
+    unsafe {
+        at.copy_from_nonoverlapping(text.as_ptr(), len);
+        at.add(len).write(0);
+    }
+    Ok(())
+}
+
 /// As [`put_string`], with the length into `resultlen`.
 ///
 /// # Safety

@@ -1,34 +1,66 @@
 //! Sessions and process management (MPI 5.0, chapter 11).
 
+use super::panic;
 use super::prelude::*;
+use crate::handle::Kind;
+use crate::job;
+use crate::object::{comm, errhandler, info, session};
 
 export! {
     /// Section 11.3.1, session creation and destruction.
-    fn MPI_Session_finalize(session: *mut MPI_Session) on session at ANY_TIME;
+    fn MPI_Session_finalize(session: *mut MPI_Session) on session at ANY_TIME {
+        session::remove(arg::get(session, "session")?.0)?;
+        job::leave_session();
+        arg::put(session, "session", MPI_Session(session::NULL))
+    }
 
     /// Section 11.3.1, session creation and destruction.
     fn MPI_Session_init(
         info: MPI_Info, errhandler: MPI_Errhandler, session: *mut MPI_Session,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        panic::install();
+        let handler = errhandler::for_kind(Kind::Session, errhandler.0)?;
+        let level = session::thread_level(&arg::hints(info)?)?;
+        job::enter_session(level)?;
+        arg::put(session, "session", MPI_Session(session::create(handler, level)?))
+    }
 
     /// Section 11.3.2, process sets.
-    fn MPI_Session_get_info(session: MPI_Session, info_used: *mut MPI_Info) on session;
+    fn MPI_Session_get_info(session: MPI_Session, info_used: *mut MPI_Info) on session {
+        let used = info::insert(session::info(session.0)?)?;
+        arg::put(info_used, "info_used", MPI_Info(used))
+    }
 
     /// Section 11.3.2, process sets.
     fn MPI_Session_get_nth_pset(
         session: MPI_Session, info: MPI_Info, n: c_int, pset_len: *mut c_int,
         pset_name: *mut c_char,
-    ) on session;
+    ) on session {
+        session::check(session.0)?;
+        let _ = arg::hints(info)?;
+        let name = session::nth_pset(n)?;
+        let room = arg::number(arg::get(pset_len, "pset_len")?, "pset_len")?;
+        arg::put_cstr(pset_name, room, "pset_name", name)?;
+        arg::put_fitting(pset_len, "pset_len", name.count_bytes() as i64 + 1)
+    }
 
     /// Section 11.3.2, process sets.
     fn MPI_Session_get_num_psets(
         session: MPI_Session, info: MPI_Info, npset_names: *mut c_int,
-    ) on session;
+    ) on session {
+        session::check(session.0)?;
+        let _ = arg::hints(info)?;
+        arg::put(npset_names, "npset_names", session::num_psets())
+    }
 
     /// Section 11.3.2, process sets.
     fn MPI_Session_get_pset_info(
         session: MPI_Session, pset_name: *const c_char, info: *mut MPI_Info,
-    ) on session;
+    ) on session {
+        session::check(session.0)?;
+        let told = session::pset_info(arg::cstr(pset_name, "pset_name")?)?;
+        arg::put(info, "info", MPI_Info(info::insert(told)?))
+    }
 
     /// Section 11.8.2, starting processes.
     fn MPI_Comm_get_parent(parent: *mut MPI_Comm) {
@@ -77,7 +109,10 @@ export! {
     fn MPI_Unpublish_name(service_name: *const c_char, info: MPI_Info, port_name: *const c_char);
 
     /// Section 11.10.4, releasing connections.
-    fn MPI_Comm_disconnect(comm: *mut MPI_Comm) on comm;
+    fn MPI_Comm_disconnect(comm: *mut MPI_Comm) on comm {
+        comm::free(arg::get(comm, "comm")?.0)?;
+        arg::put(comm, "comm", MPI_Comm(comm::NULL))
+    }
 
     /// Section 11.10.5, another way to connect.
     fn MPI_Comm_join(fd: c_int, intercomm: *mut MPI_Comm);

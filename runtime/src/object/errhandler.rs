@@ -232,6 +232,28 @@ pub fn on_abort(hook: AbortFn) {
 #[cold]
 pub fn raise(on: On, call: &str, error: &Error) -> i32 {
     error_code::remember(error);
+    dispatch(on, call, error)
+}
+
+/// `MPI_X_call_errhandler`: as if `call` had failed with `code` on the object.
+#[cold]
+pub fn call(on: On, call: &str, code: i32) {
+    dispatch(on, call, &error_code::of_code(code));
+}
+
+/// Whether `raw` may stand for a file here: as long as there are none,
+/// `MPI_FILE_NULL`, which stands for the handler that files get first.
+///
+/// # Errors
+/// It may not.
+pub fn check_file(raw: Raw) -> Result<()> {
+    if raw != 0x118 {
+        fail!(FILE, "file {raw:#x} is not a handle of an open file");
+    }
+    Ok(())
+}
+
+fn dispatch(on: On, call: &str, error: &Error) -> i32 {
     let code = error.class().0;
     let (handler, on) = handler_of(error.comm().map_or(on, On::Comm));
     match handler {

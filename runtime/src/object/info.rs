@@ -161,6 +161,22 @@ pub fn set(raw: Raw, key: &CStr, value: &CStr) -> Result<()> {
     change(raw, |info| info.set(key, value))
 }
 
+/// `MPI_Info_get_nthkey`.
+///
+/// # Errors
+/// `raw` is no info object, or has no key with this number.
+pub fn nth_key(raw: Raw, n: i32) -> Result<CString> {
+    let at = usize::try_from(n).unwrap_or(usize::MAX);
+    let look = |info: &Info| (info.key(at).map(CStr::to_owned), info.len());
+    match with(raw, look)? {
+        (Some(key), _) => Ok(key),
+        (None, len) => fail!(
+            ARG,
+            "n is {n}, but the info object has {len} keys, numbered from 0"
+        ),
+    }
+}
+
 /// `MPI_Info_delete`.
 ///
 /// # Errors

@@ -20,6 +20,12 @@ pub const MAX_PSET_NAME: usize = 1024;
 /// The names of the process sets of every session, in the order of their numbers.
 pub const PSETS: [&CStr; 2] = [c"mpi://WORLD", c"mpi://SELF"];
 
+/// The number of process sets.
+#[must_use]
+pub fn num_psets() -> i32 {
+    i32::try_from(PSETS.len()).unwrap_or(i32::MAX)
+}
+
 #[derive(Debug)]
 struct Session {
     errhandler: Slot,
@@ -28,14 +34,41 @@ struct Session {
 
 static TABLE: Local<Table<Session>> = Local::new(Table::new(Kind::Session));
 
-/// `MPI_Session_init`, once the job is joined. `thread_level` is the name of the
-/// level that is provided.
+/// The levels of thread support, by their numbers and names.
+const LEVELS: [(i32, &CStr); 4] = [
+    (0, c"MPI_THREAD_SINGLE"),
+    (1024, c"MPI_THREAD_FUNNELED"),
+    (2048, c"MPI_THREAD_SERIALIZED"),
+    (4096, c"MPI_THREAD_MULTIPLE"),
+];
+
+/// The level that the hints of `MPI_Session_init` ask for under `thread_level`;
+/// `MPI_THREAD_SINGLE` where they do not say.
+///
+/// # Errors
+/// They ask for none of the levels.
+pub fn thread_level(hints: &Info) -> Result<i32> {
+    let Some(wanted) = hints.get(c"thread_level") else {
+        return Ok(0);
+    };
+    match LEVELS.iter().find(|level| level.1 == wanted) {
+        Some(level) => Ok(level.0),
+        None => fail!(
+            INFO_VALUE,
+            "info key thread_level is {wanted:?}, which is none of the MPI_THREAD_ names"
+        ),
+    }
+}
+
+/// `MPI_Session_init`, once the job is joined at a thread level.
 ///
 /// # Errors
 /// No more handles.
-pub fn create(handler: Handler, thread_level: &CStr) -> Result<Raw> {
+pub fn create(handler: Handler, level: i32) -> Result<Raw> {
     let mut info = Info::default();
-    info.set(c"thread_level", thread_level);
+    if let Some(level) = LEVELS.iter().find(|known| known.0 == level) {
+        info.set(c"thread_level", level.1);
+    }
     let errhandler = Slot::new(handler);
     TABLE.with(|table| table.insert(Session { errhandler, info }))
 }
@@ -183,7 +216,7 @@ mod tests {
     #[test]
     fn a_finalized_session_is_stale() {
         let _inside = crate::lock::inside();
-        let raw = create(Handler::Return, c"MPI_THREAD_SINGLE").unwrap();
+        let raw = create(Handler::Return, 0).unwrap();
         assert!(errhandler(raw).is_some());
         assert_eq!(info(raw).unwrap().len(), 1);
         remove(raw).unwrap();

@@ -62,6 +62,23 @@ pub fn dist_graph_of(comm: &Comm) -> Result<&DistGraph> {
     }
 }
 
+/// A rank of `comm`, checked.
+///
+/// # Errors
+/// `comm` has no such rank.
+pub fn member(comm: &Comm, rank: i32) -> Result<i32> {
+    let size = comm.size();
+    if u32::try_from(rank).map_or(true, |rank| rank >= size) {
+        fail!(
+            RANK,
+            "rank is {rank}, but {} has ranks 0 to {}",
+            comm.label(),
+            size.saturating_sub(1)
+        );
+    }
+    Ok(rank)
+}
+
 /// The sources and destinations of this process in neighbourhood collectives on
 /// `comm`, in the standard's order (section 8.6): in a grid, along each dimension
 /// the neighbour before, then the one behind, `MPI_PROC_NULL` past an edge.
