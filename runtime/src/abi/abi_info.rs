@@ -3,30 +3,53 @@
 use super::convert;
 use super::prelude::*;
 use crate::handle::Kind;
+use crate::object::fortran::{self, Logicals};
+use crate::object::info;
 
 export! {
     /// Section 20.1, ABI version and info.
-    fn MPI_Abi_get_info(info: *mut MPI_Info) at ANY_TIME;
+    fn MPI_Abi_get_info(info: *mut MPI_Info) at ANY_TIME {
+        arg::put(info, "info", MPI_Info(info::insert(fortran::abi_info())?))
+    }
 
     /// Section 20.1, ABI version and info.
-    fn MPI_Abi_get_version(abi_major: *mut c_int, abi_minor: *mut c_int) at ANY_TIME;
+    fn MPI_Abi_get_version(abi_major: *mut c_int, abi_minor: *mut c_int) at ANY_TIME {
+        arg::put(abi_major, "abi_major", MPI_ABI_VERSION)?;
+        arg::put(abi_minor, "abi_minor", MPI_ABI_SUBVERSION)
+    }
 
     /// Section 20.2, Fortran in the ABI.
     fn MPI_Abi_get_fortran_booleans(
         logical_size: c_int, logical_true: *mut c_void, logical_false: *mut c_void,
         is_set: *mut c_int,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        let known = fortran::logicals(arg::number(logical_size, "logical_size")?)?;
+        arg::put_flag(is_set, "is_set", known.is_some())?;
+        let Some(known) = known else { return Ok(()) };
+        arg::put_bytes(logical_true, "logical_true", &known.yes)?;
+        arg::put_bytes(logical_false, "logical_false", &known.no)
+    }
 
     /// Section 20.2, Fortran in the ABI.
-    fn MPI_Abi_get_fortran_info(info: *mut MPI_Info) at ANY_TIME;
+    fn MPI_Abi_get_fortran_info(info: *mut MPI_Info) at ANY_TIME {
+        let known = fortran::info().map(info::insert).transpose()?;
+        arg::put(info, "info", known.map_or(MPI_INFO_NULL, MPI_Info))
+    }
 
     /// Section 20.2, Fortran in the ABI.
     fn MPI_Abi_set_fortran_booleans(
         logical_size: c_int, logical_true: *mut c_void, logical_false: *mut c_void,
-    ) at ANY_TIME;
+    ) at ANY_TIME {
+        let size = arg::number(logical_size, "logical_size")?;
+        let yes = arg::slice(logical_true.cast::<u8>(), size, "logical_true")?.to_vec();
+        let no = arg::slice(logical_false.cast::<u8>(), size, "logical_false")?.to_vec();
+        fortran::set_logicals(Logicals { yes, no })
+    }
 
     /// Section 20.2, Fortran in the ABI.
-    fn MPI_Abi_set_fortran_info(info: MPI_Info) at ANY_TIME;
+    fn MPI_Abi_set_fortran_info(info: MPI_Info) at ANY_TIME {
+        fortran::set_info(arg::hints(info)?)
+    }
 }
 
 export_value! {

@@ -90,6 +90,25 @@ pub unsafe fn put_fitting<N: Number>(at: *mut N, what: &str, value: i64) -> Resu
     unsafe { put(at, what, narrow) }
 }
 
+/// Writes bytes where C passes a `void *`.
+///
+/// # Safety
+/// `at` is null or good for writing as many bytes as there are.
+///
+/// # Errors
+/// `MPI_ERR_ARG`: `at` is null.
+pub unsafe fn put_bytes(at: *mut std::ffi::c_void, what: &str, bytes: &[u8]) -> Result<()> {
+    if at.is_null() {
+        return null(what);
+    }
+    // SAFETY: as the caller said; the bytes are ours.
+    unsafe {
+        at.cast::<u8>()
+            .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+    }
+    Ok(())
+}
+
 /// Reads an inout-parameter.
 ///
 /// # Safety

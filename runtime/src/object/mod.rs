@@ -5,6 +5,7 @@ pub mod comm;
 pub mod datatype;
 pub mod errhandler;
 pub mod error_code;
+pub mod fortran;
 pub mod group;
 pub mod info;
 pub mod op;
