@@ -1,0 +1,14 @@
+//! Datatypes (MPI 5.0, chapter 5), by themselves and in messages.
+
+use lariat_tests::Job;
+
+#[test]
+fn constructors_decoding_and_packing() {
+    Job::of("types").ranks(1).passes();
+}
+
+#[test]
+fn messages_between_unlike_layouts() {
+    Job::of("typed_messages").ranks(2).passes_in_every_mode();
+    Job::of("typed_messages").ranks(5).passes();
+}
