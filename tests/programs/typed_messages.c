@@ -92,6 +92,16 @@ static MPI_Datatype make(int depth, MPI_Count target)
     }
     }
     MPI(MPI_Type_free(&old));
+
+    /* an array's markers inside may end the type before its last byte */
+    MPI_Count true_lb, true_extent;
+    MPI(MPI_Type_get_extent_c(new, &lb, &extent));
+    MPI(MPI_Type_get_true_extent_c(new, &true_lb, &true_extent));
+    if (true_lb < lb || true_lb + true_extent > lb + extent) {
+        old = new;
+        MPI(MPI_Type_create_resized_c(old, true_lb, true_extent, &new));
+        MPI(MPI_Type_free(&old));
+    }
     return new;
 }
 

@@ -190,9 +190,9 @@ static void decoding(void)
     MPI(MPI_Type_get_envelope(dup, &ni, &na, &nd, &combiner));
     EQ(combiner, MPI_COMBINER_DUP);
     EQ(nd, 1);
-    BOUNDS(dup, 52, -8, 112, -8, 112);
+    BOUNDS(dup, 52, -8, 96, -8, 96);
     MPI(MPI_Type_free(&made));
-    BOUNDS(dup, 52, -8, 112, -8, 112);
+    BOUNDS(dup, 52, -8, 96, -8, 96);
     CHECK(MPI_Type_fromint(MPI_Type_toint(dup)) == dup, " ");
     MPI(MPI_Type_free(&dup));
     CHECK(MPI_Type_fromint(MPI_Type_toint(MPI_INT)) == MPI_INT, " ");
