@@ -50,9 +50,9 @@ int main(void)
            The receiver is told which. */
         static int large[100000];
         for (int i = 0; i < 20; i++) {
-            int count = i % 2 ? 100000 : 1;
+            int count = i % 2 ? 100000 : 1, tag = 100 + i;
             if (rank % 2 == 0) {
-                MPI(MPI_Isend(large, count, MPI_INT, peer, 4, MPI_COMM_WORLD, &request));
+                MPI(MPI_Isend(large, count, MPI_INT, peer, tag, MPI_COMM_WORLD, &request));
                 MPI(MPI_Cancel(&request));
                 MPI(MPI_Sendrecv(NULL, 0, MPI_INT, peer, 5, NULL, 0, MPI_INT, peer, 5, MPI_COMM_WORLD,
                                  MPI_STATUS_IGNORE));
@@ -76,10 +76,10 @@ int main(void)
                 MPI(MPI_Sendrecv(NULL, 0, MPI_INT, peer, 5, NULL, 0, MPI_INT, peer, 5, MPI_COMM_WORLD,
                                  MPI_STATUS_IGNORE));
                 MPI(MPI_Recv(&gone, 1, MPI_INT, peer, 6, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-                MPI(MPI_Iprobe(peer, 4, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE));
+                MPI(MPI_Iprobe(peer, tag, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE));
                 EQ(flag, !gone);
                 if (!gone)
-                    MPI(MPI_Recv(large, count, MPI_INT, peer, 4, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+                    MPI(MPI_Recv(large, count, MPI_INT, peer, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
             }
         }
     }

@@ -11,10 +11,9 @@
 //! unexpected bytes than its limit raises `pressure`, and senders announce
 //! everything until it falls.
 
-use crate::error::{Class, Error};
 use crate::job;
+use crate::pml::delivery::{deliver, matched, read_runs, self_message};
 use crate::pml::matching::Matching;
-use crate::pml::memory::{self, Memory};
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::{Arrival, Incoming, Outgoing, Sent};
 use btl_shm::ring::{Envelope, WORDS};
@@ -69,8 +68,8 @@ pub(super) struct Message {
 pub(super) enum Body {
     /// All its bytes; the sender's number if it waits for a FIN.
     Whole(Box<[u8]>, Option<u32>),
-    /// Arriving in pieces, under the sender's number.
-    Pieces(u32),
+    /// Arriving in pieces, or arrived: the number of its [`Assembly`] here.
+    Pieces(u64),
     /// At the sender: its number, its address or 0.
     Announced(u32, u64),
     /// A send of this process to itself.
@@ -131,7 +130,12 @@ pub(super) struct Core {
     streams: VecDeque<Stream>,
     /// Sends and receives that a peer may name.
     named: Named,
-    assemblies: HashMap<(u32, u32), Assembly>,
+    /// Messages in pieces, by numbers of this process: a sender uses its own
+    /// again once all is sent, which may be long before a receive asks for it.
+    assemblies: HashMap<u64, Assembly>,
+    next_assembly: u64,
+    /// Of those, the ones still arriving: by process and the sender's number.
+    arriving: HashMap<(u32, u32), u64>,
     /// Bytes of unexpected messages held.
     held: usize,
     eager_limit: usize,
@@ -197,6 +201,8 @@ impl Engine {
                 streams: VecDeque::new(),
                 named: Named::default(),
                 assemblies: HashMap::new(),
+                next_assembly: 0,
+                arriving: HashMap::new(),
                 held: 0,
                 eager_limit: usize::try_from(settings.eager_limit).unwrap_or(usize::MAX),
                 held_limit: usize::try_from(settings.unexpected_limit).unwrap_or(usize::MAX),
@@ -562,6 +568,8 @@ impl Core {
     fn first(&mut self, a: &Arrival<'_>) {
         let e = &a.envelope;
         let key = (a.source, e.aux);
+        let id = self.next_assembly;
+        self.next_assembly += 1;
         let total = usize::try_from(a.words[2]).unwrap_or(usize::MAX);
         let target = match self.matching.of(e.context).posted.take(e.source, e.tag) {
             Some(receive) => {
@@ -570,7 +578,7 @@ impl Core {
             }
             None => {
                 self.hold(total);
-                let body = Body::Pieces(e.aux);
+                let body = Body::Pieces(id);
                 self.unexpected(
                     e,
                     Message {
@@ -582,8 +590,9 @@ impl Core {
                 Target::Kept(Vec::with_capacity(total))
             }
         };
+        self.arriving.insert(key, id);
         self.assemblies.insert(
-            key,
+            id,
             Assembly {
                 total,
                 filled: 0,
@@ -595,11 +604,15 @@ impl Core {
 
     /// Takes the next piece of an assembly.
     fn piece(&mut self, key: (u32, u32), data: *const u8, len: usize) {
-        let Some(assembly) = self.assemblies.get_mut(&key) else {
+        let Some(id) = self.arriving.get(&key).copied() else {
+            return;
+        };
+        let Some(assembly) = self.assemblies.get_mut(&id) else {
             return;
         };
         let at = assembly.filled;
         assembly.filled += len;
+        let whole = assembly.filled >= assembly.total;
         match &mut assembly.target {
             Target::Kept(bytes) => {
                 // SAFETY: the cell has `len` bytes, which nobody writes until it
@@ -608,11 +621,14 @@ impl Core {
             }
             Target::Receive(receive) => {
                 deliver(receive, at, data, len);
-                if assembly.filled >= assembly.total {
+                if whole {
                     receive.complete();
-                    self.assemblies.remove(&key);
+                    self.assemblies.remove(&id);
                 }
             }
+        }
+        if whole {
+            self.arriving.remove(&key);
         }
     }
 
@@ -687,8 +703,7 @@ impl Core {
             }
             Body::Pieces(id) => {
                 self.release(message.len);
-                let key = (message.from, id);
-                let Some(assembly) = self.assemblies.get_mut(&key) else {
+                let Some(assembly) = self.assemblies.get_mut(&id) else {
                     return;
                 };
                 let target = Target::Receive(receive.clone());
@@ -697,7 +712,7 @@ impl Core {
                 }
                 if assembly.filled >= assembly.total {
                     receive.complete();
-                    self.assemblies.remove(&key);
+                    self.assemblies.remove(&id);
                 }
             }
             Body::Announced(id, addr) => self.fetch(receive, id, addr),
@@ -776,78 +791,6 @@ impl Core {
             }
         }
     }
-}
-
-/// Notes at a receive which message it got, and whether it fits.
-#[inline]
-pub(super) fn matched(receive: &Shared, from: u32, source: u32, tag: i32, len: usize) {
-    receive.peer.set(from);
-    receive.source.set(source);
-    receive.tag.set(tag);
-    let room = receive.memory.len();
-    receive.total.set(len.min(room));
-    if len > room {
-        too_long(receive, source, tag, len);
-    }
-}
-
-#[cold]
-fn too_long(receive: &Shared, source: u32, tag: i32, len: usize) {
-    let room = receive.memory.len();
-    let text = format!(
-        "the message of {len} bytes from rank {source} with tag {tag} does not fit the receive buffer of {room} bytes"
-    );
-    receive.fail(Error::new(Class::TRUNCATE, text));
-}
-
-/// Copies what fits of a piece at `at` into a receive.
-fn deliver(receive: &Shared, at: usize, data: *const u8, len: usize) {
-    let n = len.min(receive.total.get().saturating_sub(at));
-    if n > 0 {
-        // SAFETY: inside the receive's length; the piece has at least `n` bytes.
-        unsafe { receive.memory.copy_in(at, data, n) };
-        receive.moved.set(at + n);
-    }
-}
-
-/// Copies a message to oneself into its receive.
-pub(super) fn self_message(from: &Memory, receive: &Shared) {
-    // SAFETY: both are requests of this process that are not done: one readable,
-    // one writable.
-    let n = unsafe { memory::copy(from, &receive.memory) };
-    receive.moved.set(n);
-    receive.complete();
-}
-
-/// Reads `n` bytes at `addr` of process `pid` into the runs of `memory`.
-fn read_runs(
-    pid: u32,
-    addr: u64,
-    memory: &Memory,
-    n: usize,
-) -> Result<(), btl_shm::peer::cma::CmaError> {
-    use btl_shm::peer::cma;
-    if let Some(to) = memory.run() {
-        // SAFETY: a receive of at least `n` bytes that is not done.
-        return unsafe { cma::read(pid, addr, to, n) };
-    }
-    let mut at = addr;
-    let mut runs = memory.runs(n).peekable();
-    while runs.peek().is_some() {
-        let mut pieces: Vec<libc::iovec> = runs
-            .by_ref()
-            .take(cma::PIECES)
-            .map(|(to, len)| libc::iovec {
-                iov_base: to.cast(),
-                iov_len: len,
-            })
-            .collect();
-        let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
-        // SAFETY: runs of a receive that is not done.
-        unsafe { cma::read_pieces(pid, at, &mut pieces) }?;
-        at += len as u64;
-    }
-    Ok(())
 }
 
 #[cold]

@@ -12,12 +12,14 @@
 //! send.rs recv.rs probe.rs   starting operations
 //! bsend.rs                   buffered mode: attached buffers
 //! engine.rs                  what arriving cells do; the protocol
+//! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
 //! memory.rs request.rs       a message's bytes; an operation under way
 //! progress.rs                progress and waiting
 //! ```
 
 pub mod bsend;
+mod delivery;
 mod engine;
 pub mod matching;
 mod memory;

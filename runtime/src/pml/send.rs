@@ -7,7 +7,7 @@ use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::progress;
 use crate::pml::request::{Begin, Phase, Shared};
-use crate::pml::{Buffer, Inner, Mode, Request, bsend, engine, with_engine};
+use crate::pml::{Buffer, Inner, Mode, Request, bsend, delivery, with_engine};
 use btl_shm::ring::{Envelope, INLINE};
 use wireup::segment::SegmentError;
 
@@ -145,8 +145,8 @@ impl Core {
         let len = send.memory.len();
         let me = self.me;
         if let Some(receive) = self.matching.of(send.context).posted.take(source, tag) {
-            engine::matched(&receive, me, source, tag, len);
-            engine::self_message(&send.memory, &receive);
+            delivery::matched(&receive, me, source, tag, len);
+            delivery::self_message(&send.memory, &receive);
             send.complete();
             return;
         }

@@ -1,0 +1,77 @@
+//! Putting a message's bytes into its receive.
+
+use crate::error::{Class, Error};
+use crate::pml::memory::{self, Memory};
+use crate::pml::request::Shared;
+
+/// Notes at a receive which message it got, and whether it fits.
+#[inline]
+pub(super) fn matched(receive: &Shared, from: u32, source: u32, tag: i32, len: usize) {
+    receive.peer.set(from);
+    receive.source.set(source);
+    receive.tag.set(tag);
+    let room = receive.memory.len();
+    receive.total.set(len.min(room));
+    if len > room {
+        too_long(receive, source, tag, len);
+    }
+}
+
+#[cold]
+fn too_long(receive: &Shared, source: u32, tag: i32, len: usize) {
+    let room = receive.memory.len();
+    let text = format!(
+        "the message of {len} bytes from rank {source} with tag {tag} does not fit the receive buffer of {room} bytes"
+    );
+    receive.fail(Error::new(Class::TRUNCATE, text));
+}
+
+/// Copies what fits of a piece at `at` into a receive.
+pub(super) fn deliver(receive: &Shared, at: usize, data: *const u8, len: usize) {
+    let n = len.min(receive.total.get().saturating_sub(at));
+    if n > 0 {
+        // SAFETY: inside the receive's length; the piece has at least `n` bytes.
+        unsafe { receive.memory.copy_in(at, data, n) };
+        receive.moved.set(at + n);
+    }
+}
+
+/// Copies a message to oneself into its receive.
+pub(super) fn self_message(from: &Memory, receive: &Shared) {
+    // SAFETY: both are requests of this process that are not done: one readable,
+    // one writable.
+    let n = unsafe { memory::copy(from, &receive.memory) };
+    receive.moved.set(n);
+    receive.complete();
+}
+
+/// Reads `n` bytes at `addr` of process `pid` into the runs of `memory`.
+pub(super) fn read_runs(
+    pid: u32,
+    addr: u64,
+    memory: &Memory,
+    n: usize,
+) -> Result<(), btl_shm::peer::cma::CmaError> {
+    use btl_shm::peer::cma;
+    if let Some(to) = memory.run() {
+        // SAFETY: a receive of at least `n` bytes that is not done.
+        return unsafe { cma::read(pid, addr, to, n) };
+    }
+    let mut at = addr;
+    let mut runs = memory.runs(n).peekable();
+    while runs.peek().is_some() {
+        let mut pieces: Vec<libc::iovec> = runs
+            .by_ref()
+            .take(cma::PIECES)
+            .map(|(to, len)| libc::iovec {
+                iov_base: to.cast(),
+                iov_len: len,
+            })
+            .collect();
+        let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
+        // SAFETY: runs of a receive that is not done.
+        unsafe { cma::read_pieces(pid, at, &mut pieces) }?;
+        at += len as u64;
+    }
+    Ok(())
+}
