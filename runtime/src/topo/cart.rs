@@ -5,15 +5,16 @@ use crate::fail;
 use crate::object::group::PROC_NULL;
 use crate::object::topology::Cart;
 
-/// A grid of `dims`, each above 0, whose size fits an `int`.
+/// A grid of `dims` whose size fits an `int`. A dimension of 0 makes a grid without
+/// places: nobody is in it.
 ///
 /// # Errors
-/// A dimension is not above 0, or the grid has more than 2³¹ - 1 processes.
+/// A dimension is negative, or the grid has more than 2³¹ - 1 processes.
 pub fn grid(dims: &[i32], periods: &[i32]) -> Result<Cart> {
     let mut size: i32 = 1;
     for (i, dim) in dims.iter().enumerate() {
-        if *dim < 1 {
-            fail!(DIMS, "dims[{i}] is {dim}, but must be above 0");
+        if *dim < 0 {
+            fail!(DIMS, "dims[{i}] is {dim}, but must not be negative");
         }
         let Some(product) = size.checked_mul(*dim) else {
             fail!(
@@ -208,11 +209,12 @@ mod tests {
     #[test]
     fn bad_dimensions_are_named() {
         assert!(
-            grid(&[2, 0], &[0, 0])
+            grid(&[2, -1], &[0, 0])
                 .unwrap_err()
                 .text()
-                .contains("dims[1] is 0")
+                .contains("dims[1] is -1")
         );
         assert!(grid(&[1 << 16, 1 << 15], &[0, 0]).is_err());
+        assert_eq!(size(&grid(&[2, 0], &[0, 0]).unwrap()), 0);
     }
 }
