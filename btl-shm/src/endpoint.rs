@@ -253,6 +253,7 @@ impl Incoming {
         }
         let mut any = false;
         for from in &mut self.rings {
+            from.consumer.prefetch();
             for _ in 0..most {
                 let Some(cell) = from.consumer.peek() else {
                     break;

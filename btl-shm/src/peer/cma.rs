@@ -87,7 +87,9 @@ fn skip(mut pieces: &mut [libc::iovec], mut n: usize) -> &mut [libc::iovec] {
 /// Every piece is writable.
 unsafe fn call(pid: u32, pieces: &[libc::iovec], peer_addr: u64, len: usize) -> io::Result<usize> {
     let theirs = libc::iovec {
-        iov_base: peer_addr as usize as *mut libc::c_void,
+        iov_base: std::ptr::without_provenance_mut(
+            usize::try_from(peer_addr).unwrap_or(usize::MAX),
+        ),
         iov_len: len,
     };
     let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;

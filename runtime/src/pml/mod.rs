@@ -11,21 +11,26 @@
 //! ```text
 //! send.rs recv.rs probe.rs   starting operations
 //! bsend.rs                   buffered mode: attached buffers
-//! engine.rs                  what arriving cells do; the protocol
+//! engine.rs                  all that is under way; the protocol
+//! outgoing.rs arrival.rs     what goes out; what arriving cells do
+//! rendezvous.rs              a receive and its message meet
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
 //! memory.rs request.rs       a message's bytes; an operation under way
 //! progress.rs                progress and waiting
 //! ```
 
+mod arrival;
 pub mod bsend;
 mod delivery;
 mod engine;
 pub mod matching;
 mod memory;
+mod outgoing;
 pub mod probe;
 pub mod progress;
 mod recv;
+mod rendezvous;
 mod request;
 mod send;
 

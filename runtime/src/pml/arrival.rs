@@ -1,0 +1,231 @@
+//! What arriving cells do.
+
+use crate::job;
+use crate::pml::delivery::{deliver, matched};
+use crate::pml::engine::{Assembly, Body, Core, Message, SYNCHRONOUS, Stream, Target, kind};
+use crate::pml::request::Phase;
+use btl_shm::endpoint::Arrival;
+use btl_shm::ring::Envelope;
+
+impl Core {
+    /// Handles one cell.
+    #[inline]
+    pub(super) fn arrived(&mut self, a: &Arrival<'_>) {
+        if a.envelope.kind == kind::EAGER {
+            self.eager(a);
+        } else {
+            self.other(a);
+        }
+    }
+
+    #[inline]
+    pub(super) fn eager(&mut self, a: &Arrival<'_>) {
+        let e = &a.envelope;
+        let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
+        match self.matching.of(e.context).posted.take(e.source, e.tag) {
+            Some(receive) => {
+                matched(&receive, a.source, e.source, e.tag, a.len);
+                let n = receive.total.get();
+                // SAFETY: at most the receive's length and the cell's; the
+                // receive's memory is writable until it is done.
+                unsafe { receive.memory.copy_in(0, a.data, n) };
+                receive.moved.set(n);
+                receive.complete();
+                if let Some(id) = answer {
+                    self.answer(a.source, id);
+                }
+            }
+            None => self.keep(a, answer),
+        }
+    }
+
+    #[cold]
+    pub(super) fn keep(&mut self, a: &Arrival<'_>, answer: Option<u32>) {
+        let mut bytes = vec![0u8; a.len];
+        // SAFETY: the cell has `len` bytes, and so has the vector.
+        unsafe { std::ptr::copy_nonoverlapping(a.data, bytes.as_mut_ptr(), a.len) };
+        self.hold(a.len);
+        let body = Body::Whole(bytes.into_boxed_slice(), answer);
+        let message = Message {
+            from: a.source,
+            len: a.len,
+            body,
+        };
+        self.unexpected(&a.envelope, message);
+    }
+
+    pub(super) fn unexpected(&mut self, e: &Envelope, message: Message) {
+        self.matching
+            .of(e.context)
+            .unexpected
+            .push(e.source, e.tag, message);
+    }
+
+    pub(super) fn other(&mut self, a: &Arrival<'_>) {
+        let e = &a.envelope;
+        match e.kind {
+            kind::FIRST => self.first(a),
+            kind::MORE => self.piece((a.source, e.aux), a.data, a.len),
+            kind::READY => {
+                let [total, addr, ..] = a.words;
+                let len = usize::try_from(total).unwrap_or(usize::MAX);
+                match self.matching.of(e.context).posted.take(e.source, e.tag) {
+                    Some(receive) => {
+                        matched(&receive, a.source, e.source, e.tag, len);
+                        self.fetch(&receive, e.aux, addr);
+                    }
+                    None => {
+                        let body = Body::Announced(e.aux, addr);
+                        self.unexpected(
+                            e,
+                            Message {
+                                from: a.source,
+                                len,
+                                body,
+                            },
+                        );
+                    }
+                }
+            }
+            kind::CLEAR => {
+                if let Some(send) = self.named.get(e.aux).cloned() {
+                    let [id, wanted, ..] = a.words;
+                    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+                    send.total.set(send.total.get().min(wanted));
+                    send.phase.set(Phase::Streaming);
+                    let aux = u32::try_from(id).unwrap_or(u32::MAX);
+                    let stream = Stream {
+                        send,
+                        kind: kind::DATA,
+                        aux,
+                    };
+                    self.move_stream(&stream);
+                    self.streams.push_back(stream);
+                }
+            }
+            kind::DATA => self.data(e.aux, a.data, a.len),
+            kind::FIN => {
+                if let Some(send) = self.named.remove(e.aux) {
+                    send.complete();
+                }
+            }
+            kind::CANCEL => self.give_back(a.source, e),
+            kind::CANCELLED => {
+                if a.words[0] == 1
+                    && let Some(send) = self.named.remove(e.aux)
+                {
+                    send.cancelled.set(true);
+                    send.complete();
+                }
+            }
+            other => job::die(&format!(
+                "a cell of unknown kind {other} came from rank {}",
+                a.source
+            )),
+        }
+    }
+
+    pub(super) fn first(&mut self, a: &Arrival<'_>) {
+        let e = &a.envelope;
+        let key = (a.source, e.aux);
+        let id = self.next_assembly;
+        self.next_assembly += 1;
+        let total = usize::try_from(a.words[2]).unwrap_or(usize::MAX);
+        let target = match self.matching.of(e.context).posted.take(e.source, e.tag) {
+            Some(receive) => {
+                matched(&receive, a.source, e.source, e.tag, total);
+                Target::Receive(receive)
+            }
+            None => {
+                self.hold(total);
+                let body = Body::Pieces(id);
+                self.unexpected(
+                    e,
+                    Message {
+                        from: a.source,
+                        len: total,
+                        body,
+                    },
+                );
+                Target::Kept(Vec::with_capacity(total))
+            }
+        };
+        self.arriving.insert(key, id);
+        self.assemblies.insert(
+            id,
+            Assembly {
+                total,
+                filled: 0,
+                target,
+            },
+        );
+        self.piece(key, a.data, a.len);
+    }
+
+    /// Takes the next piece of an assembly.
+    pub(super) fn piece(&mut self, key: (u32, u32), data: *const u8, len: usize) {
+        let Some(id) = self.arriving.get(&key).copied() else {
+            return;
+        };
+        let Some(assembly) = self.assemblies.get_mut(&id) else {
+            return;
+        };
+        let at = assembly.filled;
+        assembly.filled += len;
+        let whole = assembly.filled >= assembly.total;
+        match &mut assembly.target {
+            Target::Kept(bytes) => {
+                // SAFETY: the cell has `len` bytes, which nobody writes until it
+                // is given back.
+                bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(data, len) });
+            }
+            Target::Receive(receive) => {
+                deliver(receive, at, data, len);
+                if whole {
+                    receive.complete();
+                    self.assemblies.remove(&id);
+                }
+            }
+        }
+        if whole {
+            self.arriving.remove(&key);
+        }
+    }
+
+    pub(super) fn data(&mut self, id: u32, data: *const u8, len: usize) {
+        let Some(receive) = self.named.get(id) else {
+            return;
+        };
+        deliver(receive, receive.moved.get(), data, len);
+        if receive.moved.get() >= receive.total.get()
+            && let Some(receive) = self.named.remove(id)
+        {
+            receive.complete();
+        }
+    }
+
+    pub(super) fn give_back(&mut self, peer: u32, e: &Envelope) {
+        let asked = |m: &Message| {
+            m.from == peer
+                && match m.body {
+                    Body::Announced(id, _) | Body::Whole(_, Some(id)) => id == e.aux,
+                    _ => false,
+                }
+        };
+        let found = self.matching.of(e.context).unexpected.remove(asked);
+        if let Some(Message {
+            body: Body::Whole(..),
+            len,
+            ..
+        }) = &found
+        {
+            self.release(*len);
+        }
+        let envelope = Envelope {
+            kind: kind::CANCELLED,
+            aux: e.aux,
+            ..Envelope::default()
+        };
+        self.tell(peer, envelope, [u64::from(found.is_some()), 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,237 @@
+//! What goes out: first cells of sends, the bytes that follow them, answers; and
+//! what waits for room in a ring.
+
+use crate::job;
+use crate::pml::engine::{Core, PIECES, Pending, SYNCHRONOUS, Stream, kind};
+use crate::pml::request::{Phase, Shared};
+use btl_shm::endpoint::Sent;
+use btl_shm::ring::{Envelope, WORDS};
+use wireup::segment::SegmentError;
+
+impl Core {
+    /// Queues `pending` for `peer`, in order.
+    pub(super) fn queue(&mut self, peer: u32, pending: Pending) {
+        let queue = &mut self.peers[peer as usize].pending;
+        if queue.is_empty() {
+            self.waiting.push(peer);
+        }
+        queue.push_back(pending);
+    }
+
+    /// Sends a cell of numbers, now or when there is room.
+    pub(super) fn tell(&mut self, peer: u32, envelope: Envelope, words: [u64; WORDS]) {
+        let sent = self.is_clear(peer)
+            && self
+                .outgoing
+                .send_words(peer, &envelope, words)
+                .unwrap_or_else(|why| no_ring(peer, &why));
+        if !sent {
+            self.queue(peer, Pending::Words(envelope, words));
+        }
+    }
+
+    /// Puts the first cell of a send into its ring. `false`: no room.
+    pub(super) fn start(&mut self, send: &Shared) -> Result<bool, SegmentError> {
+        let peer = send.peer.get();
+        let total = send.total.get();
+        let mut envelope = Envelope {
+            context: send.context,
+            tag: send.tag.get(),
+            source: send.source.get(),
+            ..Envelope::default()
+        };
+        let eager = self.goes_eager(peer, total);
+        if eager && total <= self.outgoing.one_cell_most() {
+            envelope.kind = kind::EAGER;
+            if send.synchronous {
+                envelope.flags = SYNCHRONOUS;
+                envelope.aux = self.named.insert(send);
+            }
+            let went = self
+                .outgoing
+                .send_bulk(peer, &envelope, total, [0; 3], |to| {
+                    // SAFETY: the ring gives room for `total` bytes, which the
+                    // message has; its memory is readable until it is done.
+                    unsafe { send.memory.copy_out(0, to, total) };
+                });
+            if send.synchronous {
+                if !matches!(went, Ok(true)) {
+                    self.named.remove(envelope.aux);
+                }
+                send.phase.set(if matches!(went, Ok(true)) {
+                    Phase::Sent
+                } else {
+                    Phase::Queued
+                });
+            } else if matches!(went, Ok(true)) {
+                send.moved.set(total);
+                send.complete();
+            }
+            return went;
+        }
+        let id = self.named.insert(send);
+        envelope.aux = id;
+        let went = if eager && !send.synchronous {
+            envelope.kind = kind::FIRST;
+            let words = [total as u64, 0, 0];
+            let sent = self
+                .outgoing
+                .send_piece(peer, &envelope, total, words, |to, n| {
+                    // SAFETY: room for `n` bytes, at most the message's length.
+                    unsafe { send.memory.copy_out(0, to, n) };
+                });
+            match sent {
+                Ok(Sent::Bytes(n)) => {
+                    send.moved.set(n);
+                    send.phase.set(Phase::Streaming);
+                    self.streams.push_back(Stream {
+                        send: send.clone(),
+                        kind: kind::MORE,
+                        aux: id,
+                    });
+                    Ok(true)
+                }
+                Ok(Sent::Full) => Ok(false),
+                Err(why) => Err(why),
+            }
+        } else {
+            envelope.kind = kind::READY;
+            let addr = send
+                .memory
+                .run()
+                .map_or(0, |addr| addr.expose_provenance() as u64);
+            let went = self
+                .outgoing
+                .send_words(peer, &envelope, [total as u64, addr, 0, 0, 0]);
+            if matches!(went, Ok(true)) {
+                send.phase.set(Phase::Announced);
+            }
+            went
+        };
+        if !matches!(went, Ok(true)) {
+            self.named.remove(id);
+        }
+        went
+    }
+
+    pub(super) fn move_pending(&mut self) -> bool {
+        let mut any = false;
+        let mut at = 0;
+        while at < self.waiting.len() {
+            let peer = self.waiting[at];
+            while let Some(pending) = self.peers[peer as usize].pending.pop_front() {
+                let sent = match &pending {
+                    Pending::Start(send) => self.start(send),
+                    Pending::Words(envelope, words) => {
+                        self.outgoing.send_words(peer, envelope, *words)
+                    }
+                };
+                if !sent.unwrap_or_else(|why| no_ring(peer, &why)) {
+                    self.peers[peer as usize].pending.push_front(pending);
+                    break;
+                }
+                any = true;
+            }
+            if self.is_clear(peer) {
+                self.waiting.swap_remove(at);
+            } else {
+                at += 1;
+            }
+        }
+        any
+    }
+
+    pub(super) fn move_streams(&mut self) -> bool {
+        let mut any = false;
+        for _ in 0..self.streams.len() {
+            let Some(stream) = self.streams.pop_front() else {
+                break;
+            };
+            any |= self.move_stream(&stream);
+            let send = &stream.send;
+            if send.moved.get() < send.total.get() {
+                self.streams.push_back(stream);
+                continue;
+            }
+            if let Some(id) = send.own_id.get() {
+                self.named.remove(id);
+            }
+            send.phase.set(Phase::Sent);
+            send.complete();
+        }
+        any
+    }
+
+    pub(super) fn move_stream(&mut self, stream: &Stream) -> bool {
+        let send = &stream.send;
+        let peer = send.peer.get();
+        let envelope = Envelope {
+            kind: stream.kind,
+            aux: stream.aux,
+            ..Envelope::default()
+        };
+        let mut any = false;
+        for _ in 0..PIECES {
+            let at = send.moved.get();
+            let left = send.total.get() - at;
+            if left == 0 {
+                break;
+            }
+            let sent = self
+                .outgoing
+                .send_piece(peer, &envelope, left, [0; 3], |to, n| {
+                    // SAFETY: room for `n` bytes, at most what is left of the message.
+                    unsafe { send.memory.copy_out(at, to, n) };
+                });
+            match sent.unwrap_or_else(|why| no_ring(peer, &why)) {
+                Sent::Bytes(n) => {
+                    send.moved.set(at + n);
+                    any = true;
+                }
+                Sent::Full => break,
+            }
+        }
+        any
+    }
+
+    /// Says that a message was matched or taken.
+    pub(super) fn answer(&mut self, peer: u32, id: u32) {
+        self.tell(
+            peer,
+            Envelope {
+                kind: kind::FIN,
+                aux: id,
+                ..Envelope::default()
+            },
+            [0; WORDS],
+        );
+    }
+
+    /// Asks the receiver for a message back.
+    pub(super) fn ask_back(&mut self, send: &Shared) {
+        let Some(id) = send.own_id.get() else {
+            return;
+        };
+        let envelope = Envelope {
+            kind: kind::CANCEL,
+            aux: id,
+            context: send.context,
+            ..Envelope::default()
+        };
+        self.tell(send.peer.get(), envelope, [0; WORDS]);
+    }
+
+    /// Takes a send that has not gone out at all out of its queue.
+    pub(super) fn unqueue(&mut self, send: &Shared) -> bool {
+        let queue = &mut self.peers[send.peer.get() as usize].pending;
+        let at = queue
+            .iter()
+            .position(|p| matches!(p, Pending::Start(s) if s.is(send)));
+        at.and_then(|at| queue.remove(at)).is_some()
+    }
+}
+
+#[cold]
+fn no_ring(peer: u32, why: &SegmentError) -> ! {
+    job::die(&format!("cannot reach rank {peer}: {why}"))
+}
