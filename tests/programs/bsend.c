@@ -6,6 +6,7 @@ int main(void)
 {
     START();
     MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN)); /* of calls without a communicator */
     enum { LEN = 200000, MESSAGES = 5 };
     int peer = rank ^ 1, packed = 0;
     char *out = room(LEN), *in = room(LEN);

@@ -23,7 +23,7 @@ use std::ffi::{c_int, c_void};
 /// # Errors
 /// A negative count, a null pointer with a count.
 pub unsafe fn requests<'a>(count: c_int, at: *mut MPI_Request) -> Result<&'a mut [Raw]> {
-    let count = arg::number(count, "count")?;
+    let count = arg::count(count)?;
     const { assert!(size_of::<MPI_Request>() == size_of::<Raw>()) };
     // SAFETY: as the caller said; a request handle is its number.
     unsafe { arg::slice_mut(at.cast::<Raw>(), count, "array_of_requests") }
