@@ -123,8 +123,17 @@ impl RawLock {
         }
     }
 
+    #[inline]
     fn lock(&self) {
         let mine = self.next.fetch_add(1, Ordering::Relaxed);
+        // pairs with the Release in `unlock`
+        if self.serving.load(Ordering::Acquire) != mine {
+            self.wait(mine);
+        }
+    }
+
+    #[cold]
+    fn wait(&self, mine: u64) {
         let mut rounds = 0u32;
         // pairs with the Release in `unlock`
         while self.serving.load(Ordering::Acquire) != mine {

@@ -99,12 +99,25 @@ pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
     slot.store(call.number, Ordering::Relaxed);
     let code = match body() {
         Ok(()) => MPI_SUCCESS,
-        Err(error) if call.quiet => error.class().0,
-        Err(error) => errhandler::raise(on, call.name, &error),
+        Err(error) => failed(call, on, error),
     };
     slot.store(0, Ordering::Relaxed);
     drop(inside);
     code
+}
+
+/// What a failed call returns, after the error handler had its say.
+#[cold]
+#[inline(never)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "freed here, and not in each exported function"
+)]
+fn failed(call: Call, on: On, error: Error) -> c_int {
+    if call.quiet {
+        return error.class().0;
+    }
+    errhandler::raise(on, call.name, &error)
 }
 
 /// A call that came too early or too late.
