@@ -6,7 +6,7 @@
 //! an intercommunicator: both sides' members 0 tell each other first), and it
 //! runs down a binomial tree.
 
-use super::intra::{NONE, told_context, twin};
+use super::intra::{NONE, give_up, told_context, twin};
 use super::{context, inter, talk};
 use crate::error::{Error, Result};
 use crate::handle::Raw;
@@ -265,10 +265,7 @@ pub fn idup(comm: &Arc<Comm>, info: &Info) -> Result<(Raw, Raw)> {
     }
     if let Err(error) = copied {
         // The peers count on this process all the same: the machine runs on.
-        if let Some(new) = comm::find(new) {
-            let _ = new.attributes.clear_all(comm::NULL);
-        }
-        return Err(error);
+        return Err(give_up(new, error));
     }
     Ok((new, request::insert(Box::new(Idup(shared)), false)?))
 }

@@ -55,11 +55,20 @@ pub fn dup(comm: &Arc<Comm>, info: &Info) -> Result<Raw> {
         None => new.context = agree(&Circle::whole(&comm))?,
         Some(_) => (new.context, new.inter) = inter::twin(&comm)?,
     }
-    if let Err(error) = copied {
-        let _ = new.attributes.clear_all(comm::NULL);
-        return Err(error);
+    let new = comm::insert(new)?;
+    match copied {
+        Ok(()) => Ok(new),
+        Err(error) => Err(give_up(new, error)),
     }
-    comm::insert(new)
+}
+
+/// Takes away a duplicate that nobody is to see, since copying attributes failed.
+pub(super) fn give_up(new: Raw, error: Error) -> Error {
+    if let Ok(comm) = comm::get(new).cloned() {
+        let _ = comm.attributes.clear_all(new);
+        let _ = comm::remove(new);
+    }
+    error
 }
 
 /// A duplicate that lacks its context yet, and how the copying of attributes
