@@ -44,11 +44,13 @@ const FORWARDED: [Signal; 4] = [
     Signal::SIGABRT,
 ];
 
-/// The signals that mpirun takes, blocked for all its threads.
+/// The signals that mpirun takes, blocked for all its threads, and those that
+/// were blocked before.
 ///
 /// # Errors
 /// The kernel refuses: no more descriptors.
-pub fn take_signals() -> nix::Result<SignalFd> {
+pub fn take_signals() -> nix::Result<(SignalFd, SigSet)> {
+    let before = SigSet::thread_get_mask()?;
     let mut set = SigSet::empty();
     let ending = ENDING.iter().map(|(s, _)| *s);
     let others = [Signal::SIGTSTP, Signal::SIGCONT];
@@ -61,7 +63,8 @@ pub fn take_signals() -> nix::Result<SignalFd> {
     crate::spawn::notice_children();
     set.add(Signal::SIGCHLD);
     set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    Ok((SignalFd::with_flags(&set, flags)?, before))
 }
 
 /// A rank's process.

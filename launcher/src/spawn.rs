@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use nix::sys::signal::SigSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::RawFd;
@@ -25,6 +26,8 @@ pub struct Birth {
     pub own_group: bool,
     /// The processors it may run on, as the kernel's bit mask; empty: mpirun's.
     pub mask: Vec<libc::c_ulong>,
+    /// The signals that were blocked when mpirun started; it blocks more since.
+    pub blocked: SigSet,
     /// The soft and hard limit of descriptors to set, where mpirun raised its own.
     pub descriptors: Option<(u64, u64)>,
 }
@@ -86,6 +89,7 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
             return Err(io::Error::last_os_error());
         }
     }
+    birth.blocked.thread_set_mask()?; // the standard library leaves the mask as it is
     if let Some((soft, hard)) = birth.descriptors {
         let limit = libc::rlimit {
             rlim_cur: soft,

@@ -48,7 +48,7 @@ impl Start {
         let began = Instant::now();
         spawn::adopt_orphans();
         let strangers = reap::strangers();
-        let signals = control::take_signals().map_err(stop)?;
+        let (signals, blocked) = control::take_signals().map_err(stop)?;
         let descriptors = raise_descriptors(size);
         let segment = Segment::create(size, processors).map_err(stop)?;
         let (reader, writer) = std::io::pipe().map_err(stop)?;
@@ -66,6 +66,7 @@ impl Start {
                 lifeline: line,
                 own_group: true,
                 mask: Vec::new(),
+                blocked,
                 descriptors,
             },
             lifeline: writer.into(),

@@ -58,6 +58,12 @@ fn ranks_that_ignore_sigterm_are_killed() {
 }
 
 #[test]
+fn ranks_start_with_no_signal_blocked() {
+    let done = run(mpirun(&["-n", "1", "grep", "SigBlk", "/proc/self/status"]));
+    assert_eq!(done.out, "SigBlk:\t0000000000000000\n");
+}
+
+#[test]
 fn what_cannot_be_started() {
     let done = run(mpirun(&["-n", "2", "no-such-program-here"]));
     assert_eq!(done.code(), 127);

@@ -106,9 +106,17 @@ fn a_job_can_be_stopped_and_continued() {
             .to_owned();
         behind.chars().next()
     };
-    let marker = marker("stop");
-    let running = start_sleepers(2, &sleeper(&marker), &marker, 2);
-    let ranks = marked(&marker);
+    // one process for each rank: a shell that starts others may hang in vfork
+    let marker = format!("9{}7", std::process::id());
+    let text = format!("exec sleep {marker}");
+    let running = Running::start(&mut script(2, &text));
+    let sleeps = |pid: &i32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|n| n.trim() == "sleep")
+    };
+    let ranks = || -> Vec<i32> { marked(&marker).into_iter().filter(sleeps).collect() };
+    until("both sleep", || ranks().len() == 2);
+    let ranks = ranks();
     running.signal(Signal::SIGTSTP);
     until("all stopped", || {
         ranks
