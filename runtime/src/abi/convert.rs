@@ -1,6 +1,7 @@
 //! Handles as integers and back (MPI 5.0, section 20.3): the low 32 bits of a
 //! handle, which name it as long as its object lives.
 
+use super::early;
 use crate::handle::{Kind, Raw};
 use crate::lock;
 use crate::object::{comm, datatype, errhandler, group, info, op, session};
@@ -19,6 +20,7 @@ pub fn toint(raw: Raw) -> c_int {
 
 /// The handle of an integer; the null handle of the kind where there is none.
 pub fn fromint(kind: Kind, int: c_int) -> Raw {
+    let _early = early::enter();
     let _inside = lock::enter();
     let low = int.cast_unsigned();
     if low < 4096 {

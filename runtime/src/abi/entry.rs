@@ -2,6 +2,7 @@
 //! through [`call`], and only here are error handlers raised.
 
 use super::consts::MPI_SUCCESS;
+use super::early;
 use super::types::{MPI_Comm, MPI_File, MPI_Session, MPI_Win};
 use crate::error::{Class, Error, Result};
 use crate::object::errhandler::{self, On};
@@ -95,6 +96,7 @@ pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
             None => return refused(call.name),
         }
     };
+    let early = call.any_time.then(early::enter);
     let inside = lock::enter();
     slot.store(call.number, Ordering::Relaxed);
     let code = match body() {
@@ -103,6 +105,7 @@ pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
     };
     slot.store(0, Ordering::Relaxed);
     drop(inside);
+    drop(early);
     code
 }
 
@@ -123,6 +126,7 @@ fn failed(call: Call, on: On, error: Error) -> c_int {
 /// A call that came too early or too late.
 #[cold]
 fn refused(name: &'static str) -> c_int {
+    let _early = early::enter();
     let _inside = lock::enter();
     let text = if job::is_finalized() {
         format!("{name} was called after MPI_Finalize")

@@ -59,6 +59,7 @@ pub mod arg;
 pub mod callback;
 pub mod consts;
 mod convert;
+mod early;
 pub mod entry;
 mod message;
 mod outcome;
