@@ -101,22 +101,29 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps hwloc from asking each processor by running on it in turn (its `x86`
-/// component): that changes our affinity for a moment and waits for busy
-/// processors, and Linux tells the same. A user's own choice is left alone.
+/// Keeps hwloc to what placement needs: Linux's own account of the machine.
 ///
-/// Call it before any thread exists. Returns whether the variable was set.
-pub fn quiet_hwloc() -> bool {
-    if std::env::var_os(HWLOC_COMPONENTS).is_some() {
-        return false;
+/// Its `x86` component would run on each processor in turn, which changes our
+/// affinity for a moment and waits for busy processors; its plug-ins (graphics,
+/// PCI, XML) take longer to load than all the rest of mpirun's work. A user's
+/// own choices are left alone.
+///
+/// Call it before any thread exists. Returns the variables that were set.
+pub fn quiet_hwloc() -> Vec<&'static str> {
+    let wanted = [
+        ("HWLOC_COMPONENTS", "-x86"),
+        ("HWLOC_PLUGINS_PATH", "/dev/null"),
+    ];
+    let mut set = Vec::new();
+    for (name, value) in wanted {
+        if std::env::var_os(name).is_none() {
+            // SAFETY: mpirun has one thread so far, so nobody reads the environment meanwhile.
+            unsafe { std::env::set_var(name, value) };
+            set.push(name);
+        }
     }
-    // SAFETY: mpirun has one thread so far, so nobody reads the environment meanwhile.
-    unsafe { std::env::set_var(HWLOC_COMPONENTS, "-x86") };
-    true
+    set
 }
-
-/// hwloc's variable for which of its components may look at the machine.
-pub const HWLOC_COMPONENTS: &str = "HWLOC_COMPONENTS";
 
 /// Whether mpirun was started with this signal ignored.
 pub fn is_ignored(signal: i32) -> bool {

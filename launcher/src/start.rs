@@ -35,8 +35,8 @@ pub struct Start {
     output: Outputs,
     began: Instant,
     ranks: Vec<Process>,
-    /// A variable was set for hwloc that ranks must not find.
-    quiet: bool,
+    /// Variables that were set for hwloc and that ranks must not find.
+    quiet: Vec<&'static str>,
 }
 
 impl Start {
@@ -44,7 +44,12 @@ impl Start {
     ///
     /// # Errors
     /// What the system has not enough of.
-    pub fn new(global: &Global, size: u32, processors: u32, quiet: bool) -> Result<Start, Stop> {
+    pub fn new(
+        global: &Global,
+        size: u32,
+        processors: u32,
+        quiet: Vec<&'static str>,
+    ) -> Result<Start, Stop> {
         let began = Instant::now();
         spawn::adopt_orphans();
         let strangers = reap::strangers();
@@ -93,8 +98,8 @@ impl Start {
     ) -> Result<(), Stop> {
         let rank = u32::try_from(self.ranks.len()).map_err(stop)?;
         let mut command = plan::command(app, index, rank, self.wiring, !global.genvnone);
-        if self.quiet {
-            command.env_remove(spawn::HWLOC_COMPONENTS);
+        for name in &self.quiet {
+            command.env_remove(name);
         }
         let connected = self.input.connect(&mut command, rank).and_then(|terminal| {
             self.output.connect(&mut command, rank, terminal)?;

@@ -195,7 +195,7 @@ fn environment_and_directory() {
     let mut command = mpirun(&["-n", "1", "env"]);
     let done = run_with(&mut command, "PMI_FD", "9");
     assert!(!done.out.contains("PMI_FD="), "{}", done.out);
-    assert!(!done.out.contains("HWLOC_COMPONENTS="), "{}", done.out);
+    assert!(!done.out.contains("HWLOC_"), "{}", done.out);
 }
 
 fn run_with(command: &mut std::process::Command, name: &str, value: &str) -> common::Done {
