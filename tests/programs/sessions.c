@@ -52,6 +52,15 @@ int main(void)
     WORKS(comm, ranks, rank);
     MPI(MPI_Comm_create_from_group(self, "org.example.self", MPI_INFO_NULL, MPI_ERRORS_RETURN, &alone));
     WORKS(alone, 1, 0);
+    /* Its errors go to the handler that it brings along. */
+    MPI_Comm bad;
+    if (ranks > 1) {
+        MPI_Group others;
+        MPI(MPI_Group_difference(world, self, &others));
+        FAILS(MPI_Comm_create_from_group(others, "x", MPI_INFO_NULL, MPI_ERRORS_RETURN, &bad), MPI_ERR_GROUP);
+        FAILS(MPI_Intercomm_create_from_groups(self, 0, others, ranks, "x", MPI_INFO_NULL, MPI_ERRORS_RETURN, &bad), MPI_ERR_RANK);
+        MPI(MPI_Group_free(&others));
+    }
     MPI(MPI_Group_free(&self));
     MPI(MPI_Comm_free(&alone));
     MPI(MPI_Comm_disconnect(&comm));

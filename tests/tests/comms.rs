@@ -27,6 +27,11 @@ fn intercommunicators() {
 }
 
 #[test]
+fn communicators_made_by_several_threads() {
+    passes_on("comm_threads", [1, 2, 5]);
+}
+
+#[test]
 fn attributes() {
     passes_on("attributes", [1, 2, 3]);
 }

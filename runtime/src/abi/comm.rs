@@ -36,7 +36,8 @@ export! {
     ) {
         let handler = errhandler::for_kind(Kind::Comm, errhandler.0)?;
         let (group, tag) = (group::get(group.0)?, arg::cstr(stringtag, "stringtag")?);
-        let new = intra::create_from_group(&group, tag, &arg::hints(info)?, handler)?;
+        let new = intra::create_from_group(&group, tag, &arg::hints(info)?, handler.clone());
+        let new = errhandler::under(handler, new)?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
@@ -148,7 +149,9 @@ export! {
         let groups = [&group::get(local_group.0)?, &group::get(remote_group.0)?];
         let leaders = [local_leader, remote_leader];
         let (tag, info) = (arg::cstr(stringtag, "stringtag")?, arg::hints(info)?);
-        let new = inter::intercomm_create_from_groups(groups, leaders, tag, &info, handler)?;
+        let at = handler.clone();
+        let new = inter::intercomm_create_from_groups(groups, leaders, tag, &info, handler);
+        let new = errhandler::under(at, new)?;
         arg::put(newintercomm, "newintercomm", MPI_Comm(new))
     }
 

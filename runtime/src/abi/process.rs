@@ -21,7 +21,7 @@ export! {
         panic::install();
         let handler = errhandler::for_kind(Kind::Session, errhandler.0)?;
         let level = session::thread_level(&arg::hints(info)?)?;
-        job::enter_session(level)?;
+        errhandler::under(handler.clone(), job::enter_session(level))?;
         arg::put(session, "session", MPI_Session(session::create(handler, level)?))
     }
 

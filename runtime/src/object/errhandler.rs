@@ -216,6 +216,22 @@ pub static FILE_DEFAULT: Local<Handler> = Local::new(Handler::Return);
 /// (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
 pub static INITIAL: Local<Handler> = Local::new(Handler::Fatal);
 
+/// What [`under`] left for the [`raise`] that follows.
+static GIVEN: Local<Option<Handler>> = Local::new(None);
+
+/// The result of a call that brings an error handler along, since the object
+/// that it makes does not exist yet (`MPI_Comm_create_from_group`,
+/// `MPI_Session_init`): if it failed, `handler` is the one that [`raise`] calls.
+///
+/// # Errors
+/// That of `result`.
+pub fn under<R>(handler: Handler, result: Result<R>) -> Result<R> {
+    if result.is_err() {
+        GIVEN.with(|given| *given = Some(handler));
+    }
+    result
+}
+
 /// Aborts the job: exit code, and why.
 pub type AbortFn = fn(i32, &str) -> !;
 
@@ -280,6 +296,9 @@ fn raw_of(on: On) -> Raw {
 
 /// The handler to call, and the object to call it with.
 fn handler_of(on: On) -> (Handler, On) {
+    if let Some(given) = GIVEN.with(Option::take) {
+        return (given, on);
+    }
     let own = match on {
         On::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
         On::File(_) => Some(FILE_DEFAULT.with(|handler| handler.clone())),

@@ -253,13 +253,6 @@ pub fn environment(arguments: &[CString]) -> Info {
     info
 }
 
-/// Says in `MPI_INFO_ENV` which thread level the program asked for.
-pub fn set_thread_level(name: &CStr) {
-    // Makes the environment, should nobody have asked for it yet.
-    let _ = with(ENV, |_| ());
-    ENVIRONMENT.with(|env| env.get_or_insert_default().set(c"thread_level", name));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
