@@ -75,7 +75,9 @@ int main(void)
         MPI(MPI_Waitall(2, pair, MPI_STATUSES_IGNORE));
     }
 
-    /* From all ranks at once to rank 0: ordered by sender. */
+    /* From all ranks at once to rank 0: ordered by sender. Nobody is still in what
+       came before, where rank 0 takes anything. */
+    MPI(MPI_Barrier(MPI_COMM_WORLD));
     if (rank == 0) {
         int *next = room((size_t)ranks * sizeof *next);
         memset(next, 0, (size_t)ranks * sizeof *next);

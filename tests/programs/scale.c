@@ -1,8 +1,8 @@
-/* Hello, barriers and reductions with many ranks. Says what the job segment
-   holds only through mpirun (--report-segment). */
+/* Barriers and reductions with many ranks; with the argument "small", of small
+   values only. */
 #include "check.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
     START();
     for (int i = 0; i < 20; i++) {
@@ -11,6 +11,8 @@ int main(void)
         MPI(MPI_Allreduce(&mine, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD));
         EQ(sum, ranks * (ranks - 1) / 2 + ranks * i);
     }
+    if (argc > 1 && !strcmp(argv[1], "small"))
+        PASSED();
     double wide[1000], total[1000];
     for (int i = 0; i < 1000; i++)
         wide[i] = rank * i;
