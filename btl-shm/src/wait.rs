@@ -69,6 +69,9 @@ impl Stage {
 const SPINS_ALONE: u32 = 4000;
 /// The same where ranks share processors.
 const SPINS_CROWDED: u32 = 4;
+/// The first rounds, which go without a pause between two looks: a pause would
+/// cost more than a message that is on its way.
+const QUICK: u32 = 200;
 /// Yields before sleeping, with a processor for each rank.
 const YIELDS_ALONE: u32 = 400;
 /// The same where ranks share processors: a yield is the hand-over itself.
@@ -110,7 +113,9 @@ impl Waiter {
             (SPINS_ALONE, YIELDS_ALONE)
         };
         if stage.rounds <= spins {
-            std::hint::spin_loop();
+            if stage.rounds > QUICK {
+                std::hint::spin_loop();
+            }
         } else if stage.rounds <= spins + yields {
             std::thread::yield_now();
         } else {

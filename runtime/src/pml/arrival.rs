@@ -3,6 +3,7 @@
 use crate::job;
 use crate::pml::delivery::{deliver, matched};
 use crate::pml::engine::{Assembly, Body, Core, Message, SYNCHRONOUS, Stream, Target, kind};
+use crate::pml::recv::Expected;
 use crate::pml::request::Phase;
 use btl_shm::endpoint::Arrival;
 use btl_shm::ring::Envelope;
@@ -20,6 +21,11 @@ impl Core {
 
     #[inline]
     pub(super) fn eager(&mut self, a: &Arrival<'_>) {
+        if let Some(expected) = &mut self.expected
+            && expected.take(a)
+        {
+            return;
+        }
         let e = &a.envelope;
         let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
         match self.matching.of(e.context).posted.take(e.source, e.tag) {
@@ -55,6 +61,10 @@ impl Core {
     }
 
     pub(super) fn unexpected(&mut self, e: &Envelope, message: Message) {
+        // A blocking receive may not pass over a message that it should have.
+        if self.expected.as_ref().is_some_and(Expected::is_open) {
+            self.expected = None;
+        }
         self.matching
             .of(e.context)
             .unexpected

@@ -26,6 +26,47 @@ fn too_long(receive: &Shared, source: u32, tag: i32, len: usize) {
     receive.fail(Error::new(Class::TRUNCATE, text));
 }
 
+/// Copies `n` bytes; a few of them without a call.
+///
+/// # Safety
+/// `n` bytes are readable at `from` and writable at `to`, and do not overlap.
+#[inline]
+pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize) {
+    // SAFETY: both ends of the range lie inside it; where they overlap they
+    // carry the same bytes, and all is read before anything is written.
+    unsafe {
+        match n {
+            0 => {}
+            1..=3 => {
+                let (first, middle, last) = (*from, *from.add(n / 2), *from.add(n - 1));
+                *to = first;
+                *to.add(n / 2) = middle;
+                *to.add(n - 1) = last;
+            }
+            4..=7 => ends::<4>(from, to, n),
+            8 => to.cast::<[u8; 8]>().write(from.cast::<[u8; 8]>().read()),
+            9..=16 => ends::<8>(from, to, n),
+            17..=32 => ends::<16>(from, to, n),
+            _ => std::ptr::copy_nonoverlapping(from, to, n),
+        }
+    }
+}
+
+/// Copies the first and the last `W` of `n` bytes.
+///
+/// # Safety
+/// As [`copy_short`], and `W <= n <= 2 * W`.
+#[inline]
+unsafe fn ends<const W: usize>(from: *const u8, to: *mut u8, n: usize) {
+    // SAFETY: both pieces lie inside the `n` bytes.
+    unsafe {
+        let first = from.cast::<[u8; W]>().read();
+        let last = from.add(n - W).cast::<[u8; W]>().read();
+        to.cast::<[u8; W]>().write(first);
+        to.add(n - W).cast::<[u8; W]>().write(last);
+    }
+}
+
 /// Copies what fits of a piece at `at` into a receive.
 pub(super) fn deliver(receive: &Shared, at: usize, data: *const u8, len: usize) {
     let n = len.min(receive.total.get().saturating_sub(at));

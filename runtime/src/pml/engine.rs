@@ -12,6 +12,7 @@
 //! everything until it falls.
 
 use crate::pml::matching::Matching;
+use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
 use btl_shm::endpoint::{Incoming, Outgoing};
 use btl_shm::ring::{Envelope, WORDS};
@@ -122,6 +123,8 @@ pub(super) struct Core {
     pub(super) me: u32,
     pub(super) outgoing: Outgoing,
     pub(super) matching: Matching<Shared, Message>,
+    /// The blocking receive that is looking for its message, unposted.
+    pub(super) expected: Option<Expected>,
     pub(super) peers: Vec<Peer>,
     /// Peers whose `pending` is not empty.
     pub(super) waiting: Vec<u32>,
@@ -194,6 +197,7 @@ impl Engine {
                 me,
                 outgoing: Outgoing::new(segment, me, settings.ring_cells),
                 matching: Matching::default(),
+                expected: None,
                 peers,
                 waiting: Vec::new(),
                 streams: VecDeque::new(),

@@ -1,7 +1,7 @@
 //! The memory of a message: contiguous bytes, or elements of a datatype.
 
 use crate::object::datatype::{self, Datatype};
-use crate::pml::Buffer;
+use crate::pml::{Buffer, delivery};
 use std::sync::Arc;
 
 /// Where a message's bytes come from or go to, as one stream of `len` bytes.
@@ -97,7 +97,7 @@ impl Memory {
         debug_assert!(offset + n <= self.len);
         match &self.scattered {
             // SAFETY: inside the message, by the caller; `from` is the library's own.
-            None => unsafe { std::ptr::copy_nonoverlapping(from, self.addr.add(offset), n) },
+            None => unsafe { delivery::copy_short(from, self.addr.add(offset), n) },
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.unpack_range(self.addr, *count, offset, from, n) };

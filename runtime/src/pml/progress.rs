@@ -35,7 +35,7 @@ pub fn stop() {
 #[inline]
 pub fn progress() -> bool {
     let mut any = with_engine(Engine::progress);
-    if HOOK_COUNT.load(Ordering::Relaxed) != 0 {
+    if has_hooks() {
         any |= run_hooks();
     }
     if any && lock::is_multiple() {
@@ -55,6 +55,12 @@ pub fn on_progress(hook: fn() -> bool) {
             HOOK_COUNT.store(hooks.len(), Ordering::Relaxed);
         }
     });
+}
+
+/// Whether anything but the engine has to be moved by [`progress`].
+#[inline]
+pub(super) fn has_hooks() -> bool {
+    HOOK_COUNT.load(Ordering::Relaxed) != 0
 }
 
 #[cold]

@@ -1,12 +1,15 @@
 //! Starting receives.
 
 use crate::error::Result;
+use crate::lock;
 use crate::object::comm::{Comm, Space};
 use crate::pml::engine::Engine;
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Begin, Shared, State};
-use crate::pml::{Buffer, Completion, Inner, Request, progress, with_engine};
+use crate::pml::{Buffer, Completion, Inner, Request, delivery, progress, with_engine};
+
+use btl_shm::endpoint::Arrival;
 
 /// Stands for a peer that is not known yet.
 const NOBODY: u32 = u32::MAX;
@@ -54,9 +57,105 @@ pub unsafe fn recv(
     tag: Option<i32>,
     buffer: &Buffer<'_>,
 ) -> Result<Completion> {
+    let pattern = Pattern { source, tag };
+    if let Some(completion) = expect(comm.context_of(space).0, pattern, buffer) {
+        return Ok(completion);
+    }
     // SAFETY: the buffer stays until the wait is over.
     let request = unsafe { irecv(comm, space, source, tag, buffer) }?;
     Ok(progress::complete(request))
+}
+
+/// A blocking receive that looks for its message without having been posted:
+/// what keeps a short message that is about to come from costing a request.
+#[derive(Debug)]
+pub(super) struct Expected {
+    context: u32,
+    pattern: Pattern,
+    addr: *mut u8,
+    room: usize,
+    /// Source, tag and length of the message, once it has come.
+    got: Option<(u32, i32, usize)>,
+}
+
+impl Expected {
+    /// Whether its message has not come.
+    pub(super) fn is_open(&self) -> bool {
+        self.got.is_none()
+    }
+
+    /// Takes a whole message, if it is the expected one and nothing about it is
+    /// out of the ordinary.
+    #[inline]
+    pub(super) fn take(&mut self, a: &Arrival<'_>) -> bool {
+        let e = &a.envelope;
+        let fits = e.context == self.context
+            && self.pattern.takes(e.source, e.tag)
+            && self.got.is_none()
+            && a.len <= self.room
+            && e.flags == 0;
+        if fits {
+            // SAFETY: the receive has room for the message, and its memory is the
+            // library's until the call returns.
+            unsafe { delivery::copy_short(a.data, self.addr, a.len) };
+            self.got = Some((e.source, e.tag, a.len));
+        }
+        fits
+    }
+}
+
+/// Rounds of looking for an expected message, with a processor for each rank and
+/// without.
+const ROUNDS_ALONE: u32 = 2000;
+const ROUNDS_CROWDED: u32 = 2;
+
+/// Looks for the message of a blocking receive for a while. `None`: it did not
+/// come, or is not a simple one; then the receive is posted.
+///
+/// Only where no other receive of the context could have a claim to the message:
+/// none is posted, nothing has come early, and no other thread or schedule is at
+/// work.
+#[inline]
+fn expect(context: u32, pattern: Pattern, buffer: &Buffer<'_>) -> Option<Completion> {
+    let (addr, room) = buffer.run()?;
+    if lock::is_multiple() || progress::has_hooks() {
+        return None;
+    }
+    with_engine(|engine| {
+        let queues = engine.core.matching.of(context);
+        if !queues.posted.is_empty() || !queues.unexpected.is_empty() {
+            return None;
+        }
+        let expected = Expected {
+            context,
+            pattern,
+            addr,
+            room,
+            got: None,
+        };
+        engine.core.expected = Some(expected);
+        let rounds = if engine.core.crowded {
+            ROUNDS_CROWDED
+        } else {
+            ROUNDS_ALONE
+        };
+        for _ in 0..rounds {
+            engine.progress();
+            match &engine.core.expected {
+                Some(expected) if expected.is_open() => {}
+                // it came, or something else came that must be looked at first
+                _ => break,
+            }
+        }
+        let (source, tag, len) = engine.core.expected.take()?.got?;
+        Some(Completion {
+            source: source.cast_signed(),
+            tag,
+            len: len as u64,
+            cancelled: false,
+            error: None,
+        })
+    })
 }
 
 /// A receive that is not posted anywhere yet.

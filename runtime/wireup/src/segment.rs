@@ -160,6 +160,7 @@ impl Segment {
     }
 
     /// The head.
+    #[inline]
     #[must_use]
     pub fn head(&self) -> &JobHead {
         // SAFETY: at least RECORDS bytes are mapped and allocated, aligned to a
@@ -172,6 +173,7 @@ impl Segment {
     ///
     /// # Panics
     /// If there is no such rank in the job: a bug of the caller.
+    #[inline]
     #[must_use]
     pub fn record(&self, rank: u32) -> &RankRecord {
         assert!(
@@ -189,6 +191,7 @@ impl Segment {
     ///
     /// # Panics
     /// If `at` lies outside of the mapping.
+    #[inline]
     #[must_use]
     pub fn at(&self, at: u64) -> NonNull<u8> {
         assert!(
