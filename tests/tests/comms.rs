@@ -32,6 +32,21 @@ fn communicators_made_by_several_threads() {
 }
 
 #[test]
+fn random_constructors_do_as_the_model() {
+    for (ranks, seed) in [
+        (1, "1"),
+        (2, "2"),
+        (3, "3"),
+        (4, "4"),
+        (5, "5"),
+        (7, "6"),
+        (8, "7"),
+    ] {
+        Job::of("comm_random").ranks(ranks).args([seed]).passes();
+    }
+}
+
+#[test]
 fn attributes() {
     passes_on("attributes", [1, 2, 3]);
 }
