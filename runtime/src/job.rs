@@ -266,6 +266,12 @@ pub fn leave_session() {
     state.store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
 }
 
+/// Whether mpirun started this process.
+#[must_use]
+pub fn has_launcher() -> bool {
+    std::env::var_os(env::SEGMENT).is_some()
+}
+
 /// Ends the whole job with this exit code; `text` says why. The launcher reads
 /// both from the segment and ends the other ranks.
 pub fn abort(code: i32, text: &str) -> ! {

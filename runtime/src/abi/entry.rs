@@ -129,9 +129,9 @@ fn refused(name: &'static str) -> c_int {
     let _early = early::enter();
     let _inside = lock::enter();
     let text = if job::is_finalized() {
-        format!("{name} was called after MPI_Finalize")
+        "called after MPI_Finalize"
     } else {
-        format!("{name} was called before MPI_Init")
+        "called while MPI is not initialized: before MPI_Init, or without an open session"
     };
     errhandler::raise(On::Nothing, name, &Error::new(Class::OTHER, text))
 }
