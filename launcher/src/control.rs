@@ -378,13 +378,12 @@ impl Job {
         let view = (rank < head.ranks).then(|| explain::look(&self.segment, rank));
         let len = (head.abort_len.load(Acquire) as usize).min(size_of_val(&head.abort_text));
         let words = head.abort_text.iter().map(|w| w.load(Relaxed));
-        let mut bytes: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();
+        let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
         bytes.truncate(len);
         Some(Abort {
             rank,
-            pid: view.as_ref().map_or(0, |v| v.pid),
+            pid: view.map_or(0, |v| v.pid),
             code: head.abort_code.load(Relaxed),
-            call: view.and_then(|v| v.call),
             text: String::from_utf8_lossy(&bytes).into_owned(),
         })
     }
@@ -395,6 +394,7 @@ impl Job {
             self.end(Signal::SIGTERM);
             return;
         }
+        self.output.catch_up(); // its own last words come first
         say(&offence.text);
         self.code = Some(offence.code);
         if offence.orderly {

@@ -69,9 +69,26 @@ pub struct Shared {
     /// Readable when the thread has ended, or `broken` changed.
     pub news: EventFd,
     ended: AtomicBool,
+    /// Set by the main thread, cleared when all that was printed is written.
+    catch_up: AtomicBool,
 }
 
 impl Shared {
+    /// Waits a moment until what ranks have printed so far is written, so that
+    /// what mpirun says next comes after it.
+    pub fn catch_up(&self) {
+        self.catch_up.store(true, Ordering::Release); // pairs with the Acquire in `run`
+        let _ = self.wake.write(1);
+        for _ in 0..20 {
+            if self.ended() || !self.catch_up.load(Ordering::Acquire) {
+                return; // pairs with the Release in `run`
+            }
+            let mut fds = [PollFd::new(self.news.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut fds, PollTimeout::from(10_u8));
+            let _ = self.news.read();
+        }
+    }
+
     /// Why standard output cannot be written, if so.
     pub fn broken(&self) -> Option<Errno> {
         match self.broken.load(Ordering::Acquire) {
@@ -205,6 +222,7 @@ impl Outputs {
             wake: EventFd::from_flags(flags)?,
             news: EventFd::from_flags(flags)?,
             ended: AtomicBool::new(false),
+            catch_up: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
         let forward = Forward {
@@ -243,12 +261,18 @@ impl Forward {
     fn run(mut self) {
         while self.streams.iter().any(Option::is_some) {
             let draining = self.shared.drain.load(Ordering::Acquire); // pairs with `drain`
-            let ready = self.wait(draining);
+            let catching_up = self.shared.catch_up.load(Ordering::Acquire); // pairs with `catch_up`
+            let ready = self.wait(draining, draining || catching_up);
             if ready.is_empty() {
                 if draining {
                     break;
                 }
-                self.pause();
+                if catching_up {
+                    self.shared.catch_up.store(false, Ordering::Release); // pairs with `catch_up`
+                    let _ = self.shared.news.write(1);
+                } else {
+                    self.pause();
+                }
             }
             for index in ready {
                 self.read(index);
@@ -263,7 +287,7 @@ impl Forward {
     }
 
     /// Streams that can be read now; none after a pause, or when woken.
-    fn wait(&self, draining: bool) -> Vec<usize> {
+    fn wait(&self, draining: bool, at_once: bool) -> Vec<usize> {
         let only = self.owner.filter(|_| !draining);
         let mut fds = vec![PollFd::new(self.shared.wake.as_fd(), PollFlags::POLLIN)];
         let mut who = Vec::new();
@@ -276,7 +300,7 @@ impl Forward {
                 who.push(index);
             }
         }
-        let timeout = match (draining, held) {
+        let timeout = match (at_once, held) {
             (true, _) => PollTimeout::ZERO,
             (false, true) => PollTimeout::from(PAUSE),
             (false, false) => PollTimeout::NONE,

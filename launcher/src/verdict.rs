@@ -35,8 +35,6 @@ pub struct Abort {
     pub pid: u32,
     /// The code it gave.
     pub code: i32,
-    /// The call it was in.
-    pub call: Option<&'static str>,
     /// Why, in its words.
     pub text: String,
 }
@@ -119,22 +117,18 @@ pub fn judge(death: &Death) -> Option<Offence> {
 /// Judges an abort.
 pub fn judge_abort(abort: &Abort) -> Offence {
     let who = format!("rank {} (pid {})", abort.rank, abort.pid);
-    let place = match abort.call {
-        None | Some("MPI_Abort") => String::new(),
-        Some(call) => format!(" in {call}"),
-    };
-    let why = match abort.text.trim() {
-        "" => String::new(),
-        text => format!(": {text}"),
-    };
-    let did = match abort.call {
-        Some("MPI_Abort") => format!("called MPI_Abort with code {}", abort.code),
-        _ => format!("aborted the job with code {}", abort.code),
+    // the library's own sentence says who, where and why; the process is ours to add
+    let own = abort.text.trim();
+    let own = own.strip_prefix(&format!("rank {} ", abort.rank));
+    let text = match (own, abort.text.trim()) {
+        (Some(rest), _) => format!("{who} {rest}"),
+        (None, "") => format!("{who} aborted the job with code {}", abort.code),
+        (None, text) => format!("{who} aborted the job with code {}: {text}", abort.code),
     };
     Offence {
         weight: 3,
         code: code(abort.code),
-        text: format!("{who} {did}{place}{why}"),
+        text,
         orderly: false,
     }
 }
@@ -202,20 +196,21 @@ mod tests {
             rank: 2,
             pid: 9,
             code: 7,
-            call: Some("MPI_Abort"),
-            text: String::new(),
+            text: "rank 2 called MPI_Abort on MPI_COMM_WORLD with error code 7".to_owned(),
         };
         let offence = judge_abort(&abort);
         assert_eq!(offence.code, 7);
-        assert_eq!(offence.text, "rank 2 (pid 9) called MPI_Abort with code 7");
+        assert_eq!(
+            offence.text,
+            "rank 2 (pid 9) called MPI_Abort on MPI_COMM_WORLD with error code 7"
+        );
         let abort = Abort {
             code: 0,
-            call: Some("MPI_Recv"),
             text: "message truncated".to_owned(),
             ..abort
         };
         let offence = judge_abort(&abort);
         assert_eq!(offence.code, 1, "an abort is never a success");
-        assert!(offence.text.ends_with("in MPI_Recv: message truncated"));
+        assert!(offence.text.ends_with("code 0: message truncated"));
     }
 }

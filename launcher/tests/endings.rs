@@ -34,6 +34,17 @@ fn the_first_offender_is_named_and_its_code_returned() {
 }
 
 #[test]
+fn a_ranks_last_words_come_before_mpiruns() {
+    let text = "[ $PMI_RANK = 1 ] && { echo last words >&2; exit 3; }; exec sleep 100";
+    let done = run(script(2, text));
+    assert!(
+        done.err.starts_with("last words\nmpirun: rank 1"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
 fn a_rank_killed_by_a_signal() {
     for (signal, name, code) in [("SEGV", "SIGSEGV", 139), ("KILL", "SIGKILL", 137)] {
         let text = format!("ulimit -c 0; [ $PMI_RANK = 1 ] && kill -{signal} $$; exec sleep 100");
