@@ -46,7 +46,7 @@ int main(void)
     CHECK(flag && atoi(value) == ranks, "%s", value);
     MPI(MPI_Info_free(&info));
     MPI(MPI_Group_from_session_pset(session, "mpi://SELF", &self));
-    FAILS(MPI_Group_from_session_pset(session, "mpi://nowhere", &self), MPI_ERR_ARG);
+    FAILS(MPI_Group_from_session_pset(session, "mpi://nowhere", &(MPI_Group){0}), MPI_ERR_ARG);
 
     MPI(MPI_Comm_create_from_group(world, "org.example.all", MPI_INFO_NULL, MPI_ERRORS_RETURN, &comm));
     WORKS(comm, ranks, rank);
