@@ -36,6 +36,8 @@ static void predefined(void)
 
     char name[MPI_MAX_OBJECT_NAME];
     int len, combiner, none;
+    MPI(MPI_Type_get_name(MPI_DATATYPE_NULL, name, &len));
+    CHECK(!strcmp(name, "MPI_DATATYPE_NULL"), "%s", name);
     MPI(MPI_Type_get_name(MPI_DOUBLE, name, &len));
     CHECK(!strcmp(name, "MPI_DOUBLE") && len == 10, "%s, %d", name, len);
     MPI(MPI_Type_get_envelope(MPI_DOUBLE, &none, &none, &none, &combiner));
@@ -318,6 +320,8 @@ static void unnamed(void)
     CHECK(a == MPI_DOUBLE_INT, " ");
     MPI(MPI_Type_get_value_index(MPI_FLOAT, MPI_INT64_T, &a));
     BOUNDS(a, 12, 0, 16, 0, 16);
+    MPI(MPI_Type_get_value_index(MPI_FLOAT, MPI_FLOAT, &a));
+    CHECK(a == MPI_DATATYPE_NULL, " ");
     MPI(MPI_Type_get_value_index(MPI_C_BOOL, MPI_INT, &a));
     CHECK(a == MPI_DATATYPE_NULL, " ");
 }

@@ -178,7 +178,7 @@ export! {
 
     /// Section 7.8, naming objects.
     fn MPI_Type_get_name(datatype: MPI_Datatype, type_name: *mut c_char, resultlen: *mut c_int) {
-        let name = arg::datatype(datatype)?.name();
+        let name = crate::object::datatype::name_of(datatype.0)?;
         let name = String::from_utf8_lossy(&name);
         arg::put_name(type_name, MPI_MAX_OBJECT_NAME, "type_name", resultlen, &name)
     }

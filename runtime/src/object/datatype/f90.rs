@@ -178,7 +178,8 @@ pub fn value_index(value: &Arc<Datatype>, index: &Arc<Datatype>) -> Result<Raw> 
         Some(Element::Float(float)) => Some(Number::Float(float)),
         _ => None,
     };
-    let (Some(a), Some(b)) = (number(value), number(index)) else {
+    // only named pairs may have an index that is no integer (MPI_2REAL)
+    let (Some(a), Some(b @ Number::Int { .. })) = (number(value), number(index)) else {
         return Ok(DATATYPE_NULL);
     };
     let key = (

@@ -41,7 +41,9 @@ pub use packing::Representation;
 pub use predefined::{DATATYPE_NULL, all_predefined, byte, c_int, known, packed, predefined};
 pub use segments::Segments;
 pub use signature::Signature;
-pub use table::{commit, duplicate, free, from_low, get, get_committed, handle_of, insert, share};
+pub use table::{
+    commit, duplicate, free, from_low, get, get_committed, handle_of, insert, name_of, share,
+};
 
 use crate::error::Result;
 use crate::handle::Raw;

@@ -80,6 +80,18 @@ pub fn share(raw: Raw) -> Result<Arc<Datatype>> {
     unsafe { get(raw) }.cloned()
 }
 
+/// The name of a type (`MPI_Type_get_name`); the null handle has one too
+/// (section 7.8).
+///
+/// # Errors
+/// `raw` is no datatype, nor `MPI_DATATYPE_NULL`.
+pub fn name_of(raw: Raw) -> Result<Vec<u8>> {
+    match raw {
+        DATATYPE_NULL => Ok(b"MPI_DATATYPE_NULL".to_vec()),
+        _ => Ok(share(raw)?.name()),
+    }
+}
+
 /// Names a new datatype.
 ///
 /// # Errors
