@@ -1,0 +1,62 @@
+//! Collective operations (MPI 5.0, chapter 6 and section 8.6), against naive
+//! computation in each program.
+
+use lariat_tests::Job;
+
+#[test]
+fn collectives_that_move_data() {
+    for ranks in [1, 2, 3, 4] {
+        Job::of("coll").ranks(ranks).passes();
+    }
+    for ranks in [5, 7, 8] {
+        Job::of("coll").args(["100"]).ranks(ranks).passes();
+    }
+    Job::of("coll")
+        .args(["1000"])
+        .ranks(3)
+        .passes_in_every_mode();
+}
+
+#[test]
+fn reductions() {
+    for ranks in [1, 2, 3, 4, 5, 7, 8] {
+        Job::of("reduce").ranks(ranks).passes();
+    }
+    Job::of("reduce").ranks(3).passes_in_every_mode();
+}
+
+#[test]
+fn operations_on_every_type() {
+    for ranks in [1, 2, 5] {
+        Job::of("ops").ranks(ranks).passes();
+    }
+}
+
+#[test]
+fn between_groups() {
+    for ranks in [2, 3, 5, 8] {
+        Job::of("coll_inter").ranks(ranks).passes();
+    }
+}
+
+#[test]
+fn among_neighbors() {
+    for ranks in [1, 2, 3, 4, 6] {
+        Job::of("coll_neighbor").ranks(ranks).passes();
+    }
+}
+
+#[test]
+fn many_at_a_time() {
+    for ranks in [1, 2, 3, 5] {
+        Job::of("coll_many").ranks(ranks).passes();
+    }
+    Job::of("coll_many").ranks(3).passes_in_every_mode();
+}
+
+#[test]
+fn wrong_arguments() {
+    for ranks in [1, 2, 3] {
+        Job::of("coll_errors").ranks(ranks).passes();
+    }
+}
