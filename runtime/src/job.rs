@@ -181,6 +181,7 @@ fn inherited(fd: &str, get: &impl Fn(&str) -> Option<String>) -> Result<(&'stati
             "rank {rank} of this job is process {pid} ({what}) already: one mpirun rank can be one MPI program only"
         );
     }
+    wireup::lifeline::tie_for_life(get);
     Ok((Box::leak(Box::new(segment)), rank))
 }
 

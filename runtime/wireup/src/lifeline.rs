@@ -8,7 +8,7 @@
 //! The owner of such a signal belongs to an open file description, so each
 //! process that ties itself opens the pipe anew through /proc.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -71,6 +71,18 @@ pub fn tie(path: &CStr, who: Who) -> io::Result<RawFd> {
     // SAFETY: `fd` was opened above and is not used again.
     unsafe { libc::close(fd) };
     Err(why)
+}
+
+/// Ties the calling process to the lifeline that it inherited, if it did, for
+/// life: for a rank in `MPI_Init`, which may be a program far below the one
+/// that mpirun started. What cannot be tied runs on without.
+pub fn tie_for_life(get: impl Fn(&str) -> Option<String>) {
+    let number = get(crate::env::LIFELINE).and_then(|n| n.parse::<u32>().ok());
+    if let Some(number) = number
+        && let Ok(path) = CString::new(format!("/proc/self/fd/{number}"))
+    {
+        let _ = tie(&path, Who::Process); // the descriptor stays open until the end
+    }
 }
 
 /// Linux's number for it; the libc crate does not have it for every C library.
