@@ -15,10 +15,12 @@
 //! ring.rs      one direction between two ranks: cells and bulk bytes
 //! fragment.rs  a rank's pool of large pieces, given back by their readers
 //! endpoint.rs  all rings of a rank: opened on first use, found by the peer
+//! board.rs     posts of a group's members that every member reads
 //! wait.rs      doorbells and the stages of waiting
 //! peer/        single copies out of a peer's address space
 //! ```
 
+pub mod board;
 #[cfg(not(loom))]
 pub mod endpoint;
 #[cfg(not(loom))]

@@ -8,7 +8,7 @@
 //! it.
 
 use super::args::{Call, Reduction, Root};
-use super::choose;
+use super::{board, choose};
 use crate::error::Result;
 use crate::object::comm::{Comm, Space};
 use crate::pml::{self, Buffer, Mode, Request, WaitFor};
@@ -44,7 +44,7 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Option<Result<()>
         return None;
     }
     match call {
-        Call::Barrier => Some(barrier(comm)),
+        Call::Barrier => Some(board::barrier(comm).unwrap_or_else(|| barrier(comm))),
         Call::Bcast(buffer, Root::Rank(root)) => {
             let (addr, len) = dense(buffer)?;
             // SAFETY: the caller's promise; the block is `len` bytes at `addr`.
@@ -53,7 +53,9 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Option<Result<()>
         Call::Allreduce(reduction) => {
             let len = operand(reduction)?;
             // SAFETY: the caller's promise.
-            unsafe { allreduce(comm, reduction, len) }
+            let posted = unsafe { board::allreduce(comm, reduction, len) };
+            // SAFETY: as above.
+            posted.or_else(|| unsafe { allreduce(comm, reduction, len) })
         }
         Call::Reduce(reduction, Root::Rank(root)) => {
             let len = operand(reduction)?;

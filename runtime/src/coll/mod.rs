@@ -16,6 +16,7 @@ mod alltoall;
 mod args;
 mod barrier;
 mod bcast;
+mod board;
 mod build;
 mod choose;
 mod direct;

@@ -60,6 +60,11 @@ pub struct Comm {
     /// Collectives started so far: members count alike, since collectives are
     /// called in one order, so the number makes a tag.
     pub started: Cell<u32>,
+    /// Where its board is in the job segment (see `coll::board`); 0: not asked
+    /// for yet.
+    pub board: Cell<u64>,
+    /// Turns taken on the board so far.
+    pub turn: Cell<u64>,
     /// Its handle; [`NULL`] for one of the library's own, and once freed.
     pub handle: Cell<Raw>,
     /// Its error handler.
@@ -99,6 +104,8 @@ impl Comm {
             group,
             inter,
             started: Cell::new(0),
+            board: Cell::new(0),
+            turn: Cell::new(0),
             handle: Cell::new(NULL),
             errhandler: errhandler::Slot::default(),
             name: RefCell::default(),

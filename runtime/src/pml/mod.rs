@@ -16,11 +16,13 @@
 //! rendezvous.rs              a receive and its message meet
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
+//! board.rs                   small exchanges among all members at once
 //! memory.rs request.rs       a message's bytes; an operation under way
 //! progress.rs                progress and waiting
 //! ```
 
 mod arrival;
+pub mod board;
 pub mod bsend;
 mod delivery;
 mod engine;

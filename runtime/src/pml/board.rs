@@ -1,0 +1,72 @@
+//! Small exchanges among all members of a communicator, through a board in the
+//! job segment instead of messages.
+
+use crate::job;
+use crate::object::comm::{Comm, Space};
+use crate::pml::progress::{self, WaitFor};
+use btl_shm::board::{Board, board_len};
+
+pub use btl_shm::board::ROOM;
+
+/// Looks at the others' posts before the rest of the process gets its turn.
+const LOOKS: u32 = 200;
+
+/// Makes a board for `members` members: where it is in the segment, never 0.
+/// `None`: the segment has no room.
+#[must_use]
+pub fn make(members: u32) -> Option<u64> {
+    job::current()?.segment.allocate(board_len(members)).ok()
+}
+
+/// Posts `mine` (at most [`ROOM`] bytes) on the board at `place`, waits until
+/// every member has posted in this turn, and shows what each has posted, in the
+/// order of ranks, as many bytes as `mine` has.
+///
+/// # Panics
+/// If MPI is not up, or there is no board at `place`: bugs of the caller.
+#[inline]
+pub fn exchange(comm: &Comm, place: u64, turn: u64, mine: &[u8], mut each: impl FnMut(u32, &[u8])) {
+    let job = job::current().expect("boards are made while MPI is initialized");
+    let members = comm.size();
+    // SAFETY: `make` allocated the board there, for this many members; it is
+    // never given back.
+    let board = unsafe { Board::new(job.segment.at(place), members) };
+    board.post(comm.rank, turn, mine);
+    for peer in comm.group.iter().filter(|peer| peer.0 != job.rank) {
+        progress::wake(peer.0);
+    }
+    let mut next = 0;
+    let mut all = || {
+        while next < members && board.has_posted(next, turn) {
+            next += 1;
+        }
+        next == members
+    };
+    let mut here = all();
+    if !here && !job::is_crowded() {
+        for _ in 0..LOOKS {
+            here = all();
+            if here {
+                break;
+            }
+        }
+    }
+    if !here {
+        let context = comm.context_of(Space::Collective).0;
+        progress::wait(
+            WaitFor {
+                context,
+                ..WaitFor::NOTHING
+            },
+            all,
+        );
+    }
+    let mut bytes = [0u8; ROOM];
+    for rank in 0..members {
+        let bytes = &mut bytes[..mine.len()];
+        if !bytes.is_empty() {
+            board.read(rank, turn, bytes);
+        }
+        each(rank, bytes);
+    }
+}
