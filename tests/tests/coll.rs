@@ -55,6 +55,13 @@ fn many_at_a_time() {
 }
 
 #[test]
+fn by_several_threads() {
+    for ranks in [1, 2, 3] {
+        Job::of("coll_threads").ranks(ranks).passes();
+    }
+}
+
+#[test]
 fn wrong_arguments() {
     for ranks in [1, 2, 3] {
         Job::of("coll_errors").ranks(ranks).passes();
