@@ -268,16 +268,16 @@ pub fn leave_session() {
 }
 
 /// Whether mpirun started this process.
-#[must_use]
-pub fn has_launcher() -> bool {
+fn has_launcher() -> bool {
     std::env::var_os(env::SEGMENT).is_some()
 }
 
 /// Ends the whole job with this exit code; `text` says why. The launcher reads
 /// both from the segment and ends the other ranks.
 pub fn abort(code: i32, text: &str) -> ! {
-    if let Some(job) = JOB.get() {
-        note_abort(job, code, text);
+    match JOB.get() {
+        Some(job) if has_launcher() => note_abort(job, code, text), // mpirun says it
+        _ => eprintln!("lariat: {text}"),
     }
     // What the program printed before should not be lost.
     // SAFETY: fflush(NULL) flushes C's own streams; a stream that another thread
@@ -322,8 +322,7 @@ fn note_abort(job: &Job, code: i32, text: &str) {
 pub fn die(text: &str) -> ! {
     let rank = JOB.get().map_or(0, |job| job.rank);
     let call = trace::current().unwrap_or("MPI");
-    eprintln!("lariat: rank {rank} in {call}: {text}");
-    abort(1, text)
+    abort(1, &format!("rank {rank} in {call}: {text}"))
 }
 
 /// Whether `MPI_Init` has completed (and stays so after `MPI_Finalize`).

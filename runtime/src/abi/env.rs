@@ -48,9 +48,6 @@ export! {
     fn MPI_Abort(comm: MPI_Comm, errorcode: c_int) on comm at ANY_TIME {
         let (rank, comm) = arg::place(comm);
         let text = format!("rank {rank} called MPI_Abort on {comm} with error code {errorcode}");
-        if !job::has_launcher() {
-            eprintln!("lariat: {text}"); // mpirun would say it
-        }
         job::abort(errorcode, &text)
     }
 

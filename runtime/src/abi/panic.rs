@@ -15,7 +15,6 @@ pub fn install() {
             if let Some(call) = trace::current() {
                 let rank = comm::find(comm::WORLD).map_or(0, |world| world.rank);
                 let text = format!("rank {rank} panicked in {call}: a bug of Lariat");
-                eprintln!("lariat: {text}");
                 job::abort(134, &text);
             }
         }));

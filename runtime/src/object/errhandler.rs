@@ -329,13 +329,13 @@ fn die(on: On, call: &str, error: &Error) -> ! {
     let class = error_code::name(error.class().0)
         .map_or_else(|| format!("error code {}", error.class().0), str::to_owned);
     let text = format!("{rank}in {call}{place}: {} ({class})", error.text());
-    eprintln!("lariat: {text}");
     end(error.class().0, &text)
 }
 
 fn end(code: i32, text: &str) -> ! {
     let hook = ABORT_HOOK.load(Ordering::Relaxed);
     if hook.is_null() {
+        eprintln!("lariat: {text}");
         std::process::exit(if code & 0xff == 0 { 1 } else { code });
     }
     // SAFETY: only `on_abort` stores here, and what it stores is an AbortFn.
