@@ -92,12 +92,20 @@ static void statuses(void)
     EQ(memcmp(&status, &again, sizeof status), 0);
 }
 
+static void nothing(void *in, void *inout, int *len, MPI_Datatype *type)
+{
+    (void)in, (void)inout, (void)len, (void)type;
+}
+
 static void integers(void)
 {
     MPI_Comm comm;
     MPI_Info info;
     MPI_Datatype type;
     MPI_Group group;
+    MPI_Op op;
+    MPI_Request request;
+    MPI_Message message;
     CHECK(MPI_Comm_fromint(MPI_Comm_toint(MPI_COMM_WORLD)) == MPI_COMM_WORLD, "");
     EQ(MPI_Type_toint(MPI_DOUBLE), 0x214);
     CHECK(MPI_Op_f2c(MPI_Op_c2f(MPI_SUM)) == MPI_SUM, "");
@@ -109,6 +117,21 @@ static void integers(void)
     CHECK(MPI_Type_fromint(MPI_Type_toint(type)) == type, "");
     MPI(MPI_Comm_group(comm, &group));
     CHECK(MPI_Group_fromint(MPI_Group_toint(group)) == group, "");
+    MPI(MPI_Op_create(nothing, 1, &op));
+    CHECK(MPI_Op_fromint(MPI_Op_toint(op)) == op, "");
+    CHECK(MPI_Message_fromint(MPI_Message_toint(MPI_MESSAGE_NO_PROC)) ==
+              MPI_MESSAGE_NO_PROC, "");
+    MPI(MPI_Irecv(NULL, 0, MPI_INT, 0, 3, MPI_COMM_SELF, &request));
+    CHECK(MPI_Request_fromint(MPI_Request_toint(request)) == request, "");
+    MPI(MPI_Send(NULL, 0, MPI_INT, 0, 3, MPI_COMM_SELF));
+    MPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
+    MPI(MPI_Isend(NULL, 0, MPI_INT, 0, 4, MPI_COMM_SELF, &request));
+    CHECK(MPI_Request_fromint(MPI_Request_toint(request)) == request, "");
+    MPI(MPI_Mprobe(0, 4, MPI_COMM_SELF, &message, MPI_STATUS_IGNORE));
+    CHECK(MPI_Message_fromint(MPI_Message_toint(message)) == message, "");
+    MPI(MPI_Mrecv(NULL, 0, MPI_INT, &message, MPI_STATUS_IGNORE));
+    MPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
+    MPI(MPI_Op_free(&op));
     MPI(MPI_Group_free(&group));
     MPI(MPI_Type_free(&type));
     MPI(MPI_Info_free(&info));

@@ -5,6 +5,7 @@ use super::early;
 use crate::handle::{Kind, Raw};
 use crate::lock;
 use crate::object::{comm, datatype, errhandler, group, info, op, session};
+use crate::request::{self, message};
 use std::ffi::c_int;
 
 /// The integer of a handle.
@@ -33,9 +34,9 @@ pub fn fromint(kind: Kind, int: c_int) -> Raw {
         Kind::Win => (None, 0x110),
         Kind::File => (None, 0x118),
         Kind::Session => (session::from_low(low), session::NULL),
-        Kind::Message => (None, 0x128),
+        Kind::Message => (message::from_low(low), message::NULL),
         Kind::Info => (info::from_low(low), info::NULL),
-        Kind::Request => (None, 0x180),
+        Kind::Request => (request::from_low(low), request::NULL),
         Kind::Op => (op::from_low(low), op::NULL),
         Kind::Datatype => (datatype::from_low(low), datatype::DATATYPE_NULL),
     };
