@@ -28,3 +28,10 @@ mod tree;
 pub use job::{Job, MODES, Outcome, Running};
 pub use program::{build_program, program};
 pub use tree::{prefix, scratch, target, tool, workspace};
+
+/// Says why a test, or a part of it, cannot be run here. It is seen also when
+/// the test passes, which what `println!` prints is not.
+pub fn skipped(why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}

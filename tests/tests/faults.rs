@@ -1,7 +1,7 @@
 //! When something goes wrong: each fault is named, has its exit code, ends the
 //! job at once and leaves nothing behind.
 
-use lariat_tests::{Job, Outcome, leftovers, program};
+use lariat_tests::{Job, Outcome, leftovers, program, skipped};
 
 /// Runs `faults.c` on `ranks` ranks, rank 1 misbehaving, and sees that nothing
 /// is left of it.
@@ -168,11 +168,11 @@ fn in_namespace(prepare: &str) -> Option<[String; 6]> {
         }
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            println!("skipped: no mount namespace here: {why}");
+            skipped(&format!("no mount namespace here: {why}"));
             None
         }
         Err(why) => {
-            println!("skipped: unshare cannot be run: {why}");
+            skipped(&format!("unshare cannot be run: {why}"));
             None
         }
     }
@@ -190,7 +190,7 @@ fn a_small_dev_shm_makes_no_difference() {
 #[test]
 fn a_read_only_tmp_makes_no_difference() {
     if lariat_tests::target().starts_with("/tmp") || lariat_tests::prefix().starts_with("/tmp") {
-        println!("skipped: what is tested lies in /tmp itself");
+        skipped("what is tested lies in /tmp itself");
         return;
     }
     let Some(before) = in_namespace("mount -t tmpfs -o ro tmpfs /tmp") else {
@@ -202,7 +202,7 @@ fn a_read_only_tmp_makes_no_difference() {
 #[test]
 fn a_job_leaves_no_file_in_tmp_or_dev_shm() {
     if lariat_tests::target().starts_with("/tmp") || lariat_tests::prefix().starts_with("/tmp") {
-        println!("skipped: what is tested lies in /tmp itself");
+        skipped("what is tested lies in /tmp itself");
         return;
     }
     // Empty folders of its own, so that any name at all is noticed.

@@ -2,7 +2,7 @@
 //! systems find what they look for.
 
 use lariat_tests::outside::succeeds;
-use lariat_tests::{prefix, scratch, target, workspace};
+use lariat_tests::{prefix, scratch, skipped, target, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -44,7 +44,7 @@ fn greets(tree: &Path, program: &Path) {
 fn there_is(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     if !there {
-        println!("skipped: no {program} here");
+        skipped(&format!("no {program} here"));
     }
     there
 }

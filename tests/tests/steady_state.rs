@@ -1,6 +1,6 @@
 //! The eager path makes no system call.
 
-use lariat_tests::{Job, program, scratch};
+use lariat_tests::{Job, program, scratch, skipped};
 use std::path::Path;
 use std::process::Command;
 
@@ -13,11 +13,11 @@ fn strace_works() -> bool {
         Ok(output) if output.status.success() => true,
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            println!("skipped: strace may not trace here: {why}");
+            skipped(&format!("strace may not trace here: {why}"));
             false
         }
         Err(why) => {
-            println!("skipped: strace cannot be run: {why}");
+            skipped(&format!("strace cannot be run: {why}"));
             false
         }
     }
