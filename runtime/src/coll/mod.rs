@@ -18,6 +18,7 @@ mod barrier;
 mod bcast;
 mod board;
 mod build;
+mod check;
 mod choose;
 mod direct;
 mod gather;
@@ -38,6 +39,7 @@ pub use args::{Call, Ints, Parts, Reduction, Root, Shape};
 
 use crate::error::Result;
 use crate::handle::Raw;
+use crate::job;
 use crate::object::comm::Comm;
 use crate::object::topology::Topology;
 use crate::pml::Buffer;
@@ -57,6 +59,19 @@ use std::sync::Arc;
 /// A message failed, or there is no memory.
 #[inline]
 pub unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Result<()> {
+    if job::current().is_some_and(|job| job.settings.check) {
+        check::agree(comm, call)?;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { carry_out(comm, call) }
+}
+
+/// As [`run`], for what the library does of its own: unchecked.
+///
+/// # Safety
+/// As [`run`].
+#[inline]
+unsafe fn carry_out(comm: &Arc<Comm>, call: &Call<'_>) -> Result<()> {
     // SAFETY: the caller's promise.
     if let Some(result) = unsafe { direct::run(comm, call) } {
         return result;
@@ -127,7 +142,7 @@ fn edges_of(comm: &Comm) -> Result<Edges> {
 /// A message failed.
 pub fn barrier(comm: &Arc<Comm>) -> Result<()> {
     // SAFETY: no buffers.
-    unsafe { run(comm, &Call::Barrier) }
+    unsafe { carry_out(comm, &Call::Barrier) }
 }
 
 /// Sends `bytes` of rank `root` to all ranks of an intracommunicator.
@@ -137,7 +152,7 @@ pub fn barrier(comm: &Arc<Comm>) -> Result<()> {
 pub fn bcast_bytes(comm: &Arc<Comm>, root: u32, bytes: &mut [u8]) -> Result<()> {
     let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
     // SAFETY: the slice is borrowed until this is over.
-    unsafe { run(comm, &Call::Bcast(buffer, Root::Rank(root))) }
+    unsafe { carry_out(comm, &Call::Bcast(buffer, Root::Rank(root))) }
 }
 
 /// What every rank of an intracommunicator gives, one after the other: `all` is
@@ -156,7 +171,7 @@ pub fn allgather_bytes(comm: &Arc<Comm>, mine: &[u8], all: &mut [u8]) -> Result<
         shape: Shape::Equal(mine.len(), crate::object::datatype::byte()),
     };
     // SAFETY: the slices are borrowed until this is over.
-    unsafe { run(comm, &Call::Allgather(Some(send), receive)) }
+    unsafe { carry_out(comm, &Call::Allgather(Some(send), receive)) }
 }
 
 /// As [`allgather_bytes`] with a length that may differ between ranks: what each
@@ -187,7 +202,7 @@ pub fn allgather_varying(comm: &Arc<Comm>, mine: &[u8]) -> Result<Vec<Vec<u8>>> 
     };
     let send = Buffer::bytes(mine.as_ptr(), mine.len());
     // SAFETY: the buffers live until this is over.
-    unsafe { run(comm, &Call::Allgather(Some(send), receive)) }?;
+    unsafe { carry_out(comm, &Call::Allgather(Some(send), receive)) }?;
     let part = |(count, displ): (&isize, &isize)| {
         let (count, displ) = (count.unsigned_abs(), displ.unsigned_abs());
         all[displ..displ + count].to_vec()

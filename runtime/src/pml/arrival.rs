@@ -1,8 +1,11 @@
 //! What arriving cells do.
 
 use crate::job;
+use crate::pml::check;
 use crate::pml::delivery::{deliver, matched};
-use crate::pml::engine::{Assembly, Body, Core, Message, SYNCHRONOUS, Stream, Target, kind};
+use crate::pml::engine::{
+    Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Stream, Target, kind,
+};
 use crate::pml::recv::Expected;
 use crate::pml::request::Phase;
 use btl_shm::endpoint::Arrival;
@@ -30,7 +33,14 @@ impl Core {
         let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
         match self.matching.of(e.context).posted.take(e.source, e.tag) {
             Some(receive) => {
-                matched(&receive, a.source, e.source, e.tag, a.len);
+                matched(
+                    &receive,
+                    a.source,
+                    e.source,
+                    e.tag,
+                    a.len,
+                    eager_signature(a),
+                );
                 let n = receive.total.get();
                 // SAFETY: at most the receive's length and the cell's; the
                 // receive's memory is writable until it is done.
@@ -55,6 +65,7 @@ impl Core {
         let message = Message {
             from: a.source,
             len: a.len,
+            signature: eager_signature(a),
             body,
         };
         self.unexpected(&a.envelope, message);
@@ -77,11 +88,11 @@ impl Core {
             kind::FIRST => self.first(a),
             kind::MORE => self.piece((a.source, e.aux), a.data, a.len),
             kind::READY => {
-                let [total, addr, ..] = a.words;
+                let [total, addr, signature, ..] = a.words;
                 let len = usize::try_from(total).unwrap_or(usize::MAX);
                 match self.matching.of(e.context).posted.take(e.source, e.tag) {
                     Some(receive) => {
-                        matched(&receive, a.source, e.source, e.tag, len);
+                        matched(&receive, a.source, e.source, e.tag, len, low(signature));
                         self.fetch(&receive, e.aux, addr);
                     }
                     None => {
@@ -91,6 +102,7 @@ impl Core {
                             Message {
                                 from: a.source,
                                 len,
+                                signature: low(signature),
                                 body,
                             },
                         );
@@ -141,9 +153,10 @@ impl Core {
         let id = self.next_assembly;
         self.next_assembly += 1;
         let total = usize::try_from(a.words[2]).unwrap_or(usize::MAX);
+        let signature = low(a.words[3]);
         let target = match self.matching.of(e.context).posted.take(e.source, e.tag) {
             Some(receive) => {
-                matched(&receive, a.source, e.source, e.tag, total);
+                matched(&receive, a.source, e.source, e.tag, total, signature);
                 Target::Receive(receive)
             }
             None => {
@@ -154,6 +167,7 @@ impl Core {
                     Message {
                         from: a.source,
                         len: total,
+                        signature,
                         body,
                     },
                 );
@@ -238,4 +252,18 @@ impl Core {
         };
         self.tell(peer, envelope, [u64::from(found.is_some()), 0, 0, 0, 0]);
     }
+}
+
+/// The signature in a word.
+fn low(word: u64) -> u32 {
+    u32::try_from(word).unwrap_or(check::UNKNOWN)
+}
+
+/// The signature of a whole message: in its third word, if it has one.
+#[inline]
+fn eager_signature(a: &Arrival<'_>) -> u32 {
+    if a.envelope.flags & CHECKED == 0 {
+        return check::UNKNOWN;
+    }
+    low(a.words[2])
 }

@@ -1,17 +1,29 @@
 //! Putting a message's bytes into its receive.
 
 use crate::error::{Class, Error};
+use crate::pml::check;
 use crate::pml::memory::{self, Memory};
 use crate::pml::request::Shared;
 
-/// Notes at a receive which message it got, and whether it fits.
+/// Notes at a receive which message it got, and whether it fits; `signature` as
+/// [`check`] makes it.
 #[inline]
-pub(super) fn matched(receive: &Shared, from: u32, source: u32, tag: i32, len: usize) {
+pub(super) fn matched(
+    receive: &Shared,
+    from: u32,
+    source: u32,
+    tag: i32,
+    len: usize,
+    signature: u32,
+) {
     receive.peer.set(from);
     receive.source.set(source);
     receive.tag.set(tag);
     let room = receive.memory.len();
     receive.total.set(len.min(room));
+    if signature != check::UNKNOWN {
+        check::compare(receive, source, tag, len, signature);
+    }
     if len > room {
         too_long(receive, source, tag, len);
     }

@@ -47,6 +47,9 @@ pub(super) mod kind {
 /// Flag of [`kind::EAGER`]: the sender waits for a FIN.
 pub(super) const SYNCHRONOUS: u8 = 1;
 
+/// Flag of [`kind::EAGER`]: its third word is its signature (see `check`).
+pub(super) const CHECKED: u8 = 2;
+
 /// Cells taken from one peer before the next is looked at.
 const BURST: u32 = 64;
 
@@ -60,6 +63,8 @@ pub(super) struct Message {
     pub(super) from: u32,
     /// Bytes in it.
     pub(super) len: usize,
+    /// What it is made of (see `check`).
+    pub(super) signature: u32,
     pub(super) body: Body,
 }
 
@@ -143,6 +148,8 @@ pub(super) struct Core {
     pub(super) held_limit: usize,
     pub(super) arm: Arm,
     pub(super) crowded: bool,
+    /// Whether messages say what types they are made of.
+    pub(super) check: bool,
 }
 
 /// Requests by the number that peers know them by.
@@ -210,6 +217,7 @@ impl Engine {
                 held_limit: usize::try_from(settings.unexpected_limit).unwrap_or(usize::MAX),
                 arm: settings.arm,
                 crowded,
+                check: settings.check,
             },
         }
     }

@@ -16,6 +16,7 @@
 //! rendezvous.rs              a receive and its message meet
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
+//! check.rs                   the types of a message against its receive
 //! board.rs                   small exchanges among all members at once
 //! memory.rs request.rs       a message's bytes; an operation under way
 //! progress.rs                progress and waiting
@@ -24,6 +25,7 @@
 mod arrival;
 pub mod board;
 pub mod bsend;
+mod check;
 mod delivery;
 mod engine;
 pub mod matching;

@@ -2,7 +2,8 @@
 //! what waits for room in a ring.
 
 use crate::job;
-use crate::pml::engine::{Core, PIECES, Pending, SYNCHRONOUS, Stream, kind};
+use crate::pml::check;
+use crate::pml::engine::{CHECKED, Core, PIECES, Pending, SYNCHRONOUS, Stream, kind};
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Sent;
 use btl_shm::ring::{Envelope, WORDS};
@@ -43,13 +44,17 @@ impl Core {
         let eager = self.goes_eager(peer, total);
         if eager && total <= self.outgoing.one_cell_most() {
             envelope.kind = kind::EAGER;
+            if send.signature != check::UNKNOWN {
+                envelope.flags |= CHECKED;
+            }
             if send.synchronous {
-                envelope.flags = SYNCHRONOUS;
+                envelope.flags |= SYNCHRONOUS;
                 envelope.aux = self.named.insert(send);
             }
+            let extra = [u64::from(send.signature), 0, 0];
             let went = self
                 .outgoing
-                .send_bulk(peer, &envelope, total, [0; 3], |to| {
+                .send_bulk(peer, &envelope, total, extra, |to| {
                     // SAFETY: the ring gives room for `total` bytes, which the
                     // message has; its memory is readable until it is done.
                     unsafe { send.memory.copy_out(0, to, total) };
@@ -73,7 +78,7 @@ impl Core {
         envelope.aux = id;
         let went = if eager && !send.synchronous {
             envelope.kind = kind::FIRST;
-            let words = [total as u64, 0, 0];
+            let words = [total as u64, u64::from(send.signature), 0];
             let sent = self
                 .outgoing
                 .send_piece(peer, &envelope, total, words, |to, n| {
@@ -100,9 +105,11 @@ impl Core {
                 .memory
                 .run()
                 .map_or(0, |addr| addr.expose_provenance() as u64);
-            let went = self
-                .outgoing
-                .send_words(peer, &envelope, [total as u64, addr, 0, 0, 0]);
+            let went = self.outgoing.send_words(
+                peer,
+                &envelope,
+                [total as u64, addr, u64::from(send.signature), 0, 0],
+            );
             if matches!(went, Ok(true)) {
                 send.phase.set(Phase::Announced);
             }

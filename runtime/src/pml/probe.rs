@@ -137,11 +137,13 @@ pub unsafe fn imrecv(matched: Matched, buffer: &Buffer<'_>) -> Request {
         source: Some(seen.source),
         tag: Some(seen.tag),
     };
-    let receive = recv::new(pattern, context, message.from, buffer);
-    with_engine(|engine| {
+    let receive = with_engine(|engine| {
+        let checked = engine.core.check;
+        let receive = recv::new(pattern, context, message.from, buffer, checked);
         engine
             .core
-            .consume(&receive, seen.source, seen.tag, message)
+            .consume(&receive, seen.source, seen.tag, message);
+        receive
     });
     Request(Inner::State(receive))
 }

@@ -7,7 +7,7 @@ use crate::pml::engine::Engine;
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Begin, Shared, State};
-use crate::pml::{Buffer, Completion, Inner, Request, delivery, progress, with_engine};
+use crate::pml::{Buffer, Completion, Inner, Request, check, delivery, progress, with_engine};
 
 use btl_shm::endpoint::Arrival;
 
@@ -36,8 +36,11 @@ pub unsafe fn irecv(
     let peer = source
         .and_then(|rank| comm.peer(rank))
         .map_or(NOBODY, |proc| proc.0);
-    let receive = new(pattern, context, peer, buffer);
-    with_engine(|engine| engine.post(&receive));
+    let receive = with_engine(|engine| {
+        let receive = new(pattern, context, peer, buffer, engine.core.check);
+        engine.post(&receive);
+        receive
+    });
     Ok(Request(Inner::State(receive)))
 }
 
@@ -158,14 +161,22 @@ fn expect(context: u32, pattern: Pattern, buffer: &Buffer<'_>) -> Option<Complet
     })
 }
 
-/// A receive that is not posted anywhere yet.
+/// A receive that is not posted anywhere yet. `checked`: it compares types.
 #[inline]
-pub(super) fn new(pattern: Pattern, context: u32, peer: u32, buffer: &Buffer<'_>) -> Shared {
+pub(super) fn new(
+    pattern: Pattern,
+    context: u32,
+    peer: u32,
+    buffer: &Buffer<'_>,
+    checked: bool,
+) -> Shared {
     Shared::new(Begin {
         is_send: false,
         synchronous: false,
         memory: Memory::of(buffer),
         context,
+        signature: check::UNKNOWN,
+        datatype: buffer.datatype.filter(|_| checked).cloned(),
         pattern,
         peer,
         source: pattern.source.unwrap_or(NOBODY),

@@ -57,7 +57,14 @@ impl Core {
 
     /// Gives a message that arrived earlier to a receive.
     pub(super) fn consume(&mut self, receive: &Shared, source: u32, tag: i32, message: Message) {
-        matched(receive, message.from, source, tag, message.len);
+        matched(
+            receive,
+            message.from,
+            source,
+            tag,
+            message.len,
+            message.signature,
+        );
         match message.body {
             Body::Whole(bytes, answer) => {
                 self.release(message.len);

@@ -5,12 +5,14 @@
 
 use crate::error::Error;
 use crate::lock::Local;
+use crate::object::datatype::Datatype;
 use crate::pml::Completion;
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// `MPI_ANY_SOURCE`, as a status of a send says.
 const ANY_SOURCE: i32 = -1;
@@ -29,6 +31,10 @@ pub(super) struct State {
     pub(super) synchronous: bool,
     pub(super) memory: Memory,
     pub(super) context: u32,
+    /// Of a send: what it is made of (see `check`).
+    pub(super) signature: u32,
+    /// Of a receive, where types are checked: what it takes.
+    pub(super) datatype: Option<Arc<Datatype>>,
     /// Of a receive: what it asks for.
     pub(super) pattern: Pattern,
     /// The peer's process: of a receive, once matched.
@@ -75,6 +81,8 @@ pub(super) struct Begin {
     pub(super) synchronous: bool,
     pub(super) memory: Memory,
     pub(super) context: u32,
+    pub(super) signature: u32,
+    pub(super) datatype: Option<Arc<Datatype>>,
     pub(super) pattern: Pattern,
     pub(super) peer: u32,
     pub(super) source: u32,
@@ -92,6 +100,8 @@ impl Shared {
             synchronous: begin.synchronous,
             memory: begin.memory,
             context: begin.context,
+            signature: begin.signature,
+            datatype: begin.datatype,
             pattern: begin.pattern,
             peer: Cell::new(begin.peer),
             source: Cell::new(begin.source),

@@ -7,7 +7,7 @@ use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::progress;
 use crate::pml::request::{Begin, Phase, Shared};
-use crate::pml::{Buffer, Inner, Mode, Request, bsend, delivery, with_engine};
+use crate::pml::{Buffer, Inner, Mode, Request, bsend, check, delivery, with_engine};
 use btl_shm::ring::{Envelope, INLINE};
 use wireup::segment::SegmentError;
 
@@ -79,6 +79,7 @@ impl Engine {
             && len <= INLINE
             && mode != Mode::Synchronous
             && peer != core.me
+            && !core.check
             && core.is_clear(peer)
             && core.goes_eager(peer, len)
         {
@@ -98,7 +99,7 @@ impl Engine {
                 Err(why) => return Err(no_room(peer, &why)),
             }
         }
-        core.start_send(comm.rank, peer, context, tag, Memory::of(buffer), mode)
+        core.start_send(comm.rank, peer, context, tag, buffer, mode)
     }
 }
 
@@ -110,14 +111,21 @@ impl Core {
         peer: u32,
         context: u32,
         tag: i32,
-        memory: Memory,
+        buffer: &Buffer<'_>,
         mode: Mode,
     ) -> Result<Request> {
+        let signature = if self.check {
+            check::signature(buffer)
+        } else {
+            check::UNKNOWN
+        };
         let send = Shared::new(Begin {
             is_send: true,
             synchronous: mode == Mode::Synchronous,
-            memory,
+            memory: Memory::of(buffer),
             context,
+            signature,
+            datatype: None,
             pattern: Pattern {
                 source: None,
                 tag: None,
@@ -145,7 +153,7 @@ impl Core {
         let len = send.memory.len();
         let me = self.me;
         if let Some(receive) = self.matching.of(send.context).posted.take(source, tag) {
-            delivery::matched(&receive, me, source, tag, len);
+            delivery::matched(&receive, me, source, tag, len, send.signature);
             delivery::self_message(&send.memory, &receive);
             send.complete();
             return;
@@ -165,6 +173,7 @@ impl Core {
         let message = Message {
             from: me,
             len,
+            signature: send.signature,
             body,
         };
         self.matching
