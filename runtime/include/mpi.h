@@ -2040,6 +2040,56 @@ LARIAT_INLINE int MPI_Status_f2c(const MPI_Fint *f_status, MPI_Status *c_status)
     return MPI_SUCCESS;
 }
 
+/*
+ * What MPI-3.0 removed (MPI 5.0, section 17.1), for programs that are older: under the
+ * names of MPI-1, by way of what took their place. They are no part of the ABI, and
+ * have no PMPI_ names. The markers MPI_LB and MPI_UB are gone for good.
+ */
+#if defined(__GNUC__) || defined(__clang__)
+#define LARIAT_REMOVED(instead) LARIAT_INLINE __attribute__((__deprecated__("removed in MPI-3.0; use " instead)))
+#else
+#define LARIAT_REMOVED(instead) LARIAT_INLINE
+#endif
+
+typedef MPI_Comm_errhandler_function MPI_Handler_function;
+
+LARIAT_REMOVED("MPI_Get_address") int MPI_Address(void *location, MPI_Aint *address) {
+    return MPI_Get_address(location, address);
+}
+LARIAT_REMOVED("MPI_Type_create_hvector") int MPI_Type_hvector(int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype, MPI_Datatype *newtype) {
+    return MPI_Type_create_hvector(count, blocklength, stride, oldtype, newtype);
+}
+LARIAT_REMOVED("MPI_Type_create_hindexed") int MPI_Type_hindexed(int count, int *blocklengths, MPI_Aint *displacements, MPI_Datatype oldtype, MPI_Datatype *newtype) {
+    return MPI_Type_create_hindexed(count, blocklengths, displacements, oldtype, newtype);
+}
+LARIAT_REMOVED("MPI_Type_create_struct") int MPI_Type_struct(int count, int *blocklengths, MPI_Aint *displacements, MPI_Datatype *types, MPI_Datatype *newtype) {
+    return MPI_Type_create_struct(count, blocklengths, displacements, types, newtype);
+}
+LARIAT_REMOVED("MPI_Type_get_extent") int MPI_Type_extent(MPI_Datatype datatype, MPI_Aint *extent) {
+    MPI_Aint lb;
+    return MPI_Type_get_extent(datatype, &lb, extent);
+}
+LARIAT_REMOVED("MPI_Type_get_extent") int MPI_Type_lb(MPI_Datatype datatype, MPI_Aint *displacement) {
+    MPI_Aint extent;
+    return MPI_Type_get_extent(datatype, displacement, &extent);
+}
+LARIAT_REMOVED("MPI_Type_get_extent") int MPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement) {
+    MPI_Aint lb, extent;
+    int code = MPI_Type_get_extent(datatype, &lb, &extent);
+    if (code == MPI_SUCCESS) *displacement = lb + extent;
+    return code;
+}
+LARIAT_REMOVED("MPI_Comm_create_errhandler") int MPI_Errhandler_create(MPI_Handler_function *handler_fn, MPI_Errhandler *errhandler) {
+    return MPI_Comm_create_errhandler(handler_fn, errhandler);
+}
+LARIAT_REMOVED("MPI_Comm_set_errhandler") int MPI_Errhandler_set(MPI_Comm comm, MPI_Errhandler errhandler) {
+    return MPI_Comm_set_errhandler(comm, errhandler);
+}
+LARIAT_REMOVED("MPI_Comm_get_errhandler") int MPI_Errhandler_get(MPI_Comm comm, MPI_Errhandler *errhandler) {
+    return MPI_Comm_get_errhandler(comm, errhandler);
+}
+
+#undef LARIAT_REMOVED
 #undef LARIAT_INLINE
 
 #endif /* MPI_H_INCLUDED */

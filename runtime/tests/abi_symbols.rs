@@ -9,7 +9,9 @@ use std::ffi::CString;
 /// `name → "return type(parameters)"`, spaces evened out.
 fn prototypes() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for line in common::read("include/mpi.h").lines() {
+    // What is indented is the body of an inline function.
+    let header = common::read("include/mpi.h");
+    for line in header.lines().filter(|line| !line.starts_with(' ')) {
         let Some((head, params)) = line.strip_suffix(");").and_then(|l| l.split_once('(')) else {
             continue;
         };

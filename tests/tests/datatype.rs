@@ -8,6 +8,13 @@ fn constructors_decoding_and_packing() {
 }
 
 #[test]
+fn names_of_mpi_1_that_mpi_3_removed() {
+    for ranks in [1, 2, 3] {
+        Job::of("removed").ranks(ranks).passes();
+    }
+}
+
+#[test]
 fn messages_between_unlike_layouts() {
     Job::of("typed_messages").ranks(2).passes_in_every_mode();
     Job::of("typed_messages").ranks(5).passes();
