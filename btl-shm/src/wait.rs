@@ -6,21 +6,25 @@
 //! is cheapest; without, whoever spins keeps the awaited rank from running.
 //!
 //! A sender must know whether the receiver sleeps, without a fence per message.
-//! The rule: the sleeper says so (`asleep` = 1), then issues an expedited
+//! The rule: the sleeper says so (`asleep` ≠ 0), then issues an expedited
 //! `membarrier` that makes every processor running a registered process pass a
 //! full barrier, then looks once more and sleeps. A sender stores its cell, then
 //! loads `asleep`. Either the load comes after the barrier and sees the sleeper,
 //! or the store came before it and the sleeper's last look sees the cell. Where
 //! membarrier is refused, the job asks senders for a fence of their own, and
 //! sleeps are kept short.
+//!
+//! Threads of one rank share the word. Each sleep has a ticket of its own and
+//! sleeps only while the word holds it, so that nobody sleeps through a wake
+//! that another thread's announcement has covered; and where there may be other
+//! threads the word goes back to 0 by a wake alone, which wakes all of them.
 
-use crate::sync::{Ordering, fence};
+use crate::sync::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 use wireup::layout::RankRecord;
 use wireup::segment::Segment;
 
 const AWAKE: u32 = 0;
-const ASLEEP: u32 = 1;
 
 /// The longest sleep: what bounds the delay of noticing an aborted job.
 const LONG: Duration = Duration::from_millis(100);
@@ -43,6 +47,8 @@ pub struct Waiter {
     me: u32,
     barrier: bool,
     crowded: bool,
+    /// Sleeps so far, times two.
+    tickets: AtomicU32,
 }
 
 /// The stage that one wait has come to.
@@ -93,6 +99,7 @@ impl Waiter {
             me,
             barrier,
             crowded: head.ranks > head.processors,
+            tickets: AtomicU32::new(0),
         }
     }
 
@@ -103,9 +110,10 @@ impl Waiter {
     }
 
     /// One round of waiting. `look` says whether there is something to do after
-    /// all; it is asked once more between announcing a sleep and sleeping.
+    /// all, or nothing left to wait for; it is asked once more between announcing
+    /// a sleep and sleeping. `threads`: others of this rank may wait as well.
     #[inline]
-    pub fn step(&self, stage: &mut Stage, look: impl FnOnce() -> bool) {
+    pub fn step(&self, stage: &mut Stage, threads: bool, look: impl FnOnce() -> bool) {
         stage.rounds = stage.rounds.saturating_add(1);
         let (spins, yields) = if self.crowded {
             (SPINS_CROWDED, YIELDS_CROWDED)
@@ -120,15 +128,16 @@ impl Waiter {
             std::thread::yield_now();
         } else {
             stage.rounds = stage.rounds.max(LONG_WAIT);
-            self.sleep(look);
+            self.sleep(threads, look);
         }
     }
 
     #[cold]
-    fn sleep(&self, look: impl FnOnce() -> bool) {
+    fn sleep(&self, threads: bool, look: impl FnOnce() -> bool) {
         let asleep = &self.segment.record(self.me).asleep;
+        let ticket = self.tickets.fetch_add(2, Ordering::Relaxed) | 1;
         let backed = self.barrier && self.segment.head().fence_needed.load(Ordering::Relaxed) == 0;
-        asleep.store(ASLEEP, Ordering::SeqCst); // pairs with the load in `ring_bell`, by the barrier
+        asleep.store(ticket, Ordering::SeqCst); // pairs with the load in `ring_bell`, by the barrier
         let ordered = if backed {
             membarrier(MEMBARRIER_GLOBAL_EXPEDITED)
         } else {
@@ -136,9 +145,11 @@ impl Waiter {
         };
         fence(Ordering::SeqCst); // pairs with the fence in `ring_bell`
         if !look() {
-            futex_wait(asleep, ASLEEP, if ordered { LONG } else { SHORT });
+            futex_wait(asleep, ticket, if ordered { LONG } else { SHORT });
         }
-        asleep.store(AWAKE, Ordering::Relaxed);
+        if !threads {
+            asleep.store(AWAKE, Ordering::Relaxed);
+        }
     }
 
     /// Wakes `peer` if it sleeps. Called after something was stored for it.

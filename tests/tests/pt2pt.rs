@@ -118,3 +118,10 @@ fn wrong_arguments() {
 fn threads_talk_at_once() {
     Job::of("threads").ranks(2).passes_in_every_mode();
 }
+
+#[test]
+fn threads_of_a_rank_wake_each_other() {
+    for ranks in [1, 2] {
+        Job::of("threads_wake").ranks(ranks).passes();
+    }
+}

@@ -239,7 +239,12 @@ fn drive() -> bool {
         i += 1;
     }
     if ended {
-        ACTIVE.with(|active| active.retain(|shared| !shared.done.get()));
+        ACTIVE.with(|active| {
+            active.retain(|shared| !shared.done.get());
+            if active.is_empty() {
+                pml::off_progress(drive);
+            }
+        });
     }
     moved
 }

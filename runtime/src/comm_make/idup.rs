@@ -195,7 +195,12 @@ fn drive() -> bool {
         moved |= shared.advance();
     }
     if active.iter().any(|shared| shared.done.get()) {
-        ACTIVE.with(|active| active.retain(|shared| !shared.done.get()));
+        ACTIVE.with(|active| {
+            active.retain(|shared| !shared.done.get());
+            if active.is_empty() {
+                pml::off_progress(drive);
+            }
+        });
     }
     moved
 }

@@ -56,6 +56,10 @@ const BURST: u32 = 64;
 /// Pieces sent of one message before the next gets its turn.
 pub(super) const PIECES: u32 = 8;
 
+/// Bytes that keeping a message costs on top of its own: what bounds the memory
+/// for messages without any.
+const KEEPING: usize = 128;
+
 /// A message that came before its receive.
 #[derive(Debug)]
 pub(super) struct Message {
@@ -142,7 +146,7 @@ pub(super) struct Core {
     pub(super) next_assembly: u64,
     /// Of those, the ones still arriving: by process and the sender's number.
     pub(super) arriving: HashMap<(u32, u32), u64>,
-    /// Bytes of unexpected messages held.
+    /// Bytes of unexpected messages held, [`KEEPING`] for each included.
     pub(super) held: usize,
     pub(super) eager_limit: usize,
     pub(super) held_limit: usize,
@@ -260,9 +264,9 @@ impl Core {
         len <= self.eager_limit && self.held < self.held_limit
     }
 
-    /// Counts bytes kept, and tells peers to announce first above the limit.
+    /// Counts a message of `len` bytes that is kept, and tells peers to announce first above the limit.
     pub(super) fn hold(&mut self, len: usize) {
-        self.held += len;
+        self.held += len + KEEPING;
         if self.held > self.held_limit {
             self.segment
                 .record(self.me)
@@ -271,8 +275,9 @@ impl Core {
         }
     }
 
+    /// Counts it off again.
     pub(super) fn release(&mut self, len: usize) {
-        self.held -= len.min(self.held);
+        self.held -= len + KEEPING;
         if self.held <= self.held_limit / 2 {
             let pressure = &self.segment.record(self.me).pressure;
             if pressure.load(Ordering::Relaxed) != 0 {

@@ -11,8 +11,13 @@ use wireup::segment::Segment;
 use wireup::settings::Settings;
 
 static WAITER: OnceLock<Waiter> = OnceLock::new();
-static HOOKS: lock::Local<Vec<fn() -> bool>> = lock::Local::new(Vec::new());
-/// The number of hooks, to be looked at without borrowing them.
+/// A hook, and whether it is on.
+type Hook = (fn() -> bool, bool);
+
+/// Every hook there ever was. Each keeps its place, so that none is left out of
+/// a round in which another comes or goes.
+static HOOKS: lock::Local<Vec<Hook>> = lock::Local::new(Vec::new());
+/// The number of hooks that are on, to be looked at without borrowing them.
 static HOOK_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Starts the engine of rank `me`. Called once, inside `MPI_Init`.
@@ -38,22 +43,44 @@ pub fn progress() -> bool {
     if has_hooks() {
         any |= run_hooks();
     }
-    if any && lock::is_multiple() {
-        // another thread of this rank may sleep for what has just come
-        waiter().ring_own_bell();
+    if any {
+        tell_threads();
     }
     any
 }
 
-/// Registers a function that [`progress`] calls each time, and that returns
-/// whether it moved anything: how schedules of nonblocking collectives go on.
-/// It should return at once when it has nothing under way.
+/// Wakes other threads of this rank that sleep: what they wait for may have come,
+/// or was completed by a call of this thread.
+#[inline]
+pub fn tell_threads() {
+    if lock::is_multiple() {
+        waiter().ring_own_bell();
+    }
+}
+
+/// Has [`progress`] call this function each time, until [`off_progress`]: how
+/// schedules of nonblocking collectives go on. It returns whether it moved
+/// anything. While one is on, every wait pays for it.
 pub fn on_progress(hook: fn() -> bool) {
+    switch(hook, true);
+}
+
+/// Ends what [`on_progress`] began: for a hook that has nothing under way.
+pub fn off_progress(hook: fn() -> bool) {
+    switch(hook, false);
+}
+
+fn switch(hook: fn() -> bool, on: bool) {
     HOOKS.with(|hooks| {
-        if !hooks.iter().any(|known| std::ptr::fn_addr_eq(*known, hook)) {
-            hooks.push(hook);
-            HOOK_COUNT.store(hooks.len(), Ordering::Relaxed);
+        match hooks
+            .iter_mut()
+            .find(|known| std::ptr::fn_addr_eq(known.0, hook))
+        {
+            Some(known) => known.1 = on,
+            None => hooks.push((hook, on)),
         }
+        let count = hooks.iter().filter(|known| known.1).count();
+        HOOK_COUNT.store(count, Ordering::Relaxed);
     });
 }
 
@@ -66,9 +93,10 @@ pub(super) fn has_hooks() -> bool {
 #[cold]
 fn run_hooks() -> bool {
     let mut any = false;
-    for at in 0..HOOK_COUNT.load(Ordering::Relaxed) {
-        let hook = HOOKS.with(|hooks| hooks[at]);
-        any |= hook();
+    let mut at = 0;
+    while let Some((hook, on)) = HOOKS.with(|hooks| hooks.get(at).copied()) {
+        any |= on && hook();
+        at += 1;
     }
     any
 }
@@ -104,14 +132,15 @@ fn waiter() -> &'static Waiter {
         .expect("the engine runs while MPI is initialized")
 }
 
-/// Makes progress until `done` returns true. The library lock is given up
-/// between two rounds.
+/// Makes progress until `done` returns true, and does not call it again then.
+/// The library lock is given up between two rounds.
 #[inline]
 pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
     let mut stage = Stage::default();
     let mut published = false;
+    let mut over = false;
     loop {
-        if done() {
+        if over || done() {
             break;
         }
         if progress() {
@@ -122,7 +151,10 @@ pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
             published = true;
             job::publish_wait(Some(what));
         }
-        lock::released(|| waiter().step(&mut stage, has_news));
+        lock::released(|| {
+            let look = || last_look(&mut over, &mut done);
+            waiter().step(&mut stage, lock::is_multiple(), look);
+        });
     }
     if published {
         job::publish_wait(None);
@@ -138,8 +170,12 @@ pub fn complete(request: Request) -> Completion {
     request.finish()
 }
 
-/// One more round, between announcing a sleep and sleeping.
-fn has_news() -> bool {
+/// One more round, between announcing a sleep and sleeping. What is waited for
+/// is looked at as well as what moves: it may be a word that a peer writes, or
+/// something that another thread has completed, and then nothing moves here.
+#[cold]
+fn last_look(over: &mut bool, done: &mut dyn FnMut() -> bool) -> bool {
     let _inside = lock::enter();
-    progress()
+    *over = done();
+    *over || progress()
 }

@@ -218,4 +218,5 @@ pub(super) fn cancel(receive: &Shared) {
             receive.complete();
         }
     });
+    progress::tell_threads();
 }

@@ -4,6 +4,7 @@
 use crate::job;
 use crate::pml::delivery::{deliver, matched, read_runs, self_message};
 use crate::pml::engine::{Body, Core, Message, Target, kind};
+use crate::pml::progress;
 use crate::pml::request::Shared;
 use btl_shm::ring::Envelope;
 use std::sync::atomic::Ordering;
@@ -92,6 +93,7 @@ impl Core {
             Body::Own(send) => {
                 self_message(&send.memory, receive);
                 send.complete();
+                progress::tell_threads();
             }
         }
     }

@@ -156,6 +156,7 @@ impl Core {
             delivery::matched(&receive, me, source, tag, len, send.signature);
             delivery::self_message(&send.memory, &receive);
             send.complete();
+            progress::tell_threads();
             return;
         }
         let body = if !send.synchronous && self.keeps_own(len) {
@@ -180,6 +181,7 @@ impl Core {
             .of(send.context)
             .unexpected
             .push(source, tag, message);
+        progress::tell_threads(); // one may probe for it
     }
 }
 
@@ -216,6 +218,7 @@ pub(super) fn cancel(send: &Shared) {
             Phase::Streaming | Phase::Sent => {}
         }
     });
+    progress::tell_threads();
 }
 
 #[cold]

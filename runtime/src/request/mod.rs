@@ -358,7 +358,9 @@ pub fn grequest_complete(raw: Raw) -> Result<()> {
     if raw == NULL || raw == SENT {
         return unknown(raw);
     }
-    with_operation(raw, |operation| operation.grequest_complete())
+    with_operation(raw, |operation| operation.grequest_complete())?;
+    pml::progress::tell_threads(); // one may wait for it
+    Ok(())
 }
 
 /// The persistence of a request, for `MPI_Startall`'s check.
@@ -457,6 +459,9 @@ fn sweep() -> bool {
             .into_iter()
             .partition(|l| l.0.is_done());
         *left = rest;
+        if left.is_empty() {
+            pml::off_progress(sweep);
+        }
         done
     });
     let any = !done.is_empty();

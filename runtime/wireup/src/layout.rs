@@ -119,8 +119,8 @@ pub struct RankRecord {
     pub processor: AtomicU32,
     _pad0: [u8; 48],
 
-    /// Futex on which the rank sleeps: 0 awake, 1 asleep or about to be.
-    /// Written by the sleeper (1) and by whoever wakes it (0).
+    /// Futex on which the rank sleeps: 0 awake, else asleep or about to be.
+    /// Written by the sleeper (a number of its own) and by whoever wakes it (0).
     pub asleep: AtomicU32,
     /// 1 while the rank holds more unexpected bytes than it likes: peers then
     /// send envelopes only.
