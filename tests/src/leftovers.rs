@@ -53,13 +53,13 @@ pub fn no_processes(mark: &str) {
     }
 }
 
-/// The files in /dev/shm and /tmp that have our name or MPI's in theirs.
+/// The files in /dev/shm and /tmp that have our name in theirs, or are semaphores.
 #[must_use]
 pub fn files() -> BTreeSet<String> {
     let ours = |path: &String| {
         let name = Path::new(path).file_name().unwrap_or_default();
         let name = name.to_string_lossy().to_lowercase();
-        ["lariat", "mpi", "sem."].iter().any(|n| name.contains(n))
+        ["lariat", "sem."].iter().any(|n| name.contains(n))
     };
     ["/dev/shm", "/tmp"]
         .iter()
