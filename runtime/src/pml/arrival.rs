@@ -6,7 +6,6 @@ use crate::pml::delivery::{deliver, matched};
 use crate::pml::engine::{
     Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Stream, Target, kind,
 };
-use crate::pml::recv::Expected;
 use crate::pml::request::Phase;
 use btl_shm::endpoint::Arrival;
 use btl_shm::ring::Envelope;
@@ -30,6 +29,7 @@ impl Core {
             return;
         }
         let e = &a.envelope;
+        self.post_expected(e.context);
         let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
         match self.matching.of(e.context).posted.take(e.source, e.tag) {
             Some(receive) => {
@@ -72,10 +72,6 @@ impl Core {
     }
 
     pub(super) fn unexpected(&mut self, e: &Envelope, message: Message) {
-        // A blocking receive may not pass over a message that it should have.
-        if self.expected.as_ref().is_some_and(Expected::is_open) {
-            self.expected = None;
-        }
         self.matching
             .of(e.context)
             .unexpected
@@ -90,6 +86,7 @@ impl Core {
             kind::READY => {
                 let [total, addr, signature, ..] = a.words;
                 let len = usize::try_from(total).unwrap_or(usize::MAX);
+                self.post_expected(e.context);
                 match self.matching.of(e.context).posted.take(e.source, e.tag) {
                     Some(receive) => {
                         matched(&receive, a.source, e.source, e.tag, len, low(signature));
@@ -154,6 +151,7 @@ impl Core {
         self.next_assembly += 1;
         let total = usize::try_from(a.words[2]).unwrap_or(usize::MAX);
         let signature = low(a.words[3]);
+        self.post_expected(e.context);
         let target = match self.matching.of(e.context).posted.take(e.source, e.tag) {
             Some(receive) => {
                 matched(&receive, a.source, e.source, e.tag, total, signature);

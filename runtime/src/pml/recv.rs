@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::lock;
 use crate::object::comm::{Comm, Space};
-use crate::pml::engine::Engine;
+use crate::pml::engine::{Core, Engine};
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Begin, Shared, State};
@@ -33,9 +33,7 @@ pub unsafe fn irecv(
 ) -> Result<Request> {
     let pattern = Pattern { source, tag };
     let context = comm.context_of(space).0;
-    let peer = source
-        .and_then(|rank| comm.peer(rank))
-        .map_or(NOBODY, |proc| proc.0);
+    let peer = peer_of(comm, pattern);
     let receive = with_engine(|engine| {
         let receive = new(pattern, context, peer, buffer, engine.core.check);
         engine.post(&receive);
@@ -61,12 +59,15 @@ pub unsafe fn recv(
     buffer: &Buffer<'_>,
 ) -> Result<Completion> {
     let pattern = Pattern { source, tag };
-    if let Some(completion) = expect(comm.context_of(space).0, pattern, buffer) {
-        return Ok(completion);
+    match expect(comm, comm.context_of(space).0, pattern, buffer) {
+        Some(Looked::Received(completion)) => Ok(completion),
+        Some(Looked::Posted(request)) => Ok(progress::complete(request)),
+        None => {
+            // SAFETY: the buffer stays until the wait is over.
+            let request = unsafe { irecv(comm, space, source, tag, buffer) }?;
+            Ok(progress::complete(request))
+        }
     }
-    // SAFETY: the buffer stays until the wait is over.
-    let request = unsafe { irecv(comm, space, source, tag, buffer) }?;
-    Ok(progress::complete(request))
 }
 
 /// A blocking receive that looks for its message without having been posted:
@@ -75,18 +76,28 @@ pub unsafe fn recv(
 pub(super) struct Expected {
     context: u32,
     pattern: Pattern,
+    peer: u32,
     addr: *mut u8,
     room: usize,
-    /// Source, tag and length of the message, once it has come.
-    got: Option<(u32, i32, usize)>,
+    found: Found,
+}
+
+#[derive(Debug)]
+enum Found {
+    Nothing,
+    /// The message: source, tag and length.
+    Message(u32, i32, usize),
+    /// Something came that only a posted receive can deal with: this is it now.
+    Posted(Shared),
+}
+
+/// What looking for a message came to.
+enum Looked {
+    Received(Completion),
+    Posted(Request),
 }
 
 impl Expected {
-    /// Whether its message has not come.
-    pub(super) fn is_open(&self) -> bool {
-        self.got.is_none()
-    }
-
     /// Takes a whole message, if it is the expected one and nothing about it is
     /// out of the ordinary.
     #[inline]
@@ -94,14 +105,14 @@ impl Expected {
         let e = &a.envelope;
         let fits = e.context == self.context
             && self.pattern.takes(e.source, e.tag)
-            && self.got.is_none()
+            && matches!(self.found, Found::Nothing)
             && a.len <= self.room
             && e.flags == 0;
         if fits {
             // SAFETY: the receive has room for the message, and its memory is the
             // library's until the call returns.
             unsafe { delivery::copy_short(a.data, self.addr, a.len) };
-            self.got = Some((e.source, e.tag, a.len));
+            self.found = Found::Message(e.source, e.tag, a.len);
         }
         fits
     }
@@ -112,53 +123,84 @@ impl Expected {
 const ROUNDS_ALONE: u32 = 2000;
 const ROUNDS_CROWDED: u32 = 2;
 
-/// Looks for the message of a blocking receive for a while. `None`: it did not
-/// come, or is not a simple one; then the receive is posted.
+/// Looks for the message of a blocking receive for a while. `None`: nothing came
+/// for it.
 ///
 /// Only where no other receive of the context could have a claim to the message:
 /// none is posted, nothing has come early, and no other thread or schedule is at
 /// work.
 #[inline]
-fn expect(context: u32, pattern: Pattern, buffer: &Buffer<'_>) -> Option<Completion> {
+fn expect(comm: &Comm, context: u32, pattern: Pattern, buffer: &Buffer<'_>) -> Option<Looked> {
     let (addr, room) = buffer.run()?;
     if lock::is_multiple() || progress::has_hooks() {
         return None;
     }
+    let peer = peer_of(comm, pattern);
     with_engine(|engine| {
-        let queues = engine.core.matching.of(context);
-        if !queues.posted.is_empty() || !queues.unexpected.is_empty() {
+        let core = &mut engine.core;
+        let queues = core.matching.of(context);
+        if core.check || !queues.posted.is_empty() || !queues.unexpected.is_empty() {
             return None;
         }
-        let expected = Expected {
+        let found = Found::Nothing;
+        core.expected = Some(Expected {
             context,
             pattern,
+            peer,
             addr,
             room,
-            got: None,
-        };
-        engine.core.expected = Some(expected);
-        let rounds = if engine.core.crowded {
+            found,
+        });
+        let rounds = if core.crowded {
             ROUNDS_CROWDED
         } else {
             ROUNDS_ALONE
         };
         for _ in 0..rounds {
             engine.progress();
-            match &engine.core.expected {
-                Some(expected) if expected.is_open() => {}
-                // it came, or something else came that must be looked at first
-                _ => break,
+            let expected = engine.core.expected.as_ref();
+            if !expected.is_some_and(|e| matches!(e.found, Found::Nothing)) {
+                break;
             }
         }
-        let (source, tag, len) = engine.core.expected.take()?.got?;
-        Some(Completion {
-            source: source.cast_signed(),
-            tag,
-            len: len as u64,
-            cancelled: false,
-            error: None,
-        })
+        match engine.core.expected.take()?.found {
+            Found::Nothing => None,
+            Found::Posted(receive) => Some(Looked::Posted(Request(Inner::State(receive)))),
+            Found::Message(source, tag, len) => Some(Looked::Received(Completion {
+                source: source.cast_signed(),
+                tag,
+                len: len as u64,
+                cancelled: false,
+                error: None,
+            })),
+        }
     })
+}
+
+impl Core {
+    /// Posts the expected receive, before a message of its context that it did
+    /// not take is matched: it may be the one.
+    #[inline]
+    pub(super) fn post_expected(&mut self, context: u32) {
+        if let Some(expected) = &mut self.expected
+            && expected.context == context
+            && matches!(expected.found, Found::Nothing)
+        {
+            let buffer = Buffer::bytes(expected.addr, expected.room);
+            let receive = new(expected.pattern, context, expected.peer, &buffer, false);
+            expected.found = Found::Posted(receive.clone());
+            let pattern = expected.pattern;
+            self.matching.of(context).posted.push(pattern, receive);
+        }
+    }
+}
+
+/// The process that a receive waits for, if it is one.
+fn peer_of(comm: &Comm, pattern: Pattern) -> u32 {
+    pattern
+        .source
+        .and_then(|rank| comm.peer(rank))
+        .map_or(NOBODY, |proc| proc.0)
 }
 
 /// A receive that is not posted anywhere yet. `checked`: it compares types.
