@@ -578,6 +578,32 @@ mod tests {
     }
 
     #[test]
+    fn laps_may_wrap_around() {
+        for cells in [1u32, 4] {
+            let (_block, mut p, mut c) = ring(cells, 256);
+            // Three laps before the stamp, which has 32 bits, comes round; the
+            // cells bear the stamps of the lap before.
+            let start = ((1u64 << 32) - 3) << p.shift;
+            for at in 0..cells as usize {
+                // SAFETY: one of the ring's cells, which lives beside the halves.
+                let cell = unsafe { p.cells.add(at).as_ref() };
+                let before = stamp(start - u64::from(cells), p.shift);
+                cell.words[0].store(u64::from(before), Ordering::Relaxed);
+            }
+            (p.tail, p.consumed, c.next, c.published) = (start, start, start, start);
+            let mut sent = 0;
+            for got in 0..u64::from(cells) * 8 {
+                while p.push_words(&Envelope::default(), [sent; 5]) {
+                    sent += 1;
+                }
+                assert_eq!(c.peek().map(|cell| cell.words[0]), Some(got));
+                c.advance();
+            }
+            assert!(p.tail >> p.shift > 1 << 32);
+        }
+    }
+
+    #[test]
     fn a_full_ring_takes_nothing() {
         let (_block, mut p, mut c) = ring(4, 256);
         for _ in 0..4 {

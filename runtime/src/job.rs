@@ -45,6 +45,8 @@ pub struct Job {
 static JOB: OnceLock<Job> = OnceLock::new();
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 static FINALIZED: AtomicBool = AtomicBool::new(false);
+/// Whether this process is a child that a rank has forked.
+static FORKED: AtomicBool = AtomicBool::new(false);
 static PROVIDED: AtomicI32 = AtomicI32::new(thread::SINGLE);
 /// Eight bytes that peers read to try whether they can read this process.
 static COOKIE: AtomicU64 = AtomicU64::new(0);
@@ -130,6 +132,9 @@ pub fn join(level: i32) -> Result<&'static Job> {
         settings,
         main_thread,
     });
+    // SAFETY: the function stores to two atomics, which is allowed after a fork.
+    // A refusal (no memory) only leaves a child without its message.
+    unsafe { libc::pthread_atfork(None, None, Some(forked)) };
     progress::start(segment, rank, &job.settings);
     comm::init_world(rank, size);
     let appnum = get(env::APPNUM).and_then(|n| n.parse().ok());
@@ -139,6 +144,19 @@ pub fn join(level: i32) -> Result<&'static Job> {
         report(job);
     }
     Ok(job)
+}
+
+/// What a forked child does first: it has the rank's memory and its mapping of
+/// the segment, but it is not the rank, and calls of it are refused.
+extern "C" fn forked() {
+    FORKED.store(true, Ordering::Relaxed);
+    trace::close();
+}
+
+/// Whether this process is a child that a rank has forked.
+#[must_use]
+pub fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
 }
 
 /// The segment that the launcher left, and this process's rank in it.
@@ -276,7 +294,8 @@ fn has_launcher() -> bool {
 /// both from the segment and ends the other ranks.
 pub fn abort(code: i32, text: &str) -> ! {
     match JOB.get() {
-        Some(job) if has_launcher() => note_abort(job, code, text), // mpirun says it
+        // mpirun says it
+        Some(job) if has_launcher() && !is_forked() => note_abort(job, code, text),
         _ => eprintln!("lariat: {text}"),
     }
     // What the program printed before should not be lost.

@@ -125,3 +125,15 @@ fn threads_of_a_rank_wake_each_other() {
         Job::of("threads_wake").ranks(ranks).passes();
     }
 }
+
+#[test]
+fn empty_messages_that_nobody_asks_for_take_bounded_memory() {
+    Job::of("flood_empty").ranks(3).passes();
+}
+
+#[test]
+fn a_rank_that_forks() {
+    for ranks in [1, 2, 3] {
+        Job::of("forks").ranks(ranks).passes();
+    }
+}

@@ -128,7 +128,9 @@ fn failed(call: Call, on: On, error: Error) -> c_int {
 fn refused(name: &'static str) -> c_int {
     let _early = early::enter();
     let _inside = lock::enter();
-    let text = if job::is_finalized() {
+    let text = if job::is_forked() {
+        "called in a process that a rank has forked: only the process that initialized MPI may call it"
+    } else if job::is_finalized() {
         "called after MPI_Finalize"
     } else {
         "called while MPI is not initialized: before MPI_Init, or without an open session"
