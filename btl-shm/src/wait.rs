@@ -20,7 +20,7 @@
 //! threads the word goes back to 0 by a wake alone, which wakes all of them.
 
 use crate::sync::{AtomicU32, Ordering, fence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wireup::layout::RankRecord;
 use wireup::segment::Segment;
 
@@ -55,19 +55,30 @@ pub struct Waiter {
 #[derive(Debug, Default)]
 pub struct Stage {
     rounds: u32,
+    since: Option<Instant>,
+    long: bool,
 }
 
 impl Stage {
     /// Whether the wait has lasted longer than a moment: worth publishing.
     #[must_use]
     pub fn is_long(&self) -> bool {
-        self.rounds >= LONG_WAIT
+        self.long
+    }
+
+    /// Notes how long the wait has lasted since it began to give the processor
+    /// away: by the clock, since a yield may take a time slice of others.
+    fn look_at_clock(&mut self) {
+        if !self.long {
+            let since = *self.since.get_or_insert_with(Instant::now);
+            self.long = since.elapsed() >= MOMENT;
+        }
     }
 
     /// Begins anew: something moved.
     #[inline]
     pub fn reset(&mut self) {
-        self.rounds = 0;
+        *self = Stage::default();
     }
 }
 
@@ -82,8 +93,8 @@ const QUICK: u32 = 200;
 const YIELDS_ALONE: u32 = 400;
 /// The same where ranks share processors: a yield is the hand-over itself.
 const YIELDS_CROWDED: u32 = 200;
-/// Rounds at which a wait counts as long. Above either sum.
-const LONG_WAIT: u32 = SPINS_ALONE + YIELDS_ALONE + 1;
+/// From here on a wait is worth publishing.
+const MOMENT: Duration = Duration::from_millis(1);
 
 impl Waiter {
     /// Registers this process. `me` is its rank.
@@ -125,9 +136,10 @@ impl Waiter {
                 std::hint::spin_loop();
             }
         } else if stage.rounds <= spins + yields {
+            stage.look_at_clock();
             std::thread::yield_now();
         } else {
-            stage.rounds = stage.rounds.max(LONG_WAIT);
+            stage.look_at_clock();
             self.sleep(threads, look);
         }
     }
