@@ -66,6 +66,11 @@ fn a_flood_is_held_back() {
 }
 
 #[test]
+fn generalized_requests() {
+    Job::of("grequests").ranks(2).passes();
+}
+
+#[test]
 fn cancelling() {
     for ranks in [1, 4] {
         Job::of("cancel").ranks(ranks).passes();

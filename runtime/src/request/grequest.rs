@@ -22,6 +22,7 @@ pub trait Functions {
 pub struct Grequest {
     functions: Box<dyn Functions>,
     complete: bool,
+    freed: bool,
 }
 
 impl Grequest {
@@ -31,6 +32,7 @@ impl Grequest {
         Grequest {
             functions,
             complete: false,
+            freed: false,
         }
     }
 }
@@ -62,14 +64,28 @@ impl Operation for Grequest {
         said("cancel_fn", code).map_or(Ok(()), Err)
     }
 
+    fn cancel_done(&mut self) -> Result<()> {
+        self.cancel() // the user's function is told
+    }
+
     fn peek(&mut self) -> Completion {
         let (mut completion, code) = lock::released(|| self.functions.query());
         completion.error = said("query_fn", code);
         completion
     }
 
-    fn grequest_complete(&mut self) -> Result<()> {
+    fn grequest_complete(&mut self) -> Result<bool> {
         self.complete = true;
-        Ok(())
+        Ok(self.freed)
+    }
+
+    fn free(&mut self) -> bool {
+        self.freed = true;
+        !self.complete
+    }
+
+    fn release(&mut self) -> Result<()> {
+        let code = lock::released(|| self.functions.free());
+        said("free_fn", code).map_or(Ok(()), Err)
     }
 }

@@ -38,18 +38,41 @@ pub trait Operation {
     /// It is of a kind that cannot be.
     fn cancel(&mut self) -> Result<()>;
 
+    /// As `cancel`, of an operation that is done: too late, and no error.
+    ///
+    /// # Errors
+    /// A user's function returned one.
+    fn cancel_done(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// How it ended, to be looked at only (`MPI_Request_get_status`): the
     /// operation is done, and will be finished later.
     fn peek(&mut self) -> Completion {
         Completion::empty()
     }
 
-    /// Completes a generalized request (`MPI_Grequest_complete`).
+    /// Completes a generalized request (`MPI_Grequest_complete`). Whether the
+    /// user has freed it before, so that it goes now.
     ///
     /// # Errors
     /// It is none.
-    fn grequest_complete(&mut self) -> Result<()> {
+    fn grequest_complete(&mut self) -> Result<bool> {
         fail!(REQUEST, "request is not a generalized request")
+    }
+
+    /// The user frees the request. Whether its handle stays all the same, for
+    /// `MPI_Grequest_complete`.
+    fn free(&mut self) -> bool {
+        false
+    }
+
+    /// The operation is done, and goes without being finished: it was freed.
+    ///
+    /// # Errors
+    /// A user's function returned one.
+    fn release(&mut self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -303,25 +326,27 @@ pub fn start(raw: Raw) -> Result<()> {
 /// # Errors
 /// The handle names no active request, or one that cannot be cancelled.
 pub fn cancel(raw: Raw) -> Result<()> {
-    match look(raw)? {
-        Look::Done => return Ok(()),
+    let done = match look(raw)? {
+        Look::Done => true,
         Look::Inactive => fail!(REQUEST, "request is not active: there is nothing to cancel"),
-        Look::Active => {}
-    }
-    let done = REQUESTS.with(|table| match table.find(raw) {
+        Look::Active => false,
+    };
+    let of_pml = REQUESTS.with(|table| match table.find(raw) {
         Some(Entry {
             body: Body::Pml(request),
             ..
         }) => {
-            request.cancel();
+            if !done {
+                request.cancel();
+            }
             true
         }
-        _ => false,
+        _ => raw == SENT,
     });
-    if done {
-        Ok(())
-    } else {
-        with_operation(raw, |operation| operation.cancel())
+    match (of_pml, done) {
+        (true, _) => Ok(()),
+        (false, true) => with_operation(raw, |operation| operation.cancel_done()),
+        (false, false) => with_operation(raw, |operation| operation.cancel()),
     }
 }
 
@@ -334,33 +359,50 @@ pub fn free(raw: Raw) -> Result<()> {
     if raw == SENT {
         return Ok(());
     }
+    let of_pml = |entry: &Entry| matches!(entry.body, Body::Pml(_));
+    let of_pml = REQUESTS.with(|table| table.find(raw).is_none_or(of_pml));
+    if !of_pml && with_operation(raw, |operation| Ok(operation.free()))? {
+        return Ok(());
+    }
     let Some(entry) = REQUESTS.with(|table| table.remove(raw)) else {
         return unknown(raw);
     };
-    if let Entry {
-        body: Body::Operation(operation),
+    let Entry {
+        body: Body::Operation(mut operation),
         active: true,
         ..
     } = entry
-        && !operation.is_done()
-    {
-        LEFT.with(|left| left.push(Left(operation)));
-        pml::on_progress(sweep);
+    else {
+        return Ok(());
+    };
+    if operation.is_done() {
+        return operation.release();
     }
+    LEFT.with(|left| left.push(Left(operation)));
+    pml::on_progress(sweep);
     Ok(())
 }
 
 /// Completes a generalized request.
 ///
 /// # Errors
-/// The handle names none.
+/// The handle names none, or a user's function returned an error.
 pub fn grequest_complete(raw: Raw) -> Result<()> {
     if raw == NULL || raw == SENT {
         return unknown(raw);
     }
-    with_operation(raw, |operation| operation.grequest_complete())?;
+    let freed = with_operation(raw, |operation| operation.grequest_complete())?;
     pml::progress::tell_threads(); // one may wait for it
-    Ok(())
+    if !freed {
+        return Ok(());
+    }
+    match REQUESTS.with(|table| table.remove(raw)) {
+        Some(Entry {
+            body: Body::Operation(mut operation),
+            ..
+        }) => operation.release(),
+        _ => unknown(raw),
+    }
 }
 
 /// The persistence of a request, for `MPI_Startall`'s check.
