@@ -123,19 +123,42 @@ static void types(void)
 
     /* Down the machine, level by level, each a strict part of the last. */
     MPI_Comm level;
+    char kind[MPI_MAX_INFO_VAL];
+    int found;
     MPI(MPI_Comm_dup(MPI_COMM_WORLD, &level));
     for (int depth = 0;; depth++) {
         int before, now;
         MPI(MPI_Comm_size(level, &before));
-        MPI(MPI_Comm_split_type(level, MPI_COMM_TYPE_HW_UNGUIDED, 0, MPI_INFO_NULL, &node));
+        MPI(MPI_Info_create(&info));
+        MPI(MPI_Comm_split_type(level, MPI_COMM_TYPE_HW_UNGUIDED, 0, info, &node));
         MPI(MPI_Comm_free(&level));
+        MPI(MPI_Info_get(info, "mpi_hw_resource_type", sizeof kind - 1, kind, &found));
+        MPI(MPI_Info_free(&info));
+        EQ(found, node != MPI_COMM_NULL);
         if (node == MPI_COMM_NULL)
             break;
+        CHECK(!strncmp(kind, "hwloc://", 8), "%s", kind);
         MPI(MPI_Comm_size(node, &now));
         CHECK(now < before && depth < 10, "%d, %d", before, now);
         WORKS(node, now, -1);
         level = node;
     }
+
+    /* Rank 0 does not say that the others split unguided: they are a part of all
+       on one machine. */
+    MPI(MPI_Info_create(&info));
+    MPI(MPI_Comm_split_type(MPI_COMM_WORLD, rank ? MPI_COMM_TYPE_HW_UNGUIDED : MPI_UNDEFINED, 0,
+                            info, &node));
+    MPI(MPI_Info_get(info, "mpi_hw_resource_type", sizeof kind - 1, kind, &found));
+    EQ(found, rank > 0);
+    if (rank == 0)
+        NONE(node);
+    else {
+        WORKS(node, ranks - 1, rank - 1);
+        CHECK(!strcmp(kind, "hwloc://Machine"), "%s", kind);
+        MPI(MPI_Comm_free(&node));
+    }
+    MPI(MPI_Info_free(&info));
     FAILS(MPI_Comm_split_type(MPI_COMM_SELF, 99, 0, MPI_INFO_NULL, &node), MPI_ERR_ARG);
 }
 
@@ -215,6 +238,8 @@ static void names_and_errors(void)
     CHECK(!strcmp(name, "MPI_COMM_WORLD") && len == 14, "%s", name);
     MPI(MPI_Comm_get_name(MPI_COMM_SELF, name, &len));
     CHECK(!strcmp(name, "MPI_COMM_SELF"), "%s", name);
+    MPI(MPI_Comm_get_name(MPI_COMM_NULL, name, &len));
+    CHECK(!strcmp(name, "MPI_COMM_NULL") && len == 13, "%s", name);
     MPI(MPI_Comm_dup(MPI_COMM_WORLD, &dup));
     MPI(MPI_Comm_get_name(dup, name, &len));
     CHECK(!name[0] && len == 0, "%s", name);

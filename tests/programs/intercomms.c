@@ -67,6 +67,27 @@ static void derived(MPI_Comm inter)
     MPI(MPI_Comm_free(&dup));
 }
 
+static void by_type(MPI_Comm inter)
+{
+    MPI_Comm part;
+    MPI(MPI_Comm_split_type(inter, MPI_COMM_TYPE_SHARED, own, MPI_INFO_NULL, &part));
+    TALKS(part, here, there);
+    MPI(MPI_Comm_free(&part));
+    MPI(MPI_Comm_split_type(inter, MPI_UNDEFINED, 0, MPI_INFO_NULL, &part));
+    NONE(part);
+    /* All of it is no strict part, but without the last of each side it is. */
+    int left_out = own > 0 && own == here - 1, both = here - (here > 1), all = there - (there > 1);
+    MPI(MPI_Comm_split_type(inter, left_out ? MPI_UNDEFINED : MPI_COMM_TYPE_HW_UNGUIDED, own,
+                            MPI_INFO_NULL, &part));
+    if (left_out)
+        NONE(part);
+    else if (ranks > 2) {
+        TALKS(part, both, all);
+        MPI(MPI_Comm_free(&part));
+    } else if (part != MPI_COMM_NULL)
+        MPI(MPI_Comm_free(&part));
+}
+
 static void groups(MPI_Comm inter, int side)
 {
     MPI_Group world, local, remote, half;
@@ -118,7 +139,7 @@ int main(void)
             merged(inter, side);
             derived(inter);
             groups(inter, side);
-            FAILS(MPI_Comm_split_type(inter, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &bad), MPI_ERR_COMM);
+            by_type(inter);
         }
         MPI(MPI_Comm_free(&inter));
     }

@@ -88,7 +88,7 @@ export! {
         comm: MPI_Comm, split_type: c_int, key: c_int, info: MPI_Info, newcomm: *mut MPI_Comm,
     ) on comm {
         let comm = arg::comm(comm)?;
-        let new = split_type::split_type(comm, split_type, key, &arg::hints(info)?)?;
+        let new = split_type::split_type(comm, split_type, key, info.0)?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
@@ -165,7 +165,7 @@ export! {
 
     /// Section 7.8, naming objects.
     fn MPI_Comm_get_name(comm: MPI_Comm, comm_name: *mut c_char, resultlen: *mut c_int) on comm {
-        let name = arg::comm(comm)?.name.borrow().clone();
+        let name = comm::name_of(comm.0)?;
         arg::put_name(comm_name, MPI_MAX_OBJECT_NAME, "comm_name", resultlen, &name)
     }
 

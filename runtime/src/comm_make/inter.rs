@@ -69,6 +69,16 @@ fn leaders(comm: &Arc<Comm>, words: &[u32]) -> Result<[Vec<u32>; 2]> {
     Ok([ours.to_vec(), theirs.to_vec()])
 }
 
+/// Every member's words, which are as many at each, at every member: first those
+/// of `comm`'s own side.
+pub(super) fn everybodys(comm: &Arc<Comm>, words: &[u32]) -> Result<Vec<Vec<u32>>> {
+    let gathered = Circle::whole(comm).gather(&talk::bytes_of(words))?;
+    let ours: Vec<u32> = gathered.iter().flat_map(|g| talk::words_of(g)).collect();
+    let said = leaders(comm, &ours)?;
+    let members = said.iter().flat_map(|side| side.chunks(words.len().max(1)));
+    Ok(members.map(<[u32]>::to_vec).collect())
+}
+
 /// Takes context ids at the leader of the first side: `sets` intercommunicators'
 /// worth. Elsewhere [`NONE`], which the first side's word overrules.
 pub(super) fn lead(comm: &Comm, sets: u32) -> Result<u32> {

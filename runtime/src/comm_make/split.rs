@@ -68,9 +68,14 @@ pub fn split(comm: &Arc<Comm>, color: i32, key: i32) -> Result<Raw> {
             "color is {color}, but must be at least 0, or MPI_UNDEFINED"
         );
     }
+    either(&comm, Choice { color, key })
+}
+
+/// Splits a communicator of either kind.
+pub(super) fn either(comm: &Arc<Comm>, choice: Choice) -> Result<Raw> {
     match &comm.inter {
-        None => by(&comm, Choice { color, key }, None),
-        Some(_) => inter::split(&comm, Choice { color, key }),
+        None => by(comm, choice, None),
+        Some(_) => inter::split(comm, choice),
     }
 }
 

@@ -2,15 +2,17 @@
 //! the machine.
 
 use super::hardware::{self, TYPES};
-use super::intra::{NONE, only_intra};
+use super::inter;
+use super::intra::NONE;
 use super::split::{self, Choice};
 use crate::error::Result;
 use crate::fail;
 use crate::handle::Raw;
-use crate::object::comm::Comm;
+use crate::object::comm::{self, Comm};
 use crate::object::group::UNDEFINED;
-use crate::object::info::Info;
+use crate::object::info::{self, Info};
 use crate::object::session;
+use std::ffi::CString;
 use std::sync::Arc;
 
 /// `MPI_COMM_TYPE_SHARED`.
@@ -22,18 +24,21 @@ pub const HW_GUIDED: i32 = 223;
 /// `MPI_COMM_TYPE_RESOURCE_GUIDED`.
 pub const RESOURCE_GUIDED: i32 = 224;
 
-/// `MPI_Comm_split_type`.
+/// `MPI_Comm_split_type`. With [`HW_UNGUIDED`] the info object of who gets a
+/// communicator says which resource it stands for. Of an intercommunicator the
+/// parts on both sides that share a resource make a new one.
 ///
 /// # Errors
-/// No such type, an intercommunicator, a peer was lost, or ids ran out.
-pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: &Info) -> Result<Raw> {
+/// No such type, a peer was lost, or ids ran out; `info`
+/// is no info object.
+pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: Raw) -> Result<Raw> {
     let comm = comm.clone();
-    only_intra(&comm)?;
+    let hints = info::hints(info)?;
     let color = match kind {
         SHARED => 0, // a job runs on one machine
         UNDEFINED => UNDEFINED,
-        HW_GUIDED => guided(info, false),
-        RESOURCE_GUIDED => guided(info, true),
+        HW_GUIDED => guided(&hints, false),
+        RESOURCE_GUIDED => guided(&hints, true),
         HW_UNGUIDED => UNDEFINED,
         _ => fail!(
             ARG,
@@ -41,9 +46,25 @@ pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: &Info) -> Result<
              _HW_UNGUIDED, _HW_GUIDED, _RESOURCE_GUIDED, or MPI_UNDEFINED"
         ),
     };
-    // Who splits unguided looks at the others first, so all do.
-    let color = unguided(&comm, kind, color)?;
-    split::by(&comm, Choice { color, key }, None)
+    // Who splits unguided looks at the others first; who gives MPI_UNDEFINED
+    // cannot know whether they do so: all look.
+    let own = match kind {
+        HW_UNGUIDED => hardware::restricted().map(|instance| instance.unwrap_or(NONE)),
+        _ => [NONE; TYPES.len()],
+    };
+    let all = match &comm.inter {
+        None => split::everybodys(&comm, &own)?,
+        Some(_) => inter::everybodys(&comm, &own)?,
+    };
+    if kind != HW_UNGUIDED {
+        return split::either(&comm, Choice { color, key });
+    }
+    let (color, resource) = unguided(&own, &all);
+    let new = split::either(&comm, Choice { color, key })?;
+    if new != comm::NULL && ![info::NULL, info::ENV].contains(&info) {
+        info::set(info, c"mpi_hw_resource_type", &resource)?;
+    }
+    Ok(new)
 }
 
 /// The color by the resource that `info` names: the instance that this process
@@ -74,24 +95,24 @@ fn color(instance: Option<u32>) -> i32 {
     color.unwrap_or(UNDEFINED)
 }
 
-/// With [`HW_UNGUIDED`]: the color by the largest type of resource of which the
-/// members share no single instance.
-fn unguided(comm: &Arc<Comm>, kind: i32, color: i32) -> Result<i32> {
-    let own = match kind {
-        HW_UNGUIDED => hardware::restricted().map(|instance| instance.unwrap_or(NONE)),
-        _ => return Ok(color),
-    };
-    let all = split::everybodys(comm, &own)?;
+/// With [`HW_UNGUIDED`]: the largest type of resource of which the members share
+/// no single instance, and the color by it.
+fn unguided(own: &[u32], all: &[Vec<u32>]) -> (i32, CString) {
     for (at, mine) in own.iter().enumerate() {
         let column = all.iter().filter_map(|words| words.get(at).copied());
         let tally = split::tally(column);
         let smaller = tally.values().all(|count| *count < all.len());
         if !tally.is_empty() && smaller {
             let mine = (*mine != NONE).then_some(*mine);
-            return Ok(self::color(mine));
+            return (color(mine), resource(TYPES[at]));
         }
     }
-    Ok(UNDEFINED)
+    (UNDEFINED, CString::default())
+}
+
+/// A type of resource as info objects name it.
+fn resource(kind: &str) -> CString {
+    CString::new(format!("hwloc://{kind}")).unwrap_or_default()
 }
 
 /// `MPI_Get_hw_resource_info`: the types of resource, each with whether this
@@ -105,9 +126,7 @@ pub fn hw_resource_info() -> Info {
         } else {
             c"false"
         };
-        if let Ok(key) = std::ffi::CString::new(format!("hwloc://{kind}")) {
-            info.set(&key, value);
-        }
+        info.set(&resource(kind), value);
     }
     info
 }

@@ -260,6 +260,17 @@ pub fn find(raw: Raw) -> Option<&'static Arc<Comm>> {
     comm.map(|comm| unsafe { &*comm })
 }
 
+/// The name of a communicator, or of the null handle (`MPI_Comm_get_name`).
+///
+/// # Errors
+/// `raw` is stale, or no communicator; or MPI is not initialized.
+pub fn name_of(raw: Raw) -> Result<String> {
+    match raw {
+        NULL => Ok("MPI_COMM_NULL".to_owned()),
+        _ => Ok(get(raw)?.name.borrow().clone()),
+    }
+}
+
 #[cold]
 fn unknown(raw: Raw) -> Result<&'static Arc<Comm>> {
     match raw {
