@@ -9,6 +9,7 @@ static void check_empty(const MPI_Status *status)
     int count = -1, cancelled = -1;
     EQ(status->MPI_SOURCE, MPI_ANY_SOURCE);
     EQ(status->MPI_TAG, MPI_ANY_TAG);
+    EQ(status->MPI_ERROR, MPI_SUCCESS);
     MPI(MPI_Get_count(status, MPI_BYTE, &count));
     EQ(count, 0);
     MPI(MPI_Test_cancelled(status, &cancelled));
@@ -61,9 +62,11 @@ static void nothing(void)
     memset(&status, 77, sizeof status);
     MPI(MPI_Wait(&none[0], &status));
     check_empty(&status);
+    memset(&status, 77, sizeof status);
     MPI(MPI_Test(&none[0], &flag, &status));
     EQ(flag, 1);
     check_empty(&status);
+    memset(&status, 77, sizeof status);
     MPI(MPI_Waitany(3, none, &index, &status));
     EQ(index, MPI_UNDEFINED);
     check_empty(&status);
@@ -91,15 +94,53 @@ static void nothing(void)
     MPI(MPI_Waitsome(0, NULL, &count, NULL, MPI_STATUSES_IGNORE));
     EQ(count, MPI_UNDEFINED);
     flag = -1;
+    memset(&status, 77, sizeof status);
     MPI(MPI_Request_get_status(MPI_REQUEST_NULL, &flag, &status));
     EQ(flag, 1);
     check_empty(&status);
+    memset(&status, 77, sizeof status);
+    MPI(MPI_Request_get_status_any(3, none, &index, &flag, &status));
+    EQ(flag, 1);
+    EQ(index, MPI_UNDEFINED);
+    check_empty(&status);
+}
+
+/* MPI_ERROR is touched only by a call for several operations of which one
+   failed (3.2.5): then it says the error of each. */
+static void errors(void)
+{
+    MPI_Request requests[3];
+    MPI_Status statuses[3];
+    int values[4] = {1, 2, 3, 4}, got[3];
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
+    for (int i = 0; i < 3; i++)
+        statuses[i].MPI_ERROR = 77;
+    MPI(MPI_Irecv(got, 1, MPI_INT, 0, 0, MPI_COMM_SELF, &requests[0]));
+    MPI(MPI_Send(values, 1, MPI_INT, 0, 0, MPI_COMM_SELF));
+    MPI(MPI_Wait(&requests[0], statuses));
+    EQ(statuses[0].MPI_ERROR, 77);
+    for (int words = 1; words <= 2; words++) {
+        for (int i = 0; i < 3; i++)
+            MPI(MPI_Irecv(&got[i], 1, MPI_INT, 0, i, MPI_COMM_SELF, &requests[i]));
+        for (int i = 0; i < 3; i++)
+            MPI(MPI_Send(values, i == 1 ? words : 1, MPI_INT, 0, i, MPI_COMM_SELF));
+        if (words == 1)
+            MPI(MPI_Waitall(3, requests, statuses));
+        else
+            FAILS(MPI_Waitall(3, requests, statuses), MPI_ERR_IN_STATUS);
+        for (int i = 0; i < 3; i++) {
+            int failed = i == 1 ? MPI_ERR_TRUNCATE : MPI_SUCCESS;
+            EQ(statuses[i].MPI_SOURCE, 0);
+            EQ(statuses[i].MPI_ERROR, words == 1 ? 77 : failed);
+        }
+    }
 }
 
 int main(void)
 {
     START();
     nothing();
+    errors();
     MPI_Request requests[N];
     MPI_Status statuses[N];
     int values[N], flag, index, count, indices[N], seen[N];

@@ -78,9 +78,11 @@ pub unsafe fn none_active(index: *mut c_int, status: *mut MPI_Status) -> Result<
     Ok(())
 }
 
-/// The statuses of several operations, and whether any failed.
+/// The statuses of several operations, and which failed.
 pub struct Errors {
     statuses: *mut MPI_Status,
+    noted: usize,
+    failed: Vec<(usize, Class)>,
     first: Option<Error>,
 }
 
@@ -90,29 +92,44 @@ impl Errors {
     pub fn new(statuses: *mut MPI_Status) -> Errors {
         Errors {
             statuses,
+            noted: 0,
+            failed: Vec::new(),
             first: None,
         }
     }
 
-    /// Notes the operation of request `i`, in status `at`.
-    pub fn note(&mut self, i: usize, at: usize, completion: Completion) {
+    /// Notes the operation of request `i` in the next status.
+    pub fn note(&mut self, i: usize, completion: Completion) {
         // SAFETY: the array has as many statuses as there are requests, or is
         // MPI_STATUSES_IGNORE (section 3.7.5).
-        unsafe { arg::put_status_at(self.statuses, at, &completion) };
-        if let Some(error) = completion.error
-            && self.first.is_none()
-        {
-            let text = format!("request {i}: {}", error.text());
-            self.first = Some(Error::new(Class::IN_STATUS, text).about(error.comm()));
+        unsafe { arg::put_status(arg::status_at(self.statuses, self.noted), &completion) };
+        if let Some(error) = completion.error {
+            self.failed.push((self.noted, error.class()));
+            self.first.get_or_insert_with(|| {
+                let text = format!("request {i}: {}", error.text());
+                Error::new(Class::IN_STATUS, text).about(error.comm())
+            });
         }
+        self.noted += 1;
     }
 
-    /// `MPI_ERR_IN_STATUS`, if any operation failed.
+    /// `MPI_ERR_IN_STATUS`, if any operation failed: only then do the statuses
+    /// say the error of each (section 3.2.5).
     ///
     /// # Errors
     /// That.
     pub fn sum(self) -> Result<()> {
-        self.first.map_or(Ok(()), Err)
+        let Option::Some(error) = self.first else {
+            return Ok(());
+        };
+        let mut failed = self.failed.into_iter().peekable();
+        for at in 0..self.noted {
+            let here = failed.next_if(|(failed, _)| *failed == at);
+            let code = here.map_or(MPI_SUCCESS, |(_, class)| class.0);
+            // SAFETY: as in `note`.
+            unsafe { arg::put_error(arg::status_at(self.statuses, at), code) };
+        }
+        Err(error)
     }
 }
 
@@ -144,7 +161,7 @@ impl Some {
         let index = c_int::try_from(i).unwrap_or(MPI_UNDEFINED);
         // SAFETY: the array has as many indices as there are requests.
         unsafe { self.indices.add(self.count).write(index) };
-        self.errors.note(i, self.count, completion);
+        self.errors.note(i, completion);
         self.count += 1;
     }
 

@@ -2,6 +2,7 @@
 //! `arg`, under whose name the chapters use them.
 
 use super::arg::Number;
+use super::consts::MPI_SUCCESS;
 use super::types::MPI_Status;
 use crate::error::{Class, Error, Result};
 use crate::fail;
@@ -210,7 +211,7 @@ pub unsafe fn status(status: *mut MPI_Status) -> Result<*mut MPI_Status> {
 }
 
 /// Fills the status of one completed operation, unless it is
-/// `MPI_STATUS_IGNORE`. Leaves `MPI_ERROR` as it was (section 3.2.5).
+/// `MPI_STATUS_IGNORE`.
 ///
 /// # Safety
 /// `status` is null or may be written.
@@ -224,20 +225,39 @@ pub unsafe fn put_status(status: *mut MPI_Status, completion: &Completion) {
             (&raw mut (*status).MPI_SOURCE).write(whole.MPI_SOURCE);
             (&raw mut (*status).MPI_TAG).write(whole.MPI_TAG);
             (&raw mut (*status).MPI_internal).write(whole.MPI_internal);
+            // Calls for one operation leave the error alone (section 3.2.5), but
+            // that of an empty status is MPI_SUCCESS (section 3.7.3). What a
+            // send leaves there is undefined.
+            if whole.is_empty_status() && completion.error.is_none() {
+                (&raw mut (*status).MPI_ERROR).write(MPI_SUCCESS);
+            }
         }
     }
 }
 
-/// As [`put_status`] for a call that completes several operations: element `i`
-/// of an array that may be `MPI_STATUSES_IGNORE`, with its `MPI_ERROR`.
+/// Element `i` of an array of statuses that may be `MPI_STATUSES_IGNORE`.
 ///
 /// # Safety
 /// `statuses` is null or an array of more than `i` elements that may be written.
 #[inline]
-pub unsafe fn put_status_at(statuses: *mut MPI_Status, i: usize, completion: &Completion) {
-    if !statuses.is_null() {
-        // SAFETY: as the caller said.
-        unsafe { statuses.add(i).write(MPI_Status::of(completion)) };
+#[must_use]
+pub unsafe fn status_at(statuses: *mut MPI_Status, i: usize) -> *mut MPI_Status {
+    if statuses.is_null() {
+        return statuses;
+    }
+    // SAFETY: as the caller said.
+    unsafe { statuses.add(i) }
+}
+
+/// The error of one of several operations, where there is a status for it.
+///
+/// # Safety
+/// `status` is null or may be written.
+#[inline]
+pub unsafe fn put_error(status: *mut MPI_Status, error: c_int) {
+    if !status.is_null() {
+        // SAFETY: as the caller said; no reference to it is made.
+        unsafe { (&raw mut (*status).MPI_ERROR).write(error) };
     }
 }
 

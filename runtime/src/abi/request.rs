@@ -36,7 +36,7 @@ export! {
     ) {
         let raws = outcome::requests(count, array_of_requests)?;
         let mut errors = outcome::Errors::new(array_of_statuses);
-        let all = complete::test_all(raws, |i, completion| errors.note(i, i, completion))?;
+        let all = complete::test_all(raws, |i, completion| errors.note(i, completion))?;
         arg::put_flag(flag, "flag", all)?;
         errors.sum()
     }
@@ -72,7 +72,7 @@ export! {
     ) {
         let raws = outcome::requests(count, array_of_requests)?;
         let mut errors = outcome::Errors::new(array_of_statuses);
-        complete::wait_all(raws, |i, completion| errors.note(i, i, completion))?;
+        complete::wait_all(raws, |i, completion| errors.note(i, completion))?;
         errors.sum()
     }
 
@@ -115,7 +115,7 @@ export! {
         let found = outcome::peek(raws, outcome::Which::All)?;
         arg::put_flag(flag, "flag", found.is_some())?;
         let mut errors = outcome::Errors::new(array_of_statuses);
-        found.into_iter().flatten().for_each(|(i, completion)| errors.note(i, i, completion));
+        found.into_iter().flatten().for_each(|(i, completion)| errors.note(i, completion));
         errors.sum()
     }
 

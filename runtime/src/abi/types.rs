@@ -2,6 +2,7 @@
 //! value that C sees as a pointer to an incomplete struct: same size, same way
 //! of passing.
 
+use super::consts::{MPI_ANY_SOURCE, MPI_ANY_TAG};
 use crate::handle::Raw;
 use crate::pml::Completion;
 use std::ffi::c_int;
@@ -114,6 +115,13 @@ impl MPI_Status {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether it may be the empty status: no message has these two.
+    #[inline]
+    #[must_use]
+    pub fn is_empty_status(&self) -> bool {
+        self.MPI_SOURCE == MPI_ANY_SOURCE && self.MPI_TAG == MPI_ANY_TAG
     }
 
     /// Sets the bytes received.
