@@ -177,10 +177,11 @@ impl Attached {
         }
         let mut at = 0;
         for taken in &self.taken {
-            if taken.at - at >= len {
+            if taken.at.saturating_sub(at) >= len {
                 break;
             }
-            at = taken.at + taken.len;
+            // an empty message may lie where a longer one begins
+            at = at.max(taken.at + taken.len);
         }
         (self.len.checked_sub(at)? >= len).then(|| (at, self.addr.wrapping_add(at), None))
     }
@@ -190,4 +191,34 @@ impl Attached {
 pub fn flush_all() {
     let scopes: Vec<Scope> = with_buffers(|buffers| buffers.keys().copied().collect());
     scopes.into_iter().for_each(flush);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(at: usize, len: usize) -> Taken {
+        Taken {
+            at,
+            len,
+            request: Request(Inner::Sent),
+            _own: None,
+        }
+    }
+
+    #[test]
+    fn a_piece_is_given_out_once_whatever_lies_at_its_beginning() {
+        let mut buffer = Attached {
+            addr: std::ptr::null_mut(),
+            len: 100,
+            automatic: false,
+            taken: vec![taken(0, 10), taken(10, 30), taken(10, 0)],
+        };
+        let place = |buffer: &Attached, len| buffer.place(len).map(|(at, ..)| at);
+        assert_eq!(place(&buffer, 5), Some(40));
+        assert_eq!(place(&buffer, 61), None);
+        buffer.taken.remove(0);
+        assert_eq!(place(&buffer, 10), Some(0));
+        assert_eq!(place(&buffer, 11), Some(40));
+    }
 }
