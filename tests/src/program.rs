@@ -28,12 +28,16 @@ fn build(name: &str) -> PathBuf {
     let folder = tree::workspace().join("tests/programs");
     let source = folder.join(format!("{name}.c"));
     let out = tree::target().join("rank-programs").join(name);
-    let made_of = [
+    let headers = std::fs::read_dir(&folder).expect("the folder of rank programs is there");
+    let headers = headers.map(|entry| entry.expect("the folder can be read").path());
+    let mut made_of: Vec<_> = headers
+        .filter(|path| path.extension().is_some_and(|end| end == "h"))
+        .collect();
+    made_of.extend([
         source.clone(),
-        folder.join("check.h"),
         tree::prefix().join("include/mpi.h"),
         tree::tool("mpicc"),
-    ];
+    ]);
     let newest = made_of.iter().map(|path| changed(path)).max();
     if !out.exists() || newest > Some(changed(&out)) {
         build_program(&source, &out, &[]);
