@@ -7,8 +7,10 @@
 //! user's function (operations, attribute copies, error handlers), which may
 //! call MPI again.
 
+use crossbeam::utils::{Backoff, CachePadded};
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 static MULTIPLE: AtomicBool = AtomicBool::new(false);
 static LOCK: RawLock = RawLock::new();
@@ -106,20 +108,26 @@ impl<T> Local<T> {
     }
 }
 
+/// Yields of a thread that waits for the lock, before it naps.
+const YIELDS: u32 = 4000;
+/// The length of a nap.
+const NAP: Duration = Duration::from_micros(50);
+
 /// A fair lock: a thread that waits gets its turn (tickets), however often the
 /// holder, who polls for progress, comes back for it.
 #[derive(Debug)]
 struct RawLock {
-    /// The next ticket, and the ticket being served.
-    next: AtomicU64,
-    serving: AtomicU64,
+    /// The next ticket, and the ticket being served: apart, since those who wait
+    /// read the one all the time while those who come write the other.
+    next: CachePadded<AtomicU64>,
+    serving: CachePadded<AtomicU64>,
 }
 
 impl RawLock {
     const fn new() -> RawLock {
         RawLock {
-            next: AtomicU64::new(0),
-            serving: AtomicU64::new(0),
+            next: CachePadded::new(AtomicU64::new(0)),
+            serving: CachePadded::new(AtomicU64::new(0)),
         }
     }
 
@@ -134,16 +142,17 @@ impl RawLock {
 
     #[cold]
     fn wait(&self, mine: u64) {
-        let mut rounds = 0u32;
+        let backoff = Backoff::new();
+        let mut yields = 0u32;
         // pairs with the Release in `unlock`
         while self.serving.load(Ordering::Acquire) != mine {
-            rounds += 1;
-            if rounds < 64 {
-                std::hint::spin_loop();
-            } else if rounds < 4096 {
+            if !backoff.is_completed() {
+                backoff.snooze();
+            } else if yields < YIELDS {
+                yields += 1;
                 std::thread::yield_now();
             } else {
-                std::thread::sleep(std::time::Duration::from_micros(50));
+                std::thread::sleep(NAP);
             }
         }
     }
