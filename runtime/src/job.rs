@@ -100,10 +100,15 @@ fn level(required: i32) -> Result<i32> {
 /// # Errors
 /// The job cannot be joined.
 pub fn join(level: i32) -> Result<&'static Job> {
-    if level == thread::MULTIPLE {
-        lock::enable_multiple();
-    }
+    // Last of all: this call has entered without the lock, and must not give up
+    // what it does not hold (an error handler is called so).
+    let done = || {
+        if level == thread::MULTIPLE {
+            lock::enable_multiple();
+        }
+    };
     if let Some(job) = JOB.get() {
+        done();
         trace::open(&job.segment.record(job.rank).call);
         return Ok(job);
     }
@@ -143,6 +148,7 @@ pub fn join(level: i32) -> Result<&'static Job> {
     if job.settings.verbose {
         report(job);
     }
+    done();
     Ok(job)
 }
 

@@ -160,6 +160,23 @@ int main(void)
         MPI(MPI_Test_cancelled(&statuses[1], &cancelled));
         EQ(cancelled, 1);
     }
+    /* freed before or after it was completed: free_fn is called, query_fn not */
+    queried = freed = 0;
+    for (int i = 0; i < 4; i++) {
+        MPI(MPI_Grequest_start(query, release, cancel, NULL, &requests[0]));
+        requests[1] = requests[0];
+        if (i % 2) {
+            MPI(MPI_Request_free(&requests[0]));
+            EQ(freed, i);
+            MPI(MPI_Grequest_complete(requests[1]));
+        } else {
+            MPI(MPI_Grequest_complete(requests[1]));
+            MPI(MPI_Request_free(&requests[0]));
+        }
+        CHECK(requests[0] == MPI_REQUEST_NULL, "round %d", i);
+        EQ(freed, i + 1);
+        EQ(queried, 0);
+    }
     if (ranks == 2) {
         for (intptr_t i = 0; i < 4; i++)
             pthread_create(&threads[i], NULL, crowd, (void *)i);

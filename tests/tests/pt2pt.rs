@@ -142,3 +142,9 @@ fn a_rank_that_forks() {
         Job::of("forks").ranks(ranks).passes();
     }
 }
+
+#[test]
+fn a_cancelled_send_is_received_or_cancelled() {
+    Job::of("cancel_race").ranks(2).passes_in_every_mode();
+    Job::of("cancel_race").ranks(4).passes();
+}

@@ -5,6 +5,7 @@ use crate::job;
 use crate::object::comm::{Comm, Space};
 use crate::pml::progress::{self, WaitFor};
 use btl_shm::board::{Board, board_len};
+use std::sync::atomic::Ordering;
 
 pub use btl_shm::board::ROOM;
 
@@ -12,10 +13,17 @@ pub use btl_shm::board::ROOM;
 const LOOKS: u32 = 200;
 
 /// Makes a board for `members` members: where it is in the segment, never 0.
-/// `None`: the segment has no room.
+/// `None`: the segment has no room. Boards are never given back, so half of the
+/// segment is left to the rings, which a job cannot do without.
 #[must_use]
 pub fn make(members: u32) -> Option<u64> {
-    job::current()?.segment.allocate(board_len(members)).ok()
+    let segment = job::current()?.segment;
+    let head = segment.head();
+    let taken = head.arena_next.load(Ordering::Relaxed);
+    if taken > head.arena_limit / 2 {
+        return None;
+    }
+    segment.allocate(board_len(members)).ok()
 }
 
 /// Posts `mine` (at most [`ROOM`] bytes) on the board at `place`, waits until

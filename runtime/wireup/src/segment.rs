@@ -196,7 +196,7 @@ impl Segment {
     pub fn at(&self, at: u64) -> NonNull<u8> {
         assert!(
             at < self.mapped,
-            "offset {at} of {} in the job segment",
+            "offset {at} in the job segment, of which this process could map {} bytes (is its address space limited by ulimit -v?)",
             self.mapped
         );
         let at = usize::try_from(at).expect("a mapped offset fits an address");
