@@ -25,6 +25,9 @@ pub const INLINE: usize = 40;
 /// Lines of bulk bytes fetched ahead.
 const AHEAD: usize = 4;
 
+/// How many cells further the one is that is fetched when a cell was taken.
+const SOON: u64 = 2;
+
 /// Words of a cell behind its header.
 pub const WORDS: usize = 5;
 
@@ -416,6 +419,10 @@ impl Consumer {
     #[inline]
     pub fn advance(&mut self) -> bool {
         self.next += 1;
+        // A burst of messages is read at the pace of line transfers unless the
+        // next ones are under way meanwhile.
+        let soon = usize::try_from((self.next + SOON) & (self.count - 1)).unwrap_or(0);
+        prefetch(self.cells.as_ptr().wrapping_add(soon).cast());
         let due = self.next - self.published >= self.count.div_ceil(4)
             || self.bulk_next - self.bulk_published >= self.bulk_len / 4;
         if due {
