@@ -56,10 +56,16 @@ void bench_begin(int argc, char **argv, const struct program *p)
 {
     program = p;
     double start = now();
-    MPI_Init(&argc, &argv);
+    int level = MPI_THREAD_MULTIPLE;
+    if (p->threads)
+        MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
+    else
+        MPI_Init(&argc, &argv);
     init_seconds = now() - start;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    if (level < MPI_THREAD_MULTIPLE)
+        bench_refuse("needs MPI_THREAD_MULTIPLE, but this MPI gives only thread level %d", level);
     const char *mistake = options_read(argc, argv);
     if (mistake)
         bench_refuse("%s (-h shows the options)", mistake);

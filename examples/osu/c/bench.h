@@ -7,7 +7,8 @@
  * their call.
  *
  * Times are seconds in a `double` until they are printed; sizes are bytes.
- * Plain MPI-3 and POSIX, so that any MPI's mpicc builds it. */
+ * Plain MPI-3 and POSIX, so that any MPI's mpicc builds it; only the persistent
+ * collectives need an MPI-4. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -31,6 +32,8 @@ struct program {
     bool reduces;       /* works on numbers (-T), not on bytes */
     bool sizeless;      /* one line, no message size */
     bool many_pairs;    /* any even number of ranks instead of exactly two */
+    bool neighbors;     /* every rank only with its neighbours (-N) */
+    bool threads;       /* several threads of a rank call MPI (-t) */
 };
 
 /* An element type: what a message consists of. */
@@ -47,6 +50,9 @@ struct options {
     int window;                 /* -W, messages in flight */
     int pairs;                  /* -p */
     int test_calls;             /* -t, MPI_Test calls while computing */
+    int senders, receivers;     /* -t, threads of either rank */
+    int dimensions, radius;     /* -N cart, a grid; no dimensions: a graph */
+    const char *graph_file;     /* -N graph:FILE, or NULL */
     bool validate;              /* -c */
     long checked_rounds;        /* -u, rounds per size that -c looks at */
     bool full;                  /* -f, minimum and maximum over the ranks */
@@ -168,11 +174,28 @@ bool pair_check_windows(struct pair pair, struct pair_buffers *buffers, size_t s
 /* The whole body of osu_bw and osu_bibw. */
 int pair_bandwidth_main(int argc, char **argv, const struct program *p, bool both_ways);
 
+/* --- peers.c: who exchanges with whom in a collective ----------------------- */
+
+/* The blocks of a send buffer go to `outs` ranks, those of a receive buffer come
+ * from `ins`. */
+struct peers {
+    MPI_Comm comm;
+    int ins, outs;
+    int *sources;  /* where each received block comes from, or MPI_PROC_NULL */
+    int *slots;    /* which of its blocks that rank sends here, with all-to-all */
+};
+
+/* Every rank of MPI_COMM_WORLD, in order. */
+struct peers peers_all(void);
+/* The neighbours that -N describes, in a communicator with that topology. */
+struct peers peers_neighbors(void);
+void peers_free(struct peers *peers);
+
 /* --- collective.c, overlap.c ------------------------------------------------ */
 
 /* How data travels: it decides on the buffers and on the right answer. */
 enum pattern { TO_NONE, FROM_ROOT, SCATTERED, GATHERED, ALL_GATHERED, ALL_TO_ALL,
-               REDUCED, ALL_REDUCED, REDUCED_SCATTERED };
+               REDUCED, ALL_REDUCED, REDUCED_SCATTERED, BLOCKS_REDUCED, SCANNED, EXSCANNED };
 
 /* The arguments of one collective call. `count` elements make a block: what one
  * rank sends to one other, or the whole vector of a reduction. */
@@ -181,18 +204,32 @@ struct exchange {
     int count;
     MPI_Datatype type;
     int root;
-    int *counts, *offsets;  /* per rank, for the calls that take them */
+    struct peers peers;
+    /* One per peer, for the calls that take them. */
+    int *counts, *offsets;  /* in elements */
+    int *byte_offsets;
+    MPI_Aint *addresses;    /* the same, wider */
+    MPI_Datatype *types;
 };
 
 struct collective {
     struct program program;
     enum pattern pattern;
-    void (*call)(const struct exchange *x);                        /* blocking, or */
-    void (*start)(const struct exchange *x, MPI_Request *request); /* nonblocking */
+    /* One of these: blocking, nonblocking, or making a persistent request. */
+    void (*call)(const struct exchange *x);
+    void (*start)(const struct exchange *x, MPI_Request *request);
+    void (*prepare)(const struct exchange *x, MPI_Request *request);
 };
 
 /* The whole body of a collective benchmark. */
 int collective_main(int argc, char **argv, const struct collective *c);
+/* Defines `main` for the `struct collective` with these initializers. */
+#define COLLECTIVE_MAIN(...)                            \
+    int main(int argc, char **argv)                     \
+    {                                                   \
+        static const struct collective c = __VA_ARGS__; \
+        return collective_main(argc, argv, &c);         \
+    }
 
 /* The measuring of a nonblocking one; `x` is ready to be used, the first
  * `dirty_bytes` of its send buffer are rewritten between calls. */

@@ -3,13 +3,15 @@
  * Every rank takes the time of each call alone; between calls stands a barrier
  * that is not timed. A rank's mean over the iterations is averaged over the
  * ranks; -f adds the smallest and the largest of those means. --dirty rewrites
- * what is sent before that barrier. */
+ * what is sent before that barrier. A persistent call is prepared once per size;
+ * starting it and waiting for it is what takes the time. */
 #include "bench.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
-/* How many blocks a buffer holds: for every rank one, or just one. */
-struct shape { bool send_per_rank, receive_per_rank, one_buffer; };
+/* How many blocks a buffer holds: for every peer one, or just one. */
+struct shape { bool send_per_peer, receive_per_peer, one_buffer; };
 
 static struct shape shape_of(enum pattern pattern)
 {
@@ -17,12 +19,13 @@ static struct shape shape_of(enum pattern pattern)
     case FROM_ROOT:
         return (struct shape){.one_buffer = true};
     case SCATTERED:
-        return (struct shape){.send_per_rank = true};
+    case BLOCKS_REDUCED:
+        return (struct shape){.send_per_peer = true};
     case GATHERED:
     case ALL_GATHERED:
-        return (struct shape){.receive_per_rank = true};
+        return (struct shape){.receive_per_peer = true};
     case ALL_TO_ALL:
-        return (struct shape){.send_per_rank = true, .receive_per_rank = true};
+        return (struct shape){.send_per_peer = true, .receive_per_peer = true};
     default:
         return (struct shape){0};
     }
@@ -38,39 +41,51 @@ static bool contributes(enum pattern pattern, int root)
 static bool gets_result(enum pattern pattern, int root)
 {
     bool root_only = pattern == GATHERED || pattern == REDUCED;
-    return pattern != TO_NONE && (!root_only || rank == root);
+    bool not_first = pattern == EXSCANNED;
+    return pattern != TO_NONE && (!root_only || rank == root) && (!not_first || rank > 0);
+}
+
+static int most_peers(const struct peers *peers)
+{
+    return peers->ins > peers->outs ? peers->ins : peers->outs;
 }
 
 /* The first ranks take one element more where the ranks do not divide `count`. */
 static void share_out(struct exchange *x, bool divided)
 {
     int offset = 0;
-    for (int r = 0; r < ranks; r++) {
-        x->counts[r] = divided ? x->count / ranks + (r < x->count % ranks) : x->count;
-        x->offsets[r] = offset;
-        offset += x->counts[r];
+    for (int p = 0; p < most_peers(&x->peers); p++) {
+        x->counts[p] = divided ? x->count / ranks + (p < x->count % ranks) : x->count;
+        x->offsets[p] = offset;
+        x->addresses[p] = (MPI_Aint)offset * (MPI_Aint)options.element.size;
+        x->byte_offsets[p] = (int)x->addresses[p];
+        offset += x->counts[p];
     }
 }
 
-static size_t blocks(bool per_rank)
+static struct exchange exchange_new(const struct program *p, struct shape shape)
 {
-    return per_rank ? (size_t)ranks : 1;
-}
-
-static struct exchange exchange_new(enum pattern pattern)
-{
-    struct shape shape = shape_of(pattern);
-    size_t most = blocks(shape.send_per_rank) + blocks(shape.receive_per_rank);
-    if (options.max_size > options.memory_limit / most)
-        bench_refuse("%zu blocks of %zu bytes are more than -M allows (%zu bytes): "
-                     "ask for smaller messages (-m)",
-                     most, options.max_size, options.memory_limit);
     struct exchange x = {.type = options.element.type};
-    x.send = buffer_new(options.max_size * blocks(shape.send_per_rank));
-    x.receive = shape.one_buffer ? x.send
-                                 : buffer_new(options.max_size * blocks(shape.receive_per_rank));
-    x.counts = buffer_new((size_t)ranks * sizeof *x.counts);
-    x.offsets = buffer_new((size_t)ranks * sizeof *x.offsets);
+    x.peers = p->neighbors ? peers_neighbors() : peers_all();
+    size_t sent = shape.send_per_peer ? (size_t)x.peers.outs : 1;
+    size_t received = shape.receive_per_peer ? (size_t)x.peers.ins : 1;
+    /* The rank with the most decides for all: they refuse together. */
+    uint64_t most = sent + received;
+    MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD);
+    if (options.max_size > options.memory_limit / (most ? most : 1))
+        bench_refuse("%ju blocks of %zu bytes are more than -M allows (%zu bytes): "
+                     "ask for smaller messages (-m)",
+                     (uintmax_t)most, options.max_size, options.memory_limit);
+    x.send = buffer_new(options.max_size * sent);
+    x.receive = shape.one_buffer ? x.send : buffer_new(options.max_size * received);
+    size_t peers = (size_t)most_peers(&x.peers);
+    x.counts = buffer_new(peers * sizeof *x.counts);
+    x.offsets = buffer_new(peers * sizeof *x.offsets);
+    x.byte_offsets = buffer_new(peers * sizeof *x.byte_offsets);
+    x.addresses = buffer_new(peers * sizeof *x.addresses);
+    x.types = buffer_new(peers * sizeof *x.types);
+    for (size_t i = 0; i < peers; i++)
+        x.types[i] = x.type;
     return x;
 }
 
@@ -82,19 +97,28 @@ struct answer {
     long round;
 };
 
-static double sum_over_ranks(long round, size_t index)
+/* Of the ranks below `end`. */
+static double sum_of_ranks(int end, long round, size_t index)
 {
     double sum = 0;
-    for (int r = 0; r < ranks; r++)
+    for (int r = 0; r < end; r++)
         sum += buffer_value(round, r, index);
     return sum;
+}
+
+/* What stands in the receive buffer before, and stays where nobody sends. */
+static double wrong_value(long round, size_t index)
+{
+    return buffer_value(round + 1, rank + 1, index);
 }
 
 static double right_value(const void *context, size_t index)
 {
     const struct answer *a = context;
+    const struct peers *peers = &a->x->peers;
     size_t count = (size_t)a->x->count;
     size_t mine = (size_t)rank * count;
+    size_t block = index / count, within = index % count;
     switch (a->pattern) {
     case FROM_ROOT:
         return buffer_value(a->round, a->x->root, index);
@@ -102,38 +126,53 @@ static double right_value(const void *context, size_t index)
         return buffer_value(a->round, a->x->root, mine + index);
     case GATHERED:
     case ALL_GATHERED:
-        return buffer_value(a->round, (int)(index / count), index % count);
+        if (peers->sources[block] == MPI_PROC_NULL)
+            return wrong_value(a->round, index);
+        return buffer_value(a->round, peers->sources[block], within);
     case ALL_TO_ALL:
-        return buffer_value(a->round, (int)(index / count), mine + index % count);
+        if (peers->sources[block] == MPI_PROC_NULL)
+            return wrong_value(a->round, index);
+        return buffer_value(a->round, peers->sources[block],
+                            (size_t)peers->slots[block] * count + within);
     case REDUCED_SCATTERED:
-        return sum_over_ranks(a->round, (size_t)a->x->offsets[rank] + index);
+        return sum_of_ranks(ranks, a->round, (size_t)a->x->offsets[rank] + index);
+    case BLOCKS_REDUCED:
+        return sum_of_ranks(ranks, a->round, mine + index);
+    case SCANNED:
+        return sum_of_ranks(rank + 1, a->round, index);
+    case EXSCANNED:
+        return sum_of_ranks(rank, a->round, index);
     default:
-        return sum_over_ranks(a->round, index);
+        return sum_of_ranks(ranks, a->round, index);
     }
 }
 
-static void perform(const struct collective *c, const struct exchange *x)
+/* The call from beginning to end; `request` is the prepared one, if any. */
+static inline void perform(const struct collective *c, const struct exchange *x,
+                           MPI_Request *request)
 {
     if (c->call) {
         c->call(x);
         return;
     }
-    MPI_Request request;
-    c->start(x, &request);
-    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    if (c->prepare)
+        MPI_Start(request);
+    else
+        c->start(x, request);
+    MPI_Wait(request, MPI_STATUS_IGNORE);
 }
 
-static bool check(const struct collective *c, const struct exchange *x, size_t send_bytes,
-                  size_t receive_bytes)
+static bool check(const struct collective *c, const struct exchange *x, MPI_Request *request,
+                  size_t send_bytes, size_t receive_bytes)
 {
     bool valid = true;
     for (long round = 0; round < options.checked_rounds; round++) {
         struct answer answer = {c->pattern, x, round};
         /* Wrong contents where the result goes, so that nothing passes by chance. */
-        buffer_fill(x->receive, receive_bytes, round + 1, rank + 1);
+        buffer_fill(x->receive, receive_bytes, round + 1, rank + 1); /* wrong_value */
         if (contributes(c->pattern, x->root))
             buffer_fill(x->send, send_bytes, round, rank);
-        perform(c, x);
+        perform(c, x, request);
         if (gets_result(c->pattern, x->root))
             valid = buffer_check(x->receive, receive_bytes, right_value, &answer) && valid;
     }
@@ -149,15 +188,15 @@ static const struct column LATENCY_COLUMNS[] = {
     {.title = "Iterations", .key = "iterations", .whole = true},
 };
 
-static void measure(const struct collective *c, const struct exchange *x, size_t size,
-                    size_t dirty_bytes, bool valid)
+static void measure(const struct collective *c, const struct exchange *x, MPI_Request *request,
+                    size_t size, size_t dirty_bytes, bool valid)
 {
     long iterations = bench_iterations(size), warmup = bench_warmup(size);
     double timed = 0;
     MPI_Barrier(MPI_COMM_WORLD);
     for (long i = -warmup; i < iterations; i++) {
         double start = now();
-        c->call(x);
+        perform(c, x, request);
         double stop = now();
         if (i >= 0)
             timed += stop - start;
@@ -174,25 +213,32 @@ int collective_main(int argc, char **argv, const struct collective *c)
 {
     struct shape shape = shape_of(c->pattern);
     bench_begin(argc, argv, &c->program);
-    struct exchange x = exchange_new(c->pattern);
-    if (c->call)
-        report_begin(LATENCY_COLUMNS, options.full ? 4 : 1);
-    else
+    struct exchange x = exchange_new(&c->program, shape);
+    if (c->start)
         overlap_begin_report();
+    else
+        report_begin(LATENCY_COLUMNS, options.full ? 4 : 1);
     for (size_t size = bench_first_size(); size <= options.max_size; size = bench_next_size(size)) {
         size_t element = options.element.size;
         x.count = (int)(size / element);
         share_out(&x, c->pattern == REDUCED_SCATTERED);
         size_t block = (size_t)x.count * element;
-        size_t send_bytes = block * blocks(shape.send_per_rank);
-        size_t receive_bytes = c->pattern == REDUCED_SCATTERED ? (size_t)x.counts[rank] * element
-                                                              : block * blocks(shape.receive_per_rank);
-        bool valid = !options.validate || check(c, &x, send_bytes, receive_bytes);
+        size_t send_bytes = shape.send_per_peer ? block * (size_t)x.peers.outs : block;
+        size_t receive_bytes = shape.receive_per_peer ? block * (size_t)x.peers.ins
+                               : c->pattern == REDUCED_SCATTERED ? (size_t)x.counts[rank] * element
+                                                                 : block;
+        MPI_Request request = MPI_REQUEST_NULL;
+        if (c->prepare)
+            c->prepare(&x, &request);
+        bool valid = !options.validate || check(c, &x, &request, send_bytes, receive_bytes);
         size_t dirty_bytes = options.dirty && contributes(c->pattern, x.root) ? send_bytes : 0;
-        if (c->call)
-            measure(c, &x, size, dirty_bytes, valid);
-        else
+        if (c->start)
             overlap_measure(c, &x, size, dirty_bytes, valid);
+        else
+            measure(c, &x, &request, size, dirty_bytes, valid);
+        if (c->prepare)
+            MPI_Request_free(&request);
     }
+    peers_free(&x.peers);
     return bench_end();
 }

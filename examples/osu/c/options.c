@@ -24,6 +24,8 @@ static const struct option LONG[] = {
     {"window-size", required_argument, NULL, 'W'},
     {"pairs", required_argument, NULL, 'p'},
     {"num-test-calls", required_argument, NULL, 't'},
+    {"num-threads", required_argument, NULL, 't'},
+    {"neighborhood", required_argument, NULL, 'N'},
     {"type", required_argument, NULL, 'T'},
     {"validation", no_argument, NULL, 'c'},
     {"validation-warmup", required_argument, NULL, 'u'},
@@ -40,7 +42,8 @@ static const char *letters(void)
 {
     switch (program->family) {
     case LATENCY:
-        return program->many_pairs ? "m:M:i:x:cu:p:" : "m:M:i:x:cu:";
+        return program->many_pairs ? "m:M:i:x:cu:p:" : program->threads ? "m:M:i:x:cu:t:"
+                                                                        : "m:M:i:x:cu:";
     case BANDWIDTH:
         return program->many_pairs ? "m:M:i:x:W:cu:p:" : "m:M:i:x:W:cu:";
     case COLLECTIVE:
@@ -57,6 +60,10 @@ static bool takes(int option)
 {
     if (option == 'h' || option == OPTION_JSON)
         return true;
+    if (option == 'N')
+        return program->neighbors;
+    if (option == OPTION_DIRTY && program->threads)
+        return false;
     if (option == OPTION_PLOT || option == OPTION_DIRTY)
         return program->family != STARTUP && !program->sizeless;
     return option != ':' && strchr(letters(), option) != NULL;
@@ -142,6 +149,62 @@ static bool read_sizes(const char *text)
     return false;
 }
 
+/* What stands before the first colon of optarg; `rest` begins after it, or is NULL. */
+static size_t before_colon(const char **rest)
+{
+    size_t length = strcspn(optarg, ":");
+    *rest = optarg[length] ? optarg + length + 1 : NULL;
+    return length;
+}
+
+/* RECEIVERS or SENDERS:RECEIVERS. */
+static bool read_threads(void)
+{
+    const char *second;
+    size_t length = before_colon(&second);
+    const char *receivers = second ? second : optarg;
+    long number = 1;
+    if (second && !read_number("-t", optarg, length, 1, INT_MAX, &number))
+        return false;
+    options.senders = (int)number;
+    if (!read_number("-t", receivers, strlen(receivers), 1, INT_MAX, &number))
+        return false;
+    options.receivers = (int)number;
+    /* Every pair of threads has its tag, and MPI promises tags up to 32767. */
+    if (options.receivers <= 32767 / options.senders)
+        return true;
+    snprintf(mistake, sizeof mistake, "-t '%s': %d times %d threads need more than 32767 tags",
+             optarg, options.senders, options.receivers);
+    return false;
+}
+
+/* cart[:DIMENSIONS[:RADIUS]] or graph[:FILE]. */
+static bool read_neighborhood(void)
+{
+    const char *rest;
+    size_t length = before_colon(&rest);
+    long number = 1;
+    if (length == 5 && strncmp(optarg, "graph", length) == 0) {
+        options.dimensions = 0;
+        options.graph_file = rest;
+        return true;
+    }
+    if (length != 4 || strncmp(optarg, "cart", length) != 0) {
+        snprintf(mistake, sizeof mistake,
+                 "-N '%s' is unknown: cart[:DIMENSIONS[:RADIUS]] or graph[:FILE]", optarg);
+        return false;
+    }
+    const char *radius = rest ? strchr(rest, ':') : NULL;
+    if (rest && !read_number("-N", rest, strcspn(rest, ":"), 1, 30, &number))
+        return false;
+    options.dimensions = (int)number;
+    number = 1;
+    if (radius && !read_number("-N", radius + 1, strlen(radius + 1), 1, INT_MAX, &number))
+        return false;
+    options.radius = (int)number;
+    return true;
+}
+
 static bool read_one(int option)
 {
     long number;
@@ -165,7 +228,9 @@ static bool read_one(int option)
     case 'p':
         return read_int("-p", 1, &options.pairs);
     case 't':
-        return read_int("-t", 0, &options.test_calls);
+        return program->threads ? read_threads() : read_int("-t", 0, &options.test_calls);
+    case 'N':
+        return read_neighborhood();
     case 'T':
         return read_element(optarg);
     case 'c':
@@ -199,6 +264,10 @@ static void set_defaults(void)
         .iterations = -1,
         .warmup = -1,
         .window = 64,
+        .senders = 1,
+        .receivers = 2,
+        .dimensions = 1,
+        .radius = 1,
         .checked_rounds = 5,
         .element = ELEMENTS[program->reduces ? 2 : 0],
     };
@@ -219,7 +288,7 @@ const char *options_read(int argc, char **argv)
     int option;
     set_defaults();
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":hm:M:i:x:W:p:t:T:cu:f", LONG, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":hm:M:i:x:W:p:t:T:N:cu:f", LONG, NULL)) != -1) {
         const char *argument = argv[optind - 1];
         if (option == ':') {
             snprintf(mistake, sizeof mistake, "option %s needs a value", name_of(optopt, argument));
@@ -267,7 +336,12 @@ void options_help(void)
     help_line('W', "-W, --window-size N", "messages in flight (64)");
     help_line('p', "-p, --pairs N", "pairs that run at once (half the ranks)");
     help_line('T', "-T, --type TYPE", "mpi_int, mpi_float (default) or mpi_double");
-    help_line('t', "-t, --num-test-calls N", "MPI_Test calls while computing (0)");
+    if (program->threads)
+        help_line('t', "-t, --num-threads [S:]R", "threads that start (1) and that answer (2)");
+    else
+        help_line('t', "-t, --num-test-calls N", "MPI_Test calls while computing (0)");
+    help_line('N', "-N, --neighborhood WHAT",
+              "cart[:DIMENSIONS[:RADIUS]] (cart:1:1), or graph[:FILE]");
     help_line('f', "-f, --full", "minimum and maximum over the ranks too");
     help_line('c', "-c, --validation", "check the data first, in rounds that are not timed");
     help_line('u', "-u, --validation-warmup N", "how many such rounds per size (5)");

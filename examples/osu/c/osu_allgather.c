@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Allgather(x->send, x->count, x->type, x->receive, x->count, x->type, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_allgather", .title = "MPI Allgather Latency Test",
                 .family = COLLECTIVE},
     .pattern = ALL_GATHERED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

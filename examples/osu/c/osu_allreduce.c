@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Allreduce(x->send, x->receive, x->count, x->type, MPI_SUM, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_allreduce", .title = "MPI Allreduce Latency Test",
                 .family = COLLECTIVE, .reduces = true},
     .pattern = ALL_REDUCED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Alltoall(x->send, x->count, x->type, x->receive, x->count, x->type, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_alltoall", .title = "MPI All-to-All Latency Test",
                 .family = COLLECTIVE},
     .pattern = ALL_TO_ALL,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

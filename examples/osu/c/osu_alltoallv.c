@@ -7,14 +7,9 @@ static void call(const struct exchange *x)
                   x->type, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_alltoallv", .title = "MPI All-to-Allv Latency Test",
                 .family = COLLECTIVE},
     .pattern = ALL_TO_ALL,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

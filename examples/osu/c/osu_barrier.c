@@ -7,14 +7,9 @@ static void call(const struct exchange *x)
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_barrier", .title = "MPI Barrier Latency Test",
                 .family = COLLECTIVE, .sizeless = true},
     .pattern = TO_NONE,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Bcast(x->send, x->count, x->type, x->root, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_bcast", .title = "MPI Broadcast Latency Test",
                 .family = COLLECTIVE},
     .pattern = FROM_ROOT,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

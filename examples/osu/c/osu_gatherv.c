@@ -7,14 +7,9 @@ static void call(const struct exchange *x)
                 MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_gatherv", .title = "MPI Gatherv Latency Test",
                 .family = COLLECTIVE},
     .pattern = GATHERED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

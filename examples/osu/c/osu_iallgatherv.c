@@ -7,14 +7,9 @@ static void start(const struct exchange *x, MPI_Request *request)
                     MPI_COMM_WORLD, request);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_iallgatherv", .title = "MPI Non-blocking Allgatherv Latency Test",
                 .family = OVERLAP},
     .pattern = ALL_GATHERED,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

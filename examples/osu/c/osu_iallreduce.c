@@ -6,14 +6,9 @@ static void start(const struct exchange *x, MPI_Request *request)
     MPI_Iallreduce(x->send, x->receive, x->count, x->type, MPI_SUM, MPI_COMM_WORLD, request);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_iallreduce", .title = "MPI Non-blocking Allreduce Latency Test",
                 .family = OVERLAP, .reduces = true},
     .pattern = ALL_REDUCED,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

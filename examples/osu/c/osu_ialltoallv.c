@@ -7,14 +7,9 @@ static void start(const struct exchange *x, MPI_Request *request)
                    x->type, MPI_COMM_WORLD, request);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_ialltoallv", .title = "MPI Non-blocking All-to-Allv Latency Test",
                 .family = OVERLAP},
     .pattern = ALL_TO_ALL,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

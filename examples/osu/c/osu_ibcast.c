@@ -6,14 +6,9 @@ static void start(const struct exchange *x, MPI_Request *request)
     MPI_Ibcast(x->send, x->count, x->type, x->root, MPI_COMM_WORLD, request);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_ibcast", .title = "MPI Non-blocking Broadcast Latency Test",
                 .family = OVERLAP},
     .pattern = FROM_ROOT,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

@@ -6,14 +6,9 @@ static void start(const struct exchange *x, MPI_Request *request)
     MPI_Ireduce(x->send, x->receive, x->count, x->type, MPI_SUM, x->root, MPI_COMM_WORLD, request);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_ireduce", .title = "MPI Non-blocking Reduce Latency Test",
                 .family = OVERLAP, .reduces = true},
     .pattern = REDUCED,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

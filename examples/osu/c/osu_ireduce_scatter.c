@@ -6,14 +6,10 @@ static void start(const struct exchange *x, MPI_Request *request)
     MPI_Ireduce_scatter(x->send, x->receive, x->counts, x->type, MPI_SUM, MPI_COMM_WORLD, request);
 }
 
-static const struct collective TEST = {
-    .program = {.name = "osu_ireduce_scatter", .title = "MPI Non-blocking Reduce_scatter Latency Test",
+COLLECTIVE_MAIN({
+    .program = {.name = "osu_ireduce_scatter",
+                .title = "MPI Non-blocking Reduce_scatter Latency Test",
                 .family = OVERLAP, .reduces = true},
     .pattern = REDUCED_SCATTERED,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

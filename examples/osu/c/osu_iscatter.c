@@ -7,14 +7,9 @@ static void start(const struct exchange *x, MPI_Request *request)
                  request);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_iscatter", .title = "MPI Non-blocking Scatter Latency Test",
                 .family = OVERLAP},
     .pattern = SCATTERED,
     .start = start,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Reduce(x->send, x->receive, x->count, x->type, MPI_SUM, x->root, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_reduce", .title = "MPI Reduce Latency Test",
                 .family = COLLECTIVE, .reduces = true},
     .pattern = REDUCED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Reduce_scatter(x->send, x->receive, x->counts, x->type, MPI_SUM, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_reduce_scatter", .title = "MPI Reduce_scatter Latency Test",
                 .family = COLLECTIVE, .reduces = true},
     .pattern = REDUCED_SCATTERED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

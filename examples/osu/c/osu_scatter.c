@@ -6,14 +6,9 @@ static void call(const struct exchange *x)
     MPI_Scatter(x->send, x->count, x->type, x->receive, x->count, x->type, x->root, MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_scatter", .title = "MPI Scatter Latency Test",
                 .family = COLLECTIVE},
     .pattern = SCATTERED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

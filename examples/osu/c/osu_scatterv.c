@@ -7,14 +7,9 @@ static void call(const struct exchange *x)
                  MPI_COMM_WORLD);
 }
 
-static const struct collective TEST = {
+COLLECTIVE_MAIN({
     .program = {.name = "osu_scatterv", .title = "MPI Scatterv Latency Test",
                 .family = COLLECTIVE},
     .pattern = SCATTERED,
     .call = call,
-};
-
-int main(int argc, char **argv)
-{
-    return collective_main(argc, argv, &TEST);
-}
+})

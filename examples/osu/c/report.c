@@ -40,6 +40,15 @@ void report_begin(const struct column *these, int count)
         printf(" [ window size: %d ]", options.window);
     if (program->many_pairs)
         putchar('\n');
+    if (program->threads)
+        printf("# Number of Sender threads: %d\n# Number of Receiver threads: %d\n",
+               options.senders, options.receivers);
+    if (program->neighbors && options.dimensions > 0)
+        printf("# Neighborhood: grid of %d dimensions, radius %d\n", options.dimensions,
+               options.radius);
+    else if (program->neighbors)
+        printf("# Neighborhood: graph%s%s\n", options.graph_file ? " " : "",
+               options.graph_file ? options.graph_file : "");
     if (program->reduces)
         printf("# Datatype: %s\n", options.element.name);
     printf("%-*s", SIZE_COLUMN, program->sizeless ? "#" : "# Size");
