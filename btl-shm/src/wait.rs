@@ -120,6 +120,14 @@ impl Waiter {
         self.crowded
     }
 
+    /// Whether a loop around a call that looks and never waits should let others
+    /// have the processor, after so many `looks` in a row that found nothing.
+    #[inline]
+    #[must_use]
+    pub fn should_give_way(&self, looks: u32) -> bool {
+        self.crowded && looks > SPINS_CROWDED
+    }
+
     /// One round of waiting. `look` says whether there is something to do after
     /// all, or nothing left to wait for; it is asked once more between announcing
     /// a sleep and sleeping. `threads`: others of this rank may wait as well.

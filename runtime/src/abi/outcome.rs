@@ -211,7 +211,7 @@ pub fn peek(raws: &[Raw], which: Which) -> Result<Option<Vec<(usize, Completion)
     let mut found = Vec::with_capacity(raws.len());
     looks(&mut found)?;
     if found.contains(&Look::Active) {
-        pml::progress();
+        pml::poll();
         looks(&mut found)?;
     }
     let done = found.iter().enumerate().filter(|(_, look)| match which {

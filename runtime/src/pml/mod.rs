@@ -39,7 +39,9 @@ mod request;
 mod send;
 
 pub use memory::pack;
-pub use progress::{WaitFor, complete, off_progress, on_progress, progress, start, stop, wait};
+pub use progress::{
+    WaitFor, complete, off_progress, on_progress, poll, progress, start, stop, wait,
+};
 pub use recv::{irecv, recv};
 pub use send::{isend, send};
 

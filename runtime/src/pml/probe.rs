@@ -27,12 +27,10 @@ pub struct Matched {
 }
 
 /// Looks for a message from rank `source` of `comm` with `tag` (`None`: any),
-/// after making progress once.
+/// making progress once.
 pub fn iprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Option<Seen> {
-    progress::progress();
     let context = comm.context_of(space).0;
-    with_engine(|engine| {
-        let queues = engine.core.matching.of(context);
+    look_twice(context, |queues| {
         let (source, tag, message) = queues.unexpected.peek(Pattern { source, tag })?;
         Some(Seen {
             source,
@@ -65,6 +63,21 @@ pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) 
             .take(pattern)
             .map(|taken| matched(context, taken))
     })
+}
+
+/// Looks at what has come, and once more after progress if nothing suits.
+fn look_twice<T>(
+    context: u32,
+    look: impl Fn(&mut Queues<Shared, Message>) -> Option<T>,
+) -> Option<T> {
+    let once = || with_engine(|engine| look(engine.core.matching.of(context)));
+    let found = once();
+    if found.is_some() {
+        progress::progress();
+        return found;
+    }
+    progress::poll();
+    once()
 }
 
 fn wait_for<T>(
@@ -112,10 +125,8 @@ pub fn improbe(
     source: Option<u32>,
     tag: Option<i32>,
 ) -> Option<Matched> {
-    progress::progress();
     let context = comm.context_of(space).0;
-    with_engine(|engine| {
-        let queues = engine.core.matching.of(context);
+    look_twice(context, |queues| {
         let taken = queues.unexpected.take(Pattern { source, tag })?;
         Some(matched(context, taken))
     })

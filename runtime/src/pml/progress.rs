@@ -11,6 +11,8 @@ use wireup::segment::Segment;
 use wireup::settings::Settings;
 
 static WAITER: OnceLock<Waiter> = OnceLock::new();
+/// Calls of [`poll`] in a row that moved nothing.
+static FRUITLESS: lock::Local<u32> = lock::Local::new(0);
 /// A hook, and whether it is on.
 type Hook = (fn() -> bool, bool);
 
@@ -47,6 +49,26 @@ pub fn progress() -> bool {
         tell_threads();
     }
     any
+}
+
+/// As [`progress`], for a call that looks without waiting (`MPI_Test`,
+/// `MPI_Iprobe`) and has found nothing yet. Programs loop around such calls: where
+/// ranks share processors, several of them in a row that move nothing let others
+/// run first, who may be the ones that the program waits for.
+#[inline]
+pub fn poll() {
+    if progress() {
+        FRUITLESS.with(|looks| *looks = 0);
+        return;
+    }
+    let looks = FRUITLESS.with(|looks| {
+        *looks = looks.saturating_add(1);
+        *looks
+    });
+    if waiter().should_give_way(looks) {
+        lock::released(std::thread::yield_now);
+        progress();
+    }
 }
 
 /// Wakes other threads of this rank that sleep: what they wait for may have come,

@@ -37,7 +37,7 @@ pub fn wait(raw: Raw) -> Result<Finished> {
 #[inline]
 pub fn test(raw: Raw) -> Result<Option<Finished>> {
     if look(raw)? == Look::Active {
-        pml::progress();
+        pml::poll();
         if look(raw)? == Look::Active {
             return Ok(None);
         }
@@ -87,7 +87,7 @@ pub enum Any {
 pub fn test_any(raws: &mut [Raw]) -> Result<Option<Any>> {
     let mut found = scan(raws)?;
     if matches!(found, Several::NotYet) {
-        pml::progress();
+        pml::poll();
         found = scan(raws)?;
     }
     take_any(raws, &found)
@@ -158,7 +158,7 @@ pub fn wait_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result
 pub fn test_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result<bool> {
     let mut from = 0;
     if !all_done(raws, &mut from)? {
-        pml::progress();
+        pml::poll();
         if !all_done(raws, &mut from)? {
             return Ok(false);
         }
@@ -198,7 +198,10 @@ pub fn wait_some(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Resul
 /// # Errors
 /// A handle names no request.
 pub fn test_some(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result<bool> {
-    pml::progress();
+    match scan(raws)? {
+        Several::NotYet => pml::poll(),
+        _ => drop(pml::progress()),
+    }
     let found = scan(raws)?;
     take_some(raws, &found, each)
 }
