@@ -81,6 +81,9 @@ fn cancelling() {
 #[test]
 fn buffered_sends() {
     Job::of("bsend").ranks(2).passes_in_every_mode();
+    for ranks in [1, 2, 3] {
+        Job::of("bsend_session").ranks(ranks).passes();
+    }
 }
 
 #[test]

@@ -61,6 +61,7 @@ export! {
     ) on session {
         session::check(session.0)?;
         let new = session::pset(arg::cstr(pset_name, "pset_name")?)?;
+        let new = new.within(Some(session.0));
         arg::put(newgroup, "newgroup", MPI_Group(group::insert(new)?))
     }
 

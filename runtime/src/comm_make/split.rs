@@ -44,7 +44,7 @@ pub(super) fn chosen(color: i32, choices: &[Choice], group: &Group) -> Group {
         .collect();
     members.sort_unstable();
     let procs = members.iter().filter_map(|member| group.proc(member.1));
-    Group::of(procs.collect())
+    Group::of(procs.collect()).within(group.session())
 }
 
 /// The colors chosen, each once, rising.

@@ -22,10 +22,22 @@ pub const UNDEFINED: i32 = -32766;
 pub struct Proc(pub u32);
 
 /// An ordered set of processes. Immutable; a clone shares its memory.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Group {
     procs: Members,
+    /// The session that it was made from, by its handle: communicators made of it
+    /// belong to that session.
+    session: Option<Raw>,
 }
+
+/// Equal groups have the same processes in the same order.
+impl PartialEq for Group {
+    fn eq(&self, other: &Group) -> bool {
+        self.procs == other.procs
+    }
+}
+
+impl Eq for Group {}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Members {
@@ -63,6 +75,7 @@ impl Group {
     pub fn world(n: u32) -> Group {
         Group {
             procs: Members::Iota(n),
+            session: None,
         }
     }
 
@@ -78,7 +91,26 @@ impl Group {
         ranks.sort_unstable();
         Group {
             procs: Members::Listed(Arc::new(Listed { procs, ranks })),
+            session: None,
         }
+    }
+
+    /// The same, made from this session (by its handle).
+    #[must_use]
+    pub fn within(mut self, session: Option<Raw>) -> Group {
+        self.session = session;
+        self
+    }
+
+    /// The session that it was made from, by its handle.
+    #[must_use]
+    pub fn session(&self) -> Option<Raw> {
+        self.session
+    }
+
+    /// Some of its processes, or some with others: made from the same session.
+    fn derive(&self, procs: Vec<Proc>) -> Group {
+        Group::of(procs).within(self.session)
     }
 
     /// The number of processes.
@@ -142,19 +174,19 @@ impl Group {
     #[must_use]
     pub fn union(&self, other: &Group) -> Group {
         let lacking = other.iter().filter(|proc| !self.has(*proc));
-        Group::of(self.iter().chain(lacking).collect())
+        self.derive(self.iter().chain(lacking).collect())
     }
 
     /// `MPI_Group_intersection`: those of this group that `other` has too.
     #[must_use]
     pub fn intersection(&self, other: &Group) -> Group {
-        Group::of(self.iter().filter(|proc| other.has(*proc)).collect())
+        self.derive(self.iter().filter(|proc| other.has(*proc)).collect())
     }
 
     /// `MPI_Group_difference`: those of this group that `other` lacks.
     #[must_use]
     pub fn difference(&self, other: &Group) -> Group {
-        Group::of(self.iter().filter(|proc| !other.has(*proc)).collect())
+        self.derive(self.iter().filter(|proc| !other.has(*proc)).collect())
     }
 
     /// `MPI_Group_incl`: the processes with these ranks, in this order.
@@ -164,9 +196,7 @@ impl Group {
     pub fn incl(&self, ranks: &[i32]) -> Result<Group> {
         self.marked(ranks)?;
         let ranks = ranks.iter().filter_map(|rank| u32::try_from(*rank).ok());
-        Ok(Group::of(
-            ranks.filter_map(|rank| self.proc(rank)).collect(),
-        ))
+        Ok(self.derive(ranks.filter_map(|rank| self.proc(rank)).collect()))
     }
 
     /// `MPI_Group_excl`: the processes but for those with these ranks.
@@ -176,7 +206,7 @@ impl Group {
     pub fn excl(&self, ranks: &[i32]) -> Result<Group> {
         let marked = self.marked(ranks)?;
         let kept = self.iter().zip(marked).filter(|entry| !entry.1);
-        Ok(Group::of(kept.map(|entry| entry.0).collect()))
+        Ok(self.derive(kept.map(|entry| entry.0).collect()))
     }
 
     /// `MPI_Group_range_incl`: as [`Group::incl`] of the ranks that the triplets

@@ -125,8 +125,16 @@ pub(super) unsafe fn ibsend(
     tag: i32,
     buffer: &Buffer<'_>,
 ) -> Result<Request> {
-    let scopes = [Scope::Comm(comm.context.0), Scope::Process];
-    let scope = with_buffers(|buffers| scopes.into_iter().find(|s| buffers.contains_key(s)));
+    let session = comm.group.session().map(Scope::Session);
+    let scopes = [
+        Some(Scope::Comm(comm.context.0)),
+        session,
+        Some(Scope::Process),
+    ];
+    let scope = with_buffers(|buffers| {
+        let mut scopes = scopes.into_iter().flatten();
+        scopes.find(|scope| buffers.contains_key(scope))
+    });
     let len = buffer.len();
     let Some(scope) = scope else {
         fail!(

@@ -22,7 +22,8 @@ fn first(comm: &Comm, count: usize, what: &str) -> Result<Group> {
             comm.label()
         );
     }
-    Ok(Group::of(comm.group.iter().take(count).collect()))
+    let procs = comm.group.iter().take(count).collect();
+    Ok(Group::of(procs).within(comm.group.session()))
 }
 
 /// `MPI_Cart_create`: [`crate::object::comm::NULL`] at processes beyond the grid.
