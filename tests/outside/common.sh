@@ -1,0 +1,103 @@
+# What the scripts of this folder share; they read it with `. common.sh`.
+#
+# LARIAT_PREFIX   the installed tree to build with (default: build/ of the workspace)
+# OUTSIDE_WORK    a folder to build in and to keep for the next time (default: a
+#                 temporary one, removed at the end)
+# OUTSIDE_RANKS   numbers of ranks, for the scripts that let one choose
+
+set -eu
+
+outside=$(cd "$(dirname "$0")" && pwd)
+program=$(basename "$0")
+LARIAT_PREFIX=${LARIAT_PREFIX-$outside/../../build}
+[ -x "$LARIAT_PREFIX/bin/mpicc" ] || {
+    echo "$program: no bin/mpicc in $LARIAT_PREFIX: run make, or name a tree with LARIAT_PREFIX" >&2
+    exit 2
+}
+LARIAT_PREFIX=$(cd "$LARIAT_PREFIX" && pwd)
+PATH=$LARIAT_PREFIX/bin:$PATH
+# A job's ranks share the cores: BLAS must not start a thread for each core too.
+OPENBLAS_NUM_THREADS=1
+export PATH LARIAT_PREFIX OPENBLAS_NUM_THREADS
+
+passed=0
+failed=0
+
+if [ -n "${OUTSIDE_WORK-}" ]; then
+    work=$OUTSIDE_WORK/$program
+    mkdir -p "$work"
+    work=$(cd "$work" && pwd)
+else
+    work=$(mktemp -d "${TMPDIR:-/tmp}/lariat-$program.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+fi
+
+# source_package PACKAGE FOLDER: the sources of a Debian package as upstream wrote them, in
+# the folder $work/FOLDER that its archive unpacks to. The machine's own apt
+# configuration is left alone: one beside it, that knows source packages, is used.
+source_package() {
+    [ ! -d "$work/$2" ] || return 0
+    apt=$work/apt
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    mirror=$(sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\?\(http[^ ]*\).*/\2/p' \
+        /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+    [ -n "$mirror" ] || give_up "no Debian mirror in /etc/apt"
+    echo "deb-src $mirror $suite main" >"$apt/sources.list"
+    cat >"$apt/apt.conf" <<END
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::State::Lists "$apt/lists";
+Dir::Cache "$apt/cache";
+END
+    # Only the upstream archive: Debian's own changes are not wanted.
+    (
+        cd "$work"
+        APT_CONFIG=$apt/apt.conf
+        export APT_CONFIG
+        apt-get update
+        apt-get source --download-only --tar-only "$1"
+    ) >"$work/fetch.log" 2>&1 || give_up "cannot fetch the sources of $1" "$work/fetch.log"
+    tar -xf "$work"/"$1"_*.orig.tar.* -C "$work"
+    [ -d "$work/$2" ] || give_up "$1 did not unpack to $2, but to $(ls "$work")"
+}
+
+# built LOG COMMAND…: a step of the build, quiet unless it fails.
+built() {
+    log=$work/$1.log
+    shift
+    "$@" >"$log" 2>&1 || give_up "failed: $*" "$log"
+}
+
+# give_up WHY [LOG]: ends the script, since nothing can be judged.
+give_up() {
+    echo "$program: $1" >&2
+    [ -z "${2-}" ] || tail -n 20 "$2" >&2
+    exit 2
+}
+
+# run SECONDS RANKS PROGRAM…: a job; one that takes longer has failed.
+run() {
+    seconds=$1
+    ranks=$2
+    shift 2
+    timeout --kill-after=10 "$seconds" mpirun -n "$ranks" "$@" </dev/null
+}
+
+pass() {
+    passed=$((passed + 1))
+    echo "ok: $1"
+}
+
+# fail WHAT [LOG]
+fail() {
+    failed=$((failed + 1))
+    echo "FAILED: $1"
+    [ -z "${2-}" ] || tail -n 15 "$2"
+}
+
+# The last line of a script.
+report() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
