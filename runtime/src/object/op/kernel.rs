@@ -209,12 +209,14 @@ unsafe fn locate<V: Ordered, I: Ordered, const MOST: bool>(
 }
 
 /// The loop for an operation on a type, if the standard defines it. Characters
-/// count as integers, as other implementations have it, though the standard
-/// does not ask for it; binary128 is not implemented.
+/// of one byte count as integers, as other implementations have it, though the
+/// standard does not ask for it; wide ones do nowhere. Binary128 is not
+/// implemented.
 pub(super) fn find(op: Predefined, element: Element) -> Option<Kernel> {
     match element {
         Element::Int { bits, signed } => integer(op, bits, signed),
-        Element::Char { bits } => integer(op, bits, true),
+        Element::Char { bits: 8 } => integer(op, 8, true),
+        Element::Char { .. } => moved::<u32>(op),
         Element::Float(Float::F16) => real::<Half>(op),
         Element::Float(Float::F32) => real::<f32>(op),
         Element::Float(Float::F64) => real::<f64>(op),
