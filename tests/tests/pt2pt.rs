@@ -151,3 +151,10 @@ fn a_cancelled_send_is_received_or_cancelled() {
     Job::of("cancel_race").ranks(2).passes_in_every_mode();
     Job::of("cancel_race").ranks(4).passes();
 }
+
+#[test]
+fn polling_lets_others_run() {
+    for ranks in [1, 2, 7] {
+        Job::of("polling").ranks(ranks).passes();
+    }
+}
