@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use wireup::layout::PLACE_LEVELS;
 
 /// What was decided.
 #[derive(Debug)]
@@ -184,6 +185,17 @@ pub fn processor(pus: &[Pu]) -> Option<u32> {
     alone.then_some(first.os)
 }
 
+/// Where a rank is bound, for its record: by level the object that all of its
+/// processors are part of; `u32::MAX` where there is no one such object.
+pub fn place(pus: &[Pu]) -> [u32; PLACE_LEVELS] {
+    let levels = [Object::Package, Object::Numa, Object::L3cache, Object::Core];
+    levels.map(|level| {
+        let first = pus.first().map(|p| p.part_of(level));
+        let one = first.filter(|n| pus.iter().all(|p| p.part_of(level) == *n));
+        one.unwrap_or(u32::MAX)
+    })
+}
+
 impl Binding {
     /// A picture of the machine with the ranks on it.
     pub fn picture(&self) -> String {
@@ -277,6 +289,21 @@ mod tests {
         assert!(mask(&[]).is_empty());
         assert_eq!(processor(&[pu(3)]), Some(3));
         assert_eq!(processor(&[pu(3), pu(4)]), None);
+    }
+
+    #[test]
+    fn a_place_is_what_all_processors_share() {
+        let machine = machine(2, 2, 2, 2);
+        let core = |n| -> Vec<Pu> {
+            let own = machine.pus.iter().filter(|p| p.core == n);
+            own.copied().collect()
+        };
+        const ANY: u32 = u32::MAX;
+        assert_eq!(place(&core(5)), [1, 2, 2, 5]);
+        assert_eq!(place(&[core(4), core(5)].concat()), [1, 2, 2, ANY]);
+        assert_eq!(place(&[core(1), core(2)].concat()), [0, ANY, ANY, ANY]);
+        assert_eq!(place(&machine.pus), [ANY; 4]);
+        assert_eq!(place(&[]), [ANY; 4]);
     }
 
     #[test]

@@ -117,6 +117,7 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
         say(binding.picture().trim_end());
     }
     let mut start = Start::new(global, size, processors, quiet)?;
+    start.publish(&binding.placement);
     for (index, app) in apps.iter().enumerate() {
         for _ in 0..app.ranks {
             start.rank(global, app, index, &binding.placement)?;

@@ -85,6 +85,17 @@ impl Start {
         })
     }
 
+    /// Tells every rank where each is going to be bound. Once, before the first
+    /// rank starts: ranks conclude from it and must conclude the same.
+    pub fn publish(&self, placement: &Placement) {
+        for (rank, pus) in (0..self.wiring.size).zip(placement) {
+            let record = self.segment.record(rank);
+            for (at, number) in record.place.iter().zip(binding::place(pus)) {
+                at.store(number, Relaxed);
+            }
+        }
+    }
+
     /// Starts the next rank, which runs `app`, program number `index`.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::{fail, lock, trace};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use wireup::env;
-use wireup::layout::State;
+use wireup::layout::{PLACE_LEVELS, State};
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -382,6 +382,21 @@ pub fn is_crowded() -> bool {
         let head = job.segment.head();
         head.ranks > head.processors
     })
+}
+
+/// Where the launcher bound a rank: the numbers of its package, NUMA node,
+/// level-3 cache and core, each `u32::MAX` where it may roam over several. Every
+/// rank gets the same answer at any time.
+#[must_use]
+pub fn place(rank: u32) -> [u32; PLACE_LEVELS] {
+    let mut place = [u32::MAX; PLACE_LEVELS];
+    if let Some(job) = JOB.get() {
+        let said = &job.segment.record(rank).place;
+        for (number, at) in place.iter_mut().zip(said) {
+            *number = at.load(Ordering::Relaxed);
+        }
+    }
+    place
 }
 
 /// Takes `count` context ids that nobody in the job has, each even and two

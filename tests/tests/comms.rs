@@ -56,6 +56,41 @@ fn topologies() {
     passes_on("topologies", [1, 2, 3, 4, 6, 7]);
 }
 
+/// Two processors of different cores.
+fn two_cores() -> Option<[usize; 2]> {
+    let core = |processor: usize| {
+        let folder = format!("/sys/devices/system/cpu/cpu{processor}/topology");
+        std::fs::read_to_string(format!("{folder}/thread_siblings_list")).ok()
+    };
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let mut own = list.trim().split(',').flat_map(|range| {
+        let (from, to) = range.split_once('-').unwrap_or((range, range));
+        let number = |text: &str| text.parse().unwrap_or(usize::MAX);
+        number(from)..=number(to)
+    });
+    let first = own.next()?;
+    let second = own.find(|n| core(*n) != core(first))?;
+    Some([first, second])
+}
+
+#[test]
+fn topologies_with_reordered_ranks() {
+    for ranks in 1..=8 {
+        Job::of("reorder").ranks(ranks).passes();
+    }
+    let Some([first, second]) = two_cores() else {
+        return lariat_tests::skipped("ranks bound to two cores in turn: there is one core");
+    };
+    let list = format!("pe-list={first},{second}");
+    for ranks in 1..=8 {
+        let turns = ["--map-by", &list, "--bind-to", "core"];
+        let job = Job::of("reorder").options(turns).args(["moved"]);
+        job.ranks(ranks).passes();
+    }
+}
+
 #[test]
 fn error_handlers_and_codes() {
     passes_on("errhandlers", [1, 3]);

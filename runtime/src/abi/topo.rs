@@ -13,8 +13,7 @@ export! {
     ) on comm_old {
         let n = arg::number(ndims, "ndims")?;
         let (dims, periods) = (arg::slice(dims, n, "dims")?, arg::slice(periods, n, "periods")?);
-        let _ = reorder;
-        let new = make::cart(arg::comm(comm_old)?, cart::grid(dims, periods)?)?;
+        let new = make::cart(arg::comm(comm_old)?, cart::grid(dims, periods)?, reorder != 0)?;
         arg::put(comm_cart, "comm_cart", MPI_Comm(new))
     }
 
@@ -29,8 +28,7 @@ export! {
         reorder: c_int, comm_graph: *mut MPI_Comm,
     ) on comm_old {
         let comm = arg::comm(comm_old)?;
-        let _ = reorder;
-        let new = make::graph(comm, graph_arg(nnodes, indx, edges)?)?;
+        let new = make::graph(comm, graph_arg(nnodes, indx, edges)?, reorder != 0)?;
         arg::put(comm_graph, "comm_graph", MPI_Comm(new))
     }
 
@@ -46,9 +44,9 @@ export! {
         let count = sum_degrees(degrees)?;
         let destinations = arg::slice(destinations, count, "destinations")?;
         let weights = weights_arg(weights, count, "weights")?;
-        let _ = (arg::hints(info)?, reorder);
+        arg::hints(info)?;
         let edges = Edges { sources, degrees, destinations, weights };
-        let new = make::dist_graph(arg::comm(comm_old)?, edges)?;
+        let new = make::dist_graph(arg::comm(comm_old)?, edges, reorder != 0)?;
         arg::put(comm_dist_graph, "comm_dist_graph", MPI_Comm(new))
     }
 
@@ -59,10 +57,11 @@ export! {
         destweights: *const c_int, info: MPI_Info, reorder: c_int,
         comm_dist_graph: *mut MPI_Comm,
     ) on comm_old {
-        let _ = (arg::hints(info)?, reorder);
+        arg::hints(info)?;
         let inward = edges_arg(indegree, sources, sourceweights, INWARD)?;
         let outward = edges_arg(outdegree, destinations, destweights, OUTWARD)?;
-        let new = make::dist_graph_adjacent(arg::comm(comm_old)?, join_edges(inward, outward)?)?;
+        let own = join_edges(inward, outward)?;
+        let new = make::dist_graph_adjacent(arg::comm(comm_old)?, own, reorder != 0)?;
         arg::put(comm_dist_graph, "comm_dist_graph", MPI_Comm(new))
     }
 
@@ -189,8 +188,8 @@ export! {
     ) on comm {
         let n = arg::number(ndims, "ndims")?;
         let (dims, periods) = (arg::slice(dims, n, "dims")?, arg::slice(periods, n, "periods")?);
-        let size = arg::number(cart::size(&cart::grid(dims, periods)?), "dims")?;
-        arg::put(newrank, "newrank", make::map(arg::comm(comm)?, size, "the grid")?)
+        let grid = cart::grid(dims, periods)?;
+        arg::put(newrank, "newrank", make::cart_map(arg::comm(comm)?, &grid)?)
     }
 
     /// Section 8.5.8, low-level topology functions.
@@ -198,7 +197,7 @@ export! {
         comm: MPI_Comm, nnodes: c_int, indx: *const c_int, edges: *const c_int,
         newrank: *mut c_int,
     ) on comm {
-        let size = graph_arg(nnodes, indx, edges)?.index.len();
-        arg::put(newrank, "newrank", make::map(arg::comm(comm)?, size, "the graph")?)
+        let graph = graph_arg(nnodes, indx, edges)?;
+        arg::put(newrank, "newrank", make::graph_map(arg::comm(comm)?, &graph)?)
     }
 }

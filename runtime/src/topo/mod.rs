@@ -1,12 +1,14 @@
 //! Process topologies (MPI 5.0, chapter 8).
 //!
-//! [`cart`], [`dims`] and [`graph`] are arithmetic, [`make`] makes communicators. What a communicator stores is
-//! `object::topology`.
+//! [`cart`], [`dims`] and [`graph`] are arithmetic, [`reorder`] chooses which
+//! process takes which rank, [`make`] makes communicators. What a communicator
+//! stores is `object::topology`.
 
 pub mod cart;
 pub mod dims;
 pub mod graph;
 pub mod make;
+pub mod reorder;
 
 use crate::error::Result;
 use crate::fail;

@@ -105,6 +105,13 @@ impl State {
     }
 }
 
+/// The levels of [`RankRecord::place`]: the numbers of the package, the NUMA node,
+/// the level-3 cache and the core that a rank is bound to. A number names the same
+/// object for every rank of the job; `u32::MAX`: the rank may roam over several
+/// objects of this level, or over all. On a machine without level-3 caches all
+/// ranks count as under one.
+pub const PLACE_LEVELS: usize = 4;
+
 /// One rank's record. Lines are kept apart by who writes them how often.
 #[repr(C, align(128))]
 #[derive(Debug)]
@@ -117,7 +124,11 @@ pub struct RankRecord {
     pub child: AtomicU32,
     /// The processor this rank is bound to (hwloc's P#), or `u32::MAX`.
     pub processor: AtomicU32,
-    _pad0: [u8; 48],
+    /// Where this rank is bound, from the widest object to the narrowest; see
+    /// [`PLACE_LEVELS`]. Written for all ranks before the first one starts, and
+    /// not changed after.
+    pub place: [AtomicU32; PLACE_LEVELS],
+    _pad0: [u8; 32],
 
     /// Futex on which the rank sleeps: 0 awake, else asleep or about to be.
     /// Written by the sleeper (a number of its own) and by whoever wakes it (0).
@@ -145,6 +156,7 @@ pub struct RankRecord {
 }
 
 const _: () = assert!(size_of::<RankRecord>() == 256);
+const _: () = assert!(std::mem::offset_of!(RankRecord, place) == 16);
 const _: () = assert!(std::mem::offset_of!(RankRecord, asleep) == 64);
 const _: () = assert!(std::mem::offset_of!(RankRecord, call) == 128);
 const _: () = assert!(std::mem::offset_of!(RankRecord, cookie_addr) == 192);
