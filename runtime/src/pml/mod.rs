@@ -153,10 +153,6 @@ enum Inner {
     State(Shared),
 }
 
-/// Bytes from which, on shared processors, one side alone copying by CMA beats
-/// handing pieces over: each hand-over there costs a switch.
-const CROWDED_CMA: usize = 128 << 10;
-
 static ENGINE: Local<Option<Box<Engine>>> = Local::new(None);
 
 /// Runs `f` on the engine, which exists from `MPI_Init` on.

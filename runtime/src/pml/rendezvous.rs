@@ -16,7 +16,7 @@ impl Core {
     pub(super) fn fetch(&mut self, receive: &Shared, id: u32, addr: u64) {
         let peer = receive.peer.get();
         let n = receive.total.get();
-        if n == 0 || (addr != 0 && self.prefers_cma(n) && self.read_peer(receive, peer, addr)) {
+        if n == 0 || (addr != 0 && self.arm == Arm::Cma && self.read_peer(receive, peer, addr)) {
             receive.moved.set(n);
             receive.complete();
             self.answer(peer, id);
@@ -29,15 +29,6 @@ impl Core {
             ..Envelope::default()
         };
         self.tell(peer, envelope, [u64::from(own), n as u64, 0, 0, 0]);
-    }
-
-    /// Whether `n` bytes are better read by one side than passed by both.
-    pub(super) fn prefers_cma(&self, n: usize) -> bool {
-        match self.arm {
-            Arm::Cma => true,
-            Arm::Copy => false,
-            Arm::Auto => self.crowded && n >= crate::pml::CROWDED_CMA,
-        }
     }
 
     /// Reads a message out of its sender's memory, if that is possible.

@@ -10,7 +10,7 @@ use std::fmt;
 /// How to move what is too large for the rings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Arm {
-    /// The best one that was probed to work, by size.
+    /// The one that was measured to be best: copies by both sides.
     #[default]
     Auto,
     /// Through fragments in the segment, both sides copying.
