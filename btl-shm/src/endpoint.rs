@@ -288,20 +288,6 @@ impl Incoming {
         any
     }
 
-    /// Whether something has arrived that was not taken.
-    #[must_use]
-    pub fn has_news(&mut self) -> bool {
-        self.segment
-            .record(self.me)
-            .incoming
-            .load(Ordering::Relaxed)
-            != 0
-            || self
-                .rings
-                .iter_mut()
-                .any(|from| from.consumer.peek().is_some())
-    }
-
     #[cold]
     fn find_new(&mut self) {
         // pairs with the Release in `Outgoing::open`

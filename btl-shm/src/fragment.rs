@@ -63,12 +63,6 @@ impl Pool {
         Ok(Some(fragment))
     }
 
-    /// Whether any fragment is with a reader.
-    #[must_use]
-    pub fn is_lent(&self) -> bool {
-        !self.out.is_empty()
-    }
-
     fn make(&mut self, segment: &Segment) -> Result<(), SegmentError> {
         let each = HEAD + FRAGMENT as u64;
         let at = segment.allocate(each * COUNT as u64)?;

@@ -201,6 +201,7 @@ pub fn ring_bell(segment: &Segment, record: &RankRecord) {
 
 #[cold]
 fn wake(record: &RankRecord) {
+    // pairs with the store in `Waiter::sleep`
     if record.asleep.swap(AWAKE, Ordering::SeqCst) != AWAKE {
         let word = std::ptr::from_ref(&record.asleep);
         // SAFETY: FUTEX_WAKE only uses the address as a name; the record lives

@@ -323,7 +323,7 @@ fn note_abort(job: &Job, code: i32, text: &str) {
     let head = job.segment.head();
     let first =
         head.abort_rank
-            .compare_exchange(0, job.rank + 1, Ordering::AcqRel, Ordering::Relaxed);
+            .compare_exchange(0, job.rank + 1, Ordering::AcqRel, Ordering::Relaxed); // pairs with the launcher's Acquire
     if first.is_err() {
         return;
     }

@@ -433,13 +433,19 @@ pub struct Matching<R, M> {
     by_context: Map<u32, Box<Queues<R, M>>>,
     /// `MPI_COMM_WORLD`'s first context, which most messages are in.
     world: Queues<R, M>,
+    /// Contexts with queues at which empty ones are forgotten.
+    limit: usize,
 }
+
+/// Contexts that may have queues before empty ones are looked for.
+const CONTEXTS: usize = 64;
 
 impl<R, M> Default for Matching<R, M> {
     fn default() -> Self {
         Matching {
             by_context: Map::default(),
             world: Queues::default(),
+            limit: CONTEXTS,
         }
     }
 }
@@ -451,17 +457,19 @@ impl<R, M> Matching<R, M> {
         if context == 0 {
             return &mut self.world;
         }
+        if self.by_context.len() >= self.limit {
+            self.sweep();
+        }
         self.by_context.entry(context).or_default()
     }
 
-    /// Forgets the queues of `context` if they are empty.
-    pub fn retire(&mut self, context: u32) {
-        if let Some(queues) = self.by_context.get(&context)
-            && queues.posted.is_empty()
-            && queues.unexpected.is_empty()
-        {
-            self.by_context.remove(&context);
-        }
+    /// Forgets queues that are empty: contexts are never used again, so those of
+    /// communicators that were freed would pile up.
+    #[cold]
+    fn sweep(&mut self) {
+        self.by_context
+            .retain(|_, queues| !queues.posted.is_empty() || !queues.unexpected.is_empty());
+        self.limit = CONTEXTS.max(2 * self.by_context.len());
     }
 }
 
@@ -584,5 +592,24 @@ mod tests {
         }
         let index = queue.index.as_ref().unwrap();
         assert!(index.all.len() < 1000, "{}", index.all.len());
+    }
+
+    #[test]
+    fn queues_of_contexts_that_are_gone_do_not_pile_up() {
+        let mut matching: Matching<u64, u64> = Matching::default();
+        let any = Pattern {
+            source: None,
+            tag: None,
+        };
+        matching.of(2).posted.push(any, 7);
+        for context in 3..100_000 {
+            matching
+                .of(context)
+                .unexpected
+                .push(0, 1, u64::from(context));
+            assert!(matching.of(context).unexpected.take(any).is_some());
+        }
+        assert!(matching.by_context.len() <= CONTEXTS);
+        assert_eq!(matching.of(2).posted.take(4, 4), Some(7));
     }
 }

@@ -405,12 +405,6 @@ pub fn grequest_complete(raw: Raw) -> Result<()> {
     }
 }
 
-/// The persistence of a request, for `MPI_Startall`'s check.
-#[must_use]
-pub fn is_known(raw: Raw) -> bool {
-    raw == SENT || REQUESTS.with(|table| table.find(raw).is_some())
-}
-
 /// What a wait for this request is for.
 #[must_use]
 pub fn waits_for(raw: Raw) -> WaitFor {

@@ -52,9 +52,7 @@ pub struct JobHead {
     /// 1 when some rank could not register for membarrier, so that every
     /// sender has to fence before it looks for a sleeper.
     pub fence_needed: AtomicU32,
-    /// Futex that moves when `initialized`, `finalizing` or an abort does.
-    pub event: AtomicU32,
-    _pad2: [u8; 44],
+    _pad2: [u8; 48],
 
     /// 0, or 1 + the rank that aborted the job first.
     pub abort_rank: AtomicU32,
