@@ -202,7 +202,7 @@ pub fn init_world(rank: u32, size: u32) {
 /// Takes the predefined communicators' handles away, in `MPI_Finalize`, after
 /// [`delete_attributes`].
 pub fn drop_world() {
-    // pair with the Acquires in `find`
+    // pair with the Acquire in `predefined`
     WORLD_COMM.store(std::ptr::null_mut(), Ordering::Release);
     SELF_COMM.store(std::ptr::null_mut(), Ordering::Release);
 }
