@@ -35,6 +35,8 @@ pub struct Wiring {
     pub segment: i32,
     /// The number of the inherited read end of the lifeline.
     pub lifeline: i32,
+    /// The number of the inherited descriptor of the heap file, if there is one.
+    pub heap: Option<i32>,
 }
 
 /// Handles of other launchers' servers: a rank must not find those of a job
@@ -213,5 +215,9 @@ pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool
         .env(env::LIFELINE, wiring.lifeline.to_string())
         .env(env::APPNUM, index.to_string())
         .env(env::LAUNCHER, std::process::id().to_string());
+    match wiring.heap {
+        Some(heap) => command.env(env::HEAP_FILE, heap.to_string()),
+        None => command.env_remove(env::HEAP_FILE),
+    };
     command
 }

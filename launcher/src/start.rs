@@ -17,6 +17,7 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use wireup::heap::HeapFile;
 use wireup::segment::Segment;
 
 /// Inherited descriptors get numbers from here on, out of programs' way.
@@ -59,15 +60,26 @@ impl Start {
         let (reader, writer) = std::io::pipe().map_err(stop)?;
         let own = copy_high(&segment.fd(), FIRST_DESCRIPTOR)?;
         let line = copy_high(&reader, own + 1)?;
+        // Without a heap file (`ulimit -f`) ranks have ordinary memory.
+        let heap = match HeapFile::create(&segment) {
+            Ok(file) => Some(copy_high(&file.fd(), line + 1)?),
+            Err(why) => {
+                if global.verbose {
+                    say(&format!("no memory of ranks can be shared: {why}"));
+                }
+                None
+            }
+        };
         Ok(Start {
             segment,
             wiring: Wiring {
                 size,
                 segment: own,
                 lifeline: line,
+                heap,
             },
             birth: Birth {
-                inherit: vec![own, line],
+                inherit: [own, line].into_iter().chain(heap).collect(),
                 lifeline: line,
                 own_group: true,
                 mask: Vec::new(),

@@ -1,12 +1,13 @@
-//! Single copies out of a peer's address space, by the arms that work between
-//! two given processes.
+//! Reaching a peer's memory.
 //!
-//! | arm | file | needs |
+//! | arm | what is done with an address of the peer's | file |
 //! |---|---|---|
-//! | `cma` | `cma.rs` | `process_vm_readv` permitted |
+//! | `shared` | the part of the heap file behind it is mapped here: plain loads and stores | `shared.rs` |
+//! | `driver` | a window of the peer's address space is attached here: plain loads and stores | `driver.rs` |
+//! | `cma` | the kernel copies (`process_vm_readv`, `process_vm_writev`) | `cma.rs` |
 //!
-//! Two more belong here and are not built yet: the kernel driver's mapped
-//! attachments and memory that is shared from the start. Each will offer what
-//! [`cma`] offers: a probe that really copies eight bytes, and `read`.
+//! Mappings and attachments are made once per window and kept; an address becomes
+//! a pointer by arithmetic. The arm `copy`, which needs nothing of the peer's
+//! memory, is the rings' and fragments' ([`crate::endpoint`]).
 
 pub mod cma;

@@ -15,6 +15,9 @@ pub const LAUNCHER: &str = "LARIAT_LAUNCHER_PID";
 /// The inherited read end of the job's lifeline, decimal; see [`crate::lifeline`].
 pub const LIFELINE: &str = "LARIAT_LIFELINE";
 
+/// The inherited descriptor of the job's heap file, decimal; see [`crate::heap`].
+pub const HEAP_FILE: &str = "LARIAT_HEAP_FILE";
+
 /// Variables by which other launchers tell a process how many ranks it is one
 /// of. A program that finds one of these above 1, and no [`SEGMENT`], was
 /// started by a launcher that Lariat cannot join.

@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 /// "lariat\0" and the layout's version in the last byte.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x01");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x02");
 
 /// Bytes from the segment's start to the first [`RankRecord`].
 pub const RECORDS: u64 = 4096;
@@ -35,7 +35,10 @@ pub struct JobHead {
     pub arena_limit: u64,
     /// A number that no other job of this machine has at the same time; constant.
     pub job: u64,
-    _pad0: [u8; 24],
+    /// Bytes of the heap file that each rank has (see [`crate::heap`]); 0: the
+    /// job has no heap file. Written before the first rank starts.
+    pub window: AtomicU64,
+    _pad0: [u8; 16],
 
     /// Offset of the arena's first free byte. Only ever rises.
     pub arena_next: AtomicU64,
@@ -150,14 +153,62 @@ pub struct RankRecord {
     pub cookie_addr: AtomicU64,
     /// See `cookie_addr`.
     pub cookie: AtomicU64,
-    _pad3: [u8; 48],
+    /// The driver's segid for the rank's whole address space, or 0.
+    pub segid: AtomicU64,
+    /// The process that has this rank's window of the heap file, or 0.
+    pub heap_pid: AtomicU32,
+    _pad3: [u8; 36],
+
+    /// The parts of the rank's memory that lie in the heap file. Entries are
+    /// added in order and stay; see [`SharedRegion`].
+    pub shared: [SharedRegion; SHARED_REGIONS],
 }
 
-const _: () = assert!(size_of::<RankRecord>() == 256);
+/// Entries of [`RankRecord::shared`].
+pub const SHARED_REGIONS: usize = 8;
+
+const _: () = assert!(size_of::<RankRecord>() == 512);
+const _: () = assert!(std::mem::offset_of!(RankRecord, shared) == 256);
 const _: () = assert!(std::mem::offset_of!(RankRecord, place) == 16);
 const _: () = assert!(std::mem::offset_of!(RankRecord, asleep) == 64);
 const _: () = assert!(std::mem::offset_of!(RankRecord, call) == 128);
 const _: () = assert!(std::mem::offset_of!(RankRecord, cookie_addr) == 192);
+
+/// A range of a rank's addresses that is a mapping of the heap file, so that
+/// peers reach the same memory by mapping the same part of the file.
+#[repr(C)]
+#[derive(Debug)]
+pub struct SharedRegion {
+    /// The first address in the rank's process; 0: no region. Written last.
+    pub start: AtomicU64,
+    /// Bytes.
+    pub len: AtomicU64,
+    /// Offset in the heap file of the byte at `start`.
+    pub at: AtomicU64,
+    /// A [`RegionKind`].
+    pub kind: AtomicU32,
+    _pad: u32,
+}
+
+const _: () = assert!(size_of::<SharedRegion>() == 32);
+
+/// The regions that a rank exports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum RegionKind {
+    /// The library's own buffers.
+    Internal = 1,
+    /// Static data of the program and of its libraries.
+    Static = 2,
+    /// The stack of the main thread.
+    Stack = 3,
+    /// The heap: what malloc and large anonymous mappings give.
+    Heap = 4,
+    /// Program text.
+    Text = 5,
+    /// The whole address space.
+    Whole = 6,
+}
 
 /// What a rank waits for, published once a wait lasts longer than a moment.
 #[repr(C)]

@@ -43,7 +43,7 @@ impl fmt::Display for SegmentError {
 
 impl std::error::Error for SegmentError {}
 
-fn system(call: &'static str, len: u64) -> SegmentError {
+pub(crate) fn system(call: &'static str, len: u64) -> SegmentError {
     SegmentError::System(call, len, io::Error::last_os_error())
 }
 

@@ -13,6 +13,10 @@ pub enum Arm {
     /// The one that was measured to be best: copies by both sides.
     #[default]
     Auto,
+    /// Through attachments of the kernel driver's.
+    Driver,
+    /// Through mappings of the job's heap file.
+    Shared,
     /// Through fragments in the segment, both sides copying.
     Copy,
     /// `process_vm_readv`, the receiver copying.
@@ -22,8 +26,27 @@ pub enum Arm {
 /// All settings, with their defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Which arm moves large messages (`LARIAT_ARM`: auto, copy, cma).
+    /// Which arm moves large messages (`LARIAT_ARM`: auto, driver, shared, copy,
+    /// cma). Memory that a forced arm does not reach goes by `copy`.
     pub arm: Arm,
+    /// Whether ranks make their memory of pages that peers can map
+    /// (`LARIAT_HEAP`: 0 or 1).
+    pub heap: bool,
+    /// Bytes of the smallest allocation that is made of such pages
+    /// (`LARIAT_HEAP_MIN`).
+    pub heap_min: u64,
+    /// Bytes of the smallest message that is copied straight out of the
+    /// sender's memory, where it is mapped (`LARIAT_DIRECT_MIN`).
+    pub direct_min: u64,
+    /// Bytes of the smallest message that sender and receiver copy together
+    /// (`LARIAT_COOP_MIN`).
+    pub coop_min: u64,
+    /// Bytes that one side takes at a time of such a message
+    /// (`LARIAT_COOP_CHUNK`).
+    pub coop_chunk: u64,
+    /// Bytes of the smallest copy that goes around the caches
+    /// (`LARIAT_NT_MIN`).
+    pub nt_min: u64,
     /// Largest message in bytes that is sent before the receiver is known to
     /// want it (`LARIAT_EAGER_LIMIT`).
     pub eager_limit: u64,
@@ -36,17 +59,30 @@ pub struct Settings {
     pub verbose: bool,
     /// Check arguments more thoroughly than is free (`LARIAT_CHECK`: 0 or 1).
     pub check: bool,
+    /// Print each rank's regions and how peers reach them (`LARIAT_REPORT_REGIONS`: 0 or 1).
+    pub report_regions: bool,
+    /// Try every arm between all pairs at start and print what came of it
+    /// (`LARIAT_REPORT_ARMS`: 0 or 1).
+    pub report_arms: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             arm: Arm::Auto,
+            heap: true,
+            heap_min: 8 << 10,
+            direct_min: 16 << 10,
+            coop_min: 48 << 10,
+            coop_chunk: 16 << 10,
+            nt_min: 64 << 20,
             eager_limit: 64 << 10,
             ring_cells: 64,
             unexpected_limit: 64 << 20,
             verbose: false,
             check: false,
+            report_regions: false,
+            report_arms: false,
         }
     }
 }
@@ -74,8 +110,35 @@ impl std::error::Error for SettingError {}
 pub const PREFIX: &str = "LARIAT_";
 
 /// Setting names, lowercase, each with what it means: for `--help` and docs.
-pub const NAMES: [(&str, &str); 6] = [
-    ("arm", "how large messages move: auto, copy or cma"),
+pub const NAMES: [(&str, &str); 14] = [
+    (
+        "arm",
+        "how large messages move: auto, driver, shared, copy or cma",
+    ),
+    (
+        "heap",
+        "whether ranks' memory is made of pages that peers can map: 0 or 1",
+    ),
+    (
+        "heap_min",
+        "bytes of the smallest allocation made of such pages (k, m, g allowed)",
+    ),
+    (
+        "direct_min",
+        "bytes of the smallest message copied straight between two ranks (k, m, g allowed)",
+    ),
+    (
+        "coop_min",
+        "bytes of the smallest message that both sides copy (k, m, g allowed)",
+    ),
+    (
+        "coop_chunk",
+        "bytes that one side takes at a time of it (k, m, g allowed)",
+    ),
+    (
+        "nt_min",
+        "bytes of the smallest copy that goes around the caches (k, m, g allowed)",
+    ),
     (
         "eager_limit",
         "bytes sent before the receiver wants them (k, m, g allowed)",
@@ -92,6 +155,14 @@ pub const NAMES: [(&str, &str); 6] = [
     (
         "check",
         "check arguments more thoroughly than is free: 0 or 1",
+    ),
+    (
+        "report_regions",
+        "print each rank's regions and how peers reach them: 0 or 1",
+    ),
+    (
+        "report_arms",
+        "try every arm between all pairs at start and print it: 0 or 1",
     ),
 ];
 
@@ -126,9 +197,20 @@ impl Settings {
                     "auto" => Arm::Auto,
                     "copy" => Arm::Copy,
                     "cma" => Arm::Cma,
-                    _ => return Err("auto, copy or cma"),
+                    "driver" => Arm::Driver,
+                    "shared" => Arm::Shared,
+                    _ => return Err("auto, driver, shared, copy or cma"),
                 }
             }
+            "heap" => self.heap = flag(value)?,
+            "heap_min" => self.heap_min = bytes(value)?,
+            "direct_min" => self.direct_min = bytes(value)?,
+            "coop_min" => self.coop_min = bytes(value)?,
+            "coop_chunk" => {
+                let chunk = bytes(value).ok().filter(|n| (4096..=1 << 30).contains(n));
+                self.coop_chunk = chunk.ok_or("bytes from 4k to 1g, with k, m or g if wanted")?;
+            }
+            "nt_min" => self.nt_min = bytes(value)?,
             "eager_limit" => self.eager_limit = bytes(value)?,
             "ring_cells" => {
                 let cells = value.parse::<u32>().ok();
@@ -138,11 +220,9 @@ impl Settings {
             "unexpected_limit" => self.unexpected_limit = bytes(value)?,
             "verbose" => self.verbose = flag(value)?,
             "check" => self.check = flag(value)?,
-            _ => {
-                return Err(
-                    "one of arm, eager_limit, ring_cells, unexpected_limit, verbose, check",
-                );
-            }
+            "report_regions" => self.report_regions = flag(value)?,
+            "report_arms" => self.report_arms = flag(value)?,
+            _ => return Err("a setting that mpirun --help lists"),
         }
         Ok(())
     }

@@ -1,0 +1,180 @@
+//! The heap file: the pages of which ranks make memory that peers can map.
+//!
+//! One memfd for the whole job, made by the launcher, inherited by descriptor,
+//! sealed against shrinking. Each rank has a *window* of it, at
+//! `rank × window`; a window is address space and not memory: pages exist where
+//! the rank has touched them, and are given back by punching holes. What of a
+//! rank's addresses lies where in the file is told in its record
+//! ([`crate::layout::SharedRegion`]).
+
+use crate::segment::{Segment, SegmentError, system};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The smallest window, in bytes.
+const LEAST: u64 = 1 << 36;
+
+/// The job's heap file. Dropping it closes the descriptor; mappings stay.
+#[derive(Debug)]
+pub struct HeapFile {
+    fd: OwnedFd,
+    window: u64,
+    ranks: u32,
+}
+
+impl HeapFile {
+    /// Makes the heap file of the job of `segment`, and notes the size of a
+    /// window there. For the launcher, before the first rank starts.
+    ///
+    /// # Errors
+    /// The system call that failed (a limit of file sizes, `ulimit -f`, is one
+    /// reason); the job then has no heap file.
+    pub fn create(segment: &Segment) -> Result<HeapFile, SegmentError> {
+        let ranks = segment.head().ranks;
+        let window = window();
+        // SAFETY: the name is a NUL-terminated literal; no other memory is involved.
+        let raw = unsafe {
+            libc::memfd_create(
+                c"lariat-heap".as_ptr(),
+                libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
+            )
+        };
+        if raw < 0 {
+            return Err(system("memfd_create", window));
+        }
+        // SAFETY: memfd_create just returned this descriptor, and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+        let len = window.saturating_mul(u64::from(ranks));
+        let size = libc::off_t::try_from(len).map_err(|_| SegmentError::Full(len))?;
+        // SAFETY: ftruncate touches no memory of ours.
+        if unsafe { libc::ftruncate(raw, size) } < 0 {
+            return Err(system("ftruncate", len));
+        }
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+        // SAFETY: fcntl with an integer argument on an owned descriptor.
+        if unsafe { libc::fcntl(raw, libc::F_ADD_SEALS, seals) } < 0 {
+            return Err(system("F_ADD_SEALS", len));
+        }
+        segment.head().window.store(window, Relaxed); // ranks start later, which orders enough
+        Ok(HeapFile { fd, window, ranks })
+    }
+
+    /// The heap file of the job of `segment` behind an inherited descriptor,
+    /// which is duplicated (close-on-exec) and stays open. `None`: the job has
+    /// none, or the descriptor leads elsewhere.
+    #[must_use]
+    pub fn open(segment: &Segment, fd: RawFd) -> Option<HeapFile> {
+        let (window, ranks) = (segment.head().window.load(Relaxed), segment.head().ranks);
+        // SAFETY: fcntl only reads the descriptor table; a bad number is EBADF.
+        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+        if window == 0 || raw < 0 {
+            return None;
+        }
+        // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
+        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: fstat fills the structure when it returns 0.
+        if unsafe { libc::fstat(raw, stat.as_mut_ptr()) } < 0 {
+            return None;
+        }
+        // SAFETY: fstat returned 0 and filled it.
+        let len = unsafe { stat.assume_init() }.st_size;
+        let right = u64::try_from(len) == Ok(window.checked_mul(u64::from(ranks))?);
+        right.then_some(HeapFile { fd, window, ranks })
+    }
+
+    /// The descriptor.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Bytes of one rank's window.
+    #[must_use]
+    pub fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// Where the window of `rank` begins in the file.
+    ///
+    /// # Panics
+    /// If there is no such rank: a bug of the caller.
+    #[must_use]
+    pub fn begin(&self, rank: u32) -> u64 {
+        assert!(rank < self.ranks, "rank {rank} of {}", self.ranks);
+        u64::from(rank) * self.window
+    }
+
+    /// Maps `len` bytes of the file from offset `at` on, readable and writable,
+    /// shared, at an address of the kernel's choice. Both are multiples of the
+    /// page size.
+    ///
+    /// # Errors
+    /// What `mmap` said (an address space limit, `ulimit -v`, is one reason).
+    pub fn map(&self, at: u64, len: u64) -> Result<NonNull<u8>, SegmentError> {
+        let (Ok(offset), Ok(bytes)) = (libc::off_t::try_from(at), usize::try_from(len)) else {
+            return Err(SegmentError::Full(len));
+        };
+        // SAFETY: a fresh shared mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_NORESERVE,
+                self.fd.as_raw_fd(),
+                offset,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(system("mmap", len));
+        }
+        Ok(NonNull::new(base.cast()).expect("mmap never maps page 0 unasked"))
+    }
+}
+
+/// Bytes of a window: room for more than the machine has, so that no rank ever
+/// comes to its end.
+fn window() -> u64 {
+    // SAFETY: sysconf has no preconditions.
+    let (pages, page) = unsafe {
+        (
+            libc::sysconf(libc::_SC_PHYS_PAGES),
+            libc::sysconf(libc::_SC_PAGESIZE),
+        )
+    };
+    let memory = u64::try_from(pages).unwrap_or(0) * u64::try_from(page).unwrap_or(0);
+    (memory * 2).next_power_of_two().max(LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_do_not_overlap_and_are_seen_by_peers() {
+        let segment = Segment::create(3, 2).unwrap();
+        let file = HeapFile::create(&segment).unwrap();
+        let again = HeapFile::open(&segment, file.fd().as_raw_fd()).unwrap();
+        assert_eq!(again.begin(2), 2 * file.window());
+        let (mine, theirs) = (
+            file.map(file.begin(1), 1 << 30).unwrap(),
+            again.map(again.begin(1), 1 << 20).unwrap(),
+        );
+        // SAFETY: both are fresh mappings of at least a page.
+        unsafe {
+            mine.write(7);
+            assert_eq!(theirs.read(), 7);
+        }
+    }
+
+    #[test]
+    fn something_else_is_no_heap_file() {
+        let segment = Segment::create(2, 2).unwrap();
+        assert!(HeapFile::open(&segment, segment.fd().as_raw_fd()).is_none());
+        HeapFile::create(&segment).unwrap();
+        assert!(HeapFile::open(&segment, segment.fd().as_raw_fd()).is_none());
+        assert!(HeapFile::open(&segment, -1).is_none());
+    }
+}
