@@ -47,6 +47,10 @@ impl HeapFile {
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
         let len = window.saturating_mul(u64::from(ranks));
         let size = libc::off_t::try_from(len).map_err(|_| SegmentError::Full(len))?;
+        if limit_of_files() < len {
+            let why = std::io::Error::from_raw_os_error(libc::EFBIG);
+            return Err(SegmentError::System("ftruncate", len, why));
+        }
         // SAFETY: ftruncate touches no memory of ours.
         if unsafe { libc::ftruncate(raw, size) } < 0 {
             return Err(system("ftruncate", len));
@@ -131,6 +135,20 @@ impl HeapFile {
             return Err(system("mmap", len));
         }
         Ok(NonNull::new(base.cast()).expect("mmap never maps page 0 unasked"))
+    }
+}
+
+/// The largest file that this process may make, in bytes: beyond it the kernel
+/// would send SIGXFSZ.
+fn limit_of_files() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit fills the structure.
+    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } {
+        0 => limit.rlim_cur,
+        _ => 0,
     }
 }
 
