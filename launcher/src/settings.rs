@@ -117,7 +117,7 @@ pub fn gather(global: &Global) -> Result<Gathered, String> {
         }
     }
     if !global.no_settings_files {
-        for path in [user_file(), system_file()].into_iter().flatten() {
+        for path in files() {
             let text = match std::fs::read_to_string(&path) {
                 Ok(text) => Some(text),
                 Err(why)
@@ -178,6 +178,11 @@ pub fn user_file() -> Option<PathBuf> {
     };
     let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
     Some(config.join("lariat/settings"))
+}
+
+/// The files that are read, the nearest first.
+pub fn files() -> Vec<PathBuf> {
+    [user_file(), system_file()].into_iter().flatten().collect()
 }
 
 /// The file of the tree that mpirun lies in.

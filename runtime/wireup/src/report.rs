@@ -114,7 +114,7 @@ pub fn read(segment: &Segment, rank: u32, report: Report) -> Option<Rows> {
         at.checked_add(len)
             .is_some_and(|e| e <= segment.allocated())
     };
-    if at == 0 || at % 8 != 0 || !inside(at, 8) {
+    if at == 0 || !at.is_multiple_of(8) || !inside(at, 8) {
         return None;
     }
     let words = words(segment, at);
