@@ -20,7 +20,7 @@ build: release ## build everything and put a working tree into build/ (the defau
 .PHONY: release
 release:
 	@$(NEED) $(BUILD_PACKAGES)
-	$(CARGO) build --release -p lariat -p lariat-launcher
+	$(CARGO) build --release -p lariat -p lariat-launcher -p lariat-tune
 
 .PHONY: demo
 demo: build ## build, then run a Rust program and the latency and bandwidth tables
@@ -35,6 +35,18 @@ test: build ## every test (installs what they need: libclang for bindgen, strace
 .PHONY: bench
 bench: build ## OSU-style benchmarks, two ranks and all cores
 	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/bench
+
+.PHONY: tune
+tune: build ## measure this machine; later runs of this user use what was found
+	@'$(BUILD)/bin/mpirun' --tune
+
+.PHONY: driver
+driver: ## build the kernel module against the running kernel's headers (KDIR=… for others)
+	@MAKE='$(MAKE)' scripts/driver build
+
+.PHONY: driver-install
+driver-install: ## build it, install it for the running kernel, and load it (as root)
+	@MAKE='$(MAKE)' scripts/driver install
 
 .PHONY: lint
 lint: ## what must be clean before a change lands: formatting and clippy
@@ -56,6 +68,6 @@ clean: ## remove all that was built
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
 	@echo
-	@echo 'Variables: PREFIX and DESTDIR (install), CARGO, CARGO_TARGET_DIR.'
+	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR.'
