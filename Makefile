@@ -8,6 +8,9 @@ CARGO  ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NEED   := scripts/need-packages
 
+# What is installed; the shared heap that mpirun preloads where it is there.
+CRATES := lariat lariat-launcher lariat-tune $(if $(wildcard btl-shm/preload/Cargo.toml),lariat-heap)
+
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
 TEST_PACKAGES  := libclang-dev g++
@@ -20,7 +23,7 @@ build: release ## build everything and put a working tree into build/ (the defau
 .PHONY: release
 release:
 	@$(NEED) $(BUILD_PACKAGES)
-	$(CARGO) build --release -p lariat -p lariat-launcher -p lariat-tune
+	$(CARGO) build --release $(CRATES:%=-p %)
 
 .PHONY: demo
 demo: build ## build, then run a Rust program and the latency and bandwidth tables

@@ -65,6 +65,7 @@ fn a_tree_works_and_can_be_moved() {
         "include/mpi.h",
         "lib/pkgconfig/lariat.pc",
         "lib/pkgconfig/mpi_abi.pc",
+        "libexec/lariat/tune",
     ] {
         assert!(tree.join(file).exists(), "{file} is not installed");
     }
