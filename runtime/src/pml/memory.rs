@@ -2,6 +2,7 @@
 
 use crate::object::datatype::{self, Datatype};
 use crate::pml::{Buffer, delivery};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a message's bytes come from or go to, as one stream of `len` bytes.
@@ -105,11 +106,15 @@ impl Memory {
         }
     }
 
-    /// The runs of memory of the first `n` bytes, in the stream's order.
-    pub(super) fn runs(&self, n: usize) -> Box<dyn Iterator<Item = (*mut u8, usize)> + '_> {
+    /// The runs of memory of these bytes, in the stream's order.
+    pub(super) fn runs(
+        &self,
+        range: Range<usize>,
+    ) -> Box<dyn Iterator<Item = (*mut u8, usize)> + '_> {
+        let (from, n) = (range.start, range.len());
         match &self.scattered {
-            None => Box::new(std::iter::once((self.addr, n))),
-            Some((count, datatype)) => Box::new(datatype.segments(self.addr, *count, 0, n)),
+            None => Box::new(std::iter::once((self.addr.wrapping_add(from), n))),
+            Some((count, datatype)) => Box::new(datatype.segments(self.addr, *count, from, n)),
         }
     }
 }
