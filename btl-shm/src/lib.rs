@@ -22,7 +22,11 @@
 
 pub mod board;
 #[cfg(not(loom))]
+pub mod copy;
+#[cfg(not(loom))]
 pub mod endpoint;
+#[cfg(not(loom))]
+pub mod fault;
 #[cfg(not(loom))]
 pub mod fragment;
 #[cfg(not(loom))]
