@@ -1,10 +1,10 @@
 //! The copy kernels for x86-64.
 //!
-//! All loads and stores stand between `lariat_copy` and `lariat_copy_end`. The
-//! kernels are leaves that never touch the stack pointer or the direction flag,
-//! so that the signal handler may continue at `lariat_copy_landing` from any of
-//! their instructions: that returns to the caller with what the handler put in
-//! the registers ([`LANDING_REGISTERS`]).
+//! All loads and stores stand between `lariat_copy_begin` and `lariat_copy_end`.
+//! The kernels are leaves that never touch the stack pointer or the direction
+//! flag, so that the signal handler may continue at `lariat_copy_landing` from
+//! any of their instructions: that returns to the caller with what the handler
+//! put in the registers ([`LANDING_REGISTERS`]).
 //!
 //! Convention: `rdi` to, `rsi` from, `rdx` length; `rax` is 0 on return, or the
 //! address that was not there, with `rdx` the peer and `rcx` the peer's address.
@@ -13,15 +13,18 @@
 use super::Limits;
 use crate::fault::Fault;
 use std::arch::{asm, global_asm};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 /// Faults in attached memory are caught.
 pub const GUARDED: bool = true;
 
-// What the kernels look at, set by `choose`. Until then: 16-byte vectors, no
-// `rep movsb`, nothing around the caches.
-static LONG: AtomicUsize = AtomicUsize::new(0);
-static REP_MIN: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The kernel, chosen by `set_limits` like the limits that it looks at. Until
+/// then: 16-byte vectors, no `rep movsb`, nothing around the caches. All Relaxed:
+/// any mixture copies rightly.
+static KERNEL: AtomicPtr<()> = AtomicPtr::new(lariat_copy_16 as *mut ());
+/// The least length that is not the loop's: that of `rep movsb` or of
+/// non-temporal stores, whichever is less.
+static LOOP_END: AtomicUsize = AtomicUsize::new(usize::MAX);
 static REP_MAX: AtomicUsize = AtomicUsize::new(usize::MAX);
 static NT_MIN: AtomicUsize = AtomicUsize::new(usize::MAX);
 
@@ -29,11 +32,17 @@ global_asm!(
     r#"
     .pushsection .text.lariat_copy,"ax",@progbits
     .p2align 6
-    .hidden lariat_copy
-    .globl lariat_copy
-    .type lariat_copy,@function
-lariat_copy:
+    .hidden lariat_copy_begin
+    .globl lariat_copy_begin
+lariat_copy_begin:
     .cfi_startproc
+
+    // The kernel with vectors of V bytes in registers a to h, by the given
+    // instructions for a load, an unaligned, an aligned and a non-temporal store.
+    // `done` is what has to be done before returning.
+    .macro lariat_copy_kernel name, V, ld, st, sta, nt, a, b, c, d, e, f, g, h, done
+    .p2align 6
+\name:
     xor eax, eax
     cmp rdx, 16
     jb 20f
@@ -56,11 +65,6 @@ lariat_copy:
     movups [rdi + rdx - 32], xmm2
     movups [rdi + rdx - 16], xmm3
     ret
-
-11: mov rcx, [rip + {long}]
-    test rcx, rcx
-    jz lariat_copy_16
-    jmp rcx
 
 20: cmp edx, 8
     jb 21f
@@ -88,15 +92,7 @@ lariat_copy:
     mov [rdi], cl
 24: ret
 
-    // More than 64 bytes with vectors of V bytes in registers a to h, by the
-    // given instructions for a load, an unaligned, an aligned and a non-temporal
-    // store. `done` is what has to be done before returning.
-    .macro lariat_copy_long name, V, ld, st, sta, nt, a, b, c, d, e, f, g, h, done
-    .p2align 6
-\name:
-    cmp rdx, 4*\V
-    ja 2f
-    cmp rdx, 2*\V
+11: cmp rdx, 2*\V
     ja 1f
     \ld \a, [rsi]
     \ld \b, [rsi + rdx - \V]
@@ -104,7 +100,9 @@ lariat_copy:
     \st [rdi + rdx - \V], \b
     \done
     ret
-1:  \ld \a, [rsi]
+1:  cmp rdx, 4*\V
+    ja 2f
+    \ld \a, [rsi]
     \ld \b, [rsi + \V]
     \ld \c, [rsi + rdx - 2*\V]
     \ld \d, [rsi + rdx - \V]
@@ -138,9 +136,7 @@ lariat_copy:
     // The unaligned head and the last four vectors are loaded first and the
     // loop writes aligned vectors between them. r9: where it writes, rcx: where
     // the tail begins, rsi: how far the source is ahead of the destination.
-3:  cmp rdx, [rip + {nt_min}]
-    jae 6f
-    cmp rdx, [rip + {rep_min}]
+3:  cmp rdx, [rip + {loop_end}]
     jae 5f
 30: \ld \a, [rsi]
     \ld \e, [rsi + rdx - 4*\V]
@@ -172,26 +168,21 @@ lariat_copy:
     \done
     ret
 
-    // `rep movsb` from the first aligned 64 bytes of the destination on.
-5:  cmp rdx, [rip + {rep_max}]
+    // `rep movsb` from the first aligned vector of the destination on.
+5:  cmp rdx, [rip + {nt_min}]
+    jae 6f
+    cmp rdx, [rip + {rep_max}]
     jae 30b
-    movups xmm0, [rsi]
-    movups xmm1, [rsi + 16]
-    movups xmm2, [rsi + 32]
-    movups xmm3, [rsi + 48]
-    movups [rdi], xmm0
-    movups [rdi + 16], xmm1
-    movups [rdi + 32], xmm2
-    movups [rdi + 48], xmm3
-    mov r9, rdi
-    or r9, 63
-    inc r9
+    \ld \a, [rsi]
+    \st [rdi], \a
     lea rcx, [rdi + rdx]
-    sub rcx, r9
     sub rsi, rdi
-    add rsi, r9
-    mov rdi, r9
+    or rdi, \V - 1
+    inc rdi
+    add rsi, rdi
+    sub rcx, rdi
     rep movsb
+    \done
     ret
 
     // Non-temporal: four pages side by side, two vectors of each in turn, so
@@ -204,14 +195,12 @@ lariat_copy:
     movups [rdi + 16], xmm1
     movups [rdi + 32], xmm2
     movups [rdi + 48], xmm3
-    mov r9, rdi
-    or r9, 63
-    inc r9
     lea rcx, [rdi + rdx]
-    sub rcx, r9
     sub rsi, rdi
-    add rsi, r9
-    mov rdi, r9
+    or rdi, 63
+    inc rdi
+    add rsi, rdi
+    sub rcx, rdi
     mov r8, rcx
     shr r8, 14
 60: mov r9d, 4096/(2*\V)
@@ -248,13 +237,13 @@ lariat_copy:
     // The rest, less than four pages, as any other copy.
     mov edx, ecx
     and edx, 16383
-    jmp lariat_copy
+    jmp \name
     .endm
 
-    lariat_copy_long lariat_copy_16, 16, movups, movups, movaps, movntps, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7
-    lariat_copy_long lariat_copy_32, 32, vmovdqu, vmovdqu, vmovdqa, vmovntdq, ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, vzeroupper
-    lariat_copy_long lariat_copy_64, 64, vmovdqu64, vmovdqu64, vmovdqa64, vmovntdq, zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23
-    .purgem lariat_copy_long
+    lariat_copy_kernel lariat_copy_16, 16, movups, movups, movaps, movntps, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7
+    lariat_copy_kernel lariat_copy_32, 32, vmovdqu, vmovdqu, vmovdqa, vmovntdq, ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, vzeroupper
+    lariat_copy_kernel lariat_copy_64, 64, vmovdqu64, vmovdqu64, vmovdqa64, vmovntdq, zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23
+    .purgem lariat_copy_kernel
 
     .hidden lariat_copy_end
     .globl lariat_copy_end
@@ -265,17 +254,16 @@ lariat_copy_landing:
     sfence
     ret
     .cfi_endproc
-    .size lariat_copy, . - lariat_copy
+    .size lariat_copy_begin, . - lariat_copy_begin
     .popsection
 "#,
-    long = sym LONG,
-    rep_min = sym REP_MIN,
+    loop_end = sym LOOP_END,
     rep_max = sym REP_MAX,
     nt_min = sym NT_MIN,
 );
 
 unsafe extern "C" {
-    fn lariat_copy();
+    fn lariat_copy_begin();
     fn lariat_copy_end();
     fn lariat_copy_landing();
     fn lariat_copy_16();
@@ -293,7 +281,7 @@ pub(crate) const LANDING_REGISTERS: [usize; 3] = [
 
 /// Whether the instruction at `pc` is one of the kernels'.
 pub(crate) fn is_kernel(pc: usize) -> bool {
-    (lariat_copy as *const () as usize..lariat_copy_end as *const () as usize).contains(&pc)
+    (lariat_copy_begin as *const () as usize..lariat_copy_end as *const () as usize).contains(&pc)
 }
 
 /// Where to go on after a fault in a kernel.
@@ -313,8 +301,8 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
     // the landing pad as well.
     unsafe {
         asm!(
-            "call {kernel}",
-            kernel = sym lariat_copy,
+            "call qword ptr [rip + {kernel}]",
+            kernel = sym KERNEL,
             inout("rdi") to => _,
             inout("rsi") from => _,
             inout("rdx") n => peer,
@@ -390,8 +378,8 @@ pub fn set_limits(wanted: Limits) -> Limits {
         _ => lariat_copy_16 as *const (),
     };
     let nt_min = wanted.nt_min.max(NT_LEAST);
-    LONG.store(long as usize, Relaxed);
-    REP_MIN.store(wanted.rep_min, Relaxed);
+    KERNEL.store(long.cast_mut(), Relaxed);
+    LOOP_END.store(wanted.rep_min.min(nt_min), Relaxed);
     REP_MAX.store(wanted.rep_max, Relaxed);
     NT_MIN.store(nt_min, Relaxed);
     Limits {
