@@ -260,6 +260,8 @@ fn case(name: &str) {
             assert_guarded();
             // SAFETY: a signal to this process.
             unsafe { libc::kill(libc::getpid(), libc::SIGSEGV) };
+            // It may be another thread that takes it.
+            std::thread::sleep(std::time::Duration::from_secs(60));
         }
         "handler before" => {
             set(libc::SIGSEGV, handler, libc::SA_SIGINFO);
