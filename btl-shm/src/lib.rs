@@ -23,7 +23,11 @@
 
 pub mod board;
 #[cfg(not(loom))]
+pub mod copy;
+#[cfg(not(loom))]
 pub mod endpoint;
+#[cfg(not(loom))]
+pub mod fault;
 #[cfg(not(loom))]
 pub mod fragment;
 pub mod joint;
