@@ -36,6 +36,21 @@ struct Arms {
     cma: Tried,
 }
 
+/// Memory of a peer's, in this process.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapped {
+    /// Its first byte.
+    pub at: NonNull<u8>,
+    /// Whether it may go away at any time: it is touched by [`crate::copy`] only.
+    pub guarded: bool,
+}
+
+impl Mapped {
+    fn shared(at: NonNull<u8>) -> Mapped {
+        Mapped { at, guarded: false }
+    }
+}
+
 /// The memory of this rank's peers.
 #[derive(Debug)]
 pub struct Peers {
@@ -74,25 +89,29 @@ impl Peers {
     /// Where `len` bytes at `addr` of `peer` are in this process, if they can be
     /// copied by plain loads and stores.
     #[inline]
-    pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<NonNull<u8>> {
+    pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Mapped> {
         if !matches!(self.arm, Arm::Auto | Arm::Shared) {
             return None;
         }
         match self.tried[peer as usize].shared {
-            Tried::Works => self.windows.as_mut()?.resolve(peer, addr, len as u64),
+            Tried::Works => {
+                let at = self.windows.as_mut()?.resolve(peer, addr, len as u64)?;
+                Some(Mapped::shared(at))
+            }
             Tried::Refused => None,
             Tried::No => self.first_reach(peer, addr, len),
         }
     }
 
     #[cold]
-    fn first_reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<NonNull<u8>> {
+    fn first_reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Mapped> {
         // A peer may come to have memory in the file later than its first message.
         if !self.windows.as_mut()?.is_told(peer) {
             return None;
         }
         self.try_shared(peer).ok()?;
-        self.windows.as_mut()?.resolve(peer, addr, len as u64)
+        let at = self.windows.as_mut()?.resolve(peer, addr, len as u64)?;
+        Some(Mapped::shared(at))
     }
 
     /// Whether peers can reach `len` bytes at `addr` of this process in the way of

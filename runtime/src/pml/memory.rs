@@ -2,6 +2,8 @@
 
 use crate::object::datatype::{self, Datatype};
 use crate::pml::{Buffer, delivery};
+use btl_shm::copy;
+use btl_shm::fault::Fault;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -102,6 +104,81 @@ impl Memory {
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.unpack_range(self.addr, *count, offset, from, n) };
+            }
+        }
+    }
+
+    /// Copies bytes `offset..offset + n` of the stream from `from`, which is memory
+    /// of a peer's. `guarded`: it may go away.
+    ///
+    /// # Safety
+    /// The range is inside the message, whose memory is writable, and `from`
+    /// readable but for what went away.
+    ///
+    /// # Errors
+    /// It went away.
+    pub(super) unsafe fn copy_from_peer(
+        &self,
+        offset: usize,
+        from: *const u8,
+        n: usize,
+        guarded: bool,
+    ) -> Result<(), Fault> {
+        if self.scattered.is_some() && !guarded {
+            // SAFETY: as the caller said.
+            unsafe { self.copy_in(offset, from, n) };
+            return Ok(());
+        }
+        let mut from = from;
+        self.each_run(offset, n, |to, len| {
+            // SAFETY: a run of the message, and as many bytes of the peer's.
+            unsafe { copy::copy(from, to, len) }?;
+            from = from.wrapping_add(len);
+            Ok(())
+        })
+    }
+
+    /// Copies bytes `offset..offset + n` of the stream to `to`, which is memory of
+    /// a peer's. `guarded`: it may go away.
+    ///
+    /// # Safety
+    /// The range is inside the message, whose memory is readable, and `to`
+    /// writable but for what went away.
+    ///
+    /// # Errors
+    /// It went away.
+    pub(super) unsafe fn copy_to_peer(
+        &self,
+        offset: usize,
+        to: *mut u8,
+        n: usize,
+        guarded: bool,
+    ) -> Result<(), Fault> {
+        if self.scattered.is_some() && !guarded {
+            // SAFETY: as the caller said.
+            unsafe { self.copy_out(offset, to, n) };
+            return Ok(());
+        }
+        let mut to = to;
+        self.each_run(offset, n, |from, len| {
+            // SAFETY: a run of the message, and as many bytes of the peer's.
+            unsafe { copy::copy(from, to, len) }?;
+            to = to.wrapping_add(len);
+            Ok(())
+        })
+    }
+
+    fn each_run(
+        &self,
+        offset: usize,
+        n: usize,
+        mut each: impl FnMut(*mut u8, usize) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        match &self.scattered {
+            None => each(self.addr.wrapping_add(offset), n),
+            Some((count, datatype)) => {
+                let mut runs = datatype.segments(self.addr, *count, offset, n);
+                runs.try_for_each(|(at, len)| each(at, len))
             }
         }
     }

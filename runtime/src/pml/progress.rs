@@ -25,6 +25,10 @@ static HOOK_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Starts the engine of rank `me`. Called once, inside `MPI_Init`.
 pub fn start(segment: &'static Segment, me: u32, settings: &Settings, reach: Peers) {
+    let kernels = btl_shm::copy::set_nt_min(settings.nt_min);
+    if settings.verbose {
+        eprintln!("lariat: rank {me}: copies by {kernels}");
+    }
     let waiter = WAITER.get_or_init(|| Waiter::new(segment, me));
     let engine = Engine::new(segment, me, settings, waiter.is_crowded(), reach);
     ENGINE.with(|slot| *slot = Some(Box::new(engine)));

@@ -19,11 +19,11 @@ use crate::pml::delivery;
 use crate::pml::engine::{Core, kind};
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Arrival;
+use btl_shm::fault::Fault;
 use btl_shm::joint::{self, Help, Lead, State};
-use btl_shm::peer::{Peers, cma};
+use btl_shm::peer::{Mapped, Peers, cma};
 use btl_shm::ring::Envelope;
 use std::ops::Range;
-use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 /// Bytes that are copied before arrivals are looked at again.
@@ -39,7 +39,7 @@ pub(super) const ALONE: u8 = 1;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
     /// Mapped here.
-    Mapped(NonNull<u8>),
+    Mapped(Mapped),
     /// In this process's memory at this address.
     Cma(u32, u64),
     /// Out of reach: the sender has to copy.
@@ -49,7 +49,7 @@ pub(super) enum Source {
 /// The receive buffer, as the sender reaches it.
 #[derive(Clone, Copy, Debug)]
 enum Target {
-    Mapped(NonNull<u8>),
+    Mapped(Mapped),
     Cma(u32, u64),
 }
 
@@ -339,10 +339,12 @@ impl Leading {
         match self.source {
             Source::Nowhere => Err(Refusal::Way),
             Source::Mapped(from) => {
+                let guarded = from.guarded;
+                let from = from.at.as_ptr().wrapping_add(range.start);
                 // SAFETY: the peer told of the whole message there, and leaves it
                 // as it is until it gets its answer; the receive has room for it.
-                unsafe { memory.copy_in(range.start, from.as_ptr().add(range.start), n) };
-                Ok(())
+                unsafe { memory.copy_from_peer(range.start, from, n, guarded) }
+                    .map_err(|fault| Refusal::Memory(self.lost(&fault)))
             }
             Source::Cma(pid, addr) => {
                 let from = addr + range.start as u64;
@@ -350,6 +352,12 @@ impl Leading {
                     .map_err(|error| self.refusal(&error))
             }
         }
+    }
+
+    #[cold]
+    fn lost(&self, fault: &Fault) -> String {
+        let len = self.receive.total.get();
+        format!("the message of {len} bytes cannot be read: {fault}")
     }
 
     fn refusal(&self, error: &cma::CmaError) -> Refusal {
@@ -427,13 +435,14 @@ impl Helping {
         let n = range.end - range.start;
         match self.target {
             Target::Mapped(to) => {
+                let (at, guarded) = (to.at.as_ptr().wrapping_add(range.start), to.guarded);
                 // SAFETY: the peer told of a buffer of the message's length there,
                 // and waits for what was claimed.
-                unsafe {
-                    let to = to.as_ptr().add(range.start);
-                    self.send.memory.copy_out(range.start, to, n);
-                }
-                true
+                let copied = unsafe {
+                    let memory = &self.send.memory;
+                    memory.copy_to_peer(range.start, at, n, guarded)
+                };
+                copied.is_ok()
             }
             Target::Cma(pid, addr) => {
                 let to = addr + range.start as u64;
