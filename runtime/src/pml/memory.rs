@@ -72,6 +72,15 @@ impl Memory {
         self.scattered.is_none().then_some(self.addr)
     }
 
+    /// The memory that a scattered message spans, from its first to its last byte,
+    /// and the bytes in a run of it, on average. `None`: it lies in one run.
+    pub(super) fn span(&self) -> Option<(*mut u8, usize, usize)> {
+        let (count, datatype) = self.scattered.as_ref()?;
+        let (low, len) = datatype.span(*count)?;
+        let first = self.addr.wrapping_byte_offset(low);
+        Some((first, len, datatype.mean_run()))
+    }
+
     /// Copies bytes `offset..offset + n` of the stream to `to`.
     ///
     /// # Safety
