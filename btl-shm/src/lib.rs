@@ -16,15 +16,21 @@
 //! fragment.rs  a rank's pool of large pieces, given back by their readers
 //! endpoint.rs  all rings of a rank: opened on first use, found by the peer
 //! board.rs     posts of a group's members that every member reads
+//! joint.rs     who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells and the stages of waiting
-//! peer/        single copies out of a peer's address space
+//! peer/        reaching a peer's memory
 //! ```
 
 pub mod board;
 #[cfg(not(loom))]
+pub mod copy;
+#[cfg(not(loom))]
 pub mod endpoint;
 #[cfg(not(loom))]
+pub mod fault;
+#[cfg(not(loom))]
 pub mod fragment;
+pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
 pub mod ring;

@@ -108,6 +108,7 @@ impl Core {
             }
             kind::CLEAR => {
                 if let Some(send) = self.named.get(e.aux).cloned() {
+                    self.leave(&send);
                     let [id, wanted, ..] = a.words;
                     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
                     send.total.set(send.total.get().min(wanted));
@@ -125,9 +126,11 @@ impl Core {
             kind::DATA => self.data(e.aux, a.data, a.len),
             kind::FIN => {
                 if let Some(send) = self.named.remove(e.aux) {
+                    self.leave(&send);
                     send.complete();
                 }
             }
+            kind::JOIN => self.join(a),
             kind::CANCEL => self.give_back(a.source, e),
             kind::CANCELLED => {
                 if a.words[0] == 1

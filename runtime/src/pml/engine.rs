@@ -4,7 +4,8 @@
 //! len ≤ one cell        EAGER ─────────────▶ copied out, or kept as unexpected
 //! len ≤ eager limit     FIRST, MORE, MORE ─▶ the same, piece by piece
 //! else, or synchronous  READY ─────────────▶ matched:
-//!                         ◀── FIN            the receiver copied it itself (CMA)
+//!                         ◀── FIN            the receiver has copied it itself
+//!                         ◀── JOIN, FIN      …or with the sender (see `transfer`)
 //!                         ◀── CLEAR          …or wants it: DATA, DATA, …
 //! ```
 //! A synchronous message in one cell asks for an ACK. A receiver that holds more
@@ -14,12 +15,15 @@
 use crate::pml::matching::Matching;
 use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
+use crate::pml::transfer::{Helping, Leading};
 use btl_shm::endpoint::{Incoming, Outgoing};
+use btl_shm::joint::Slots;
+use btl_shm::peer::Peers;
 use btl_shm::ring::{Envelope, WORDS};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use wireup::segment::Segment;
-use wireup::settings::{Arm, Settings};
+use wireup::settings::Settings;
 
 /// What a cell is.
 pub(super) mod kind {
@@ -42,6 +46,10 @@ pub(super) mod kind {
     pub const CANCEL: u8 = 8;
     /// The answer: 1 if it was taken back. `aux`: the sender's number.
     pub const CANCELLED: u8 = 9;
+    /// The receiver asks the sender to copy its part: slot, address of the
+    /// receive buffer, bytes in all, bytes of a chunk, 1 for CMA. `aux`: the
+    /// sender's number; `context`: the slot's use.
+    pub const JOIN: u8 = 10;
 }
 
 /// Flag of [`kind::EAGER`]: the sender waits for a FIN.
@@ -121,8 +129,6 @@ pub(super) struct Stream {
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     pub(super) pending: VecDeque<Pending>,
-    /// Whether its memory can be read: `None` before the first try.
-    pub(super) cma: Option<bool>,
 }
 
 /// Everything but the incoming rings, which are borrowed while cells are handled.
@@ -150,7 +156,15 @@ pub(super) struct Core {
     pub(super) held: usize,
     pub(super) eager_limit: usize,
     pub(super) held_limit: usize,
-    pub(super) arm: Arm,
+    /// The memory of peers.
+    pub(super) reach: Peers,
+    /// Copies between user buffers that this rank leads, and helps with.
+    pub(super) leading: VecDeque<Leading>,
+    pub(super) helping: VecDeque<Helping>,
+    pub(super) slots: Slots,
+    pub(super) direct_min: usize,
+    pub(super) coop_min: usize,
+    pub(super) coop_chunk: usize,
     pub(super) crowded: bool,
     /// Whether messages say what types they are made of.
     pub(super) check: bool,
@@ -199,7 +213,9 @@ impl Engine {
         me: u32,
         settings: &Settings,
         crowded: bool,
+        reach: Peers,
     ) -> Engine {
+        let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let peers = (0..segment.head().ranks).map(|_| Peer::default()).collect();
         Engine {
             incoming: Incoming::new(segment, me),
@@ -217,9 +233,15 @@ impl Engine {
                 next_assembly: 0,
                 arriving: HashMap::new(),
                 held: 0,
-                eager_limit: usize::try_from(settings.eager_limit).unwrap_or(usize::MAX),
-                held_limit: usize::try_from(settings.unexpected_limit).unwrap_or(usize::MAX),
-                arm: settings.arm,
+                eager_limit: bytes(settings.eager_limit),
+                held_limit: bytes(settings.unexpected_limit),
+                reach,
+                leading: VecDeque::new(),
+                helping: VecDeque::new(),
+                slots: Slots::default(),
+                direct_min: bytes(settings.direct_min),
+                coop_min: bytes(settings.coop_min),
+                coop_chunk: bytes(settings.coop_chunk),
                 crowded,
                 check: settings.check,
             },
@@ -236,6 +258,9 @@ impl Engine {
         }
         if !core.streams.is_empty() {
             any |= core.move_streams();
+        }
+        if !core.leading.is_empty() || !core.helping.is_empty() {
+            any |= core.move_transfers();
         }
         any
     }

@@ -14,6 +14,7 @@
 //! engine.rs                  all that is under way; the protocol
 //! outgoing.rs arrival.rs     what goes out; what arriving cells do
 //! rendezvous.rs              a receive and its message meet
+//! transfer.rs                copies straight between two user buffers
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
 //! check.rs                   the types of a message against its receive
@@ -37,6 +38,7 @@ mod recv;
 mod rendezvous;
 mod request;
 mod send;
+mod transfer;
 
 pub use memory::pack;
 pub use progress::{

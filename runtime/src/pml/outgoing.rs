@@ -41,7 +41,13 @@ impl Core {
             source: send.source.get(),
             ..Envelope::default()
         };
-        let eager = self.goes_eager(peer, total);
+        let addr = send
+            .memory
+            .run()
+            .map_or(0, |addr| addr.expose_provenance() as u64);
+        // Copying once beats sending at once, where the receiver reaches it.
+        let direct = total >= self.direct_min && addr != 0 && self.reach.is_exported(addr, total);
+        let eager = !direct && self.goes_eager(peer, total);
         if eager && total <= self.outgoing.one_cell_most() {
             envelope.kind = kind::EAGER;
             if send.signature != check::UNKNOWN {
@@ -101,10 +107,6 @@ impl Core {
             }
         } else {
             envelope.kind = kind::READY;
-            let addr = send
-                .memory
-                .run()
-                .map_or(0, |addr| addr.expose_provenance() as u64);
             let went = self.outgoing.send_words(
                 peer,
                 &envelope,
