@@ -11,3 +11,4 @@
 //! memory, is the rings' and fragments' ([`crate::endpoint`]).
 
 pub mod cma;
+pub mod driver;
