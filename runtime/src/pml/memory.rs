@@ -118,7 +118,7 @@ impl Memory {
     }
 
     /// Copies bytes `offset..offset + n` of the stream from `from`, which is memory
-    /// of a peer's. `guarded`: it may go away.
+    /// of a peer's. `attached`: it may go away.
     ///
     /// # Safety
     /// The range is inside the message, whose memory is writable, and `from`
@@ -131,9 +131,9 @@ impl Memory {
         offset: usize,
         from: *const u8,
         n: usize,
-        guarded: bool,
+        attached: bool,
     ) -> Result<(), Fault> {
-        if self.scattered.is_some() && !guarded {
+        if self.scattered.is_some() && !attached {
             // SAFETY: as the caller said.
             unsafe { self.copy_in(offset, from, n) };
             return Ok(());
@@ -148,7 +148,7 @@ impl Memory {
     }
 
     /// Copies bytes `offset..offset + n` of the stream to `to`, which is memory of
-    /// a peer's. `guarded`: it may go away.
+    /// a peer's. `attached`: it may go away.
     ///
     /// # Safety
     /// The range is inside the message, whose memory is readable, and `to`
@@ -161,9 +161,9 @@ impl Memory {
         offset: usize,
         to: *mut u8,
         n: usize,
-        guarded: bool,
+        attached: bool,
     ) -> Result<(), Fault> {
-        if self.scattered.is_some() && !guarded {
+        if self.scattered.is_some() && !attached {
             // SAFETY: as the caller said.
             unsafe { self.copy_out(offset, to, n) };
             return Ok(());

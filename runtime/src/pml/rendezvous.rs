@@ -35,7 +35,7 @@ impl Core {
             return Source::Nowhere;
         };
         if let Some(at) = self.reach.reach(peer, addr, n) {
-            return Source::Mapped(at);
+            return Source::Direct(at, addr);
         }
         match self.reach.cma(peer) {
             Some(pid) => Source::Cma(pid, addr),

@@ -18,8 +18,9 @@ use crate::job;
 use crate::pml::engine::Core;
 use crate::pml::outgoing::no_ring;
 use crate::pml::request::Shared;
+use crate::pml::transfer::pull;
 use btl_shm::endpoint::{Arrival, Sent};
-use btl_shm::peer::Mapped;
+use btl_shm::peer::Reached;
 use btl_shm::ring::{Envelope, WORDS};
 
 /// The shortest mean run, in bytes, that is told of instead of packed.
@@ -42,9 +43,9 @@ pub(super) enum Place {
     Scattered,
 }
 
-/// The memory that a scattered message spans, in this process, and its length.
+/// How the memory is reached that a scattered message spans, and its length.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span(Mapped, usize);
+pub(super) struct Span(Reached, usize);
 
 impl Place {
     /// What a READY cell says of a message of `total` bytes.
@@ -141,7 +142,7 @@ impl Core {
     pub(super) fn runs(&mut self, a: &Arrival<'_>) {
         let own = a.envelope.aux;
         let (Some(receive), Some(Span(span, room))) =
-            (self.named.get(own).cloned(), self.spans.get(&own))
+            (self.named.get(own).cloned(), self.spans.get(&own).copied())
         else {
             return;
         };
@@ -152,7 +153,7 @@ impl Core {
             let (Ok(offset), Ok(len)) = (usize::try_from(offset), usize::try_from(len)) else {
                 break;
             };
-            if offset.checked_add(len).is_none_or(|end| end > *room) {
+            if offset.checked_add(len).is_none_or(|end| end > room) {
                 job::die(&format!(
                     "rank {} tells of {len} bytes at {offset} of a message that spans {room} bytes",
                     a.source
@@ -160,14 +161,18 @@ impl Core {
             }
             let at = receive.moved.get();
             let n = len.min(receive.total.get() - at);
-            let from = span.at.as_ptr().wrapping_add(offset);
-            // SAFETY: a run of the peer's message, inside the span that this rank
-            // reaches, and room of the receive for as many bytes.
-            let copied = unsafe { receive.memory.copy_from_peer(at, from, n, span.guarded) };
-            if let Err(fault) = copied {
+            let from = (span, offset);
+            let copied = pull(
+                &mut self.reach,
+                a.source,
+                from,
+                &receive.memory,
+                &(at..at + n),
+            );
+            if let Err(why) = copied {
+                let (total, rank) = (receive.total.get(), a.source);
                 let text = format!(
-                    "a message of {} bytes cannot be read: {fault}",
-                    receive.total.get()
+                    "the message of {total} bytes of rank {rank} of the job cannot be read: {why}"
                 );
                 receive.fail(Error::new(Class::OTHER, text));
             }
