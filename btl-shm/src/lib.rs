@@ -27,6 +27,8 @@ pub mod endpoint;
 pub mod fragment;
 #[cfg(not(loom))]
 pub mod peer;
+#[cfg(not(loom))]
+pub mod region;
 pub mod ring;
 pub mod sync;
 #[cfg(not(loom))]
