@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::run;
+use common::{run, run_with};
 
 const FORKS: &str = "1000";
 
@@ -30,4 +30,57 @@ fn in_a_signal_handler_on_such_a_stack() {
 #[test]
 fn without_handlers() {
     run("storm", &["300", "raw"]);
+}
+
+#[test]
+fn ours_is_the_innermost_handler() {
+    run("paths", &["order"]);
+}
+
+#[test]
+fn threads_fork_at_once_while_another_writes() {
+    run("paths", &["threads"]);
+}
+
+#[test]
+fn children_of_children() {
+    run("paths", &["nested"]);
+}
+
+#[test]
+fn what_execs_at_once_needs_nothing() {
+    run("paths", &["spawn"]);
+}
+
+#[test]
+fn children_killed_while_they_copy() {
+    run("paths", &["killed"]);
+}
+
+#[test]
+fn a_child_without_a_copy_says_so_and_ends() {
+    let said = run_with("paths", &[], &["refused"], &[]);
+    for why in [
+        "not enough memory",
+        "RLIMIT_NOFILE",
+        "closed the descriptor",
+    ] {
+        assert!(said.contains(why), "no word of «{why}» in: {said}");
+    }
+}
+
+#[test]
+fn a_child_lives_on_while_its_parent_gives_memory_back() {
+    run("paths", &["lives"]);
+}
+
+#[test]
+fn pages_live_while_they_are_mapped() {
+    run("paths", &["ends"]);
+}
+
+#[test]
+fn a_thread_in_shared_memory_cannot_fork() {
+    let said = run_with("paths", &[], &["thread-memory"], &[]);
+    assert!(said.contains("fork refused"), "{said}");
 }
