@@ -18,6 +18,8 @@
 //! board.rs     posts of a group's members that every member reads
 //! wait.rs      doorbells and the stages of waiting
 //! peer/        single copies out of a peer's address space
+//! region/      the regions of this process; static data in shared pages
+//! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
 
 pub mod board;
@@ -27,6 +29,8 @@ pub mod endpoint;
 pub mod fragment;
 #[cfg(not(loom))]
 pub mod peer;
+#[cfg(not(loom))]
+pub mod recall;
 #[cfg(not(loom))]
 pub mod region;
 pub mod ring;
