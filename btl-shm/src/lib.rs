@@ -19,6 +19,9 @@
 //! joint.rs     who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells and the stages of waiting
 //! peer/        reaching a peer's memory
+//! peer/        single copies out of a peer's address space
+//! region/      the regions of this process; static data in shared pages
+//! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
 
 pub mod board;
@@ -33,6 +36,10 @@ pub mod fragment;
 pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
+#[cfg(not(loom))]
+pub mod recall;
+#[cfg(not(loom))]
+pub mod region;
 pub mod ring;
 pub mod sync;
 #[cfg(not(loom))]
