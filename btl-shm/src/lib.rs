@@ -19,8 +19,7 @@
 //! joint.rs     who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells and the stages of waiting
 //! peer/        reaching a peer's memory
-//! peer/        single copies out of a peer's address space
-//! region/      the regions of this process; static data in shared pages
+//! region/      memory made of shared pages; the regions of this process
 //! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
 
