@@ -8,8 +8,8 @@ CARGO  ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NEED   := scripts/need-packages
 
-# What is installed; the shared heap that mpirun preloads where it is there.
-CRATES := lariat lariat-launcher lariat-tune $(if $(wildcard btl-shm/preload/Cargo.toml),lariat-heap)
+# What is installed.
+CRATES := lariat lariat-launcher lariat-heap lariat-tune
 
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev

@@ -122,14 +122,14 @@ pub fn join(level: i32) -> Result<&'static Job> {
         Some(fd) => inherited(&fd, &get)?,
         None => (alone(get)?, 0),
     };
+    if has_launcher() {
+        // Without it memory is the system's, and reached by other arms.
+        drop(heap::start());
+    }
     let size = segment.head().ranks;
     let record = segment.record(rank);
     let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
     record.cookie.store(cookie, Ordering::Relaxed);
-    let shared = heap::start();
-    if settings.verbose && let Err(why) = &shared {
-        eprintln!("lariat: rank {rank}: no memory of this rank's is shared: {why}");
-    }
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
     record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
@@ -474,4 +474,8 @@ fn report(job: &Job) {
         job.segment.allocated(),
         job.settings
     );
+    if has_launcher() {
+        let heap = heap::start().map_or_else(|why| format!("none ({why})"), |()| "yes".to_owned());
+        eprintln!("lariat: rank {}: shared heap: {heap}", job.rank);
+    }
 }
