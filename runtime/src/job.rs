@@ -7,7 +7,7 @@
 
 use crate::error::{Class, Error, Result};
 use crate::object::{attr, comm, errhandler, session};
-use crate::pml::{self, WaitFor, bsend, progress};
+use crate::pml::{self, WaitFor, bsend, memory_report, progress};
 use crate::{fail, lock, trace};
 use btl_shm::peer::Peers;
 use btl_shm::region::heap;
@@ -154,6 +154,7 @@ pub fn join(level: i32) -> Result<&'static Job> {
     if job.settings.verbose {
         report(job);
     }
+    memory_report::at_start(job);
     done();
     Ok(job)
 }
@@ -259,6 +260,7 @@ pub fn finalize() -> Result<()> {
     comm::delete_attributes()?;
     bsend::flush_all();
     pml::stop();
+    memory_report::at_end(job);
     let head = job.segment.head();
     let record = job.segment.record(job.rank);
     record
@@ -311,7 +313,8 @@ pub fn leave_session() {
 }
 
 /// Whether mpirun started this process.
-fn has_launcher() -> bool {
+#[must_use]
+pub fn has_launcher() -> bool {
     std::env::var_os(env::SEGMENT).is_some()
 }
 

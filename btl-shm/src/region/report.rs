@@ -2,8 +2,8 @@
 
 use super::lines::Line;
 use super::maps::{Region, RegionKind};
-use std::fmt::Write;
 use std::io;
+use wireup::report::Rows;
 
 /// A mapping and the bytes of it that are in memory.
 struct Resident {
@@ -53,37 +53,37 @@ fn understand(text: &str) -> Vec<Resident> {
     found
 }
 
-/// The table of `rank`: a line for each region, with its addresses, size, bytes in
-/// memory (`-` where `resident` does not say) and the arm by which peers reach it.
-pub fn table(
-    rank: u32,
+/// A row for each region: its addresses, size, bytes in memory (`-` where `resident`
+/// does not say), and the arm by which peers reach it.
+pub fn rows(
     regions: &[Region],
     resident: Option<&[usize]>,
-    arm: impl Fn(&Region) -> String,
-) -> String {
-    let mut text = format!("rank {rank}: regions\n");
-    let mut last = None;
+    mut arm: impl FnMut(&Region) -> String,
+) -> Rows {
+    let mut rows = Rows::new(&[
+        "region",
+        "from",
+        "to",
+        "size",
+        "in memory",
+        "reached by",
+        "what",
+    ]);
     for (i, region) in regions.iter().enumerate() {
-        let kind = match last == Some(region.kind) {
-            true => "",
-            false => name(region.kind),
-        };
-        last = Some(region.kind);
         let in_memory = resident
             .and_then(|all| all.get(i))
             .map_or("-".to_owned(), |n| size(*n));
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "  {kind:<16} {:>14x}-{:<14x} {:>9} {in_memory:>9}  {:<8} {}",
-            region.start,
-            region.end(),
+        rows.add([
+            name(region.kind).to_owned(),
+            format!("{:x}", region.start),
+            format!("{:x}", region.end()),
             size(region.len),
+            in_memory,
             arm(region),
-            region.what
-        );
+            region.what.clone(),
+        ]);
     }
-    text
+    rows
 }
 
 /// A region's name in the table.
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_line_for_each_region() {
+    fn there_is_a_row_for_each_region() {
         let region = |kind, start: usize, what: &str| Region {
             kind,
             start,
@@ -162,30 +162,20 @@ mod tests {
             region(RegionKind::Heap, 0x50_0000, "[heap]"),
         ];
         let arm = |r: &Region| if r.what == "program" { "shared" } else { "cma" }.to_owned();
-        let text = table(3, &regions, Some(&[4096, 8192, 0]), arm);
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 4);
-        assert!(lines[0].contains("rank 3"));
-        let words: Vec<_> = lines[1].split_whitespace().collect();
-        assert_eq!(
-            words,
-            [
-                "static",
-                "data",
-                "400000-421000",
-                "132",
-                "KiB",
-                "4",
-                "KiB",
-                "shared",
-                "program"
-            ]
-        );
-        assert!(
-            lines[2]
-                .trim_start()
-                .starts_with("7f0000000000-7f0000021000")
-        );
-        assert!(lines[3].contains("heap") && lines[3].contains("cma"));
+        let table = rows(&regions, Some(&[4096, 8192]), arm);
+        assert_eq!(table.rows.len(), 3);
+        let first = [
+            "static data",
+            "400000",
+            "421000",
+            "132 KiB",
+            "4 KiB",
+            "shared",
+            "program",
+        ];
+        assert_eq!(table.rows[0], first);
+        assert_eq!(table.rows[1][2], "7f0000021000");
+        assert_eq!(table.rows[2][4..6], ["-", "cma"]);
+        assert!(table.rows.iter().all(|r| r.len() == table.columns.len()));
     }
 }

@@ -22,6 +22,7 @@
 //! board.rs                   small exchanges among all members at once
 //! memory.rs request.rs       a message's bytes; an operation under way
 //! progress.rs                progress and waiting
+//! memory_report.rs           regions and arms, where they were asked for
 //! ```
 
 mod arrival;
@@ -32,6 +33,7 @@ mod delivery;
 mod engine;
 pub mod matching;
 mod memory;
+pub mod memory_report;
 mod outgoing;
 pub mod probe;
 pub mod progress;
