@@ -14,13 +14,16 @@
 //! Only data is copied. Holes of the file, which is most of a window, are skipped
 //! by `SEEK_DATA`; they become untouched memory, which reads as zero too.
 //!
-//! Nothing here allocates, and nothing here is async-signal-unsafe.
+//! Mappings are made and moved by system calls of [`sys`]: the C functions may be
+//! hooks that take such memory from the heap. Nothing here allocates, and nothing
+//! here is async-signal-unsafe.
 
 use super::ranges::{self, Range};
 use crate::region::lines::{self, Line};
+use crate::region::sys;
 use std::fmt;
 use std::os::fd::RawFd;
-use std::ptr::{null_mut, without_provenance_mut};
+use std::ptr::without_provenance_mut;
 
 /// Bytes that are made present and filled at a time: so few that the zeroes with
 /// which the kernel fills new pages are still in the cache when the data comes.
@@ -114,10 +117,8 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
     let both = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let copy = unsafe { libc::mmap(null_mut(), len, both, flags, -1, 0) };
-    if copy == libc::MAP_FAILED {
-        return Err(failed("mmap"));
-    }
+    let copy = unsafe { sys::mmap(0, len, both, flags, -1, 0) };
+    let copy = without_provenance_mut::<libc::c_void>(copy.map_err(|_| failed("mmap"))?);
     let at = line.offset + (start - line.start) as u64;
     // SAFETY: the copy is ours, writable and `len` bytes long.
     let copied = unsafe { fill(range.fd, at, copy.cast(), len) }.map_err(|(call, errno)| {
@@ -130,13 +131,10 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
             return Err(failed("mprotect"));
         }
     }
-    let place = without_provenance_mut::<libc::c_void>(start);
     let fixed = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    // SAFETY: what lies at `place` is a mapping of the registered range, `len` bytes
+    // SAFETY: what lies at `start` is a mapping of the registered range, `len` bytes
     // of it, and the copy has the same content; this process has one thread.
-    if unsafe { libc::mremap(copy, len, len, fixed, place) } == libc::MAP_FAILED {
-        return Err(failed("mremap"));
-    }
+    unsafe { sys::mremap(copy.addr(), len, len, fixed, start) }.map_err(|_| failed("mremap"))?;
     Ok(copied)
 }
 
@@ -186,9 +184,8 @@ fn seek(fd: RawFd, at: u64, what: i32) -> Result<Option<u64>, (&'static str, i32
 unsafe fn take(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<(), (&'static str, i32)> {
     // SAFETY: populating changes no content. Kernels before 5.14 refuse (EINVAL),
     // and the pages come one by one as they are written.
-    if unsafe { libc::madvise(to.cast(), len, libc::MADV_POPULATE_WRITE) } < 0
-        && errno() == libc::ENOMEM
-    {
+    let present = unsafe { sys::madvise(to.addr(), len, libc::MADV_POPULATE_WRITE) };
+    if present.is_err() && errno() == libc::ENOMEM {
         return Err(("madvise", libc::ENOMEM));
     }
     let mut done = 0;
