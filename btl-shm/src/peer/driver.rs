@@ -33,6 +33,8 @@ pub const WINDOW: u64 = 1 << WINDOW_BITS;
 /// peers, and far less than a process may have mappings (65,530).
 pub const ATTACHMENTS: usize = 1024;
 
+const _: () = assert!(ATTACHMENTS < 65_530 / 4);
+
 /// Entries of the table that is looked at first, as a power of two.
 const NEAR_BITS: u32 = 8;
 
