@@ -41,7 +41,8 @@ static SEEN: Mutex<Vec<&'static libc::sigaction>> = Mutex::new(Vec::new());
 
 // What the kernel calls. The fourth argument of `handle` becomes whether it was
 // the kernel: it pushes the context right above the return address, and another
-// handler that passes a signal on to this one cannot.
+// handler that passes a signal on to this one cannot. A frame of its own keeps
+// that true where everything behind it is tail calls.
 global_asm!(
     r#"
     .pushsection .text.lariat_fault_entry,"ax",@progbits
@@ -54,7 +55,12 @@ lariat_fault_entry:
     xor ecx, ecx
     cmp rax, rdx
     sete cl
-    jmp {handle}
+    sub rsp, 8
+    .cfi_adjust_cfa_offset 8
+    call {handle}
+    add rsp, 8
+    .cfi_adjust_cfa_offset -8
+    ret
     .cfi_endproc
     .size lariat_fault_entry, . - lariat_fault_entry
     .popsection
