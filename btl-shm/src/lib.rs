@@ -16,8 +16,11 @@
 //! fragment.rs  a rank's pool of large pieces, given back by their readers
 //! endpoint.rs  all rings of a rank: opened on first use, found by the peer
 //! board.rs     posts of a group's members that every member reads
+//! joint.rs     who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells and the stages of waiting
-//! peer/        single copies out of a peer's address space
+//! peer/        reaching a peer's memory
+//! region/      memory made of shared pages; the regions of this process
+//! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
 
 pub mod board;
@@ -29,8 +32,13 @@ pub mod endpoint;
 pub mod fault;
 #[cfg(not(loom))]
 pub mod fragment;
+pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
+#[cfg(not(loom))]
+pub mod recall;
+#[cfg(not(loom))]
+pub mod region;
 pub mod ring;
 pub mod sync;
 #[cfg(not(loom))]

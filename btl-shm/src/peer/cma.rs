@@ -41,6 +41,51 @@ pub unsafe fn read(pid: u32, peer_addr: u64, local: *mut u8, len: usize) -> Resu
     Ok(())
 }
 
+/// Copies `len` bytes at `local` to `peer_addr` of process `pid`.
+///
+/// # Safety
+/// `local` is readable for `len` bytes.
+///
+/// # Errors
+/// As for [`read`].
+pub unsafe fn write(
+    pid: u32,
+    peer_addr: u64,
+    local: *const u8,
+    len: usize,
+) -> Result<(), CmaError> {
+    let mut copied = 0;
+    while copied < len {
+        let piece = libc::iovec {
+            iov_base: local.wrapping_add(copied).cast_mut().cast(),
+            iov_len: (len - copied).min(MOST),
+        };
+        let theirs = libc::iovec {
+            iov_base: std::ptr::without_provenance_mut(
+                usize::try_from(peer_addr)
+                    .unwrap_or(usize::MAX)
+                    .saturating_add(copied),
+            ),
+            iov_len: piece.iov_len,
+        };
+        let pid = libc::pid_t::try_from(pid).unwrap_or(0);
+        // SAFETY: the rest of the caller's buffer, at most; the peer's addresses are
+        // checked by the kernel.
+        let n =
+            unsafe { libc::process_vm_writev(pid, &raw const piece, 1, &raw const theirs, 1, 0) };
+        match usize::try_from(n) {
+            Ok(0) | Err(_) => {
+                return Err(CmaError {
+                    copied,
+                    why: io::Error::last_os_error(),
+                });
+            }
+            Ok(n) => copied += n,
+        }
+    }
+    Ok(())
+}
+
 /// Copies into the `pieces`, in order, the bytes from `peer_addr` on; at most
 /// [`PIECES`] of them and 2 GiB in all.
 ///
