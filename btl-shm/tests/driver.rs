@@ -329,6 +329,34 @@ fn attachments_are_bounded() {
 
 #[test]
 #[ignore = "needs /dev/xpmem"]
+fn a_program_that_closes_unknown_descriptors_costs_one_window() {
+    let (mut all, owner) = (attachments(), Owner::start());
+    read(&mut all, &owner, START, 8).unwrap();
+    for number in 3..64 {
+        // SAFETY: whichever of them are the device's, which is what is tried; the
+        // owner's pipes are kept.
+        unsafe {
+            let mut stat: libc::stat = std::mem::zeroed();
+            let is_device = libc::fstat(number, &raw mut stat) == 0
+                && stat.st_mode & libc::S_IFMT == libc::S_IFCHR
+                && stat.st_rdev != 0;
+            if is_device {
+                libc::close(number);
+            }
+        }
+    }
+    // Another file comes to have the number.
+    let other = std::fs::File::open("/dev/null").unwrap();
+    all.resolve(PEER, owner.segid, START + 5 * WINDOW, 1)
+        .unwrap();
+    all.detach_all();
+    let got = read(&mut all, &owner, START, 100).unwrap();
+    assert!(got == expected(START, 100, 0));
+    drop(other);
+}
+
+#[test]
+#[ignore = "needs /dev/xpmem"]
 fn a_forked_child_is_refused_in_words() {
     let (mut all, owner) = (attachments(), Owner::start());
     read(&mut all, &owner, START, 8).unwrap();
