@@ -104,8 +104,9 @@ pub fn install() -> io::Result<()> {
 fn in_place_of(other: &libc::sigaction) -> libc::sigaction {
     let kept = libc::SA_NODEFER | libc::SA_RESTART | libc::SA_ONSTACK;
     let flags = match other.sa_sigaction {
-        // An ignored signal interrupts no system call; the stack may be short.
-        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART | libc::SA_ONSTACK,
+        // An ignored signal interrupts no system call. No signal stack: that of a
+        // program that handles nothing may be too small, and ours needs none.
+        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
         _ => other.sa_flags & kept,
     };
     libc::sigaction {
