@@ -56,7 +56,7 @@ impl std::error::Error for Fault {}
 
 /// Says that the `len` bytes from `start` on are memory of `peer`'s, there at
 /// `peer_start`, that may go away at any time, and sees to it that the guard is
-/// in place. Dropping the [`Range`] takes that back; the memory is detached after.
+/// in place. Dropping the [`Range`] takes that back.
 ///
 /// # Errors
 /// The handlers could not be installed.

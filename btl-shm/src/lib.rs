@@ -19,6 +19,8 @@
 //! joint.rs     who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells and the stages of waiting
 //! peer/        reaching a peer's memory
+//! region/      memory made of shared pages; the regions of this process
+//! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
 
 pub mod board;
@@ -33,6 +35,10 @@ pub mod fragment;
 pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
+#[cfg(not(loom))]
+pub mod recall;
+#[cfg(not(loom))]
+pub mod region;
 pub mod ring;
 pub mod sync;
 #[cfg(not(loom))]

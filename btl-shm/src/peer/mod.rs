@@ -3,16 +3,19 @@
 //! | arm | what is done with an address of the peer's | file |
 //! |---|---|---|
 //! | `shared` | the part of the heap file behind it is mapped here: plain loads and stores | `shared.rs` |
+//! | `driver` | a window of the peer's address space is attached here: plain loads and stores | `driver.rs` |
 //! | `cma` | the kernel copies (`process_vm_readv`, `process_vm_writev`) | `cma.rs` |
 //!
-//! Mappings are made once per window and kept; an address becomes a pointer by
-//! arithmetic. An arm is used towards a peer once it was tried there: eight bytes
+//! Mappings and attachments are made once per window and kept; an address becomes
+//! a pointer by arithmetic. An arm is used towards a peer once it was tried there: eight bytes
 //! that the peer put into its memory are really read. The arm `copy`, which needs
 //! nothing of the peer's memory, is the rings' and fragments' ([`crate::endpoint`]).
 
 pub mod cma;
+pub mod driver;
 pub mod shared;
 
+use driver::{ATTACHMENTS, Attachments, Device, Segid};
 use shared::{Regions, Windows};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -33,22 +36,18 @@ enum Tried {
 #[derive(Clone, Copy, Debug, Default)]
 struct Arms {
     shared: Tried,
+    driver: Tried,
     cma: Tried,
 }
 
-/// Memory of a peer's, in this process.
+/// How memory of a peer's is reached by loads and stores.
 #[derive(Clone, Copy, Debug)]
-pub struct Mapped {
-    /// Its first byte.
-    pub at: NonNull<u8>,
-    /// Whether it may go away at any time: it is touched by [`crate::copy`] only.
-    pub guarded: bool,
-}
-
-impl Mapped {
-    fn shared(at: NonNull<u8>) -> Mapped {
-        Mapped { at, guarded: false }
-    }
+pub enum Reached {
+    /// Mapped here, for good.
+    Mapped(NonNull<u8>),
+    /// Through attachments, which come and go: [`Peers::window`] says where this
+    /// address of the peer's is at the moment.
+    Attached(u64),
 }
 
 /// The memory of this rank's peers.
@@ -59,6 +58,8 @@ pub struct Peers {
     arm: Arm,
     verbose: bool,
     windows: Option<Windows>,
+    /// Attachments by the driver, or why there are none.
+    attached: Result<Attachments, String>,
     own: Regions,
     tried: Vec<Arms>,
 }
@@ -75,10 +76,18 @@ impl Peers {
         file: Option<HeapFile>,
         verbose: bool,
     ) -> Peers {
+        let attached = match arm {
+            Arm::Auto | Arm::Driver => export(segment, me),
+            _ => Err("another arm was asked for".to_owned()),
+        };
+        if verbose && let Err(why) = &attached {
+            eprintln!("lariat: rank {me}: driver: {why}");
+        }
         Peers {
             segment,
             me,
             arm,
+            attached,
             verbose,
             windows: file.map(|file| Windows::new(segment, file)),
             own: Regions::default(),
@@ -86,43 +95,69 @@ impl Peers {
         }
     }
 
-    /// Where `len` bytes at `addr` of `peer` are in this process, if they can be
-    /// copied by plain loads and stores.
+    /// How `len` bytes at `addr` of `peer` are reached by loads and stores, if they
+    /// are.
     #[inline]
-    pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Mapped> {
-        if !matches!(self.arm, Arm::Auto | Arm::Shared) {
+    pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {
+        if self.arm == Arm::Copy || self.arm == Arm::Cma {
             return None;
         }
-        match self.tried[peer as usize].shared {
-            Tried::Works => {
-                let at = self.windows.as_mut()?.resolve(peer, addr, len as u64)?;
-                Some(Mapped::shared(at))
-            }
-            Tried::Refused => None,
-            Tried::No => self.first_reach(peer, addr, len),
+        if self.tried[peer as usize].shared == Tried::Works
+            && let Some(at) = self.windows.as_mut()?.resolve(peer, addr, len as u64)
+        {
+            return Some(Reached::Mapped(at));
         }
+        self.reach_otherwise(peer, addr, len)
     }
 
     #[cold]
-    fn first_reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Mapped> {
+    fn reach_otherwise(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {
+        let tried = self.tried[peer as usize];
         // A peer may come to have memory in the file later than its first message.
-        if !self.windows.as_mut()?.is_told(peer) {
+        if self.arm != Arm::Driver
+            && tried.shared == Tried::No
+            && self.windows.as_mut().is_some_and(|w| w.is_told(peer))
+            && self.try_shared(peer).is_ok()
+        {
+            let at = self.windows.as_mut()?.resolve(peer, addr, len as u64);
+            if let Some(at) = at {
+                return Some(Reached::Mapped(at));
+            }
+        }
+        if self.attached.is_err() {
             return None;
         }
-        self.try_shared(peer).ok()?;
-        let at = self.windows.as_mut()?.resolve(peer, addr, len as u64)?;
-        Some(Mapped::shared(at))
+        if tried.driver == Tried::No {
+            let _ = self.try_driver(peer); // what came of it is kept
+        }
+        let works = self.tried[peer as usize].driver == Tried::Works;
+        works.then_some(Reached::Attached(addr))
+    }
+
+    /// Where the byte at `addr` of `peer` is attached here, and how many of the
+    /// `len` bytes from there on, at least 1: good for [`crate::copy`] only, and
+    /// until the next call.
+    ///
+    /// # Errors
+    /// In words, what the driver refused.
+    #[inline]
+    pub fn window(&mut self, peer: u32, addr: u64, len: usize) -> Result<(*mut u8, usize), String> {
+        let segid = Segid(self.segment.record(peer).segid.load(Ordering::Relaxed));
+        let attached = self.attached.as_mut().map_err(|why| why.clone())?;
+        let reach = attached
+            .resolve(peer, segid, addr, len)
+            .map_err(|error| error.to_string())?;
+        Ok((reach.at, reach.len))
     }
 
     /// Whether peers can reach `len` bytes at `addr` of this process in the way of
     /// [`Peers::reach`].
     #[inline]
     pub fn is_exported(&mut self, addr: u64, len: usize) -> bool {
-        matches!(self.arm, Arm::Auto | Arm::Shared)
-            && self
-                .own
-                .offset(self.segment.record(self.me), addr, len as u64)
-                .is_some()
+        let record = self.segment.record(self.me);
+        self.attached.is_ok()
+            || matches!(self.arm, Arm::Auto | Arm::Shared)
+                && self.own.offset(record, addr, len as u64).is_some()
     }
 
     /// The process whose memory CMA reads and writes as that of `peer`, where
@@ -159,6 +194,29 @@ impl Peers {
         tried
     }
 
+    /// Tries the arm `driver` towards `peer`.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used.
+    #[cold]
+    pub fn try_driver(&mut self, peer: u32) -> Result<(), String> {
+        let record = self.segment.record(peer);
+        let segid = record.segid.load(Ordering::Acquire); // pairs with the Release in `export`
+        let tried = match &mut self.attached {
+            Err(why) => Err(why.clone()),
+            Ok(_) if segid == 0 => Err(format!("rank {peer} has made no segment")),
+            Ok(attached) => attached.probe(
+                peer,
+                Segid(segid),
+                record.cookie_addr.load(Ordering::Relaxed),
+                record.cookie.load(Ordering::Relaxed),
+            ),
+        };
+        self.tried[peer as usize].driver = tried_as(&tried);
+        self.said("driver", peer, &tried);
+        tried
+    }
+
     /// Tries the arm `cma` towards `peer`.
     ///
     /// # Errors
@@ -188,8 +246,28 @@ impl Peers {
     /// Mappings of peers' memory that this process has made.
     #[must_use]
     pub fn attachments(&self) -> usize {
+        let attached = self.attached.as_ref();
         self.windows.as_ref().map_or(0, Windows::attachments)
+            + attached.map_or(0, Attachments::attachments)
     }
+
+    /// Lets go of what is attached of peers: at `MPI_Finalize`, once nobody copies
+    /// any more.
+    pub fn detach(&mut self) {
+        if let Ok(attached) = &mut self.attached {
+            attached.detach_all();
+        }
+    }
+}
+
+/// Opens the driver and makes a segment of this process's whole address space, of
+/// which peers learn by the record.
+fn export(segment: &Segment, me: u32) -> Result<Attachments, String> {
+    let device = Device::open()?;
+    let segid = device.make_whole().map_err(|error| error.to_string())?;
+    // pairs with the Acquire in `try_driver`
+    segment.record(me).segid.store(segid.0, Ordering::Release);
+    Ok(Attachments::new(device, ATTACHMENTS))
 }
 
 fn tried_as(result: &Result<(), String>) -> Tried {

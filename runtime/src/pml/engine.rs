@@ -15,6 +15,7 @@
 use crate::pml::matching::Matching;
 use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
+use crate::pml::runs::{Place, Span};
 use crate::pml::transfer::{Helping, Leading};
 use btl_shm::endpoint::{Incoming, Outgoing};
 use btl_shm::joint::Slots;
@@ -34,9 +35,12 @@ pub(super) mod kind {
     pub const FIRST: u8 = 2;
     /// A later piece of it, in order.
     pub const MORE: u8 = 3;
-    /// A message that is ready at the sender: length, address (0: scattered).
+    /// A message that is ready at the sender: length, address (0: scattered),
+    /// signature; of a scattered one the bytes of a run, on average, in the high
+    /// half of that, and the span of memory that it lies in (see `runs`).
     pub const READY: u8 = 4;
-    /// The receiver wants it: its own number, bytes wanted. `aux`: the sender's.
+    /// The receiver wants it: its own number, bytes wanted, 1 for [`RUNS`]. `aux`:
+    /// the sender's.
     pub const CLEAR: u8 = 5;
     /// A piece of it, in order. `aux`: the receiver's number.
     pub const DATA: u8 = 6;
@@ -50,6 +54,9 @@ pub(super) mod kind {
     /// receive buffer, bytes in all, bytes of a chunk, 1 for CMA. `aux`: the
     /// sender's number; `context`: the slot's use.
     pub const JOIN: u8 = 10;
+    /// Where the next bytes of a scattered message are: the sender's number in the
+    /// first of its words. `aux`: the receiver's.
+    pub const RUNS: u8 = 11;
 }
 
 /// Flag of [`kind::EAGER`]: the sender waits for a FIN.
@@ -86,8 +93,8 @@ pub(super) enum Body {
     Whole(Box<[u8]>, Option<u32>),
     /// Arriving in pieces, or arrived: the number of its [`Assembly`] here.
     Pieces(u64),
-    /// At the sender: its number, its address or 0.
-    Announced(u32, u64),
+    /// At the sender: its number, and where.
+    Announced(u32, Place),
     /// A send of this process to itself.
     Own(Shared),
 }
@@ -119,7 +126,7 @@ pub(super) enum Pending {
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) send: Shared,
-    /// [`kind::MORE`] or [`kind::DATA`].
+    /// [`kind::MORE`], [`kind::DATA`] or [`kind::RUNS`].
     pub(super) kind: u8,
     /// The number the receiver knows it by.
     pub(super) aux: u32,
@@ -162,6 +169,8 @@ pub(super) struct Core {
     pub(super) leading: VecDeque<Leading>,
     pub(super) helping: VecDeque<Helping>,
     pub(super) slots: Slots,
+    /// Scattered messages that are read run by run: by this rank's number for them.
+    pub(super) spans: HashMap<u32, Span>,
     pub(super) direct_min: usize,
     pub(super) coop_min: usize,
     pub(super) coop_chunk: usize,
@@ -239,6 +248,7 @@ impl Engine {
                 leading: VecDeque::new(),
                 helping: VecDeque::new(),
                 slots: Slots::default(),
+                spans: HashMap::new(),
                 direct_min: bytes(settings.direct_min),
                 coop_min: bytes(settings.coop_min),
                 coop_chunk: bytes(settings.coop_chunk),

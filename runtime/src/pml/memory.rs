@@ -72,6 +72,15 @@ impl Memory {
         self.scattered.is_none().then_some(self.addr)
     }
 
+    /// The memory that a scattered message spans, from its first to its last byte,
+    /// and the bytes in a run of it, on average. `None`: it lies in one run.
+    pub(super) fn span(&self) -> Option<(*mut u8, usize, usize)> {
+        let (count, datatype) = self.scattered.as_ref()?;
+        let (low, len) = datatype.span(*count)?;
+        let first = self.addr.wrapping_byte_offset(low);
+        Some((first, len, datatype.mean_run()))
+    }
+
     /// Copies bytes `offset..offset + n` of the stream to `to`.
     ///
     /// # Safety
@@ -109,7 +118,7 @@ impl Memory {
     }
 
     /// Copies bytes `offset..offset + n` of the stream from `from`, which is memory
-    /// of a peer's. `guarded`: it may go away.
+    /// of a peer's. `attached`: it may go away.
     ///
     /// # Safety
     /// The range is inside the message, whose memory is writable, and `from`
@@ -122,9 +131,9 @@ impl Memory {
         offset: usize,
         from: *const u8,
         n: usize,
-        guarded: bool,
+        attached: bool,
     ) -> Result<(), Fault> {
-        if self.scattered.is_some() && !guarded {
+        if self.scattered.is_some() && !attached {
             // SAFETY: as the caller said.
             unsafe { self.copy_in(offset, from, n) };
             return Ok(());
@@ -139,7 +148,7 @@ impl Memory {
     }
 
     /// Copies bytes `offset..offset + n` of the stream to `to`, which is memory of
-    /// a peer's. `guarded`: it may go away.
+    /// a peer's. `attached`: it may go away.
     ///
     /// # Safety
     /// The range is inside the message, whose memory is readable, and `to`
@@ -152,9 +161,9 @@ impl Memory {
         offset: usize,
         to: *mut u8,
         n: usize,
-        guarded: bool,
+        attached: bool,
     ) -> Result<(), Fault> {
-        if self.scattered.is_some() && !guarded {
+        if self.scattered.is_some() && !attached {
             // SAFETY: as the caller said.
             unsafe { self.copy_out(offset, to, n) };
             return Ok(());

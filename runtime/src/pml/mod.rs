@@ -14,6 +14,7 @@
 //! engine.rs                  all that is under way; the protocol
 //! outgoing.rs arrival.rs     what goes out; what arriving cells do
 //! rendezvous.rs              a receive and its message meet
+//! runs.rs                    scattered messages, read run by run
 //! transfer.rs                copies straight between two user buffers
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
@@ -37,6 +38,7 @@ pub mod progress;
 mod recv;
 mod rendezvous;
 mod request;
+mod runs;
 mod send;
 mod transfer;
 

@@ -17,11 +17,11 @@
 use crate::error::{Class, Error};
 use crate::pml::delivery;
 use crate::pml::engine::{Core, kind};
+use crate::pml::memory::Memory;
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Arrival;
-use btl_shm::fault::Fault;
 use btl_shm::joint::{self, Help, Lead, State};
-use btl_shm::peer::{Mapped, Peers, cma};
+use btl_shm::peer::{Peers, Reached, cma};
 use btl_shm::ring::Envelope;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -38,8 +38,8 @@ pub(super) const ALONE: u8 = 1;
 /// The sender's bytes, as the receiver reaches them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
-    /// Mapped here.
-    Mapped(Mapped),
+    /// By loads, at this address of its process.
+    Direct(Reached, u64),
     /// In this process's memory at this address.
     Cma(u32, u64),
     /// Out of reach: the sender has to copy.
@@ -49,7 +49,7 @@ pub(super) enum Source {
 /// The receive buffer, as the sender reaches it.
 #[derive(Clone, Copy, Debug)]
 enum Target {
-    Mapped(Mapped),
+    Direct(Reached),
     Cma(u32, u64),
 }
 
@@ -191,7 +191,7 @@ impl Core {
         let target = if is_cma == 1 {
             self.reach.cma(a.source).map(|pid| Target::Cma(pid, addr))
         } else {
-            self.reach.reach(a.source, addr, total).map(Target::Mapped)
+            self.reach.reach(a.source, addr, total).map(Target::Direct)
         };
         let fits = total <= send.memory.len();
         match target.filter(|_| fits) {
@@ -279,7 +279,10 @@ impl Core {
             };
             let chunks = range.end - range.start;
             let peer = helping.send.peer.get();
-            if helping.copy(&bytes_of(&range, helping.chunk, helping.total)) {
+            if helping.copy(
+                &mut self.reach,
+                &bytes_of(&range, helping.chunk, helping.total),
+            ) {
                 helping.help.finish(chunks);
             } else {
                 helping.help.fail(chunks);
@@ -314,11 +317,70 @@ fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
     at(chunks.start)..at(chunks.end)
 }
 
+/// Copies a peer's bytes, which begin at an offset from what is reached, into
+/// `range` of a message.
+///
+/// # Errors
+/// In words, what of the peer's memory is not there.
+pub(super) fn pull(
+    reach: &mut Peers,
+    peer: u32,
+    (from, offset): (Reached, usize),
+    memory: &Memory,
+    range: &Range<usize>,
+) -> Result<(), String> {
+    let addr = match from {
+        Reached::Mapped(at) => {
+            let from = at.as_ptr().wrapping_add(offset);
+            // SAFETY: the peer told of these bytes, and leaves them as they are until
+            // it gets its answer; the receive has room for them.
+            let copied = unsafe { memory.copy_from_peer(range.start, from, range.len(), false) };
+            return copied.map_err(|fault| fault.to_string());
+        }
+        Reached::Attached(addr) => addr + offset as u64,
+    };
+    let mut done = 0;
+    while done < range.len() {
+        let (from, n) = reach.window(peer, addr + done as u64, range.len() - done)?;
+        // SAFETY: as above, but for what the peer may have unmapped.
+        let copied = unsafe { memory.copy_from_peer(range.start + done, from, n, true) };
+        copied.map_err(|fault| fault.to_string())?;
+        done += n;
+    }
+    Ok(())
+}
+
+/// Copies these bytes of `memory` into a peer's receive buffer at `to`. Returns
+/// whether it was there.
+fn push(reach: &mut Peers, peer: u32, to: Reached, memory: &Memory, range: &Range<usize>) -> bool {
+    let addr = match to {
+        Reached::Mapped(at) => {
+            let to = at.as_ptr().wrapping_add(range.start);
+            // SAFETY: the peer told of a buffer of the message's length there, and
+            // waits for what was claimed.
+            return unsafe { memory.copy_to_peer(range.start, to, range.len(), false) }.is_ok();
+        }
+        Reached::Attached(addr) => addr,
+    };
+    let mut at = range.start;
+    while at < range.end {
+        let Ok((to, n)) = reach.window(peer, addr + at as u64, range.end - at) else {
+            return false;
+        };
+        // SAFETY: as above, but for what the peer may have unmapped.
+        if unsafe { memory.copy_to_peer(at, to, n, true) }.is_err() {
+            return false;
+        }
+        at += n;
+    }
+    true
+}
+
 impl Leading {
     /// Copies a turn's worth of what is this rank's own.
     fn copy_on(&mut self, reach: &mut Peers) {
         let end = self.own.end.min(self.own.start + TURN);
-        match self.copy(&(self.own.start..end)) {
+        match self.copy(reach, &(self.own.start..end)) {
             Ok(()) => self.own.start = end,
             Err(Refusal::Way) => {
                 reach.forget_cma(self.peer);
@@ -333,19 +395,12 @@ impl Leading {
     }
 
     /// Copies these bytes of the message into the receive buffer.
-    fn copy(&self, range: &Range<usize>) -> Result<(), Refusal> {
+    fn copy(&self, reach: &mut Peers, range: &Range<usize>) -> Result<(), Refusal> {
         let memory = &self.receive.memory;
-        let n = range.end - range.start;
         match self.source {
             Source::Nowhere => Err(Refusal::Way),
-            Source::Mapped(from) => {
-                let guarded = from.guarded;
-                let from = from.at.as_ptr().wrapping_add(range.start);
-                // SAFETY: the peer told of the whole message there, and leaves it
-                // as it is until it gets its answer; the receive has room for it.
-                unsafe { memory.copy_from_peer(range.start, from, n, guarded) }
-                    .map_err(|fault| Refusal::Memory(self.lost(&fault)))
-            }
+            Source::Direct(from, _) => pull(reach, self.peer, (from, range.start), memory, range)
+                .map_err(|why| self.lost(&why)),
             Source::Cma(pid, addr) => {
                 let from = addr + range.start as u64;
                 delivery::read_runs(pid, from, memory, range.clone())
@@ -355,9 +410,15 @@ impl Leading {
     }
 
     #[cold]
-    fn lost(&self, fault: &Fault) -> String {
-        let len = self.receive.total.get();
-        format!("the message of {len} bytes cannot be read: {fault}")
+    fn lost(&self, why: &str) -> Refusal {
+        let (rank, len) = (self.peer, self.receive.total.get());
+        let at = match self.source {
+            Source::Direct(_, addr) => addr,
+            _ => 0,
+        };
+        Refusal::Memory(format!(
+            "the message of {len} bytes at address {at:#x} of rank {rank} of the job cannot be read: {why}"
+        ))
     }
 
     fn refusal(&self, error: &cma::CmaError) -> Refusal {
@@ -431,19 +492,9 @@ impl Leading {
 
 impl Helping {
     /// Copies these bytes of the message into the receive buffer.
-    fn copy(&self, range: &Range<usize>) -> bool {
-        let n = range.end - range.start;
+    fn copy(&self, reach: &mut Peers, range: &Range<usize>) -> bool {
         match self.target {
-            Target::Mapped(to) => {
-                let (at, guarded) = (to.at.as_ptr().wrapping_add(range.start), to.guarded);
-                // SAFETY: the peer told of a buffer of the message's length there,
-                // and waits for what was claimed.
-                let copied = unsafe {
-                    let memory = &self.send.memory;
-                    memory.copy_to_peer(range.start, at, n, guarded)
-                };
-                copied.is_ok()
-            }
+            Target::Direct(to) => push(reach, self.send.peer.get(), to, &self.send.memory, range),
             Target::Cma(pid, addr) => {
                 let to = addr + range.start as u64;
                 delivery::write_runs(pid, to, &self.send.memory, range.clone()).is_ok()

@@ -1,0 +1,134 @@
+//! Running a function on a private stack.
+//!
+//! A thread that forks while its stack lies in shared memory (a coroutine's stack
+//! from `malloc`, a signal stack) would, from the kernel's fork until the child has
+//! its own copy, share that stack with its child: each would overwrite the other's
+//! return addresses and locals. So it forks on a stack that the fork copies, and
+//! goes back to the old one afterwards, in both processes.
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+/// Bytes of such a stack: handlers around fork run on it, the program's too.
+const SIZE: usize = 1 << 20;
+
+/// Whether this processor's way of changing stacks is known.
+pub const KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
+/// Runs `f` on a fresh private stack and gives its result; `None`, without running
+/// it, where there is no memory for one, or where [`KNOWN`] is false.
+pub fn on_private<T>(mut f: impl FnMut() -> T) -> Option<T> {
+    if !KNOWN {
+        return None;
+    }
+    let both = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+    // SAFETY: a fresh mapping at an address of the kernel's choice.
+    let base = unsafe { libc::mmap(null_mut(), SIZE, both, flags, -1, 0) };
+    if base == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the lowest page of the fresh mapping becomes its guard.
+    unsafe { libc::mprotect(base, 1, libc::PROT_NONE) };
+    let mut call = Call {
+        f: &mut f,
+        value: None,
+    };
+    let top = base.wrapping_byte_add(SIZE);
+    // SAFETY: `top` is the end of a mapping that is free for it and aligned to a
+    // page; `run::<T>` gets the argument that it casts back.
+    unsafe { switch((&raw mut call).cast(), run::<T>, top) };
+    // SAFETY: nothing runs on it any more. After a fork each process unmaps its own.
+    unsafe { libc::munmap(base, SIZE) };
+    call.value
+}
+
+struct Call<'a, T> {
+    f: &'a mut dyn FnMut() -> T,
+    value: Option<T>,
+}
+
+extern "C" fn run<T>(call: *mut c_void) {
+    // SAFETY: `on_private` passes its own `Call<T>`, and waits.
+    let call = unsafe { &mut *call.cast::<Call<'_, T>>() };
+    call.value = Some((call.f)());
+}
+
+/// Calls `f(argument)` with the stack pointer at `top`.
+///
+/// # Safety
+/// Below `top`, which is aligned to 16 bytes, is memory for a stack. `f` does not
+/// unwind.
+#[cfg(target_arch = "x86_64")]
+unsafe fn switch(argument: *mut c_void, f: extern "C" fn(*mut c_void), top: *mut c_void) {
+    // SAFETY: r12 belongs to the callee of a call, so it still has the old stack
+    // pointer when `f` returns; everything that a call may change is declared.
+    unsafe {
+        std::arch::asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {f}",
+            "mov rsp, r12",
+            top = in(reg) top,
+            f = in(reg) f,
+            in("rdi") argument,
+            out("r12") _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// As above.
+///
+/// # Safety
+/// As above.
+#[cfg(target_arch = "aarch64")]
+unsafe fn switch(argument: *mut c_void, f: extern "C" fn(*mut c_void), top: *mut c_void) {
+    // SAFETY: x20 belongs to the callee of a call, so it still has the old stack
+    // pointer when `f` returns; everything that a call may change is declared.
+    unsafe {
+        std::arch::asm!(
+            "mov x20, sp",
+            "mov sp, {top}",
+            "blr {f}",
+            "mov sp, x20",
+            top = in(reg) top,
+            f = in(reg) f,
+            in("x0") argument,
+            out("x20") _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// Never called: see [`KNOWN`].
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn switch(_: *mut c_void, _: extern "C" fn(*mut c_void), _: *mut c_void) {
+    unreachable!("stacks are changed only where KNOWN is true");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KNOWN, on_private};
+
+    #[test]
+    fn it_runs_elsewhere_and_comes_back() {
+        let here = 0u8;
+        let mut count = 0;
+        for i in 1..=3 {
+            let there = on_private(|| {
+                count += 1;
+                let there = [0u8; 4096]; // more than a red zone
+                std::hint::black_box(&there).as_ptr().addr()
+            });
+            assert_eq!(there.is_some(), KNOWN);
+            if let Some(there) = there {
+                assert!(there.abs_diff((&raw const here).addr()) > 16 << 10);
+                assert_eq!(count, i);
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The program's static data, moved to shared pages at the same addresses.
+//!
+//! What moves is the main executable's writable segments (`.data`, `.bss`) without
+//! the part that is made read-only after relocation. Libraries keep theirs: the C
+//! library's streams and locks are nobody else's business, and must be where they
+//! are while a forked child gets its own memory.
+//!
+//! To be called once, while the process has one thread: from a constructor of a
+//! library that is loaded before `main` runs. The content is copied into the file,
+//! and the copy is moved over the original in one call, so the code that does it
+//! may itself use what moves. Pages of zeroes that were never touched stay holes.
+
+use crate::recall::ranges::{RangeError, page_size};
+use crate::recall::{self, fork};
+use std::ffi::{c_int, c_void};
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::{NonNull, null_mut, without_provenance_mut};
+
+/// A part of the program's static data: whole pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// First address.
+    pub start: usize,
+    /// Bytes.
+    pub len: usize,
+    /// Bytes from `start` on that the executable's file initialises.
+    from_file: usize,
+    /// `PROT_…`.
+    protection: i32,
+}
+
+/// A part that has moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// First address.
+    pub start: usize,
+    /// Bytes.
+    pub len: usize,
+    /// Offset in the file of the byte at `start`.
+    pub at: u64,
+}
+
+/// Why static data stay private.
+#[derive(Debug)]
+pub enum StaticError {
+    /// The process has several threads already.
+    Threads(usize),
+    /// The executable is linked statically: the C library's own data are in it.
+    Linked,
+    /// More bytes are needed in the file than there is room for.
+    Room {
+        /// Bytes needed.
+        need: u64,
+        /// Bytes there are.
+        have: u64,
+    },
+    /// A system call failed for that many bytes at that address.
+    System(&'static str, usize, usize, io::Error),
+    /// The part cannot be registered for forks.
+    Range(RangeError),
+}
+
+impl fmt::Display for StaticError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StaticError::Threads(n) => write!(
+                f,
+                "static data can only be moved while a process has one thread; this one has {n}"
+            ),
+            StaticError::Linked => write!(
+                f,
+                "the program is linked statically, and its static data include the C library's"
+            ),
+            StaticError::Room { need, have } => write!(
+                f,
+                "the program's static data need {need} bytes of the heap file, which has {have} for them"
+            ),
+            StaticError::System(call, len, start, why) => {
+                write!(
+                    f,
+                    "{call} for {len} bytes of static data at {start:#x}: {why}"
+                )
+            }
+            StaticError::Range(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for StaticError {}
+
+/// The parts of the program's static data that can move, of at least `least` bytes
+/// each (a part smaller than the smallest message that is copied directly is of no
+/// use to anybody).
+#[must_use]
+pub fn parts(least: usize) -> Vec<Part> {
+    let mut found = Vec::new();
+    let mut visit = |info: &libc::dl_phdr_info| find(info, least, &mut found);
+    first_object(&mut visit);
+    found
+}
+
+/// Bytes of the file that `parts` need.
+#[must_use]
+pub fn needed(parts: &[Part]) -> u64 {
+    parts.iter().map(|part| part.len as u64).sum()
+}
+
+/// Moves `parts` to the `room` bytes of `file` from offset `at` on (a multiple of
+/// the page size; nobody else's, and still a hole), one behind the other, and
+/// registers them for forks. `file` stays open; see [`recall::add`].
+///
+/// # Errors
+/// Why nothing has moved. A later part that could not move is left out of the
+/// answer.
+pub fn share(
+    parts: &[Part],
+    file: BorrowedFd<'_>,
+    at: u64,
+    room: u64,
+) -> Result<Vec<Moved>, StaticError> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    if threads != 1 {
+        return Err(StaticError::Threads(threads));
+    }
+    if !dynamically_linked() {
+        return Err(StaticError::Linked);
+    }
+    let need = needed(parts);
+    if need > room {
+        return Err(StaticError::Room { need, have: room });
+    }
+    let mut moved = Vec::with_capacity(parts.len());
+    let mut next = at;
+    for part in parts {
+        match move_one(part, file, next) {
+            Ok(()) => moved.push(Moved {
+                start: part.start,
+                len: part.len,
+                at: next,
+            }),
+            Err(why) if moved.is_empty() => return Err(why),
+            Err(_) => {}
+        }
+        next += part.len as u64;
+    }
+    Ok(moved)
+}
+
+/// Moves one part to offset `at` of the file.
+fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticError> {
+    let page = page_size();
+    let failed = |call| {
+        let why = io::Error::last_os_error();
+        StaticError::System(call, part.len, part.start, why)
+    };
+    let offset = libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX);
+    let both = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+    let touched = touched(part, page);
+    // Registered before it is shared: until then a fork finds nothing to replace.
+    recall::add(part.start, part.len, file.as_raw_fd()).map_err(StaticError::Range)?;
+    // With signals blocked nothing but this function runs between copying and moving.
+    let done = fork::hold(|| {
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let copy =
+            unsafe { libc::mmap(null_mut(), part.len, both, flags, file.as_raw_fd(), offset) };
+        if copy == libc::MAP_FAILED {
+            return Err(failed("mmap"));
+        }
+        let give_up = |call| {
+            let why = failed(call);
+            // SAFETY: the mapping made above, which nothing refers to.
+            unsafe { libc::munmap(copy, part.len) };
+            Err(why)
+        };
+        for (number, from) in (part.start..part.start + part.len)
+            .step_by(page)
+            .enumerate()
+        {
+            if touched(number) {
+                let to = copy.wrapping_byte_add(from - part.start).cast::<u8>();
+                let from = without_provenance_mut::<u8>(from);
+                // SAFETY: a page of the program's static data, readable, and the
+                // page of the fresh mapping that will take its place.
+                unsafe { copy_page(from, to, page) };
+            }
+        }
+        if part.protection != both {
+            // SAFETY: changes the protection of the copy only.
+            if unsafe { libc::mprotect(copy, part.len, part.protection) } < 0 {
+                return give_up("mprotect");
+            }
+        }
+        let place = without_provenance_mut::<c_void>(part.start);
+        let fixed = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: replaces `part.len` bytes of the program's static data, whole
+        // pages that hold nothing else, by a copy with the same content; no other
+        // thread exists that could have changed them since.
+        if unsafe { libc::mremap(copy, part.len, part.len, fixed, place) } == libc::MAP_FAILED {
+            return give_up("mremap");
+        }
+        Ok(())
+    });
+    if done.is_err() {
+        recall::remove(part.start);
+    }
+    done
+}
+
+/// Copies a page, unless there is nothing in it but zeroes.
+///
+/// # Safety
+/// `from` is readable and `to` writable for `page` bytes; both are page-aligned.
+unsafe fn copy_page(from: *const u8, to: *mut u8, page: usize) {
+    let words = page / size_of::<u64>();
+    let from = from.cast::<u64>();
+    // SAFETY: `words` words are the page. Volatile: other code of this program owns
+    // what is read.
+    let empty = (0..words).all(|i| unsafe { from.add(i).read_volatile() } == 0);
+    if !empty {
+        // SAFETY: two different mappings of a page each.
+        unsafe { std::ptr::copy_nonoverlapping(from, to.cast(), words) };
+    }
+}
+
+/// Whether a page of `part` (by its number) can hold anything: all that the file
+/// initialises, and of the rest what is present or swapped out. Without
+/// `/proc/self/pagemap`: all.
+fn touched(part: &Part, page: usize) -> impl Fn(usize) -> bool + use<> {
+    let from_file = part.from_file.div_ceil(page);
+    let map = pagemap(part.start / page + from_file, part.len / page - from_file);
+    move |number| match (&map, number.checked_sub(from_file)) {
+        (Some(map), Some(at)) => map[at],
+        _ => true,
+    }
+}
+
+/// For `count` pages from page number `first` on: whether each is present or
+/// swapped out.
+fn pagemap(first: usize, count: usize) -> Option<Vec<bool>> {
+    const GONE_OR_HERE: u64 = 3 << 62;
+    let mut file = std::fs::File::open("/proc/self/pagemap").ok()?;
+    file.seek(SeekFrom::Start(first as u64 * 8)).ok()?;
+    let mut entries = vec![0u8; count * 8];
+    file.read_exact(&mut entries).ok()?;
+    let words = entries.chunks_exact(8);
+    let words = words.map(|w| u64::from_ne_bytes(w.try_into().expect("chunks are of 8 bytes")));
+    Some(words.map(|word| word & GONE_OR_HERE != 0).collect())
+}
+
+/// The parts of the object that can move.
+fn find(info: &libc::dl_phdr_info, least: usize, found: &mut Vec<Part>) {
+    let page = page_size();
+    let base = usize::try_from(info.dlpi_addr).unwrap_or(0);
+    let at = |header: &libc::Elf64_Phdr| {
+        let start = base.wrapping_add(usize::try_from(header.p_vaddr).unwrap_or(0));
+        let len = |bytes| usize::try_from(bytes).unwrap_or(0);
+        (start, len(header.p_memsz), len(header.p_filesz))
+    };
+    let headers = headers(info);
+    let relro = headers.iter().filter(|h| h.p_type == libc::PT_GNU_RELRO);
+    let relro: Vec<_> = relro.map(at).collect();
+    for header in headers {
+        if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W == 0 {
+            continue;
+        }
+        let (begin, len, from_file) = at(header);
+        let end = (begin + len).next_multiple_of(page);
+        // A page that is partly read-only after relocation stays where it is.
+        let covered = relro.iter().filter(|(r, ..)| (begin..end).contains(r));
+        let start = covered
+            .map(|(r, n, _)| (r + n).next_multiple_of(page))
+            .fold(begin - begin % page, usize::max);
+        if start < end && end - start >= least.max(page) {
+            found.push(Part {
+                start,
+                len: end - start,
+                from_file: (begin + from_file).saturating_sub(start).min(end - start),
+                protection: protection(header.p_flags),
+            });
+        }
+    }
+}
+
+fn protection(flags: u32) -> i32 {
+    let bit = |flag, bit| if flags & flag == 0 { 0 } else { bit };
+    bit(libc::PF_R, libc::PROT_READ)
+        | bit(libc::PF_W, libc::PROT_WRITE)
+        | bit(libc::PF_X, libc::PROT_EXEC)
+}
+
+/// Whether the main executable is started by a dynamic loader.
+fn dynamically_linked() -> bool {
+    let mut yes = false;
+    first_object(&mut |info| yes = headers(info).iter().any(|h| h.p_type == libc::PT_INTERP));
+    yes
+}
+
+/// The program headers of an object.
+pub(super) fn headers(info: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
+    match NonNull::new(info.dlpi_phdr.cast_mut()) {
+        // SAFETY: the loader's array of that many headers, which it keeps while the
+        // object is loaded.
+        Some(first) => unsafe {
+            std::slice::from_raw_parts(first.as_ptr(), usize::from(info.dlpi_phnum))
+        },
+        None => &[],
+    }
+}
+
+/// Calls `visit` with the main executable.
+fn first_object(visit: &mut dyn FnMut(&libc::dl_phdr_info)) {
+    let mut first = true;
+    each_object(&mut |info| {
+        if std::mem::take(&mut first) {
+            visit(info);
+        }
+    });
+}
+
+/// Calls `visit` with every loaded object, the main executable first.
+pub(super) fn each_object(mut visit: &mut dyn FnMut(&libc::dl_phdr_info)) {
+    unsafe extern "C" fn call(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        visit: *mut c_void,
+    ) -> c_int {
+        // SAFETY: `each_object` passes its own reference, and waits.
+        let visit = unsafe { &mut *visit.cast::<&mut dyn FnMut(&libc::dl_phdr_info)>() };
+        // SAFETY: the loader's record, valid during this call.
+        visit(unsafe { &*info });
+        0
+    }
+    // SAFETY: `call` casts its argument back to what is passed here.
+    unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut visit).cast()) };
+}

@@ -1,0 +1,86 @@
+//! Fork and its kin over shared memory, in C programs that know nothing of it: the
+//! library of `preload/` is loaded into them.
+
+mod common;
+
+use common::{run, run_with};
+
+const FORKS: &str = "1000";
+
+#[test]
+fn children_have_what_their_parent_had() {
+    run("storm", &[FORKS, "main"]);
+}
+
+#[test]
+fn of_a_thread_too() {
+    run("storm", &[FORKS, "thread"]);
+}
+
+#[test]
+fn on_a_stack_in_shared_memory() {
+    run("storm", &[FORKS, "coroutine"]);
+}
+
+#[test]
+fn in_a_signal_handler_on_such_a_stack() {
+    run("storm", &["300", "signal"]);
+}
+
+#[test]
+fn without_handlers() {
+    run("storm", &["300", "raw"]);
+}
+
+#[test]
+fn ours_is_the_innermost_handler() {
+    run("paths", &["order"]);
+}
+
+#[test]
+fn threads_fork_at_once_while_another_writes() {
+    run("paths", &["threads"]);
+}
+
+#[test]
+fn children_of_children() {
+    run("paths", &["nested"]);
+}
+
+#[test]
+fn what_execs_at_once_needs_nothing() {
+    run("paths", &["spawn"]);
+}
+
+#[test]
+fn children_killed_while_they_copy() {
+    run("paths", &["killed"]);
+}
+
+#[test]
+fn a_child_without_a_copy_says_so_and_ends() {
+    let said = run_with("paths", &[], &["refused"], &[]);
+    for why in [
+        "not enough memory",
+        "RLIMIT_NOFILE",
+        "closed the descriptor",
+    ] {
+        assert!(said.contains(why), "no word of «{why}» in: {said}");
+    }
+}
+
+#[test]
+fn a_child_lives_on_while_its_parent_gives_memory_back() {
+    run("paths", &["lives"]);
+}
+
+#[test]
+fn pages_live_while_they_are_mapped() {
+    run("paths", &["ends"]);
+}
+
+#[test]
+fn a_thread_in_shared_memory_cannot_fork() {
+    let said = run_with("paths", &[], &["thread-memory"], &[]);
+    assert!(said.contains("fork refused"), "{said}");
+}
