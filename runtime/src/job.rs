@@ -10,6 +10,7 @@ use crate::object::{attr, comm, errhandler, session};
 use crate::pml::{self, WaitFor, bsend, progress};
 use crate::{fail, lock, trace};
 use btl_shm::peer::Peers;
+use btl_shm::region::heap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use wireup::env;
@@ -125,7 +126,11 @@ pub fn join(level: i32) -> Result<&'static Job> {
     let record = segment.record(rank);
     let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
     record.cookie.store(cookie, Ordering::Relaxed);
-    let at = place_cookie(cookie, &settings);
+    let shared = heap::start();
+    if settings.verbose && let Err(why) = &shared {
+        eprintln!("lariat: rank {rank}: no memory of this rank's is shared: {why}");
+    }
+    let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
     record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
     let main_thread = std::thread::current().id();
@@ -155,15 +160,15 @@ pub fn join(level: i32) -> Result<&'static Job> {
 
 /// Puts the bytes by which peers try whether they reach this process's memory
 /// where as many arms as possible reach them. Their address.
-fn place_cookie(cookie: u64, settings: &Settings) -> u64 {
-    let len = usize::try_from(settings.heap_min).unwrap_or(0).max(8);
-    if let Ok(place) = crate::memory::allocate(len, 64) {
-        // SAFETY: fresh memory of at least eight bytes, aligned, kept for good.
-        unsafe { place.cast::<u64>().write_volatile(cookie) };
-        return place.expose_provenance() as u64;
+fn place_cookie(cookie: u64) -> u64 {
+    let place = heap::alloc(size_of::<u64>(), 64);
+    if place.is_null() {
+        COOKIE.store(cookie, Ordering::Relaxed);
+        return (&raw const COOKIE).expose_provenance() as u64;
     }
-    COOKIE.store(cookie, Ordering::Relaxed);
-    (&raw const COOKIE).expose_provenance() as u64
+    // SAFETY: fresh memory of eight bytes, aligned, kept for good.
+    unsafe { place.cast::<u64>().write_volatile(cookie) };
+    place.expose_provenance() as u64
 }
 
 /// What a forked child does first: it has the rank's memory and its mapping of
