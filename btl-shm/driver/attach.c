@@ -136,6 +136,7 @@ static struct file *attachment_file(struct permit *permit, unsigned long start,
 	INIT_LIST_HEAD(&att->node);
 	mutex_init(&att->lock);
 	spin_lock_init(&att->seq_lock);
+	INIT_LIST_HEAD(&att->lookups);
 
 	inode = alloc_anon_inode(attachments_mount->mnt_sb);
 	if (IS_ERR(inode)) {

@@ -7,8 +7,8 @@
  * the address, and enters it as a bare frame number. Whatever is about to
  * change the owner's mapping, in any process, first calls the attachment's
  * notifier, which takes the entries back; so an entry is never older than the
- * owner's own. Between asking and entering, the notifier's sequence tells
- * whether such a change came in between.
+ * owner's own. A lookup that such a change overtakes, between asking and
+ * entering, is told so and asks again.
  */
 #include <linux/file.h>
 #include <linux/hmm.h>
@@ -121,6 +121,29 @@ static void chunks_forget(struct attachment *att, unsigned long start, unsigned 
 }
 
 /*
+ * A fault on its way from asking for the owner's pages to entering them. The
+ * notifier's own sequence would do, but it moves with every change anywhere in
+ * the attachment: in a large window over a busy owner no fault would ever get
+ * through.
+ */
+struct lookup {
+	struct list_head node;		/* in att->lookups */
+	unsigned long start;		/* owner's addresses */
+	unsigned long end;
+	bool overtaken;			/* seq_lock */
+};
+
+static void lookups_overtake(struct attachment *att, unsigned long start, unsigned long end)
+{
+	struct lookup *lookup;
+
+	lockdep_assert_held(&att->seq_lock);
+	list_for_each_entry(lookup, &att->lookups, node)
+		if (start < lookup->end && lookup->start < end)
+			lookup->overtaken = true;
+}
+
+/*
  * The owner's mapping is about to change: called by whoever changes it, before
  * the change. Nothing is entered for the range until the change is over, since
  * mmu_interval_read_begin() waits for that.
@@ -143,6 +166,7 @@ static bool attachment_invalidate(struct mmu_interval_notifier *notifier,
 		return false;
 	}
 	mmu_interval_set_seq(notifier, seq);
+	lookups_overtake(att, start, end);
 	spin_unlock(&att->seq_lock);
 	if (!filled || is_recaller())
 		return true;
@@ -234,79 +258,132 @@ static void block_around(struct attachment *att, struct vm_area_struct *vma,
 }
 
 /*
+ * Enters what was found, unless the owner's mapping has changed since, or what is
+ * wanted of the touched page is not there.
+ */
+static vm_fault_t enter_all(struct attachment *att, struct lookup *lookup,
+			    struct entering *in, unsigned long touched, unsigned long wanted)
+{
+	unsigned long size = lookup->end - lookup->start;
+	vm_fault_t result = VM_FAULT_NOPAGE;
+
+	mutex_lock(&att->lock);
+	spin_lock(&att->seq_lock);
+	if (att->gone)
+		result = VM_FAULT_SIGBUS;
+	else if (lookup->overtaken || (in->pfns[touched] & wanted) != wanted)
+		result = VM_FAULT_RETRY;
+	else
+		chunks_fill(att, lookup->start, lookup->end);
+	spin_unlock(&att->seq_lock);
+	/* A change that begins now waits for the lock, and takes back what is entered. */
+	if (result == VM_FAULT_NOPAGE &&
+	    apply_to_page_range(in->vma->vm_mm, in->start, size, enter, in))
+		result = VM_FAULT_OOM;
+	mutex_unlock(&att->lock);
+	return result;
+}
+
+/* Makes the page tables that enter_all() needs, of which there may be two. */
+static bool make_tables(struct mm_struct *mm, unsigned long start, unsigned long size)
+{
+	return !apply_to_page_range(mm, start, PAGE_SIZE, allocate_only, NULL) &&
+	       !apply_to_page_range(mm, start + size - PAGE_SIZE, PAGE_SIZE, allocate_only, NULL);
+}
+
+/*
+ * Asks for the pages [first, past) of the attachment and enters them; the touched
+ * one must be among them. `fault` tells what to fault in at the owner, and is 0
+ * for more than one page: hmm_range_fault() does not keep to the pages for which
+ * it is asked. VM_FAULT_RETRY where the touched page is not there, or a change
+ * came in between; the locks are still held then.
+ */
+static vm_fault_t look_up(struct vm_fault *vmf, struct attachment *att, unsigned long wanted,
+			  unsigned long fault, unsigned long first, unsigned long past,
+			  unsigned long *pfns)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct lookup lookup = {
+		.start = att->start + (first << PAGE_SHIFT),
+		.end = att->start + (past << PAGE_SHIFT),
+	};
+	struct hmm_range range = {
+		.notifier = &att->notifier,
+		.start = lookup.start,
+		.end = lookup.end,
+		.hmm_pfns = pfns,
+		.default_flags = fault,
+	};
+	struct entering in = {
+		.vma = vma,
+		.start = vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT),
+		.pfns = pfns,
+		.read = vm_get_page_prot(vma->vm_flags & ~VM_WRITE),
+		.write = vm_get_page_prot(vma->vm_flags),
+	};
+	vm_fault_t result = VM_FAULT_OOM;
+	int err;
+
+	if (!make_tables(vma->vm_mm, in.start, lookup.end - lookup.start))
+		return result;
+	spin_lock(&att->seq_lock);
+	list_add(&lookup.node, &att->lookups);
+	spin_unlock(&att->seq_lock);
+	/* Waits for changes that have begun; those that begin later find the lookup. */
+	range.notifier_seq = mmu_interval_read_begin(&att->notifier);
+	err = hmm_range_fault(&range);
+	if (!err)
+		result = enter_all(att, &lookup, &in, vmf->pgoff - first, wanted);
+	else
+		result = err == -EBUSY ? VM_FAULT_RETRY : VM_FAULT_SIGBUS;
+	spin_lock(&att->seq_lock);
+	list_del(&lookup.node);
+	spin_unlock(&att->seq_lock);
+	atomic_long_add(in.entered, &counters.entries);
+	return result;
+}
+
+/* Whether the owner has the page, so that its neighbours are worth a look. */
+static bool owner_has(struct vm_fault *vmf, struct attachment *att, unsigned long wanted)
+{
+	unsigned long found;
+	struct hmm_range range = {
+		.notifier = &att->notifier,
+		.start = att->start + (vmf->pgoff << PAGE_SHIFT),
+		.end = att->start + (vmf->pgoff << PAGE_SHIFT) + PAGE_SIZE,
+		.hmm_pfns = &found,
+	};
+
+	range.notifier_seq = mmu_interval_read_begin(&att->notifier);
+	return !hmm_range_fault(&range) && (found & wanted) == wanted;
+}
+
+/*
  * Finds the owner's pages and enters them. Both mmap locks are held for reading.
  * A page that is touched is faulted in at the owner if it has none; its
  * neighbours are only entered if the owner has them.
  */
 static vm_fault_t resolve(struct vm_fault *vmf, struct attachment *att, bool write)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	struct hmm_range range = { .notifier = &att->notifier };
-	struct entering in = { .vma = vma };
+	unsigned long wanted = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
+	unsigned long fault = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0);
+	vm_fault_t result = VM_FAULT_RETRY;
 	unsigned long first, past, one;
-	vm_fault_t result;
-	int err;
 
-	block_around(att, vma, vmf->pgoff, &first, &past);
-	in.pfns = kmalloc_array(past - first, sizeof(*in.pfns), GFP_KERNEL);
-	if (!in.pfns) {
-		first = vmf->pgoff;
-		past = first + 1;
-		in.pfns = &one;
+	block_around(att, vmf->vma, vmf->pgoff, &first, &past);
+	if (past - first > 1 && owner_has(vmf, att, wanted)) {
+		unsigned long *pfns = kmalloc_array(past - first, sizeof(*pfns), GFP_KERNEL);
+
+		if (pfns)
+			result = look_up(vmf, att, wanted, 0, first, past, pfns);
+		kfree(pfns);
 	}
-	in.start = vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT);
-	in.read = vm_get_page_prot(vma->vm_flags & ~VM_WRITE);
-	in.write = vm_get_page_prot(vma->vm_flags);
-	range.start = att->start + (first << PAGE_SHIFT);
-	range.end = att->start + (past << PAGE_SHIFT);
-	range.hmm_pfns = in.pfns;
-	range.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
-
-	/* Page tables first, of which there may be two: see attachment.lock. */
-	result = VM_FAULT_OOM;
-	if (apply_to_page_range(vma->vm_mm, in.start, PAGE_SIZE, allocate_only, NULL) ||
-	    apply_to_page_range(vma->vm_mm, in.start + (range.end - range.start) - PAGE_SIZE,
-				PAGE_SIZE, allocate_only, NULL))
-		goto out;
-again:
-	memset(in.pfns, 0, (past - first) * sizeof(*in.pfns));
-	in.pfns[vmf->pgoff - first] = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0);
-	range.notifier_seq = mmu_interval_read_begin(&att->notifier);
-	err = hmm_range_fault(&range);
-	result = VM_FAULT_SIGBUS;
-	if (err == -EBUSY)
-		goto interrupted;
-	if (err)
-		goto out;
-
-	mutex_lock(&att->lock);
-	if (att->gone) {
-		mutex_unlock(&att->lock);
-		goto out;
+	/* Also where the owner is busy changing the block: one page is soon done. */
+	while (result == VM_FAULT_RETRY && !fatal_signal_pending(current)) {
+		cond_resched();
+		result = look_up(vmf, att, wanted, fault, vmf->pgoff, vmf->pgoff + 1, &one);
 	}
-	spin_lock(&att->seq_lock);
-	if (mmu_interval_read_retry(&att->notifier, range.notifier_seq)) {
-		spin_unlock(&att->seq_lock);
-		mutex_unlock(&att->lock);
-		goto interrupted;
-	}
-	chunks_fill(att, range.start, range.end);
-	spin_unlock(&att->seq_lock);
-	/* Changes that begin now wait for the lock, and take back what is entered. */
-	err = apply_to_page_range(vma->vm_mm, in.start, range.end - range.start, enter, &in);
-	mutex_unlock(&att->lock);
-	result = err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
-	atomic_long_add(in.entered, &counters.entries);
-out:
-	if (in.pfns != &one)
-		kfree(in.pfns);
-	return result;
-
-interrupted:
-	if (fatal_signal_pending(current))
-		goto out;
-	cond_resched();
-	goto again;
+	return result == VM_FAULT_RETRY ? VM_FAULT_SIGBUS : result;
 }
 
 /*

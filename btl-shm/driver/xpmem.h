@@ -20,7 +20,8 @@
  *   owner, anon_vma, i_mmap_rwsem and folio locks of what it has mapped)
  *   attachment.lock     entries of an attachment being made or taken back
  *   i_mmap_rwsem of the attachment's own inode
- *   attachment.seq_lock the notifier's sequence and the chunks that have entries
+ *   attachment.seq_lock the notifier's sequence, the faults under way and the
+ *                       chunks that have entries
  *
  * Under attachment.lock nothing may allocate memory in a way that can reclaim:
  * reclaim calls notifiers, which take that lock.
@@ -94,6 +95,7 @@ struct attachment {
 	struct mmu_interval_notifier notifier;
 	struct mutex lock;
 	spinlock_t seq_lock;
+	struct list_head lookups;	/* faults under way; seq_lock */
 	unsigned int chunk_shift;	/* log2 of the bytes that a chunk bit covers */
 	DECLARE_BITMAP(chunks, CHUNKS);	/* chunks with entries; seq_lock */
 };

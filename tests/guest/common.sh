@@ -41,7 +41,7 @@ mirror() {
     local files=(/etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources)
     # Of one-line and of deb822 sources, the first that is Debian's main archive.
     sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] *\)\?\([^ ]*\).*/\2/p' "${files[@]}" 2>/dev/null |
-        grep -E '/debian/?$' | head -n 1
+        grep -E -m 1 '/debian/?$' || true
 }
 
 # apt_for SUITE: from here on apt-get and apt-cache know this suite alone, and

@@ -220,6 +220,8 @@ static void *renews(void *unused) {
             mmap(at, 8 * PAGE, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         fill(at, PAGE, 1);
+        // A change that is always under way would leave nothing to be raced with.
+        usleep(100);
     }
     return NULL;
 }
