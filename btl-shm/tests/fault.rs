@@ -323,6 +323,21 @@ fn case(name: &str) {
             expect(fault, base, PAGE, 100);
             drop(range);
         }
+        "small signal stack" => {
+            // The least that a program written long ago gives.
+            let room = Box::leak(Box::new([0u64; 2048 / 8]));
+            let stack = libc::stack_t {
+                ss_sp: ptr::from_mut(room).cast(),
+                ss_flags: 0,
+                ss_size: 2048,
+            };
+            // SAFETY: memory that stays; the kernel may find it too small.
+            let taken = unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } == 0;
+            println!("taken: {taken}");
+            set(libc::SIGSEGV, libc::SIG_DFL, 0);
+            set(libc::SIGBUS, libc::SIG_DFL, 0);
+            assert_guarded();
+        }
         "blocked" => {
             // SAFETY: a local set.
             unsafe {
@@ -391,7 +406,8 @@ fn the_programs_handlers_go_on_working() {
 }
 
 #[test]
-fn unmapped_memory_and_blocked_signals_are_no_death() {
+fn unmapped_memory_blocked_signals_and_small_stacks_are_no_death() {
     lives("unmapped");
     lives("blocked");
+    lives("small signal stack");
 }

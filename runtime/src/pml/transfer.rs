@@ -21,7 +21,8 @@ use crate::pml::memory::Memory;
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Arrival;
 use btl_shm::joint::{self, Help, Lead, State};
-use btl_shm::peer::{Peers, Reached, cma};
+use btl_shm::peer::cma::{self, CmaWhy};
+use btl_shm::peer::{Peers, Reached};
 use btl_shm::ring::Envelope;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -426,14 +427,14 @@ impl Leading {
         let Source::Cma(pid, addr) = self.source else {
             return Refusal::Way;
         };
-        match error.why.raw_os_error() {
-            Some(libc::EFAULT) => Refusal::Memory(format!(
+        match error.why {
+            CmaWhy::Absent => Refusal::Memory(format!(
                 "the message of {len} bytes at address {addr:#x} of rank {rank} of the job cannot be read: its memory is not there"
             )),
-            Some(libc::ESRCH) => Refusal::Memory(format!(
+            CmaWhy::Gone => Refusal::Memory(format!(
                 "the message of {len} bytes of rank {rank} of the job cannot be read: its process {pid} has ended"
             )),
-            _ => Refusal::Way,
+            CmaWhy::Refused(_) | CmaWhy::Other(_) => Refusal::Way,
         }
     }
 
