@@ -243,29 +243,18 @@ impl Peers {
         }
     }
 
+    /// Whether the driver is there and has a segment of this process.
+    #[must_use]
+    pub fn has_driver(&self) -> bool {
+        self.attached.is_ok()
+    }
+
     /// Mappings of peers' memory that this process has made.
     #[must_use]
     pub fn attachments(&self) -> usize {
         let attached = self.attached.as_ref();
         self.windows.as_ref().map_or(0, Windows::attachments)
             + attached.map_or(0, Attachments::attachments)
-    }
-
-    /// The arm by which peers reach `len` bytes at `addr` of this process, where it
-    /// works between them.
-    pub fn arm_of(&mut self, addr: u64, len: usize) -> Arm {
-        let record = self.segment.record(self.me);
-        let maps = matches!(self.arm, Arm::Auto | Arm::Shared);
-        let attaches = matches!(self.arm, Arm::Auto | Arm::Driver);
-        if maps && self.own.offset(record, addr, len as u64).is_some() {
-            Arm::Shared
-        } else if attaches && self.attached.is_ok() {
-            Arm::Driver
-        } else if self.arm == Arm::Cma {
-            Arm::Cma
-        } else {
-            Arm::Copy
-        }
     }
 
     /// Lets go of what is attached of peers: at `MPI_Finalize`, once nobody copies

@@ -2,8 +2,8 @@
 
 use super::lines::Line;
 use super::maps::{Region, RegionKind};
+use std::fmt::Write;
 use std::io;
-use wireup::report::Rows;
 
 /// A mapping and the bytes of it that are in memory.
 struct Resident {
@@ -53,37 +53,37 @@ fn understand(text: &str) -> Vec<Resident> {
     found
 }
 
-/// A row for each region: its addresses, size, bytes in memory (`-` where `resident`
-/// does not say), and the arm by which peers reach it.
-pub fn rows(
+/// The table of `rank`: a line for each region, with its addresses, size, bytes in
+/// memory (`-` where `resident` does not say) and the arm by which peers reach it.
+pub fn table(
+    rank: u32,
     regions: &[Region],
     resident: Option<&[usize]>,
-    mut arm: impl FnMut(&Region) -> String,
-) -> Rows {
-    let mut rows = Rows::new(&[
-        "region",
-        "from",
-        "to",
-        "size",
-        "in memory",
-        "reached by",
-        "what",
-    ]);
+    arm: impl Fn(&Region) -> String,
+) -> String {
+    let mut text = format!("rank {rank}: regions\n");
+    let mut last = None;
     for (i, region) in regions.iter().enumerate() {
+        let kind = match last == Some(region.kind) {
+            true => "",
+            false => name(region.kind),
+        };
+        last = Some(region.kind);
         let in_memory = resident
             .and_then(|all| all.get(i))
             .map_or("-".to_owned(), |n| size(*n));
-        rows.add([
-            name(region.kind).to_owned(),
-            format!("{:x}", region.start),
-            format!("{:x}", region.end()),
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "  {kind:<16} {:>14x}-{:<14x} {:>9} {in_memory:>9}  {:<8} {}",
+            region.start,
+            region.end(),
             size(region.len),
-            in_memory,
             arm(region),
-            region.what.clone(),
-        ]);
+            region.what
+        );
     }
-    rows
+    text
 }
 
 /// A region's name in the table.
@@ -100,7 +100,8 @@ pub fn name(kind: RegionKind) -> &'static str {
 }
 
 /// Bytes with a unit, whole where they are whole: `132 KiB`, `1.5 MiB`.
-fn size(bytes: usize) -> String {
+#[must_use]
+pub fn size(bytes: usize) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut scale = 1usize;
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_row_for_each_region() {
+    fn the_table_has_a_line_for_each_region() {
         let region = |kind, start: usize, what: &str| Region {
             kind,
             start,
@@ -162,20 +163,30 @@ mod tests {
             region(RegionKind::Heap, 0x50_0000, "[heap]"),
         ];
         let arm = |r: &Region| if r.what == "program" { "shared" } else { "cma" }.to_owned();
-        let table = rows(&regions, Some(&[4096, 8192]), arm);
-        assert_eq!(table.rows.len(), 3);
-        let first = [
-            "static data",
-            "400000",
-            "421000",
-            "132 KiB",
-            "4 KiB",
-            "shared",
-            "program",
-        ];
-        assert_eq!(table.rows[0], first);
-        assert_eq!(table.rows[1][2], "7f0000021000");
-        assert_eq!(table.rows[2][4..6], ["-", "cma"]);
-        assert!(table.rows.iter().all(|r| r.len() == table.columns.len()));
+        let text = table(3, &regions, Some(&[4096, 8192, 0]), arm);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].contains("rank 3"));
+        let words: Vec<_> = lines[1].split_whitespace().collect();
+        assert_eq!(
+            words,
+            [
+                "static",
+                "data",
+                "400000-421000",
+                "132",
+                "KiB",
+                "4",
+                "KiB",
+                "shared",
+                "program"
+            ]
+        );
+        assert!(
+            lines[2]
+                .trim_start()
+                .starts_with("7f0000000000-7f0000021000")
+        );
+        assert!(lines[3].contains("heap") && lines[3].contains("cma"));
     }
 }
