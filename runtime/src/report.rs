@@ -1,10 +1,11 @@
 //! What a rank tells of its memory where it was asked to: its regions and the arm
 //! by which peers reach each, and what came of trying every arm towards every
-//! peer. The launcher prints the tables.
+//! peer. The launcher prints the tables; a rank without one prints its own.
 
 use crate::pml;
 use btl_shm::region::maps::{self, Region};
 use btl_shm::region::{heap, report};
+use std::sync::atomic::Ordering;
 use wireup::layout::RegionKind;
 use wireup::report::{self as tables, Report, Rows};
 use wireup::segment::Segment;
@@ -14,7 +15,12 @@ use wireup::settings::{Arm, Settings};
 /// `MPI_Init`: the arms are tried on what peers tell of themselves.
 pub fn publish(segment: &Segment, rank: u32, settings: &Settings) {
     if settings.report_regions {
-        tell(segment, rank, Report::Regions, &regions(settings.arm));
+        tell(
+            segment,
+            rank,
+            Report::Regions,
+            &regions(segment, rank, settings.arm),
+        );
     }
     if settings.report_arms {
         tell(segment, rank, Report::Arms, &arms(segment, rank));
@@ -22,12 +28,19 @@ pub fn publish(segment: &Segment, rank: u32, settings: &Settings) {
 }
 
 fn tell(segment: &Segment, rank: u32, report: Report, rows: &Rows) {
+    if std::env::var_os(wireup::env::SEGMENT).is_none() {
+        // A job of one: of arms there is nothing to tell.
+        if !rows.rows.is_empty() {
+            eprintln!("{}", tables::table(&[(rank, rows.clone())]));
+        }
+        return;
+    }
     if let Err(why) = tables::publish(segment, rank, report, rows) {
         eprintln!("lariat: rank {rank} cannot tell of its memory: {why}");
     }
 }
 
-fn regions(arm: Arm) -> Rows {
+fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
     let mut rows = Rows::new(&["region", "from", "to", "size", "resident", "arm", "what"]);
     let found = match maps::regions() {
         Ok(found) => found,
@@ -46,21 +59,50 @@ fn regions(arm: Arm) -> Rows {
             format!("{:x}", region.end()),
             report::size(region.len),
             bytes.map_or_else(|| "-".to_owned(), |n| report::size(*n)),
-            reached_by(region, arm, attached).to_owned(),
+            reached_by(is_told(segment, rank, region), arm, attached).to_owned(),
             region.what.clone(),
         ]);
     }
     rows
 }
 
+/// Whether a region lies in the heap file, so that peers map it: at least the half
+/// of it, since the first page or two of static data stay where they are.
+fn is_told(segment: &Segment, rank: u32, region: &Region) -> bool {
+    match region.kind {
+        RegionKind::Internal => true,
+        RegionKind::Static => {
+            let (from, to) = (region.start as u64, region.end() as u64);
+            let told = segment.record(rank).shared.iter().map(|told| {
+                let start = told.start.load(Ordering::Acquire); // pairs with the Release in `window::publish`
+                let end = start + told.len.load(Ordering::Relaxed);
+                end.min(to).saturating_sub(start.max(from))
+            });
+            told.sum::<u64>() * 2 > to - from
+        }
+        _ => heap::is_shared(region.start, 1),
+    }
+}
+
 /// The arm by which large messages in a region go.
-fn reached_by(region: &Region, arm: Arm, attached: bool) -> &'static str {
-    let shared = region.kind == RegionKind::Internal || heap::is_shared(region.start, 1);
+fn reached_by(shared: bool, arm: Arm, attached: bool) -> &'static str {
     match arm {
         Arm::Auto | Arm::Shared if shared => "shared",
         Arm::Auto | Arm::Driver if attached => "driver",
         Arm::Cma => "cma",
         _ => "copy",
+    }
+}
+
+/// Publishes the regions as they are at the end of the job.
+pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
+    if settings.report_regions {
+        tell(
+            segment,
+            rank,
+            Report::Regions,
+            &regions(segment, rank, settings.arm),
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! The regions of this process, as they are now: found in `/proc/self/maps` and in
 //! the loader's list of objects. They grow; ask again.
 
+use super::heap;
 use super::lines::{self, Line};
 use super::static_data::{each_object, headers};
 use super::sys;
@@ -168,7 +169,7 @@ fn kind_of(line: &Line<'_>) -> Option<RegionKind> {
         Some(RegionKind::Internal)
     } else if line.path == b"[stack]" {
         Some(RegionKind::Stack)
-    } else if line.path == b"[heap]" || (line.shared && registered(line)) {
+    } else if line.path == b"[heap]" || (line.shared && line.protection != 0 && is_own(line)) {
         Some(RegionKind::Heap)
     } else {
         let large = line.file.1 == 0 && !line.shared && writable && line.len() >= LARGE;
@@ -178,9 +179,11 @@ fn kind_of(line: &Line<'_>) -> Option<RegionKind> {
 }
 
 /// Whether a mapping is one of the heap file's own, and not one of a peer's memory.
-fn registered(line: &Line<'_>) -> bool {
-    ranges::all()
-        .any(|range| line.file == range.file && range.start < line.end && line.start < range.end())
+/// Where the heap is the preloaded library's, only that knows its ranges.
+fn is_own(line: &Line<'_>) -> bool {
+    let known = ranges::all()
+        .any(|range| line.file == range.file && range.start < line.end && line.start < range.end());
+    known || heap::is_shared(line.start, 1)
 }
 
 fn name_of(line: &Line<'_>, kind: RegionKind) -> String {
