@@ -54,8 +54,11 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
             report::size(region.len),
             bytes.map_or_else(|| "-".to_owned(), |n| report::size(*n)),
             {
-                let shared = told(region.start..region.end());
-                let shared = shared || region.kind == RegionKind::Internal;
+                let shared = match region.kind {
+                    RegionKind::Internal => true,
+                    RegionKind::Whole => false,
+                    _ => told(region.start..region.end()),
+                };
                 reached_by(shared, arm, attached).to_owned()
             },
             region.what.clone(),
