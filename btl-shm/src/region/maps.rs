@@ -3,6 +3,7 @@
 
 use super::lines::{self, Line};
 use super::static_data::{each_object, headers};
+use super::sys;
 use crate::recall::ranges;
 use std::ffi::CStr;
 use std::io;
@@ -119,7 +120,7 @@ fn merged(sorted: Vec<Region>) -> Vec<Region> {
 
 /// Segments of the program and of all libraries.
 fn objects() -> Vec<Region> {
-    let page = ranges::page_size();
+    let page = sys::page();
     let mut found = Vec::new();
     let mut first = true;
     each_object(&mut |info| {
@@ -197,7 +198,7 @@ fn name_of(line: &Line<'_>, kind: RegionKind) -> String {
 fn whole() -> Region {
     let start = std::fs::read_to_string("/proc/sys/vm/mmap_min_addr");
     let start = start.ok().and_then(|text| text.trim().parse().ok());
-    let start = start.unwrap_or_else(ranges::page_size);
+    let start = start.unwrap_or_else(sys::page);
     let end = if cfg!(target_arch = "aarch64") {
         1 << 48
     } else {

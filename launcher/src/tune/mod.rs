@@ -131,7 +131,7 @@ fn compare(bench: &Bench, comparison: &Comparison) -> Result<String, String> {
             );
             line.extend(
                 all.skip(1)
-                    .map(|c| format!("{:.2}", figures.ratio(c, at, pattern))),
+                    .map(|c| format!("{:.2}", figures.ratio(c, at, pattern).middle)),
             );
             lines.push(line);
         }

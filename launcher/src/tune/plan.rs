@@ -4,7 +4,7 @@
 
 use super::Values;
 use super::bench::{Figures, Pattern};
-use super::choose;
+use super::choose::{self, Spread};
 use wireup::settings::{Settings, short};
 
 /// A size that no message has, as a value of a threshold: the way is never taken.
@@ -172,13 +172,13 @@ pub fn comparison(kind: Kind, values: &Values, works: &impl Fn(&str) -> bool) ->
 pub fn verdict(comparison: &Comparison, figures: &Figures) -> String {
     let sizes = &comparison.sizes;
     let both = |candidate: usize, at: usize| {
-        let ratios = Pattern::ALL.map(|p| figures.ratio(candidate, at, p).ln());
-        (ratios.iter().sum::<f64>() / ratios.len() as f64).exp()
+        let [same, dirty] = Pattern::ALL.map(|p| figures.ratio(candidate, at, p));
+        same.with(dirty)
     };
     if comparison.kind.of_values() {
         let all = (0..comparison.candidates.len())
             .map(|c| (0..sizes.len()).map(|at| both(c, at)).collect())
-            .collect::<Vec<Vec<f64>>>();
+            .collect::<Vec<Vec<Spread>>>();
         let gain = match comparison.kind {
             Kind::Arm => ARM_GAIN,
             _ => choose::GAIN,
@@ -194,7 +194,7 @@ pub fn verdict(comparison: &Comparison, figures: &Figures) -> String {
         _ => (settings.nt_min, false),
     };
     let now = sizes.partition_point(|size| *size < limit);
-    let ratios: Vec<f64> = (0..sizes.len()).map(|at| both(1, at)).collect();
+    let ratios: Vec<Spread> = (0..sizes.len()).map(|at| both(1, at)).collect();
     let from = choose::threshold(&ratios, now);
     if from == now {
         return comparison.built_in.clone();
