@@ -8,7 +8,7 @@
 use crate::error::{Class, Error, Result};
 use crate::object::{attr, comm, errhandler, session};
 use crate::pml::{self, WaitFor, bsend, progress};
-use crate::{fail, lock, trace};
+use crate::{fail, lock, report, trace};
 use btl_shm::peer::Peers;
 use btl_shm::region::heap;
 use std::sync::OnceLock;
@@ -83,6 +83,12 @@ pub fn init(required: i32) -> Result<i32> {
     record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
     head.initialized.fetch_add(1, Ordering::AcqRel);
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
+    if job.settings.report_regions || job.settings.report_arms {
+        // pairs with the AcqRel above: what peers tell of themselves is there
+        let all = || head.initialized.load(Ordering::Acquire) >= job.size;
+        progress::wait(WaitFor::NOTHING, all);
+        report::publish(job.segment, job.rank, &job.settings);
+    }
     Ok(provided)
 }
 
@@ -152,7 +158,7 @@ pub fn join(level: i32) -> Result<&'static Job> {
     attr::set_job(size, appnum);
     trace::open(&record.call);
     if job.settings.verbose {
-        report(job);
+        say(job);
     }
     done();
     Ok(job)
@@ -273,6 +279,7 @@ pub fn finalize() -> Result<()> {
     progress::wait(WaitFor::NOTHING, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
+    pml::with_peers(|peers| peers.detach());
     FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
     trace::close();
     comm::drop_world();
@@ -463,7 +470,7 @@ fn monotonic() -> u64 {
 
 /// Says at start what was found and chosen.
 #[cold]
-fn report(job: &Job) {
+fn say(job: &Job) {
     let head = job.segment.head();
     eprintln!(
         "lariat: rank {} of {}, process {}, {} processors, segment of {} bytes, {:?}",

@@ -243,6 +243,12 @@ impl Peers {
         }
     }
 
+    /// Whether the driver is there and has a segment of this process.
+    #[must_use]
+    pub fn has_driver(&self) -> bool {
+        self.attached.is_ok()
+    }
+
     /// Mappings of peers' memory that this process has made.
     #[must_use]
     pub fn attachments(&self) -> usize {

@@ -55,6 +55,7 @@ use request::Shared;
 
 use crate::error::Error;
 use crate::object::datatype::Datatype;
+use btl_shm::peer::Peers;
 use std::sync::Arc;
 
 /// The memory of a message: `count` elements of a type at an address.
@@ -167,6 +168,11 @@ fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {
             .as_deref_mut()
             .expect("the engine runs while MPI is initialized"))
     })
+}
+
+/// Runs `f` on what this rank knows of its peers' memory.
+pub fn with_peers<R>(f: impl FnOnce(&mut Peers) -> R) -> R {
+    with_engine(|engine| f(&mut engine.core.reach))
 }
 
 impl Request {
