@@ -508,28 +508,61 @@ static void hugetlb_pages(void) {
     CHECK(pool && fprintf(pool, "0") == 1 && fclose(pool) == 0);
 }
 
+static int user_faults;
+
 static long owner_registers_faults(long unused) {
     (void)unused;
-    int descriptor = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    user_faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
     struct uffdio_api api = {.api = UFFD_API};
     struct uffdio_register range = {
         .range = {(uintptr_t)memory, PAGES * PAGE},
         .mode = UFFDIO_REGISTER_MODE_MISSING,
     };
-    CHECK(descriptor >= 0);
-    EQ(ioctl(descriptor, UFFDIO_API, &api), 0);
-    EQ(ioctl(descriptor, UFFDIO_REGISTER, &range), 0);
+    CHECK(user_faults >= 0);
+    EQ(ioctl(user_faults, UFFDIO_API, &api), 0);
+    EQ(ioctl(user_faults, UFFDIO_REGISTER, &range), 0);
     return make_all();
 }
 
-// Nobody answers the owner's user faults: a touch must not wait for that.
+static long owner_answers_fault(long value) {
+    static char page[PAGE] __attribute__((aligned(4096)));
+    struct uffd_msg message;
+    EQ(read(user_faults, &message, sizeof message), sizeof message);
+    fill(page, PAGE, (unsigned char)value);
+    struct uffdio_copy copy = {.dst = message.arg.pagefault.address & -PAGE,
+                               .src = (uintptr_t)page,
+                               .len = PAGE};
+    return ioctl(user_faults, UFFDIO_COPY, &copy);
+}
+
+// A touch waits for whatever the owner's own would wait for, and can be killed.
 static void user_faults_at_the_owner(void) {
     memory = fresh(PAGES * PAGE);
     struct peer owner = peer_start();
     attach_to(&owner, owner_registers_faults);
-    unsigned char value;
-    EQ(peek(pages, &value), SIGBUS);
-    EQ(poke(pages + PAGE, 1), SIGBUS);
+    tell(&owner, owner_answers_fault, 77);
+    READS(pages + 3 * PAGE, 77);
+    EQ(answer(&owner), 0);
+    tell(&owner, owner_answers_fault, 78);
+    EQ(poke(pages + 4 * PAGE + 1, 1), 0);
+    EQ(answer(&owner), 0);
+    READS(pages + 4 * PAGE, 78);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsigned char value;
+        char *own = attach(get(segid, XPMEM_RDWR), (long)memory, PAGES * PAGE);
+        _exit(peek(own, &value) + 1);
+    }
+    int status;
+    usleep(300000);
+    EQ(waitpid(pid, &status, WNOHANG), 0);
+    kill(pid, SIGKILL);
+    EQ(waitpid(pid, &status, 0), pid);
+    EQ(status, SIGKILL);
+    // The owner itself goes on, and so can others.
+    READS(pages + 3 * PAGE, 77);
+    EQ(ask(&owner, owner_reads, 4), 78);
 }
 
 static long owner_pages_out(long unused) {
