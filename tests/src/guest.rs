@@ -3,7 +3,7 @@
 
 use crate::{skipped, tree};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A guest, being described.
@@ -95,12 +95,8 @@ pub fn module_program(name: &str, sources: &[&str]) -> PathBuf {
 
 fn script(name: &str) -> Command {
     let mut script = Command::new(tree::workspace().join("tests/guest").join(name));
-    script.env("CARGO_TARGET_DIR", absolute(&tree::target()));
+    script.env("CARGO_TARGET_DIR", tree::target());
     script
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).expect("the target folder has a name")
 }
 
 /// What the scripts of `tests/guest` answer: exit code 77 is "not here".
