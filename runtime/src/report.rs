@@ -3,8 +3,8 @@
 //! peer. The launcher prints the tables; a rank without one prints its own.
 
 use crate::pml;
-use btl_shm::region::maps::{self, Region};
-use btl_shm::region::{heap, report};
+use btl_shm::region::{maps, report};
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use wireup::layout::RegionKind;
 use wireup::report::{self as tables, Report, Rows};
@@ -42,7 +42,8 @@ fn tell(segment: &Segment, rank: u32, report: Report, rows: &Rows) {
 
 fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
     let mut rows = Rows::new(&["region", "from", "to", "size", "resident", "arm", "what"]);
-    let found = match maps::regions() {
+    let told = |range: Range<usize>| in_file(segment, rank, &range);
+    let found = match maps::regions(told) {
         Ok(found) => found,
         Err(why) => {
             rows.add(["?", "", "", "", "", "", &format!("/proc/self/maps: {why}")]);
@@ -59,32 +60,33 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
             format!("{:x}", region.end()),
             report::size(region.len),
             bytes.map_or_else(|| "-".to_owned(), |n| report::size(*n)),
-            reached_by(is_told(segment, rank, region), arm, attached).to_owned(),
+            {
+                let shared = match region.kind {
+                    RegionKind::Internal => true,
+                    RegionKind::Whole => false,
+                    _ => told(region.start..region.end()),
+                };
+                reached_by(shared, arm, attached).to_owned()
+            },
             region.what.clone(),
         ]);
     }
     rows
 }
 
-/// Whether a region lies in the heap file, so that peers map it: at least the half
-/// of it, since the first page or two of static data stay where they are.
-fn is_told(segment: &Segment, rank: u32, region: &Region) -> bool {
-    match region.kind {
-        RegionKind::Internal => true,
-        RegionKind::Static => {
-            let (from, to) = (region.start as u64, region.end() as u64);
-            let told = segment.record(rank).shared.iter().map(|told| {
-                let start = told.start.load(Ordering::Acquire); // pairs with the Release in `window::publish`
-                let end = start + told.len.load(Ordering::Relaxed);
-                end.min(to).saturating_sub(start.max(from))
-            });
-            told.sum::<u64>() * 2 > to - from
-        }
-        _ => heap::is_shared(region.start, 1),
-    }
+/// Whether the record of this rank tells of a part of a range as memory in the heap
+/// file.
+fn in_file(segment: &Segment, rank: u32, range: &Range<usize>) -> bool {
+    segment.record(rank).shared.iter().any(|told| {
+        // pairs with the Release of who adds it
+        let start = usize::try_from(told.start.load(Ordering::Acquire)).unwrap_or(0);
+        let len = usize::try_from(told.len.load(Ordering::Relaxed)).unwrap_or(0);
+        start != 0 && start < range.end && range.start < start + len
+    })
 }
 
-/// The arm by which large messages in a region go.
+/// The arm by which large messages in a region go; `shared`: it lies in pages that
+/// peers can map.
 fn reached_by(shared: bool, arm: Arm, attached: bool) -> &'static str {
     match arm {
         Arm::Auto | Arm::Shared if shared => "shared",
@@ -97,12 +99,8 @@ fn reached_by(shared: bool, arm: Arm, attached: bool) -> &'static str {
 /// Publishes the regions as they are at the end of the job.
 pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
     if settings.report_regions {
-        tell(
-            segment,
-            rank,
-            Report::Regions,
-            &regions(segment, rank, settings.arm),
-        );
+        let rows = regions(segment, rank, settings.arm);
+        tell(segment, rank, Report::Regions, &rows);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The regions of this process, as they are now: found in `/proc/self/maps` and in
 //! the loader's list of objects. They grow; ask again.
 
-use super::heap;
 use super::lines::{self, Line};
 use super::static_data::{each_object, headers};
 use super::sys;
@@ -50,15 +49,17 @@ impl Region {
 /// * the whole address space: one region from the lowest to the highest address
 ///   that a program can have, which covers everything else.
 ///
-/// Regions other than the whole do not overlap.
+/// Regions other than the whole do not overlap. `told` says of a range whether the
+/// rank's record tells of it as memory in the heap file: the heap may be another
+/// copy's of this library.
 ///
 /// # Errors
 /// `/proc/self/maps` cannot be read.
-pub fn regions() -> io::Result<Vec<Region>> {
+pub fn regions<F: Fn(std::ops::Range<usize>) -> bool>(told: F) -> io::Result<Vec<Region>> {
     let mut found = objects();
     let mut anonymous = Vec::new();
     lines::each(c"/proc/self/maps", &mut |line| {
-        if let Some(kind) = kind_of(line) {
+        if let Some(kind) = kind_of(line, &told) {
             anonymous.push(Region {
                 kind,
                 start: line.start,
@@ -163,13 +164,14 @@ fn object_name(info: &libc::dl_phdr_info) -> String {
 }
 
 /// The region that a mapping belongs to, objects' aside. `None`: only to the whole.
-fn kind_of(line: &Line<'_>) -> Option<RegionKind> {
+fn kind_of(line: &Line<'_>, told: &impl Fn(std::ops::Range<usize>) -> bool) -> Option<RegionKind> {
+    let in_file = |line: &Line<'_>| registered(line) || told(line.start..line.end);
     let writable = line.protection & libc::PROT_WRITE != 0;
     if line.path.starts_with(SEGMENT) {
         Some(RegionKind::Internal)
     } else if line.path == b"[stack]" {
         Some(RegionKind::Stack)
-    } else if line.path == b"[heap]" || (line.shared && line.protection != 0 && is_own(line)) {
+    } else if line.path == b"[heap]" || (line.shared && writable && in_file(line)) {
         Some(RegionKind::Heap)
     } else {
         let large = line.file.1 == 0 && !line.shared && writable && line.len() >= LARGE;
@@ -179,11 +181,9 @@ fn kind_of(line: &Line<'_>) -> Option<RegionKind> {
 }
 
 /// Whether a mapping is one of the heap file's own, and not one of a peer's memory.
-/// Where the heap is the preloaded library's, only that knows its ranges.
-fn is_own(line: &Line<'_>) -> bool {
-    let known = ranges::all()
-        .any(|range| line.file == range.file && range.start < line.end && line.start < range.end());
-    known || heap::is_shared(line.start, 1)
+fn registered(line: &Line<'_>) -> bool {
+    ranges::all()
+        .any(|range| line.file == range.file && range.start < line.end && line.start < range.end())
 }
 
 fn name_of(line: &Line<'_>, kind: RegionKind) -> String {
