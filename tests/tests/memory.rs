@@ -33,7 +33,7 @@ fn the_regions_of_each_rank_are_shown() {
     let folder = scratch("regions");
     let (source, program) = (folder.join("program.c"), folder.join("program"));
     // Static data of a page or so stays where it is: this program has more.
-    let text = "#include <mpi.h>\n#include <stdlib.h>\nstatic char big[1 << 20];\n\
+    let text = "#include <mpi.h>\n#include <stdlib.h>\nchar big[1 << 20];\n\
                 int main(void)\n{\nMPI_Init(NULL, NULL);\nbig[5] = 1;\n\
                 volatile char *more = malloc(sizeof big);\nmore[0] = big[5];\n\
                 MPI_Finalize();\nreturn more[0] != 1;\n}\n";
