@@ -46,9 +46,11 @@ lariat_copy_begin:
     .p2align 6
 \name:
     xor eax, eax
-    cmp rdx, 16
+    cmp rdx, 64
+    jae 11f
+    cmp edx, 16
     jb 20f
-    cmp rdx, 32
+    cmp edx, 32
     ja 10f
     movups xmm0, [rsi]
     movups xmm1, [rsi + rdx - 16]
@@ -56,9 +58,7 @@ lariat_copy_begin:
     movups [rdi + rdx - 16], xmm1
     ret
 
-10: cmp rdx, 64
-    ja 11f
-    movups xmm0, [rsi]
+10: movups xmm0, [rsi]
     movups xmm1, [rsi + 16]
     movups xmm2, [rsi + rdx - 32]
     movups xmm3, [rsi + rdx - 16]
@@ -375,7 +375,7 @@ pub fn limits(nt_min: usize) -> Limits {
     // every distance from the processor. Other makers' is slow at some
     // alignments; it is left alone there.
     let rep_min = if is_x86_feature_detected!("ermsb") && is_intel() {
-        3 << 10
+        4 << 10
     } else {
         usize::MAX
     };
