@@ -41,7 +41,8 @@ lariat_copy_begin:
 
     // The kernel with vectors of V bytes in registers a to h, by the given
     // instructions for a load, an unaligned, an aligned and a non-temporal store.
-    // `done` is what has to be done before returning.
+    // `done` is what has to be done before returning. Tails go from the end
+    // downwards: out of cache, the other order was measured to be slower.
     .macro lariat_copy_kernel name, V, ld, st, sta, nt, a, b, c, d, e, f, g, h, done
     .p2align 6
 \name:
@@ -106,12 +107,12 @@ lariat_copy_begin:
     ja 2f
     \ld \a, [rsi]
     \ld \b, [rsi + \V]
-    \ld \c, [rsi + rdx - 2*\V]
     \ld \d, [rsi + rdx - \V]
+    \ld \c, [rsi + rdx - 2*\V]
     \st [rdi], \a
     \st [rdi + \V], \b
-    \st [rdi + rdx - 2*\V], \c
     \st [rdi + rdx - \V], \d
+    \st [rdi + rdx - 2*\V], \c
     \done
     ret
 2:  cmp rdx, 8*\V
@@ -120,18 +121,18 @@ lariat_copy_begin:
     \ld \b, [rsi + \V]
     \ld \c, [rsi + 2*\V]
     \ld \d, [rsi + 3*\V]
-    \ld \e, [rsi + rdx - 4*\V]
-    \ld \f, [rsi + rdx - 3*\V]
-    \ld \g, [rsi + rdx - 2*\V]
     \ld \h, [rsi + rdx - \V]
+    \ld \g, [rsi + rdx - 2*\V]
+    \ld \f, [rsi + rdx - 3*\V]
+    \ld \e, [rsi + rdx - 4*\V]
     \st [rdi], \a
     \st [rdi + \V], \b
     \st [rdi + 2*\V], \c
     \st [rdi + 3*\V], \d
-    \st [rdi + rdx - 4*\V], \e
-    \st [rdi + rdx - 3*\V], \f
-    \st [rdi + rdx - 2*\V], \g
     \st [rdi + rdx - \V], \h
+    \st [rdi + rdx - 2*\V], \g
+    \st [rdi + rdx - 3*\V], \f
+    \st [rdi + rdx - 4*\V], \e
     \done
     ret
 
