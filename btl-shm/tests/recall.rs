@@ -3,9 +3,13 @@
 
 mod common;
 
-use common::{run, run_with};
+use common::run_with;
 
 const FORKS: &str = "1000";
+
+fn run(name: &str, arguments: &[&str]) -> String {
+    run_with(name, &[], arguments, &[])
+}
 
 #[test]
 fn children_have_what_their_parent_had() {
@@ -59,7 +63,7 @@ fn children_killed_while_they_copy() {
 
 #[test]
 fn a_child_without_a_copy_says_so_and_ends() {
-    let said = run_with("paths", &[], &["refused"], &[]);
+    let said = run("paths", &["refused"]);
     for why in [
         "not enough memory",
         "RLIMIT_NOFILE",
@@ -81,6 +85,6 @@ fn pages_live_while_they_are_mapped() {
 
 #[test]
 fn a_thread_in_shared_memory_cannot_fork() {
-    let said = run_with("paths", &[], &["thread-memory"], &[]);
+    let said = run("paths", &["thread-memory"]);
     assert!(said.contains("fork refused"), "{said}");
 }

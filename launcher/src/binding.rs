@@ -7,7 +7,6 @@
 //! idle. A job marks its cores by abstract socket names, which vanish with it.
 
 use crate::cli::{Bind, Global, Map, MapBy, Object};
-use crate::explain::ranges;
 use crate::placement::{self, Placement};
 use crate::topology::{self, Machine, Pu};
 use std::collections::BTreeSet;
@@ -15,6 +14,7 @@ use std::fmt::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use wireup::layout::PLACE_LEVELS;
+use wireup::report::ranges;
 
 /// What was decided.
 #[derive(Debug)]

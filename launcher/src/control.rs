@@ -7,6 +7,7 @@
 
 use crate::explain;
 use crate::reap::{self, Child};
+use crate::report::{self, Reports};
 use crate::say;
 use crate::stdio::Shared;
 use crate::verdict::{self, Abort, Death, How, Offence};
@@ -131,6 +132,8 @@ pub struct Job {
     pub output: Arc<Shared>,
     /// When it ends by itself, and what was asked for in seconds.
     pub timeout: Option<(Instant, f64)>,
+    /// Tables of what ranks tell.
+    pub reports: Reports,
     phase: Phase,
     code: Option<u8>,
     /// Nobody reads our standard output: what follows from it is not reported.
@@ -145,6 +148,7 @@ impl Job {
         strangers: HashSet<i32>,
         output: Arc<Shared>,
         timeout: Option<(Instant, f64)>,
+        reports: Reports,
     ) -> Job {
         Job {
             segment,
@@ -152,6 +156,7 @@ impl Job {
             strangers,
             output,
             timeout,
+            reports,
             phase: Phase::Running,
             code: None,
             quiet: false,
@@ -165,9 +170,11 @@ impl Job {
             self.sleep(signals);
             self.look_at_output();
             self.look_at_signals(signals);
+            self.reports.look(&self.segment);
             self.look_at_children();
             self.look_at_time();
         }
+        self.reports.last(&self.segment);
         reap::leftovers(&self.strangers);
         self.output.drain();
         self.write_out(signals);
@@ -201,7 +208,8 @@ impl Job {
             Phase::Running | Phase::Killed => None,
         };
         let timeout = self.timeout.map(|t| t.0).filter(|_| phase.is_none());
-        let until = phase.or(timeout);
+        let report = self.reports.due().then(|| Instant::now() + report::TICK);
+        let until = phase.or(timeout).into_iter().chain(report).min();
         let wait = match until {
             None => PollTimeout::NONE,
             Some(then) => {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use wireup::calls::CALL_NAMES;
 use wireup::layout::State;
+use wireup::report::ranges;
 use wireup::segment::Segment;
 
 /// What one rank does, as it last said itself.
@@ -191,25 +192,6 @@ fn doing(view: &View) -> String {
     format!("{{has}} been waiting for {{time}}{inside}{what}{place}")
 }
 
-/// Numbers as `0-3, 7`.
-pub fn ranges(numbers: impl Iterator<Item = u32>) -> String {
-    let mut out: Vec<(u32, u32)> = Vec::new();
-    for n in numbers {
-        match out.last_mut() {
-            Some((_, to)) if *to + 1 == n => *to = n,
-            _ => out.push((n, n)),
-        }
-    }
-    let text: Vec<String> = out
-        .into_iter()
-        .map(|(from, to)| match to - from {
-            0 => from.to_string(),
-            _ => format!("{from}-{to}"),
-        })
-        .collect();
-    text.join(", ")
-}
-
 /// Ranks that wait for each other in a ring, the first one repeated at the end.
 fn ring(views: &[View]) -> Option<Vec<u32>> {
     let next: BTreeMap<u32, u32> = views
@@ -287,10 +269,5 @@ mod tests {
         views[2].wait = None;
         assert_eq!(ring(&views), None);
         assert_eq!(waiters(&views, 1), 1);
-    }
-
-    #[test]
-    fn numbers_are_joined() {
-        assert_eq!(ranges([0, 1, 2, 5, 7, 8].into_iter()), "0-2, 5, 7-8");
     }
 }

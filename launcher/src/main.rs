@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! cli        the command line, in the spellings of both common launchers
+//! settings   what is set where, and which of it counts
 //! plan       one program, environment and directory for each rank
+//! preload    which of them get the shared heap
 //! topology → placement → binding    which processors each rank gets
 //! start      the job's segment, pipes and processes
 //! spawn      fork and exec (all unsafe code)
@@ -11,6 +13,7 @@
 //! control    the loop: signals, ended children, timeout
 //! verdict    how an end is judged     explain  who waits for whom
 //! reap       the process tree, and what is left of it
+//! report     what ranks tell about their memory     tune  measuring the machine
 //! ```
 
 #![deny(unsafe_code)]
@@ -23,13 +26,17 @@ mod hosts;
 mod lines;
 mod placement;
 mod plan;
+mod preload;
 mod program;
 mod reap;
+mod report;
+mod settings;
 mod spawn;
 mod start;
 mod stdin;
 mod stdio;
 mod topology;
+mod tune;
 mod verdict;
 
 use cli::{Asked, Global, Local};
@@ -60,10 +67,11 @@ pub fn say(text: &str) {
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
     let ended = match cli::parse(&args) {
-        Ok(Asked::Text(text)) => match std::io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => Ok(0),
-            Err(why) => Err(stop(why)),
-        },
+        Ok(Asked::Text(text)) => print(&text),
+        Ok(Asked::Settings(global)) => settings::gather(&global)
+            .map_err(stop)
+            .and_then(|gathered| print(&gathered.table())),
+        Ok(Asked::Tune(global)) => tune::run(&global).map(|()| 0).map_err(stop),
         Ok(Asked::Run(global, locals)) => run(&global, &locals),
         Err(why) => Err(stop(why)),
     };
@@ -76,9 +84,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints to standard output.
+fn print(text: &str) -> Result<u8, Stop> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(stop)?;
+    Ok(0)
+}
+
 fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
-    let get = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
-    wireup::settings::Settings::read(get).map_err(stop)?;
+    let settings = settings::gather(global).map_err(stop)?;
     let timeout = timeout(global)?;
     let hosts = hosts::ranks(global).map_err(stop)?;
     let quiet = spawn::quiet_hwloc();
@@ -94,7 +107,7 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
                 .or(hosts)
                 .unwrap_or_else(|| resources.ranks(global.map_by.as_ref())),
         };
-        let app = plan::app(global, local, ranks).map_err(|why| Stop {
+        let app = plan::app(global, &settings, local, ranks).map_err(|why| Stop {
             code: why.code(),
             text: why.to_string(),
         })?;
@@ -118,12 +131,44 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
     }
     let mut start = Start::new(global, size, processors, quiet)?;
     start.publish(&binding.placement);
+    let wish = |app: &plan::App| heap_wish(global, app);
+    let inherit = !global.genvnone;
+    let said = preload::apply(&mut apps, wish, size, start.no_heap(), inherit).map_err(stop)?;
+    if is_set(&apps[0], "verbose") {
+        said.iter().for_each(|line| say(line));
+    }
     for (index, app) in apps.iter().enumerate() {
         for _ in 0..app.ranks {
             start.rank(global, app, index, &binding.placement)?;
         }
     }
-    start.run(global, timeout)
+    let told = |name: &str| apps.iter().any(|app| is_set(app, name));
+    let reports = report::Reports::new(told("report_regions"), told("report_arms"));
+    start.run(global, timeout, reports)
+}
+
+/// Whether this setting, one of 0 or 1, is 1 for a program.
+fn is_set(app: &plan::App, name: &str) -> bool {
+    let value = app
+        .vars
+        .get(std::ffi::OsStr::new(&wireup::settings::variable(name)));
+    value.is_some_and(|v| v == "1")
+}
+
+/// Whether a program is to have the shared heap.
+fn heap_wish(global: &Global, app: &plan::App) -> preload::Wish {
+    let variable = wireup::settings::variable("heap");
+    if app
+        .vars
+        .get(std::ffi::OsStr::new(&variable))
+        .is_some_and(|v| v == "0")
+    {
+        preload::Wish::Off
+    } else if global.shared_heap {
+        preload::Wish::Forced
+    } else {
+        preload::Wish::Auto
+    }
 }
 
 /// `--timeout`, else `MPIEXEC_TIMEOUT`, in seconds.

@@ -126,7 +126,7 @@ fn layout(machine: &Machine, units: &[Vec<Pu>], map: &Map, ranks: u32) -> Result
                     let all = machine.pus.iter().map(|p| p.os);
                     format!(
                         "processor {os} of the list may not be used here; these may: {}",
-                        crate::explain::ranges(all)
+                        wireup::report::ranges(all)
                     )
                 })
             };

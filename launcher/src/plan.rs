@@ -2,6 +2,7 @@
 
 use crate::cli::{Global, Local};
 use crate::program::{self, Unusable};
+use crate::settings::{Gathered, Source};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -77,7 +78,12 @@ fn has_dir(list: &OsStr, dir: &Path) -> bool {
 ///
 /// # Errors
 /// The directory or the program cannot be used, with mpirun's exit code.
-pub fn app(global: &Global, local: &Local, ranks: u32) -> Result<App, Unusable> {
+pub fn app(
+    global: &Global,
+    settings: &Gathered,
+    local: &Local,
+    ranks: u32,
+) -> Result<App, Unusable> {
     let (name, args) = local
         .program
         .split_first()
@@ -92,7 +98,7 @@ pub fn app(global: &Global, local: &Local, ranks: u32) -> Result<App, Unusable> 
             dir.display()
         )));
     }
-    let vars = variables(global, local, dir.as_deref());
+    let vars = variables(global, settings, local, dir.as_deref());
     let path = vars
         .get(OsStr::new("PATH"))
         .cloned()
@@ -109,7 +115,12 @@ pub fn app(global: &Global, local: &Local, ranks: u32) -> Result<App, Unusable> 
     })
 }
 
-fn variables(global: &Global, local: &Local, dir: Option<&Path>) -> BTreeMap<OsString, OsString> {
+fn variables(
+    global: &Global,
+    settings: &Gathered,
+    local: &Local,
+    dir: Option<&Path>,
+) -> BTreeMap<OsString, OsString> {
     let mut vars = BTreeMap::new();
     let mut keep = |name: &OsStr| {
         if let Some(value) = std::env::var_os(name) {
@@ -130,12 +141,12 @@ fn variables(global: &Global, local: &Local, dir: Option<&Path>) -> BTreeMap<OsS
     for export in &local.export {
         export_into(&mut vars, export.as_bytes());
     }
-    for (name, value) in &global.set {
-        let name = format!("{}{}", wireup::settings::PREFIX, name.to_uppercase());
-        vars.insert(name.into(), value.into());
-    }
-    if global.verbose {
-        vars.insert("LARIAT_VERBOSE".into(), "1".into());
+    for given in &settings.given {
+        let name = OsString::from(wireup::settings::variable(given.name));
+        // a variable that was passed by name (-x, -genv) is nearer than one found
+        if given.source == Source::CommandLine || !vars.contains_key(&name) {
+            vars.insert(name, (&given.value).into());
+        }
     }
     if let Some(dir) = dir {
         vars.insert("PWD".into(), dir.into());

@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::control::{self, Job, Process};
 use crate::placement::Placement;
 use crate::plan::{self, App, Wiring};
+use crate::report::Reports;
 use crate::spawn::{self, Birth};
 use crate::stdin::Input;
 use crate::stdio::Outputs;
@@ -36,6 +37,8 @@ pub struct Start {
     output: Outputs,
     began: Instant,
     ranks: Vec<Process>,
+    /// Why there is no heap file, if there is none.
+    no_heap: Option<String>,
     /// Variables that were set for hwloc and that ranks must not find.
     quiet: Vec<&'static str>,
 }
@@ -61,14 +64,9 @@ impl Start {
         let own = copy_high(&segment.fd(), FIRST_DESCRIPTOR)?;
         let line = copy_high(&reader, own + 1)?;
         // Without a heap file (`ulimit -f`) ranks have ordinary memory.
-        let heap = match HeapFile::create(&segment) {
-            Ok(file) => Some(copy_high(&file.fd(), line + 1)?),
-            Err(why) => {
-                if global.verbose {
-                    say(&format!("no memory of ranks can be shared: {why}"));
-                }
-                None
-            }
+        let (heap, no_heap) = match HeapFile::create(&segment) {
+            Ok(file) => (Some(copy_high(&file.fd(), line + 1)?), None),
+            Err(why) => (None, Some(why.to_string())),
         };
         Ok(Start {
             segment,
@@ -93,8 +91,14 @@ impl Start {
             output: Outputs::new(global, size),
             began,
             ranks: Vec::with_capacity(size as usize),
+            no_heap,
             quiet,
         })
+    }
+
+    /// Why the job has no heap file; `None`: it has one.
+    pub fn no_heap(&self) -> Option<&str> {
+        self.no_heap.as_deref()
     }
 
     /// Tells every rank where each is going to be bound. Once, before the first
@@ -175,7 +179,7 @@ impl Start {
     ///
     /// # Errors
     /// The threads that forward cannot be started.
-    pub fn run(self, global: &Global, timeout: Option<f64>) -> Result<u8, Stop> {
+    pub fn run(self, global: &Global, timeout: Option<f64>, reports: Reports) -> Result<u8, Stop> {
         self.input.start().map_err(stop)?;
         let output = self.output.start().map_err(stop)?;
         let deadline = timeout.map(|s| {
@@ -183,7 +187,8 @@ impl Start {
             let far = Duration::from_secs(1 << 30);
             (self.began + limit.min(far), s)
         });
-        let mut job = Job::new(self.segment, self.ranks, self.strangers, output, deadline);
+        let (segment, strangers) = (self.segment, self.strangers);
+        let mut job = Job::new(segment, self.ranks, strangers, output, deadline, reports);
         let code = job.run(&self.signals);
         if global.report_segment {
             say(&format!(

@@ -8,11 +8,13 @@
 use crate::error::{Class, Error, Result};
 use crate::object::{attr, comm, errhandler, session};
 use crate::pml::{self, WaitFor, bsend, progress};
-use crate::{fail, lock, trace};
+use crate::{fail, lock, report, trace};
+use btl_shm::peer::Peers;
 use btl_shm::region::heap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use wireup::env;
+use wireup::heap::HeapFile;
 use wireup::layout::{PLACE_LEVELS, State};
 use wireup::segment::Segment;
 use wireup::settings::Settings;
@@ -81,6 +83,12 @@ pub fn init(required: i32) -> Result<i32> {
     record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
     head.initialized.fetch_add(1, Ordering::AcqRel);
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
+    if job.settings.report_regions || job.settings.report_arms {
+        // pairs with the AcqRel above: what peers tell of themselves is there
+        let all = || head.initialized.load(Ordering::Acquire) >= job.size;
+        progress::wait(WaitFor::NOTHING, all);
+        report::publish(job.segment, job.rank, &job.settings);
+    }
     Ok(provided)
 }
 
@@ -127,12 +135,9 @@ pub fn join(level: i32) -> Result<&'static Job> {
     let size = segment.head().ranks;
     let record = segment.record(rank);
     let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
-    COOKIE.store(cookie, Ordering::Relaxed);
     record.cookie.store(cookie, Ordering::Relaxed);
-    record.cookie_addr.store(
-        (&raw const COOKIE).expose_provenance() as u64,
-        Ordering::Relaxed,
-    );
+    let at = place_cookie(cookie);
+    record.cookie_addr.store(at, Ordering::Relaxed);
     record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
     let main_thread = std::thread::current().id();
     let job = JOB.get_or_init(|| Job {
@@ -145,16 +150,31 @@ pub fn join(level: i32) -> Result<&'static Job> {
     // SAFETY: the function stores to two atomics, which is allowed after a fork.
     // A refusal (no memory) only leaves a child without its message.
     unsafe { libc::pthread_atfork(None, None, Some(forked)) };
-    progress::start(segment, rank, &job.settings);
+    let file = get(env::HEAP_FILE).and_then(|fd| HeapFile::open(segment, fd.parse().ok()?));
+    let reach = Peers::new(segment, rank, job.settings.arm, file, job.settings.verbose);
+    progress::start(segment, rank, &job.settings, reach);
     comm::init_world(rank, size);
     let appnum = get(env::APPNUM).and_then(|n| n.parse().ok());
     attr::set_job(size, appnum);
     trace::open(&record.call);
     if job.settings.verbose {
-        report(job);
+        say(job);
     }
     done();
     Ok(job)
+}
+
+/// Puts the bytes by which peers try whether they reach this process's memory
+/// where as many arms as possible reach them. Their address.
+fn place_cookie(cookie: u64) -> u64 {
+    let place = heap::alloc(size_of::<u64>(), 64);
+    if place.is_null() {
+        COOKIE.store(cookie, Ordering::Relaxed);
+        return (&raw const COOKIE).expose_provenance() as u64;
+    }
+    // SAFETY: fresh memory of eight bytes, aligned, kept for good.
+    unsafe { place.cast::<u64>().write_volatile(cookie) };
+    place.expose_provenance() as u64
 }
 
 /// What a forked child does first: it has the rank's memory and its mapping of
@@ -259,6 +279,7 @@ pub fn finalize() -> Result<()> {
     progress::wait(WaitFor::NOTHING, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
+    pml::with_peers(|peers| peers.detach());
     FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
     trace::close();
     comm::drop_world();
@@ -419,25 +440,6 @@ pub fn take_contexts(count: u32) -> u32 {
         .fetch_add(2 * count, Ordering::Relaxed)
 }
 
-/// Tries whether the memory of rank `peer`, process `pid`, can be read, by
-/// really reading eight bytes of it.
-pub fn probe_cma(peer: u32, pid: u32) -> bool {
-    let Some(job) = JOB.get() else {
-        return false;
-    };
-    let record = job.segment.record(peer);
-    let addr = record.cookie_addr.load(Ordering::Relaxed);
-    let cookie = record.cookie.load(Ordering::Relaxed);
-    let tried = btl_shm::peer::cma::probe(pid, addr, cookie);
-    if job.settings.verbose {
-        let answer = tried
-            .as_ref()
-            .map_or_else(Clone::clone, |()| "works".to_owned());
-        eprintln!("lariat: rank {}: cma from rank {peer}: {answer}", job.rank);
-    }
-    tried.is_ok()
-}
-
 /// Publishes what this rank waits for, or that it no longer does.
 #[cold]
 pub fn publish_wait(what: Option<WaitFor>) {
@@ -468,7 +470,7 @@ fn monotonic() -> u64 {
 
 /// Says at start what was found and chosen.
 #[cold]
-fn report(job: &Job) {
+fn say(job: &Job) {
     let head = job.segment.head();
     eprintln!(
         "lariat: rank {} of {}, process {}, {} processors, segment of {} bytes, {:?}",

@@ -25,6 +25,49 @@ pub const MODES: [(&str, &[(&str, &str)]); 6] = [
     ),
 ];
 
+/// The settings under which the conformance programs of the arms run: each arm
+/// forced, and thresholds so small that little messages go the way of large ones.
+/// The driver's arm is among them where there is a driver.
+#[must_use]
+pub fn arms() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
+    let mut arms: Vec<(_, &[_])> = vec![
+        ("defaults", &[]),
+        ("the shared arm", &[("LARIAT_ARM", "shared")]),
+        ("the cma arm", &[("LARIAT_ARM", "cma")]),
+        ("the copy arm", &[("LARIAT_ARM", "copy")]),
+        ("no shared heap", &[("LARIAT_HEAP", "0")]),
+        (
+            "small thresholds",
+            &[
+                ("LARIAT_DIRECT_MIN", "64"),
+                ("LARIAT_COOP_MIN", "4k"),
+                ("LARIAT_COOP_CHUNK", "4k"),
+                ("LARIAT_HEAP_MIN", "1"),
+            ],
+        ),
+        (
+            "large pieces around the caches",
+            &[("LARIAT_COOP_CHUNK", "1m"), ("LARIAT_NT_MIN", "32k")],
+        ),
+    ];
+    if Path::new(DRIVER).exists() {
+        arms.push(("the driver arm", &[("LARIAT_ARM", "driver")]));
+        arms.push((
+            "the driver arm and small thresholds",
+            &[
+                ("LARIAT_ARM", "driver"),
+                ("LARIAT_DIRECT_MIN", "64"),
+                ("LARIAT_COOP_MIN", "4k"),
+                ("LARIAT_COOP_CHUNK", "4k"),
+            ],
+        ));
+    }
+    arms
+}
+
+/// The kernel driver's device.
+const DRIVER: &str = "/dev/xpmem";
+
 /// A run of `mpirun`, being described.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -137,6 +180,8 @@ impl Job {
                 command.env_remove(&name);
             }
         }
+        // Nor is what they have in a settings file.
+        command.env("XDG_CONFIG_HOME", "/no/such/folder");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         for name in &self.unset {
             command.env_remove(name);
@@ -200,8 +245,20 @@ impl Job {
     /// # Panics
     /// With what failed in which mode.
     pub fn passes_in_every_mode(&self) {
+        self.passes_in(&MODES);
+    }
+
+    /// As [`Job::passes`], with every one of the settings that [`arms`] gives.
+    ///
+    /// # Panics
+    /// With what failed on which arm.
+    pub fn passes_on_every_arm(&self) {
+        self.passes_in(&arms());
+    }
+
+    fn passes_in(&self, modes: &[(&str, &[(&str, &str)])]) {
         let mut failures = String::new();
-        for (mode, variables) in MODES {
+        for &(mode, variables) in modes {
             let mut job = self.clone();
             for (name, value) in variables {
                 job = job.env(name, value);

@@ -14,18 +14,20 @@
 //! A rank program includes `check.h`, checks with `CHECK`, `EQ`, `MPI`, and ends
 //! with `PASSED()`; [`Job::passes`] wants every rank to exit with 0 and to have
 //! reached that line. [`Job::passes_in_every_mode`] runs it again with each arm
-//! forced, with one-cell rings and with a tiny eager limit.
+//! forced, with one-cell rings and with a tiny eager limit;
+//! [`Job::passes_on_every_arm`] with the settings that matter to large messages.
 //!
 //! What is tested is the tree that `make` puts into `build/`, or the one that
 //! the variable `LARIAT_PREFIX` names.
 
+pub mod guest;
 mod job;
 pub mod leftovers;
 pub mod outside;
 mod program;
 mod tree;
 
-pub use job::{Job, MODES, Outcome, Running};
+pub use job::{Job, MODES, Outcome, Running, arms};
 pub use program::{build_program, program};
 pub use tree::{prefix, scratch, target, tool, workspace};
 

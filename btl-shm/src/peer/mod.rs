@@ -7,7 +7,278 @@
 //! | `cma` | the kernel copies (`process_vm_readv`, `process_vm_writev`) | `cma.rs` |
 //!
 //! Mappings and attachments are made once per window and kept; an address becomes
-//! a pointer by arithmetic. The arm `copy`, which needs nothing of the peer's
-//! memory, is the rings' and fragments' ([`crate::endpoint`]).
+//! a pointer by arithmetic. An arm is used towards a peer once it was tried there: eight bytes
+//! that the peer put into its memory are really read. The arm `copy`, which needs
+//! nothing of the peer's memory, is the rings' and fragments' ([`crate::endpoint`]).
 
 pub mod cma;
+pub mod driver;
+pub mod shared;
+
+use driver::{ATTACHMENTS, Attachments, Device, Segid};
+use shared::{Regions, Windows};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use wireup::heap::HeapFile;
+use wireup::segment::Segment;
+use wireup::settings::Arm;
+
+/// Whether an arm works towards a peer: tried once, on first use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Tried {
+    #[default]
+    No,
+    Works,
+    Refused,
+}
+
+/// What was tried towards one peer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Arms {
+    shared: Tried,
+    driver: Tried,
+    cma: Tried,
+}
+
+/// How memory of a peer's is reached by loads and stores.
+#[derive(Clone, Copy, Debug)]
+pub enum Reached {
+    /// Mapped here, for good.
+    Mapped(NonNull<u8>),
+    /// Through attachments, which come and go: [`Peers::window`] says where this
+    /// address of the peer's is at the moment.
+    Attached(u64),
+}
+
+/// The memory of this rank's peers.
+#[derive(Debug)]
+pub struct Peers {
+    segment: &'static Segment,
+    me: u32,
+    arm: Arm,
+    verbose: bool,
+    windows: Option<Windows>,
+    /// Attachments by the driver, or why there are none.
+    attached: Result<Attachments, String>,
+    own: Regions,
+    tried: Vec<Arms>,
+}
+
+impl Peers {
+    /// The memory of the peers of rank `me`, to be reached by `arm` alone, or by
+    /// the best that works. `file` is the job's heap file, if this rank could open
+    /// it. `verbose`: say on standard error what came of each try.
+    #[must_use]
+    pub fn new(
+        segment: &'static Segment,
+        me: u32,
+        arm: Arm,
+        file: Option<HeapFile>,
+        verbose: bool,
+    ) -> Peers {
+        let attached = match arm {
+            Arm::Auto | Arm::Driver => export(segment, me),
+            _ => Err("another arm was asked for".to_owned()),
+        };
+        if verbose && let Err(why) = &attached {
+            eprintln!("lariat: rank {me}: driver: {why}");
+        }
+        Peers {
+            segment,
+            me,
+            arm,
+            attached,
+            verbose,
+            windows: file.map(|file| Windows::new(segment, file)),
+            own: Regions::default(),
+            tried: vec![Arms::default(); segment.head().ranks as usize],
+        }
+    }
+
+    /// How `len` bytes at `addr` of `peer` are reached by loads and stores, if they
+    /// are.
+    #[inline]
+    pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {
+        if self.arm == Arm::Copy || self.arm == Arm::Cma {
+            return None;
+        }
+        if self.tried[peer as usize].shared == Tried::Works
+            && let Some(at) = self.windows.as_mut()?.resolve(peer, addr, len as u64)
+        {
+            return Some(Reached::Mapped(at));
+        }
+        self.reach_otherwise(peer, addr, len)
+    }
+
+    #[cold]
+    fn reach_otherwise(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {
+        let tried = self.tried[peer as usize];
+        // A peer may come to have memory in the file later than its first message.
+        if self.arm != Arm::Driver
+            && tried.shared == Tried::No
+            && self.windows.as_mut().is_some_and(|w| w.is_told(peer))
+            && self.try_shared(peer).is_ok()
+        {
+            let at = self.windows.as_mut()?.resolve(peer, addr, len as u64);
+            if let Some(at) = at {
+                return Some(Reached::Mapped(at));
+            }
+        }
+        if self.attached.is_err() {
+            return None;
+        }
+        if tried.driver == Tried::No {
+            let _ = self.try_driver(peer); // what came of it is kept
+        }
+        let works = self.tried[peer as usize].driver == Tried::Works;
+        works.then_some(Reached::Attached(addr))
+    }
+
+    /// Where the byte at `addr` of `peer` is attached here, and how many of the
+    /// `len` bytes from there on, at least 1: good for [`crate::copy`] only, and
+    /// until the next call.
+    ///
+    /// # Errors
+    /// In words, what the driver refused.
+    #[inline]
+    pub fn window(&mut self, peer: u32, addr: u64, len: usize) -> Result<(*mut u8, usize), String> {
+        let segid = Segid(self.segment.record(peer).segid.load(Ordering::Relaxed));
+        let attached = self.attached.as_mut().map_err(|why| why.clone())?;
+        let reach = attached
+            .resolve(peer, segid, addr, len)
+            .map_err(|error| error.to_string())?;
+        Ok((reach.at, reach.len))
+    }
+
+    /// Whether peers can reach `len` bytes at `addr` of this process in the way of
+    /// [`Peers::reach`].
+    #[inline]
+    pub fn is_exported(&mut self, addr: u64, len: usize) -> bool {
+        let record = self.segment.record(self.me);
+        self.attached.is_ok()
+            || matches!(self.arm, Arm::Auto | Arm::Shared)
+                && self.own.offset(record, addr, len as u64).is_some()
+    }
+
+    /// The process whose memory CMA reads and writes as that of `peer`, where
+    /// that arm was asked for and works.
+    pub fn cma(&mut self, peer: u32) -> Option<u32> {
+        if self.arm != Arm::Cma {
+            return None;
+        }
+        let pid = self.segment.record(peer).pid.load(Ordering::Relaxed);
+        if self.tried[peer as usize].cma == Tried::No {
+            // what came of it is kept
+            let _ = self.try_cma(peer);
+        }
+        (self.tried[peer as usize].cma == Tried::Works).then_some(pid)
+    }
+
+    /// Uses CMA towards `peer` no more: it was refused on the way.
+    pub fn forget_cma(&mut self, peer: u32) {
+        self.tried[peer as usize].cma = Tried::Refused;
+    }
+
+    /// Tries the arm `shared` towards `peer`.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used.
+    #[cold]
+    pub fn try_shared(&mut self, peer: u32) -> Result<(), String> {
+        let tried = match &mut self.windows {
+            Some(windows) => windows.probe(peer),
+            None => Err("this job has no heap file".to_owned()),
+        };
+        self.tried[peer as usize].shared = tried_as(&tried);
+        self.said("shared", peer, &tried);
+        tried
+    }
+
+    /// Tries the arm `driver` towards `peer`.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used.
+    #[cold]
+    pub fn try_driver(&mut self, peer: u32) -> Result<(), String> {
+        let record = self.segment.record(peer);
+        let segid = record.segid.load(Ordering::Acquire); // pairs with the Release in `export`
+        let tried = match &mut self.attached {
+            Err(why) => Err(why.clone()),
+            Ok(_) if segid == 0 => Err(format!("rank {peer} has made no segment")),
+            Ok(attached) => attached.probe(
+                peer,
+                Segid(segid),
+                record.cookie_addr.load(Ordering::Relaxed),
+                record.cookie.load(Ordering::Relaxed),
+            ),
+        };
+        self.tried[peer as usize].driver = tried_as(&tried);
+        self.said("driver", peer, &tried);
+        tried
+    }
+
+    /// Tries the arm `cma` towards `peer`.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used.
+    #[cold]
+    pub fn try_cma(&mut self, peer: u32) -> Result<(), String> {
+        let record = self.segment.record(peer);
+        let tried = cma::probe(
+            record.pid.load(Ordering::Relaxed),
+            record.cookie_addr.load(Ordering::Relaxed),
+            record.cookie.load(Ordering::Relaxed),
+        );
+        self.tried[peer as usize].cma = tried_as(&tried);
+        self.said("cma", peer, &tried);
+        tried
+    }
+
+    fn said(&self, arm: &str, peer: u32, tried: &Result<(), String>) {
+        if self.verbose {
+            let answer = tried
+                .as_ref()
+                .map_or_else(Clone::clone, |()| "works".into());
+            eprintln!("lariat: rank {}: {arm} from rank {peer}: {answer}", self.me);
+        }
+    }
+
+    /// Whether the driver is there and has a segment of this process.
+    #[must_use]
+    pub fn has_driver(&self) -> bool {
+        self.attached.is_ok()
+    }
+
+    /// Mappings of peers' memory that this process has made.
+    #[must_use]
+    pub fn attachments(&self) -> usize {
+        let attached = self.attached.as_ref();
+        self.windows.as_ref().map_or(0, Windows::attachments)
+            + attached.map_or(0, Attachments::attachments)
+    }
+
+    /// Lets go of what is attached of peers: at `MPI_Finalize`, once nobody copies
+    /// any more.
+    pub fn detach(&mut self) {
+        if let Ok(attached) = &mut self.attached {
+            attached.detach_all();
+        }
+    }
+}
+
+/// Opens the driver and makes a segment of this process's whole address space, of
+/// which peers learn by the record.
+fn export(segment: &Segment, me: u32) -> Result<Attachments, String> {
+    let device = Device::open()?;
+    let segid = device.make_whole().map_err(|error| error.to_string())?;
+    // pairs with the Acquire in `try_driver`
+    segment.record(me).segid.store(segid.0, Ordering::Release);
+    Ok(Attachments::new(device, ATTACHMENTS))
+}
+
+fn tried_as(result: &Result<(), String>) -> Tried {
+    match result {
+        Ok(()) => Tried::Works,
+        Err(_) => Tried::Refused,
+    }
+}

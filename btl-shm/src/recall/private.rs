@@ -15,7 +15,8 @@
 //! by `SEEK_DATA`; they become untouched memory, which reads as zero too.
 //!
 //! Mappings are made and moved by system calls of [`sys`]: the C functions may be
-//! hooks that take such memory from the heap. Nothing here allocates, and nothing here is async-signal-unsafe.
+//! hooks that take such memory from the heap. Nothing here allocates, and nothing
+//! here is async-signal-unsafe.
 
 use super::ranges::{self, Range};
 use crate::region::lines::{self, Line};
@@ -183,9 +184,8 @@ fn seek(fd: RawFd, at: u64, what: i32) -> Result<Option<u64>, (&'static str, i32
 unsafe fn take(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<(), (&'static str, i32)> {
     // SAFETY: populating changes no content. Kernels before 5.14 refuse (EINVAL),
     // and the pages come one by one as they are written.
-    if unsafe { libc::madvise(to.cast(), len, libc::MADV_POPULATE_WRITE) } < 0
-        && errno() == libc::ENOMEM
-    {
+    let present = unsafe { sys::madvise(to.addr(), len, libc::MADV_POPULATE_WRITE) };
+    if present.is_err() && errno() == libc::ENOMEM {
         return Err(("madvise", libc::ENOMEM));
     }
     let mut done = 0;

@@ -6,6 +6,7 @@
 //! answer does no harm.
 
 use super::fork;
+use crate::region::sys;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
@@ -106,7 +107,7 @@ impl std::error::Error for RangeError {}
 /// See [`RangeError`].
 pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
     fork::register().map_err(RangeError::Handlers)?;
-    let page = page_size();
+    let page = sys::page();
     let whole = start.is_multiple_of(page) && len.is_multiple_of(page);
     if start == 0 || len == 0 || !whole || start.checked_add(len).is_none() {
         return Err(RangeError::Unaligned(start, len));
@@ -172,10 +173,4 @@ pub(super) fn file_of(fd: RawFd) -> std::io::Result<(u64, u64)> {
     // SAFETY: fstat returned 0 and filled it.
     let stat = unsafe { stat.assume_init() };
     Ok((stat.st_dev, stat.st_ino))
-}
-
-/// Bytes of a page.
-pub(crate) fn page_size() -> usize {
-    // SAFETY: sysconf has no preconditions.
-    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }

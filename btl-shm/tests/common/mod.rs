@@ -70,13 +70,8 @@ pub fn library() -> PathBuf {
     profile.join("examples/libshared_memory.so")
 }
 
-/// Compiles and runs a program that has to end well, within the limit.
-pub fn run(name: &str, arguments: &[&str]) {
-    run_with(name, &[], arguments, &[]);
-}
-
-/// As [`run`], with flags for the compiler and variables for the program; what it
-/// wrote to stderr.
+/// Compiles a program with flags for the compiler, and runs it with variables for
+/// its environment. It has to end well, within the limit; what it wrote to stderr.
 pub fn run_with(name: &str, flags: &[&str], arguments: &[&str], env: &[(&str, &str)]) -> String {
     let program = compile(name, flags);
     let stderr = program.with_extension("stderr");

@@ -214,14 +214,17 @@ static void killed(void)
     size_t much = 200 << 20;
     put(base, much, 1);
     int open = descriptors();
+    pid_t self = getpid();
     pthread_t killer;
     CHECK(!pthread_create(&killer, NULL, kill_children, NULL), "pthread_create");
     for (int i = 0; i < 20; i++) {
         pid_t pid = fork();
         CHECK(pid >= 0, "fork");
-        if (!pid)
+        if (!pid) {
+            die_with(self);
             for (;;)
                 pause();
+        }
         /* Nobody else ends it, and it may have been anywhere. */
         CHECK(end_of(pid) == 1000 + SIGKILL, "a child that nobody killed");
     }

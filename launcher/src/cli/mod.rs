@@ -99,6 +99,35 @@ pub struct Global {
     /// Give a setting of the library; see below for their names
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Environment", value_parser = words::setting)]
     pub set: Vec<(String, String)>,
+    /// Read no settings files
+    #[arg(long, help_heading = "Environment")]
+    pub no_settings_files: bool,
+    /// Print every setting, its value and where it comes from, and end
+    #[arg(long, help_heading = "Environment")]
+    pub show_settings: bool,
+
+    /// Make the programs' memory of pages that peers can map, or say why that cannot be
+    #[arg(long, help_heading = "Memory", conflicts_with = "no_shared_heap")]
+    pub shared_heap: bool,
+    /// Leave the programs' memory as it is
+    #[arg(long, help_heading = "Memory")]
+    pub no_shared_heap: bool,
+    /// Print the memory regions of each rank and how its peers reach them
+    #[arg(long, help_heading = "Memory")]
+    pub report_regions: bool,
+    /// Try every arm between all pairs of ranks and print what came of it
+    #[arg(long, help_heading = "Memory")]
+    pub report_arms: bool,
+
+    /// Measure this machine, write the thresholds that suit it best, and end
+    #[arg(long, help_heading = "Tuning")]
+    pub tune: bool,
+    /// Write them to FILE [default: the user's settings file]
+    #[arg(long, value_name = "FILE", help_heading = "Tuning", requires = "tune")]
+    pub tune_output: Option<PathBuf>,
+    /// Measure so many times; the medians count [default: 7]
+    #[arg(long, value_name = "N", help_heading = "Tuning", requires = "tune", value_parser = words::rounds)]
+    pub tune_rounds: Option<u32>,
 
     /// End the job after so many seconds, with code 124 and a report of who waits for whom
     #[arg(long, value_name = "SECONDS", help_heading = "Ending", value_parser = words::seconds)]
@@ -161,6 +190,10 @@ pub struct Local {
 pub enum Asked {
     /// Run these programs.
     Run(Box<Global>, Vec<Local>),
+    /// Print the settings.
+    Settings(Box<Global>),
+    /// Measure the machine.
+    Tune(Box<Global>),
     /// Print this text and end.
     Text(String),
 }
@@ -173,13 +206,25 @@ pub fn parse(args: &[OsString]) -> Result<Asked, String> {
     let parts = normalise::split_programs(args)?;
     let (global, mut locals) = match parse_parts(&parts)? {
         Asked::Run(global, locals) => (global, locals),
-        text => return Ok(text),
+        other => return Ok(other),
     };
     if global.version {
         return Ok(Asked::Text(format!(
             "mpirun (Lariat) {}\n",
             env!("CARGO_PKG_VERSION")
         )));
+    }
+    if global.show_settings {
+        return Ok(Asked::Settings(global));
+    }
+    if global.tune {
+        if let Some(program) = locals.iter().find_map(|l| l.program.first()) {
+            return Err(format!(
+                "--tune runs a program of its own: {} cannot be run as well",
+                program.display()
+            ));
+        }
+        return Ok(Asked::Tune(global));
     }
     if let Some(file) = &global.app {
         if locals.iter().any(|l| !l.program.is_empty()) {
@@ -256,8 +301,10 @@ fn sentence(why: &clap::Error) -> String {
 }
 
 fn settings_help() -> String {
-    let mut text =
-        String::from("Settings (--set NAME=VALUE, or LARIAT_NAME in the environment):\n");
+    let mut text = String::from(
+        "Settings (--set NAME=VALUE, LARIAT_NAME in the environment, or a line NAME = VALUE\n\
+         in ~/.config/lariat/settings or PREFIX/etc/lariat/settings; the first that names one wins):\n",
+    );
     for (name, what) in wireup::settings::NAMES {
         text.push_str(&format!("  {name:<18} {what}\n"));
     }
@@ -273,6 +320,7 @@ mod tests {
         match parse(&args)? {
             Asked::Run(global, locals) => Ok((*global, locals)),
             Asked::Text(text) => Err(text),
+            other => Err(format!("{other:?}")),
         }
     }
 
@@ -310,6 +358,10 @@ mod tests {
             ("--output wood x", "wood"),
             ("--set arm=leg x", "leg"),
             ("--set leg=1 x", "leg"),
+            ("--shared-heap --no-shared-heap x", "--no-shared-heap"),
+            ("--tune x", "x"),
+            ("--tune-output /tmp/x x", "--tune"),
+            ("--tune --tune-rounds 0", "0"),
             ("", "no program"),
             ("-n 2", "no program"),
             ("a : -l b", "behind a colon"),

@@ -87,6 +87,14 @@ pub fn count(text: &str) -> Result<u32, String> {
     }
 }
 
+/// How many times to measure.
+pub fn rounds(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(n) if (1..=1000).contains(&n) => Ok(n),
+        _ => Err("wanted a number from 1 to 1000".to_owned()),
+    }
+}
+
 /// A time in seconds.
 pub fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

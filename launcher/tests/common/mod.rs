@@ -4,6 +4,7 @@
 
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -37,10 +38,17 @@ impl Done {
 /// mpirun with these arguments, in a process group of its own, with an empty
 /// standard input and its output caught.
 pub fn mpirun(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mpirun"));
+    mpirun_of(Path::new(env!("CARGO_BIN_EXE_mpirun")), args)
+}
+
+/// As [`mpirun`], of another tree.
+pub fn mpirun_of(program: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command
         .args(args)
         .env_remove("MPIEXEC_TIMEOUT")
+        .env_remove("LD_PRELOAD")
+        .env("XDG_CONFIG_HOME", "/no/such/folder") // whoever runs the tests may have settings
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -151,4 +159,62 @@ pub fn marked(marker: &str) -> Vec<i32> {
             (line.contains(marker) && !program.ends_with("mpirun")).then_some(pid)
         })
         .collect()
+}
+
+/// An installed tree with the mpirun under test, which goes when it is dropped.
+#[derive(Debug)]
+pub struct Tree(PathBuf);
+
+impl Tree {
+    /// A tree for the test of this name; `name` may have a path in it.
+    pub fn new(name: &str) -> Tree {
+        let top = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let tree = Tree(top.join(format!("{}-{name}", std::process::id())));
+        for folder in [
+            "bin",
+            "lib",
+            "etc/lariat",
+            "libexec/lariat",
+            "config/lariat",
+        ] {
+            std::fs::create_dir_all(tree.0.join(folder)).unwrap();
+        }
+        // A link and no copy: a file that was just written may be busy when it is run.
+        std::fs::hard_link(env!("CARGO_BIN_EXE_mpirun"), tree.path("bin/mpirun")).unwrap();
+        tree
+    }
+
+    /// A path in it.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.0.join(inside)
+    }
+
+    /// Writes a file of it.
+    pub fn write(&self, inside: &str, text: &str) {
+        std::fs::write(self.path(inside), text).unwrap();
+    }
+
+    /// Compiles C text into a file of it; `false`: that does not work here.
+    pub fn compile(&self, inside: &str, text: &str, flags: &[&str]) -> bool {
+        self.write("source.c", text);
+        let mut cc = Command::new("cc");
+        cc.arg("-o")
+            .arg(self.path(inside))
+            .arg(self.path("source.c"));
+        cc.args(flags).stdout(Stdio::null()).stderr(Stdio::null());
+        cc.status().is_ok_and(|status| status.success())
+    }
+
+    /// Its mpirun; `config` is the folder of the user's settings.
+    pub fn mpirun(&self, args: &[&str]) -> Command {
+        let mut command = mpirun_of(&self.path("bin/mpirun"), args);
+        command.env("XDG_CONFIG_HOME", self.path("config"));
+        command
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -7,6 +7,7 @@ use crate::pml::engine::{
     Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Stream, Target, kind,
 };
 use crate::pml::request::Phase;
+use crate::pml::runs::Place;
 use btl_shm::endpoint::Arrival;
 use btl_shm::ring::Envelope;
 
@@ -84,16 +85,17 @@ impl Core {
             kind::FIRST => self.first(a),
             kind::MORE => self.piece((a.source, e.aux), a.data, a.len),
             kind::READY => {
-                let [total, addr, signature, ..] = a.words;
+                let (total, signature) = (a.words[0], a.words[2] & 0xffff_ffff);
+                let place = Place::of(a.words);
                 let len = usize::try_from(total).unwrap_or(usize::MAX);
                 self.post_expected(e.context);
                 match self.matching.of(e.context).posted.take(e.source, e.tag) {
                     Some(receive) => {
                         matched(&receive, a.source, e.source, e.tag, len, low(signature));
-                        self.fetch(&receive, e.aux, addr);
+                        self.fetch(&receive, e.aux, place);
                     }
                     None => {
-                        let body = Body::Announced(e.aux, addr);
+                        let body = Body::Announced(e.aux, place);
                         self.unexpected(
                             e,
                             Message {
@@ -108,14 +110,16 @@ impl Core {
             }
             kind::CLEAR => {
                 if let Some(send) = self.named.get(e.aux).cloned() {
-                    let [id, wanted, ..] = a.words;
+                    self.leave(&send);
+                    let [id, wanted, runs, ..] = a.words;
                     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
                     send.total.set(send.total.get().min(wanted));
+                    send.moved.set(0);
                     send.phase.set(Phase::Streaming);
                     let aux = u32::try_from(id).unwrap_or(u32::MAX);
                     let stream = Stream {
                         send,
-                        kind: kind::DATA,
+                        kind: if runs == 1 { kind::RUNS } else { kind::DATA },
                         aux,
                     };
                     self.move_stream(&stream);
@@ -125,9 +129,12 @@ impl Core {
             kind::DATA => self.data(e.aux, a.data, a.len),
             kind::FIN => {
                 if let Some(send) = self.named.remove(e.aux) {
+                    self.leave(&send);
                     send.complete();
                 }
             }
+            kind::JOIN => self.join(a),
+            kind::RUNS => self.runs(a),
             kind::CANCEL => self.give_back(a.source, e),
             kind::CANCELLED => {
                 if a.words[0] == 1

@@ -4,6 +4,8 @@ use crate::error::{Class, Error};
 use crate::pml::check;
 use crate::pml::memory::{self, Memory};
 use crate::pml::request::Shared;
+use btl_shm::peer::cma::{self, CmaError};
+use std::ops::Range;
 
 /// Notes at a receive which message it got, and whether it fits; `signature` as
 /// [`check`] makes it.
@@ -98,32 +100,55 @@ pub(super) fn self_message(from: &Memory, receive: &Shared) {
     receive.complete();
 }
 
-/// Reads `n` bytes at `addr` of process `pid` into the runs of `memory`.
+/// Reads the bytes of `range` of a message, which begin at `addr` of process
+/// `pid`, into the runs of `memory`.
 pub(super) fn read_runs(
     pid: u32,
     addr: u64,
     memory: &Memory,
-    n: usize,
-) -> Result<(), btl_shm::peer::cma::CmaError> {
-    use btl_shm::peer::cma;
+    range: Range<usize>,
+) -> Result<(), CmaError> {
     if let Some(to) = memory.run() {
-        // SAFETY: a receive of at least `n` bytes that is not done.
-        return unsafe { cma::read(pid, addr, to, n) };
+        // SAFETY: the range lies inside a receive that is not done.
+        return unsafe { cma::read(pid, addr, to.add(range.start), range.len()) };
     }
+    // SAFETY: runs of a receive that is not done.
+    by_pieces(addr, memory, range, |at, pieces| unsafe {
+        cma::read_pieces(pid, at, pieces)
+    })
+}
+
+/// Writes the bytes of `range` of `memory` to `addr` of process `pid` on.
+pub(super) fn write_runs(
+    pid: u32,
+    addr: u64,
+    memory: &Memory,
+    range: Range<usize>,
+) -> Result<(), CmaError> {
+    // SAFETY: runs of a send that is not done.
+    by_pieces(addr, memory, range, |at, pieces| unsafe {
+        cma::write_pieces(pid, at, pieces)
+    })
+}
+
+/// Calls `each` with the runs of `range` of `memory`, as many as one system call
+/// takes at a time, and the peer's address of the first, which is `addr` at first.
+fn by_pieces(
+    addr: u64,
+    memory: &Memory,
+    range: Range<usize>,
+    mut each: impl FnMut(u64, &mut [libc::iovec]) -> Result<(), CmaError>,
+) -> Result<(), CmaError> {
     let mut at = addr;
-    let mut runs = memory.runs(n).peekable();
+    let mut runs = memory.runs(range).peekable();
     while runs.peek().is_some() {
         let mut pieces: Vec<libc::iovec> = runs
             .by_ref()
             .take(cma::PIECES)
-            .map(|(to, len)| libc::iovec {
-                iov_base: to.cast(),
-                iov_len: len,
-            })
+            .map(|(start, len)| cma::local_piece(start, len))
             .collect();
         let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
-        // SAFETY: runs of a receive that is not done.
-        unsafe { cma::read_pieces(pid, at, &mut pieces) }?;
+        each(at, &mut pieces)?;
         at += len as u64;
     }
     Ok(())

@@ -4,7 +4,8 @@
 //! len ≤ one cell        EAGER ─────────────▶ copied out, or kept as unexpected
 //! len ≤ eager limit     FIRST, MORE, MORE ─▶ the same, piece by piece
 //! else, or synchronous  READY ─────────────▶ matched:
-//!                         ◀── FIN            the receiver copied it itself (CMA)
+//!                         ◀── FIN            the receiver has copied it itself
+//!                         ◀── JOIN, FIN      …or with the sender (see `transfer`)
 //!                         ◀── CLEAR          …or wants it: DATA, DATA, …
 //! ```
 //! A synchronous message in one cell asks for an ACK. A receiver that holds more
@@ -14,12 +15,16 @@
 use crate::pml::matching::Matching;
 use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
+use crate::pml::runs::{Place, Span};
+use crate::pml::transfer::{Helping, Leading};
 use btl_shm::endpoint::{Incoming, Outgoing};
+use btl_shm::joint::Slots;
+use btl_shm::peer::Peers;
 use btl_shm::ring::{Envelope, WORDS};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use wireup::segment::Segment;
-use wireup::settings::{Arm, Settings};
+use wireup::settings::Settings;
 
 /// What a cell is.
 pub(super) mod kind {
@@ -30,9 +35,12 @@ pub(super) mod kind {
     pub const FIRST: u8 = 2;
     /// A later piece of it, in order.
     pub const MORE: u8 = 3;
-    /// A message that is ready at the sender: length, address (0: scattered).
+    /// A message that is ready at the sender: length, address (0: scattered),
+    /// signature; of a scattered one the bytes of a run, on average, in the high
+    /// half of that, and the span of memory that it lies in (see `runs`).
     pub const READY: u8 = 4;
-    /// The receiver wants it: its own number, bytes wanted. `aux`: the sender's.
+    /// The receiver wants it: its own number, bytes wanted, 1 for [`RUNS`]. `aux`:
+    /// the sender's.
     pub const CLEAR: u8 = 5;
     /// A piece of it, in order. `aux`: the receiver's number.
     pub const DATA: u8 = 6;
@@ -42,6 +50,13 @@ pub(super) mod kind {
     pub const CANCEL: u8 = 8;
     /// The answer: 1 if it was taken back. `aux`: the sender's number.
     pub const CANCELLED: u8 = 9;
+    /// The receiver asks the sender to copy its part: slot, address of the
+    /// receive buffer, bytes in all, bytes of a chunk, 1 for CMA. `aux`: the
+    /// sender's number; `context`: the slot's use.
+    pub const JOIN: u8 = 10;
+    /// Where the next bytes of a scattered message are: the sender's number in the
+    /// first of its words. `aux`: the receiver's.
+    pub const RUNS: u8 = 11;
 }
 
 /// Flag of [`kind::EAGER`]: the sender waits for a FIN.
@@ -78,8 +93,8 @@ pub(super) enum Body {
     Whole(Box<[u8]>, Option<u32>),
     /// Arriving in pieces, or arrived: the number of its [`Assembly`] here.
     Pieces(u64),
-    /// At the sender: its number, its address or 0.
-    Announced(u32, u64),
+    /// At the sender: its number, and where.
+    Announced(u32, Place),
     /// A send of this process to itself.
     Own(Shared),
 }
@@ -111,7 +126,7 @@ pub(super) enum Pending {
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) send: Shared,
-    /// [`kind::MORE`] or [`kind::DATA`].
+    /// [`kind::MORE`], [`kind::DATA`] or [`kind::RUNS`].
     pub(super) kind: u8,
     /// The number the receiver knows it by.
     pub(super) aux: u32,
@@ -121,8 +136,6 @@ pub(super) struct Stream {
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     pub(super) pending: VecDeque<Pending>,
-    /// Whether its memory can be read: `None` before the first try.
-    pub(super) cma: Option<bool>,
 }
 
 /// Everything but the incoming rings, which are borrowed while cells are handled.
@@ -150,7 +163,17 @@ pub(super) struct Core {
     pub(super) held: usize,
     pub(super) eager_limit: usize,
     pub(super) held_limit: usize,
-    pub(super) arm: Arm,
+    /// The memory of peers.
+    pub(super) reach: Peers,
+    /// Copies between user buffers that this rank leads, and helps with.
+    pub(super) leading: VecDeque<Leading>,
+    pub(super) helping: VecDeque<Helping>,
+    pub(super) slots: Slots,
+    /// Scattered messages that are read run by run: by this rank's number for them.
+    pub(super) spans: HashMap<u32, Span>,
+    pub(super) direct_min: usize,
+    pub(super) coop_min: usize,
+    pub(super) coop_chunk: usize,
     pub(super) crowded: bool,
     /// Whether messages say what types they are made of.
     pub(super) check: bool,
@@ -199,7 +222,9 @@ impl Engine {
         me: u32,
         settings: &Settings,
         crowded: bool,
+        reach: Peers,
     ) -> Engine {
+        let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let peers = (0..segment.head().ranks).map(|_| Peer::default()).collect();
         Engine {
             incoming: Incoming::new(segment, me),
@@ -217,9 +242,16 @@ impl Engine {
                 next_assembly: 0,
                 arriving: HashMap::new(),
                 held: 0,
-                eager_limit: usize::try_from(settings.eager_limit).unwrap_or(usize::MAX),
-                held_limit: usize::try_from(settings.unexpected_limit).unwrap_or(usize::MAX),
-                arm: settings.arm,
+                eager_limit: bytes(settings.eager_limit),
+                held_limit: bytes(settings.unexpected_limit),
+                reach,
+                leading: VecDeque::new(),
+                helping: VecDeque::new(),
+                slots: Slots::default(),
+                spans: HashMap::new(),
+                direct_min: bytes(settings.direct_min),
+                coop_min: bytes(settings.coop_min),
+                coop_chunk: bytes(settings.coop_chunk),
                 crowded,
                 check: settings.check,
             },
@@ -236,6 +268,9 @@ impl Engine {
         }
         if !core.streams.is_empty() {
             any |= core.move_streams();
+        }
+        if !core.leading.is_empty() || !core.helping.is_empty() {
+            any |= core.move_transfers();
         }
         any
     }

@@ -2,6 +2,9 @@
 
 use crate::object::datatype::{self, Datatype};
 use crate::pml::{Buffer, delivery};
+use btl_shm::copy;
+use btl_shm::fault::Fault;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a message's bytes come from or go to, as one stream of `len` bytes.
@@ -69,6 +72,15 @@ impl Memory {
         self.scattered.is_none().then_some(self.addr)
     }
 
+    /// The memory that a scattered message spans, from its first to its last byte,
+    /// and the bytes in a run of it, on average. `None`: it lies in one run.
+    pub(super) fn span(&self) -> Option<(*mut u8, usize, usize)> {
+        let (count, datatype) = self.scattered.as_ref()?;
+        let (low, len) = datatype.span(*count)?;
+        let first = self.addr.wrapping_byte_offset(low);
+        Some((first, len, datatype.mean_run()))
+    }
+
     /// Copies bytes `offset..offset + n` of the stream to `to`.
     ///
     /// # Safety
@@ -105,11 +117,90 @@ impl Memory {
         }
     }
 
-    /// The runs of memory of the first `n` bytes, in the stream's order.
-    pub(super) fn runs(&self, n: usize) -> Box<dyn Iterator<Item = (*mut u8, usize)> + '_> {
+    /// Copies bytes `offset..offset + n` of the stream from `from`, which is memory
+    /// of a peer's. `attached`: it may go away.
+    ///
+    /// # Safety
+    /// The range is inside the message, whose memory is writable, and `from`
+    /// readable but for what went away.
+    ///
+    /// # Errors
+    /// It went away.
+    pub(super) unsafe fn copy_from_peer(
+        &self,
+        offset: usize,
+        from: *const u8,
+        n: usize,
+        attached: bool,
+    ) -> Result<(), Fault> {
+        if self.scattered.is_some() && !attached {
+            // SAFETY: as the caller said.
+            unsafe { self.copy_in(offset, from, n) };
+            return Ok(());
+        }
+        let mut from = from;
+        self.each_run(offset, n, |to, len| {
+            // SAFETY: a run of the message, and as many bytes of the peer's.
+            unsafe { copy::copy(from, to, len) }?;
+            from = from.wrapping_add(len);
+            Ok(())
+        })
+    }
+
+    /// Copies bytes `offset..offset + n` of the stream to `to`, which is memory of
+    /// a peer's. `attached`: it may go away.
+    ///
+    /// # Safety
+    /// The range is inside the message, whose memory is readable, and `to`
+    /// writable but for what went away.
+    ///
+    /// # Errors
+    /// It went away.
+    pub(super) unsafe fn copy_to_peer(
+        &self,
+        offset: usize,
+        to: *mut u8,
+        n: usize,
+        attached: bool,
+    ) -> Result<(), Fault> {
+        if self.scattered.is_some() && !attached {
+            // SAFETY: as the caller said.
+            unsafe { self.copy_out(offset, to, n) };
+            return Ok(());
+        }
+        let mut to = to;
+        self.each_run(offset, n, |from, len| {
+            // SAFETY: a run of the message, and as many bytes of the peer's.
+            unsafe { copy::copy(from, to, len) }?;
+            to = to.wrapping_add(len);
+            Ok(())
+        })
+    }
+
+    fn each_run(
+        &self,
+        offset: usize,
+        n: usize,
+        mut each: impl FnMut(*mut u8, usize) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         match &self.scattered {
-            None => Box::new(std::iter::once((self.addr, n))),
-            Some((count, datatype)) => Box::new(datatype.segments(self.addr, *count, 0, n)),
+            None => each(self.addr.wrapping_add(offset), n),
+            Some((count, datatype)) => {
+                let mut runs = datatype.segments(self.addr, *count, offset, n);
+                runs.try_for_each(|(at, len)| each(at, len))
+            }
+        }
+    }
+
+    /// The runs of memory of these bytes, in the stream's order.
+    pub(super) fn runs(
+        &self,
+        range: Range<usize>,
+    ) -> Box<dyn Iterator<Item = (*mut u8, usize)> + '_> {
+        let (from, n) = (range.start, range.len());
+        match &self.scattered {
+            None => Box::new(std::iter::once((self.addr.wrapping_add(from), n))),
+            Some((count, datatype)) => Box::new(datatype.segments(self.addr, *count, from, n)),
         }
     }
 }

@@ -14,6 +14,8 @@
 //! engine.rs                  all that is under way; the protocol
 //! outgoing.rs arrival.rs     what goes out; what arriving cells do
 //! rendezvous.rs              a receive and its message meet
+//! runs.rs                    scattered messages, read run by run
+//! transfer.rs                copies straight between two user buffers
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
 //! check.rs                   the types of a message against its receive
@@ -36,7 +38,9 @@ pub mod progress;
 mod recv;
 mod rendezvous;
 mod request;
+mod runs;
 mod send;
+mod transfer;
 
 pub use memory::pack;
 pub use progress::{
@@ -51,6 +55,7 @@ use request::Shared;
 
 use crate::error::Error;
 use crate::object::datatype::Datatype;
+use btl_shm::peer::Peers;
 use std::sync::Arc;
 
 /// The memory of a message: `count` elements of a type at an address.
@@ -163,6 +168,11 @@ fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {
             .as_deref_mut()
             .expect("the engine runs while MPI is initialized"))
     })
+}
+
+/// Runs `f` on what this rank knows of its peers' memory.
+pub fn with_peers<R>(f: impl FnOnce(&mut Peers) -> R) -> R {
+    with_engine(|engine| f(&mut engine.core.reach))
 }
 
 impl Request {

@@ -5,6 +5,7 @@ use crate::job;
 use crate::pml::check;
 use crate::pml::engine::{CHECKED, Core, PIECES, Pending, SYNCHRONOUS, Stream, kind};
 use crate::pml::request::{Phase, Shared};
+use crate::pml::runs::Place;
 use btl_shm::endpoint::Sent;
 use btl_shm::ring::{Envelope, WORDS};
 use wireup::segment::SegmentError;
@@ -41,7 +42,13 @@ impl Core {
             source: send.source.get(),
             ..Envelope::default()
         };
-        let eager = self.goes_eager(peer, total);
+        let addr = send
+            .memory
+            .run()
+            .map_or(0, |addr| addr.expose_provenance() as u64);
+        // Copying once beats sending at once, where the receiver reaches it.
+        let direct = total >= self.direct_min && addr != 0 && self.reach.is_exported(addr, total);
+        let eager = !direct && self.goes_eager(peer, total);
         if eager && total <= self.outgoing.one_cell_most() {
             envelope.kind = kind::EAGER;
             if send.signature != check::UNKNOWN {
@@ -101,15 +108,13 @@ impl Core {
             }
         } else {
             envelope.kind = kind::READY;
-            let addr = send
-                .memory
-                .run()
-                .map_or(0, |addr| addr.expose_provenance() as u64);
-            let went = self.outgoing.send_words(
-                peer,
-                &envelope,
-                [total as u64, addr, u64::from(send.signature), 0, 0],
-            );
+            let place = if addr == 0 {
+                self.scattered_place(send)
+            } else {
+                Place::Run(addr)
+            };
+            let words = place.words(total, send.signature);
+            let went = self.outgoing.send_words(peer, &envelope, words);
             if matches!(went, Ok(true)) {
                 send.phase.set(Phase::Announced);
             }
@@ -160,10 +165,13 @@ impl Core {
                 self.streams.push_back(stream);
                 continue;
             }
+            send.phase.set(Phase::Sent);
+            if stream.kind == kind::RUNS {
+                continue; // it is being read, until there is an answer
+            }
             if let Some(id) = send.own_id.get() {
                 self.named.remove(id);
             }
-            send.phase.set(Phase::Sent);
             send.complete();
         }
         any
@@ -183,6 +191,13 @@ impl Core {
             let left = send.total.get() - at;
             if left == 0 {
                 break;
+            }
+            if stream.kind == kind::RUNS {
+                match self.tell_runs(send, &envelope) {
+                    true => any = true,
+                    false => break,
+                }
+                continue;
             }
             let sent = self
                 .outgoing
@@ -239,6 +254,6 @@ impl Core {
 }
 
 #[cold]
-fn no_ring(peer: u32, why: &SegmentError) -> ! {
+pub(super) fn no_ring(peer: u32, why: &SegmentError) -> ! {
     job::die(&format!("cannot reach rank {peer}: {why}"))
 }

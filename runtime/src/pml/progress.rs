@@ -4,6 +4,7 @@ use crate::job;
 use crate::lock;
 use crate::pml::engine::Engine;
 use crate::pml::{Completion, ENGINE, Request, with_engine};
+use btl_shm::peer::Peers;
 use btl_shm::wait::{Stage, Waiter};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,9 +24,13 @@ static HOOKS: lock::Local<Vec<Hook>> = lock::Local::new(Vec::new());
 static HOOK_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Starts the engine of rank `me`. Called once, inside `MPI_Init`.
-pub fn start(segment: &'static Segment, me: u32, settings: &Settings) {
+pub fn start(segment: &'static Segment, me: u32, settings: &Settings, reach: Peers) {
+    let kernels = btl_shm::copy::set_nt_min(settings.nt_min);
+    if settings.verbose {
+        eprintln!("lariat: rank {me}: copies by {kernels}");
+    }
     let waiter = WAITER.get_or_init(|| Waiter::new(segment, me));
-    let engine = Engine::new(segment, me, settings, waiter.is_crowded());
+    let engine = Engine::new(segment, me, settings, waiter.is_crowded(), reach);
     ENGINE.with(|slot| *slot = Some(Box::new(engine)));
 }
 

@@ -1,50 +1,78 @@
 //! A receive and its message meet: bytes that came before it are handed over,
 //! bytes that are still at the sender are fetched.
 
-use crate::job;
-use crate::pml::delivery::{deliver, matched, read_runs, self_message};
+use crate::pml::delivery::{deliver, matched, self_message};
 use crate::pml::engine::{Body, Core, Message, Target, kind};
 use crate::pml::progress;
 use crate::pml::request::Shared;
+use crate::pml::runs::Place;
+use crate::pml::transfer::Source;
 use btl_shm::ring::Envelope;
-use std::sync::atomic::Ordering;
-use wireup::settings::Arm;
 
 impl Core {
-    /// Brings a message that is ready at its sender: copies it out of the
-    /// sender's memory, or asks for it.
-    pub(super) fn fetch(&mut self, receive: &Shared, id: u32, addr: u64) {
+    /// Brings a message that is ready at its sender: copies it straight out of
+    /// there, or has the sender copy it, or asks for it piece by piece.
+    pub(super) fn fetch(&mut self, receive: &Shared, id: u32, place: Place) {
         let peer = receive.peer.get();
         let n = receive.total.get();
-        if n == 0 || (addr != 0 && self.arm == Arm::Cma && self.read_peer(receive, peer, addr)) {
-            receive.moved.set(n);
+        if n == 0 {
             receive.complete();
             self.answer(peer, id);
             return;
         }
+        match self.source(peer, place, n) {
+            Source::Nowhere if !self.is_exported(receive, n) => match self.span(peer, place) {
+                Some(span) => self.ask_for_runs(receive, peer, id, span),
+                None => self.ask_for_copies(receive, peer, id),
+            },
+            source => self.lead(receive, peer, id, source),
+        }
+    }
+
+    /// How this rank reaches the `n` bytes of a message of `peer`.
+    fn source(&mut self, peer: u32, place: Place, n: usize) -> Source {
+        let Place::Run(addr) = place else {
+            return Source::Nowhere;
+        };
+        if let Some(at) = self.reach.reach(peer, addr, n) {
+            return Source::Direct(at, addr);
+        }
+        match self.reach.cma(peer) {
+            Some(pid) => Source::Cma(pid, addr),
+            None => Source::Nowhere,
+        }
+    }
+
+    /// Whether the sender can reach the buffer of a receive.
+    fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
+        receive
+            .memory
+            .run()
+            .is_some_and(|at| self.reach.is_exported(at.expose_provenance() as u64, n))
+    }
+
+    /// Asks for a message piece by piece.
+    pub(super) fn ask_for_copies(&mut self, receive: &Shared, peer: u32, id: u32) {
+        self.ask_for(receive, peer, id, false);
+    }
+
+    /// Asks for a message piece by piece, or for where its runs are. Its number
+    /// here.
+    pub(super) fn ask_for(&mut self, receive: &Shared, peer: u32, id: u32, runs: bool) -> u32 {
+        let n = receive.total.get();
+        receive.moved.set(0);
         let own = self.named.insert(receive);
         let envelope = Envelope {
             kind: kind::CLEAR,
             aux: id,
             ..Envelope::default()
         };
-        self.tell(peer, envelope, [u64::from(own), n as u64, 0, 0, 0]);
-    }
-
-    /// Reads a message out of its sender's memory, if that is possible.
-    pub(super) fn read_peer(&mut self, receive: &Shared, peer: u32, addr: u64) -> bool {
-        let record = self.segment.record(peer);
-        let pid = record.pid.load(Ordering::Relaxed);
-        let known = &mut self.peers[peer as usize].cma;
-        let works = *known.get_or_insert_with(|| job::probe_cma(peer, pid));
-        if !works {
-            return false;
-        }
-        let read = read_runs(pid, addr, &receive.memory, receive.total.get());
-        if read.is_err() {
-            *known = Some(false);
-        }
-        read.is_ok()
+        self.tell(
+            peer,
+            envelope,
+            [u64::from(own), n as u64, u64::from(runs), 0, 0],
+        );
+        own
     }
 
     /// Gives a message that arrived earlier to a receive.
@@ -80,7 +108,7 @@ impl Core {
                     self.assemblies.remove(&id);
                 }
             }
-            Body::Announced(id, addr) => self.fetch(receive, id, addr),
+            Body::Announced(id, place) => self.fetch(receive, id, place),
             Body::Own(send) => {
                 self_message(&send.memory, receive);
                 send.complete();

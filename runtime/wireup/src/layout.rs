@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 /// "lariat\0" and the layout's version in the last byte.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x02");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x03");
 
 /// Bytes from the segment's start to the first [`RankRecord`].
 pub const RECORDS: u64 = 4096;
@@ -157,7 +157,10 @@ pub struct RankRecord {
     pub segid: AtomicU64,
     /// The process that has this rank's window of the heap file, or 0.
     pub heap_pid: AtomicU32,
-    _pad3: [u8; 36],
+    _pad3: u32,
+    /// Offsets of what the rank tells about itself, or 0; see [`crate::report`].
+    pub reports: [AtomicU64; 2],
+    _pad4: [u8; 16],
 
     /// The parts of the rank's memory that lie in the heap file. Entries are
     /// added in order and stay; see [`SharedRegion`].

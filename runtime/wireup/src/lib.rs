@@ -1,7 +1,9 @@
 //! What `mpirun` and a rank must agree on, and nothing else: the names in the
 //! environment ([`env`]), the layout of the job segment ([`layout`]), how the
 //! segment is made and found ([`segment`]), how processes die with the launcher
-//! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), and the settings a user may give ([`settings`]).
+//! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
+//! tell about themselves ([`report`]), and the settings a user may give
+//! ([`settings`]).
 //!
 //! The launcher writes the segment's head before any rank starts; ranks claim
 //! their record, publish what they do in it, and grow the arena behind it.
@@ -11,5 +13,6 @@ pub mod env;
 pub mod heap;
 pub mod layout;
 pub mod lifeline;
+pub mod report;
 pub mod segment;
 pub mod settings;

@@ -1,6 +1,7 @@
-//! The settings a user may give, by `mpirun --set name=value` or by an
-//! environment variable `LARIAT_<NAME>`. Every rank reads them from its
-//! environment at start, so that they hold for programs started either way.
+//! The settings a user may give, by `mpirun --set name=value`, by an environment
+//! variable `LARIAT_<NAME>`, or by a file that `mpirun` reads. Every rank reads
+//! them from its environment at start, so that they hold for programs started
+//! either way. All thresholds, with their defaults, stand here.
 //!
 //! A value that cannot be used is an error that names it and what would be
 //! right; a setting never falls back silently.
@@ -21,6 +22,18 @@ pub enum Arm {
     Copy,
     /// `process_vm_readv`, the receiver copying.
     Cma,
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Arm::Auto => "auto",
+            Arm::Driver => "driver",
+            Arm::Shared => "shared",
+            Arm::Copy => "copy",
+            Arm::Cma => "cma",
+        })
+    }
 }
 
 /// All settings, with their defaults.
@@ -109,6 +122,23 @@ impl std::error::Error for SettingError {}
 /// The prefix of every setting's environment variable.
 pub const PREFIX: &str = "LARIAT_";
 
+/// The environment variable of a setting.
+#[must_use]
+pub fn variable(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_uppercase())
+}
+
+/// The settings whose best values depend on the machine: those that
+/// `mpirun --tune` measures and writes.
+pub const MEASURED: [&str; 6] = [
+    "arm",
+    "eager_limit",
+    "direct_min",
+    "coop_min",
+    "coop_chunk",
+    "nt_min",
+];
+
 /// Setting names, lowercase, each with what it means: for `--help` and docs.
 pub const NAMES: [(&str, &str); 14] = [
     (
@@ -174,7 +204,7 @@ impl Settings {
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingError> {
         let mut settings = Settings::default();
         for (name, _) in NAMES {
-            let variable = format!("{PREFIX}{}", name.to_uppercase());
+            let variable = variable(name);
             if let Some(value) = get(&variable) {
                 settings.set(name, &value).map_err(|wanted| SettingError {
                     name: variable,
@@ -184,6 +214,30 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// The value of one setting, as [`Settings::set`] would take it; `None`: there
+    /// is no such setting.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> Option<String> {
+        let flag = |on: bool| if on { "1" } else { "0" }.to_owned();
+        Some(match name {
+            "arm" => self.arm.to_string(),
+            "heap" => flag(self.heap),
+            "heap_min" => short(self.heap_min),
+            "direct_min" => short(self.direct_min),
+            "coop_min" => short(self.coop_min),
+            "coop_chunk" => short(self.coop_chunk),
+            "nt_min" => short(self.nt_min),
+            "eager_limit" => short(self.eager_limit),
+            "ring_cells" => self.ring_cells.to_string(),
+            "unexpected_limit" => short(self.unexpected_limit),
+            "verbose" => flag(self.verbose),
+            "check" => flag(self.check),
+            "report_regions" => flag(self.report_regions),
+            "report_arms" => flag(self.report_arms),
+            _ => return None,
+        })
     }
 
     /// Sets one setting by its lowercase name.
@@ -228,6 +282,19 @@ impl Settings {
     }
 }
 
+/// A number of bytes, with k, m or g behind it where that says it exactly.
+#[must_use]
+pub fn short(bytes: u64) -> String {
+    let units = [(30, "g"), (20, "m"), (10, "k")];
+    let unit = units
+        .iter()
+        .find(|(shift, _)| bytes != 0 && bytes.trailing_zeros() >= *shift);
+    unit.map_or_else(
+        || bytes.to_string(),
+        |(shift, letter)| format!("{}{letter}", bytes >> shift),
+    )
+}
+
 fn flag(value: &str) -> Result<bool, &'static str> {
     match value {
         "0" => Ok(false),
@@ -251,7 +318,22 @@ fn bytes(value: &str) -> Result<u64, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arm, Settings};
+    use super::{Arm, MEASURED, NAMES, Settings, short};
+
+    #[test]
+    fn what_is_shown_can_be_set() {
+        let defaults = Settings::default();
+        for (name, _) in NAMES {
+            let shown = defaults.shown(name).unwrap();
+            let mut again = Settings::default();
+            again.set(name, &shown).unwrap();
+            assert_eq!(again, defaults, "{name} = {shown}");
+        }
+        assert_eq!(defaults.shown("leg"), None);
+        assert!(MEASURED.iter().all(|n| defaults.shown(n).is_some()));
+        assert_eq!(short(3 << 19), "1536k");
+        assert_eq!([short(0), short(1000)], ["0", "1000"]);
+    }
 
     #[test]
     fn values_are_read_and_units_understood() {

@@ -1,0 +1,118 @@
+//! Copying bytes that may lie in a peer's memory.
+//!
+//! [`copy`] is what moves every byte that is reached by loads and stores: the
+//! receiver's and the sender's parts of large messages, and each run of a
+//! non-contiguous one. It differs from `memcpy` in two ways:
+//!
+//! * It is *guarded* (where [`GUARDED`] says so): if memory in an attached range
+//!   ([`crate::fault`]) is not there, it returns a [`Fault`] instead of ending
+//!   the process. The loads and stores stand in assembly between two labels, by
+//!   which the signal handler knows them.
+//! * From a length on that can be set ([`set_nt_min`]) it writes around the
+//!   caches.
+//!
+//! | length | how |
+//! |---|---|
+//! | to 8 vectors | overlapping moves from both ends, all loads before the first store |
+//! | to `rep_min` | four vectors at a time, stores aligned |
+//! | to `rep_max` | `rep movsb` where the processor says that it is fast |
+//! | to `nt_min` | four vectors at a time |
+//! | above | non-temporal stores, four pages at a time |
+
+use crate::fault::Fault;
+
+#[cfg(target_arch = "x86_64")]
+#[path = "copy/x86_64.rs"]
+mod kernel;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "copy/portable.rs"]
+mod kernel;
+
+pub use kernel::GUARDED;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use kernel::{LANDING_REGISTERS, is_kernel, landing};
+
+/// Copies `n` bytes.
+///
+/// # Safety
+/// The ranges do not overlap. `from` is readable and `to` is writable for `n`
+/// bytes, but for parts that lie in a registered range
+/// ([`crate::fault::register`]): these may be absent at any time. Other
+/// processes may write either range at the same time; what is then copied is a
+/// mixture of old and new bytes.
+///
+/// # Errors
+/// Memory of a peer was not there. Some bytes may have been copied, not
+/// necessarily the first ones.
+#[inline]
+pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { kernel::copy(from, to, n) }
+}
+
+/// Copies `n` bytes that are a part of a transfer of `whole` bytes, which decides
+/// whether they go around the caches.
+///
+/// # Safety
+/// As for [`copy`].
+///
+/// # Errors
+/// As for [`copy`].
+#[inline]
+pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { kernel::copy_part(from, to, n, whole) }
+}
+
+/// From which length on what is used, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a vector: 16, 32 or 64; 0: the C library copies.
+    pub vector: usize,
+    /// The least length for `rep movsb`; `usize::MAX`: never.
+    pub rep_min: usize,
+    /// The least length for which vectors are used again.
+    pub rep_max: usize,
+    /// The least length for non-temporal stores; 32 KiB at least.
+    pub nt_min: usize,
+}
+
+impl std::fmt::Display for Limits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.vector == 0 {
+            return write!(f, "the C library's, unguarded");
+        }
+        write!(f, "{}-byte vectors", self.vector)?;
+        if self.rep_min < self.rep_max {
+            write!(f, ", rep movsb from {} bytes", self.rep_min)?;
+        }
+        if self.rep_max != usize::MAX {
+            write!(f, " to {}", self.rep_max)?;
+        }
+        if self.nt_min != usize::MAX {
+            write!(f, ", around the caches from {} bytes", self.nt_min)?;
+        }
+        Ok(())
+    }
+}
+
+/// The limits that suit this processor, with a given `nt_min`.
+#[must_use]
+pub fn limits(nt_min: usize) -> Limits {
+    kernel::limits(nt_min)
+}
+
+/// Sets the limits, and says what was set: a vector that the processor does not
+/// have becomes the largest that it has, an `nt_min` below the least the least.
+/// Copies under way in other threads are not disturbed. Until this or
+/// [`set_nt_min`] is called, copies are right but slower.
+pub fn set_limits(wanted: Limits) -> Limits {
+    kernel::set_limits(wanted)
+}
+
+/// Chooses the kernels for this processor and sets the length in bytes from
+/// which copies go around the caches (the setting `nt_min`). Called once at
+/// start.
+pub fn set_nt_min(bytes: u64) -> Limits {
+    set_limits(limits(usize::try_from(bytes).unwrap_or(usize::MAX)))
+}

@@ -1,0 +1,49 @@
+//! Copies on architectures that have no kernels of their own.
+
+use super::Limits;
+use crate::fault::Fault;
+
+/// A fault in attached memory ends the process here; an arm whose memory can go
+/// away at any time must not be used.
+pub const GUARDED: bool = false;
+
+/// See [`super::copy`].
+///
+/// # Safety
+/// As there, and all memory is there.
+#[inline]
+pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, n) };
+    Ok(())
+}
+
+/// See [`super::copy_part`].
+///
+/// # Safety
+/// As for [`copy`].
+#[inline]
+pub unsafe fn copy_part(
+    from: *const u8,
+    to: *mut u8,
+    n: usize,
+    _whole: usize,
+) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { copy(from, to, n) }
+}
+
+/// See [`super::limits`].
+pub fn limits(nt_min: usize) -> Limits {
+    Limits {
+        vector: 0,
+        rep_min: usize::MAX,
+        rep_max: usize::MAX,
+        nt_min,
+    }
+}
+
+/// See [`super::set_limits`].
+pub fn set_limits(_wanted: Limits) -> Limits {
+    limits(usize::MAX)
+}

@@ -1,0 +1,79 @@
+//! The guard: memory of a peer that is not there is an error, not a death.
+//!
+//! A peer may unmap, truncate or leave at any time, and a touch of what it took
+//! with it raises SIGBUS or SIGSEGV here. The handler takes a fault for ours if
+//! and only if the instruction is one of the copy kernels' ([`crate::copy`]) *and*
+//! the address lies in a registered range; it then lets the kernel return with a
+//! [`Fault`]. Every other fault is the program's and goes where it would have
+//! gone without us:
+//!
+//! * The handler runs with the mask and the flags of the action that it took the
+//!   place of, so that this one, called from it, finds what it asked for.
+//! * A default action is put back and meets the fault again (or the signal, if it
+//!   was sent) when the handler returns: the process dies of the right signal.
+//!
+//! A program may set a handler after us. [`register`] looks, and takes its place
+//! as it did its predecessor's. Such a handler may pass faults on to the one that
+//! it found, which is ours: a call that does not come from the kernel goes to the
+//! action from before the first installation.
+//!
+//! Whoever attaches memory of a peer registers it; the handler reads the table
+//! while others change it, takes no lock and allocates nothing. After a fork the
+//! child has table and handler, and since it has no attachments that it may touch,
+//! neither does anything. exec resets handlers.
+
+use std::fmt;
+use std::io;
+
+#[cfg(target_arch = "x86_64")]
+mod handler;
+mod table;
+
+pub use table::Range;
+
+/// Memory of a peer that was not there when it was copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The address in this process.
+    pub addr: u64,
+    /// The peer's rank.
+    pub peer: u32,
+    /// The address in the peer's process.
+    pub peer_addr: u64,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "rank {}'s memory at {:#x} is not there: it was unmapped or protected, or the rank has ended",
+            self.peer, self.peer_addr
+        )
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Says that the `len` bytes from `start` on are memory of `peer`'s, there at
+/// `peer_start`, that may go away at any time, and sees to it that the guard is
+/// in place. Dropping the [`Range`] takes that back.
+///
+/// # Errors
+/// The handlers could not be installed.
+pub fn register(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io::Result<Range> {
+    ensure_installed()?;
+    Ok(table::add(start, len, peer, peer_start))
+}
+
+/// Puts the handlers in front of those of the program, and unblocks both signals
+/// in the calling thread: a fault in a thread that blocks them would end the
+/// process whatever the handler. To be called at start, and by every thread
+/// that may have been started with all signals blocked.
+///
+/// # Errors
+/// What `sigaction` said.
+pub fn ensure_installed() -> io::Result<()> {
+    #[cfg(target_arch = "x86_64")]
+    handler::install()?;
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! The handler of SIGBUS and SIGSEGV, and how it gets in front of others.
+
+use super::table;
+use crate::copy;
+use std::arch::global_asm;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The signals, each with the actions that ours took the place of.
+static GUARDED: [Guarded; 2] = [Guarded::new(libc::SIGBUS), Guarded::new(libc::SIGSEGV)];
+
+struct Guarded {
+    signal: c_int,
+    /// The action that ours took the place of last; null before the first
+    /// installation. Points to a leaked action or to `DEFAULT`.
+    latest: AtomicPtr<libc::sigaction>,
+    /// The one that it took the place of first.
+    first: AtomicPtr<libc::sigaction>,
+}
+
+impl Guarded {
+    const fn new(signal: c_int) -> Guarded {
+        Guarded {
+            signal,
+            latest: AtomicPtr::new(ptr::null_mut()),
+            first: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+}
+
+/// SIG_DFL without flags.
+// SAFETY: all zeroes are SIG_DFL, the empty mask, no flags and no restorer.
+static DEFAULT: libc::sigaction = unsafe { std::mem::zeroed() };
+
+/// Every action that ours ever took the place of, leaked once each, for the
+/// handler reads them at any time. Held while actions are changed.
+static SEEN: Mutex<Vec<&'static libc::sigaction>> = Mutex::new(Vec::new());
+
+// What the kernel calls. The fourth argument of `handle` becomes whether it was
+// the kernel: it pushes the context right above the return address, and another
+// handler that passes a signal on to this one cannot. A frame of its own keeps
+// that true where everything behind it is tail calls.
+global_asm!(
+    r#"
+    .pushsection .text.lariat_fault_entry,"ax",@progbits
+    .hidden lariat_fault_entry
+    .globl lariat_fault_entry
+    .type lariat_fault_entry,@function
+lariat_fault_entry:
+    .cfi_startproc
+    lea rax, [rsp + 8]
+    xor ecx, ecx
+    cmp rax, rdx
+    sete cl
+    sub rsp, 8
+    .cfi_adjust_cfa_offset 8
+    call {handle}
+    add rsp, 8
+    .cfi_adjust_cfa_offset -8
+    ret
+    .cfi_endproc
+    .size lariat_fault_entry, . - lariat_fault_entry
+    .popsection
+"#,
+    handle = sym handle,
+);
+
+unsafe extern "C" {
+    fn lariat_fault_entry();
+}
+
+fn entry() -> libc::sighandler_t {
+    lariat_fault_entry as *const () as usize
+}
+
+/// See [`super::ensure_installed`].
+pub fn install() -> io::Result<()> {
+    let mut seen = SEEN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    for guarded in &GUARDED {
+        let mut now = exchange(guarded.signal, None)?;
+        // Until nobody has set another action between the look and the exchange.
+        while now.sa_sigaction != entry() {
+            let before = intern(&mut seen, &now);
+            guarded.latest.store(before, Ordering::Release); // pairs with the Acquire in `before`
+            if guarded.first.load(Ordering::Relaxed).is_null() {
+                guarded.first.store(before, Ordering::Release); // as above
+            }
+            let found = exchange(guarded.signal, Some(&in_place_of(&now)))?;
+            if same(&found, &now) {
+                break;
+            }
+            now = found;
+        }
+    }
+    unblock()
+}
+
+/// Our action where the program would have had `other`: same mask, same flags.
+fn in_place_of(other: &libc::sigaction) -> libc::sigaction {
+    let kept = libc::SA_NODEFER | libc::SA_RESTART | libc::SA_ONSTACK;
+    let flags = match other.sa_sigaction {
+        // An ignored signal interrupts no system call. No signal stack: that of a
+        // program that handles nothing may be too small, and ours needs none.
+        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
+        _ => other.sa_flags & kept,
+    };
+    libc::sigaction {
+        sa_sigaction: entry(),
+        sa_flags: flags | libc::SA_SIGINFO,
+        ..*other
+    }
+}
+
+/// The action of `signal`, and sets another.
+fn exchange(signal: c_int, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
+    let mut old = DEFAULT;
+    let new = new.map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: both point to actions or are null; the new one's handler is safe
+    // to run at any time, or was the program's.
+    match unsafe { libc::sigaction(signal, new, &raw mut old) } {
+        0 => Ok(old),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn unblock() -> io::Result<()> {
+    // SAFETY: all zeroes are a set, made empty below.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is a local, and so are the old mask's null.
+    let error = unsafe {
+        libc::sigemptyset(&raw mut set);
+        for guarded in &GUARDED {
+            libc::sigaddset(&raw mut set, guarded.signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut())
+    };
+    match error {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+fn same(a: &libc::sigaction, b: &libc::sigaction) -> bool {
+    // SAFETY: the kernel's masks have 64 bits, and those lie first in a sigset_t.
+    let masks = [a, b].map(|x| unsafe { ptr::from_ref(&x.sa_mask).cast::<u64>().read() });
+    a.sa_sigaction == b.sa_sigaction && a.sa_flags == b.sa_flags && masks[0] == masks[1]
+}
+
+fn intern(
+    seen: &mut Vec<&'static libc::sigaction>,
+    action: &libc::sigaction,
+) -> *mut libc::sigaction {
+    let known = seen.iter().copied().find(|x| same(x, action));
+    let known = known.unwrap_or_else(|| {
+        seen.push(Box::leak(Box::new(*action)));
+        seen[seen.len() - 1]
+    });
+    ptr::from_ref(known).cast_mut()
+}
+
+/// Whether the kernel raised the signal for an access of this thread's.
+fn is_access(signal: c_int, info: &libc::siginfo_t) -> bool {
+    // Not positive: sent by somebody. Action optional: found by a scrubber.
+    info.si_code > 0 && !(signal == libc::SIGBUS && info.si_code == libc::BUS_MCEERR_AO)
+}
+
+/// # Safety
+/// Called as a signal handler is, by the kernel or by another handler.
+unsafe extern "C" fn handle(
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+    by_kernel: bool,
+) {
+    // A handler that does not hand on what it was given has nothing of ours.
+    if !info.is_null() && !context.is_null() {
+        // SAFETY: a siginfo of the signal, which is read by value.
+        let (ours, addr) = unsafe { (is_access(signal, &*info), (*info).si_addr()) };
+        // SAFETY: the context of the interrupted code, which waits on this thread.
+        if ours && unsafe { resume(context.cast(), addr.addr() as u64) } {
+            return;
+        }
+    }
+    // SAFETY: the arguments that we were given.
+    unsafe { forward(signal, info, context, by_kernel) };
+}
+
+/// If a copy kernel was interrupted by a touch of attached memory: lets it go on
+/// at the landing pad.
+///
+/// # Safety
+/// `context` is the interrupted code's.
+unsafe fn resume(context: *mut libc::ucontext_t, addr: u64) -> bool {
+    // SAFETY: the caller's context; nobody else looks at it.
+    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    let pc = &mut registers[libc::REG_RIP as usize];
+    if !usize::try_from(*pc).is_ok_and(copy::is_kernel) {
+        return false;
+    }
+    let Some((peer, peer_addr)) = table::find(addr) else {
+        return false;
+    };
+    *pc = copy::landing() as i64;
+    let values = [addr, u64::from(peer), peer_addr];
+    for (register, value) in copy::LANDING_REGISTERS.into_iter().zip(values) {
+        registers[register] = value.cast_signed();
+    }
+    true
+}
+
+/// Does what the program would have had done.
+///
+/// # Safety
+/// As for [`handle`].
+unsafe fn forward(
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+    by_kernel: bool,
+) {
+    let Some(guarded) = GUARDED.iter().find(|x| x.signal == signal) else {
+        return;
+    };
+    let from = if by_kernel {
+        &guarded.latest
+    } else {
+        &guarded.first
+    };
+    // SAFETY: stored before the first installation, and never freed.
+    let action = unsafe { &*from.load(Ordering::Acquire) }; // pairs with the Releases in `install`
+    // SAFETY: a siginfo, if it is one.
+    let sent = !info.is_null() && unsafe { (*info).si_code <= 0 };
+    match action.sa_sigaction {
+        libc::SIG_IGN if sent => {}
+        // The kernel kills a process that ignores faults.
+        libc::SIG_DFL | libc::SIG_IGN => die(signal, info, sent),
+        handler => {
+            if action.sa_flags & libc::SA_RESETHAND != 0 {
+                from.store(ptr::from_ref(&DEFAULT).cast_mut(), Ordering::Relaxed); // a static needs no partner
+            }
+            if action.sa_flags & libc::SA_SIGINFO != 0 {
+                type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+                // SAFETY: with this flag the program gave a handler of this type.
+                let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
+                // SAFETY: called as the kernel would have called it.
+                unsafe { handler(signal, info, context) };
+            } else {
+                // SAFETY: without the flag it has one argument.
+                let handler =
+                    unsafe { std::mem::transmute::<usize, unsafe extern "C" fn(c_int)>(handler) };
+                // SAFETY: called as the kernel would have called it.
+                unsafe { handler(signal) };
+            }
+        }
+    }
+}
+
+/// Puts the default action back, which meets the signal again once the handler
+/// has returned.
+#[cold]
+fn die(signal: c_int, info: *mut libc::siginfo_t, sent: bool) {
+    let set = exchange(signal, Some(&DEFAULT));
+    if set.is_err() {
+        // SAFETY: abort has no preconditions.
+        unsafe { libc::abort() };
+    }
+    if sent {
+        // A signal that was sent does not come again by itself.
+        // SAFETY: `info` is what the kernel filled for this very signal.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_tgsigqueueinfo,
+                libc::getpid(),
+                libc::gettid(),
+                signal,
+                info,
+            )
+        };
+    }
+}

@@ -1,0 +1,380 @@
+//! Joint copies: one large message that the receiver (who leads) and the sender
+//! (who helps) copy together, each as much as it comes to.
+//!
+//! The message is cut into chunks. The front half is the leader's from the start;
+//! the helper claims chunks from the back, and the leader, once it is through with
+//! its half, claims what the helper has not come to: by a compare-exchange on one
+//! word, so that each chunk is copied by exactly one side, and a side that is busy
+//! elsewhere costs the other nothing. The helper counts what it has finished in a
+//! line of its own; the message is whole when everything is claimed and the helper
+//! has finished all that it claimed. Where both are at it from the start, the same
+//! half of a buffer is always copied by the same side, whose cache then has it.
+//!
+//! A slot is the leader's, used for one message after another. Its word carries
+//! the number of the use, so that a helper that comes late cannot claim from a
+//! later message.
+
+use crate::sync::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::ptr::NonNull;
+use wireup::segment::{Segment, SegmentError};
+
+/// The shared part.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct Slot {
+    /// Use (16 bits), chunks claimed at the front (24) and at the back (24).
+    claim: AtomicU64,
+    _pad0: [u64; 15],
+    /// Chunks that the helper has finished, or given up with [`FAILED`] set.
+    done: AtomicU64,
+    _pad1: [u64; 15],
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Slot>() == 256);
+
+/// Bits of a count of chunks.
+const BITS: u32 = 24;
+const MASK: u64 = (1 << BITS) - 1;
+
+/// Set in `done`: the helper could not copy what it had claimed.
+const FAILED: u64 = 1 << 63;
+
+/// The most chunks of one message.
+pub const MOST: u64 = MASK;
+
+/// Slots of a rank: joint copies under way at a time. With more, the leader
+/// copies alone.
+const SLOTS: u64 = 64;
+
+fn pack(turn: u16, front: u64, back: u64) -> u64 {
+    u64::from(turn) << (2 * BITS) | front << BITS | back
+}
+
+fn unpack(word: u64) -> (u64, u64, u64) {
+    (word >> (2 * BITS), word >> BITS & MASK, word & MASK)
+}
+
+/// Claims up to `want` chunks of use `turn` of `total` chunks: at the front for
+/// the leader, at the back for the helper.
+fn claim(slot: &Slot, turn: u16, total: u64, want: u64, at_front: bool) -> Option<Range<u64>> {
+    let mut word = slot.claim.load(Ordering::Relaxed);
+    loop {
+        let (now, front, back) = unpack(word);
+        let free = total.saturating_sub(front + back);
+        if now != u64::from(turn) || free == 0 {
+            return None;
+        }
+        let n = want.clamp(1, free);
+        let (next, range) = if at_front {
+            (pack(turn, front + n, back), front..front + n)
+        } else {
+            let end = total - back;
+            (pack(turn, front, back + n), end - n..end)
+        };
+        // Only who may copy what is decided here; the bytes are ordered by the
+        // cells that announce the message, and by `done`.
+        match slot
+            .claim
+            .compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
+        {
+            Ok(_) => return Some(range),
+            Err(seen) => word = seen,
+        }
+    }
+}
+
+/// The leader's view of a joint copy.
+#[derive(Debug)]
+pub struct Lead {
+    slot: NonNull<Slot>,
+    turn: u16,
+    total: u64,
+}
+
+/// How far a joint copy has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Chunks are unclaimed, or the helper is at work on what it claimed.
+    Open,
+    /// Everything that was claimed is copied, and nothing is left to claim.
+    Whole,
+    /// The helper could not copy what it claimed, and has stopped.
+    Failed,
+}
+
+impl Lead {
+    /// Begins a use of `slot` with `total` chunks, at most [`MOST`], of which the
+    /// leader has claimed the first `front`.
+    ///
+    /// # Safety
+    /// The slot is the caller's alone to lead, no use of it is under way, and it
+    /// lives as long as the process.
+    #[must_use]
+    pub unsafe fn begin(slot: NonNull<Slot>, total: u64, front: u64) -> Lead {
+        // SAFETY: the caller's slot; all its fields are atomics or padding.
+        let shared = unsafe { slot.as_ref() };
+        let (last, ..) = unpack(shared.claim.load(Ordering::Relaxed));
+        let turn = u16::try_from(last & 0xffff)
+            .unwrap_or_default()
+            .wrapping_add(1);
+        shared.done.store(0, Ordering::Relaxed);
+        // The helper learns of this use by a cell, which is released after it.
+        shared.claim.store(pack(turn, front, 0), Ordering::Relaxed);
+        Lead { slot, turn, total }
+    }
+
+    fn slot(&self) -> &Slot {
+        // SAFETY: the slot outlives this, by `begin`; its fields are atomics.
+        unsafe { self.slot.as_ref() }
+    }
+
+    /// The number that the helper must be told.
+    #[must_use]
+    pub fn turn(&self) -> u16 {
+        self.turn
+    }
+
+    /// Chunks in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Chunks that nobody has claimed.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        let (_, front, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
+        self.total.saturating_sub(front + back)
+    }
+
+    /// Claims up to `want` chunks at the front. `None`: nothing is left.
+    #[must_use]
+    pub fn claim(&self, want: u64) -> Option<Range<u64>> {
+        claim(self.slot(), self.turn, self.total, want, true)
+    }
+
+    /// How far the copy has come; the leader's own claims count as copied.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let (_, front, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
+        let done = self.slot().done.load(Ordering::Acquire); // pairs with the Release in `Help::finish`
+        if done & !FAILED < back {
+            State::Open
+        } else if done & FAILED != 0 {
+            State::Failed
+        } else if front + back < self.total {
+            State::Open
+        } else {
+            State::Whole
+        }
+    }
+
+    /// Leaves nothing to claim. Returns whether the helper is out of it: if not,
+    /// it is still at work on what it claimed before.
+    pub fn close(&self) -> bool {
+        while self.claim(u64::MAX).is_some() {}
+        self.state() != State::Open
+    }
+}
+
+/// The helper's view of a joint copy.
+#[derive(Debug)]
+pub struct Help {
+    slot: NonNull<Slot>,
+    turn: u16,
+    total: u64,
+    /// What `done` says.
+    done: u64,
+}
+
+impl Help {
+    /// Joins use `turn` of `slot`, of `total` chunks.
+    ///
+    /// # Safety
+    /// The slot lives as long as the process.
+    #[must_use]
+    pub unsafe fn join(slot: NonNull<Slot>, turn: u16, total: u64) -> Help {
+        Help {
+            slot,
+            turn,
+            total,
+            done: 0,
+        }
+    }
+
+    fn slot(&self) -> &Slot {
+        // SAFETY: the slot outlives this, by `join`; its fields are atomics.
+        unsafe { self.slot.as_ref() }
+    }
+
+    /// Chunks that nobody has claimed; 0 once the use is over.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        let (turn, front, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
+        if turn != u64::from(self.turn) {
+            return 0;
+        }
+        self.total.saturating_sub(front + back)
+    }
+
+    /// Claims up to `want` chunks at the back, which must be finished or failed.
+    /// `None`: nothing is left.
+    #[must_use]
+    pub fn claim(&self, want: u64) -> Option<Range<u64>> {
+        claim(self.slot(), self.turn, self.total, want, false)
+    }
+
+    /// Says that `chunks` that were claimed are copied.
+    pub fn finish(&mut self, chunks: u64) {
+        self.done += chunks;
+        self.slot().done.store(self.done, Ordering::Release); // pairs with the Acquire in `Lead::state`
+    }
+
+    /// Says that `chunks` that were claimed could not be copied.
+    pub fn fail(&mut self, chunks: u64) {
+        self.done |= FAILED;
+        self.finish(chunks);
+    }
+}
+
+/// A rank's slots.
+#[derive(Debug, Default)]
+pub struct Slots {
+    made: bool,
+    /// Offsets of free slots in the segment; the last given back is the warmest.
+    free: Vec<u64>,
+}
+
+impl Slots {
+    /// Takes a slot: its offset in the segment. `None`: all are in use.
+    ///
+    /// # Errors
+    /// The segment has no room for the slots.
+    pub fn take(&mut self, segment: &Segment) -> Result<Option<u64>, SegmentError> {
+        if !self.made {
+            let each = size_of::<Slot>() as u64;
+            let at = segment.allocate(each * SLOTS)?;
+            self.free = (0..SLOTS).rev().map(|i| at + i * each).collect();
+            self.made = true;
+        }
+        Ok(self.free.pop())
+    }
+
+    /// Gives a slot back whose use is over.
+    pub fn give(&mut self, slot: u64) {
+        self.free.push(slot);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn slot() -> NonNull<Slot> {
+        NonNull::from(Box::leak(Box::new(Slot {
+            claim: AtomicU64::new(0),
+            _pad0: [0; 15],
+            done: AtomicU64::new(0),
+            _pad1: [0; 15],
+        })))
+    }
+
+    #[test]
+    fn every_chunk_is_claimed_once_from_both_ends() {
+        let slot = slot();
+        // SAFETY: leaked, and led by this test alone.
+        let lead = unsafe { Lead::begin(slot, 10, 0) };
+        // SAFETY: leaked.
+        let mut help = unsafe { Help::join(slot, lead.turn(), 10) };
+        assert_eq!(lead.claim(4), Some(0..4));
+        assert_eq!(help.claim(3), Some(7..10));
+        assert_eq!((lead.left(), help.left()), (3, 3));
+        assert_eq!(lead.claim(100), Some(4..7));
+        assert_eq!((lead.claim(1), help.claim(1)), (None, None));
+        assert_eq!(lead.state(), State::Open);
+        help.finish(3);
+        assert_eq!(lead.state(), State::Whole);
+    }
+
+    #[test]
+    fn a_late_helper_claims_nothing_of_the_next_message() {
+        let slot = slot();
+        // SAFETY: leaked, and led by this test alone.
+        let first = unsafe { Lead::begin(slot, 5, 0) };
+        // SAFETY: leaked.
+        let late = unsafe { Help::join(slot, first.turn(), 5) };
+        assert!(first.close());
+        // SAFETY: the use before is over.
+        let next = unsafe { Lead::begin(slot, 5, 0) };
+        assert_eq!((late.claim(1), late.left()), (None, 0));
+        assert_eq!(next.left(), 5);
+    }
+
+    #[test]
+    fn a_failure_is_known_once_the_helper_is_out() {
+        let slot = slot();
+        // SAFETY: leaked, and led by this test alone.
+        let lead = unsafe { Lead::begin(slot, 5, 0) };
+        // SAFETY: leaked.
+        let mut help = unsafe { Help::join(slot, lead.turn(), 5) };
+        assert_eq!(help.claim(2), Some(3..5));
+        assert!(!lead.close());
+        help.fail(2);
+        assert_eq!(lead.state(), State::Failed);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+
+    struct Block(Slot, [AtomicU64; 3]);
+    #[derive(Clone, Copy)]
+    struct At(NonNull<Slot>);
+    // SAFETY: a slot is reached by atomics only.
+    unsafe impl Send for At {}
+
+    #[test]
+    fn loom_a_joint_copy_is_whole_when_it_says_so() {
+        loom::model(|| {
+            let slot = Slot {
+                claim: AtomicU64::new(0),
+                _pad0: [0; 15],
+                done: AtomicU64::new(0),
+                _pad1: [0; 15],
+            };
+            let target = std::array::from_fn(|_| AtomicU64::new(0));
+            let block = loom::sync::Arc::new(Block(slot, target));
+            let at = At(NonNull::from(&block.0));
+            // SAFETY: the slot lives in the Arc that both threads hold.
+            let lead = unsafe { Lead::begin(at.0, 3, 1) };
+            let (turn, theirs) = (lead.turn(), block.clone());
+            let helper = loom::thread::spawn(move || {
+                let At(slot) = { at };
+                // SAFETY: as above.
+                let mut help = unsafe { Help::join(slot, turn, 3) };
+                while let Some(range) = help.claim(1) {
+                    for chunk in range {
+                        theirs.1[usize::try_from(chunk).unwrap()].fetch_add(1, Ordering::Relaxed);
+                    }
+                    help.finish(1);
+                }
+            });
+            block.1[0].fetch_add(1, Ordering::Relaxed);
+            while let Some(range) = lead.claim(2) {
+                for chunk in range {
+                    block.1[usize::try_from(chunk).unwrap()].fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            while lead.state() == State::Open {
+                loom::thread::yield_now();
+            }
+            for chunk in &block.1 {
+                assert_eq!(chunk.load(Ordering::Relaxed), 1);
+            }
+            helper.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,241 @@
+//! The arm `shared`: a peer's memory that lies in the job's heap file is mapped
+//! here too, and copied by plain loads and stores.
+//!
+//! What of a peer's addresses lies where in the file is in its record. Its window
+//! of the file is mapped in parts of [`PART`] bytes, one at a time and for good,
+//! when an address in it is first asked for: so a rank has as many mappings as
+//! peers that it exchanges large messages with, and an address becomes a pointer
+//! by two additions. A mapping stays good whatever the owner does: the pages of
+//! memory that it gave back read as zeros, and live on after its end.
+
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use wireup::heap::HeapFile;
+use wireup::layout::RankRecord;
+use wireup::segment::Segment;
+
+/// Bytes of a window that are mapped at once.
+const PART: u64 = 1 << 36;
+
+/// A range of a process's addresses that lies in the heap file.
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    start: u64,
+    len: u64,
+    at: u64,
+}
+
+impl Region {
+    /// Where in the file `len` bytes at `addr` lie, if all do.
+    #[inline]
+    fn offset(&self, addr: u64, len: u64) -> Option<u64> {
+        let from = addr.wrapping_sub(self.start);
+        (from < self.len && len <= self.len - from).then(|| self.at + from)
+    }
+}
+
+/// The regions that a rank's record tells of, as far as they were read.
+#[derive(Debug, Default)]
+pub struct Regions(Vec<Region>);
+
+impl Regions {
+    /// Where in the heap file `len` bytes at `addr` of the rank of `record` lie;
+    /// `None` if not all of them are in it.
+    #[inline]
+    pub fn offset(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<u64> {
+        for region in &self.0 {
+            if let Some(at) = region.offset(addr, len) {
+                return Some(at);
+            }
+        }
+        if self.learn(record) {
+            return self.0.iter().find_map(|region| region.offset(addr, len));
+        }
+        None
+    }
+
+    /// Reads what has been added since the last time.
+    fn learn(&mut self, record: &RankRecord) -> bool {
+        let before = self.0.len();
+        for told in &record.shared[before..] {
+            let start = told.start.load(Ordering::Acquire); // pairs with the Release of who adds it
+            if start == 0 {
+                break;
+            }
+            self.0.push(Region {
+                start,
+                len: told.len.load(Ordering::Relaxed),
+                at: told.at.load(Ordering::Relaxed),
+            });
+        }
+        self.0.len() > before
+    }
+
+    /// Whether the rank of `record` has any memory in the file.
+    pub fn any(&mut self, record: &RankRecord) -> bool {
+        self.learn(record);
+        !self.0.is_empty()
+    }
+}
+
+/// The mappings of peers' windows.
+#[derive(Debug)]
+pub struct Windows {
+    segment: &'static Segment,
+    file: HeapFile,
+    peers: Vec<Window>,
+    attachments: usize,
+}
+
+/// What is mapped of one peer's window.
+#[derive(Debug, Default)]
+struct Window {
+    regions: Regions,
+    parts: Vec<Option<NonNull<u8>>>,
+    /// Why nothing more of it is mapped.
+    refused: Option<String>,
+}
+
+impl Windows {
+    /// The windows of the peers of `segment`; none is mapped yet.
+    #[must_use]
+    pub fn new(segment: &'static Segment, file: HeapFile) -> Windows {
+        let peers = (0..segment.head().ranks).map(|_| Window::default());
+        Windows {
+            segment,
+            file,
+            peers: peers.collect(),
+            attachments: 0,
+        }
+    }
+
+    /// Where `len` bytes at `addr` of `peer` are in this process; `None` if they
+    /// are not all in one part of the peer's window, or cannot be mapped.
+    #[inline]
+    pub fn resolve(&mut self, peer: u32, addr: u64, len: u64) -> Option<NonNull<u8>> {
+        let window = &mut self.peers[peer as usize];
+        let at = window
+            .regions
+            .offset(self.segment.record(peer), addr, len)?;
+        let from = at.checked_sub(self.file.begin(peer))?;
+        let (part, within) = (from / PART, from % PART);
+        if within + len > PART {
+            return None;
+        }
+        let index = usize::try_from(part).ok()?;
+        let base = match window.parts.get(index) {
+            Some(Some(base)) => *base,
+            _ => self.map(peer, part)?,
+        };
+        // SAFETY: `within` lies inside the part that is mapped at `base`.
+        Some(unsafe { base.add(usize::try_from(within).ok()?) })
+    }
+
+    #[cold]
+    fn map(&mut self, peer: u32, part: u64) -> Option<NonNull<u8>> {
+        let window = &mut self.peers[peer as usize];
+        if window.refused.is_some() {
+            return None;
+        }
+        let parts = self.file.window().div_ceil(PART);
+        if part >= parts {
+            window.refused = Some(format!(
+                "rank {peer} tells of memory outside of its window of the heap file"
+            ));
+            return None;
+        }
+        let len = PART.min(self.file.window() - part * PART);
+        match self.file.map(self.file.begin(peer) + part * PART, len) {
+            Ok(base) => {
+                window.parts.resize(usize::try_from(parts).ok()?, None);
+                window.parts[usize::try_from(part).ok()?] = Some(base);
+                self.attachments += 1;
+                Some(base)
+            }
+            Err(why) => {
+                window.refused = Some(format!("its window of the heap file: {why}"));
+                None
+            }
+        }
+    }
+
+    /// Whether `peer` has told of any memory in the heap file.
+    pub fn is_told(&mut self, peer: u32) -> bool {
+        self.peers[peer as usize]
+            .regions
+            .any(self.segment.record(peer))
+    }
+
+    /// Tries whether the memory of `peer` is reached, by really reading eight
+    /// bytes that it has put there.
+    ///
+    /// # Errors
+    /// In words, why it is not.
+    pub fn probe(&mut self, peer: u32) -> Result<(), String> {
+        let record = self.segment.record(peer);
+        if !self.is_told(peer) {
+            return Err(format!("rank {peer} has no memory in the heap file"));
+        }
+        let addr = record.cookie_addr.load(Ordering::Relaxed);
+        let Some(at) = self.resolve(peer, addr, 8) else {
+            let refused = &self.peers[peer as usize].refused;
+            return Err(refused.clone().unwrap_or_else(|| {
+                format!("the bytes to try it by of rank {peer} are not in the heap file")
+            }));
+        };
+        // SAFETY: eight mapped bytes, aligned as an atomic of the peer's is.
+        let got = unsafe { at.cast::<u64>().read_volatile() };
+        if got == record.cookie.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err(format!("rank {peer} left other bytes there than it told"))
+        }
+    }
+
+    /// Mappings made so far.
+    #[must_use]
+    pub fn attachments(&self) -> usize {
+        self.attachments
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    fn publish(record: &RankRecord, entry: usize, start: u64, len: u64, at: u64) {
+        record.shared[entry].len.store(len, Ordering::Relaxed);
+        record.shared[entry].at.store(at, Ordering::Relaxed);
+        record.shared[entry].start.store(start, Ordering::Release); // pairs with the Acquire in `learn`
+    }
+
+    #[test]
+    fn a_peers_address_becomes_a_pointer() {
+        let segment: &'static Segment = Box::leak(Box::new(Segment::create(3, 2).unwrap()));
+        let file = HeapFile::create(segment).unwrap();
+        let theirs = HeapFile::open(segment, file.fd().as_raw_fd()).unwrap();
+        let begin = theirs.begin(1);
+        let memory = theirs.map(begin + 8192, 65536).unwrap();
+        let addr = memory.as_ptr().expose_provenance() as u64;
+        let mut windows = Windows::new(segment, file);
+        assert!(windows.resolve(1, addr, 8).is_none(), "nothing was told");
+        assert!(windows.probe(1).is_err());
+        publish(segment.record(1), 0, addr, 65536, begin + 8192);
+        // SAFETY: inside the fresh mapping.
+        unsafe { memory.add(100).write(42) };
+        let here = windows.resolve(1, addr + 100, 1000).unwrap();
+        // SAFETY: mapped, by the line above.
+        assert_eq!(unsafe { here.read() }, 42);
+        assert!(windows.resolve(1, addr + 65000, 1000).is_none());
+        assert!(windows.resolve(1, addr - 1, 2).is_none());
+        assert!(windows.resolve(1, u64::MAX - 3, 8).is_none());
+        assert!(windows.resolve(2, addr + 100, 8).is_none());
+        assert_eq!(windows.attachments(), 1);
+        publish(segment.record(1), 1, 4096, 4096, begin + theirs.window());
+        assert!(
+            windows.resolve(1, 4096, 8).is_none(),
+            "outside of the peer's window"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! What a program's file says of how it is loaded: enough to tell whether a
+//! library can be preloaded into it. Reads the tables that it needs, not the file.
+
+use object::elf;
+use object::read::elf::{FileHeader, ProgramHeader, Sym};
+use object::{Endianness, FileKind, ReadCache, ReadRef};
+use std::fs::File;
+use std::path::Path;
+
+/// An executable or a library in the ELF format.
+#[derive(Debug, PartialEq, Eq, Clone, Default)]
+pub struct Image {
+    /// 32 or 64.
+    pub bits: u8,
+    /// The machine's number in ELF (`EM_X86_64` is 62).
+    pub machine: u16,
+    /// The loader that it names; none: it is linked statically, or is a library.
+    pub loader: Option<String>,
+    /// The libraries that it names.
+    pub needed: Vec<String>,
+    /// Those of [`WATCHED`] that it defines for its libraries too.
+    pub defines: Vec<&'static str>,
+}
+
+/// Functions by which a program shows that it brings an allocator, or an
+/// instrumenting runtime with one, of its own.
+pub const WATCHED: [&str; 5] = [
+    "malloc",
+    "__asan_init",
+    "__tsan_init",
+    "__msan_init",
+    "__hwasan_init",
+];
+
+/// Reads an image; `None`: it is something else (a script).
+///
+/// # Errors
+/// It cannot be read, or its tables make no sense; what is wrong with it.
+pub fn read(path: &Path) -> Result<Option<Image>, String> {
+    let file = File::open(path).map_err(|why| format!("cannot be read: {why}"))?;
+    let data = ReadCache::new(file);
+    let image = match FileKind::parse(&data) {
+        Ok(FileKind::Elf64) => image::<elf::FileHeader64<Endianness>, _>(&data, 64),
+        Ok(FileKind::Elf32) => image::<elf::FileHeader32<Endianness>, _>(&data, 32),
+        _ => return Ok(None),
+    };
+    image
+        .map(Some)
+        .map_err(|why| format!("is a damaged ELF file: {why}"))
+}
+
+fn image<'a, H, R>(data: R, bits: u8) -> object::Result<Image>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let header = H::parse(data)?;
+    let endian = header.endian()?;
+    let mut loader = None;
+    for segment in header.program_headers(endian, data)? {
+        if let Some(path) = segment.interpreter(endian, data)? {
+            loader = Some(text(path));
+        }
+    }
+    let sections = header.sections(endian, data)?;
+    let dynamic = sections.dynamic_table(endian, data)?;
+    let mut needed = Vec::new();
+    for entry in dynamic.iter().filter(|e| e.tag == elf::DT_NEEDED) {
+        needed.push(text(dynamic.string(entry)?));
+    }
+    let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM)?;
+    let mut defines = Vec::new();
+    for symbol in symbols.iter().filter(|s| !s.is_undefined(endian)) {
+        let name = symbols.symbol_name(endian, symbol)?;
+        defines.extend(WATCHED.iter().find(|w| w.as_bytes() == name));
+    }
+    Ok(Image {
+        bits,
+        machine: header.e_machine(endian),
+        loader,
+        needed,
+        defines,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use std::path::Path;
+
+    #[test]
+    fn this_test_is_a_dynamic_program_and_a_source_is_none() {
+        let image = read(&std::env::current_exe().unwrap()).unwrap().unwrap();
+        assert_eq!(u32::from(image.bits), usize::BITS);
+        assert!(image.needed.iter().any(|n| n.starts_with("libc.so")));
+        assert!(image.loader.is_some() && image.defines.is_empty());
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert_eq!(read(&source), Ok(None));
+        assert!(read(Path::new("/no/such/file")).is_err());
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let whole = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let path = std::env::temp_dir().join(format!("lariat-elf-{}", std::process::id()));
+        std::fs::write(&path, &whole[..4096]).unwrap();
+        let said = read(&path);
+        std::fs::remove_file(&path).unwrap();
+        assert!(said.is_err(), "{said:?}");
+    }
+}

@@ -1,0 +1,305 @@
+//! The shared heap for programs that were not built with it: a library that is
+//! preloaded into ranks, so that what `malloc` gives lies in the job's heap file,
+//! where peers can map it.
+//!
+//! It is left out where it would do harm or no good: then the program keeps the
+//! heap that it has, its messages take another arm, and `--verbose` says why.
+
+mod elf;
+
+use crate::plan::App;
+use elf::Image;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The library, in `lib` beside the `bin` that mpirun lies in.
+const LIBRARY: &str = "liblariat_heap.so";
+const LD_PRELOAD: &str = "LD_PRELOAD";
+
+/// Beginnings of the names of libraries that replace `malloc`. Two such at once
+/// would each get memory that the other one gave.
+const ALLOCATORS: [&str; 8] = [
+    "libjemalloc",
+    "libtcmalloc",
+    "libmimalloc",
+    "libtbbmalloc",
+    "libhoard",
+    "libsnmalloc",
+    "librpmalloc",
+    "libscudo",
+];
+
+/// Beginnings of the names of runtimes that watch every access to memory. They
+/// replace `malloc` too, and some stop when they are not the first library.
+const SANITIZERS: [&str; 8] = [
+    "libasan",
+    "libtsan",
+    "liblsan",
+    "libhwasan",
+    "libclang_rt.asan",
+    "libclang_rt.tsan",
+    "libclang_rt.hwasan",
+    "libclang_rt.msan",
+];
+
+/// Why a program keeps its own heap.
+#[derive(Debug, PartialEq, Eq, Clone)]
+pub struct Reason {
+    /// In words, to follow the program's name.
+    text: String,
+    /// Whether it should have no shared memory of any kind, since something
+    /// watches over its memory.
+    watched: bool,
+}
+
+fn reason(text: impl Into<String>) -> Reason {
+    Reason {
+        text: text.into(),
+        watched: false,
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Wish {
+    /// As is best.
+    Auto,
+    /// The shared heap, or an error that says why not.
+    Forced,
+    /// None (`--no-shared-heap`, `heap=0`).
+    Off,
+}
+
+/// Adds the shared heap to the environment of each program that can have it, in
+/// a job of `ranks` ranks. `no_file`: why there is no heap file. `inherit`: the programs
+/// find mpirun's environment too. Returns what there is to say about it.
+///
+/// # Errors
+/// It is wished for and cannot be had: why.
+pub fn apply(
+    apps: &mut [App],
+    wish: impl Fn(&App) -> Wish,
+    ranks: u32,
+    no_file: Option<&str>,
+    inherit: bool,
+) -> Result<Vec<String>, String> {
+    let mut said = Vec::new();
+    let mut library = None;
+    for app in apps {
+        let name = app.name.display().to_string();
+        let wish = wish(app);
+        let why = if wish == Wish::Off {
+            reason("as was asked for")
+        } else if ranks == 1 && wish == Wish::Auto {
+            reason("a job of one rank has nobody to share it with")
+        } else if let Some(why) = no_file {
+            reason(format!("this job has no heap file: {why}"))
+        } else {
+            match library.get_or_insert_with(installed) {
+                Err(why) => reason(why.clone()),
+                Ok((path, like)) => match add(app, path, like, inherit) {
+                    Ok(()) => {
+                        said.push(format!("{name} gets the shared heap {}", path.display()));
+                        continue;
+                    }
+                    Err(why) => why,
+                },
+            }
+        };
+        if wish == Wish::Forced {
+            return Err(format!(
+                "--shared-heap: {name} cannot have it: {}",
+                why.text
+            ));
+        }
+        if why.watched {
+            app.vars.insert("LARIAT_HEAP".into(), "0".into());
+        }
+        said.push(format!("{name} keeps its own heap: {}", why.text));
+    }
+    Ok(said)
+}
+
+/// The library, and what it is built for.
+fn installed() -> Result<(PathBuf, Image), String> {
+    let exe = std::env::current_exe().map_err(|why| format!("mpirun cannot find itself: {why}"))?;
+    let prefix = exe.parent().and_then(Path::parent).unwrap_or(&exe);
+    let path = prefix.join("lib").join(LIBRARY);
+    let shown = path.display();
+    if !path.exists() {
+        return Err(format!("there is no {shown}"));
+    }
+    // The loader takes both for the end of a name.
+    let cut = |b: &u8| *b == b':' || b.is_ascii_whitespace();
+    if path.as_os_str().as_bytes().iter().any(cut) {
+        return Err(format!(
+            "{shown} cannot be preloaded, since there is a space or a colon in its path"
+        ));
+    }
+    match elf::read(&path) {
+        Ok(Some(image)) => Ok((path, image)),
+        Ok(None) => Err(format!("{shown} is no library")),
+        Err(why) => Err(format!("{shown} {why}")),
+    }
+}
+
+/// Adds the library to what is preloaded into `app`, behind the user's own: what
+/// wraps `malloc` to watch it goes on to see every call.
+fn add(app: &mut App, library: &Path, like: &Image, inherit: bool) -> Result<(), Reason> {
+    check_file(&app.file, like)?;
+    let inherited = inherit.then(|| std::env::var_os(LD_PRELOAD)).flatten();
+    let old = app.vars.get(OsStr::new(LD_PRELOAD)).cloned().or(inherited);
+    let old = old.unwrap_or_default();
+    for name in preloaded(&old) {
+        if name == LIBRARY {
+            return Ok(());
+        }
+        if let Some(why) = unwilling(&name, "is preloaded") {
+            return Err(why);
+        }
+    }
+    let mut list = old;
+    if !list.is_empty() {
+        list.push(":");
+    }
+    list.push(library);
+    app.vars.insert(OsString::from(LD_PRELOAD), list);
+    Ok(())
+}
+
+/// The file names in a value of `LD_PRELOAD`.
+fn preloaded(list: &OsStr) -> Vec<String> {
+    let list = list.to_string_lossy();
+    let paths = list.split([':', ' ', '\t', '\n']);
+    paths
+        .filter_map(|path| Some(Path::new(path).file_name()?.to_str()?.to_owned()))
+        .collect()
+}
+
+/// Whether a library of this name and ours cannot be in one program.
+fn unwilling(name: &str, how: &str) -> Option<Reason> {
+    let is = |list: &[&str]| {
+        list.iter()
+            .any(|l| name.strip_prefix(l).is_some_and(ends_name))
+    };
+    if is(&SANITIZERS) {
+        return Some(Reason {
+            text: format!("{name} {how}, which watches over memory"),
+            watched: true,
+        });
+    }
+    is(&ALLOCATORS).then(|| reason(format!("{name} {how}, an allocator too")))
+}
+
+/// What may follow such a beginning: `.so.8`, `-x86_64.so`, `_minimal.so.4`.
+fn ends_name(rest: &str) -> bool {
+    rest.starts_with(['.', '-', '_']) || rest.starts_with("shim")
+}
+
+fn check_file(file: &Path, like: &Image) -> Result<(), Reason> {
+    if file.file_name() == Some(OsStr::new("valgrind")) {
+        return Err(Reason {
+            text: "it watches over memory".to_owned(),
+            watched: true,
+        });
+    }
+    if let Ok(meta) = std::fs::metadata(file) {
+        let user = nix::unistd::geteuid().as_raw() != meta.uid() && meta.mode() & 0o4000 != 0;
+        let group = nix::unistd::getegid().as_raw() != meta.gid() && meta.mode() & 0o2000 != 0;
+        if user || group {
+            return Err(reason("nothing is preloaded into setuid programs"));
+        }
+    }
+    match elf::read(file) {
+        Ok(Some(image)) => check(&image, like),
+        Ok(None) => Ok(()), // a script: what interprets it passes the variable on
+        Err(why) => Err(reason(format!("it {why}"))),
+    }
+}
+
+/// Whether a library that is built like `like` can be preloaded into `image`.
+fn check(image: &Image, like: &Image) -> Result<(), Reason> {
+    if (image.bits, image.machine) != (like.bits, like.machine) {
+        return Err(reason(format!(
+            "it is built for another machine ({} bits, ELF machine {}; the library: {} bits, {})",
+            image.bits, image.machine, like.bits, like.machine
+        )));
+    }
+    let Some(loader) = &image.loader else {
+        return Err(reason("it is linked statically"));
+    };
+    let base = loader.rsplit('/').next().unwrap_or(loader);
+    if !["ld-linux", "ld64.", "ld.so"]
+        .iter()
+        .any(|l| base.starts_with(l))
+    {
+        return Err(reason(format!("its loader {loader} is not glibc's")));
+    }
+    for name in &image.needed {
+        if let Some(why) = unwilling(name, "is linked") {
+            return Err(why);
+        }
+    }
+    if let Some(init) = image.defines.iter().find(|d| d.starts_with("__")) {
+        return Err(Reason {
+            text: format!("it defines {init}, which watches over memory"),
+            watched: true,
+        });
+    }
+    match image.defines.contains(&"malloc") {
+        true => Err(reason("it has a malloc of its own")),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image() -> Image {
+        Image {
+            bits: 64,
+            machine: 62,
+            loader: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
+            needed: vec!["libm.so.6".to_owned(), "libc.so.6".to_owned()],
+            defines: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_programs_that_can_bear_it_get_it() {
+        let like = Image {
+            loader: None,
+            ..image()
+        };
+        assert_eq!(check(&image(), &like), Ok(()));
+        let why = |change: fn(&mut Image)| {
+            let mut other = image();
+            change(&mut other);
+            check(&other, &like).unwrap_err()
+        };
+        assert!(why(|i| i.bits = 32).text.contains("another machine"));
+        assert!(why(|i| i.loader = None).text.contains("statically"));
+        let musl = |i: &mut Image| i.loader = Some("/lib/ld-musl-x86_64.so.1".to_owned());
+        assert!(why(musl).text.contains("ld-musl"));
+        let asan = why(|i| i.needed.insert(0, "libasan.so.8".to_owned()));
+        assert!(asan.watched && asan.text.contains("libasan.so.8"));
+        let tsan = why(|i| i.defines = vec!["malloc", "__tsan_init"]);
+        assert!(tsan.watched, "{tsan:?}");
+        let own = why(|i| i.defines = vec!["malloc"]);
+        assert!(!own.watched && own.text.contains("of its own"));
+        let other = why(|i| i.needed.push("libtcmalloc_minimal.so.4".to_owned()));
+        assert!(other.text.contains("libtcmalloc_minimal.so.4"));
+    }
+
+    #[test]
+    fn names_are_cut_as_the_loader_cuts_them() {
+        let names = preloaded(OsStr::new("/a/libjemalloc.so.2: libx.so\t/b/c.so:"));
+        assert_eq!(names, ["libjemalloc.so.2", "libx.so", "c.so"]);
+        assert!(unwilling("libjemalloc.so.2", "is linked").is_some());
+        assert!(unwilling("libclang_rt.asan-x86_64.so", "is linked").is_some());
+        assert!(unwilling("libasangria.so", "is linked").is_none());
+    }
+}

@@ -1,0 +1,203 @@
+//! `mpirun --tune`: measures this machine and writes the thresholds that suit it.
+//!
+//! ```text
+//! plan     what is compared with what, at which sizes
+//! bench    runs the measuring program under an mpirun of its own
+//! choose   which candidate, or which size, is best (pure)
+//! file     the settings file with what was found
+//! ```
+//!
+//! Each comparison runs its candidates in turn, several times over, and looks at
+//! ratios within one turn: what disturbs the machine for a while disturbs them all.
+//! What is built in stays unless another value is clearly better.
+
+mod bench;
+mod choose;
+mod file;
+mod plan;
+
+use crate::cli::Global;
+use crate::settings;
+use bench::{Bench, Pattern};
+use plan::{Comparison, Kind};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use wireup::report::in_columns;
+use wireup::settings::{MEASURED, Settings, short};
+
+/// How often everything is measured unless said otherwise.
+const ROUNDS: u32 = 7;
+/// The part of the processors' time that others may take without a word about it.
+const BUSY: f64 = 0.1;
+
+/// Values of the measured settings, by name.
+pub type Values = Vec<(&'static str, String)>;
+
+/// Measures, prints what was found, and writes the file.
+///
+/// # Errors
+/// What cannot be run or written.
+pub fn run(global: &Global) -> Result<(), String> {
+    let began = Instant::now();
+    let own = settings::user_file();
+    let output = match (&global.tune_output, &own) {
+        (Some(file), _) => file.clone(),
+        (None, Some(file)) => file.clone(),
+        (None, None) => {
+            return Err(
+                "--tune: neither HOME nor XDG_CONFIG_HOME says where settings \
+                        are kept: give --tune-output FILE"
+                    .to_owned(),
+            );
+        }
+    };
+    let old = file::read(&output)?;
+    let rounds = global.tune_rounds.unwrap_or(ROUNDS);
+    let bench = Bench::new(rounds)?;
+    warn_if_busy();
+    let arms = bench.probe()?;
+    let mut lines = vec![vec!["arm".to_owned(), "here".to_owned()]];
+    for (arm, answer) in &arms {
+        let answer = answer
+            .as_ref()
+            .map_or_else(Clone::clone, |()| "works".into());
+        lines.push(vec![arm.clone(), answer]);
+    }
+    print(&format!("{}\n", in_columns(&lines)))?;
+    let works = |arm: &str| arms.iter().any(|(name, a)| name == arm && a.is_ok());
+    let mapped = works("shared") || works("driver");
+    let (seconds, comparisons) = plan::estimate(rounds, mapped);
+    print(&format!(
+        "\n{comparisons} comparisons, {rounds} rounds each, take about {seconds} s.\n\
+         Microseconds from one rank to the other; buffers that stay the same, and\n\
+         buffers that the sender has just rewritten (dirty).\n"
+    ))?;
+    let mut values = built_in();
+    for kind in plan::ORDER {
+        if kind.needs_mapped() && !mapped {
+            let name = kind.setting();
+            print(&format!(
+                "\n{name} stays: no arm here maps a peer's memory\n"
+            ))?;
+            continue;
+        }
+        let comparison = plan::comparison(kind, &values, &works);
+        let value = compare(&bench, &comparison)?;
+        plan::set(&mut values, kind.setting(), &value);
+    }
+    file::write(&output, &old, &values, rounds)?;
+    let mut text = format!("\nwritten to {}:\n", output.display());
+    for (name, value) in &values {
+        text.push_str(&format!("  {name} = {value}\n"));
+    }
+    let seen = settings::files().contains(&absolute(&output));
+    text.push_str(match seen {
+        true => "Later runs use it (mpirun --show-settings tells).\n",
+        false => "mpirun does not read this file: put it where mpirun --show-settings looks.\n",
+    });
+    text.push_str(&format!(
+        "It took {:.0} s.\n",
+        began.elapsed().as_secs_f64()
+    ));
+    print(&text)
+}
+
+/// What is built in of the settings that are measured.
+fn built_in() -> Values {
+    let defaults = Settings::default();
+    let value = |name| defaults.shown(name).unwrap_or_default();
+    MEASURED.iter().map(|name| (*name, value(name))).collect()
+}
+
+/// Measures one comparison, prints it, and returns the value to take.
+fn compare(bench: &Bench, comparison: &Comparison) -> Result<String, String> {
+    let figures = bench.measure(comparison)?;
+    let mut lines = vec![vec!["bytes".to_owned(), "buffer".to_owned()]];
+    lines[0].extend(comparison.candidates.iter().map(|c| c.label.clone()));
+    let others = &comparison.candidates[1..];
+    lines[0].extend(
+        others
+            .iter()
+            .map(|c| format!("{}/{}", c.label, comparison.candidates[0].label)),
+    );
+    for (at, size) in comparison.sizes.iter().enumerate() {
+        for pattern in Pattern::ALL {
+            let mut line = vec![short(*size), pattern.name().to_owned()];
+            let all = 0..comparison.candidates.len();
+            line.extend(
+                all.clone()
+                    .map(|c| format!("{:.2}", figures.time(c, at, pattern))),
+            );
+            line.extend(
+                all.skip(1)
+                    .map(|c| format!("{:.2}", figures.ratio(c, at, pattern).middle)),
+            );
+            lines.push(line);
+        }
+    }
+    let value = plan::verdict(comparison, &figures);
+    let (name, was) = (comparison.kind.setting(), &comparison.built_in);
+    let said = match value == *was {
+        true => format!("{name} stays {value}, as is built in"),
+        false => format!("{name} = {value} (built in: {was})"),
+    };
+    let title = comparison.kind.title();
+    print(&format!("\n{title}\n{}\n→ {said}\n", in_columns(&lines)))?;
+    Ok(value)
+}
+
+impl Kind {
+    /// What is compared, for the reader.
+    fn title(self) -> &'static str {
+        match self {
+            Kind::EagerLimit => "eager_limit: sent at once, or announced first",
+            Kind::DirectMin => "direct_min: through rings, or straight out of the sender's memory",
+            Kind::CoopMin => "coop_min: copied by the receiver, or by both sides",
+            Kind::CoopChunk => "coop_chunk: bytes that one side takes at a time",
+            Kind::NtMin => "nt_min: copied through the caches, or around them",
+            Kind::Arm => "arm: each of those that work, with the thresholds above",
+        }
+    }
+}
+
+/// Says so where other programs take processors: figures are worth less then.
+fn warn_if_busy() {
+    let before = processor_times();
+    std::thread::sleep(Duration::from_millis(300));
+    if let (Some(before), Some(after)) = (before, processor_times()) {
+        let (busy, all) = (after.0 - before.0, after.1 - before.1);
+        if all > 0.0 && busy / all > BUSY {
+            crate::say(&format!(
+                "other programs take {:.0} % of the processors: measuring all the same, \
+                 but a quiet machine gives better thresholds",
+                100.0 * busy / all
+            ));
+        }
+    }
+}
+
+/// Clock ticks of all processors since the machine started: busy, and all.
+fn processor_times() -> Option<(f64, f64)> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let line = text.lines().next()?.strip_prefix("cpu ")?;
+    // user nice system idle iowait irq softirq steal; guests are in user already
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .take(8)
+        .filter_map(|n| n.parse().ok())
+        .collect();
+    let all: f64 = ticks.iter().sum();
+    let idle = ticks.get(3)? + ticks.get(4)?;
+    Some((all - idle, all))
+}
+
+fn absolute(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    let done = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    done.map_err(|why| format!("standard output: {why}"))
+}

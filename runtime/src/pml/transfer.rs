@@ -1,0 +1,505 @@
+//! Copies between the two user buffers of a message, without anything between.
+//!
+//! The receiver *leads*: it knows both buffers. It copies out of the sender's
+//! memory where it can reach it, and where the message is long and the sender
+//! seems to be looking, the sender *helps* from the other end
+//! ([`btl_shm::joint`]). Where the sender's bytes are scattered, or out of the
+//! receiver's reach, and the receive buffer is in the sender's reach, the sender
+//! does it all.
+//!
+//! ```text
+//! leader:  JOIN ──▶ helper     slot, address of the receive buffer, bytes, chunk
+//! both copy chunks; the leader sees all of them done
+//! leader:  FIN ──▶ helper      the send is complete
+//! leader:  CLEAR ──▶ helper    …or it could not be done this way: begin anew, by copies
+//! ```
+
+use crate::error::{Class, Error};
+use crate::pml::delivery;
+use crate::pml::engine::{Core, kind};
+use crate::pml::memory::Memory;
+use crate::pml::request::{Phase, Shared};
+use btl_shm::endpoint::Arrival;
+use btl_shm::joint::{self, Help, Lead, State};
+use btl_shm::peer::cma::{self, CmaWhy};
+use btl_shm::peer::{Peers, Reached};
+use btl_shm::ring::Envelope;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+/// Bytes that are copied before arrivals are looked at again.
+const TURN: usize = 512 << 10;
+
+/// The most chunks of a message that both copy: longer ones get longer chunks.
+const CHUNKS: usize = 1 << 16;
+
+/// Flag of [`kind::JOIN`]: nobody but the helper can copy this message.
+pub(super) const ALONE: u8 = 1;
+
+/// The sender's bytes, as the receiver reaches them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    /// By loads, at this address of its process.
+    Direct(Reached, u64),
+    /// In this process's memory at this address.
+    Cma(u32, u64),
+    /// Out of reach: the sender has to copy.
+    Nowhere,
+}
+
+/// The receive buffer, as the sender reaches it.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Direct(Reached),
+    Cma(u32, u64),
+}
+
+/// A message that this rank receives and leads the copying of.
+#[derive(Debug)]
+pub(super) struct Leading {
+    receive: Shared,
+    /// The sender, and its number for the message.
+    peer: u32,
+    id: u32,
+    source: Source,
+    /// Bytes that are this rank's to copy, and have not been.
+    own: Range<usize>,
+    /// The joint copy, with its slot's offset and the bytes of a chunk.
+    joint: Option<(Lead, u64, usize)>,
+    /// It could not be copied in this way, and begins anew once the helper is out.
+    failed: bool,
+}
+
+/// A message that this rank sends and helps to copy.
+#[derive(Debug)]
+pub(super) struct Helping {
+    send: Shared,
+    target: Target,
+    help: Help,
+    /// Bytes in all, and in a chunk.
+    total: usize,
+    chunk: usize,
+}
+
+/// Why bytes could not be copied.
+enum Refusal {
+    /// In this way: another may do.
+    Way,
+    /// At all: the memory is not there. Which, in words.
+    Memory(String),
+}
+
+impl Core {
+    /// Begins to copy a matched message whose bytes are at `source`.
+    pub(super) fn lead(&mut self, receive: &Shared, peer: u32, id: u32, source: Source) {
+        let n = receive.total.get();
+        let alone = matches!(source, Source::Nowhere);
+        let mut leading = Leading {
+            receive: receive.clone(),
+            peer,
+            id,
+            source,
+            own: 0..n,
+            joint: None,
+            failed: false,
+        };
+        if alone || self.wants_help(&leading, n) {
+            self.ask_help(&mut leading, n, alone);
+            if alone && leading.joint.is_none() {
+                self.ask_for_copies(receive, peer, id);
+                return;
+            }
+        }
+        if leading.joint.is_none() && n <= TURN {
+            leading.copy_on(&mut self.reach);
+            self.end(leading);
+            return;
+        }
+        self.leading.push_back(leading);
+    }
+
+    /// Whether the sender should be asked to copy its part.
+    fn wants_help(&self, leading: &Leading, n: usize) -> bool {
+        n >= self.coop_min
+            && !self.crowded
+            && leading.receive.memory.run().is_some()
+            && self.is_clear(leading.peer)
+            && !self.is_asleep(leading.peer)
+    }
+
+    /// Whether waking `peer` would take a system call.
+    fn is_asleep(&self, peer: u32) -> bool {
+        self.segment.record(peer).asleep.load(Ordering::Relaxed) != 0
+    }
+
+    /// Tells the sender where the receive buffer is, if there is a slot, and room
+    /// to tell. `alone`: this rank cannot copy.
+    fn ask_help(&mut self, leading: &mut Leading, n: usize, alone: bool) -> Option<()> {
+        let addr = leading.receive.memory.run()?.expose_provenance() as u64;
+        let is_cma = matches!(leading.source, Source::Cma(..));
+        let least = if is_cma {
+            self.coop_chunk.max(CMA_CHUNK)
+        } else {
+            self.coop_chunk
+        };
+        let chunk = least.max(n.div_ceil(CHUNKS)).next_multiple_of(64);
+        let total = n.div_ceil(chunk) as u64;
+        let at = self.slots.take(self.segment).ok()??;
+        let slot = self.segment.at(at).cast::<joint::Slot>();
+        let front = if alone { 0 } else { total.div_ceil(2) };
+        // SAFETY: one of this rank's slots, which was free; the segment is never
+        // unmapped.
+        let lead = unsafe { Lead::begin(slot, total, front) };
+        let envelope = Envelope {
+            kind: kind::JOIN,
+            flags: if alone { ALONE } else { 0 },
+            aux: leading.id,
+            context: u32::from(lead.turn()),
+            ..Envelope::default()
+        };
+        let words = [at, addr, n as u64, chunk as u64, u64::from(is_cma)];
+        if alone {
+            self.tell(leading.peer, envelope, words);
+        } else {
+            let sent = self.outgoing.send_words(leading.peer, &envelope, words);
+            if !matches!(sent, Ok(true)) {
+                lead.close();
+                self.slots.give(at);
+                return None;
+            }
+        }
+        leading.own = bytes_of(&(0..front), chunk, n);
+        leading.joint = Some((lead, at, chunk));
+        Some(())
+    }
+
+    /// The sender is asked to help.
+    pub(super) fn join(&mut self, a: &Arrival<'_>) {
+        let e = &a.envelope;
+        let [at, addr, n, chunk, is_cma] = a.words;
+        let (Ok(total), Ok(chunk)) = (usize::try_from(n), usize::try_from(chunk)) else {
+            return;
+        };
+        let Some(send) = self.named.get(e.aux).cloned() else {
+            return;
+        };
+        send.phase.set(Phase::Streaming);
+        let chunks = total.div_ceil(chunk.max(1)) as u64;
+        let slot = self.segment.at(at).cast::<joint::Slot>();
+        let turn = u16::try_from(e.context).unwrap_or_default();
+        // SAFETY: a slot of the peer's; the segment is never unmapped.
+        let help = unsafe { Help::join(slot, turn, chunks) };
+        let target = if is_cma == 1 {
+            self.reach.cma(a.source).map(|pid| Target::Cma(pid, addr))
+        } else {
+            self.reach.reach(a.source, addr, total).map(Target::Direct)
+        };
+        let fits = total <= send.memory.len();
+        match target.filter(|_| fits) {
+            Some(target) => self.helping.push_back(Helping {
+                send,
+                target,
+                help,
+                total,
+                chunk,
+            }),
+            // Nobody else will do it.
+            None if e.flags & ALONE != 0 => {
+                let mut help = help;
+                if let Some(range) = help.claim(u64::MAX) {
+                    help.fail(range.end - range.start);
+                }
+                btl_shm::wait::ring_bell(self.segment, self.segment.record(a.source));
+            }
+            None => {}
+        }
+    }
+
+    /// Copies on, as leader and as helper. Returns whether anything was copied.
+    pub(super) fn move_transfers(&mut self) -> bool {
+        let mut any = !self.helping.is_empty() && self.help_on();
+        while self.leading.front().is_some_and(Leading::is_over) {
+            any = true;
+            if let Some(leading) = self.leading.pop_front() {
+                self.end(leading);
+            }
+        }
+        // The oldest of which a part is this rank's own; else what a helper has
+        // not come to, of the newest, since it begins with the oldest.
+        let own = self.leading.iter().position(Leading::has_own);
+        let next = own.or_else(|| self.leading.iter_mut().rposition(Leading::claim));
+        match next {
+            Some(at) => {
+                self.leading[at].copy_on(&mut self.reach);
+                true
+            }
+            // One that waits for its helper keeps nobody else waiting.
+            None => any | self.end_others(),
+        }
+    }
+
+    /// Ends what is over behind one that is not.
+    #[cold]
+    fn end_others(&mut self) -> bool {
+        let over = self.leading.iter().position(Leading::is_over);
+        match over.and_then(|at| self.leading.remove(at)) {
+            Some(leading) => {
+                self.end(leading);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Ends a message that this rank leads: whole, or to begin anew.
+    fn end(&mut self, leading: Leading) {
+        let Leading {
+            receive, peer, id, ..
+        } = &leading;
+        if let Some((_, at, _)) = &leading.joint {
+            self.slots.give(*at);
+        }
+        if leading.needs_copies() {
+            self.ask_for_copies(receive, *peer, *id);
+            return;
+        }
+        receive.moved.set(receive.total.get());
+        receive.complete();
+        self.answer(*peer, *id);
+    }
+
+    /// Copies some chunks of the oldest message that this rank helps with.
+    fn help_on(&mut self) -> bool {
+        while let Some(helping) = self.helping.front_mut() {
+            // A quarter at a time: the leader may come to the rest sooner.
+            let share = (TURN / helping.chunk).max(1) as u64;
+            let share = share.min(helping.help.left().div_ceil(2));
+            let Some(range) = helping.help.claim(share) else {
+                self.helping.pop_front();
+                continue;
+            };
+            let chunks = range.end - range.start;
+            let peer = helping.send.peer.get();
+            if helping.copy(
+                &mut self.reach,
+                &bytes_of(&range, helping.chunk, helping.total),
+            ) {
+                helping.help.finish(chunks);
+            } else {
+                helping.help.fail(chunks);
+                self.helping.pop_front();
+                self.reach.forget_cma(peer);
+            }
+            btl_shm::wait::ring_bell(self.segment, self.segment.record(peer));
+            return true;
+        }
+        false
+    }
+
+    /// Helps no more with a send that is over, or that goes another way.
+    pub(super) fn leave(&mut self, send: &Shared) {
+        if !self.helping.is_empty() {
+            self.helping.retain(|helping| !helping.send.is(send));
+        }
+    }
+}
+
+/// The least bytes of a chunk that the kernel copies: each is a system call.
+const CMA_CHUNK: usize = 128 << 10;
+
+/// The bytes of these chunks in a message of `n` bytes.
+fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
+    let at = |i: u64| {
+        usize::try_from(i)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(chunk)
+            .min(n)
+    };
+    at(chunks.start)..at(chunks.end)
+}
+
+/// Copies a peer's bytes, which begin at an offset from what is reached, into
+/// `range` of a message.
+///
+/// # Errors
+/// In words, what of the peer's memory is not there.
+pub(super) fn pull(
+    reach: &mut Peers,
+    peer: u32,
+    (from, offset): (Reached, usize),
+    memory: &Memory,
+    range: &Range<usize>,
+) -> Result<(), String> {
+    let addr = match from {
+        Reached::Mapped(at) => {
+            let from = at.as_ptr().wrapping_add(offset);
+            // SAFETY: the peer told of these bytes, and leaves them as they are until
+            // it gets its answer; the receive has room for them.
+            let copied = unsafe { memory.copy_from_peer(range.start, from, range.len(), false) };
+            return copied.map_err(|fault| fault.to_string());
+        }
+        Reached::Attached(addr) => addr + offset as u64,
+    };
+    let mut done = 0;
+    while done < range.len() {
+        let (from, n) = reach.window(peer, addr + done as u64, range.len() - done)?;
+        // SAFETY: as above, but for what the peer may have unmapped.
+        let copied = unsafe { memory.copy_from_peer(range.start + done, from, n, true) };
+        copied.map_err(|fault| fault.to_string())?;
+        done += n;
+    }
+    Ok(())
+}
+
+/// Copies these bytes of `memory` into a peer's receive buffer at `to`. Returns
+/// whether it was there.
+fn push(reach: &mut Peers, peer: u32, to: Reached, memory: &Memory, range: &Range<usize>) -> bool {
+    let addr = match to {
+        Reached::Mapped(at) => {
+            let to = at.as_ptr().wrapping_add(range.start);
+            // SAFETY: the peer told of a buffer of the message's length there, and
+            // waits for what was claimed.
+            return unsafe { memory.copy_to_peer(range.start, to, range.len(), false) }.is_ok();
+        }
+        Reached::Attached(addr) => addr,
+    };
+    let mut at = range.start;
+    while at < range.end {
+        let Ok((to, n)) = reach.window(peer, addr + at as u64, range.end - at) else {
+            return false;
+        };
+        // SAFETY: as above, but for what the peer may have unmapped.
+        if unsafe { memory.copy_to_peer(at, to, n, true) }.is_err() {
+            return false;
+        }
+        at += n;
+    }
+    true
+}
+
+impl Leading {
+    /// Copies a turn's worth of what is this rank's own.
+    fn copy_on(&mut self, reach: &mut Peers) {
+        let end = self.own.end.min(self.own.start + TURN);
+        match self.copy(reach, &(self.own.start..end)) {
+            Ok(()) => self.own.start = end,
+            Err(Refusal::Way) => {
+                reach.forget_cma(self.peer);
+                self.failed = true;
+                self.give_up();
+            }
+            Err(Refusal::Memory(text)) => {
+                self.receive.fail(Error::new(Class::OTHER, text));
+                self.give_up();
+            }
+        }
+    }
+
+    /// Copies these bytes of the message into the receive buffer.
+    fn copy(&self, reach: &mut Peers, range: &Range<usize>) -> Result<(), Refusal> {
+        let memory = &self.receive.memory;
+        match self.source {
+            Source::Nowhere => Err(Refusal::Way),
+            Source::Direct(from, _) => pull(reach, self.peer, (from, range.start), memory, range)
+                .map_err(|why| self.lost(&why)),
+            Source::Cma(pid, addr) => {
+                let from = addr + range.start as u64;
+                delivery::read_runs(pid, from, memory, range.clone())
+                    .map_err(|error| self.refusal(&error))
+            }
+        }
+    }
+
+    #[cold]
+    fn lost(&self, why: &str) -> Refusal {
+        let (rank, len) = (self.peer, self.receive.total.get());
+        let at = match self.source {
+            Source::Direct(_, addr) => addr,
+            _ => 0,
+        };
+        Refusal::Memory(format!(
+            "the message of {len} bytes at address {at:#x} of rank {rank} of the job cannot be read: {why}"
+        ))
+    }
+
+    fn refusal(&self, error: &cma::CmaError) -> Refusal {
+        let (rank, len) = (self.peer, self.receive.total.get());
+        let Source::Cma(pid, addr) = self.source else {
+            return Refusal::Way;
+        };
+        match error.why {
+            CmaWhy::Absent => Refusal::Memory(format!(
+                "the message of {len} bytes at address {addr:#x} of rank {rank} of the job cannot be read: its memory is not there"
+            )),
+            CmaWhy::Gone => Refusal::Memory(format!(
+                "the message of {len} bytes of rank {rank} of the job cannot be read: its process {pid} has ended"
+            )),
+            CmaWhy::Refused(_) | CmaWhy::Other(_) => Refusal::Way,
+        }
+    }
+
+    /// Copies no more, and leaves nothing for the helper.
+    fn give_up(&mut self) {
+        self.own = 0..0;
+        if let Some((lead, ..)) = &self.joint {
+            lead.close();
+        }
+    }
+
+    /// Whether a part is this rank's to copy.
+    fn has_own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// Takes over half of what the helper has not come to. Whether there was any.
+    fn claim(&mut self) -> bool {
+        let n = self.receive.total.get();
+        let Some((lead, _, chunk)) = self.joint.as_ref().filter(|_| !self.is_nowhere()) else {
+            return false;
+        };
+        let range = lead.claim(lead.left().div_ceil(2));
+        self.own = range.map_or(0..0, |range| bytes_of(&range, *chunk, n));
+        self.has_own()
+    }
+
+    fn is_nowhere(&self) -> bool {
+        matches!(self.source, Source::Nowhere)
+    }
+
+    /// Whether nothing more happens to it in this way.
+    fn is_over(&self) -> bool {
+        if self.has_own() {
+            return false;
+        }
+        match &self.joint {
+            None => true,
+            Some((lead, ..)) => match lead.state() {
+                State::Open => false,
+                State::Whole => true,
+                State::Failed => lead.close(),
+            },
+        }
+    }
+
+    /// Whether it has to begin anew, through copies.
+    fn needs_copies(&self) -> bool {
+        let helper_failed = self
+            .joint
+            .as_ref()
+            .is_some_and(|(lead, ..)| lead.state() == State::Failed);
+        self.failed || helper_failed
+    }
+}
+
+impl Helping {
+    /// Copies these bytes of the message into the receive buffer.
+    fn copy(&self, reach: &mut Peers, range: &Range<usize>) -> bool {
+        match self.target {
+            Target::Direct(to) => push(reach, self.send.peer.get(), to, &self.send.memory, range),
+            Target::Cma(pid, addr) => {
+                let to = addr + range.start as u64;
+                delivery::write_runs(pid, to, &self.send.memory, range.clone()).is_ok()
+            }
+        }
+    }
+}

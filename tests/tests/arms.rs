@@ -1,0 +1,93 @@
+//! One conformance suite for every arm: sizes around each threshold, alignments,
+//! kinds of message and of memory, datatypes, crowds of ranks, threads, random
+//! traffic. The programs take a number of rounds, or of messages, for runs that
+//! are longer than those of every day:
+//!
+//! ```text
+//! mpirun --set arm=shared -n 2 target/rank-programs/traffic 1000000
+//! ```
+
+use lariat_tests::{Job, arms};
+use std::time::Duration;
+
+/// Generous: debug builds, loaded machines and guests without KVM are slow.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// The program on two ranks, with every arm forced and with small thresholds.
+fn on_every_arm(name: &str) {
+    Job::of(name).ranks(2).limit(LIMIT).passes_on_every_arm();
+}
+
+#[test]
+fn every_size_and_alignment() {
+    on_every_arm("arms_sizes");
+}
+
+#[test]
+fn every_kind_of_message() {
+    on_every_arm("arms_kinds");
+}
+
+#[test]
+fn memory_of_every_kind() {
+    on_every_arm("arms_places");
+}
+
+#[test]
+fn between_every_two_layouts() {
+    on_every_arm("arms_types");
+}
+
+#[test]
+fn many_pairs_at_once() {
+    on_every_arm("arms_crowd");
+    for ranks in [1, 3, 8] {
+        let job = Job::of("arms_crowd").args(["3"]).ranks(ranks);
+        job.limit(LIMIT).passes_on_every_arm();
+    }
+}
+
+#[test]
+fn threads_exchange_large_messages() {
+    on_every_arm("arms_threads");
+}
+
+#[test]
+fn random_traffic() {
+    on_every_arm("traffic");
+    for ranks in [3, 4] {
+        let job = Job::of("traffic").args(["8000", "5"]).ranks(ranks);
+        job.limit(LIMIT).passes_on_every_arm();
+    }
+}
+
+#[test]
+fn cancelling_what_was_announced() {
+    on_every_arm("cancel_race");
+}
+
+#[test]
+fn random_layouts() {
+    on_every_arm("typed_messages");
+}
+
+/// Also a proof that the arm is really taken: by copies through the segment, a
+/// message cannot come without its sender.
+#[test]
+fn a_receiver_that_reaches_the_memory_needs_no_sender() {
+    for (arm, variables) in arms() {
+        if ["the cma arm"].contains(&arm) {
+            let mut job = Job::of("alone").ranks(2);
+            for (name, value) in variables {
+                job = job.env(name, value);
+            }
+            job.passes();
+        }
+    }
+}
+
+/// The largest run is `huge 2100`, beyond 2 GiB, by hand.
+#[test]
+fn rows_of_half_a_mebibyte() {
+    Job::of("huge").args(["24"]).ranks(2).passes_on_every_arm();
+}

@@ -1,0 +1,47 @@
+//! Memory that changes while peers have it: by fork, by the calls that map and
+//! unmap. Longer runs by hand:
+//!
+//! ```text
+//! mpirun --set arm=shared -n 2 target/rank-programs/forktraffic 1000
+//! mpirun --set arm=shared -n 2 target/rank-programs/remapstorm 100000
+//! ```
+
+use lariat_tests::Job;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+#[test]
+fn forking_amid_large_messages() {
+    for (ranks, forks) in [(2, "25"), (3, "8"), (1, "8")] {
+        let job = Job::of("forktraffic").args([forks]).ranks(ranks);
+        job.limit(LIMIT).passes_on_every_arm();
+    }
+}
+
+#[test]
+fn forking_amid_small_messages() {
+    let job = Job::of("forktraffic").args(["10", "40000"]).ranks(2);
+    job.limit(LIMIT).passes_on_every_arm();
+}
+
+#[test]
+fn memory_that_is_remapped_all_the_time() {
+    let job = Job::of("remapstorm").args(["1200"]).ranks(2);
+    job.limit(LIMIT).passes_on_every_arm();
+    let job = Job::of("remapstorm").args(["200", "1048576"]).ranks(2);
+    job.limit(LIMIT).passes_on_every_arm();
+}
+
+#[test]
+fn a_rank_that_forks_on_every_arm() {
+    Job::of("forks").ranks(2).limit(LIMIT).passes_on_every_arm();
+}
+
+#[test]
+fn every_way_to_a_child() {
+    for ranks in [1, 2] {
+        let job = Job::of("fork_family").args(["1"]).ranks(ranks);
+        job.limit(LIMIT).passes_on_every_arm();
+    }
+}
