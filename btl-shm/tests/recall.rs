@@ -5,25 +5,23 @@ mod common;
 
 use common::run_with;
 
-const FORKS: &str = "1000";
-
 fn run(name: &str, arguments: &[&str]) -> String {
     run_with(name, &[], arguments, &[])
 }
 
 #[test]
 fn children_have_what_their_parent_had() {
-    run("storm", &[FORKS, "main"]);
+    run("storm", &["1000", "main"]);
 }
 
 #[test]
 fn of_a_thread_too() {
-    run("storm", &[FORKS, "thread"]);
+    run("storm", &["300", "thread"]);
 }
 
 #[test]
 fn on_a_stack_in_shared_memory() {
-    run("storm", &[FORKS, "coroutine"]);
+    run("storm", &["300", "coroutine"]);
 }
 
 #[test]
@@ -87,4 +85,9 @@ fn pages_live_while_they_are_mapped() {
 fn a_thread_in_shared_memory_cannot_fork() {
     let said = run("paths", &["thread-memory"]);
     assert!(said.contains("fork refused"), "{said}");
+}
+
+#[test]
+fn forking_is_no_cancellation_point() {
+    run("paths", &["cancel"]);
 }
