@@ -20,7 +20,7 @@ build: release ## build everything and put a working tree into build/ (the defau
 .PHONY: release
 release:
 	@$(NEED) $(BUILD_PACKAGES)
-	$(CARGO) build --release -p lariat -p lariat-launcher
+	$(CARGO) build --release -p lariat -p lariat-launcher -p lariat-heap
 
 .PHONY: demo
 demo: build ## build, then run a Rust program and the latency and bandwidth tables

@@ -9,6 +9,7 @@ use crate::error::{Class, Error, Result};
 use crate::object::{attr, comm, errhandler, session};
 use crate::pml::{self, WaitFor, bsend, progress};
 use crate::{fail, lock, trace};
+use btl_shm::region::heap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use wireup::env;
@@ -119,6 +120,10 @@ pub fn join(level: i32) -> Result<&'static Job> {
         Some(fd) => inherited(&fd, &get)?,
         None => (alone(get)?, 0),
     };
+    if has_launcher() {
+        // Without it memory is the system's, and reached by other arms.
+        drop(heap::start());
+    }
     let size = segment.head().ranks;
     let record = segment.record(rank);
     let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
@@ -474,4 +479,8 @@ fn report(job: &Job) {
         job.segment.allocated(),
         job.settings
     );
+    if has_launcher() {
+        let heap = heap::start().map_or_else(|why| format!("none ({why})"), |()| "yes".to_owned());
+        eprintln!("lariat: rank {}: shared heap: {heap}", job.rank);
+    }
 }

@@ -3,6 +3,9 @@
 use crate::error::Result;
 use crate::fail;
 use crate::object::info::Info;
+use btl_shm::region::heap;
+
+pub use btl_shm::region::global::SharedHeap;
 
 /// A cache line, and what every type of the language needs.
 const LEAST: usize = 64;
@@ -24,11 +27,16 @@ pub fn alignment(info: &Info) -> Result<usize> {
     }
 }
 
-/// `len` bytes at a multiple of `align`, for [`free`]. Never null.
+/// `len` bytes at a multiple of `align`, for [`free`]. Never null. Other ranks can
+/// map it, where this process has a shared heap.
 ///
 /// # Errors
 /// There is no memory.
 pub fn allocate(len: usize, align: usize) -> Result<*mut u8> {
+    let shared = heap::alloc(len.max(1), align);
+    if !shared.is_null() {
+        return Ok(shared);
+    }
     let mut addr = std::ptr::null_mut();
     // SAFETY: posix_memalign writes the address when it returns 0.
     let code = unsafe { libc::posix_memalign(&raw mut addr, align, len.max(1)) };
@@ -47,6 +55,9 @@ pub fn allocate(len: usize, align: usize) -> Result<*mut u8> {
 /// # Safety
 /// `addr` came from [`allocate`], was not given back yet, and nobody uses it.
 pub unsafe fn free(addr: *mut std::ffi::c_void) {
-    // SAFETY: as the caller said: it came from posix_memalign.
-    unsafe { libc::free(addr) };
+    // SAFETY: as the caller said.
+    if !unsafe { heap::free(addr.cast()) } {
+        // SAFETY: as the caller said; it came from posix_memalign.
+        unsafe { libc::free(addr) };
+    }
 }

@@ -1,0 +1,165 @@
+//! `liblariat_heap.so`: a malloc family, and `mmap` and its like, for programs that
+//! run with it in `LD_PRELOAD`. In a rank of a job large memory comes from the
+//! shared heap (`btl_shm::region`), so that peers can map it; small memory, and all
+//! memory of every other program, comes from the C library as if this were not here.
+//!
+//! ```text
+//! lib.rs     when it is active; what the runtime calls
+//! malloc.rs  malloc, free and their kin
+//! mmap.rs    mmap, munmap, mremap, madvise
+//! system.rs  the C library's malloc, by names that nobody hides
+//! ```
+//!
+//! `fork` and its kin are exported as well (`btl_shm::recall::interpose`).
+//!
+//! Active from the start in a program that is linked with MPI, else (Python, a
+//! program with the runtime linked statically) from `MPI_Init` on: the shells and
+//! wrappers between `mpirun` and the program never take the rank's window.
+//!
+//! For glibc: the names in `system.rs` are its.
+
+btl_shm::export_fork!();
+
+mod malloc;
+mod mmap;
+mod system;
+
+use btl_shm::region::heap::{self, Heap};
+use btl_shm::region::mappings;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// What this library itself allocates is small and the system's, always.
+#[global_allocator]
+static OWN: system::Malloc = system::Malloc;
+
+/// Bytes from which on allocations come from the heap; none before it is started.
+static LEAST: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The heap, once it is started.
+static HEAP: AtomicPtr<Heap> = AtomicPtr::new(null_mut());
+
+/// The heap, if it is started.
+#[inline]
+fn heap() -> Option<&'static Heap> {
+    let heap = HEAP.load(Ordering::Acquire); // pairs with the Release in `start`
+    // SAFETY: null, or the reference that `start` stored, which stays.
+    unsafe { heap.as_ref() }
+}
+
+/// The heap, if an allocation of `len` bytes is to come from it.
+#[inline]
+fn heap_for(len: usize) -> Option<&'static Heap> {
+    if len < LEAST.load(Ordering::Relaxed) {
+        return None;
+    }
+    heap()
+}
+
+/// The heap, if `ptr` lies in it.
+#[inline]
+fn heap_of(ptr: *const c_void) -> Option<&'static Heap> {
+    heap().filter(|heap| heap.allocator().contains(ptr.addr()))
+}
+
+/// Starts the heap, if this process can have one: 0. Else -1, and
+/// [`lariat_heap_refusal`] says why.
+#[unsafe(no_mangle)]
+pub extern "C" fn lariat_heap_start() -> c_int {
+    start(false)
+}
+
+fn start(early: bool) -> c_int {
+    if heap::start_here(heap::getenv, early).is_err() {
+        return -1;
+    }
+    let Some(heap) = heap::here() else {
+        return -1;
+    };
+    HEAP.store((&raw const *heap).cast_mut(), Ordering::Release); // pairs with the Acquire in `heap`
+    LEAST.store(heap.least(), Ordering::Relaxed);
+    0
+}
+
+/// Why there is no heap, a text that stays; null if there is one, or none was
+/// asked for.
+#[unsafe(no_mangle)]
+pub extern "C" fn lariat_heap_refusal() -> *const c_char {
+    static TEXT: OnceLock<CString> = OnceLock::new();
+    match heap::outcome() {
+        Some(Err(why)) => {
+            let text = TEXT.get_or_init(|| CString::new(why.to_string()).unwrap_or_default());
+            text.as_ptr()
+        }
+        _ => std::ptr::null(),
+    }
+}
+
+/// `len` bytes at a multiple of `align`, a power of two, always of the heap; null
+/// if that is impossible.
+#[unsafe(no_mangle)]
+pub extern "C" fn lariat_heap_alloc(len: usize, align: usize) -> *mut c_void {
+    let found = heap().filter(|_| align.is_power_of_two());
+    let found = found.and_then(|heap| heap.allocator().alloc(len, align));
+    found.map_or(null_mut(), |(start, _)| pointer(start))
+}
+
+/// Gives back what `lariat_heap_alloc`, or malloc, returned.
+///
+/// # Safety
+/// As for `free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lariat_heap_free(ptr: *mut c_void) {
+    // SAFETY: as the caller said.
+    unsafe { malloc::free(ptr) };
+}
+
+/// Whether peers see a range by way of the heap file: 1 or 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn lariat_heap_shared(start: usize, len: usize) -> c_int {
+    c_int::from(heap().is_some_and(|heap| mappings::is_shared(heap.allocator(), start, len)))
+}
+
+fn pointer(addr: usize) -> *mut c_void {
+    std::ptr::with_exposed_provenance_mut(addr)
+}
+
+/// Runs when the library is loaded, before the program and its libraries start.
+extern "C" fn at_load() {
+    system::find();
+    let alone = heap::getenv(heap::ALONE).is_some_and(|value| value == "1");
+    if alone || is_linked_with_mpi() {
+        start(true);
+    }
+}
+
+// SAFETY: a function in this section is called when the library is loaded, with
+// arguments that it may ignore.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = at_load;
+
+/// Whether the library of MPI is loaded with the program.
+fn is_linked_with_mpi() -> bool {
+    extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, found: *mut c_void) -> c_int {
+        // SAFETY: dl_iterate_phdr passes a valid description.
+        let name = unsafe { (*info).dlpi_name };
+        if name.is_null() {
+            return 0;
+        }
+        // SAFETY: the name of a loaded object is NUL-terminated.
+        let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+        let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if name.starts_with(b"libmpi_abi.so") {
+            // SAFETY: the flag passed below.
+            unsafe { found.cast::<bool>().write(true) };
+            return 1;
+        }
+        0
+    }
+    let mut found = false;
+    // SAFETY: the function has the right signature, and its argument outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut found).cast()) };
+    found
+}

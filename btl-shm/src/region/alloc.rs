@@ -1,0 +1,267 @@
+//! An allocator over a window: blocks of 4 KiB and more, out of pages that peers
+//! can map. What is smaller is the system's malloc's, and so is everything when
+//! the window is full.
+//!
+//! ```text
+//! alloc   own shelf (a block of the same size) → space, dirty, clean, sealed
+//! free    own shelf → when it is full: space, dirty → when that is too much: system
+//! ```
+//!
+//! Locks: a shelf's before the space's; a thread holds one shelf at a time, only
+//! [`Allocator::hold`] all of them. No system call that gives pages back is made under a lock.
+
+use super::classes;
+use super::extents::State;
+use super::shelf::{SHELVES, Shelf, Shelves};
+use super::space::Space;
+use super::sys;
+use super::table::{Table, Use};
+use super::window::Window;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What every block begins at a multiple of.
+pub const ALIGN: usize = classes::UNIT;
+
+/// The allocator of a window.
+#[derive(Debug)]
+pub struct Allocator {
+    window: Window,
+    table: Table,
+    shelves: Shelves,
+    space: Mutex<Space>,
+    /// Bytes of memory and swap: who asks for more gets the kernel's answer.
+    most: usize,
+    /// Whether the program has ever mapped something over the window.
+    pub(super) foreign: AtomicBool,
+}
+
+/// All locks of an allocator, held over a fork.
+pub struct Held<'a> {
+    _shelves: [Option<MutexGuard<'a, Shelf>>; SHELVES],
+    _space: MutexGuard<'a, Space>,
+}
+
+impl Allocator {
+    /// An allocator over a claimed window.
+    ///
+    /// # Errors
+    /// There is no address space for its table.
+    pub fn new(window: Window) -> std::io::Result<Allocator> {
+        let table = Table::new(window.base(), window.len())?;
+        let space = Space::new(&window);
+        Ok(Allocator {
+            table,
+            shelves: Shelves::default(),
+            space: Mutex::new(space),
+            most: memory(),
+            foreign: AtomicBool::new(false),
+            window,
+        })
+    }
+
+    /// The window.
+    #[must_use]
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The space, locked.
+    pub(super) fn space(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of memory and swap: the longest block or mapping that there may be.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Whether an address lies in the window.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, addr: usize) -> bool {
+        addr.wrapping_sub(self.window.base()) < self.window.len()
+    }
+
+    /// A block of at least `len` bytes at a multiple of `align`, a power of two;
+    /// whether it is known to be zero. `None`: ask the system's malloc.
+    #[inline]
+    #[must_use]
+    pub fn alloc(&self, len: usize, align: usize) -> Option<(usize, bool)> {
+        let size = classes::round(len)?;
+        if let Some(bin) = classes::bin(size).filter(|_| align <= ALIGN)
+            && let Some(start) = self.shelves.own().take(bin, &self.table)
+        {
+            return Some((start, false));
+        }
+        self.alloc_from_space(size, align)
+    }
+
+    #[cold]
+    fn alloc_from_space(&self, size: usize, align: usize) -> Option<(usize, bool)> {
+        if size > self.most || align > self.window.len() {
+            return None;
+        }
+        // Whole pages begin at pages.
+        let align = if size.is_multiple_of(sys::page()) && size > 64 << 10 {
+            align.max(sys::page())
+        } else {
+            align.max(ALIGN)
+        };
+        let (start, zeroed) = self.space().take(&self.window, size, align)?;
+        self.table.set(start, size, Use::Taken);
+        Some((start, zeroed))
+    }
+
+    /// As [`Allocator::alloc`], all zero.
+    #[must_use]
+    pub fn alloc_zeroed(&self, len: usize, align: usize) -> Option<usize> {
+        let (start, zeroed) = self.alloc(len, align)?;
+        if !zeroed {
+            // SAFETY: the block is at least `len` bytes, open, and ours alone.
+            unsafe { at(start).write_bytes(0, len) };
+        }
+        Some(start)
+    }
+
+    /// The length of the block at `start`, which can be used to its end. `None`:
+    /// the program has no block that begins there.
+    #[inline]
+    #[must_use]
+    pub fn usable(&self, start: usize) -> Option<usize> {
+        self.table.taken(start)
+    }
+
+    /// Gives a block back. False: the program has no block that begins there.
+    ///
+    /// # Safety
+    /// Nobody uses the block any more.
+    #[inline]
+    #[must_use]
+    pub unsafe fn free(&self, start: usize) -> bool {
+        let Some(len) = self.table.taken(start) else {
+            return false;
+        };
+        if let Some(bin) = classes::bin(len) {
+            let mut shelf = self.shelves.own();
+            if !shelf.put(start, len, bin, &self.table) {
+                self.clear_shelf(&mut shelf);
+                let put = shelf.put(start, len, bin, &self.table);
+                debug_assert!(put, "an empty shelf has room");
+            }
+            return true;
+        }
+        self.free_to_space(start, len);
+        true
+    }
+
+    #[cold]
+    fn clear_shelf(&self, shelf: &mut Shelf) {
+        let mut space = self.space();
+        shelf.empty(&self.table, |start, len| space.give(start, len));
+        self.purge(space, 0);
+    }
+
+    #[cold]
+    fn free_to_space(&self, start: usize, len: usize) {
+        self.table.clear(start);
+        let mut space = self.space();
+        space.give(start, len);
+        self.purge(space, start);
+    }
+
+    /// Gives free pages back to the system until they are few enough.
+    fn purge<'a>(&'a self, mut space: MutexGuard<'a, Space>, just: usize) {
+        let mut begun = false;
+        while let Some((start, end)) = space.victim(just, begun) {
+            drop(space);
+            let state = match self.zero(start, end) {
+                Ok(()) => State::Clean,
+                Err(_) => State::Dirty,
+            };
+            space = self.space();
+            space.extents.insert(start, end, state);
+            if state == State::Dirty {
+                return; // the kernel will not: no use to try on
+            }
+            begun = true;
+        }
+    }
+
+    /// Makes a free range, which nobody else has, zero, giving its pages back.
+    fn zero(&self, start: usize, end: usize) -> std::io::Result<()> {
+        if !super::mappings::is_shared(self, start, end - start) && !self.window.is_private() {
+            return Err(std::io::ErrorKind::AddrInUse.into());
+        }
+        let first = start.next_multiple_of(sys::page());
+        let last = end / sys::page() * sys::page();
+        if first >= last {
+            // SAFETY: the caller's range, which is open.
+            unsafe { at(start).write_bytes(0, end - start) };
+            return Ok(());
+        }
+        // SAFETY: whole pages of the caller's range.
+        unsafe { self.window.release(first, last - first) }?;
+        // SAFETY: the parts of pages at both ends of the caller's range.
+        unsafe {
+            at(start).write_bytes(0, first - start);
+            at(last).write_bytes(0, end - last);
+        }
+        Ok(())
+    }
+
+    /// Makes a block of at least `len` bytes of the one at `start` without moving
+    /// it. False: it cannot be done.
+    ///
+    /// # Safety
+    /// The program has the block, and needs nothing beyond `len`.
+    #[must_use]
+    pub unsafe fn resize(&self, start: usize, len: usize) -> bool {
+        let (Some(have), Some(want)) = (self.table.taken(start), classes::round(len)) else {
+            return false;
+        };
+        if want > have {
+            let more = want - have;
+            let grown = want <= self.most && self.space().extend(&self.window, start + have, more);
+            if grown {
+                self.table.set(start, want, Use::Taken);
+            }
+            return grown;
+        }
+        if have - want >= sys::page().max(have / 8) {
+            self.table.set(start, want, Use::Taken);
+            let mut space = self.space();
+            space.give(start + want, have - want);
+            self.purge(space, start + want);
+        }
+        true
+    }
+
+    /// Takes all locks, so that a fork finds nothing half done.
+    #[must_use]
+    pub fn hold(&self) -> Held<'_> {
+        Held {
+            _shelves: std::array::from_fn(|number| Some(self.shelves.lock(number))),
+            _space: self.space(),
+        }
+    }
+}
+
+/// A pointer to an address of the window.
+pub(super) fn at(addr: usize) -> *mut u8 {
+    std::ptr::with_exposed_provenance_mut(addr)
+}
+
+/// Bytes of memory and swap.
+fn memory() -> usize {
+    let mut info = std::mem::MaybeUninit::<libc::sysinfo>::uninit();
+    // SAFETY: sysinfo fills the structure when it returns 0.
+    if unsafe { libc::sysinfo(info.as_mut_ptr()) } != 0 {
+        return usize::MAX;
+    }
+    // SAFETY: it was filled.
+    let info = unsafe { info.assume_init() };
+    let all = u64::from(info.mem_unit).saturating_mul(info.totalram.saturating_add(info.totalswap));
+    usize::try_from(all).unwrap_or(usize::MAX)
+}

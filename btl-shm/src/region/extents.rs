@@ -1,0 +1,168 @@
+//! What the parts of a window are that no block lies in: free ones by address and
+//! by length, and those that belong to mappings of the program.
+//!
+//! Pure bookkeeping over addresses: it touches no memory and makes no system call.
+//! Best fit over the standard library's trees, whose nodes are small, so that
+//! they come from the system's malloc and never from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an extent is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Free; what it holds is anything, and its pages exist.
+    Dirty = 0,
+    /// Free, open and zero; pages that lie wholly in it do not exist.
+    Clean = 1,
+    /// Free, zero and without access. Begins and ends at pages.
+    Sealed = 2,
+    /// A mapping of the program's. Begins and ends at pages.
+    Mapped = 3,
+    /// Addresses at which the program has mapped something else over the window:
+    /// they are never used again. Begins and ends at pages.
+    Foreign = 4,
+}
+
+const FREE: usize = 3;
+const STATES: usize = 5;
+
+/// How many extents that are long enough are tried for an alignment, before one
+/// is taken that is long enough for any.
+const TRIES: usize = 16;
+
+/// A part of the window: first address, end, and what it is.
+pub type Extent = (usize, usize, State);
+
+/// All extents. Neighbours of the same state are one.
+#[derive(Debug, Default)]
+pub struct Extents {
+    by_start: BTreeMap<usize, (usize, State)>,
+    /// Of each free state: length and start.
+    by_len: [BTreeSet<(usize, usize)>; FREE],
+    bytes: [usize; STATES],
+}
+
+impl Extents {
+    /// Bytes of all extents of a state.
+    #[must_use]
+    pub fn bytes(&self, state: State) -> usize {
+        self.bytes[state as usize]
+    }
+
+    fn put(&mut self, (start, end, state): Extent) {
+        self.by_start.insert(start, (end, state));
+        if let Some(by_len) = self.by_len.get_mut(state as usize) {
+            by_len.insert((end - start, start));
+        }
+        self.bytes[state as usize] += end - start;
+    }
+
+    fn remove(&mut self, (start, end, state): Extent) {
+        self.by_start.remove(&start);
+        if let Some(by_len) = self.by_len.get_mut(state as usize) {
+            by_len.remove(&(end - start, start));
+        }
+        self.bytes[state as usize] -= end - start;
+    }
+
+    /// The extent in which `addr` lies.
+    #[must_use]
+    pub fn at(&self, addr: usize) -> Option<Extent> {
+        let (start, (end, state)) = self.by_start.range(..=addr).next_back()?;
+        (*end > addr).then_some((*start, *end, *state))
+    }
+
+    /// The extent that ends at `addr`.
+    #[must_use]
+    pub fn before(&self, addr: usize) -> Option<Extent> {
+        self.at(addr.checked_sub(1)?).filter(|one| one.1 == addr)
+    }
+
+    /// The first extent that overlaps `from..to`, cut to that.
+    #[must_use]
+    pub fn first_in(&self, from: usize, to: usize) -> Option<Extent> {
+        if let Some((_, end, state)) = self.at(from).filter(|_| from < to) {
+            return Some((from, end.min(to), state));
+        }
+        let (start, (end, state)) = self.by_start.range(from..to.max(from)).next()?;
+        Some((*start, (*end).min(to), *state))
+    }
+
+    /// Adds an extent, which overlaps none, and joins it with its neighbours.
+    pub fn insert(&mut self, start: usize, end: usize, state: State) {
+        if start == end {
+            return;
+        }
+        debug_assert!(start < end && self.first_in(start, end).is_none());
+        let (mut start, mut end) = (start, end);
+        if let Some(before) = self.before(start).filter(|one| one.2 == state) {
+            self.remove(before);
+            start = before.0;
+        }
+        if let Some(after) = self.at(end).filter(|one| one.2 == state) {
+            self.remove(after);
+            end = after.1;
+        }
+        self.put((start, end, state));
+    }
+
+    /// Takes out a range that lies in one extent; the rest of that stays.
+    pub fn cut(&mut self, start: usize, end: usize) {
+        if start == end {
+            return;
+        }
+        let one = self.at(start).expect("a range is cut where an extent is");
+        debug_assert!(end <= one.1);
+        self.remove(one);
+        if one.0 < start {
+            self.put((one.0, start, one.2));
+        }
+        if end < one.1 {
+            self.put((end, one.1, one.2));
+        }
+    }
+
+    /// Takes out all that overlaps a range.
+    pub fn free_of(&mut self, from: usize, to: usize) {
+        while let Some((start, end, _)) = self.first_in(from, to) {
+            self.cut(start, end);
+        }
+    }
+
+    /// Takes `len` bytes at a multiple of `align` out of the free extent that fits
+    /// best; their address.
+    pub fn take(&mut self, len: usize, align: usize, state: State) -> Option<usize> {
+        let of_state = &self.by_len[state as usize];
+        let fitting = |from: usize| of_state.range((from, 0)..);
+        let tried = fitting(len)
+            .take(TRIES)
+            .find(|(have, start)| start.next_multiple_of(align) + len <= start + have);
+        let found = tried.or_else(|| fitting(len.checked_add(align)?).next());
+        let start = found?.1.next_multiple_of(align);
+        self.cut(start, start + len);
+        Some(start)
+    }
+
+    /// The longest extent of a free state that does not hold `except`; the longest
+    /// of all if no other has half of its length.
+    #[must_use]
+    pub fn longest(&self, state: State, except: usize) -> Option<Extent> {
+        let mut longest = self.by_len[state as usize].iter().rev();
+        let extent = |(len, start): &(usize, usize)| (*start, start + len, state);
+        let first = longest.next().map(extent)?;
+        if !(first.0..first.1).contains(&except) {
+            return Some(first);
+        }
+        let second = longest.next().map(extent);
+        Some(
+            second
+                .filter(|s| s.1 - s.0 >= (first.1 - first.0) / 2)
+                .unwrap_or(first),
+        )
+    }
+
+    /// All extents, by address.
+    pub fn iter(&self) -> impl Iterator<Item = Extent> + '_ {
+        self.by_start.iter().map(|(s, (e, state))| (*s, *e, *state))
+    }
+}

@@ -1,0 +1,318 @@
+//! The one shared heap of a process: started where the process is a rank of a
+//! job that has a heap file, by whoever comes first.
+//!
+//! Two libraries of a process can contain this code: the preloaded malloc family
+//! (`btl-shm/preload`) and the runtime. Where the first is loaded it owns the
+//! heap, and the runtime goes through the C functions that it exports
+//! ([`Preloaded`]); elsewhere the runtime has the heap itself.
+
+use super::alloc::{Allocator, Held, at};
+use super::mappings;
+use super::static_data;
+use super::window::{Refusal, Window, publish, static_part};
+use crate::recall;
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use wireup::env;
+use wireup::heap::HeapFile;
+use wireup::layout::{RankRecord, RegionKind};
+use wireup::segment::Segment;
+use wireup::settings::Settings;
+
+/// Set, for tests: a program that is no rank gets a heap file of its own.
+pub const ALONE: &str = "LARIAT_HEAP_ALONE";
+
+/// This process's shared heap.
+#[derive(Debug)]
+pub struct Heap {
+    allocator: Allocator,
+    least: usize,
+}
+
+static HEAP: OnceLock<Heap> = OnceLock::new();
+static OUTCOME: OnceLock<Result<(), Refusal>> = OnceLock::new();
+/// Whether a thread is starting the heap.
+static STARTING: AtomicBool = AtomicBool::new(false);
+
+impl Heap {
+    /// The allocator.
+    #[inline]
+    #[must_use]
+    pub fn allocator(&self) -> &Allocator {
+        &self.allocator
+    }
+
+    /// Bytes of the smallest allocation that is to come from here
+    /// (`LARIAT_HEAP_MIN`).
+    #[inline]
+    #[must_use]
+    pub fn least(&self) -> usize {
+        self.least
+    }
+}
+
+/// The heap that this copy of the code has started.
+#[inline]
+#[must_use]
+pub fn here() -> Option<&'static Heap> {
+    HEAP.get()
+}
+
+/// Starts the heap in this copy of the code, once: later calls say what came of it.
+/// What it needs it finds by `get` in the environment. `early`: the program has not
+/// begun and has one thread, so that its static data can move, too.
+///
+/// # Errors
+/// Why this process has no shared heap.
+pub fn start_here(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<(), Refusal> {
+    if let Some(outcome) = OUTCOME.get() {
+        return outcome.clone();
+    }
+    // Not a lock: an allocation on the way would come here again.
+    if STARTING.swap(true, Ordering::AcqRel) {
+        return Err(Refusal::Starting); // the swap pairs with itself
+    }
+    let outcome = open(get, early).map(|heap| {
+        HEAP.get_or_init(|| heap);
+    });
+    OUTCOME.get_or_init(|| outcome).clone()
+}
+
+fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refusal> {
+    let settings = Settings::read(&get).map_err(|why| Refusal::Setting(why.to_string()))?;
+    if !settings.heap {
+        return Err(Refusal::Off);
+    }
+    let number = |name| get(name)?.parse::<i32>().ok();
+    let bad = |why: wireup::segment::SegmentError| Refusal::System("the job", why.to_string());
+    let (segment, rank, file) = if get(ALONE).is_some_and(|value| value == "1") {
+        let segment = Segment::create(1, 1).map_err(bad)?;
+        let file = HeapFile::create(&segment).map_err(bad)?;
+        (segment, 0, file)
+    } else {
+        let fds = (number(env::SEGMENT), number(env::HEAP_FILE));
+        let (Some(segment), Some(file)) = fds else {
+            return Err(Refusal::NoHeapFile);
+        };
+        let segment = Segment::open(segment).map_err(bad)?;
+        let file = HeapFile::open(&segment, file).ok_or(Refusal::NoHeapFile)?;
+        let rank = number(env::RANK).and_then(|rank| u32::try_from(rank).ok());
+        let rank = rank.filter(|rank| *rank < segment.head().ranks);
+        (segment, rank.ok_or(Refusal::NoHeapFile)?, file)
+    };
+    let window = Window::claim(&segment, rank, &file)?;
+    let allocator = Allocator::new(window)
+        .map_err(|why| Refusal::System("mmap of the table", why.to_string()))?;
+    let hooks = recall::Hooks {
+        prepare: fork_prepare,
+        parent: fork_done,
+        child: fork_done,
+        private: became_private,
+    };
+    recall::at_fork(hooks).map_err(|why| Refusal::System("pthread_atfork", why.to_string()))?;
+    if early {
+        let descriptor = allocator.window().file();
+        move_static_data(&settings, segment.record(rank), rank, &file, descriptor);
+    }
+    let least = usize::try_from(settings.heap_min).unwrap_or(usize::MAX);
+    Ok(Heap {
+        allocator,
+        least: least.max(super::classes::LEAST),
+    })
+}
+
+/// Moves the program's static data into their part of the window, and tells peers.
+/// Where that cannot be, they stay as they are, and peers reach them by another arm.
+fn move_static_data(
+    settings: &Settings,
+    record: &RankRecord,
+    rank: u32,
+    file: &HeapFile,
+    descriptor: BorrowedFd<'_>,
+) {
+    let room = static_part(file.window());
+    let least = usize::try_from(settings.direct_min).unwrap_or(usize::MAX);
+    let parts = static_data::parts(least);
+    let at = file.begin(rank) + room.start;
+    let moved = static_data::share(&parts, descriptor, at, room.end - room.start);
+    for part in moved.unwrap_or_default() {
+        publish(record, RegionKind::Static, part.start, part.len, part.at);
+    }
+}
+
+/// Reads a variable without the lock that the standard library has for it: who
+/// allocates may hold that.
+#[must_use]
+pub fn getenv(name: &str) -> Option<String> {
+    let mut buffer = [0u8; 64];
+    buffer
+        .get_mut(..name.len())?
+        .copy_from_slice(name.as_bytes());
+    let name = CStr::from_bytes_until_nul(&buffer).ok()?;
+    // SAFETY: the name is NUL-terminated; the value is copied at once.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: getenv returns a NUL-terminated string or null.
+    let value = unsafe { CStr::from_ptr(value) };
+    Some(value.to_string_lossy().into_owned())
+}
+
+/// The C functions of the preloaded library.
+struct Preloaded {
+    start: extern "C" fn() -> c_int,
+    refusal: extern "C" fn() -> *const c_char,
+    alloc: extern "C" fn(usize, usize) -> *mut c_void,
+    free: unsafe extern "C" fn(*mut c_void),
+    shared: extern "C" fn(usize, usize) -> c_int,
+}
+
+/// The preloaded library's functions, if it is loaded.
+fn preloaded() -> Option<&'static Preloaded> {
+    static FOUND: OnceLock<Option<Preloaded>> = OnceLock::new();
+    let find = |name: &CStr| {
+        // SAFETY: looks up a NUL-terminated name.
+        let at = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        (!at.is_null()).then_some(at)
+    };
+    let found = FOUND.get_or_init(|| {
+        let (start, refusal) = (find(c"lariat_heap_start")?, find(c"lariat_heap_refusal")?);
+        let (alloc, free) = (find(c"lariat_heap_alloc")?, find(c"lariat_heap_free")?);
+        let shared = find(c"lariat_heap_shared")?;
+        // SAFETY: btl-shm/preload exports these with these signatures.
+        Some(unsafe {
+            Preloaded {
+                start: std::mem::transmute::<*mut c_void, extern "C" fn() -> c_int>(start),
+                refusal: std::mem::transmute::<*mut c_void, extern "C" fn() -> *const c_char>(
+                    refusal,
+                ),
+                alloc: std::mem::transmute::<*mut c_void, extern "C" fn(usize, usize) -> *mut c_void>(
+                    alloc,
+                ),
+                free: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(free),
+                shared: std::mem::transmute::<*mut c_void, extern "C" fn(usize, usize) -> c_int>(
+                    shared,
+                ),
+            }
+        })
+    });
+    found.as_ref()
+}
+
+/// Whether the preloaded library is there, and so has the heap.
+#[must_use]
+pub fn is_preloaded() -> bool {
+    preloaded().is_some()
+}
+
+/// Starts this process's shared heap, wherever it is to be.
+///
+/// # Errors
+/// In words, why this process has none.
+pub fn start() -> Result<(), String> {
+    let Some(outer) = preloaded() else {
+        return start_here(getenv, false).map_err(|why| why.to_string());
+    };
+    if (outer.start)() == 0 {
+        return Ok(());
+    }
+    let why = (outer.refusal)();
+    if why.is_null() {
+        return Err("the preloaded library gives no reason".to_owned());
+    }
+    // SAFETY: a NUL-terminated text that stays.
+    Err(unsafe { CStr::from_ptr(why) }
+        .to_string_lossy()
+        .into_owned())
+}
+
+/// `len` bytes at a multiple of `align`, a power of two, in memory that peers can
+/// map, whatever `len` is, for [`free`]. Null: there is no shared heap, or it is full.
+#[must_use]
+pub fn alloc(len: usize, align: usize) -> *mut u8 {
+    if let Some(heap) = here() {
+        let found = heap.allocator.alloc(len, align);
+        return found.map_or(std::ptr::null_mut(), |(start, _)| at(start));
+    }
+    preloaded().map_or(std::ptr::null_mut(), |outer| {
+        (outer.alloc)(len, align).cast()
+    })
+}
+
+/// Gives back what [`alloc`] returned. False: it lies in no shared heap.
+///
+/// # Safety
+/// `start` came from [`alloc`] or from elsewhere, and is used by nobody any more.
+#[must_use]
+pub unsafe fn free(start: *mut u8) -> bool {
+    if let Some(heap) = here() {
+        // SAFETY: as the caller said.
+        return heap.allocator.contains(start.addr())
+            && unsafe { heap.allocator.free(start.addr()) };
+    }
+    match preloaded() {
+        Some(outer) if (outer.shared)(start.addr(), 1) != 0 => {
+            // SAFETY: as the caller said.
+            unsafe { (outer.free)(start.cast()) };
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Whether peers see what is in a range of this process by way of the heap file:
+/// it lies in the heap's window, and the program has mapped nothing else there. (A
+/// record tells of the window as a whole.)
+#[must_use]
+pub fn is_shared(start: usize, len: usize) -> bool {
+    match here() {
+        Some(heap) => mappings::is_shared(&heap.allocator, start, len),
+        None => preloaded().is_some_and(|outer| (outer.shared)(start, len) != 0),
+    }
+}
+
+/// The locks held over a fork, between [`fork_prepare`] and what follows it.
+struct Kept(UnsafeCell<Option<Held<'static>>>);
+
+// SAFETY: only the thread that forks touches it, and it holds all locks then, so
+// that there is one at a time.
+unsafe impl Sync for Kept {}
+
+static KEPT: Kept = Kept(UnsafeCell::new(None));
+
+/// Before a fork: takes the heap's locks, so that the child finds nothing half done.
+pub fn fork_prepare() {
+    if let Some(heap) = here() {
+        let held = heap.allocator.hold();
+        // SAFETY: the locks are held, see `Kept`.
+        unsafe { *KEPT.0.get() = Some(held) };
+    }
+}
+
+/// After a fork, in the parent and in the child: lets the locks go.
+pub fn fork_done() {
+    // SAFETY: called by the thread that called `fork_prepare`; see `Kept`.
+    drop(unsafe { (*KEPT.0.get()).take() });
+}
+
+/// In a forked child, once private memory is in the place of all that was shared:
+/// the file's pages are the parent's from here on.
+pub fn became_private() {
+    if let Some(heap) = here() {
+        heap.allocator.window().became_private();
+    }
+}
+
+/// What [`start_here`] came to, if it was called.
+#[must_use]
+pub fn outcome() -> Option<&'static Result<(), Refusal>> {
+    OUTCOME.get()
+}
+
+/// Where a Rust program's allocations of some length begin to be looked at by
+/// [`super::global`]; `usize::MAX` once it is known that there is no heap here.
+pub(super) static GLOBAL_LEAST: AtomicUsize = AtomicUsize::new(super::classes::LEAST);

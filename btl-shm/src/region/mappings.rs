@@ -1,0 +1,428 @@
+//! `mmap`, `munmap`, `mremap` and `madvise` for programs: plain anonymous memory
+//! comes from the window, with all that the kernel's own has: zero when it is
+//! new, gone when it is unmapped, whole or in part. All else goes to the kernel.
+//!
+//! What a program maps by `MAP_FIXED` over the window is *foreign*: peers cannot
+//! reach it by way of the file ([`is_shared`]), and its addresses are not used
+//! again.
+
+use super::alloc::{Allocator, at};
+use super::extents::State;
+use super::sys::{self, RW};
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Bytes of the smallest mapping that is taken from the window.
+pub const LEAST: usize = 256 << 10;
+
+fn invalid<T>(code: i32) -> io::Result<T> {
+    Err(io::Error::from_raw_os_error(code))
+}
+
+/// `len` in whole pages, and the end of the range; as the kernel checks them.
+fn range(start: usize, len: usize) -> Option<(usize, usize)> {
+    let len = len.checked_next_multiple_of(sys::page())?;
+    (start.is_multiple_of(sys::page()) && len > 0).then_some(())?;
+    Some((len, start.checked_add(len)?))
+}
+
+/// The part of a range that lies in the window.
+fn inside(heap: &Allocator, start: usize, end: usize) -> Option<(usize, usize)> {
+    let window = heap.window();
+    let from = start.max(window.base());
+    let to = end.min(window.base() + window.len());
+    (from < to).then_some((from, to))
+}
+
+/// `mmap`.
+///
+/// # Safety
+/// As for the system call.
+///
+/// # Errors
+/// As for the system call.
+pub unsafe fn mmap(
+    heap: &Allocator,
+    addr: usize,
+    len: usize,
+    prot: i32,
+    flags: i32,
+    fd: i32,
+    offset: i64,
+) -> io::Result<usize> {
+    let fixed = flags & (libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) != 0;
+    let kind = flags & !(libc::MAP_NORESERVE | libc::MAP_POPULATE);
+    let plain = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    if addr == 0 && prot == RW && kind == plain && len >= LEAST && offset == 0 {
+        if let Some(start) = map(heap, len) {
+            if flags & libc::MAP_POPULATE != 0 {
+                // SAFETY: the mapping is new. As with the kernel, a failure to
+                // fill it is none of the call.
+                drop(unsafe { sys::madvise(start, len, libc::MADV_POPULATE_WRITE) });
+            }
+            return Ok(start);
+        }
+    } else if fixed
+        && let Some((_, end)) = range(addr, len)
+        && let Some((from, to)) = inside(heap, addr, end)
+    {
+        if flags & libc::MAP_FIXED_NOREPLACE == libc::MAP_FIXED_NOREPLACE
+            && !is_sealed(heap, from, to)
+        {
+            return invalid(libc::EEXIST);
+        }
+        let flags = flags & !libc::MAP_FIXED_NOREPLACE | libc::MAP_FIXED;
+        if kind & !(libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) == plain
+            && (from, to) == (addr, end)
+            && prot & !RW == 0
+            && renew(heap, from, to, prot).is_ok()
+        {
+            return Ok(addr);
+        }
+        give_up(heap, from, to);
+        // SAFETY: as the caller said; what we had there is given up.
+        return unsafe { sys::mmap(addr, len, prot, flags, fd, offset) };
+    }
+    // SAFETY: as the caller said.
+    unsafe { sys::mmap(addr, len, prot, flags, fd, offset) }
+}
+
+/// Zero pages from the window.
+fn map(heap: &Allocator, len: usize) -> Option<usize> {
+    let len = len.checked_next_multiple_of(sys::page())?;
+    if len > heap.most() {
+        return None;
+    }
+    heap.space().map(heap.window(), len)
+}
+
+/// Whether nothing is mapped in a range of the window, as far as the program knows.
+fn is_sealed(heap: &Allocator, from: usize, to: usize) -> bool {
+    let sealed = |one: (usize, usize, State)| one == (from, to, State::Sealed);
+    heap.space().extents.first_in(from, to).is_some_and(sealed)
+}
+
+/// An anonymous mapping put over a range that is the program's, or was: the pages
+/// become new ones.
+fn renew(heap: &Allocator, from: usize, to: usize, prot: i32) -> io::Result<()> {
+    let known = |state| matches!(state, State::Mapped | State::Sealed);
+    let mut space = heap.space();
+    let whole = |one: (usize, usize, State)| (one.0, one.1) == (from, to) && known(one.2);
+    let Some((_, _, state)) = space.extents.first_in(from, to).filter(|one| whole(*one)) else {
+        return invalid(libc::EINVAL);
+    };
+    space.extents.cut(from, to);
+    space.extents.insert(from, to, State::Mapped);
+    drop(space);
+    if state == State::Sealed {
+        heap.window().open(from, to - from)?;
+    } else {
+        // SAFETY: the program wants new pages there.
+        unsafe {
+            sys::mprotect(from, to - from, RW)?;
+            heap.window().release(from, to - from)?;
+        }
+    }
+    if prot != RW {
+        // SAFETY: as the program wants it.
+        unsafe { sys::mprotect(from, to - from, prot) }?;
+    }
+    Ok(())
+}
+
+/// Lets go of a range over which the program maps something else: its pages go
+/// back, and its addresses are foreign from now on.
+fn give_up(heap: &Allocator, from: usize, to: usize) {
+    let mut addr = from;
+    let mut space = heap.space();
+    while addr < to {
+        let (start, end, state) =
+            space
+                .extents
+                .first_in(addr, to)
+                .unwrap_or((to, to, State::Foreign));
+        // No extent is there, so that the program has blocks in it.
+        if addr < start {
+            space.over.free_of(addr, start);
+            space.over.insert(addr, start, State::Foreign);
+        }
+        if start < end && state != State::Foreign {
+            space.extents.cut(start, end);
+            space.extents.insert(start, end, State::Foreign);
+            if matches!(state, State::Mapped | State::Dirty) {
+                // SAFETY: free, or to be replaced by the program. If it fails,
+                // pages are lost until the end of the job.
+                drop(unsafe { heap.window().release(start, end - start) });
+            }
+        }
+        addr = end;
+    }
+    heap.foreign.store(true, Relaxed);
+}
+
+/// `munmap`.
+///
+/// # Safety
+/// As for the system call.
+///
+/// # Errors
+/// As for the system call.
+pub unsafe fn munmap(heap: &Allocator, addr: usize, len: usize) -> io::Result<()> {
+    let Some((from, to)) = range(addr, len).and_then(|(_, end)| inside(heap, addr, end)) else {
+        // SAFETY: as the caller said.
+        return unsafe { sys::munmap(addr, len) };
+    };
+    let end = addr + len.next_multiple_of(sys::page());
+    for (start, end) in [(addr, from), (to, end)] {
+        if start < end {
+            // SAFETY: as the caller said, of the part outside of the window.
+            unsafe { sys::munmap(start, end - start) }?;
+        }
+    }
+    unmap(heap, from, to);
+    Ok(())
+}
+
+/// Gives back what the program has mapped in a range of the window. Blocks and
+/// what is free stay as they are.
+fn unmap(heap: &Allocator, from: usize, to: usize) {
+    let mut addr = from;
+    loop {
+        let mut space = heap.space();
+        let Some((start, end, state)) = space.extents.first_in(addr, to) else {
+            return;
+        };
+        addr = end;
+        if state == State::Mapped {
+            space.extents.cut(start, end);
+            drop(space);
+            let state = discard(heap, start, end);
+            heap.space().extents.insert(start, end, state);
+        } else if state == State::Foreign {
+            let flags =
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+            // SAFETY: the program unmaps what it mapped there itself; the place is
+            // kept, so that the kernel gives it to nobody.
+            drop(unsafe { sys::mmap(start, end - start, libc::PROT_NONE, flags, -1, 0) });
+        }
+    }
+}
+
+/// Gives the pages of a range that nobody has any more to the system, and takes
+/// the access away; what the range is then.
+fn discard(heap: &Allocator, start: usize, end: usize) -> State {
+    let len = end - start;
+    // SAFETY: the caller has taken the range from the program.
+    let released = unsafe { heap.window().release(start, len) };
+    // SAFETY: as above.
+    let sealed = unsafe { heap.window().seal(start, len) };
+    if released.is_ok() && sealed.is_ok() {
+        return State::Sealed;
+    }
+    // SAFETY: as above; what is free has to be open.
+    let opened = unsafe { sys::mprotect(start, len, RW) };
+    match (released, opened) {
+        (Ok(()), Ok(())) => State::Clean,
+        (_, Ok(())) => State::Dirty,
+        _ => State::Foreign, // not to be had back: never used again
+    }
+}
+
+/// `mremap`. Memory of the window moves by copying: what a peer resolves has one
+/// place in the file.
+///
+/// # Safety
+/// As for the system call.
+///
+/// # Errors
+/// As for the system call.
+pub unsafe fn mremap(
+    heap: &Allocator,
+    old: usize,
+    old_len: usize,
+    len: usize,
+    flags: i32,
+    new: usize,
+) -> io::Result<usize> {
+    let fixed = flags & libc::MREMAP_FIXED != 0;
+    let may_move = flags & libc::MREMAP_MAYMOVE != 0;
+    if !is_mapped(heap, old, old_len) {
+        if fixed
+            && let Some((_, end)) = range(new, len)
+            && let Some((from, to)) = inside(heap, new, end)
+        {
+            give_up(heap, from, to);
+        }
+        // SAFETY: as the caller said; what we had at the goal is given up.
+        return unsafe { sys::mremap(old, old_len, len, flags, new) };
+    }
+    let keep = flags & libc::MREMAP_DONTUNMAP != 0;
+    let known = libc::MREMAP_FIXED | libc::MREMAP_MAYMOVE | libc::MREMAP_DONTUNMAP;
+    let ((Some((old_len, old_end)), Some((len, _))), true) =
+        ((range(old, old_len), range(old, len)), flags & !known == 0)
+    else {
+        return invalid(libc::EINVAL);
+    };
+    if (fixed || keep) && !may_move || keep && old_len != len {
+        return invalid(libc::EINVAL);
+    }
+    let goal = if fixed {
+        let Some((_, end)) = range(new, len).filter(|(_, end)| new >= old_end || *end <= old)
+        else {
+            return invalid(libc::EINVAL);
+        };
+        if let Some((from, to)) = inside(heap, new, end) {
+            give_up(heap, from, to);
+        }
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        // SAFETY: the program wants what is there replaced.
+        unsafe { sys::mmap(new, len, RW, flags, -1, 0) }?
+    } else {
+        if len <= old_len && !keep {
+            unmap(heap, old + len, old_end);
+            return Ok(old);
+        }
+        if !keep && heap.space().map_more(heap.window(), old_end, len - old_len) {
+            return Ok(old);
+        }
+        if !may_move {
+            return invalid(libc::ENOMEM);
+        }
+        match map(heap, len) {
+            Some(goal) => goal,
+            None => {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                // SAFETY: a fresh mapping at an address of the kernel's choice.
+                unsafe { sys::mmap(0, len, RW, flags, -1, 0) }?
+            }
+        }
+    };
+    let kept = old_len.min(len);
+    // SAFETY: the mapping is the program's and stays; this changes nothing that
+    // is in it.
+    unsafe { sys::mprotect(old, old_len, RW) }?;
+    // SAFETY: both are mapped, open, and apart; the program leaves them alone
+    // during the call.
+    unsafe { copy_pages(old, goal, kept) };
+    if keep {
+        // SAFETY: the contents have moved.
+        unsafe { heap.window().release(old, old_len) }?;
+    } else {
+        unmap(heap, old, old_end);
+    }
+    Ok(goal)
+}
+
+/// Whether all of a range is the program's mapping in the window.
+fn is_mapped(heap: &Allocator, start: usize, len: usize) -> bool {
+    let Some((_, end)) = range(start, len).filter(|_| heap.contains(start)) else {
+        return false;
+    };
+    let extent = heap.space().extents.at(start);
+    extent.is_some_and(|one| one.2 == State::Mapped && end <= one.1)
+}
+
+/// Copies pages to zero pages, leaving out those that are zero: they need no
+/// memory at the goal.
+///
+/// # Safety
+/// Both ranges are `len` bytes of whole pages, open, and apart.
+unsafe fn copy_pages(from: usize, to: usize, len: usize) {
+    for place in (0..len).step_by(sys::page()) {
+        let words = sys::page() / size_of::<u64>();
+        let page = at(from + place).cast::<u64>();
+        // SAFETY: a page of the source.
+        let zero = (0..words).all(|word| unsafe { page.add(word).read_volatile() } == 0);
+        if !zero {
+            // SAFETY: a page of each range.
+            unsafe { at(to + place).copy_from_nonoverlapping(at(from + place), sys::page()) };
+        }
+    }
+}
+
+/// `madvise`: what lets private memory go lets pages of the window go.
+///
+/// # Safety
+/// As for the system call.
+///
+/// # Errors
+/// As for the system call.
+pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) -> io::Result<()> {
+    let lets_go = matches!(
+        advice,
+        libc::MADV_DONTNEED | libc::MADV_FREE | MADV_DONTNEED_LOCKED
+    );
+    let ours = range(addr, len)
+        .filter(|_| lets_go)
+        .and_then(|(_, end)| inside(heap, addr, end));
+    let Some((from, to)) = ours else {
+        // SAFETY: as the caller said.
+        return unsafe { sys::madvise(addr, len, advice) };
+    };
+    let end = addr + len.next_multiple_of(sys::page());
+    for (start, end) in [(addr, from), (to, end)] {
+        if start < end {
+            // SAFETY: as the caller said, of the part outside of the window.
+            unsafe { sys::madvise(start, end - start, advice) }?;
+        }
+    }
+    let mut missing = false;
+    let mut addr = from;
+    while addr < to {
+        let next = heap.space().extents.first_in(addr, to);
+        let (start, end, state) = next.unwrap_or((to, to, State::Sealed));
+        // Where no extent is, the program has blocks.
+        if addr < start {
+            let_go(heap, addr, start, advice)?;
+        }
+        match state {
+            State::Mapped => let_go(heap, start, end, advice)?,
+            // SAFETY: as the caller said, of something that it mapped there itself.
+            State::Foreign => unsafe { sys::madvise(start, end - start, advice) }?,
+            State::Sealed => missing |= start < end,
+            State::Clean | State::Dirty => {}
+        }
+        addr = end;
+    }
+    if missing {
+        invalid(libc::ENOMEM)
+    } else {
+        Ok(())
+    }
+}
+
+/// As in the kernel's headers; `libc` has it for few targets.
+const MADV_DONTNEED_LOCKED: i32 = 24;
+
+fn let_go(heap: &Allocator, from: usize, to: usize, advice: i32) -> io::Result<()> {
+    if !is_shared(heap, from, to - from) {
+        // SAFETY: the program's advice on something that it mapped there itself.
+        return unsafe { sys::madvise(from, to - from, advice) };
+    }
+    // SAFETY: the program has said that it needs nothing of it.
+    unsafe { heap.window().release(from, to - from) }
+}
+
+/// Whether all of a range is memory of the window, which peers reach by way of
+/// the file, and nothing that the program has mapped over it.
+#[must_use]
+pub fn is_shared(heap: &Allocator, start: usize, len: usize) -> bool {
+    let Some(end) = start.checked_add(len) else {
+        return false;
+    };
+    if inside(heap, start, end) != Some((start, end)) || heap.window().is_private() {
+        return false;
+    }
+    if !heap.foreign.load(Relaxed) {
+        return true;
+    }
+    let space = heap.space();
+    let mut addr = start;
+    while let Some((_, to, state)) = space.extents.first_in(addr, end) {
+        if state == State::Foreign {
+            return false;
+        }
+        addr = to;
+    }
+    space.over.first_in(start, end).is_none()
+}

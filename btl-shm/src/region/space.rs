@@ -1,0 +1,248 @@
+//! The window as blocks and mappings take it and give it back. Everything here
+//! runs under the lock of the heap's space.
+
+use super::extents::{Extent, Extents, State};
+use super::sys;
+use super::window::Window;
+
+/// Free pages that may always exist.
+const DIRTY_LEAST: usize = 8 << 20;
+/// Beyond it, one part in this many of what is in use.
+const DIRTY_SHARE: usize = 16;
+/// And what was in use a moment ago, and may be so again, up to this. (The C
+/// library's malloc keeps as much at the end of its heap, for good.)
+const WARM: usize = 64 << 20;
+/// A moment: this long or up to twice as long, in nanoseconds.
+const MOMENT: u64 = 250_000_000;
+/// Blocks longer than this are rather made of zero pages than of what others left.
+const LONG: usize = 32 << 20;
+/// Extents shorter than this are not worth a system call.
+const PURGED_LEAST: usize = 16 << 10;
+/// Bytes that are opened at once at least, and at most.
+const STEP: std::ops::RangeInclusive<usize> = 2 << 20..=64 << 20;
+
+/// The space of a window.
+#[derive(Debug)]
+pub struct Space {
+    /// What no block lies in.
+    pub extents: Extents,
+    /// Where the program has mapped something over blocks of its own.
+    pub over: Extents,
+    /// Bytes of blocks that programs or shelves have.
+    used: usize,
+    /// The most of `used` in this moment and in the one before.
+    peaks: [usize; 2],
+    /// When this moment began.
+    since: u64,
+}
+
+impl Space {
+    /// All of a window, sealed.
+    #[must_use]
+    pub fn new(window: &Window) -> Space {
+        let mut extents = Extents::default();
+        extents.insert(window.base(), window.base() + window.len(), State::Sealed);
+        Space {
+            extents,
+            over: Extents::default(),
+            used: 0,
+            peaks: [0; 2],
+            since: 0,
+        }
+    }
+
+    /// Bytes of free pages that may exist.
+    #[must_use]
+    pub fn dirty_limit(&mut self) -> usize {
+        let least = DIRTY_LEAST.max(self.used / DIRTY_SHARE);
+        if self.extents.bytes(State::Dirty) <= least {
+            return least; // no need to look at the clock
+        }
+        let now = now();
+        if now.wrapping_sub(self.since) > MOMENT {
+            let over = now.wrapping_sub(self.since) > 2 * MOMENT;
+            self.peaks[1] = if over { self.used } else { self.peaks[0] };
+            self.peaks[0] = self.used;
+            self.since = now;
+        }
+        let peak = self.peaks[0].max(self.peaks[1]);
+        least.max((peak - peak.min(self.used)).min(WARM))
+    }
+
+    /// Counts a change of what is in use.
+    fn count(&mut self, taken: usize) {
+        self.used += taken;
+        self.peaks[0] = self.peaks[0].max(self.used);
+    }
+
+    /// Takes a block: its address, and whether it is known to be zero.
+    pub fn take(&mut self, window: &Window, len: usize, align: usize) -> Option<(usize, bool)> {
+        let found = if len > LONG {
+            self.take_zeroed(window, len, align)
+        } else {
+            let dirty = self.extents.take(len, align, State::Dirty);
+            dirty
+                .map(|start| (start, false))
+                .or_else(|| self.take_zeroed(window, len, align))
+        };
+        self.count(found.map_or(0, |_| len));
+        found
+    }
+
+    fn take_zeroed(&mut self, window: &Window, len: usize, align: usize) -> Option<(usize, bool)> {
+        let clean = self.extents.take(len, align, State::Clean);
+        let start = clean.or_else(|| {
+            let start = self.open(window, len, align)?;
+            self.extents.cut(start, start + len);
+            Some(start)
+        });
+        start.map(|start| (start, true))
+    }
+
+    /// Opens sealed pages for a block of `len` bytes, and more; where it may lie.
+    fn open(&mut self, window: &Window, len: usize, align: usize) -> Option<usize> {
+        let align = align.max(sys::page());
+        let least = len.checked_next_multiple_of(sys::page())?;
+        let step = (self.used / 8)
+            .clamp(*STEP.start(), *STEP.end())
+            .max(least)
+            .next_multiple_of(sys::page());
+        for len in [step, least] {
+            if let Some(start) = self.extents.take(len, align, State::Sealed) {
+                if window.open(start, len).is_err() {
+                    self.extents.insert(start, start + len, State::Sealed);
+                    return None;
+                }
+                self.extents.insert(start, start + len, State::Clean);
+                return Some(start);
+            }
+        }
+        None
+    }
+
+    /// Takes back a block.
+    pub fn give(&mut self, start: usize, len: usize) {
+        self.used -= len;
+        self.extents.insert(start, start + len, State::Dirty);
+    }
+
+    /// Takes what follows a block, so that it ends `more` bytes later.
+    pub fn extend(&mut self, window: &Window, end: usize, more: usize) -> bool {
+        let goal = end + more;
+        let mut at = end;
+        while at < goal {
+            match self.extents.at(at) {
+                Some((_, to, State::Dirty | State::Clean | State::Sealed)) => at = to,
+                _ => return false,
+            }
+        }
+        let mut at = end;
+        while at < goal {
+            let (_, to, state) = self.extents.at(at).expect("it was there just now");
+            let to = to.min(goal);
+            if state == State::Sealed {
+                let pages = to.next_multiple_of(sys::page());
+                self.extents.cut(at, pages);
+                if window.open(at, pages - at).is_err() {
+                    self.extents.insert(at, pages, State::Sealed);
+                    // What was taken before counts as touched.
+                    self.extents.insert(end, at, State::Dirty);
+                    return false;
+                }
+                self.extents.insert(to, pages, State::Clean);
+            } else {
+                self.extents.cut(at, to);
+            }
+            at = to;
+        }
+        self.count(more);
+        true
+    }
+
+    /// While free pages are more than may be: takes out the next extent to be given back to the system. It begins and
+    /// ends at pages as far as its neighbours are free, too. `just` is an address
+    /// in what was freed last, which goes last.
+    pub fn victim(&mut self, just: usize, begun: bool) -> Option<(usize, usize)> {
+        let limit = self.dirty_limit();
+        let limit = if begun { limit / 4 * 3 } else { limit };
+        if self.extents.bytes(State::Dirty) <= limit {
+            return None;
+        }
+        let (start, end, _) = self.extents.longest(State::Dirty, just)?;
+        if end - start < PURGED_LEAST {
+            return None;
+        }
+        self.extents.cut(start, end);
+        let first = start / sys::page() * sys::page();
+        let last = end.next_multiple_of(sys::page());
+        let is_clean = |one: &Extent| one.2 == State::Clean;
+        let before = self.extents.before(start).filter(is_clean);
+        let start = match before {
+            Some(one) if one.0 <= first => {
+                self.extents.cut(first, start);
+                first
+            }
+            _ => start,
+        };
+        let after = self.extents.at(end).filter(is_clean);
+        let end = match after {
+            Some(one) if one.1 >= last => {
+                self.extents.cut(end, last);
+                last
+            }
+            _ => end,
+        };
+        Some((start, end))
+    }
+
+    /// Takes `len` bytes of whole zero pages for a mapping of the program.
+    pub fn map(&mut self, window: &Window, len: usize) -> Option<usize> {
+        let page = sys::page();
+        let start = match self.extents.take(len, page, State::Sealed) {
+            Some(start) => {
+                if window.open(start, len).is_err() {
+                    self.extents.insert(start, start + len, State::Sealed);
+                    return None;
+                }
+                start
+            }
+            None => self.extents.take(len, page, State::Clean)?,
+        };
+        self.extents.insert(start, start + len, State::Mapped);
+        Some(start)
+    }
+
+    /// Makes a mapping longer where it is, by whole zero pages.
+    pub fn map_more(&mut self, window: &Window, end: usize, more: usize) -> bool {
+        let goal = end + more;
+        let mut at = end;
+        while at < goal {
+            match self.extents.at(at) {
+                Some((_, to, State::Clean | State::Sealed)) => at = to,
+                _ => return false,
+            }
+        }
+        if window.open(end, more).is_err() {
+            return false;
+        }
+        let mut at = end;
+        while at < goal {
+            let (_, to, _) = self.extents.at(at).expect("it was there just now");
+            self.extents.cut(at, to.min(goal));
+            at = to.min(goal);
+        }
+        self.extents.insert(end, goal, State::Mapped);
+        true
+    }
+}
+
+/// A clock, in nanoseconds, good to some milliseconds.
+fn now() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: fills a local of the right type.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}

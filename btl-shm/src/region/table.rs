@@ -1,0 +1,133 @@
+//! What is known of each block, beside the pages and never in them: peers may
+//! write those, and a program that writes past its block must not take the
+//! allocator along. One entry per granule of the window; blocks are at least a
+//! granule long, so that at most one begins in each.
+
+use super::sys;
+use std::io;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Bytes of the window that share an entry.
+pub const GRANULE: usize = 4096;
+
+/// What an entry says of the block that begins in its granule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Use {
+    /// The program has it.
+    Taken = 1,
+    /// It was given back and waits on a shelf.
+    Shelved = 2,
+}
+
+/// Length in [`super::classes::UNIT`]s << 16, place in the granule in units << 8,
+/// a [`Use`] or 0; and the next block of a list, as 1 + its granule, or 0.
+///
+/// Relaxed everywhere: whoever reads an entry has got the block's address from
+/// whoever wrote it, or holds the lock of the shelf that has the block.
+#[repr(C)]
+struct Entry {
+    block: AtomicU64,
+    next: AtomicU32,
+}
+
+/// The entries of a window. Pages of it exist where blocks were.
+#[derive(Debug)]
+pub struct Table {
+    base: usize,
+    entries: usize,
+    mapped: usize,
+}
+
+impl Table {
+    /// The table of a window of `len` bytes at `base`.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn new(base: usize, len: usize) -> io::Result<Table> {
+        let granules = len.div_ceil(GRANULE);
+        if u32::try_from(granules).is_err() {
+            return Err(io::Error::from_raw_os_error(libc::EFBIG));
+        }
+        let mapped = (granules * size_of::<Entry>()).next_multiple_of(sys::page());
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let entries = unsafe { sys::mmap(0, mapped, sys::RW, flags, -1, 0) }?;
+        Ok(Table {
+            base,
+            entries,
+            mapped,
+        })
+    }
+
+    #[inline]
+    fn entry(&self, granule: usize) -> &Entry {
+        debug_assert!((granule + 1) * size_of::<Entry>() <= self.mapped);
+        let at = std::ptr::with_exposed_provenance::<Entry>(self.entries);
+        // SAFETY: callers pass addresses in the window, for which the mapping has
+        // an entry each; zero bytes are a valid entry, and nobody has it otherwise.
+        unsafe { &*at.add(granule) }
+    }
+
+    /// Notes a block.
+    #[inline]
+    pub fn set(&self, start: usize, len: usize, how: Use) {
+        let at = start - self.base;
+        let place = (at % GRANULE / super::classes::UNIT) as u64;
+        let units = (len / super::classes::UNIT) as u64;
+        let block = units << 16 | place << 8 | how as u64;
+        self.entry(at / GRANULE).block.store(block, Relaxed);
+    }
+
+    /// Forgets the block that begins at `start`.
+    #[inline]
+    pub fn clear(&self, start: usize) {
+        self.entry((start - self.base) / GRANULE)
+            .block
+            .store(0, Relaxed);
+    }
+
+    /// The length of the block that the program has at `start`, if one begins there.
+    #[inline]
+    #[must_use]
+    pub fn taken(&self, start: usize) -> Option<usize> {
+        let at = start - self.base;
+        let block = self.entry(at / GRANULE).block.load(Relaxed);
+        let place = (at % GRANULE / super::classes::UNIT) as u64;
+        let right = at.is_multiple_of(super::classes::UNIT)
+            && block & 0xffff == place << 8 | Use::Taken as u64;
+        right.then(|| usize::try_from(block >> 16).unwrap_or(0) * super::classes::UNIT)
+    }
+
+    /// Puts the block at `start` before the one of `list`, a list being 1 + a
+    /// granule, or 0; the new list.
+    #[inline]
+    #[must_use]
+    pub fn push(&self, start: usize, list: u32) -> u32 {
+        let granule = (start - self.base) / GRANULE;
+        self.entry(granule).next.store(list, Relaxed);
+        u32::try_from(granule + 1).expect("new() refuses more granules")
+    }
+
+    /// The first block of a list that is not empty, its length, and the rest.
+    #[inline]
+    #[must_use]
+    pub fn pop(&self, list: u32) -> (usize, usize, u32) {
+        let granule = list as usize - 1;
+        let entry = self.entry(granule);
+        let block = entry.block.load(Relaxed);
+        let place = usize::try_from(block >> 8 & 0xff).unwrap_or(0) * super::classes::UNIT;
+        let len = usize::try_from(block >> 16).unwrap_or(0) * super::classes::UNIT;
+        (
+            self.base + granule * GRANULE + place,
+            len,
+            entry.next.load(Relaxed),
+        )
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new`, and entries are borrowed from `self` only.
+        drop(unsafe { sys::munmap(self.entries, self.mapped) });
+    }
+}

@@ -1,0 +1,378 @@
+//! This process's window of the heap file: claimed once, mapped once, told to
+//! peers, its pages opened as they are needed and given back when they are not.
+//!
+//! The window is mapped as a whole and shared, but without access: what the heap
+//! takes into use is *opened*, what a program unmaps is *sealed* again. So a
+//! stray pointer faults, `mlockall` fills nothing, and no descriptor is needed for it
+//! after the start (programs close those that they do not know); only forks need one.
+//!
+//! In a child that a rank has forked the memory is no longer the rank's: see
+//! [`Window::became_private`].
+
+use super::sys;
+use crate::recall;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use wireup::heap::HeapFile;
+use wireup::layout::{RankRecord, RegionKind, SharedRegion};
+use wireup::segment::Segment;
+
+/// Windows begin at multiples of this, in the file and in memory: a huge page.
+const HUGE: usize = 2 << 20;
+
+/// The part of a window, counted from its end, that is kept for static data.
+const STATIC_SHARE: u64 = 8;
+
+/// How far the heap's part of the window is to be in core dumps at once: a step
+/// of [`Window::open`].
+const DUMP_STEP: usize = 64 << 20;
+
+/// Why this process has no shared heap.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// There is no job, or the job has no heap file.
+    NoHeapFile,
+    /// Switched off by `LARIAT_HEAP=0`.
+    Off,
+    /// The settings cannot be used.
+    Setting(String),
+    /// Another thread is starting it just now.
+    Starting,
+    /// Process `0` has this rank's window already.
+    Taken(u32),
+    /// A limit under which memory must not look larger than it is.
+    Limit(&'static str),
+    /// A system call failed: which one, and why.
+    System(&'static str, String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NoHeapFile => write!(f, "the job has no heap file"),
+            Refusal::Off => write!(f, "LARIAT_HEAP=0"),
+            Refusal::Setting(why) => write!(f, "{why}"),
+            Refusal::Starting => write!(f, "it is being started just now"),
+            Refusal::Taken(pid) => write!(f, "process {pid} has this rank's window"),
+            Refusal::Limit(what) => write!(f, "{what}"),
+            Refusal::System(call, why) => write!(f, "{call}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn failed(call: &'static str) -> impl FnOnce(io::Error) -> Refusal {
+    move |why| Refusal::System(call, why.to_string())
+}
+
+/// The offsets, from the beginning of a window of `window` bytes, between which
+/// static data lies: the end of it. What is before is the heap's.
+#[must_use]
+pub fn static_part(window: u64) -> std::ops::Range<u64> {
+    let len = window / STATIC_SHARE / HUGE as u64 * HUGE as u64;
+    window - len..window
+}
+
+/// A claimed and mapped window: the heap's part of it.
+#[derive(Debug)]
+pub struct Window {
+    base: usize,
+    len: usize,
+    /// The end of what core dumps may hold; only ever rises.
+    dumped: AtomicUsize,
+    private: AtomicBool,
+    /// The heap file, for forked children that copy it.
+    file: OwnedFd,
+}
+
+impl Window {
+    /// Claims the window of rank `rank`, maps it, registers it for forks, and tells
+    /// peers where the heap lies. What an earlier process left in it is given back to
+    /// the system.
+    ///
+    /// # Errors
+    /// Why there can be no shared heap here.
+    pub fn claim(segment: &Segment, rank: u32, file: &HeapFile) -> Result<Window, Refusal> {
+        limits()?;
+        let record = segment.record(rank);
+        take_over(record)?;
+        let window = Window::map(rank, file);
+        match &window {
+            Ok(one) => {
+                let (start, len) = (one.base, one.len);
+                publish(record, RegionKind::Heap, start, len, file.begin(rank));
+            }
+            Err(_) => record.heap_pid.store(0, Ordering::Release), // pairs with the AcqRel in take_over
+        }
+        window
+    }
+
+    fn map(rank: u32, file: &HeapFile) -> Result<Window, Refusal> {
+        let begin = libc::off_t::try_from(file.begin(rank)).expect("the file has this offset");
+        let whole = libc::off_t::try_from(file.window()).expect("the file is that long");
+        let fd = file.fd().as_raw_fd();
+        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: changes the file only, and the window there is ours: nobody maps it.
+        if unsafe { libc::fallocate(fd, mode, begin, whole) } < 0 {
+            return Err(failed("fallocate")(io::Error::last_os_error()));
+        }
+        let len = usize::try_from(static_part(file.window()).start).unwrap_or(0);
+        let base = sys::reserve(len, HUGE).map_err(failed("mmap of the window"))?;
+        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: replaces the reservation just made, which nobody knows.
+        unsafe { sys::mmap(base, len, libc::PROT_NONE, flags, fd, begin) }
+            .map_err(failed("mmap of the window"))?;
+        // A core dump reads what it dumps, and would fill the window with pages.
+        // SAFETY: no contents are lost by this advice.
+        unsafe { sys::madvise(base, len, libc::MADV_DONTDUMP) }
+            .map_err(failed("madvise(MADV_DONTDUMP)"))?;
+        let file = duplicate(fd).map_err(failed("fcntl(F_DUPFD_CLOEXEC)"))?;
+        recall::add(base, len, file.as_raw_fd())
+            .map_err(|why| Refusal::System("pthread_atfork", why.to_string()))?;
+        Ok(Window {
+            base,
+            len,
+            dumped: AtomicUsize::new(base),
+            private: AtomicBool::new(false),
+            file,
+        })
+    }
+
+    /// The heap file.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The first address.
+    #[must_use]
+    pub fn base(&self) -> usize {
+        self.base
+    }
+
+    /// Bytes that the heap has of the window.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing: never.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Makes sealed pages readable and writable; they are zero. Both numbers are
+    /// multiples of the page.
+    ///
+    /// # Errors
+    /// The kernel's answer: too many mappings is one reason.
+    pub fn open(&self, start: usize, len: usize) -> io::Result<()> {
+        if self.is_private() {
+            let flags =
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+            // SAFETY: sealed pages are used by nobody. The file's pages there are
+            // the parent's, so that they are replaced and not opened.
+            return unsafe { sys::mmap(start, len, sys::RW, flags, -1, 0) }.map(drop);
+        }
+        // SAFETY: more access than before hurts nobody.
+        unsafe { sys::mprotect(start, len, sys::RW) }?;
+        let dumped = self.dumped.load(Ordering::Relaxed);
+        if start + len > dumped {
+            // The callers hold the lock of the space, so that nobody else moves it.
+            let end = (start + len).next_multiple_of(DUMP_STEP);
+            let end = end.min(self.base + self.len);
+            self.dumped.store(end, Ordering::Relaxed);
+            // SAFETY: no contents are lost by this advice. Without it, core
+            // dumps lack a part, and nothing else is wrong.
+            drop(unsafe { sys::madvise(dumped, end - dumped, libc::MADV_DODUMP) });
+        }
+        Ok(())
+    }
+
+    /// Gives pages back to the system; they are zero after. Both numbers are
+    /// multiples of the page.
+    ///
+    /// # Safety
+    /// Nobody needs what is in them.
+    ///
+    /// # Errors
+    /// The kernel's answer; the pages may then hold what they held.
+    pub unsafe fn release(&self, start: usize, len: usize) -> io::Result<()> {
+        let advice = if self.is_private() {
+            libc::MADV_DONTNEED // never through to the parent's file
+        } else {
+            libc::MADV_REMOVE
+        };
+        // SAFETY: as the caller said.
+        let done = unsafe { sys::madvise(start, len, advice) };
+        match done {
+            // The program took write access away, without which none of the file's
+            // pages can be given back.
+            Err(why) if why.raw_os_error() == Some(libc::EACCES) => {
+                // SAFETY: the caller needs nothing that is there.
+                unsafe { sys::mprotect(start, len, sys::RW) }?;
+                // SAFETY: as above.
+                unsafe { sys::madvise(start, len, advice) }
+            }
+            done => done,
+        }
+    }
+
+    /// Takes the access to pages away, so that touching them faults.
+    ///
+    /// # Safety
+    /// Nobody uses them any more.
+    ///
+    /// # Errors
+    /// The kernel's answer: too many mappings is one reason.
+    pub unsafe fn seal(&self, start: usize, len: usize) -> io::Result<()> {
+        // SAFETY: as the caller said.
+        unsafe { sys::mprotect(start, len, libc::PROT_NONE) }
+    }
+
+    /// Notes that this process is a forked child: the file's pages are the
+    /// parent's. Whoever calls this has put private memory in the place of every
+    /// page that is open; from here on pages are opened and given back without a
+    /// touch of the file.
+    pub fn became_private(&self) {
+        self.private.store(true, Ordering::Relaxed); // the child has one thread
+    }
+
+    /// Whether this process is a forked child.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        recall::remove(self.base);
+        // SAFETY: whoever drops a window has nothing in it any more.
+        drop(unsafe { sys::munmap(self.base, self.len) });
+    }
+}
+
+/// Tells peers of `len` bytes at `start` that lie at offset `at` of the heap file.
+/// False: the record is full.
+pub fn publish(record: &RankRecord, kind: RegionKind, start: usize, len: usize, at: u64) -> bool {
+    let free = |region: &&SharedRegion| region.start.load(Ordering::Relaxed) == 0;
+    let Some(entry) = record.shared.iter().find(free) else {
+        return false;
+    };
+    entry.len.store(len as u64, Ordering::Relaxed);
+    entry.at.store(at, Ordering::Relaxed);
+    entry.kind.store(kind as u32, Ordering::Relaxed);
+    entry.start.store(start as u64, Ordering::Release); // pairs with the Acquire of peers
+    true
+}
+
+/// A descriptor of our own of the same file, with a number so high that programs
+/// that count on low ones do not meet it.
+fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit fills the structure.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let high = libc::c_int::try_from(limit.rlim_cur.min(1024)).unwrap_or(1024) - 64;
+    for least in [high.max(3), 3] {
+        // SAFETY: fcntl only reads the descriptor table.
+        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
+        if raw >= 0 {
+            // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
+            return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
+        }
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// Makes this process the owner of the record's window, and empties what an
+/// earlier owner told there.
+fn take_over(record: &RankRecord) -> Result<(), Refusal> {
+    let me = std::process::id();
+    let mut owner = record.heap_pid.load(Ordering::Acquire); // pairs with the AcqRel below
+    loop {
+        let ours = owner == me && !is_mapped(record);
+        if owner != 0 && !ours && is_alive(owner) {
+            return Err(Refusal::Taken(owner));
+        }
+        // pairs with the Acquire of another claim
+        match record
+            .heap_pid
+            .compare_exchange(owner, me, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => break,
+            Err(now) => owner = now,
+        }
+    }
+    for region in &record.shared {
+        region.start.store(0, Ordering::Release); // pairs with the Acquire of peers
+    }
+    Ok(())
+}
+
+/// Whether this very process, and not one before an exec, has a heap there: two
+/// copies of this code in one process must not share a window.
+fn is_mapped(record: &RankRecord) -> bool {
+    let start = record.shared[0].start.load(Ordering::Acquire); // pairs with the Release in `publish`
+    let Ok(start) = usize::try_from(start) else {
+        return false;
+    };
+    let mut there = 0u8;
+    // SAFETY: mincore writes one byte for one page, and nothing if it is not mapped.
+    start != 0
+        && unsafe {
+            libc::mincore(
+                std::ptr::without_provenance_mut(start),
+                sys::page(),
+                (&raw mut there).cast(),
+            )
+        } == 0
+}
+
+fn is_alive(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else {
+        return false;
+    };
+    // SAFETY: signal 0 is none; only the process's existence is asked.
+    let said = unsafe { libc::kill(pid, 0) };
+    said == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+/// Whether programs may be given memory before it is there, as a window does.
+fn limits() -> Result<(), Refusal> {
+    for (resource, what) in [
+        (
+            libc::RLIMIT_AS,
+            "the address space is limited (ulimit -v), and a window needs much of it",
+        ),
+        (
+            libc::RLIMIT_DATA,
+            "data is limited (ulimit -d), which the kernel does not hold shared pages against",
+        ),
+    ] {
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: getrlimit fills the structure.
+        if unsafe { libc::getrlimit(resource, &raw mut limit) } == 0
+            && limit.rlim_cur != libc::RLIM_INFINITY
+        {
+            return Err(Refusal::Limit(what));
+        }
+    }
+    let strict = std::fs::read("/proc/sys/vm/overcommit_memory");
+    if strict.is_ok_and(|text| text.first() == Some(&b'2')) {
+        return Err(Refusal::Limit(
+            "vm.overcommit_memory=2: allocations must be counted when they are made",
+        ));
+    }
+    Ok(())
+}
