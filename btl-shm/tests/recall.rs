@@ -1,12 +1,12 @@
-//! Fork and its kin over shared memory, in C programs that know nothing of it: the
-//! library of `preload/` is loaded into them.
+//! Fork and its kin over shared memory, in C programs: those that put their memory
+//! there themselves, with the library of `preload/`, and one that gets it by malloc.
 
 mod common;
 
-use common::run_with;
+use common::{Library, run_with};
 
 fn run(name: &str, arguments: &[&str]) -> String {
-    run_with(name, &[], arguments, &[])
+    run_with(Library::SharedMemory, name, &[], arguments, &[])
 }
 
 #[test]
@@ -90,4 +90,10 @@ fn a_thread_in_shared_memory_cannot_fork() {
 #[test]
 fn forking_is_no_cancellation_point() {
     run("paths", &["cancel"]);
+}
+
+#[test]
+fn a_program_that_only_calls_malloc() {
+    let env = [("LARIAT_HEAP_ALONE", "1")];
+    run_with(Library::Heap, "heap_fork", &[], &["20"], &env);
 }
