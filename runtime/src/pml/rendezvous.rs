@@ -67,7 +67,7 @@ impl Core {
     }
 
     /// Whether the sender can reach the buffer of a receive.
-    fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
+    pub(super) fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
         receive
             .memory
             .run()

@@ -122,10 +122,11 @@ impl Core {
     }
 
     /// Whether the sender should be asked to copy its part.
-    fn wants_help(&self, leading: &Leading, n: usize) -> bool {
+    fn wants_help(&mut self, leading: &Leading, n: usize) -> bool {
         n >= self.coop_min
             && !self.crowded
             && leading.receive.memory.run().is_some()
+            && (matches!(leading.source, Source::Cma(..)) || self.is_exported(&leading.receive, n))
             && self.is_clear(leading.peer)
             && !self.is_asleep(leading.peer)
     }
