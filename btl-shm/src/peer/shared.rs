@@ -167,6 +167,10 @@ impl Windows {
         let len = PART.min(self.file.window() - part * PART);
         match self.file.map(self.file.begin(peer) + part * PART, len) {
             Ok(base) => {
+                // A forked child is no rank, and has no business with peers' memory.
+                // A refusal only leaves it a mapping that it does not know of.
+                // SAFETY: changes a flag of the mapping that was just made.
+                unsafe { libc::madvise(base.as_ptr().cast(), bytes(len), libc::MADV_DONTFORK) };
                 window.parts.resize(usize::try_from(parts).ok()?, None);
                 window.parts[usize::try_from(part).ok()?] = Some(base);
                 self.attachments += 1;
@@ -217,6 +221,11 @@ impl Windows {
     pub fn attachments(&self) -> usize {
         self.attachments
     }
+}
+
+/// The length of a mapping that was made: it fits an address.
+fn bytes(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
 }
 
 #[cfg(all(test, not(loom)))]
