@@ -1,6 +1,6 @@
 //! What a rank tells of its memory where it was asked to: its regions and the arm
 //! by which peers reach each, and what came of trying every arm towards every
-//! peer. The launcher prints the tables.
+//! peer. The launcher prints the tables; a rank without one prints its own.
 
 use crate::pml;
 use btl_shm::region::{maps, report};
@@ -28,6 +28,13 @@ pub fn publish(segment: &Segment, rank: u32, settings: &Settings) {
 }
 
 fn tell(segment: &Segment, rank: u32, report: Report, rows: &Rows) {
+    if std::env::var_os(wireup::env::SEGMENT).is_none() {
+        // A job of one: of arms there is nothing to tell.
+        if !rows.rows.is_empty() {
+            eprintln!("{}", tables::table(&[(rank, rows.clone())]));
+        }
+        return;
+    }
     if let Err(why) = tables::publish(segment, rank, report, rows) {
         eprintln!("lariat: rank {rank} cannot tell of its memory: {why}");
     }
@@ -86,6 +93,14 @@ fn reached_by(shared: bool, arm: Arm, attached: bool) -> &'static str {
         Arm::Auto | Arm::Driver if attached => "driver",
         Arm::Cma => "cma",
         _ => "copy",
+    }
+}
+
+/// Publishes the regions as they are at the end of the job.
+pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
+    if settings.report_regions {
+        let rows = regions(segment, rank, settings.arm);
+        tell(segment, rank, Report::Regions, &rows);
     }
 }
 

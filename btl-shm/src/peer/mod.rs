@@ -154,16 +154,37 @@ impl Peers {
     /// [`Peers::reach`].
     #[inline]
     pub fn is_exported(&mut self, addr: u64, len: usize) -> bool {
-        let record = self.segment.record(self.me);
-        self.attached.is_ok()
-            || matches!(self.arm, Arm::Auto | Arm::Shared)
-                && self.own.offset(record, addr, len as u64).is_some()
+        self.is_seen(addr, len).unwrap_or(self.attached.is_ok())
     }
 
-    /// The process whose memory CMA reads and writes as that of `peer`, where
-    /// that arm was asked for and works.
+    /// Whether peers that looked for `len` bytes at `addr` of this process in the
+    /// heap file would find something else: the program has mapped other memory there.
+    #[inline]
+    pub fn is_replaced(&mut self, addr: u64, len: usize) -> bool {
+        self.is_seen(addr, len) == Some(false)
+    }
+
+    #[inline]
+    fn is_seen(&mut self, addr: u64, len: usize) -> Option<bool> {
+        match self.arm {
+            Arm::Auto | Arm::Shared => {
+                let record = self.segment.record(self.me);
+                self.own.is_seen(record, addr, len)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the way of a message that CMA reaches is a matter of choice.
+    #[must_use]
+    pub fn may_choose(&self) -> bool {
+        self.arm == Arm::Auto
+    }
+
+    /// The process whose memory CMA reads and writes as that of `peer`, where that
+    /// arm may be used and works.
     pub fn cma(&mut self, peer: u32) -> Option<u32> {
-        if self.arm != Arm::Cma {
+        if !matches!(self.arm, Arm::Auto | Arm::Cma) {
             return None;
         }
         let pid = self.segment.record(peer).pid.load(Ordering::Relaxed);

@@ -8,10 +8,11 @@
 //! by two additions. A mapping stays good whatever the owner does: the pages of
 //! memory that it gave back read as zeros, and live on after its end.
 
+use crate::region::heap;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use wireup::heap::HeapFile;
-use wireup::layout::RankRecord;
+use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::Segment;
 
 /// Bytes of a window that are mapped at once.
@@ -23,6 +24,7 @@ struct Region {
     start: u64,
     len: u64,
     at: u64,
+    kind: u32,
 }
 
 impl Region {
@@ -43,15 +45,32 @@ impl Regions {
     /// `None` if not all of them are in it.
     #[inline]
     pub fn offset(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<u64> {
+        self.find(record, addr, len).map(|found| found.0)
+    }
+
+    #[inline]
+    fn find(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<(u64, u32)> {
         for region in &self.0 {
             if let Some(at) = region.offset(addr, len) {
-                return Some(at);
+                return Some((at, region.kind));
             }
         }
         if self.learn(record) {
-            return self.0.iter().find_map(|region| region.offset(addr, len));
+            let found = |region: &Region| Some((region.offset(addr, len)?, region.kind));
+            return self.0.iter().find_map(found);
         }
         None
+    }
+
+    /// Whether peers see what is in `len` bytes at `addr` of this process, whose
+    /// record is `record`, by way of the file; `None`: the record does not say that
+    /// they do. It tells of the heap as a whole, and what the program has mapped over
+    /// parts of that is not in the file.
+    #[inline]
+    pub fn is_seen(&mut self, record: &RankRecord, addr: u64, len: usize) -> Option<bool> {
+        let (_, kind) = self.find(record, addr, len as u64)?;
+        let whole = kind != RegionKind::Heap as u32;
+        Some(whole || usize::try_from(addr).is_ok_and(|addr| heap::is_shared(addr, len)))
     }
 
     /// Reads what has been added since the last time.
@@ -66,6 +85,7 @@ impl Regions {
                 start,
                 len: told.len.load(Ordering::Relaxed),
                 at: told.at.load(Ordering::Relaxed),
+                kind: told.kind.load(Ordering::Relaxed),
             });
         }
         self.0.len() > before
