@@ -157,10 +157,7 @@ pub(super) fn before(locks: bool) {
     // SAFETY: writes the old state to a field of ours.
     unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut around.cancel) };
     around.shared = ranges::all().next().is_some();
-    if !around.shared {
-        return;
-    }
-    if stack_is_shared() || thread_is_shared() {
+    if around.shared && (stack_is_shared() || thread_is_shared()) {
         say(format_args!(
             "forked on a stack in shared memory, otherwise than by fork, _Fork, forkpty or \
              daemon, or by a thread that lies in such memory; LARIAT_HEAP=0 does without it"
@@ -173,6 +170,10 @@ pub(super) fn before(locks: bool) {
         for hooks in around.hooks.iter().rev().flatten() {
             (hooks.prepare)();
         }
+    }
+    // A forked child's locks want as much care when it forks again; it shares nothing.
+    if !around.shared {
+        return;
     }
     // SAFETY: pipe2 fills an array of two.
     if unsafe { libc::pipe2(around.pipe.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
@@ -194,10 +195,10 @@ pub(super) fn after_in_parent() {
             && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
         {}
         close(read);
-        if around.locked {
-            for hooks in around.hooks.iter().flatten() {
-                (hooks.parent)();
-            }
+    }
+    if around.locked {
+        for hooks in around.hooks.iter().flatten() {
+            (hooks.parent)();
         }
     }
     leave(around);
@@ -227,9 +228,11 @@ pub(super) fn after_in_child() {
         ranges::clear();
         for hooks in around.hooks.iter().flatten() {
             (hooks.private)();
-            if around.locked {
-                (hooks.child)();
-            }
+        }
+    }
+    if around.locked {
+        for hooks in around.hooks.iter().flatten() {
+            (hooks.child)();
         }
     }
     FORKED.store(true, Relaxed);
