@@ -14,7 +14,9 @@ CRATES := lariat lariat-launcher lariat-heap lariat-tune
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
 TEST_PACKAGES  := libclang-dev g++
-MORE_PACKAGES  := strace cmake
+MORE_PACKAGES  := strace cmake $(GUEST_PACKAGES)
+# What it takes to build the kernel module and to boot the machine it is tested in.
+GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
 
 .PHONY: build
 build: release ## build everything and put a working tree into build/ (the default)
@@ -30,7 +32,7 @@ demo: build ## build, then run a Rust program and the latency and bandwidth tabl
 	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/demo
 
 .PHONY: test
-test: build ## every test (installs what they need: libclang for bindgen, strace, cmake)
+test: build ## every test (installs what they need: libclang for bindgen, strace, cmake, QEMU)
 	@$(NEED) $(TEST_PACKAGES)
 	@$(NEED) --try $(MORE_PACKAGES)
 	@CARGO='$(CARGO)' LARIAT_PREFIX='$(BUILD)' scripts/test

@@ -123,7 +123,7 @@ static struct file *attachment_file(struct permit *permit, unsigned long start,
 	struct file *file;
 	int err;
 
-	att = kzalloc(sizeof(*att), GFP_KERNEL);
+	att = kzalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
 	if (!att) {
 		permit_put(permit);
 		return ERR_PTR(-ENOMEM);

@@ -240,21 +240,34 @@ static int enter(pte_t *pte, unsigned long addr, void *data)
 	return 0;
 }
 
-/*
- * The pages to look at for a fault at page `page` of the mapping: an aligned
- * block in the owner's address space, cut to the mapping.
- */
-static void block_around(struct attachment *att, struct vm_area_struct *vma,
-			 unsigned long page, unsigned long *first, unsigned long *past)
-{
-	unsigned long around = READ_ONCE(fault_around);
-	unsigned long base = att->start >> PAGE_SHIFT;
-	unsigned long block;
+/* The kind of memory that cannot be lent: devices, other attachments. */
+#ifndef VM_SHADOW_STACK
+#define VM_SHADOW_STACK VM_NONE
+#endif
+#define NOT_LENT (VM_IO | VM_PFNMAP | VM_SHADOW_STACK)
 
+/*
+ * The pages to look at for a fault: an aligned block in the owner's address space,
+ * cut to both mappings. False where the owner has nothing there, or nothing that
+ * it can lend; its mmap lock is held.
+ */
+static bool block_around(struct vm_fault *vmf, struct attachment *att, struct mm_struct *owner,
+			 unsigned long *first, unsigned long *past)
+{
+	unsigned long base = att->start >> PAGE_SHIFT;
+	unsigned long page = base + vmf->pgoff;
+	struct vm_area_struct *ours = vmf->vma;
+	struct vm_area_struct *theirs = find_vma(owner, page << PAGE_SHIFT);
+	unsigned long around = READ_ONCE(fault_around);
+
+	if (!theirs || theirs->vm_start > page << PAGE_SHIFT || theirs->vm_flags & NOT_LENT)
+		return false;
 	around = rounddown_pow_of_two(clamp(around, 1UL, (unsigned long)FAULT_AROUND_MAX));
-	block = round_down(base + page, around);
-	*first = max(block, base + vma->vm_pgoff) - base;
-	*past = min(block + around, base + vma->vm_pgoff + vma_pages(vma)) - base;
+	*first = max3(round_down(page, around), base + ours->vm_pgoff,
+		      theirs->vm_start >> PAGE_SHIFT) - base;
+	*past = min3(round_down(page, around) + around, base + ours->vm_pgoff + vma_pages(ours),
+		     theirs->vm_end >> PAGE_SHIFT) - base;
+	return true;
 }
 
 /*
@@ -266,8 +279,11 @@ static vm_fault_t enter_all(struct attachment *att, struct lookup *lookup,
 {
 	unsigned long size = lookup->end - lookup->start;
 	vm_fault_t result = VM_FAULT_NOPAGE;
+	unsigned int flags;
 
 	mutex_lock(&att->lock);
+	/* The tables have been made: should one be gone again, then without reclaim. */
+	flags = memalloc_noreclaim_save();
 	spin_lock(&att->seq_lock);
 	if (att->gone)
 		result = VM_FAULT_SIGBUS;
@@ -280,6 +296,7 @@ static vm_fault_t enter_all(struct attachment *att, struct lookup *lookup,
 	if (result == VM_FAULT_NOPAGE &&
 	    apply_to_page_range(in->vma->vm_mm, in->start, size, enter, in))
 		result = VM_FAULT_OOM;
+	memalloc_noreclaim_restore(flags);
 	mutex_unlock(&att->lock);
 	return result;
 }
@@ -343,10 +360,10 @@ static vm_fault_t look_up(struct vm_fault *vmf, struct attachment *att, unsigned
 	return result;
 }
 
-/* Whether the owner has the page, so that its neighbours are worth a look. */
+/* Whether the owner has the page as wanted, without a fault. */
 static bool owner_has(struct vm_fault *vmf, struct attachment *att, unsigned long wanted)
 {
-	unsigned long found;
+	unsigned long found = 0;
 	struct hmm_range range = {
 		.notifier = &att->notifier,
 		.start = att->start + (vmf->pgoff << PAGE_SHIFT),
@@ -363,16 +380,16 @@ static bool owner_has(struct vm_fault *vmf, struct attachment *att, unsigned lon
  * A page that is touched is faulted in at the owner if it has none; its
  * neighbours are only entered if the owner has them.
  */
-static vm_fault_t resolve(struct vm_fault *vmf, struct attachment *att, bool write)
+static vm_fault_t resolve(struct vm_fault *vmf, struct attachment *att, bool write, bool has,
+			  unsigned long first, unsigned long past)
 {
 	unsigned long wanted = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
 	unsigned long fault = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0);
 	vm_fault_t result = VM_FAULT_RETRY;
-	unsigned long first, past, one;
+	unsigned long one = 0;
 
-	block_around(att, vmf->vma, vmf->pgoff, &first, &past);
-	if (past - first > 1 && owner_has(vmf, att, wanted)) {
-		unsigned long *pfns = kmalloc_array(past - first, sizeof(*pfns), GFP_KERNEL);
+	if (has && past - first > 1) {
+		unsigned long *pfns = kcalloc(past - first, sizeof(*pfns), GFP_KERNEL);
 
 		if (pfns)
 			result = look_up(vmf, att, wanted, 0, first, past, pfns);
@@ -387,17 +404,40 @@ static vm_fault_t resolve(struct vm_fault *vmf, struct attachment *att, bool wri
 }
 
 /*
- * Waits for the owner's mmap lock with the attacher's given up: two processes
- * that wait for each other's with their own held would wait for ever.
+ * The two ways to go on without the attacher's mmap lock, which the caller of a
+ * fault takes again when it is told to retry. The mapping may vanish meanwhile: its
+ * file is held, which keeps the module.
+ *
+ * Waiting for the owner's mmap lock with one's own held could be for ever, where two
+ * processes wait for each other's.
  */
 static void wait_for_owner(struct vm_fault *vmf, struct mm_struct *owner)
 {
-	/* Keeps the module, too, should the mapping vanish meanwhile. */
 	struct file *file = get_file(vmf->vma->vm_file);
 
 	mmap_read_unlock(vmf->vma->vm_mm);
 	if (!mmap_read_lock_killable(owner))
 		mmap_read_unlock(owner);
+	fput(file);
+}
+
+/*
+ * Has the owner fault the page in, which may mean to wait for a disk or for a
+ * server: so that it can be killed meanwhile. The owner's mmap lock is held, and
+ * given up too.
+ */
+static void fault_in(struct vm_fault *vmf, struct attachment *att, struct mm_struct *owner,
+		     bool write)
+{
+	struct file *file = get_file(vmf->vma->vm_file);
+	unsigned long addr = att->start + (vmf->pgoff << PAGE_SHIFT);
+	bool unlocked = false;
+
+	if (owner != vmf->vma->vm_mm)
+		mmap_read_unlock(vmf->vma->vm_mm);
+	/* Where it fails, so will the retry, which tells. */
+	fixup_user_fault(owner, addr, FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0), &unlocked);
+	mmap_read_unlock(owner);
 	fput(file);
 }
 
@@ -409,25 +449,45 @@ static vm_fault_t touch(struct vm_fault *vmf, bool write, vm_fault_t retry)
 {
 	struct attachment *att = vmf->vma->vm_private_data;
 	struct mm_struct *owner = att->permit->segment->owner->mm;
+	unsigned long wanted = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
 	bool same = owner == vmf->vma->vm_mm;
+	bool nowait = vmf->flags & FAULT_FLAG_RETRY_NOWAIT;
+	unsigned long first, past;
 	vm_fault_t result;
 
 	if (vmf->pgoff >= att->pages || READ_ONCE(att->gone) || !mmget_not_zero(owner))
 		return VM_FAULT_SIGBUS;
 	atomic_long_inc(&counters.faults);
-	if (same || mmap_read_trylock(owner)) {
-		result = resolve(vmf, att, write);
-		if (!same)
-			mmap_read_unlock(owner);
-	} else if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
-		result = VM_FAULT_RETRY;
-	} else if (vmf->flags & FAULT_FLAG_ALLOW_RETRY) {
-		wait_for_owner(vmf, owner);
-		result = retry;
-	} else {
-		/* The caller comes back, as it does after any fault. */
-		result = VM_FAULT_NOPAGE;
+	if (!same && !mmap_read_trylock(owner)) {
+		if (nowait) {
+			result = VM_FAULT_RETRY;
+		} else if (vmf->flags & FAULT_FLAG_ALLOW_RETRY) {
+			wait_for_owner(vmf, owner);
+			result = retry;
+		} else {
+			/* The caller comes back, as it does after any fault. */
+			result = VM_FAULT_NOPAGE;
+		}
+		goto put_owner;
 	}
+	result = VM_FAULT_SIGBUS;
+	if (block_around(vmf, att, owner, &first, &past)) {
+		bool has = owner_has(vmf, att, wanted);
+
+		/*
+		 * Once with the locks given up; the second time with them held, so
+		 * that an owner that forks all the time cannot keep it off.
+		 */
+		if (!has && !nowait && fault_flag_allow_retry_first(vmf->flags)) {
+			fault_in(vmf, att, owner, write);
+			result = retry;
+			goto put_owner;
+		}
+		result = resolve(vmf, att, write, has, first, past);
+	}
+	if (!same)
+		mmap_read_unlock(owner);
+put_owner:
 	/* The last user of an address space tears it down: not under these locks. */
 	mmput_async(owner);
 	return result;

@@ -57,7 +57,7 @@ struct process *process_open(void)
 			goto found;
 		}
 	}
-	process = kzalloc(sizeof(*process), GFP_KERNEL);
+	process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 	if (!process) {
 		mutex_unlock(&table_lock);
 		return ERR_PTR(-ENOMEM);
@@ -203,7 +203,7 @@ long segment_make(struct process *process, struct xpmem_make *arg)
 	    size > TASK_SIZE || arg->vaddr > TASK_SIZE - size)
 		return -EINVAL;
 
-	segment = kzalloc(sizeof(*segment), GFP_KERNEL);
+	segment = kzalloc(sizeof(*segment), GFP_KERNEL_ACCOUNT);
 	if (!segment)
 		return -ENOMEM;
 	refcount_set(&segment->refs, 1);
@@ -294,7 +294,7 @@ long permit_get(struct process *process, struct xpmem_get *arg)
 	s64 apid;
 	int err;
 
-	permit = kzalloc(sizeof(*permit), GFP_KERNEL);
+	permit = kzalloc(sizeof(*permit), GFP_KERNEL_ACCOUNT);
 	if (!permit)
 		return -ENOMEM;
 	err = lock_tables(process);

@@ -3,7 +3,7 @@
 
 #![cfg(all(target_arch = "x86_64", not(loom)))]
 
-use btl_shm::copy::{self, Limits, copy};
+use btl_shm::copy::{self, Limits, copy, copy_part};
 use btl_shm::fault::{self, Fault};
 use std::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
@@ -64,6 +64,8 @@ fn a_peer_that_is_gone_is_an_error_in_every_kernel() {
                         expect(read, base, at, n);
                         let write = copy(mine.as_ptr(), base.add(at), n).unwrap_err();
                         expect(write, base, at, n);
+                        let part = copy_part(mine.as_ptr(), base.add(at), n, usize::MAX);
+                        expect(part.unwrap_err(), base, at, n);
                     }
                 }
             }

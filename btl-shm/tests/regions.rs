@@ -55,13 +55,13 @@ fn addresses_are_found_in_their_regions() {
     };
     assert_ne!(mapped, libc::MAP_FAILED);
 
-    let regions = maps::regions().unwrap();
+    let regions = maps::regions(|_| false).unwrap();
     let at = |addr| kind_at(&regions, addr);
     let program = |kind| Some((kind, "program"));
     assert_eq!(at(addr_of(&INITIALISED)), program(RegionKind::Static));
     assert_eq!(at(addr_of(&ZERO)), program(RegionKind::Static));
     assert_eq!(
-        at(maps::regions as *const () as usize),
+        at(maps::regions::<fn(std::ops::Range<usize>) -> bool> as *const () as usize),
         program(RegionKind::Text)
     );
     assert_eq!(
@@ -110,16 +110,16 @@ fn they_are_followed_as_they_grow() {
         let heap = regions.iter().filter(|r| r.kind == RegionKind::Heap);
         heap.map(|r| r.len).sum()
     };
-    let before = heap(&maps::regions().unwrap());
+    let before = heap(&maps::regions(|_| false).unwrap());
     let large = vec![1u8; 64 << 20];
-    let grown = maps::regions().unwrap();
+    let grown = maps::regions(|_| false).unwrap();
     assert!(heap(&grown) >= before + (64 << 20));
     assert_eq!(
         kind_at(&grown, addr_of(&large[32 << 20])).unwrap().0,
         RegionKind::Heap
     );
     drop(large);
-    assert!(heap(&maps::regions().unwrap()) < before + (64 << 20));
+    assert!(heap(&maps::regions(|_| false).unwrap()) < before + (64 << 20));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn memory_of_the_heap_file_is_heap_and_a_peers_is_not() {
         recall::add(own.addr() + 1, LEN, file.as_raw_fd()).is_err(),
         "no whole pages"
     );
-    let regions = maps::regions().unwrap();
+    let regions = maps::regions(|_| false).unwrap();
     assert_eq!(
         kind_at(&regions, own.addr()),
         Some((RegionKind::Heap, "heap file"))
@@ -164,7 +164,10 @@ fn memory_of_the_heap_file_is_heap_and_a_peers_is_not() {
     let exact = regions.iter().find(|r| r.what == "heap file").unwrap();
     assert_eq!((exact.start, exact.len), (own.addr(), LEN));
     assert!(recall::remove(own.addr()) && !recall::remove(own.addr()));
-    assert_eq!(kind_at(&maps::regions().unwrap(), own.addr()), None);
+    assert_eq!(
+        kind_at(&maps::regions(|_| false).unwrap(), own.addr()),
+        None
+    );
     for map in [own, peers] {
         // SAFETY: the mappings made above.
         unsafe { libc::munmap(map, LEN) };
@@ -198,7 +201,7 @@ fn judged(line: &Line<'_>) -> Option<Option<RegionKind>> {
 fn every_mapping_is_where_it_belongs() {
     let _alone = ALONE.lock();
     let mut mappings = Vec::new();
-    let regions = maps::regions().unwrap();
+    let regions = maps::regions(|_| false).unwrap();
     lines::each(c"/proc/self/maps", &mut |line| {
         if let Some(kind) = judged(line) {
             mappings.push((
@@ -224,7 +227,7 @@ fn every_mapping_is_where_it_belongs() {
 fn the_table_tells_what_is_in_memory() {
     let _alone = ALONE.lock();
     let large = vec![1u8; 32 << 20];
-    let mut regions = maps::regions().unwrap();
+    let mut regions = maps::regions(|_| false).unwrap();
     regions.retain(|r| r.kind != RegionKind::Whole);
     let resident = report::resident(&regions).unwrap();
     for (region, bytes) in regions.iter().zip(&resident) {

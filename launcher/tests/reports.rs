@@ -77,8 +77,8 @@ fn a_table_comes_when_all_have_told_and_again_when_something_is_new() {
                 1     heap     64 MiB  shared\n";
     assert!(text.contains(last), "{text}");
     let arms = "mpirun: arms between ranks:\n\
-                rank  peer  arm     answer\n   \
-                0     1  driver  /dev/xpmem: no such file\n\
+                rank  peer  arm     answer\n\
+                0        1  driver  /dev/xpmem: no such file\n\
                 not told by: 1\n";
     assert!(text.contains(arms), "{text}");
 }

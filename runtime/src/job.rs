@@ -265,6 +265,7 @@ pub fn finalize() -> Result<()> {
     comm::delete_attributes()?;
     bsend::flush_all();
     pml::stop();
+    report::publish_last(job.segment, job.rank, &job.settings);
     let head = job.segment.head();
     let record = job.segment.record(job.rank);
     record

@@ -175,10 +175,16 @@ impl Peers {
         }
     }
 
-    /// The process whose memory CMA reads and writes as that of `peer`, where
-    /// that arm was asked for and works.
+    /// Whether the way of a message that CMA reaches is a matter of choice.
+    #[must_use]
+    pub fn may_choose(&self) -> bool {
+        self.arm == Arm::Auto
+    }
+
+    /// The process whose memory CMA reads and writes as that of `peer`, where that
+    /// arm may be used and works.
     pub fn cma(&mut self, peer: u32) -> Option<u32> {
-        if self.arm != Arm::Cma {
+        if !matches!(self.arm, Arm::Auto | Arm::Cma) {
             return None;
         }
         let pid = self.segment.record(peer).pid.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use super::private;
 use super::ranges;
 use super::say::say;
 use std::cell::UnsafeCell;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -29,6 +29,13 @@ pub struct Hooks {
     pub private: fn(),
 }
 
+/// `PTHREAD_CANCEL_DISABLE`, of glibc and musl.
+const CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
 /// Hooks that can be registered.
 const MOST: usize = 8;
 
@@ -36,6 +43,9 @@ const MOST: usize = 8;
 struct Around {
     hooks: [Option<Hooks>; MOST],
     mask: libc::sigset_t,
+    /// The thread's cancellation state before: reading and closing are points where a
+    /// cancelled thread would end, with everything held.
+    cancel: c_int,
     /// Read end and write end; -1: there is no pipe.
     pipe: [RawFd; 2],
     /// Whether there was anything shared when the fork began.
@@ -53,6 +63,7 @@ static AROUND: Cell = Cell(UnsafeCell::new(Around {
     hooks: [None; MOST],
     // SAFETY: a signal set is plain bits, and all of them 0 is the empty set.
     mask: unsafe { std::mem::zeroed() },
+    cancel: 0,
     pipe: [-1; 2],
     shared: false,
     locked: false,
@@ -143,6 +154,8 @@ pub(super) fn before(locks: bool) {
     // SAFETY: the lock is held until after the fork.
     let around = unsafe { &mut *AROUND.0.get() };
     around.mask = mask;
+    // SAFETY: writes the old state to a field of ours.
+    unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut around.cancel) };
     around.shared = ranges::all().next().is_some();
     if !around.shared {
         return;
@@ -187,9 +200,7 @@ pub(super) fn after_in_parent() {
             }
         }
     }
-    let mask = around.mask;
-    LOCK.give();
-    restore_signals(&mask);
+    leave(around);
 }
 
 /// In the child: private memory, then a word to the parent, then locks and signals.
@@ -222,8 +233,15 @@ pub(super) fn after_in_child() {
         }
     }
     FORKED.store(true, Relaxed);
-    let mask = around.mask;
+    leave(around);
+}
+
+/// The end of both: lets go of everything.
+fn leave(around: &Around) {
+    let (mask, cancel) = (around.mask, around.cancel);
     LOCK.give();
+    // SAFETY: the state that `before` found; the old one is of no interest.
+    unsafe { pthread_setcancelstate(cancel, std::ptr::null_mut()) };
     restore_signals(&mask);
 }
 

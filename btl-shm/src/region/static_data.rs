@@ -217,25 +217,22 @@ unsafe fn copy_page(from: *const u8, to: *mut u8, page: usize) {
 /// initialises, and of the rest what is present or swapped out. Without
 /// `/proc/self/pagemap`: all.
 fn touched(part: &Part, page: usize) -> impl Fn(usize) -> bool + use<> {
+    const SWAPPED_OR_PRESENT: u64 = 3 << 62;
     let from_file = part.from_file.div_ceil(page);
     let map = pagemap(part.start / page + from_file, part.len / page - from_file);
     move |number| match (&map, number.checked_sub(from_file)) {
-        (Some(map), Some(at)) => map[at],
+        (Some(map), Some(at)) => u64::from_ne_bytes(map[at]) & SWAPPED_OR_PRESENT != 0,
         _ => true,
     }
 }
 
-/// For `count` pages from page number `first` on: whether each is present or
-/// swapped out.
-fn pagemap(first: usize, count: usize) -> Option<Vec<bool>> {
-    const GONE_OR_HERE: u64 = 3 << 62;
+/// For `count` pages from page number `first` on: what the kernel says of each.
+fn pagemap(first: usize, count: usize) -> Option<Vec<[u8; 8]>> {
     let mut file = std::fs::File::open("/proc/self/pagemap").ok()?;
     file.seek(SeekFrom::Start(first as u64 * 8)).ok()?;
-    let mut entries = vec![0u8; count * 8];
-    file.read_exact(&mut entries).ok()?;
-    let words = entries.chunks_exact(8);
-    let words = words.map(|w| u64::from_ne_bytes(w.try_into().expect("chunks are of 8 bytes")));
-    Some(words.map(|word| word & GONE_OR_HERE != 0).collect())
+    let mut entries = vec![[0u8; 8]; count];
+    file.read_exact(entries.as_flattened_mut()).ok()?;
+    Some(entries)
 }
 
 /// The parts of the object that can move.

@@ -1,7 +1,7 @@
 //! Which of several candidates is best, and from which size on another way is.
 //! Pure: works on ratios of times, below 1 is better.
 
-/// A change must gain so much, on average over what it changes: less is noise, or
+/// A change must gain so much, in logarithms, on average over what it changes: less is noise, or
 /// not worth a difference between machines.
 pub const GAIN: f64 = 0.05;
 
@@ -55,16 +55,16 @@ fn gains(changed: &[Spread], better_if_below: bool, least: f64) -> bool {
 
 /// The index from which on the new way is taken: `ratios` are its times to the old
 /// way's, at rising sizes; the number of sizes says «never». `now` is what holds
-/// without a change, and stays unless a change gains.
-pub fn threshold(ratios: &[Spread], now: usize) -> usize {
+/// without a change, and stays unless a change gains `least`.
+pub fn threshold(ratios: &[Spread], now: usize, least: f64) -> usize {
     let cost = |from: usize| {
         let taken = ratios[from.min(ratios.len())..].iter();
         taken.map(|r| r.middle.ln()).sum::<f64>()
     };
     let best = (0..=ratios.len()).min_by(|a, b| cost(*a).total_cmp(&cost(*b)));
     match best {
-        Some(best) if best < now && gains(&ratios[best..now], true, GAIN) => best,
-        Some(best) if best > now && gains(&ratios[now..best], false, GAIN) => best,
+        Some(best) if best < now && gains(&ratios[best..now], true, least) => best,
+        Some(best) if best > now && gains(&ratios[now..best], false, least) => best,
         _ => now,
     }
 }
@@ -97,31 +97,38 @@ mod tests {
     fn the_size_from_which_on_the_new_way_is_better() {
         let ratios = sure(&[1.8, 1.3, 1.02, 0.8, 0.7, 0.6]);
         for now in [0, 3, 6] {
-            assert_eq!(threshold(&ratios, now), 3, "{now}");
+            assert_eq!(threshold(&ratios, now, GAIN), 3, "{now}");
         }
-        assert_eq!(threshold(&sure(&[0.5; 4]), 2), 0, "always");
-        assert_eq!(threshold(&sure(&[1.5; 4]), 2), 4, "never");
-        assert_eq!(threshold(&[], 0), 0);
+        assert_eq!(threshold(&sure(&[0.5; 4]), 2, GAIN), 0, "always");
+        assert_eq!(threshold(&sure(&[1.5; 4]), 2, GAIN), 4, "never");
+        assert_eq!(threshold(&[], 0, GAIN), 0);
     }
 
     #[test]
     fn one_odd_figure_does_not_move_it() {
         let ratios = sure(&[1.8, 0.9, 1.6, 0.7, 1.1, 0.6, 0.5]);
-        assert_eq!(threshold(&ratios, 0), 3);
+        assert_eq!(threshold(&ratios, 0, GAIN), 3);
     }
 
     #[test]
     fn noise_changes_nothing() {
-        assert_eq!(threshold(&sure(&[1.02, 0.97, 0.99, 1.01]), 3), 3);
-        assert_eq!(threshold(&sure(&[0.96, 0.97, 0.98, 0.96]), 4), 4);
+        assert_eq!(threshold(&sure(&[1.02, 0.97, 0.99, 1.01]), 3, GAIN), 3);
+        assert_eq!(threshold(&sure(&[0.96, 0.97, 0.98, 0.96]), 4, GAIN), 4);
         let ratios = [&[1.0, 1.0], &[0.97, 0.98], &[1.2, 0.9]].map(|r| sure(r));
         assert_eq!(candidate(&ratios, 0, GAIN), 0);
         // A gain that some rounds had and others had not is none.
-        assert_eq!(threshold(&unsure(&[0.8; 4]), 4), 4);
-        assert_eq!(threshold(&unsure(&[1.2; 4]), 0), 0);
-        assert_eq!(threshold(&unsure(&[0.5; 4]), 4), 0);
+        assert_eq!(threshold(&unsure(&[0.8; 4]), 4, GAIN), 4);
+        assert_eq!(threshold(&unsure(&[1.2; 4]), 0, GAIN), 0);
+        assert_eq!(threshold(&unsure(&[0.5; 4]), 4, GAIN), 0);
         let ratios = [sure(&[1.0]), unsure(&[0.8]), sure(&[0.9])];
         assert_eq!(candidate(&ratios, 0, GAIN), 2);
+    }
+
+    #[test]
+    fn caution_asks_for_more() {
+        let ratios = sure(&[0.8; 4]);
+        assert_eq!(threshold(&ratios, 4, GAIN), 0);
+        assert_eq!(threshold(&ratios, 4, 6.0 * GAIN), 4);
     }
 
     #[test]

@@ -229,6 +229,7 @@ impl Core {
         if receive.moved.get() >= receive.total.get()
             && let Some(receive) = self.named.remove(id)
         {
+            self.learn(&receive);
             receive.complete();
         }
     }

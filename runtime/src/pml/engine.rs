@@ -12,6 +12,7 @@
 //! unexpected bytes than its limit raises `pressure`, and senders announce
 //! everything until it falls.
 
+use crate::pml::choose::Choice;
 use crate::pml::matching::Matching;
 use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
@@ -169,6 +170,7 @@ pub(super) struct Core {
     pub(super) leading: VecDeque<Leading>,
     pub(super) helping: VecDeque<Helping>,
     pub(super) slots: Slots,
+    pub(super) choice: Choice,
     /// Scattered messages that are read run by run: by this rank's number for them.
     pub(super) spans: HashMap<u32, Span>,
     pub(super) direct_min: usize,
@@ -248,6 +250,7 @@ impl Engine {
                 leading: VecDeque::new(),
                 helping: VecDeque::new(),
                 slots: Slots::default(),
+                choice: Choice::default(),
                 spans: HashMap::new(),
                 direct_min: bytes(settings.direct_min),
                 coop_min: bytes(settings.coop_min),

@@ -14,6 +14,7 @@
 //! engine.rs                  all that is under way; the protocol
 //! outgoing.rs arrival.rs     what goes out; what arriving cells do
 //! rendezvous.rs              a receive and its message meet
+//! choose.rs                  copies or CMA, by how long each took
 //! runs.rs                    scattered messages, read run by run
 //! transfer.rs                copies straight between two user buffers
 //! delivery.rs                a message's bytes into its receive
@@ -28,6 +29,7 @@ mod arrival;
 pub mod board;
 pub mod bsend;
 mod check;
+mod choose;
 mod delivery;
 mod engine;
 pub mod matching;

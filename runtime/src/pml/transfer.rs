@@ -30,6 +30,9 @@ use std::sync::atomic::Ordering;
 /// Bytes that are copied before arrivals are looked at again.
 const TURN: usize = 512 << 10;
 
+/// Bytes that a helper claims at once, however little is left then.
+const AT_ONCE: usize = 64 << 10;
+
 /// The most chunks of a message that both copy: longer ones get longer chunks.
 const CHUNKS: usize = 1 << 16;
 
@@ -261,10 +264,12 @@ impl Core {
             self.slots.give(*at);
         }
         if leading.needs_copies() {
+            receive.timed.set(None);
             self.ask_for_copies(receive, *peer, *id);
             return;
         }
         receive.moved.set(receive.total.get());
+        self.learn(receive);
         receive.complete();
         self.answer(*peer, *id);
     }
@@ -272,9 +277,11 @@ impl Core {
     /// Copies some chunks of the oldest message that this rank helps with.
     fn help_on(&mut self) -> bool {
         while let Some(helping) = self.helping.front_mut() {
-            // A quarter at a time: the leader may come to the rest sooner.
-            let share = (TURN / helping.chunk).max(1) as u64;
-            let share = share.min(helping.help.left().div_ceil(2));
+            // Half of it, since the leader may come to the rest sooner; all, where
+            // another claim would take as long as the copy.
+            let least = (AT_ONCE / helping.chunk) as u64;
+            let share = helping.help.left().div_ceil(2).max(least);
+            let share = share.min((TURN / helping.chunk) as u64).max(1);
             let Some(range) = helping.help.claim(share) else {
                 self.helping.pop_front();
                 continue;

@@ -171,8 +171,8 @@ pub fn table(ranks: &[(u32, Rows)]) -> String {
 /// What may follow a number that is aligned as one.
 const UNITS: [&str; 6] = ["", "B", "KiB", "MiB", "GiB", "TiB"];
 
-/// Lines whose columns are aligned; numbers to the right. The first line names
-/// the columns.
+/// Lines whose columns are aligned; numbers to the right, but for the first column,
+/// which names the line. The first line names the columns.
 #[must_use]
 pub fn in_columns(lines: &[Vec<String>]) -> String {
     let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
@@ -185,7 +185,7 @@ pub fn in_columns(lines: &[Vec<String>]) -> String {
         amount || text.is_empty() || text == "-"
     };
     let right: Vec<bool> = (0..count)
-        .map(|c| lines.iter().skip(1).all(|l| number(&cell(l, c))))
+        .map(|c| c > 0 && lines.iter().skip(1).all(|l| number(&cell(l, c))))
         .collect();
     let mut out = String::new();
     for line in lines {

@@ -508,28 +508,61 @@ static void hugetlb_pages(void) {
     CHECK(pool && fprintf(pool, "0") == 1 && fclose(pool) == 0);
 }
 
+static int user_faults;
+
 static long owner_registers_faults(long unused) {
     (void)unused;
-    int descriptor = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    user_faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
     struct uffdio_api api = {.api = UFFD_API};
     struct uffdio_register range = {
         .range = {(uintptr_t)memory, PAGES * PAGE},
         .mode = UFFDIO_REGISTER_MODE_MISSING,
     };
-    CHECK(descriptor >= 0);
-    EQ(ioctl(descriptor, UFFDIO_API, &api), 0);
-    EQ(ioctl(descriptor, UFFDIO_REGISTER, &range), 0);
+    CHECK(user_faults >= 0);
+    EQ(ioctl(user_faults, UFFDIO_API, &api), 0);
+    EQ(ioctl(user_faults, UFFDIO_REGISTER, &range), 0);
     return make_all();
 }
 
-// Nobody answers the owner's user faults: a touch must not wait for that.
+static long owner_answers_fault(long value) {
+    static char page[PAGE] __attribute__((aligned(4096)));
+    struct uffd_msg message;
+    EQ(read(user_faults, &message, sizeof message), sizeof message);
+    fill(page, PAGE, (unsigned char)value);
+    struct uffdio_copy copy = {.dst = message.arg.pagefault.address & -PAGE,
+                               .src = (uintptr_t)page,
+                               .len = PAGE};
+    return ioctl(user_faults, UFFDIO_COPY, &copy);
+}
+
+// A touch waits for whatever the owner's own would wait for, and can be killed.
 static void user_faults_at_the_owner(void) {
     memory = fresh(PAGES * PAGE);
     struct peer owner = peer_start();
     attach_to(&owner, owner_registers_faults);
-    unsigned char value;
-    EQ(peek(pages, &value), SIGBUS);
-    EQ(poke(pages + PAGE, 1), SIGBUS);
+    tell(&owner, owner_answers_fault, 77);
+    READS(pages + 3 * PAGE, 77);
+    EQ(answer(&owner), 0);
+    tell(&owner, owner_answers_fault, 78);
+    EQ(poke(pages + 4 * PAGE + 1, 1), 0);
+    EQ(answer(&owner), 0);
+    READS(pages + 4 * PAGE, 78);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsigned char value;
+        char *own = attach(get(segid, XPMEM_RDWR), (long)memory, PAGES * PAGE);
+        _exit(peek(own, &value) + 1);
+    }
+    int status;
+    usleep(300000);
+    EQ(waitpid(pid, &status, WNOHANG), 0);
+    kill(pid, SIGKILL);
+    EQ(waitpid(pid, &status, 0), pid);
+    EQ(status, SIGKILL);
+    // The owner itself goes on, and so can others.
+    READS(pages + 3 * PAGE, 77);
+    EQ(ask(&owner, owner_reads, 4), 78);
 }
 
 static long owner_pages_out(long unused) {
@@ -537,20 +570,23 @@ static long owner_pages_out(long unused) {
     return madvise(memory, PAGES * PAGE, MADV_PAGEOUT);
 }
 
-// Swapped out and in again, with stores that only the attacher makes: the owner's
-// entries know nothing of them, and still none may be lost.
-static void swapped(void) {
+static bool there_is_swap(void) {
     char line[200];
     FILE *areas = fopen("/proc/swaps", "r");
     bool there = areas && fgets(line, sizeof line, areas) && fgets(line, sizeof line, areas);
     if (areas)
         fclose(areas);
-    if (!there) {
+    if (!there)
         printf("       no swap in this guest\n");
+    return there;
+}
+
+// Swapped out and in again, in between stores that only the attacher makes.
+static void swapped(void) {
+    if (!there_is_swap())
         return;
-    }
     struct peer owner = start();
-    for (int round = 1; round < 60; round++) {
+    for (int round = 1; round < 12; round++) {
         EQ(ask(&owner, owner_pages_out, 0), 0);
         if (round == 1)
             CHECK(ask(&owner, owner_resident, 0) < PAGES);
@@ -562,6 +598,35 @@ static void swapped(void) {
         for (int page = 0; page < PAGES; page++)
             EQ(ask(&owner, owner_reads, page), round + page);
     }
+}
+
+static long owner_maps_and_reads(long unused) {
+    (void)unused;
+    for (int page = 0; page < PAGES; page++)
+        EQ(memory[page * PAGE], 0);
+    return make_all();
+}
+
+// The owner has only read its pages, which may be dropped as clean: a store of the
+// attacher's must count as one of the owner's.
+static void stores_to_clean_pages(void) {
+    if (!there_is_swap())
+        return;
+    file = memfd_create("clean", MFD_CLOEXEC);
+    EQ(ftruncate(file, PAGES * PAGE), 0);
+    memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    CHECK(memory != MAP_FAILED);
+    struct peer owner = peer_start();
+    attach_to(&owner, owner_maps_and_reads);
+    EQ(munmap(memory, PAGES * PAGE), 0);
+    for (int page = 0; page < PAGES; page++)
+        READS(pages + page * PAGE, 0);
+    for (int page = 0; page < PAGES; page++)
+        EQ(poke(pages + page * PAGE, (unsigned char)(page + 1)), 0);
+    EQ(ask(&owner, owner_pages_out, 0), 0);
+    CHECK(ask(&owner, owner_resident, 0) < PAGES);
+    for (int page = 0; page < PAGES; page++)
+        EQ(ask(&owner, owner_reads, page), page + 1);
 }
 
 const struct test recall_tests[] = {
@@ -589,5 +654,6 @@ const struct test recall_tests[] = {
     {"hugetlb_pages", hugetlb_pages},
     {"user_faults_at_the_owner", user_faults_at_the_owner},
     {"swapped", swapped},
+    {"stores_to_clean_pages", stores_to_clean_pages},
     {NULL, NULL},
 };

@@ -106,6 +106,15 @@ pub struct DriverError {
     pub errno: i32,
 }
 
+impl DriverError {
+    /// Whether the peer is gone, so that no other arm reaches its memory either.
+    /// Everything else (no address space left, say) is this arm's matter alone.
+    #[must_use]
+    pub fn peer_is_gone(&self) -> bool {
+        self.errno == libc::ENOENT
+    }
+}
+
 impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, value) = (self.what, self.value);
@@ -362,6 +371,8 @@ mod tests {
     fn refusals_name_what_was_refused_and_why() {
         let said = error("permit segment", 0x1_0000_0063, libc::ENOENT).to_string();
         assert!(said.contains("0x100000063") && said.contains("has ended"));
+        assert!(error("attach the peer's", 0x7000, libc::ENOENT).peer_is_gone());
+        assert!(!error("attach the peer's", 0x7000, libc::ENOMEM).peer_is_gone());
         let said = error("attach the peer's", 0x7000, libc::ENOMEM).to_string();
         assert!(said.contains("0x7000") && said.contains("max_map_count"));
     }
