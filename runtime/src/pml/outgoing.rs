@@ -223,8 +223,11 @@ impl Core {
     /// Whether a message that could go at once is announced instead, so that its
     /// receiver may read it by CMA if that is faster there.
     fn announces(&mut self, peer: u32, addr: u64, total: usize) -> bool {
-        if addr == 0 || total < choose::LEAST || self.crowded || !self.reach.may_choose() {
+        if addr == 0 || total < choose::LEAST || self.crowded {
             return false;
+        }
+        if !self.reach.may_choose() {
+            return self.reach.cma(peer).is_some(); // it was asked for
         }
         let left = &mut self.peers[peer as usize].at_once[choose::class_of(total)];
         if *left > 0 {
