@@ -88,6 +88,7 @@ static void attachment_free(struct attachment *att)
 {
 	permit_put(att->permit);
 	mutex_destroy(&att->lock);
+	bitmap_free(att->chunks);
 	kfree(att);
 	atomic_long_dec(&counters.attachments);
 }
@@ -132,12 +133,14 @@ static struct file *attachment_file(struct permit *permit, unsigned long start,
 	att->permit = permit;
 	att->start = start;
 	att->pages = pages;
-	att->chunk_shift = chunk_shift_for(start, pages);
 	INIT_LIST_HEAD(&att->node);
 	mutex_init(&att->lock);
 	spin_lock_init(&att->seq_lock);
 	INIT_LIST_HEAD(&att->lookups);
 
+	err = -ENOMEM;
+	if (!chunks_init(att))
+		goto free;
 	inode = alloc_anon_inode(attachments_mount->mnt_sb);
 	if (IS_ERR(inode)) {
 		err = PTR_ERR(inode);

@@ -10,6 +10,7 @@
  * owner's own. A lookup that such a change overtakes, between asking and
  * entering, is told so and asks again.
  */
+#include <linux/bitmap.h>
 #include <linux/file.h>
 #include <linux/hmm.h>
 #include <linux/pagemap.h>
@@ -67,16 +68,18 @@ static void zap(struct attachment *att, unsigned long first, unsigned long pages
  * Chunks: which parts of the attachment may have entries at all. An owner maps
  * and unmaps all day in places that nobody has touched through the attachment;
  * with the map this costs a look at a few bits. Chunks are aligned in the
- * owner's address space, 2 MiB or larger.
+ * owner's address space: 2 MiB, and more in attachments of terabytes.
  */
-unsigned int chunk_shift_for(unsigned long start, unsigned long pages)
+bool chunks_init(struct attachment *att)
 {
-	unsigned long last = start + (pages << PAGE_SHIFT) - 1;
-	unsigned int shift = 21;
+	unsigned long last = att->start + (att->pages << PAGE_SHIFT) - 1;
 
-	while ((last >> shift) - (start >> shift) >= CHUNKS)
-		shift++;
-	return shift;
+	att->chunk_shift = 21;
+	while ((last >> att->chunk_shift) - (att->start >> att->chunk_shift) >= CHUNKS_MAX)
+		att->chunk_shift++;
+	att->chunks = bitmap_zalloc((last >> att->chunk_shift) -
+				    (att->start >> att->chunk_shift) + 1, GFP_KERNEL_ACCOUNT);
+	return att->chunks;
 }
 
 static unsigned int chunk_of(struct attachment *att, unsigned long addr)

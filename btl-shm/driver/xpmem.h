@@ -42,8 +42,8 @@
 
 #include "xpmem_abi.h"
 
-/* Bits in an attachment's map of chunks: half a KiB, whatever its size. */
-#define CHUNKS 4096
+/* The most bits in an attachment's map of chunks; each stands for 2 MiB or more. */
+#define CHUNKS_MAX (1UL << 20)
 
 /* The largest value of the parameter fault_around, in pages. */
 #define FAULT_AROUND_MAX 512
@@ -97,7 +97,7 @@ struct attachment {
 	spinlock_t seq_lock;
 	struct list_head lookups;	/* faults under way; seq_lock */
 	unsigned int chunk_shift;	/* log2 of the bytes that a chunk bit covers */
-	DECLARE_BITMAP(chunks, CHUNKS);	/* chunks with entries; seq_lock */
+	unsigned long *chunks;		/* chunks with entries; seq_lock */
 };
 
 /* Objects alive, and events since the module was loaded: /proc/xpmem/stats. */
@@ -132,6 +132,6 @@ void attachments_unmap(struct permit *permit);
 extern const struct vm_operations_struct attachment_vm_ops;
 extern const struct mmu_interval_notifier_ops attachment_notifier_ops;
 void attachment_end(struct attachment *att);
-unsigned int chunk_shift_for(unsigned long start, unsigned long pages);
+bool chunks_init(struct attachment *att);
 
 #endif

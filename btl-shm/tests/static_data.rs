@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::run_with;
+use common::{Library, run_with};
 
 fn run(flags: &[&str]) {
-    run_with("statics", flags, &[], &[("TEST_STATIC", "1")]);
+    let env = [("TEST_STATIC", "1")];
+    run_with(Library::SharedMemory, "statics", flags, &[], &env);
 }
 
 #[test]

@@ -29,6 +29,9 @@ use std::ptr::without_provenance_mut;
 /// which the kernel fills new pages are still in the cache when the data comes.
 const STEP: usize = 256 << 10;
 
+/// What a copy is.
+const COPY: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+
 /// What could not be done, for which mapping.
 #[derive(Debug)]
 pub struct Failure {
@@ -100,6 +103,16 @@ pub fn make_private() -> Result<usize, Failure> {
     }
 }
 
+/// Whether a child could have `len` bytes as one private mapping, whatever is in
+/// them: not where the address space is limited, or where the kernel commits only
+/// memory that it has. Better known before there is anything to copy.
+pub(super) fn room_for(len: usize) -> std::io::Result<()> {
+    // SAFETY: a fresh mapping at an address of the kernel's choice.
+    let trial = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) }?;
+    // SAFETY: the mapping just made, which nobody knows.
+    unsafe { sys::munmap(trial, len) }
+}
+
 /// Replaces the part of a mapping that is `len` bytes from `start` on. Bytes copied.
 fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<usize, Failure> {
     let failed = |call| Failure {
@@ -114,10 +127,8 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
             ..failed("finding the heap file")
         });
     }
-    let both = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let copy = unsafe { sys::mmap(0, len, both, flags, -1, 0) };
+    let copy = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) };
     let copy = without_provenance_mut::<libc::c_void>(copy.map_err(|_| failed("mmap"))?);
     let at = line.offset + (start - line.start) as u64;
     // SAFETY: the copy is ours, writable and `len` bytes long.
@@ -125,7 +136,7 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
         let why = failed(call);
         Failure { errno, ..why }
     })?;
-    if line.protection != both {
+    if line.protection != sys::RW {
         // SAFETY: changes the protection of the copy, which nothing refers to yet.
         if unsafe { libc::mprotect(copy, len, line.protection) } < 0 {
             return Err(failed("mprotect"));
@@ -207,4 +218,18 @@ unsafe fn take(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<(), (&'sta
 fn errno() -> i32 {
     // SAFETY: the location is this thread's and always valid.
     unsafe { *libc::__errno_location() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::room_for;
+
+    #[test]
+    fn room_is_tried_and_not_kept() {
+        for _ in 0..10_000 {
+            room_for(1 << 36).unwrap(); // kept, they would fill the address space
+        }
+        let why = room_for(1 << 60).unwrap_err();
+        assert_eq!(why.raw_os_error(), Some(libc::ENOMEM));
+    }
 }

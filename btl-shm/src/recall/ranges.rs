@@ -5,7 +5,7 @@
 //! Changed under the fork lock only; read under it, or without it where a stale
 //! answer does no harm.
 
-use super::fork;
+use super::{fork, private};
 use crate::region::sys;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -67,6 +67,8 @@ pub enum RangeError {
     Overlaps(usize, usize),
     /// There are [`MOST`] ranges already.
     Full,
+    /// A forked child could not have that many bytes of private address space.
+    NoCopy(usize, std::io::Error),
     /// The handlers around fork could not be registered.
     Handlers(std::io::Error),
 }
@@ -84,6 +86,11 @@ impl fmt::Display for RangeError {
             RangeError::Overlaps(start, with) => write!(
                 f,
                 "a shared range at {start:#x} overlaps the one at {with:#x}"
+            ),
+            RangeError::NoCopy(len, why) => write!(
+                f,
+                "a forked child could not have a private copy of {len} bytes: {why} (the limits \
+                 of `ulimit -v` and `-d`, and vm.overcommit_memory=2, are reasons)"
             ),
             RangeError::Full => write!(f, "a process can have {MOST} shared ranges at most"),
             RangeError::Handlers(why) => write!(f, "pthread_atfork: {why}"),
@@ -113,6 +120,7 @@ pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
         return Err(RangeError::Unaligned(start, len));
     }
     let file = file_of(fd).map_err(|why| RangeError::Descriptor(fd, why))?;
+    private::room_for(len).map_err(|why| RangeError::NoCopy(len, why))?;
     fork::hold(|| {
         if let Some(other) = all().find(|r| start < r.end() && r.start < start + len) {
             return Err(RangeError::Overlaps(start, other.start));

@@ -115,7 +115,7 @@ fn renew(heap: &Allocator, from: usize, to: usize, prot: i32) -> io::Result<()> 
     space.extents.insert(from, to, State::Mapped);
     drop(space);
     if state == State::Sealed {
-        heap.window().open(from, to - from)?;
+        heap.window().open(from, to - from, true)?;
     } else {
         // SAFETY: the program wants new pages there.
         unsafe {

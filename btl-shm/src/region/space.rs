@@ -109,7 +109,7 @@ impl Space {
             .next_multiple_of(sys::page());
         for len in [step, least] {
             if let Some(start) = self.extents.take(len, align, State::Sealed) {
-                if window.open(start, len).is_err() {
+                if window.open(start, len, len == least).is_err() {
                     self.extents.insert(start, start + len, State::Sealed);
                     return None;
                 }
@@ -143,7 +143,7 @@ impl Space {
             if state == State::Sealed {
                 let pages = to.next_multiple_of(sys::page());
                 self.extents.cut(at, pages);
-                if window.open(at, pages - at).is_err() {
+                if window.open(at, pages - at, false).is_err() {
                     self.extents.insert(at, pages, State::Sealed);
                     // What was taken before counts as touched.
                     self.extents.insert(end, at, State::Dirty);
@@ -200,7 +200,7 @@ impl Space {
         let page = sys::page();
         let start = match self.extents.take(len, page, State::Sealed) {
             Some(start) => {
-                if window.open(start, len).is_err() {
+                if window.open(start, len, true).is_err() {
                     self.extents.insert(start, start + len, State::Sealed);
                     return None;
                 }
@@ -222,7 +222,7 @@ impl Space {
                 _ => return false,
             }
         }
-        if window.open(end, more).is_err() {
+        if window.open(end, more, true).is_err() {
             return false;
         }
         let mut at = end;

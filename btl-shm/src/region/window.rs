@@ -22,6 +22,9 @@ use wireup::segment::Segment;
 /// Windows begin at multiples of this, in the file and in memory: a huge page.
 const HUGE: usize = 2 << 20;
 
+/// Bytes from which on a block is likely to be used densely.
+const HUGE_LEAST: usize = 2 * HUGE;
+
 /// The part of a window, counted from its end, that is kept for static data.
 const STATIC_SHARE: u64 = 8;
 
@@ -84,6 +87,8 @@ pub struct Window {
     /// The end of what core dumps may hold; only ever rises.
     dumped: AtomicUsize,
     private: AtomicBool,
+    /// Whether huge pages are for those who ask for them.
+    huge: bool,
     /// The heap file, for forked children that copy it.
     file: OwnedFd,
 }
@@ -137,6 +142,7 @@ impl Window {
             len,
             dumped: AtomicUsize::new(base),
             private: AtomicBool::new(false),
+            huge: huge_on_advice(),
             file,
         })
     }
@@ -166,11 +172,12 @@ impl Window {
     }
 
     /// Makes sealed pages readable and writable; they are zero. Both numbers are
-    /// multiples of the page.
+    /// multiples of the page. `one`: they are for one block or mapping, which gets
+    /// huge pages if it is long and the machine gives them on advice.
     ///
     /// # Errors
     /// The kernel's answer: too many mappings is one reason.
-    pub fn open(&self, start: usize, len: usize) -> io::Result<()> {
+    pub fn open(&self, start: usize, len: usize, one: bool) -> io::Result<()> {
         if self.is_private() {
             let flags =
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
@@ -180,6 +187,12 @@ impl Window {
         }
         // SAFETY: more access than before hurts nobody.
         unsafe { sys::mprotect(start, len, sys::RW) }?;
+        if one && self.huge && len >= HUGE_LEAST {
+            let first = start.next_multiple_of(HUGE);
+            let last = (start + len) / HUGE * HUGE;
+            // SAFETY: no contents are lost by this advice. Without it, pages are small.
+            drop(unsafe { sys::madvise(first, last - first, libc::MADV_HUGEPAGE) });
+        }
         let dumped = self.dumped.load(Ordering::Relaxed);
         if start + len > dumped {
             // The callers hold the lock of the space, so that nobody else moves it.
@@ -290,6 +303,13 @@ fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
         }
     }
     Err(io::Error::last_os_error())
+}
+
+/// Whether this machine gives shared memory huge pages where that is advised, and
+/// only there.
+fn huge_on_advice() -> bool {
+    let text = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    text.is_ok_and(|text| text.contains("[advise]"))
 }
 
 /// Makes this process the owner of the record's window, and empties what an

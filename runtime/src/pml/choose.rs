@@ -16,10 +16,17 @@ pub(super) enum Way {
 }
 
 /// Lengths below this are copied: a call into the kernel would take longer.
-const LEAST: usize = 32 << 10;
+pub(super) const LEAST: usize = 8 << 10;
+
+/// Up to here copies could go at once, without having been announced, which they are
+/// while they are timed.
+const AT_ONCE: usize = 64 << 10;
+
+/// The cost of a copy that went at once to that of one that was announced.
+const SAVED: f32 = 0.8;
 
 /// Classes of lengths: one for each doubling.
-const CLASSES: usize = 20;
+pub(super) const CLASSES: usize = 22;
 
 /// Messages that each way gets of a class before one is preferred.
 const TRIES: u32 = 3;
@@ -40,13 +47,25 @@ struct Class {
     since: u32,
 }
 
+impl Class {
+    fn best(&self, len: usize) -> Way {
+        let saved = if len <= AT_ONCE { SAVED } else { 1.0 };
+        if self.cost[Way::Copy as usize] * saved <= self.cost[Way::Cma as usize] {
+            Way::Copy
+        } else {
+            Way::Cma
+        }
+    }
+}
+
 /// What the messages so far have taught.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     classes: [Class; CLASSES],
 }
 
-fn class_of(len: usize) -> usize {
+/// The class of a length.
+pub(super) fn class_of(len: usize) -> usize {
     ((len / LEAST).max(1).ilog2() as usize).min(CLASSES - 1)
 }
 
@@ -61,10 +80,10 @@ impl Choice {
         if copy.min(cma) < TRIES {
             return if cma < copy { Way::Cma } else { Way::Copy };
         }
-        let (best, other) = if class.cost[0] <= class.cost[1] {
-            (Way::Copy, Way::Cma)
-        } else {
-            (Way::Cma, Way::Copy)
+        let best = class.best(len);
+        let other = match best {
+            Way::Copy => Way::Cma,
+            Way::Cma => Way::Copy,
         };
         class.since += 1;
         let hopeless = class.cost[other as usize] > HOPELESS * class.cost[best as usize];
@@ -73,6 +92,13 @@ impl Choice {
             return other;
         }
         best
+    }
+
+    /// Whether messages of `len` bytes are known to be faster by copies.
+    pub(super) fn is_for_copies(&self, len: usize) -> bool {
+        let class = &self.classes[class_of(len)];
+        let known = class.tries[0].min(class.tries[1]) >= TRIES;
+        len < LEAST || known && class.best(len) == Way::Copy
     }
 
     /// Notes how long a message of `len` bytes took, from match to end.
@@ -131,6 +157,16 @@ mod tests {
         play(&mut choice, 1 << 20, 300, |way| [100, 150][way as usize]);
         let after = play(&mut choice, 1 << 20, 2000, |way| [400, 150][way as usize]);
         assert!(after[1] > 1500, "{after:?}");
+    }
+
+    #[test]
+    fn short_messages_are_known_to_be_copied() {
+        let mut choice = Choice::default();
+        assert!(choice.is_for_copies(1000) && !choice.is_for_copies(20_000));
+        play(&mut choice, 20_000, 10, |way| [110, 100][way as usize]);
+        assert!(choice.is_for_copies(20_000), "they go at once then");
+        play(&mut choice, 200_000, 10, |way| [110, 100][way as usize]);
+        assert!(!choice.is_for_copies(200_000));
     }
 
     #[test]

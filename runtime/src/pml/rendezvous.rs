@@ -67,7 +67,7 @@ impl Core {
     }
 
     /// Whether the sender can reach the buffer of a receive.
-    fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
+    pub(super) fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
         receive
             .memory
             .run()
@@ -85,6 +85,7 @@ impl Core {
         let n = receive.total.get();
         receive.moved.set(0);
         let own = self.named.insert(receive);
+        let at_once = self.choice.is_for_copies(n) || self.reach.cma(peer).is_none();
         let envelope = Envelope {
             kind: kind::CLEAR,
             aux: id,
@@ -93,7 +94,13 @@ impl Core {
         self.tell(
             peer,
             envelope,
-            [u64::from(own), n as u64, u64::from(runs), 0, 0],
+            [
+                u64::from(own),
+                n as u64,
+                u64::from(runs),
+                u64::from(at_once),
+                0,
+            ],
         );
         own
     }

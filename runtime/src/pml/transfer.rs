@@ -22,7 +22,7 @@ use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Arrival;
 use btl_shm::joint::{self, Help, Lead, State};
 use btl_shm::peer::cma::{self, CmaWhy};
-use btl_shm::peer::{Peers, Reached};
+use btl_shm::peer::{Lost, Peers, Reached};
 use btl_shm::ring::Envelope;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -122,10 +122,11 @@ impl Core {
     }
 
     /// Whether the sender should be asked to copy its part.
-    fn wants_help(&self, leading: &Leading, n: usize) -> bool {
+    fn wants_help(&mut self, leading: &Leading, n: usize) -> bool {
         n >= self.coop_min
             && !self.crowded
             && leading.receive.memory.run().is_some()
+            && (matches!(leading.source, Source::Cma(..)) || self.is_exported(&leading.receive, n))
             && self.is_clear(leading.peer)
             && !self.is_asleep(leading.peer)
     }
@@ -294,8 +295,10 @@ impl Core {
                 helping.help.finish(chunks);
             } else {
                 helping.help.fail(chunks);
+                if matches!(helping.target, Target::Cma(..)) {
+                    self.reach.forget_cma(peer);
+                }
                 self.helping.pop_front();
-                self.reach.forget_cma(peer);
             }
             btl_shm::wait::ring_bell(self.segment, self.segment.record(peer));
             return true;
@@ -312,7 +315,7 @@ impl Core {
 }
 
 /// The least bytes of a chunk that the kernel copies: each is a system call.
-const CMA_CHUNK: usize = 128 << 10;
+const CMA_CHUNK: usize = 32 << 10;
 
 /// The bytes of these chunks in a message of `n` bytes.
 fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
@@ -336,14 +339,13 @@ pub(super) fn pull(
     (from, offset): (Reached, usize),
     memory: &Memory,
     range: &Range<usize>,
-) -> Result<(), String> {
+) -> Result<(), Lost> {
     let addr = match from {
         Reached::Mapped(at) => {
             let from = at.as_ptr().wrapping_add(offset);
             // SAFETY: the peer told of these bytes, and leaves them as they are until
             // it gets its answer; the receive has room for them.
-            let copied = unsafe { memory.copy_from_peer(range.start, from, range.len(), false) };
-            return copied.map_err(|fault| fault.to_string());
+            return Ok(unsafe { memory.copy_from_peer(range.start, from, range.len(), false) }?);
         }
         Reached::Attached(addr) => addr + offset as u64,
     };
@@ -351,8 +353,7 @@ pub(super) fn pull(
     while done < range.len() {
         let (from, n) = reach.window(peer, addr + done as u64, range.len() - done)?;
         // SAFETY: as above, but for what the peer may have unmapped.
-        let copied = unsafe { memory.copy_from_peer(range.start + done, from, n, true) };
-        copied.map_err(|fault| fault.to_string())?;
+        unsafe { memory.copy_from_peer(range.start + done, from, n, true) }?;
         done += n;
     }
     Ok(())
@@ -391,7 +392,10 @@ impl Leading {
         match self.copy(reach, &(self.own.start..end)) {
             Ok(()) => self.own.start = end,
             Err(Refusal::Way) => {
-                reach.forget_cma(self.peer);
+                match self.source {
+                    Source::Cma(..) => reach.forget_cma(self.peer),
+                    _ => reach.forget_driver(self.peer),
+                }
                 self.failed = true;
                 self.give_up();
             }
@@ -408,7 +412,7 @@ impl Leading {
         match self.source {
             Source::Nowhere => Err(Refusal::Way),
             Source::Direct(from, _) => pull(reach, self.peer, (from, range.start), memory, range)
-                .map_err(|why| self.lost(&why)),
+                .map_err(|lost| self.lost(lost)),
             Source::Cma(pid, addr) => {
                 let from = addr + range.start as u64;
                 delivery::read_runs(pid, from, memory, range.clone())
@@ -418,7 +422,10 @@ impl Leading {
     }
 
     #[cold]
-    fn lost(&self, why: &str) -> Refusal {
+    fn lost(&self, lost: Lost) -> Refusal {
+        let Lost::Memory(why) = lost else {
+            return Refusal::Way;
+        };
         let (rank, len) = (self.peer, self.receive.total.get());
         let at = match self.source {
             Source::Direct(_, addr) => addr,

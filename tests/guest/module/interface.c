@@ -2,6 +2,7 @@
 #include "driver.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 
 static char *memory;  // 16 pages of the owner
@@ -467,6 +468,27 @@ static void a_spawned_child_closes(void) {
     CHECK(get(segid, XPMEM_RDWR) > 0);
 }
 
+static void *leaves_the_table(void *unused) {
+    (void)unused;
+    EQ(unshare(CLONE_FILES), 0);
+    syscall(SYS_close_range, 3, ~0U, 0);
+    return NULL;
+}
+
+// A thread with descriptors of its own closes them: the process has others.
+static void a_thread_with_own_descriptors(void) {
+    struct peer owner;
+    long segid = owner_with(&owner, 0600);
+    long apid = get(segid, XPMEM_RDWR);
+    char *pages = attach(apid, 0, 16 * PAGE);
+    pthread_t thread;
+    READS(pages, 7);
+    EQ(pthread_create(&thread, NULL, leaves_the_table, NULL), 0);
+    EQ(pthread_join(thread, NULL), 0);
+    READS(pages + PAGE, 7);
+    CHECK(get(segid, XPMEM_RDWR) > 0);
+}
+
 const struct test interface_tests[] = {
     {"version", version},
     {"make_errors", make_errors},
@@ -487,5 +509,6 @@ const struct test interface_tests[] = {
     {"opening_again", opening_again},
     {"the_attacher_closes", the_attacher_closes},
     {"a_spawned_child_closes", a_spawned_child_closes},
+    {"a_thread_with_own_descriptors", a_thread_with_own_descriptors},
     {NULL, NULL},
 };

@@ -21,9 +21,15 @@ struct board {
 };
 static struct board *board;
 static _Atomic long *memory;  // the owner's
+// What is renewed at once: a page, or as much as the module keeps one bit about. Only
+// its first page is looked at.
+static size_t stride = PAGE;
+static long count = PAGES;
+// Attaches anew for every few reads, so that most of them are faults.
+static bool reattaching;
 
 static _Atomic long *word_of(_Atomic long *start, long page, int word) {
-    return start + page * (PAGE / sizeof(long)) + word;
+    return start + page * (stride / sizeof(long)) + word;
 }
 
 // A long read through a mapping that may be gone: false where it is.
@@ -43,12 +49,12 @@ static void renew(long page, long how) {
     long stamp = atomic_load(&board->done[page]) + 1;
     atomic_store(&board->begun[page], stamp);
     if (how == 0) {
-        EQ(munmap(at, PAGE), 0);
+        EQ(munmap(at, stride), 0);
     } else if (how == 1) {
-        EQ(madvise(at, PAGE, MADV_DONTNEED), 0);
+        EQ(madvise(at, stride, MADV_DONTNEED), 0);
     }
     if (how != 1)
-        CHECK(mmap(at, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+        CHECK(mmap(at, stride, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
                    -1, 0) == at);
     // One byte at a time is how attachers read: the stamp is in one byte.
     atomic_store(word_of(memory, page, 0), stamp & 0xff);
@@ -61,11 +67,11 @@ static void fork_and_watch(void) {
     CHECK(pid >= 0);
     if (pid == 0) {
         static long before[PAGES][2];
-        for (long page = 0; page < PAGES; page++)
+        for (long page = 0; page < count; page++)
             for (int word = 0; word < 2; word++)
                 before[page][word] = atomic_load(word_of(memory, page, word));
         usleep(2000);
-        for (long page = 0; page < PAGES; page++)
+        for (long page = 0; page < count; page++)
             for (int word = 0; word < 2; word++)
                 if (atomic_load(word_of(memory, page, word)) != before[page][word])
                     atomic_fetch_add(&board->child_wrong, 1);
@@ -77,7 +83,7 @@ static void owner_storms(void) {
     unsigned random = 1;
     while (!atomic_load(&board->stop)) {
         random = random * 1103515245 + 12345;
-        renew((random >> 16) % PAGES, (random >> 8) % 3);
+        renew((random >> 16) % count, (random >> 8) % 3);
         if ((random >> 16) % 64 == 0)
             fork_and_watch();
         while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -90,12 +96,22 @@ static void owner_storms(void) {
 static void attacher_storms(int number) {
     long apid = get(board->segid, XPMEM_RDWR);
     CHECK(apid > 0);
-    _Atomic long *pages = attach(apid, (long)memory, PAGES * PAGE);
+    _Atomic long *pages = attach(apid, (long)memory, count * stride);
     CHECK(pages != MAP_FAILED);
     unsigned random = (unsigned)number * 7919;
-    while (!atomic_load(&board->stop)) {
-        random = random * 1103515245 + 12345;
-        long page = (random >> 16) % PAGES, value;
+    for (int turn = 1; !atomic_load(&board->stop); turn++) {
+        if (reattaching && turn % 4 == 0) {
+            EQ(detach((void *)pages), 0);
+            pages = attach(apid, (long)memory, count * stride);
+            // At the end the owner may be the first to leave.
+            if (pages == MAP_FAILED && atomic_load(&board->stop))
+                return;
+            CHECK(pages != MAP_FAILED);
+        }
+        // The same page a few times: an old one would show in the second read.
+        if (!reattaching || turn % 4 == 0)
+            random = random * 1103515245 + 12345;
+        long page = (random >> 16) % count, value;
         long least = atomic_load(&board->done[page]);
         if (!load(word_of(pages, page, 0), &value)) {
             atomic_fetch_add(&board->gaps, 1);
@@ -113,10 +129,9 @@ static void attacher_storms(int number) {
         volatile unsigned char *own = (unsigned char *)word_of(pages, page, 8 + number);
         unsigned char mine = (unsigned char)(random >> 24), back;
         least = atomic_load(&board->begun[page]);
-        if (poke(own, mine) || peek(own, &back))
+        if (atomic_load(&board->done[page]) != least || poke(own, mine) || peek(own, &back))
             continue;
-        if (back != mine && atomic_load(&board->begun[page]) == least &&
-            atomic_load(&board->done[page]) == least)
+        if (back != mine && atomic_load(&board->begun[page]) == least)
             atomic_fetch_add(&board->lost, 1);
     }
     if (number & 1)
@@ -125,7 +140,8 @@ static void attacher_storms(int number) {
 
 static void storm(bool kill_them) {
     board = shared(sizeof *board);
-    memory = fresh(PAGES * PAGE);
+    char *room = fresh(count * stride + 2 * MIB);
+    memory = (void *)(((uintptr_t)room + 2 * MIB - 1) & -(2 * MIB));
     int ready[2];
     EQ(pipe(ready), 0);
     fflush(stdout);
@@ -179,8 +195,14 @@ static void kills_in_the_storm(void) {
     for (int round = 0; round < 8; round++) {
         storm(true);
         munmap(board, sizeof *board);
-        munmap((void *)memory, PAGES * PAGE);
     }
+}
+
+static void faults_against_recalls_of_much(void) {
+    stride = 2 * MIB;
+    count = 4;
+    reattaching = true;
+    storm(false);
 }
 
 // Two processes that have attached each other: recalls of one lead to notices of
@@ -253,9 +275,10 @@ static void storm_both_ways(int me) {
         usleep(1000);
     CHECK(peer > 0);
     long apid = get(peer, XPMEM_RDWR);
-    // A large window, with our own attachments of the peer's in the peer's eyes.
-    unsigned long low = (unsigned long)arena & -GIB;
-    char *window = attach(apid, (long)low, 2 * GIB);
+    // The upper half of the peer's address space. In there are its attachments of
+    // ours: taking back entries in one process is a change of memory to the other.
+    unsigned long low = 1UL << 46;
+    char *window = attach(apid, (long)low, (1UL << 46) - PAGE);
     CHECK(window != MAP_FAILED);
     pthread_t threads[4];
     EQ(pthread_create(&threads[0], NULL, touches, window + ((unsigned long)arena - low)), 0);
@@ -296,6 +319,59 @@ static void attached_to_each_other(void) {
     }
     printf("       %ld touches\n", board->reads);
     CHECK(board->reads > 0);
+}
+
+// Each of two processes has a piece of its attachment of the other's memory where
+// the other may still have entries from before: taking back one leads to the other
+// and from there to the first.
+static char *window;  // 4 MiB, of which the upper half is the place
+static char *attached;
+
+static long makes_window(long unused) {
+    (void)unused;
+    window = (char *)(((uintptr_t)memory + 2 * MIB - 1) & -(2 * MIB));
+    // The place is two mappings, which go one after the other: the module cannot know
+    // that nothing is left of what it keeps one bit about.
+    EQ(madvise(window + 3 * MIB, MIB, MADV_DONTDUMP), 0);
+    return make_all();
+}
+
+static long attaches_window(long other) {
+    attached = attach(get(other, XPMEM_RDWR), (long)window, 4 * MIB);
+    CHECK(attached != MAP_FAILED);
+    EQ(poke(attached, 1), 0);
+    return poke(attached + 2 * MIB, 1);
+}
+
+static long moves_into_place(long unused) {
+    char *place = window + 2 * MIB;
+    (void)unused;
+    EQ(munmap(place, MIB), 0);
+    EQ(munmap(place + MIB, MIB), 0);
+    CHECK(mremap(attached + 2 * MIB, 2 * MIB, 2 * MIB, MREMAP_MAYMOVE | MREMAP_FIXED,
+                 place) == place);
+    return 0;
+}
+
+static long changes_the_place(long unused) {
+    (void)unused;
+    return munmap(window + 4 * MIB - PAGE, PAGE);
+}
+
+static void each_in_the_other(void) {
+    memory = fresh(8 * MIB);
+    struct peer other = peer_start();
+    long theirs = ask(&other, makes_window, 0), ours = makes_window(0);
+    EQ(attaches_window(theirs), 0);
+    EQ(ask(&other, attaches_window, ours), 0);
+    EQ(moves_into_place(0), 0);
+    EQ(ask(&other, moves_into_place, 0), 0);
+    EQ(ask(&other, changes_the_place, 0), 0);
+    EQ(changes_the_place(0), 0);
+    READS(attached, 1);
+    unsigned char value;
+    EQ(peek(window + 2 * MIB, &value), SIGBUS);
+    peer_exit(&other);
 }
 
 // Any command at any time from several threads, and a signal in the middle of it.
@@ -406,8 +482,10 @@ static void a_stopped_owner(void) {
 
 const struct test storm_tests[] = {
     {"faults_against_recalls", faults_against_recalls},
+    {"faults_against_recalls_of_much", faults_against_recalls_of_much},
     {"kills_in_the_storm", kills_in_the_storm},
     {"attached_to_each_other", attached_to_each_other},
+    {"each_in_the_other", each_in_the_other},
     {"any_order_of_commands", any_order_of_commands},
     {"a_stopped_owner", a_stopped_owner},
     {NULL, NULL},
