@@ -35,13 +35,16 @@ const TRIES: u32 = 3;
 /// change. The longer of the two is at most [`HOPELESS`] times the other then.
 const AGAIN: u32 = 200;
 
+/// By how much a cost may rise from one message to the next.
+const RISE: f32 = 1.03;
+
 /// Times slower that a way is no longer tried again.
 const HOPELESS: f32 = 3.0;
 
 /// What is known of one class.
 #[derive(Clone, Copy, Debug, Default)]
 struct Class {
-    /// By way: messages timed, and nanoseconds per byte of late.
+    /// By way: messages timed, and nanoseconds per byte.
     tries: [u32; 2],
     cost: [f32; 2],
     since: u32,
@@ -113,12 +116,12 @@ impl Choice {
             &mut class.tries[way as usize],
             &mut class.cost[way as usize],
         );
-        // The first of all touches memory for the first time; one that was held up
-        // says little about the way.
+        // What the faster ones of late took: one that was held up, or touched memory
+        // for the first time, says little about the way.
         *known = match *tries {
             0 => cost,
-            1..TRIES => known.min(cost),
-            _ => *known * 0.75 + cost.min(*known * 4.0) * 0.25,
+            _ if cost < *known => (*known + cost) / 2.0,
+            _ => cost.min(*known * RISE),
         };
         *tries = tries.saturating_add(1);
     }
