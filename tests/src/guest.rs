@@ -93,6 +93,27 @@ pub fn module_program(name: &str, sources: &[&str]) -> PathBuf {
     out
 }
 
+/// The tests in `btl-shm/tests/NAME.rs`, built to be run by themselves.
+///
+/// # Panics
+/// If they do not compile; the compiler's words are in the message.
+#[must_use]
+pub fn btl_tests(name: &str) -> PathBuf {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(tree::workspace());
+    cargo.args(["test", "--release", "--no-run", "--message-format=json"]);
+    cargo.args(["-p", "lariat-btl-shm", "--test", name]);
+    cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
+    let output = cargo.output().expect("cargo runs these tests");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{cargo:?} failed:\n{errors}");
+    let (_, rest) = said
+        .rsplit_once("\"executable\":\"")
+        .unwrap_or_else(|| panic!("{cargo:?} names no program:\n{said}"));
+    PathBuf::from(rest.split('"').next().unwrap_or_default())
+}
+
 fn script(name: &str) -> Command {
     let mut script = Command::new(tree::workspace().join("tests/guest").join(name));
     script.env("CARGO_TARGET_DIR", tree::target());

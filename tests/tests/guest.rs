@@ -4,7 +4,7 @@
 //! `LARIAT_GUEST_KERNELS` names the kernels (default: 6.1 and 6.12). 7.3 takes a
 //! root of another Debian release, which is made once, as root, in minutes.
 
-use lariat_tests::{guest, guest::Guest, program};
+use lariat_tests::{guest, guest::Guest, program, workspace};
 
 fn kernels() -> Vec<String> {
     let named = std::env::var("LARIAT_GUEST_KERNELS").unwrap_or_else(|_| "6.1 6.12".into());
@@ -70,4 +70,53 @@ fn mpi_programs_run_in_the_guest() {
         let line = format!("hello from rank {rank} of 2");
         assert!(said.contains(&line), "{said}");
     }
+}
+
+#[test]
+fn the_client_passes_its_tests() {
+    let tests = guest::btl_tests("driver");
+    let name = tests.file_name().expect("a program has a name").to_owned();
+    let guest = Guest::with_kernel(&kernels()[0]).options(["--limit", "900"]);
+    let command = format!("./{} --test-threads=1", name.display());
+    let Some(said) = guest.file(tests).run(&command) else {
+        return;
+    };
+    assert!(
+        said.contains("test result: ok") && !said.contains("skipped"),
+        "{said}"
+    );
+}
+
+/// What `tests/conformance` runs in its short form.
+const CONFORMANCE: [&str; 13] = [
+    "arms_sizes",
+    "arms_kinds",
+    "arms_places",
+    "arms_types",
+    "arms_crowd",
+    "arms_threads",
+    "traffic",
+    "forktraffic",
+    "fork_family",
+    "remapstorm",
+    "cma_refused",
+    "handlers",
+    "huge",
+];
+
+#[test]
+fn the_arms_pass_their_conformance_suite_over_the_driver() {
+    let mut guest = Guest::with_kernel(&kernels()[0])
+        .with_tree()
+        .options(["--memory", "3000", "--limit", "1800"])
+        .file(workspace().join("tests/conformance"));
+    for name in CONFORMANCE {
+        guest = guest.file(program(name));
+    }
+    let command = "sh ./conformance mpirun . --set arm=driver";
+    let Some(said) = guest.run(command) else {
+        return;
+    };
+    assert!(!said.contains("FAILED"), "{said}");
+    println!("{said}");
 }

@@ -26,12 +26,16 @@ use btl_shm::peer::{Lost, Peers, Reached};
 use btl_shm::ring::Envelope;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Bytes that are copied before arrivals are looked at again.
 const TURN: usize = 512 << 10;
 
 /// Bytes that a helper claims at once, however little is left then.
 const AT_ONCE: usize = 64 << 10;
+
+/// How long an error waits that may come from the end of a peer.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// The most chunks of a message that both copy: longer ones get longer chunks.
 const CHUNKS: usize = 1 << 16;
@@ -188,7 +192,8 @@ impl Core {
             return;
         };
         send.phase.set(Phase::Streaming);
-        let chunks = total.div_ceil(chunk.max(1)) as u64;
+        let chunk = chunk.max(1);
+        let chunks = total.div_ceil(chunk) as u64;
         let slot = self.segment.at(at).cast::<joint::Slot>();
         let turn = u16::try_from(e.context).unwrap_or_default();
         // SAFETY: a slot of the peer's; the segment is never unmapped.
@@ -400,6 +405,8 @@ impl Leading {
                 self.give_up();
             }
             Err(Refusal::Memory(text)) => {
+                // If the peer has ended, mpirun names it and ends this rank meanwhile.
+                std::thread::sleep(SETTLE);
                 self.receive.fail(Error::new(Class::OTHER, text));
                 self.give_up();
             }
