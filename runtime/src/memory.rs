@@ -1,8 +1,10 @@
-//! Memory for the program (MPI 5.0, section 9.2).
+//! Memory for the program (MPI 5.0, section 9.2): of pages that peers can map,
+//! where this process has such.
 
 use crate::error::Result;
 use crate::fail;
 use crate::object::info::Info;
+use btl_shm::region::heap;
 
 /// A cache line, and what every type of the language needs.
 const LEAST: usize = 64;
@@ -29,6 +31,10 @@ pub fn alignment(info: &Info) -> Result<usize> {
 /// # Errors
 /// There is no memory.
 pub fn allocate(len: usize, align: usize) -> Result<*mut u8> {
+    let shared = heap::alloc(len.max(1), align);
+    if !shared.is_null() {
+        return Ok(shared);
+    }
     let mut addr = std::ptr::null_mut();
     // SAFETY: posix_memalign writes the address when it returns 0.
     let code = unsafe { libc::posix_memalign(&raw mut addr, align, len.max(1)) };
@@ -47,6 +53,11 @@ pub fn allocate(len: usize, align: usize) -> Result<*mut u8> {
 /// # Safety
 /// `addr` came from [`allocate`], was not given back yet, and nobody uses it.
 pub unsafe fn free(addr: *mut std::ffi::c_void) {
-    // SAFETY: as the caller said: it came from posix_memalign.
-    unsafe { libc::free(addr) };
+    // SAFETY: as the caller said: it came from the shared heap or from
+    // posix_memalign, and the former knows its own.
+    unsafe {
+        if addr.is_null() || !heap::free(addr.cast()) {
+            libc::free(addr);
+        }
+    }
 }

@@ -110,6 +110,16 @@ impl Peers {
         self.reach_otherwise(peer, addr, len)
     }
 
+    /// Where `len` bytes at `addr` of `peer` are mapped here, for good, whatever arm
+    /// messages go by: for memory that is to be shared and not only copied.
+    #[cold]
+    pub fn map(&mut self, peer: u32, addr: u64, len: usize) -> Option<NonNull<u8>> {
+        if self.tried[peer as usize].shared != Tried::Works && self.try_shared(peer).is_err() {
+            return None;
+        }
+        self.windows.as_mut()?.resolve(peer, addr, len as u64)
+    }
+
     #[cold]
     fn reach_otherwise(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {
         let tried = self.tried[peer as usize];

@@ -159,6 +159,13 @@ enum Inner {
 
 static ENGINE: Local<Option<Box<Engine>>> = Local::new(None);
 
+/// Where `len` bytes at `addr` of process `peer` are mapped here, for good; `None`
+/// if they are not in memory of its that others can map.
+#[must_use]
+pub fn map_peer(peer: u32, addr: u64, len: usize) -> Option<std::ptr::NonNull<u8>> {
+    with_engine(|engine| engine.core.reach.map(peer, addr, len))
+}
+
 /// Runs `f` on the engine, which exists from `MPI_Init` on.
 #[inline]
 fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {
