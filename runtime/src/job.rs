@@ -127,7 +127,9 @@ pub fn join(level: i32) -> Result<&'static Job> {
     let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
     record.cookie.store(cookie, Ordering::Relaxed);
     let shared = heap::start();
-    if settings.verbose && let Err(why) = &shared {
+    if settings.verbose
+        && let Err(why) = &shared
+    {
         eprintln!("lariat: rank {rank}: no memory of this rank's is shared: {why}");
     }
     let at = place_cookie(cookie);

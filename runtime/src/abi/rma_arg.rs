@@ -155,7 +155,10 @@ pub unsafe fn buffer(
 pub unsafe fn one(addr: *const c_void, datatype: MPI_Datatype) -> Result<Buffer<'static>> {
     // SAFETY: as the caller said.
     let buffer = unsafe { message::message(addr, 1, datatype) }?;
-    if buffer.datatype.is_some_and(|known| known.element().is_none()) {
+    if buffer
+        .datatype
+        .is_some_and(|known| known.element().is_none())
+    {
         fail!(TYPE, "datatype is a derived one, but must be predefined");
     }
     Ok(buffer)

@@ -90,7 +90,9 @@ fn is_open(win: &Win, target: u32, within: Within) -> bool {
 fn closed<T>(win: &Win, target: u32, within: Within) -> Result<T> {
     let wanted = match within {
         Within::Any => "MPI_Win_fence, MPI_Win_start or MPI_Win_lock",
-        Within::Passive => "an operation with a request takes MPI_Win_lock or MPI_Win_lock_all, which",
+        Within::Passive => {
+            "an operation with a request takes MPI_Win_lock or MPI_Win_lock_all, which"
+        }
     };
     fail!(
         RMA_SYNC,

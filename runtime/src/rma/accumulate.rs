@@ -226,7 +226,10 @@ impl Room {
         let mut room = Vec::new();
         let enough = words.is_some_and(|words| room.try_reserve_exact(words).is_ok());
         if !enough {
-            fail!(NO_MEM, "there is no memory for {count} elements on their way");
+            fail!(
+                NO_MEM,
+                "there is no memory for {count} elements on their way"
+            );
         }
         room.resize(words.unwrap_or(0), 0);
         Ok(Room(room))

@@ -210,8 +210,16 @@ fn say(win: &Win, rank: u32, word: Word) -> Result<()> {
     let space = Space::PointToPoint;
     // SAFETY: the message has no bytes. It goes on by itself when the request is
     // dropped.
-    let sent =
-        unsafe { pml::isend(&win.comm, space, rank, word as i32, &nothing, Mode::Standard) };
+    let sent = unsafe {
+        pml::isend(
+            &win.comm,
+            space,
+            rank,
+            word as i32,
+            &nothing,
+            Mode::Standard,
+        )
+    };
     sent.map(drop)
 }
 

@@ -9,10 +9,10 @@
 //!    reach all of it, and says whether that worked. If it did not for anybody,
 //!    the next way is tried.
 
+use super::active;
 use super::control::{self, Control};
 use super::hints;
 use super::memory::{self, Piece, Told, Way};
-use super::active;
 use crate::error::{Class, Error, Result};
 use crate::object::comm::{Comm, ContextId};
 use crate::object::group::Proc;
@@ -64,7 +64,10 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
     let terms = tell(&comm, &mine)?;
     context?;
     let Ok(context) = u32::try_from(terms[0][4]) else {
-        fail!(NO_MEM, "rank 0, which chooses the context id, had none left");
+        fail!(
+            NO_MEM,
+            "rank 0, which chooses the context id, had none left"
+        );
     };
     let align = terms.iter().map(|terms| terms[2]).max().unwrap_or(1);
     let align = usize::try_from(align).unwrap_or(usize::MAX);
@@ -73,7 +76,11 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
     let places = places(&sizes, align, apart)?;
     let pieces = obtain(&comm, &places.lens, align.max(memory::page()))?;
 
-    let piece = |owner: usize| pieces[owner].as_ref().map_or(NonNull::dangling(), Piece::at);
+    let piece = |owner: usize| {
+        pieces[owner]
+            .as_ref()
+            .map_or(NonNull::dangling(), Piece::at)
+    };
     let parts = terms.iter().zip(&places.parts).zip(&sizes);
     let parts = parts.map(|((terms, (owner, offset)), size)| Part {
         base: piece(*owner).as_ptr().wrapping_add(*offset),
@@ -118,7 +125,9 @@ fn places(sizes: &[u64], align: usize, apart: bool) -> Result<Places> {
         let size = usize::try_from(*size).ok();
         if apart && rank > 0 {
             parts.push((rank, 0));
-            lens[rank] = size.filter(|size| isize::try_from(*size).is_ok()).map_or(0, |s| s.max(1));
+            lens[rank] = size
+                .filter(|size| isize::try_from(*size).is_ok())
+                .map_or(0, |s| s.max(1));
             continue;
         }
         parts.push((0, end.unwrap_or(0)));
@@ -159,7 +168,10 @@ fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<P
         }
         let told = new.as_ref().map_or([0; 5], |new| new.told);
         let made = lens[me] == 0 || new.is_some();
-        let told = tell(comm, &[u64::from(made), told[0], told[1], told[2], told[3], told[4]])?;
+        let told = tell(
+            comm,
+            &[u64::from(made), told[0], told[1], told[2], told[3], told[4]],
+        )?;
         let (piece, open) = new.map_or((None, None), |new| {
             let (piece, open) = new.split();
             (Some(piece), open)

@@ -19,10 +19,13 @@ use std::sync::atomic::{Ordering, fence};
 pub fn lock(win: &Win, target: u32, hold: Hold) -> Result<()> {
     win.part(target, "rank")?;
     may_lock(win, Some(target))?;
+    {
+        // Before it is held: another thread that asks too gets an error.
+        let mut epochs = win.epochs.borrow_mut();
+        epochs.fence = false;
+        epochs.locks.insert(target, hold);
+    }
     acquire(win, target, hold);
-    let mut epochs = win.epochs.borrow_mut();
-    epochs.fence = false;
-    epochs.locks.insert(target, hold);
     Ok(())
 }
 
@@ -49,12 +52,14 @@ pub fn unlock(win: &Win, target: u32) -> Result<()> {
 /// Another access epoch is open.
 pub fn lock_all(win: &Win, hold: Hold) -> Result<()> {
     may_lock(win, None)?;
+    {
+        let mut epochs = win.epochs.borrow_mut();
+        epochs.fence = false;
+        epochs.all = Some(hold);
+    }
     for target in 0..win.comm.size() {
         acquire(win, target, hold);
     }
-    let mut epochs = win.epochs.borrow_mut();
-    epochs.fence = false;
-    epochs.all = Some(hold);
     Ok(())
 }
 
@@ -93,7 +98,10 @@ pub fn flush(win: &Win, target: Option<u32>) -> Result<()> {
         one || epochs.all.is_some()
     };
     if !locked {
-        let what = target.map_or_else(|| "no rank".to_owned(), |rank| format!("rank {rank}, which is not,"));
+        let what = target.map_or_else(
+            || "no rank".to_owned(),
+            |rank| format!("rank {rank}, which is not,"),
+        );
         fail!(
             RMA_SYNC,
             "{what} of {} is locked by this process: only what is locked can be flushed",
@@ -121,7 +129,11 @@ fn may_lock(win: &Win, target: Option<u32>) -> Result<()> {
     };
     let what = target.map_or_else(|| "all ranks".to_owned(), |rank| format!("rank {rank}"));
     if let Some(open) = open {
-        fail!(RMA_SYNC, "{what} of {} cannot be locked: {open}", win.label());
+        fail!(
+            RMA_SYNC,
+            "{what} of {} cannot be locked: {open}",
+            win.label()
+        );
     }
     if let Some(targets) = &epochs.access {
         fail!(

@@ -117,7 +117,10 @@ pub(super) unsafe fn copy(from: &Elements<'_>, to: &Elements<'_>) {
     // SAFETY: the caller's promise.
     unsafe {
         if let (Some(low), Some(high)) = runs {
-            let (from, to) = (from.addr.wrapping_offset(low), to.addr.wrapping_offset(high));
+            let (from, to) = (
+                from.addr.wrapping_offset(low),
+                to.addr.wrapping_offset(high),
+            );
             match len {
                 // A program that looks at a word meanwhile sees all of it or nothing.
                 4 if is_aligned(from, to, 4) => word::<u32>(from, to),
@@ -127,7 +130,12 @@ pub(super) unsafe fn copy(from: &Elements<'_>, to: &Elements<'_>) {
             return;
         }
         datatype::copy(
-            from.addr, from.count, from.datatype, to.addr, to.count, to.datatype,
+            from.addr,
+            from.count,
+            from.datatype,
+            to.addr,
+            to.count,
+            to.datatype,
         );
     }
 }
@@ -143,5 +151,8 @@ fn is_aligned(from: *const u8, to: *const u8, align: usize) -> bool {
 #[allow(clippy::cast_ptr_alignment, reason = "aligned, as the caller said")]
 unsafe fn word<T: Copy>(from: *const u8, to: *mut u8) {
     // SAFETY: the caller's promise.
-    unsafe { to.cast::<T>().write_volatile(from.cast::<T>().read_volatile()) };
+    unsafe {
+        to.cast::<T>()
+            .write_volatile(from.cast::<T>().read_volatile())
+    };
 }
