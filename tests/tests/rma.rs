@@ -39,6 +39,42 @@ fn memory_of_windows_is_the_shared_heaps_if_there_is_one() {
     }
 }
 
+/// Ranks that differ agree on what all of them can do.
+#[test]
+fn a_window_of_ranks_with_and_without_a_shared_heap() {
+    let program = lariat_tests::program("win_shared");
+    let program = program.to_str().expect("a name without strange characters");
+    let job = Job::running("env").ranks(1).limit(LIMIT);
+    let first = ["LARIAT_HEAP=0", program, "20", "memfd:lariat-window"];
+    let others = [":", "-n", "2", program, "20", "memfd:lariat-window"];
+    job.args(first).args(others).passes();
+}
+
+/// Each in a process namespace of its own: they cannot open one another's files.
+#[test]
+fn windows_of_ranks_that_do_not_see_one_another() {
+    let apart = ["--pid", "--fork", "--mount-proc"];
+    let tried = std::process::Command::new("unshare")
+        .args(apart)
+        .arg("true")
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        lariat_tests::skipped("unshare --pid is not allowed here");
+        return;
+    }
+    for (name, arguments) in [
+        ("win_shared", &["60", "memfd:lariat-job"][..]),
+        ("win_epochs", &["100"]),
+    ] {
+        let program = lariat_tests::program(name);
+        let job = Job::running("unshare").ranks(2).args(apart).args([program]);
+        job.args(arguments)
+            .env("LARIAT_HEAP", "0")
+            .limit(LIMIT)
+            .passes();
+    }
+}
+
 #[test]
 fn epochs_of_shared_windows() {
     passes("win_epochs");

@@ -151,7 +151,7 @@ fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<P
     let me = comm.rank as usize;
     let ways: &[Way] = match lens.len() {
         1 => &[Way::Alone],
-        _ => &[Way::Heap, Way::File],
+        _ => &[Way::Heap, Way::File, Way::Segment],
     };
     for way in ways {
         let mut new = match lens[me] {

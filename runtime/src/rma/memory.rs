@@ -5,18 +5,23 @@
 //! | [`Way::Alone`] | any: the window has one member | – |
 //! | [`Way::Heap`] | of its shared heap, in the job's heap file | the peer's window of that file, which is mapped for messages too |
 //! | [`Way::File`] | a file without a name, of its own | the same file, opened by way of `/proc` |
+//! | [`Way::Segment`] | of the job segment's arena | the same |
 //!
 //! The second needs nothing of the system once a pair of ranks has mapped one
-//! another's memory. The third is for ranks that have no shared heap, or a full one.
+//! another's memory. The third is for ranks that have no shared heap, or a full one;
+//! the last for those that cannot even see one another in `/proc`. An arena takes
+//! nothing back, so that what was given back is kept here for the next window.
 
-use crate::memory;
+use crate::lock::Local;
 use crate::object::group::Proc;
-use crate::pml;
+use crate::{job, memory, pml};
 use btl_shm::region::heap;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use wireup::segment::Segment;
 
 /// A way to share memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +29,7 @@ pub(super) enum Way {
     Alone,
     Heap,
     File,
+    Segment,
 }
 
 /// What an owner tells its peers of its piece: an address, or a process, its
@@ -44,8 +50,19 @@ enum Back {
     Alone,
     Heap,
     Unmap { base: NonNull<u8>, len: usize },
+    Keep(Block),
     Nothing,
 }
+
+/// A part of the arena: where in the segment, and bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Block {
+    at: u64,
+    len: u64,
+}
+
+/// Parts of the arena that this rank has taken, and that no window uses.
+static KEPT: Local<Vec<Block>> = Local::new(Vec::new());
 
 impl Piece {
     /// Where it is in this process.
@@ -69,6 +86,7 @@ impl Drop for Piece {
             Back::Unmap { base, len } => unsafe {
                 libc::munmap(base.as_ptr().cast(), len);
             },
+            Back::Keep(block) => KEPT.with(|kept| kept.push(block)),
             Back::Nothing => {}
         }
     }
@@ -104,6 +122,7 @@ pub(super) fn make(way: Way, len: usize, align: usize) -> Option<New> {
         Way::Alone => simple(memory::allocate(len, align).ok()?, Back::Alone),
         Way::Heap => simple(heap::alloc(len, align), Back::Heap),
         Way::File => make_file(len, align),
+        Way::Segment => make_block(len, align),
     }
 }
 
@@ -117,6 +136,10 @@ pub(super) fn reach(way: Way, owner: Proc, told: &Told, len: usize) -> Option<Pi
             back: Back::Nothing, // the peer's whole window stays mapped
         }),
         Way::File => reach_file(told, len),
+        Way::Segment => Some(Piece {
+            at: inside(&job::current()?.segment, told[0], len as u64)?,
+            back: Back::Nothing,
+        }),
     }
 }
 
@@ -189,6 +212,52 @@ fn reach_file(told: &Told, len: usize) -> Option<Piece> {
         at: unsafe { base.add(shift) },
         back: Back::Unmap { base, len: whole },
     })
+}
+
+fn make_block(len: usize, align: usize) -> Option<New> {
+    let segment = &job::current()?.segment;
+    let room = if align > page() { align } else { page() };
+    let whole = (len as u64).checked_add(room as u64)?;
+    let block = take_kept(whole).or_else(|| {
+        // Half of the arena is left to the rings, which a job cannot do without.
+        let head = segment.head();
+        let taken = head.arena_next.load(Ordering::Relaxed);
+        if taken.checked_add(whole)? > head.arena_limit / 2 {
+            return None;
+        }
+        let at = segment.allocate(whole).ok()?;
+        Some(Block { at, len: whole })
+    })?;
+    // Dropped on the way out, it is kept.
+    let mut piece = Piece {
+        at: NonNull::dangling(),
+        back: Back::Keep(block),
+    };
+    let base = inside(segment, block.at, whole)?.as_ptr().addr();
+    let shift = base.next_multiple_of(align) - base;
+    let at = block.at + shift as u64;
+    piece.at = inside(segment, at, len as u64)?;
+    Some(New {
+        piece,
+        told: [at, 0, 0, 0, 0],
+        open: None,
+    })
+}
+
+/// The smallest of the kept blocks that is long enough, unless most of it would
+/// lie waste.
+fn take_kept(len: u64) -> Option<Block> {
+    KEPT.with(|kept| {
+        let fits = |block: &Block| block.len >= len && block.len / 2 <= len;
+        let found = kept.iter().enumerate().filter(|entry| fits(entry.1));
+        let best = found.min_by_key(|entry| entry.1.len)?.0;
+        Some(kept.swap_remove(best))
+    })
+}
+
+/// Where `len` bytes of the segment are, if all of them are mapped.
+fn inside(segment: &Segment, at: u64, len: u64) -> Option<NonNull<u8>> {
+    segment.is_mapped(at, len).then(|| segment.at(at))
 }
 
 fn map(file: &File, len: usize) -> Option<NonNull<u8>> {

@@ -44,11 +44,9 @@ fn wake(win: &Win) {
     progress::tell_threads();
 }
 
-/// What a wait for `target`, or for all members, is reported as.
-fn waits_for(win: &Win, target: Option<u32>) -> WaitFor {
-    let peer = target.and_then(|rank| win.comm.group.proc(rank));
+/// What a wait for words of the window is reported as: for nobody in particular.
+fn waits_for(win: &Win) -> WaitFor {
     WaitFor {
-        peer: peer.map_or(WaitFor::NOTHING.peer, |proc| proc.0.cast_signed()),
         context: win.comm.context.0,
         ..WaitFor::NOTHING
     }

@@ -160,7 +160,8 @@ fn acquire(win: &Win, target: u32, hold: Hold) {
     let exclusive = hold == Hold::Exclusive;
     let ticket = control.queue(target);
     if !control.is_turn(target, ticket, exclusive) {
-        pml::wait(waits_for(win, Some(target)), || {
+        // For whoever holds the lock, which nobody knows; not for the target.
+        pml::wait(waits_for(win), || {
             control.is_turn(target, ticket, exclusive)
         });
     }
