@@ -283,7 +283,8 @@ static void again_and_again(int rounds)
             MPI_Info info = hints("alloc_shared_noncontig", i % 2 ? "true" : "false");
             MPI(MPI_Win_allocate_shared(EACH, 1, info, MPI_COMM_WORLD, &base, &win[i]));
             MPI(MPI_Info_free(&info));
-            memset(base, round, EACH);
+            ALL(base, EACH, 0);
+            memset(base, round | 1, EACH);
         }
         for (int i = 0; i < SOME; i++)
             MPI(MPI_Win_free(&win[(i + round) % SOME]));

@@ -12,7 +12,6 @@ use crate::object::errhandler;
 use crate::object::info::Info;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -66,10 +65,18 @@ pub struct Epochs {
     pub access: Option<Vec<u32>>,
     /// The origins of `MPI_Win_post` whose `MPI_Win_complete` was not seen yet.
     pub exposure: Option<Vec<u32>>,
-    /// The targets of `MPI_Win_lock`.
-    pub locks: BTreeMap<u32, Hold>,
+    /// The targets of `MPI_Win_lock`, few as a rule.
+    pub locks: Vec<(u32, Hold)>,
     /// What `MPI_Win_lock_all` holds everywhere.
     pub all: Option<Hold>,
+}
+
+impl Epochs {
+    /// Whether `MPI_Win_lock` has locked this rank.
+    #[must_use]
+    pub fn has_locked(&self, rank: u32) -> bool {
+        self.locks.iter().any(|lock| lock.0 == rank)
+    }
 }
 
 /// The values that the predefined attributes point to.

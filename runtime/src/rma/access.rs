@@ -78,7 +78,7 @@ pub(super) fn resolve(win: &Win, target: &Target<'_>, within: Within) -> Result<
 
 fn is_open(win: &Win, target: u32, within: Within) -> bool {
     let epochs = win.epochs.borrow();
-    let passive = epochs.all.is_some() || epochs.locks.contains_key(&target);
+    let passive = epochs.all.is_some() || epochs.has_locked(target);
     let active = || {
         let started = epochs.access.as_ref();
         epochs.fence || started.is_some_and(|targets| targets.contains(&target))

@@ -126,7 +126,7 @@ enum Change<'a> {
         _room: Option<Room>,
         /// Room for the target's elements, where they lie otherwise.
         work: Option<Room>,
-        plain: &'static Arc<Datatype>,
+        plain: &'a Arc<Datatype>,
     },
 }
 
@@ -134,10 +134,12 @@ impl<'a> Change<'a> {
     fn prepare(
         op: Predefined,
         origin: &Elements<'a>,
-        place: &Elements<'_>,
+        place: &Elements<'a>,
         element: Element,
     ) -> Result<Change<'a>> {
-        let plain = plain(element)?;
+        let given = [origin.datatype, place.datatype];
+        let given = given.into_iter().find(|given| given.element().is_some());
+        let plain = given.map_or_else(|| plain(element), Ok)?;
         let reducer = Op::Predefined(op).accumulator(plain, 0)?;
         let count = place.len().unwrap_or(0) / element.size();
         let room = || Room::new(plain, count);
@@ -235,7 +237,7 @@ impl Room {
         Ok(Room(room))
     }
 
-    fn elements(&mut self, plain: &'static Arc<Datatype>, count: usize) -> Elements<'static> {
+    fn elements<'a>(&mut self, plain: &'a Arc<Datatype>, count: usize) -> Elements<'a> {
         Elements {
             addr: self.0.as_mut_ptr().cast(),
             count,

@@ -46,7 +46,7 @@ pub(super) fn locked(epochs: &Epochs) -> Option<String> {
     if epochs.all.is_some() {
         return Some("MPI_Win_lock_all has locked all ranks".to_owned());
     }
-    let rank = epochs.locks.keys().next()?;
+    let (rank, _) = epochs.locks.first()?;
     Some(format!("MPI_Win_lock has locked rank {rank}"))
 }
 

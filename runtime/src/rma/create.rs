@@ -154,18 +154,10 @@ fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<P
         _ => &[Way::Heap, Way::File, Way::Segment],
     };
     for way in ways {
-        let mut new = match lens[me] {
+        let new = match lens[me] {
             0 => None,
             len => memory::make(*way, len, align),
         };
-        if me == 0
-            && let Some(new) = &mut new
-        {
-            let words = control::len(comm.size());
-            // SAFETY: the piece begins with so many bytes for the words, and
-            // nobody knows of it yet.
-            unsafe { new.piece.at().write_bytes(0, words) };
-        }
         let told = new.as_ref().map_or([0; 5], |new| new.told);
         let made = lens[me] == 0 || new.is_some();
         let told = tell(
@@ -240,8 +232,8 @@ pub fn free(raw: usize) -> Result<()> {
 
 /// The words of a window.
 pub(super) fn control(win: &Win) -> Control {
-    // SAFETY: `obtain` has zeroed the words at the beginning of the piece of rank
-    // 0, which is mapped until `free`, when no member is at them any more.
+    // SAFETY: the words are at the beginning of the piece of rank 0, which was zero
+    // when it was made, and is mapped until `free`, when no member is at them any more.
     unsafe { Control::new(win.control, win.comm.size()) }
 }
 

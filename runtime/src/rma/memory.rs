@@ -106,9 +106,18 @@ impl New {
     }
 }
 
-/// Makes `len` bytes at a multiple of `align`, a power of two. `None`: not in this
-/// way.
+/// Makes `len` zero bytes at a multiple of `align`, a power of two. `None`: not in
+/// this way.
 pub(super) fn make(way: Way, len: usize, align: usize) -> Option<New> {
+    let new = make_any(way, len, align)?;
+    if way != Way::File {
+        // SAFETY: the piece is `len` bytes long, and nobody knows of it yet.
+        unsafe { zero(new.piece.at, len) };
+    }
+    Some(new)
+}
+
+fn make_any(way: Way, len: usize, align: usize) -> Option<New> {
     let simple = |at: *mut u8, back| {
         let at = NonNull::new(at)?;
         let addr = at.as_ptr().expose_provenance() as u64;
@@ -137,9 +146,37 @@ pub(super) fn reach(way: Way, owner: Proc, told: &Told, len: usize) -> Option<Pi
         }),
         Way::File => reach_file(told, len),
         Way::Segment => Some(Piece {
-            at: inside(&job::current()?.segment, told[0], len as u64)?,
+            at: inside(job::current()?.segment, told[0], len as u64)?,
             back: Back::Nothing,
         }),
+    }
+}
+
+/// From how many bytes on pages are given back rather than written.
+const GIVE_BACK: usize = 64 << 10;
+
+/// Makes memory zero that held other things before. (The standard does not ask for
+/// it; but programs are used to it, and pages that are given back are placed anew,
+/// near to who touches them first.)
+///
+/// # Safety
+/// There are `len` bytes, which nobody uses.
+unsafe fn zero(at: NonNull<u8>, len: usize) {
+    let (begin, end) = (at.as_ptr().addr(), at.as_ptr().addr() + len);
+    let from = begin.next_multiple_of(page());
+    let to = end - end % page();
+    let mut rest = [(begin, end), (end, end)];
+    if to.saturating_sub(from) >= GIVE_BACK {
+        let pages = at.as_ptr().wrapping_add(from - begin).cast();
+        // SAFETY: whole pages of memory that nobody uses. Where it is not shared,
+        // the call fails and does nothing.
+        if unsafe { libc::madvise(pages, to - from, libc::MADV_REMOVE) } == 0 {
+            rest = [(begin, from), (to, end)];
+        }
+    }
+    for (from, to) in rest {
+        // SAFETY: inside of the caller's memory.
+        unsafe { at.add(from - begin).write_bytes(0, to - from) };
     }
 }
 
@@ -215,7 +252,7 @@ fn reach_file(told: &Told, len: usize) -> Option<Piece> {
 }
 
 fn make_block(len: usize, align: usize) -> Option<New> {
-    let segment = &job::current()?.segment;
+    let segment = job::current()?.segment;
     let room = if align > page() { align } else { page() };
     let whole = (len as u64).checked_add(room as u64)?;
     let block = take_kept(whole).or_else(|| {

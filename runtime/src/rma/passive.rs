@@ -23,7 +23,7 @@ pub fn lock(win: &Win, target: u32, hold: Hold) -> Result<()> {
         // Before it is held: another thread that asks too gets an error.
         let mut epochs = win.epochs.borrow_mut();
         epochs.fence = false;
-        epochs.locks.insert(target, hold);
+        epochs.locks.push((target, hold));
     }
     acquire(win, target, hold);
     Ok(())
@@ -35,7 +35,12 @@ pub fn lock(win: &Win, target: u32, hold: Hold) -> Result<()> {
 /// `MPI_Win_lock` has not locked this rank.
 pub fn unlock(win: &Win, target: u32) -> Result<()> {
     win.part(target, "rank")?;
-    let Some(hold) = win.epochs.borrow_mut().locks.remove(&target) else {
+    let found = {
+        let locks = &mut win.epochs.borrow_mut().locks;
+        let at = locks.iter().position(|lock| lock.0 == target);
+        at.map(|at| locks.swap_remove(at).1)
+    };
+    let Some(hold) = found else {
         fail!(
             RMA_SYNC,
             "rank {target} of {} is not locked by MPI_Win_lock",
@@ -92,7 +97,7 @@ pub fn flush(win: &Win, target: Option<u32>) -> Result<()> {
     let locked = {
         let epochs = win.epochs.borrow();
         let one = match target {
-            Some(target) => epochs.locks.contains_key(&target),
+            Some(target) => epochs.has_locked(target),
             None => !epochs.locks.is_empty(),
         };
         one || epochs.all.is_some()
@@ -124,7 +129,7 @@ pub fn sync() {
 fn may_lock(win: &Win, target: Option<u32>) -> Result<()> {
     let epochs = win.epochs.borrow();
     let open = match target {
-        Some(target) if epochs.all.is_none() && !epochs.locks.contains_key(&target) => None,
+        Some(target) if epochs.all.is_none() && !epochs.has_locked(target) => None,
         _ => active::locked(&epochs),
     };
     let what = target.map_or_else(|| "all ranks".to_owned(), |rank| format!("rank {rank}"));
