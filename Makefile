@@ -8,10 +8,15 @@ CARGO  ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NEED   := scripts/need-packages
 
+# What is installed.
+CRATES := lariat lariat-launcher lariat-heap lariat-tune
+
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
 TEST_PACKAGES  := libclang-dev g++
-MORE_PACKAGES  := strace cmake
+MORE_PACKAGES  := strace cmake $(GUEST_PACKAGES)
+# What it takes to build the kernel module and to boot the machine it is tested in.
+GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
 
 .PHONY: build
 build: release ## build everything and put a working tree into build/ (the default)
@@ -20,14 +25,14 @@ build: release ## build everything and put a working tree into build/ (the defau
 .PHONY: release
 release:
 	@$(NEED) $(BUILD_PACKAGES)
-	$(CARGO) build --release -p lariat -p lariat-launcher
+	$(CARGO) build --release $(CRATES:%=-p %)
 
 .PHONY: demo
 demo: build ## build, then run a Rust program and the latency and bandwidth tables
 	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/demo
 
 .PHONY: test
-test: build ## every test (installs what they need: libclang for bindgen, strace, cmake)
+test: build ## every test (installs what they need: libclang for bindgen, strace, cmake, QEMU)
 	@$(NEED) $(TEST_PACKAGES)
 	@$(NEED) --try $(MORE_PACKAGES)
 	@CARGO='$(CARGO)' LARIAT_PREFIX='$(BUILD)' scripts/test
@@ -35,6 +40,18 @@ test: build ## every test (installs what they need: libclang for bindgen, strace
 .PHONY: bench
 bench: build ## OSU-style benchmarks, two ranks and all cores
 	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/bench
+
+.PHONY: tune
+tune: build ## measure this machine; later runs of this user use what was found
+	@'$(BUILD)/bin/mpirun' --tune
+
+.PHONY: driver
+driver: ## build the kernel module against the running kernel's headers (KDIR=… for others)
+	@MAKE='$(MAKE)' scripts/driver build
+
+.PHONY: driver-install
+driver-install: ## build it, install it for the running kernel, and load it (as root)
+	@MAKE='$(MAKE)' scripts/driver install
 
 .PHONY: lint
 lint: ## what must be clean before a change lands: formatting and clippy
@@ -56,6 +73,6 @@ clean: ## remove all that was built
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
 	@echo
-	@echo 'Variables: PREFIX and DESTDIR (install), CARGO, CARGO_TARGET_DIR.'
+	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR.'

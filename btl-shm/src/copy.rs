@@ -50,6 +50,20 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
     unsafe { kernel::copy(from, to, n) }
 }
 
+/// Copies `n` bytes that are a part of a transfer of `whole` bytes, which decides
+/// whether they go around the caches.
+///
+/// # Safety
+/// As for [`copy`].
+///
+/// # Errors
+/// As for [`copy`].
+#[inline]
+pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { kernel::copy_part(from, to, n, whole) }
+}
+
 /// From which length on what is used, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

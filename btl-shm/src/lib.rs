@@ -4,6 +4,7 @@
 //! * [`Outgoing`]: put a cell, with its bytes, into the ring towards a peer;
 //! * [`Incoming`]: take the cells that peers have put, in each peer's order;
 //! * [`peer`]: copy straight out of a peer's memory where that was probed to work;
+//! * [`copy`] and [`fault`]: those copies, under a guard for memory that may go;
 //! * [`wait`]: spin, pause, yield and sleep until something arrives.
 //!
 //! Bytes travel in one of three carriers, by size: inside the cell itself (up to
@@ -18,6 +19,8 @@
 //! board.rs     posts of a group's members that every member reads
 //! joint.rs     who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells and the stages of waiting
+//! copy.rs      copies by size and place, in kernels of a folder of the name
+//! fault.rs     faults in copies of attached memory, as errors
 //! peer/        reaching a peer's memory
 //! region/      memory made of shared pages; the regions of this process
 //! recall/      fork, exec and exit: who lets go of what, in which order

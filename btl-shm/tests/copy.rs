@@ -29,6 +29,12 @@ fn all_limits() -> Vec<Limits> {
     all
 }
 
+/// What a destination is filled with before.
+static UNTOUCHED: [u8; LARGE] = [0xee; LARGE];
+
+/// The larger of the areas.
+const LARGE: usize = 1 << 20;
+
 /// `len` bytes between two pages that cannot be touched. Never unmapped.
 fn fenced(len: usize) -> *mut u8 {
     let room = len.next_multiple_of(4096);
@@ -65,12 +71,24 @@ unsafe fn check(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, n: usi
     unsafe {
         ptr::write_bytes(to, 0xee, area);
         copy::copy(from.add(from_at), to.add(to_at), n).unwrap();
+        same(from, from_at, to, to_at, n, area);
+    }
+}
+
+/// Looks at all bytes of the destination.
+///
+/// # Safety
+/// As for `check`.
+unsafe fn same(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, n: usize, area: usize) {
+    // SAFETY: as there.
+    unsafe {
         let (got, source) = (
             std::slice::from_raw_parts(to, area),
             std::slice::from_raw_parts(from.add(from_at), n),
         );
+        // Comparing slices is fast in debug builds too.
         assert!(
-            got[..to_at].iter().all(|b| *b == 0xee) && got[to_at + n..].iter().all(|b| *b == 0xee),
+            got[..to_at] == UNTOUCHED[..to_at] && got[to_at + n..] == UNTOUCHED[to_at + n..area],
             "{n} bytes from {from_at} to {to_at}: written outside"
         );
         assert!(
@@ -85,7 +103,7 @@ unsafe fn check(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, n: usi
 fn every_kernel_copies_what_it_should_and_nothing_else() {
     let area = 4096;
     let (from, to) = (fenced(area), fenced(area));
-    let large = 1 << 20;
+    let large = LARGE;
     let (large_from, large_to) = (fenced(large), fenced(large));
     // SAFETY: both areas are this test's.
     unsafe {
@@ -133,6 +151,10 @@ fn every_kernel_copies_what_it_should_and_nothing_else() {
             unsafe {
                 check(large_from, a, large_to, b, n, large);
                 check(large_from, large - n, large_to, large - n, n, large);
+                // As a part of something larger.
+                ptr::write_bytes(large_to, 0xee, large);
+                copy::copy_part(large_from.add(a), large_to.add(b), n, NEVER).unwrap();
+                same(large_from, a, large_to, b, n, large);
             }
         }
         for n in [16_384, 32_768, 65_536, large] {

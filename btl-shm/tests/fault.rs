@@ -3,7 +3,7 @@
 
 #![cfg(all(target_arch = "x86_64", not(loom)))]
 
-use btl_shm::copy::{self, Limits, copy};
+use btl_shm::copy::{self, Limits, copy, copy_part};
 use btl_shm::fault::{self, Fault};
 use std::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
@@ -64,6 +64,8 @@ fn a_peer_that_is_gone_is_an_error_in_every_kernel() {
                         expect(read, base, at, n);
                         let write = copy(mine.as_ptr(), base.add(at), n).unwrap_err();
                         expect(write, base, at, n);
+                        let part = copy_part(mine.as_ptr(), base.add(at), n, usize::MAX);
+                        expect(part.unwrap_err(), base, at, n);
                     }
                 }
             }
@@ -323,6 +325,21 @@ fn case(name: &str) {
             expect(fault, base, PAGE, 100);
             drop(range);
         }
+        "small signal stack" => {
+            // The least that a program written long ago gives.
+            let room = Box::leak(Box::new([0u64; 2048 / 8]));
+            let stack = libc::stack_t {
+                ss_sp: ptr::from_mut(room).cast(),
+                ss_flags: 0,
+                ss_size: 2048,
+            };
+            // SAFETY: memory that stays; the kernel may find it too small.
+            let taken = unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } == 0;
+            println!("taken: {taken}");
+            set(libc::SIGSEGV, libc::SIG_DFL, 0);
+            set(libc::SIGBUS, libc::SIG_DFL, 0);
+            assert_guarded();
+        }
         "blocked" => {
             // SAFETY: a local set.
             unsafe {
@@ -391,7 +408,8 @@ fn the_programs_handlers_go_on_working() {
 }
 
 #[test]
-fn unmapped_memory_and_blocked_signals_are_no_death() {
+fn unmapped_memory_blocked_signals_and_small_stacks_are_no_death() {
     lives("unmapped");
     lives("blocked");
+    lives("small signal stack");
 }

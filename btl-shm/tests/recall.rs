@@ -1,25 +1,27 @@
-//! Fork and its kin over shared memory, in C programs that know nothing of it: the
-//! library of `preload/` is loaded into them.
+//! Fork and its kin over shared memory, in C programs: those that put their memory
+//! there themselves, with the library of `preload/`, and one that gets it by malloc.
 
 mod common;
 
-use common::{run, run_with};
+use common::{Library, run_with};
 
-const FORKS: &str = "1000";
+fn run(name: &str, arguments: &[&str]) -> String {
+    run_with(Library::SharedMemory, name, &[], arguments, &[])
+}
 
 #[test]
 fn children_have_what_their_parent_had() {
-    run("storm", &[FORKS, "main"]);
+    run("storm", &["1000", "main"]);
 }
 
 #[test]
 fn of_a_thread_too() {
-    run("storm", &[FORKS, "thread"]);
+    run("storm", &["300", "thread"]);
 }
 
 #[test]
 fn on_a_stack_in_shared_memory() {
-    run("storm", &[FORKS, "coroutine"]);
+    run("storm", &["300", "coroutine"]);
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn children_killed_while_they_copy() {
 
 #[test]
 fn a_child_without_a_copy_says_so_and_ends() {
-    let said = run_with("paths", &[], &["refused"], &[]);
+    let said = run("paths", &["refused"]);
     for why in [
         "not enough memory",
         "RLIMIT_NOFILE",
@@ -81,6 +83,17 @@ fn pages_live_while_they_are_mapped() {
 
 #[test]
 fn a_thread_in_shared_memory_cannot_fork() {
-    let said = run_with("paths", &[], &["thread-memory"], &[]);
+    let said = run("paths", &["thread-memory"]);
     assert!(said.contains("fork refused"), "{said}");
+}
+
+#[test]
+fn forking_is_no_cancellation_point() {
+    run("paths", &["cancel"]);
+}
+
+#[test]
+fn a_program_that_only_calls_malloc() {
+    let env = [("LARIAT_HEAP_ALONE", "1")];
+    run_with(Library::Heap, "heap_fork", &[], &["20"], &env);
 }

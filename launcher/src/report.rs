@@ -86,10 +86,12 @@ impl Reports {
     }
 }
 
-/// What the ranks have told, in the order of their numbers.
+/// What the ranks have told, in the order of their numbers. A table without
+/// columns is none yet.
 fn told(segment: &Segment, report: Report) -> Vec<(u32, Rows)> {
     (0..segment.head().ranks)
         .filter_map(|rank| Some((rank, report::read(segment, rank, report)?)))
+        .filter(|(_, rows)| !rows.columns.is_empty())
         .collect()
 }
 
@@ -101,6 +103,7 @@ mod tests {
     fn a_table_is_due_until_all_ranks_have_told() {
         let segment = Segment::create(2, 2).unwrap();
         let mut reports = Reports::new(false, true);
+        report::publish(&segment, 1, Report::Arms, &Rows::default()).unwrap();
         let mut rows = Rows::new(&["peer", "arm"]);
         rows.add(["1", "copy"]);
         report::publish(&segment, 0, Report::Arms, &rows).unwrap();

@@ -8,7 +8,7 @@
 use crate::error::{Class, Error, Result};
 use crate::object::{attr, comm, errhandler, session};
 use crate::pml::{self, WaitFor, bsend, progress};
-use crate::{fail, lock, trace};
+use crate::{fail, lock, report, trace};
 use btl_shm::peer::Peers;
 use btl_shm::region::heap;
 use std::sync::OnceLock;
@@ -83,6 +83,12 @@ pub fn init(required: i32) -> Result<i32> {
     record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
     head.initialized.fetch_add(1, Ordering::AcqRel);
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
+    if job.settings.report_regions || job.settings.report_arms {
+        // pairs with the AcqRel above: what peers tell of themselves is there
+        let all = || head.initialized.load(Ordering::Acquire) >= job.size;
+        progress::wait(WaitFor::NOTHING, all);
+        report::publish(job.segment, job.rank, &job.settings);
+    }
     Ok(provided)
 }
 
@@ -122,16 +128,14 @@ pub fn join(level: i32) -> Result<&'static Job> {
         Some(fd) => inherited(&fd, &get)?,
         None => (alone(get)?, 0),
     };
+    if has_launcher() {
+        // Without it memory is the system's, and reached by other arms.
+        drop(heap::start());
+    }
     let size = segment.head().ranks;
     let record = segment.record(rank);
     let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
     record.cookie.store(cookie, Ordering::Relaxed);
-    let shared = heap::start();
-    if settings.verbose
-        && let Err(why) = &shared
-    {
-        eprintln!("lariat: rank {rank}: no memory of this rank's is shared: {why}");
-    }
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
     record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
@@ -154,7 +158,7 @@ pub fn join(level: i32) -> Result<&'static Job> {
     attr::set_job(size, appnum);
     trace::open(&record.call);
     if job.settings.verbose {
-        report(job);
+        say(job);
     }
     done();
     Ok(job)
@@ -261,6 +265,7 @@ pub fn finalize() -> Result<()> {
     comm::delete_attributes()?;
     bsend::flush_all();
     pml::stop();
+    report::publish_last(job.segment, job.rank, &job.settings);
     let head = job.segment.head();
     let record = job.segment.record(job.rank);
     record
@@ -275,6 +280,7 @@ pub fn finalize() -> Result<()> {
     progress::wait(WaitFor::NOTHING, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
+    pml::with_peers(|peers| peers.detach());
     FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
     trace::close();
     comm::drop_world();
@@ -465,7 +471,7 @@ fn monotonic() -> u64 {
 
 /// Says at start what was found and chosen.
 #[cold]
-fn report(job: &Job) {
+fn say(job: &Job) {
     let head = job.segment.head();
     eprintln!(
         "lariat: rank {} of {}, process {}, {} processors, segment of {} bytes, {:?}",
@@ -476,4 +482,8 @@ fn report(job: &Job) {
         job.segment.allocated(),
         job.settings
     );
+    if has_launcher() {
+        let heap = heap::start().map_or_else(|why| format!("none ({why})"), |()| "yes".to_owned());
+        eprintln!("lariat: rank {}: shared heap: {heap}", job.rank);
+    }
 }

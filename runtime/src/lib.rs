@@ -16,6 +16,7 @@ pub mod machine;
 pub mod memory;
 pub mod object;
 pub mod pml;
+pub mod report;
 pub mod request;
 pub mod rma;
 pub mod tool;

@@ -1,10 +1,11 @@
-//! Memory for the program (MPI 5.0, section 9.2): of pages that peers can map,
-//! where this process has such.
+//! Memory for the program (MPI 5.0, section 9.2).
 
 use crate::error::Result;
 use crate::fail;
 use crate::object::info::Info;
 use btl_shm::region::heap;
+
+pub use btl_shm::region::global::SharedHeap;
 
 /// A cache line, and what every type of the language needs.
 const LEAST: usize = 64;
@@ -26,7 +27,8 @@ pub fn alignment(info: &Info) -> Result<usize> {
     }
 }
 
-/// `len` bytes at a multiple of `align`, for [`free`]. Never null.
+/// `len` bytes at a multiple of `align`, for [`free`]. Never null. Other ranks can
+/// map it, where this process has a shared heap.
 ///
 /// # Errors
 /// There is no memory.
@@ -53,11 +55,9 @@ pub fn allocate(len: usize, align: usize) -> Result<*mut u8> {
 /// # Safety
 /// `addr` came from [`allocate`], was not given back yet, and nobody uses it.
 pub unsafe fn free(addr: *mut std::ffi::c_void) {
-    // SAFETY: as the caller said: it came from the shared heap or from
-    // posix_memalign, and the former knows its own.
-    unsafe {
-        if addr.is_null() || !heap::free(addr.cast()) {
-            libc::free(addr);
-        }
+    // SAFETY: as the caller said.
+    if !unsafe { heap::free(addr.cast()) } {
+        // SAFETY: as the caller said; it came from posix_memalign.
+        unsafe { libc::free(addr) };
     }
 }

@@ -2,13 +2,16 @@
    freed and taken anew between messages, on both sides, the moment that a call
    which used it returns: what comes is never what was there before, what was
    received is not written to again, and nothing crashes.
-   usage: remapstorm [TURNS] [LENGTH of the longest messages] */
+   usage: remapstorm [TURNS] [LENGTH of the longest messages] [CHANGES]
+   CHANGES is a sum of powers of two, of those numbers of the list below that are
+   to be made; all if it is not given. */
 #include "places.h"
 
 enum { PAGE = 4096 };
 
 static int peer;
 static size_t most;
+static unsigned long wanted_changes;
 
 /* A buffer whose memory is changed all the time. It begins at `at`; `whole`
    bytes (whole pages) are mapped, unless it is of malloc or of the break. */
@@ -60,6 +63,11 @@ static void back_to_mapping(struct buffer *b)
 enum {
     SAME_PLACE, OVER, SHRINK_AND_GROW, MOVE, MOVE_ONTO, EMPTY, EMPTY_PART, HOLE, FILE_OVER, PROTECT,
     FREE_MALLOC, BREAK_MOVE, HUGE, CHANGES
+};
+static const char *const change_names[] = {
+    "unmapped and mapped", "mapped over", "shrunk and grown", "moved away", "moved onto", "emptied",
+    "emptied in part", "with a hole for a while", "a file's", "protected for a while",
+    "freed and taken of malloc", "of the break", "advised to be huge",
 };
 
 /* Changes what lies behind the buffer. Its content is lost. */
@@ -188,7 +196,9 @@ static void turn_of(uint64_t *state, struct buffer *out, struct buffer *in, uint
     size_t lens[2] = {some_length(state), some_length(state)};
     int hows[4], ways[2], at_once[2];
     for (int i = 0; i < 4; i++)
-        hows[i] = (int)draw(state, CHANGES);
+        do
+            hows[i] = (int)draw(state, CHANGES);
+        while (!(wanted_changes >> hows[i] & 1));
     for (int i = 0; i < 2; i++)
         ways[i] = (int)draw(state, 4), at_once[i] = (int)draw(state, 3);
     int up = rank < peer;
@@ -239,6 +249,11 @@ static void turn_of(uint64_t *state, struct buffer *out, struct buffer *in, uint
                 zeros(in->at, in->whole);
                 continue;
             }
+            if (!theirs_empty && painted(in->at, receive, seed + (uint64_t)peer) != receive)
+                fprintf(stderr,
+                        "rank %d: turn %llu: the sender's memory: %s, sent in way %d; the receiver's: %s\n",
+                        rank, (unsigned long long)seed / 1000, change_names[hows[!up]], ways[!up],
+                        change_names[hows[2 + up]]);
             if (theirs_empty)
                 ALL(in->at, receive, 0);
             else
@@ -257,6 +272,8 @@ int main(int argc, char **argv)
     START();
     long turns = number(argc, argv, 1, 2500);
     most = (size_t)number(argc, argv, 2, 262144);
+    wanted_changes = (unsigned long)number(argc, argv, 3, (1L << CHANGES) - 1);
+    CHECK(wanted_changes % (1ul << CHANGES), "no changes");
     CHECK(most >= 3000 && most <= 1 << 20, "longest messages of %zu bytes", most);
     uint64_t state = (uint64_t)(rank / 2) + 1;
     struct buffer out, in;

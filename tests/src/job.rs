@@ -180,6 +180,8 @@ impl Job {
                 command.env_remove(&name);
             }
         }
+        // Nor is what they have in a settings file.
+        command.env("XDG_CONFIG_HOME", "/no/such/folder");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         for name in &self.unset {
             command.env_remove(name);

@@ -7,7 +7,7 @@
 //! mpirun --set arm=shared -n 2 target/rank-programs/traffic 1000000
 //! ```
 
-use lariat_tests::Job;
+use lariat_tests::{Job, arms};
 use std::time::Duration;
 
 /// Generous: debug builds, loaded machines and guests without KVM are slow.
@@ -69,4 +69,26 @@ fn cancelling_what_was_announced() {
 #[test]
 fn random_layouts() {
     on_every_arm("typed_messages");
+}
+
+/// Also a proof that the arm is really taken: by copies through the segment, a
+/// message cannot come without its sender.
+#[test]
+fn a_receiver_that_reaches_the_memory_needs_no_sender() {
+    for (arm, variables) in arms() {
+        if ["the copy arm", "no shared heap"].contains(&arm) {
+            continue;
+        }
+        let mut job = Job::of("alone").ranks(2).limit(LIMIT);
+        for (name, value) in variables {
+            job = job.env(name, value);
+        }
+        job.passes();
+    }
+}
+
+/// The largest run is `huge 2100`, beyond 2 GiB, by hand.
+#[test]
+fn rows_of_half_a_mebibyte() {
+    Job::of("huge").args(["24"]).ranks(2).passes_on_every_arm();
 }

@@ -37,3 +37,11 @@ fn memory_that_is_remapped_all_the_time() {
 fn a_rank_that_forks_on_every_arm() {
     Job::of("forks").ranks(2).limit(LIMIT).passes_on_every_arm();
 }
+
+#[test]
+fn every_way_to_a_child() {
+    for ranks in [1, 2] {
+        let job = Job::of("fork_family").args(["1"]).ranks(ranks);
+        job.limit(LIMIT).passes_on_every_arm();
+    }
+}

@@ -62,9 +62,11 @@ fn a_tree_works_and_can_be_moved() {
         "bin/mpicxx",
         "lib/libmpi_abi.so.1",
         "lib/libmpi_abi.so",
+        "lib/liblariat_heap.so",
         "include/mpi.h",
         "lib/pkgconfig/lariat.pc",
         "lib/pkgconfig/mpi_abi.pc",
+        "libexec/lariat/tune",
     ] {
         assert!(tree.join(file).exists(), "{file} is not installed");
     }

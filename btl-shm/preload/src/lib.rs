@@ -10,11 +10,15 @@
 //! system.rs  the C library's malloc, by names that nobody hides
 //! ```
 //!
+//! `fork` and its kin are exported as well (`btl_shm::recall::interpose`).
+//!
 //! Active from the start in a program that is linked with MPI, else (Python, a
 //! program with the runtime linked statically) from `MPI_Init` on: the shells and
 //! wrappers between `mpirun` and the program never take the rank's window.
 //!
 //! For glibc: the names in `system.rs` are its.
+
+btl_shm::export_fork!();
 
 mod malloc;
 mod mmap;
@@ -39,8 +43,8 @@ static HEAP: AtomicPtr<Heap> = AtomicPtr::new(null_mut());
 /// The heap, if it is started.
 #[inline]
 fn heap() -> Option<&'static Heap> {
-    let heap = HEAP.load(Ordering::Acquire); // pairs with the Release in `lariat_heap_start`
-    // SAFETY: null, or the reference that `lariat_heap_start` stored, which stays.
+    let heap = HEAP.load(Ordering::Acquire); // pairs with the Release in `start`
+    // SAFETY: null, or the reference that `start` stored, which stays.
     unsafe { heap.as_ref() }
 }
 
@@ -63,7 +67,11 @@ fn heap_of(ptr: *const c_void) -> Option<&'static Heap> {
 /// [`lariat_heap_refusal`] says why.
 #[unsafe(no_mangle)]
 pub extern "C" fn lariat_heap_start() -> c_int {
-    if heap::start_here(heap::getenv).is_err() {
+    start(false)
+}
+
+fn start(early: bool) -> c_int {
+    if heap::start_here(heap::getenv, early).is_err() {
         return -1;
     }
     let Some(heap) = heap::here() else {
@@ -122,7 +130,7 @@ extern "C" fn at_load() {
     system::find();
     let alone = heap::getenv(heap::ALONE).is_some_and(|value| value == "1");
     if alone || is_linked_with_mpi() {
-        lariat_heap_start();
+        start(true);
     }
 }
 

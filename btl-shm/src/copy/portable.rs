@@ -18,6 +18,21 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
     Ok(())
 }
 
+/// See [`super::copy_part`].
+///
+/// # Safety
+/// As for [`copy`].
+#[inline]
+pub unsafe fn copy_part(
+    from: *const u8,
+    to: *mut u8,
+    n: usize,
+    _whole: usize,
+) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { copy(from, to, n) }
+}
+
 /// See [`super::limits`].
 pub fn limits(nt_min: usize) -> Limits {
     Limits {

@@ -22,6 +22,8 @@ pub const GUARDED: bool = true;
 /// then: 16-byte vectors, no `rep movsb`, nothing around the caches. All Relaxed:
 /// any mixture copies rightly.
 static KERNEL: AtomicPtr<()> = AtomicPtr::new(lariat_copy_16 as *mut ());
+/// The part of it that writes around the caches, for `NT_LEAST` bytes at least.
+static AROUND: AtomicPtr<()> = AtomicPtr::new(lariat_copy_16_around as *mut ());
 /// The least length that is not the loop's: that of `rep movsb` or of
 /// non-temporal stores, whichever is less.
 static LOOP_END: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -39,14 +41,17 @@ lariat_copy_begin:
 
     // The kernel with vectors of V bytes in registers a to h, by the given
     // instructions for a load, an unaligned, an aligned and a non-temporal store.
-    // `done` is what has to be done before returning.
+    // `done` is what has to be done before returning. Tails go from the end
+    // downwards: out of cache, the other order was measured to be slower.
     .macro lariat_copy_kernel name, V, ld, st, sta, nt, a, b, c, d, e, f, g, h, done
     .p2align 6
 \name:
     xor eax, eax
-    cmp rdx, 16
+    cmp rdx, 64
+    jae 11f
+    cmp edx, 16
     jb 20f
-    cmp rdx, 32
+    cmp edx, 32
     ja 10f
     movups xmm0, [rsi]
     movups xmm1, [rsi + rdx - 16]
@@ -54,9 +59,7 @@ lariat_copy_begin:
     movups [rdi + rdx - 16], xmm1
     ret
 
-10: cmp rdx, 64
-    ja 11f
-    movups xmm0, [rsi]
+10: movups xmm0, [rsi]
     movups xmm1, [rsi + 16]
     movups xmm2, [rsi + rdx - 32]
     movups xmm3, [rsi + rdx - 16]
@@ -104,12 +107,12 @@ lariat_copy_begin:
     ja 2f
     \ld \a, [rsi]
     \ld \b, [rsi + \V]
-    \ld \c, [rsi + rdx - 2*\V]
     \ld \d, [rsi + rdx - \V]
+    \ld \c, [rsi + rdx - 2*\V]
     \st [rdi], \a
     \st [rdi + \V], \b
-    \st [rdi + rdx - 2*\V], \c
     \st [rdi + rdx - \V], \d
+    \st [rdi + rdx - 2*\V], \c
     \done
     ret
 2:  cmp rdx, 8*\V
@@ -118,18 +121,18 @@ lariat_copy_begin:
     \ld \b, [rsi + \V]
     \ld \c, [rsi + 2*\V]
     \ld \d, [rsi + 3*\V]
-    \ld \e, [rsi + rdx - 4*\V]
-    \ld \f, [rsi + rdx - 3*\V]
-    \ld \g, [rsi + rdx - 2*\V]
     \ld \h, [rsi + rdx - \V]
+    \ld \g, [rsi + rdx - 2*\V]
+    \ld \f, [rsi + rdx - 3*\V]
+    \ld \e, [rsi + rdx - 4*\V]
     \st [rdi], \a
     \st [rdi + \V], \b
     \st [rdi + 2*\V], \c
     \st [rdi + 3*\V], \d
-    \st [rdi + rdx - 4*\V], \e
-    \st [rdi + rdx - 3*\V], \f
-    \st [rdi + rdx - 2*\V], \g
     \st [rdi + rdx - \V], \h
+    \st [rdi + rdx - 2*\V], \g
+    \st [rdi + rdx - 3*\V], \f
+    \st [rdi + rdx - 4*\V], \e
     \done
     ret
 
@@ -187,6 +190,8 @@ lariat_copy_begin:
 
     // Non-temporal: four pages side by side, two vectors of each in turn, so
     // that memory works on several rows at once. At least `NT_LEAST` bytes.
+\name\()_around:
+    xor eax, eax
 6:  movups xmm0, [rsi]
     movups xmm1, [rsi + 16]
     movups xmm2, [rsi + 32]
@@ -267,8 +272,11 @@ unsafe extern "C" {
     fn lariat_copy_end();
     fn lariat_copy_landing();
     fn lariat_copy_16();
+    fn lariat_copy_16_around();
     fn lariat_copy_32();
+    fn lariat_copy_32_around();
     fn lariat_copy_64();
+    fn lariat_copy_64_around();
 }
 
 /// The registers in which the landing pad hands on the address that was not
@@ -289,32 +297,52 @@ pub(crate) fn landing() -> usize {
     lariat_copy_landing as *const () as usize
 }
 
+/// Calls a kernel, of which the address lies in a static.
+macro_rules! call {
+    ($kernel:ident, $from:expr, $to:expr, $n:expr) => {{
+        let (addr, peer, peer_addr): (u64, u64, u64);
+        asm!(
+            "call qword ptr [rip + {kernel}]",
+            kernel = sym $kernel,
+            inout("rdi") $to => _,
+            inout("rsi") $from => _,
+            inout("rdx") $n => peer,
+            out("rcx") peer_addr,
+            out("rax") addr,
+            clobber_abi("C"),
+        );
+        if addr == 0 {
+            Ok(())
+        } else {
+            Err(failed(addr, peer, peer_addr))
+        }
+    }};
+}
+
 /// See [`super::copy`].
 ///
 /// # Safety
 /// As there.
 #[inline]
 pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> {
-    let (addr, peer, peer_addr): (u64, u64, u64);
     // SAFETY: the kernels read `from` and write `to` for `n` bytes, which the
     // caller allows, change caller-saved registers only and return here, from
     // the landing pad as well.
-    unsafe {
-        asm!(
-            "call qword ptr [rip + {kernel}]",
-            kernel = sym KERNEL,
-            inout("rdi") to => _,
-            inout("rsi") from => _,
-            inout("rdx") n => peer,
-            out("rcx") peer_addr,
-            out("rax") addr,
-            clobber_abi("C"),
-        );
+    unsafe { call!(KERNEL, from, to, n) }
+}
+
+/// See [`super::copy_part`].
+///
+/// # Safety
+/// As there.
+#[inline]
+pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) -> Result<(), Fault> {
+    if whole >= NT_MIN.load(Relaxed) && n >= NT_LEAST {
+        // SAFETY: as for `copy`, and enough bytes for this kernel.
+        return unsafe { call!(AROUND, from, to, n) };
     }
-    if addr == 0 {
-        return Ok(());
-    }
-    Err(failed(addr, peer, peer_addr))
+    // SAFETY: the caller's promise.
+    unsafe { copy(from, to, n) }
 }
 
 #[cold]
@@ -348,7 +376,7 @@ pub fn limits(nt_min: usize) -> Limits {
     // every distance from the processor. Other makers' is slow at some
     // alignments; it is left alone there.
     let rep_min = if is_x86_feature_detected!("ermsb") && is_intel() {
-        3 << 10
+        4 << 10
     } else {
         usize::MAX
     };
@@ -372,13 +400,14 @@ pub fn set_limits(wanted: Limits) -> Limits {
         32..64 => 32,
         _ => 16,
     };
-    let long = match vector {
-        64 => lariat_copy_64 as *const (),
-        32 => lariat_copy_32 as *const (),
-        _ => lariat_copy_16 as *const (),
+    let (kernel, around) = match vector {
+        64 => (lariat_copy_64 as *mut (), lariat_copy_64_around as *mut ()),
+        32 => (lariat_copy_32 as *mut (), lariat_copy_32_around as *mut ()),
+        _ => (lariat_copy_16 as *mut (), lariat_copy_16_around as *mut ()),
     };
     let nt_min = wanted.nt_min.max(NT_LEAST);
-    KERNEL.store(long.cast_mut(), Relaxed);
+    KERNEL.store(kernel, Relaxed);
+    AROUND.store(around, Relaxed);
     LOOP_END.store(wanted.rep_min.min(nt_min), Relaxed);
     REP_MAX.store(wanted.rep_max, Relaxed);
     NT_MIN.store(nt_min, Relaxed);

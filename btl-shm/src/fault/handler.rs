@@ -41,7 +41,8 @@ static SEEN: Mutex<Vec<&'static libc::sigaction>> = Mutex::new(Vec::new());
 
 // What the kernel calls. The fourth argument of `handle` becomes whether it was
 // the kernel: it pushes the context right above the return address, and another
-// handler that passes a signal on to this one cannot.
+// handler that passes a signal on to this one cannot. A frame of its own keeps
+// that true where everything behind it is tail calls.
 global_asm!(
     r#"
     .pushsection .text.lariat_fault_entry,"ax",@progbits
@@ -54,7 +55,12 @@ lariat_fault_entry:
     xor ecx, ecx
     cmp rax, rdx
     sete cl
-    jmp {handle}
+    sub rsp, 8
+    .cfi_adjust_cfa_offset 8
+    call {handle}
+    add rsp, 8
+    .cfi_adjust_cfa_offset -8
+    ret
     .cfi_endproc
     .size lariat_fault_entry, . - lariat_fault_entry
     .popsection
@@ -98,8 +104,9 @@ pub fn install() -> io::Result<()> {
 fn in_place_of(other: &libc::sigaction) -> libc::sigaction {
     let kept = libc::SA_NODEFER | libc::SA_RESTART | libc::SA_ONSTACK;
     let flags = match other.sa_sigaction {
-        // An ignored signal interrupts no system call; the stack may be short.
-        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART | libc::SA_ONSTACK,
+        // An ignored signal interrupts no system call. No signal stack: that of a
+        // program that handles nothing may be too small, and ours needs none.
+        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
         _ => other.sa_flags & kept,
     };
     libc::sigaction {

@@ -83,6 +83,10 @@ fn grow(free: &mut Vec<&'static Slot>) {
 
 /// The peer and its address for an address in a registered range. For the signal
 /// handler.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "there is no handler there")
+)]
 pub fn find(addr: u64) -> Option<(u32, u64)> {
     for (i, chunk) in TABLE.iter().enumerate() {
         let slots = chunk.load(Ordering::Acquire); // pairs with the Release in `grow`

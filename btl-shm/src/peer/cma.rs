@@ -1,21 +1,242 @@
-//! Cross-memory attach: `process_vm_readv`, one system call per 2 GiB or 1,024
-//! pieces, whichever comes first.
+//! Cross-memory attach: the kernel copies between the two address spaces
+//! (`process_vm_readv`, `process_vm_writev`).
+//!
+//! Nothing is set up, and nothing is left behind at fork or exit. One call takes
+//! up to 1,024 pieces of each side and moves up to 2 GiB; [`transfer`] goes on
+//! from wherever a call stopped. Whether the kernel allows it is a matter of user,
+//! ptrace scope, seccomp filter and pid namespace, and may change on the way: an
+//! error says how much was copied before, so that the rest can go another way.
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::fmt;
 use std::io;
+use std::ptr;
 
-/// Pieces of one call: the kernel's limit (`UIO_MAXIOV`).
+/// Pieces of one side in a call: the kernel's limit (`UIO_MAXIOV`).
 pub const PIECES: usize = 1024;
 
-/// The most bytes that one call moves: the kernel's limit, less a page.
-const MOST: usize = 0x7fff_f000;
+/// Why a transfer ended early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CmaWhy {
+    /// `ESRCH`: the process has ended, or lives in another pid namespace.
+    Gone,
+    /// `EFAULT`: memory is not there, or may not be written, or is a device's.
+    /// Almost always the peer's; the kernel does not say whose.
+    Absent,
+    /// `EPERM`, `EACCES`, `ENOSYS`: the kernel does not allow it, whatever the
+    /// address. The errno.
+    Refused(i32),
+    /// Another errno, such as `ENOMEM`.
+    Other(i32),
+}
 
-/// Why a read ended early.
-#[derive(Debug)]
+impl CmaWhy {
+    fn of(errno: i32) -> CmaWhy {
+        match errno {
+            libc::ESRCH => CmaWhy::Gone,
+            libc::EFAULT => CmaWhy::Absent,
+            libc::EPERM | libc::EACCES | libc::ENOSYS => CmaWhy::Refused(errno),
+            other => CmaWhy::Other(other),
+        }
+    }
+
+    /// The errno that it stands for.
+    #[must_use]
+    pub fn errno(self) -> i32 {
+        match self {
+            CmaWhy::Gone => libc::ESRCH,
+            CmaWhy::Absent => libc::EFAULT,
+            CmaWhy::Refused(errno) | CmaWhy::Other(errno) => errno,
+        }
+    }
+}
+
+/// A transfer that ended early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CmaError {
-    /// Bytes that were copied before.
+    /// Bytes that were copied before: the first ones, in the order of the lists.
     pub copied: usize,
-    /// The kernel's answer.
-    pub why: io::Error,
+    /// Why no more were.
+    pub why: CmaWhy,
+    /// The peer's process.
+    pub pid: u32,
+    /// The peer's address that was next.
+    pub peer_addr: u64,
+    direction: Direction,
+}
+
+impl fmt::Display for CmaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, past) = match self.direction {
+            Direction::Read => ("read", "process_vm_readv"),
+            Direction::Write => ("write", "process_vm_writev"),
+        };
+        let (pid, addr) = (self.pid, self.peer_addr);
+        match self.why {
+            CmaWhy::Gone => write!(
+                f,
+                "there is no process {pid} to {verb}: it has ended, or is in another pid namespace"
+            )?,
+            CmaWhy::Absent => {
+                write!(
+                    f,
+                    "cannot {verb} at {addr:#x} of process {pid}: no such memory there"
+                )?;
+            }
+            CmaWhy::Refused(errno) => write!(
+                f,
+                "{past} of process {pid} is not permitted (ptrace scope, another user, or a seccomp filter): {}",
+                io::Error::from_raw_os_error(errno)
+            )?,
+            CmaWhy::Other(errno) => write!(
+                f,
+                "{past} of process {pid} at {addr:#x}: {}",
+                io::Error::from_raw_os_error(errno)
+            )?,
+        }
+        match self.copied {
+            0 => Ok(()),
+            copied => write!(f, " (after {copied} bytes)"),
+        }
+    }
+}
+
+impl std::error::Error for CmaError {}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// From the peer's memory into this process's.
+    Read,
+    /// From this process's memory into the peer's.
+    Write,
+}
+
+/// A piece of this process's memory.
+#[must_use]
+pub fn local_piece(start: *const u8, len: usize) -> libc::iovec {
+    libc::iovec {
+        iov_base: start.cast_mut().cast(),
+        iov_len: len,
+    }
+}
+
+/// A piece of the peer's memory.
+#[must_use]
+pub fn peer_piece(start: u64, len: usize) -> libc::iovec {
+    libc::iovec {
+        // An address beyond the address space is the kernel's to refuse.
+        iov_base: ptr::without_provenance_mut(usize::try_from(start).unwrap_or(usize::MAX)),
+        iov_len: len,
+    }
+}
+
+/// Copies between the `local` pieces of this process and the `peer` pieces of
+/// process `pid`, each list in order, until the shorter is done. Lists may be of
+/// any length, pieces of any size, and cut differently on both sides.
+///
+/// The lists are used up on the way: afterwards, and after an error too, they are
+/// what is left, so that it can go another way.
+///
+/// # Safety
+/// Every local piece is readable, and writable if `direction` is `Read`.
+///
+/// # Errors
+/// The kernel refused, or memory was not there.
+pub unsafe fn transfer(
+    direction: Direction,
+    pid: u32,
+    local: &mut &mut [libc::iovec],
+    peer: &mut &mut [libc::iovec],
+) -> Result<usize, CmaError> {
+    let mut copied = 0;
+    loop {
+        skip(local, 0);
+        skip(peer, 0);
+        let Some(next) = peer.first() else {
+            return Ok(copied);
+        };
+        if local.is_empty() {
+            return Ok(copied);
+        }
+        // SAFETY: pieces of the caller's lists.
+        match unsafe { call(direction, pid, local, peer) } {
+            Ok(n) => {
+                copied += n;
+                skip(local, n);
+                skip(peer, n);
+            }
+            Err(errno) => {
+                return Err(CmaError {
+                    copied,
+                    why: CmaWhy::of(errno),
+                    pid,
+                    peer_addr: next.iov_base.addr() as u64,
+                    direction,
+                });
+            }
+        }
+    }
+}
+
+/// Takes `n` bytes, and what is empty before the next, off the front of a list.
+fn skip(pieces: &mut &mut [libc::iovec], mut n: usize) {
+    let mut rest = std::mem::take(pieces);
+    while let Some(first) = rest.first_mut() {
+        if n < first.iov_len {
+            first.iov_base = first.iov_base.cast::<u8>().wrapping_add(n).cast();
+            first.iov_len -= n;
+            break;
+        }
+        n -= first.iov_len;
+        rest = &mut rest[1..];
+    }
+    *pieces = rest;
+}
+
+/// One call, with the front of both lists, whose first pieces are not empty. The
+/// bytes copied, never 0; else the errno.
+///
+/// # Safety
+/// As for [`transfer`].
+unsafe fn call(
+    direction: Direction,
+    pid: u32,
+    local: &[libc::iovec],
+    peer: &[libc::iovec],
+) -> Result<usize, i32> {
+    let function = match direction {
+        Direction::Read => libc::process_vm_readv,
+        Direction::Write => libc::process_vm_writev,
+    };
+    let pid = libc::pid_t::try_from(pid).map_err(|_| libc::ESRCH)?;
+    let (local, peer) = (front(local), front(peer));
+    // SAFETY: the local pieces are the caller's; the peer's addresses are checked
+    // by the kernel.
+    let n = unsafe {
+        function(
+            pid,
+            local.as_ptr(),
+            local.len() as libc::c_ulong,
+            peer.as_ptr(),
+            peer.len() as libc::c_ulong,
+            0,
+        )
+    };
+    match usize::try_from(n) {
+        Ok(0) => Err(libc::EFAULT),
+        Ok(n) => Ok(n),
+        Err(_) => Err(io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EIO)),
+    }
+}
+
+/// As many pieces as a call takes.
+fn front(pieces: &[libc::iovec]) -> &[libc::iovec] {
+    &pieces[..pieces.len().min(PIECES)]
 }
 
 /// Copies `len` bytes at `peer_addr` of process `pid` to `local`.
@@ -24,21 +245,10 @@ pub struct CmaError {
 /// `local` is writable for `len` bytes.
 ///
 /// # Errors
-/// The call was refused or the peer's memory is not there; what was copied until
-/// then is said.
+/// As for [`transfer`].
 pub unsafe fn read(pid: u32, peer_addr: u64, local: *mut u8, len: usize) -> Result<(), CmaError> {
-    let mut copied = 0;
-    while copied < len {
-        let n = (len - copied).min(MOST);
-        let piece = libc::iovec {
-            iov_base: local.wrapping_add(copied).cast(),
-            iov_len: n,
-        };
-        // SAFETY: the rest of the caller's buffer, at most.
-        copied += unsafe { call(pid, &[piece], peer_addr + copied as u64, n) }
-            .map_err(|why| CmaError { copied, why })?;
-    }
-    Ok(())
+    // SAFETY: the caller's promise.
+    unsafe { whole(Direction::Read, pid, peer_addr, local_piece(local, len)) }
 }
 
 /// Copies `len` bytes at `local` to `peer_addr` of process `pid`.
@@ -47,114 +257,75 @@ pub unsafe fn read(pid: u32, peer_addr: u64, local: *mut u8, len: usize) -> Resu
 /// `local` is readable for `len` bytes.
 ///
 /// # Errors
-/// As for [`read`].
+/// As for [`transfer`].
 pub unsafe fn write(
     pid: u32,
     peer_addr: u64,
     local: *const u8,
     len: usize,
 ) -> Result<(), CmaError> {
-    let mut copied = 0;
-    while copied < len {
-        let piece = libc::iovec {
-            iov_base: local.wrapping_add(copied).cast_mut().cast(),
-            iov_len: (len - copied).min(MOST),
-        };
-        let theirs = libc::iovec {
-            iov_base: std::ptr::without_provenance_mut(
-                usize::try_from(peer_addr)
-                    .unwrap_or(usize::MAX)
-                    .saturating_add(copied),
-            ),
-            iov_len: piece.iov_len,
-        };
-        let pid = libc::pid_t::try_from(pid).unwrap_or(0);
-        // SAFETY: the rest of the caller's buffer, at most; the peer's addresses are
-        // checked by the kernel.
-        let n =
-            unsafe { libc::process_vm_writev(pid, &raw const piece, 1, &raw const theirs, 1, 0) };
-        match usize::try_from(n) {
-            Ok(0) | Err(_) => {
-                return Err(CmaError {
-                    copied,
-                    why: io::Error::last_os_error(),
-                });
-            }
-            Ok(n) => copied += n,
-        }
-    }
-    Ok(())
+    // SAFETY: the caller's promise.
+    unsafe { whole(Direction::Write, pid, peer_addr, local_piece(local, len)) }
 }
 
-/// Copies into the `pieces`, in order, the bytes from `peer_addr` on; at most
-/// [`PIECES`] of them and 2 GiB in all.
+/// # Safety
+/// As for [`transfer`].
+unsafe fn whole(
+    direction: Direction,
+    pid: u32,
+    peer_addr: u64,
+    local: libc::iovec,
+) -> Result<(), CmaError> {
+    let mut peer = [peer_piece(peer_addr, local.iov_len)];
+    let mut local = [local];
+    // SAFETY: the caller's piece.
+    unsafe { transfer(direction, pid, &mut &mut local[..], &mut &mut peer[..]) }.map(drop)
+}
+
+/// Copies into the `pieces`, in order, the bytes from `peer_addr` on.
 ///
 /// # Safety
 /// Every piece is writable.
 ///
 /// # Errors
-/// As for [`read`].
+/// As for [`transfer`].
 pub unsafe fn read_pieces(
     pid: u32,
     peer_addr: u64,
     pieces: &mut [libc::iovec],
 ) -> Result<(), CmaError> {
-    let mut copied = 0;
-    let mut rest = pieces;
-    while !rest.is_empty() {
-        let len = rest.iter().map(|piece| piece.iov_len).sum();
-        // SAFETY: the caller's pieces, less what was copied.
-        let n = unsafe { call(pid, rest, peer_addr + copied as u64, len) }
-            .map_err(|why| CmaError { copied, why })?;
-        copied += n;
-        rest = skip(rest, n);
-    }
-    Ok(())
+    // SAFETY: the caller's pieces.
+    unsafe { scattered(Direction::Read, pid, peer_addr, pieces) }
 }
 
-/// The pieces that are left once the first `n` bytes are done.
-fn skip(mut pieces: &mut [libc::iovec], mut n: usize) -> &mut [libc::iovec] {
-    while let Some(first) = pieces.first_mut() {
-        if n < first.iov_len {
-            first.iov_base = first.iov_base.cast::<u8>().wrapping_add(n).cast();
-            first.iov_len -= n;
-            break;
-        }
-        n -= first.iov_len;
-        pieces = &mut pieces[1..];
-    }
-    pieces
-}
-
-/// One call; `Ok` is the bytes copied, never 0.
+/// Copies the bytes of the `pieces`, in order, to `peer_addr` on.
 ///
 /// # Safety
-/// Every piece is writable.
-unsafe fn call(pid: u32, pieces: &[libc::iovec], peer_addr: u64, len: usize) -> io::Result<usize> {
-    let theirs = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(
-            usize::try_from(peer_addr).unwrap_or(usize::MAX),
-        ),
-        iov_len: len,
-    };
-    let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
-    // SAFETY: the pieces are writable, and the peer's addresses are checked by
-    // the kernel.
-    let n = unsafe {
-        libc::process_vm_readv(
-            pid,
-            pieces.as_ptr(),
-            pieces.len() as libc::c_ulong,
-            &raw const theirs,
-            1,
-            0,
-        )
-    };
-    match usize::try_from(n) {
-        Ok(0) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
-        Ok(n) => Ok(n),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
+/// Every piece is readable.
+///
+/// # Errors
+/// As for [`transfer`].
+pub unsafe fn write_pieces(
+    pid: u32,
+    peer_addr: u64,
+    pieces: &mut [libc::iovec],
+) -> Result<(), CmaError> {
+    // SAFETY: the caller's pieces.
+    unsafe { scattered(Direction::Write, pid, peer_addr, pieces) }
+}
+
+/// # Safety
+/// As for [`transfer`].
+unsafe fn scattered(
+    direction: Direction,
+    pid: u32,
+    peer_addr: u64,
+    mut pieces: &mut [libc::iovec],
+) -> Result<(), CmaError> {
+    let len = pieces.iter().map(|piece| piece.iov_len).sum();
+    let mut peer = [peer_piece(peer_addr, len)];
+    // SAFETY: the caller's pieces.
+    unsafe { transfer(direction, pid, &mut pieces, &mut &mut peer[..]) }.map(drop)
 }
 
 /// Really copies eight bytes that the peer said it has at `peer_addr`.
@@ -170,41 +341,6 @@ pub fn probe(pid: u32, peer_addr: u64, expected: u64) -> Result<(), String> {
         Ok(()) => Err(format!(
             "process {pid} is another one than expected (another pid namespace?)"
         )),
-        Err(error) => Err(format!("process_vm_readv of process {pid}: {}", error.why)),
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn own_memory_can_be_read_in_pieces() {
-        let source: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-        let mut to = vec![0u8; 10_000];
-        let (a, b) = to.split_at_mut(333);
-        let mut pieces = [
-            libc::iovec {
-                iov_base: a.as_mut_ptr().cast(),
-                iov_len: a.len(),
-            },
-            libc::iovec {
-                iov_base: b.as_mut_ptr().cast(),
-                iov_len: b.len(),
-            },
-        ];
-        // SAFETY: both pieces are vectors of this test.
-        unsafe { read_pieces(std::process::id(), source.as_ptr() as u64, &mut pieces) }.unwrap();
-        assert_eq!(source, to);
-    }
-
-    #[test]
-    fn a_hole_is_an_error_and_not_a_crash() {
-        let mut to = [0u8; 16];
-        // SAFETY: a local buffer of 16 bytes.
-        let error = unsafe { read(std::process::id(), 4096, to.as_mut_ptr(), 16) }.unwrap_err();
-        assert_eq!(error.copied, 0);
-        assert_eq!(error.why.raw_os_error(), Some(libc::EFAULT));
-        assert!(probe(std::process::id(), 4096, 1).is_err());
+        Err(error) => Err(error.to_string()),
     }
 }

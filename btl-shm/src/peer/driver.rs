@@ -33,8 +33,10 @@ pub const WINDOW: u64 = 1 << WINDOW_BITS;
 /// peers, and far less than a process may have mappings (65,530).
 pub const ATTACHMENTS: usize = 1024;
 
+const _: () = assert!(ATTACHMENTS < 65_530 / 4);
+
 /// Entries of the table that is looked at first, as a power of two.
-const NEAR_BITS: u32 = 8;
+const NEAR_BITS: u32 = 10;
 
 /// What the kernel's driver does, so that the arithmetic can be tried without it.
 pub trait Attach {

@@ -15,6 +15,7 @@ pub mod cma;
 pub mod driver;
 pub mod shared;
 
+use crate::fault::Fault;
 use driver::{ATTACHMENTS, Attachments, Device, Segid};
 use shared::{Regions, Windows};
 use std::ptr::NonNull;
@@ -48,6 +49,21 @@ pub enum Reached {
     /// Through attachments, which come and go: [`Peers::window`] says where this
     /// address of the peer's is at the moment.
     Attached(u64),
+}
+
+/// Why memory of a peer's could not be copied, in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lost {
+    /// It is not there.
+    Memory(String),
+    /// Not in this way; another may do.
+    Way(String),
+}
+
+impl From<Fault> for Lost {
+    fn from(fault: Fault) -> Lost {
+        Lost::Memory(fault.to_string())
+    }
 }
 
 /// The memory of this rank's peers.
@@ -149,31 +165,61 @@ impl Peers {
     /// until the next call.
     ///
     /// # Errors
-    /// In words, what the driver refused.
+    /// What the driver refused.
     #[inline]
-    pub fn window(&mut self, peer: u32, addr: u64, len: usize) -> Result<(*mut u8, usize), String> {
+    pub fn window(&mut self, peer: u32, addr: u64, len: usize) -> Result<(*mut u8, usize), Lost> {
         let segid = Segid(self.segment.record(peer).segid.load(Ordering::Relaxed));
-        let attached = self.attached.as_mut().map_err(|why| why.clone())?;
-        let reach = attached
-            .resolve(peer, segid, addr, len)
-            .map_err(|error| error.to_string())?;
-        Ok((reach.at, reach.len))
+        let attached = self
+            .attached
+            .as_mut()
+            .map_err(|why| Lost::Way(why.clone()))?;
+        match attached.resolve(peer, segid, addr, len) {
+            Ok(reach) => Ok((reach.at, reach.len)),
+            Err(error) if error.peer_is_gone() => Err(Lost::Memory(error.to_string())),
+            Err(error) => Err(Lost::Way(error.to_string())),
+        }
+    }
+
+    /// Uses the driver towards `peer` no more: it was refused on the way.
+    pub fn forget_driver(&mut self, peer: u32) {
+        self.tried[peer as usize].driver = Tried::Refused;
     }
 
     /// Whether peers can reach `len` bytes at `addr` of this process in the way of
     /// [`Peers::reach`].
     #[inline]
     pub fn is_exported(&mut self, addr: u64, len: usize) -> bool {
-        let record = self.segment.record(self.me);
-        self.attached.is_ok()
-            || matches!(self.arm, Arm::Auto | Arm::Shared)
-                && self.own.offset(record, addr, len as u64).is_some()
+        self.is_seen(addr, len).unwrap_or(self.attached.is_ok())
     }
 
-    /// The process whose memory CMA reads and writes as that of `peer`, where
-    /// that arm was asked for and works.
+    /// Whether peers that looked for `len` bytes at `addr` of this process in the
+    /// heap file would find something else: the program has mapped other memory there.
+    #[inline]
+    pub fn is_replaced(&mut self, addr: u64, len: usize) -> bool {
+        self.is_seen(addr, len) == Some(false)
+    }
+
+    #[inline]
+    fn is_seen(&mut self, addr: u64, len: usize) -> Option<bool> {
+        match self.arm {
+            Arm::Auto | Arm::Shared => {
+                let record = self.segment.record(self.me);
+                self.own.is_seen(record, addr, len)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the way of a message that CMA reaches is a matter of choice.
+    #[must_use]
+    pub fn may_choose(&self) -> bool {
+        self.arm == Arm::Auto
+    }
+
+    /// The process whose memory CMA reads and writes as that of `peer`, where that
+    /// arm may be used and works.
     pub fn cma(&mut self, peer: u32) -> Option<u32> {
-        if self.arm != Arm::Cma {
+        if !matches!(self.arm, Arm::Auto | Arm::Cma) {
             return None;
         }
         let pid = self.segment.record(peer).pid.load(Ordering::Relaxed);
@@ -251,6 +297,12 @@ impl Peers {
                 .map_or_else(Clone::clone, |()| "works".into());
             eprintln!("lariat: rank {}: {arm} from rank {peer}: {answer}", self.me);
         }
+    }
+
+    /// Whether the driver is there and has a segment of this process.
+    #[must_use]
+    pub fn has_driver(&self) -> bool {
+        self.attached.is_ok()
     }
 
     /// Mappings of peers' memory that this process has made.

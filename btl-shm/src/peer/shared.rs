@@ -8,10 +8,11 @@
 //! by two additions. A mapping stays good whatever the owner does: the pages of
 //! memory that it gave back read as zeros, and live on after its end.
 
+use crate::region::heap;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use wireup::heap::HeapFile;
-use wireup::layout::RankRecord;
+use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::Segment;
 
 /// Bytes of a window that are mapped at once.
@@ -23,6 +24,7 @@ struct Region {
     start: u64,
     len: u64,
     at: u64,
+    kind: u32,
 }
 
 impl Region {
@@ -43,15 +45,32 @@ impl Regions {
     /// `None` if not all of them are in it.
     #[inline]
     pub fn offset(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<u64> {
+        self.find(record, addr, len).map(|found| found.0)
+    }
+
+    #[inline]
+    fn find(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<(u64, u32)> {
         for region in &self.0 {
             if let Some(at) = region.offset(addr, len) {
-                return Some(at);
+                return Some((at, region.kind));
             }
         }
         if self.learn(record) {
-            return self.0.iter().find_map(|region| region.offset(addr, len));
+            let found = |region: &Region| Some((region.offset(addr, len)?, region.kind));
+            return self.0.iter().find_map(found);
         }
         None
+    }
+
+    /// Whether peers see what is in `len` bytes at `addr` of this process, whose
+    /// record is `record`, by way of the file; `None`: the record does not say that
+    /// they do. It tells of the heap as a whole, and what the program has mapped over
+    /// parts of that is not in the file.
+    #[inline]
+    pub fn is_seen(&mut self, record: &RankRecord, addr: u64, len: usize) -> Option<bool> {
+        let (_, kind) = self.find(record, addr, len as u64)?;
+        let whole = kind != RegionKind::Heap as u32;
+        Some(whole || usize::try_from(addr).is_ok_and(|addr| heap::is_shared(addr, len)))
     }
 
     /// Reads what has been added since the last time.
@@ -66,6 +85,7 @@ impl Regions {
                 start,
                 len: told.len.load(Ordering::Relaxed),
                 at: told.at.load(Ordering::Relaxed),
+                kind: told.kind.load(Ordering::Relaxed),
             });
         }
         self.0.len() > before
@@ -147,6 +167,10 @@ impl Windows {
         let len = PART.min(self.file.window() - part * PART);
         match self.file.map(self.file.begin(peer) + part * PART, len) {
             Ok(base) => {
+                // A forked child is no rank, and has no business with peers' memory.
+                // A refusal only leaves it a mapping that it does not know of.
+                // SAFETY: changes a flag of the mapping that was just made.
+                unsafe { libc::madvise(base.as_ptr().cast(), bytes(len), libc::MADV_DONTFORK) };
                 window.parts.resize(usize::try_from(parts).ok()?, None);
                 window.parts[usize::try_from(part).ok()?] = Some(base);
                 self.attachments += 1;
@@ -197,6 +221,11 @@ impl Windows {
     pub fn attachments(&self) -> usize {
         self.attachments
     }
+}
+
+/// The length of a mapping that was made: it fits an address.
+fn bytes(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -6,7 +6,7 @@ use super::private;
 use super::ranges;
 use super::say::say;
 use std::cell::UnsafeCell;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -29,6 +29,13 @@ pub struct Hooks {
     pub private: fn(),
 }
 
+/// `PTHREAD_CANCEL_DISABLE`, of glibc and musl.
+const CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
 /// Hooks that can be registered.
 const MOST: usize = 8;
 
@@ -36,6 +43,9 @@ const MOST: usize = 8;
 struct Around {
     hooks: [Option<Hooks>; MOST],
     mask: libc::sigset_t,
+    /// The thread's cancellation state before: reading and closing are points where a
+    /// cancelled thread would end, with everything held.
+    cancel: c_int,
     /// Read end and write end; -1: there is no pipe.
     pipe: [RawFd; 2],
     /// Whether there was anything shared when the fork began.
@@ -53,6 +63,7 @@ static AROUND: Cell = Cell(UnsafeCell::new(Around {
     hooks: [None; MOST],
     // SAFETY: a signal set is plain bits, and all of them 0 is the empty set.
     mask: unsafe { std::mem::zeroed() },
+    cancel: 0,
     pipe: [-1; 2],
     shared: false,
     locked: false,
@@ -143,11 +154,10 @@ pub(super) fn before(locks: bool) {
     // SAFETY: the lock is held until after the fork.
     let around = unsafe { &mut *AROUND.0.get() };
     around.mask = mask;
+    // SAFETY: writes the old state to a field of ours.
+    unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut around.cancel) };
     around.shared = ranges::all().next().is_some();
-    if !around.shared {
-        return;
-    }
-    if stack_is_shared() || thread_is_shared() {
+    if around.shared && (stack_is_shared() || thread_is_shared()) {
         say(format_args!(
             "forked on a stack in shared memory, otherwise than by fork, _Fork, forkpty or \
              daemon, or by a thread that lies in such memory; LARIAT_HEAP=0 does without it"
@@ -160,6 +170,10 @@ pub(super) fn before(locks: bool) {
         for hooks in around.hooks.iter().rev().flatten() {
             (hooks.prepare)();
         }
+    }
+    // A forked child's locks want as much care when it forks again; it shares nothing.
+    if !around.shared {
+        return;
     }
     // SAFETY: pipe2 fills an array of two.
     if unsafe { libc::pipe2(around.pipe.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
@@ -181,15 +195,13 @@ pub(super) fn after_in_parent() {
             && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
         {}
         close(read);
-        if around.locked {
-            for hooks in around.hooks.iter().flatten() {
-                (hooks.parent)();
-            }
+    }
+    if around.locked {
+        for hooks in around.hooks.iter().flatten() {
+            (hooks.parent)();
         }
     }
-    let mask = around.mask;
-    LOCK.give();
-    restore_signals(&mask);
+    leave(around);
 }
 
 /// In the child: private memory, then a word to the parent, then locks and signals.
@@ -216,14 +228,23 @@ pub(super) fn after_in_child() {
         ranges::clear();
         for hooks in around.hooks.iter().flatten() {
             (hooks.private)();
-            if around.locked {
-                (hooks.child)();
-            }
+        }
+    }
+    if around.locked {
+        for hooks in around.hooks.iter().flatten() {
+            (hooks.child)();
         }
     }
     FORKED.store(true, Relaxed);
-    let mask = around.mask;
+    leave(around);
+}
+
+/// The end of both: lets go of everything.
+fn leave(around: &Around) {
+    let (mask, cancel) = (around.mask, around.cancel);
     LOCK.give();
+    // SAFETY: the state that `before` found; the old one is of no interest.
+    unsafe { pthread_setcancelstate(cancel, std::ptr::null_mut()) };
     restore_signals(&mask);
 }
 

@@ -15,7 +15,8 @@
 //! by `SEEK_DATA`; they become untouched memory, which reads as zero too.
 //!
 //! Mappings are made and moved by system calls of [`sys`]: the C functions may be
-//! hooks that take such memory from the heap. Nothing here allocates, and nothing here is async-signal-unsafe.
+//! hooks that take such memory from the heap. Nothing here allocates, and nothing
+//! here is async-signal-unsafe.
 
 use super::ranges::{self, Range};
 use crate::region::lines::{self, Line};
@@ -27,6 +28,9 @@ use std::ptr::without_provenance_mut;
 /// Bytes that are made present and filled at a time: so few that the zeroes with
 /// which the kernel fills new pages are still in the cache when the data comes.
 const STEP: usize = 256 << 10;
+
+/// What a copy is.
+const COPY: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
 
 /// What could not be done, for which mapping.
 #[derive(Debug)]
@@ -99,6 +103,16 @@ pub fn make_private() -> Result<usize, Failure> {
     }
 }
 
+/// Whether a child could have `len` bytes as one private mapping, whatever is in
+/// them: not where the address space is limited, or where the kernel commits only
+/// memory that it has. Better known before there is anything to copy.
+pub(super) fn room_for(len: usize) -> std::io::Result<()> {
+    // SAFETY: a fresh mapping at an address of the kernel's choice.
+    let trial = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) }?;
+    // SAFETY: the mapping just made, which nobody knows.
+    unsafe { sys::munmap(trial, len) }
+}
+
 /// Replaces the part of a mapping that is `len` bytes from `start` on. Bytes copied.
 fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<usize, Failure> {
     let failed = |call| Failure {
@@ -113,10 +127,8 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
             ..failed("finding the heap file")
         });
     }
-    let both = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let copy = unsafe { sys::mmap(0, len, both, flags, -1, 0) };
+    let copy = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) };
     let copy = without_provenance_mut::<libc::c_void>(copy.map_err(|_| failed("mmap"))?);
     let at = line.offset + (start - line.start) as u64;
     // SAFETY: the copy is ours, writable and `len` bytes long.
@@ -124,7 +136,7 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
         let why = failed(call);
         Failure { errno, ..why }
     })?;
-    if line.protection != both {
+    if line.protection != sys::RW {
         // SAFETY: changes the protection of the copy, which nothing refers to yet.
         if unsafe { libc::mprotect(copy, len, line.protection) } < 0 {
             return Err(failed("mprotect"));
@@ -183,9 +195,8 @@ fn seek(fd: RawFd, at: u64, what: i32) -> Result<Option<u64>, (&'static str, i32
 unsafe fn take(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<(), (&'static str, i32)> {
     // SAFETY: populating changes no content. Kernels before 5.14 refuse (EINVAL),
     // and the pages come one by one as they are written.
-    if unsafe { libc::madvise(to.cast(), len, libc::MADV_POPULATE_WRITE) } < 0
-        && errno() == libc::ENOMEM
-    {
+    let present = unsafe { sys::madvise(to.addr(), len, libc::MADV_POPULATE_WRITE) };
+    if present.is_err() && errno() == libc::ENOMEM {
         return Err(("madvise", libc::ENOMEM));
     }
     let mut done = 0;
@@ -207,4 +218,18 @@ unsafe fn take(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<(), (&'sta
 fn errno() -> i32 {
     // SAFETY: the location is this thread's and always valid.
     unsafe { *libc::__errno_location() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::room_for;
+
+    #[test]
+    fn room_is_tried_and_not_kept() {
+        for _ in 0..10_000 {
+            room_for(1 << 36).unwrap(); // kept, they would fill the address space
+        }
+        let why = room_for(1 << 60).unwrap_err();
+        assert_eq!(why.raw_os_error(), Some(libc::ENOMEM));
+    }
 }

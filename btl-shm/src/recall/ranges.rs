@@ -5,7 +5,8 @@
 //! Changed under the fork lock only; read under it, or without it where a stale
 //! answer does no harm.
 
-use super::fork;
+use super::{fork, private};
+use crate::region::sys;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
@@ -66,6 +67,8 @@ pub enum RangeError {
     Overlaps(usize, usize),
     /// There are [`MOST`] ranges already.
     Full,
+    /// A forked child could not have that many bytes of private address space.
+    NoCopy(usize, std::io::Error),
     /// The handlers around fork could not be registered.
     Handlers(std::io::Error),
 }
@@ -83,6 +86,11 @@ impl fmt::Display for RangeError {
             RangeError::Overlaps(start, with) => write!(
                 f,
                 "a shared range at {start:#x} overlaps the one at {with:#x}"
+            ),
+            RangeError::NoCopy(len, why) => write!(
+                f,
+                "a forked child could not have a private copy of {len} bytes: {why} (the limits \
+                 of `ulimit -v` and `-d`, and vm.overcommit_memory=2, are reasons)"
             ),
             RangeError::Full => write!(f, "a process can have {MOST} shared ranges at most"),
             RangeError::Handlers(why) => write!(f, "pthread_atfork: {why}"),
@@ -106,12 +114,13 @@ impl std::error::Error for RangeError {}
 /// See [`RangeError`].
 pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
     fork::register().map_err(RangeError::Handlers)?;
-    let page = page_size();
+    let page = sys::page();
     let whole = start.is_multiple_of(page) && len.is_multiple_of(page);
     if start == 0 || len == 0 || !whole || start.checked_add(len).is_none() {
         return Err(RangeError::Unaligned(start, len));
     }
     let file = file_of(fd).map_err(|why| RangeError::Descriptor(fd, why))?;
+    private::room_for(len).map_err(|why| RangeError::NoCopy(len, why))?;
     fork::hold(|| {
         if let Some(other) = all().find(|r| start < r.end() && r.start < start + len) {
             return Err(RangeError::Overlaps(start, other.start));
@@ -172,10 +181,4 @@ pub(super) fn file_of(fd: RawFd) -> std::io::Result<(u64, u64)> {
     // SAFETY: fstat returned 0 and filled it.
     let stat = unsafe { stat.assume_init() };
     Ok((stat.st_dev, stat.st_ino))
-}
-
-/// Bytes of a page.
-pub(crate) fn page_size() -> usize {
-    // SAFETY: sysconf has no preconditions.
-    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }

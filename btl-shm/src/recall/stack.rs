@@ -6,8 +6,9 @@
 //! return addresses and locals. So it forks on a stack that the fork copies, and
 //! goes back to the old one afterwards, in both processes.
 
+use crate::region::sys;
 use std::ffi::c_void;
-use std::ptr::null_mut;
+use std::ptr::with_exposed_provenance_mut;
 
 /// Bytes of such a stack: handlers around fork run on it, the program's too.
 const SIZE: usize = 1 << 20;
@@ -21,25 +22,24 @@ pub fn on_private<T>(mut f: impl FnMut() -> T) -> Option<T> {
     if !KNOWN {
         return None;
     }
-    let both = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+    // By `sys`: the C function may be a hook that gives shared memory.
     // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let base = unsafe { libc::mmap(null_mut(), SIZE, both, flags, -1, 0) };
-    if base == libc::MAP_FAILED {
-        return None;
-    }
-    // SAFETY: the lowest page of the fresh mapping becomes its guard.
-    unsafe { libc::mprotect(base, 1, libc::PROT_NONE) };
+    let base = unsafe { sys::mmap(0, SIZE, sys::RW, flags, -1, 0) }.ok()?;
+    // The lowest page is a guard; a stack without one is better than none.
+    // SAFETY: a page of the fresh mapping, which nothing uses.
+    let _ = unsafe { sys::mprotect(base, sys::page(), libc::PROT_NONE) };
     let mut call = Call {
         f: &mut f,
         value: None,
     };
-    let top = base.wrapping_byte_add(SIZE);
+    let top = with_exposed_provenance_mut(base + SIZE);
     // SAFETY: `top` is the end of a mapping that is free for it and aligned to a
     // page; `run::<T>` gets the argument that it casts back.
     unsafe { switch((&raw mut call).cast(), run::<T>, top) };
     // SAFETY: nothing runs on it any more. After a fork each process unmaps its own.
-    unsafe { libc::munmap(base, SIZE) };
+    // Failing, it would stay mapped and do no harm.
+    let _ = unsafe { sys::munmap(base, SIZE) };
     call.value
 }
 

@@ -12,7 +12,7 @@
 
 use super::classes;
 use super::extents::State;
-use super::shelf::{Put, SHELVES, Shelf, Shelves};
+use super::shelf::{SHELVES, Shelf, Shelves};
 use super::space::Space;
 use super::sys;
 use super::table::{Table, Use};
@@ -50,11 +50,9 @@ impl Allocator {
     pub fn new(window: Window) -> std::io::Result<Allocator> {
         let table = Table::new(window.base(), window.len())?;
         let space = Space::new(&window);
-        let shelves = Shelves::default();
-        shelves.limit_big(space.dirty_limit() / 2);
         Ok(Allocator {
             table,
-            shelves,
+            shelves: Shelves::default(),
             space: Mutex::new(space),
             most: memory(),
             foreign: AtomicBool::new(false),
@@ -93,7 +91,7 @@ impl Allocator {
     pub fn alloc(&self, len: usize, align: usize) -> Option<(usize, bool)> {
         let size = classes::round(len)?;
         if let Some(bin) = classes::bin(size).filter(|_| align <= ALIGN)
-            && let Some(start) = self.shelves.own().take(bin, &self.shelves, &self.table)
+            && let Some(start) = self.shelves.own().take(bin, &self.table)
         {
             return Some((start, false));
         }
@@ -147,14 +145,12 @@ impl Allocator {
         };
         if let Some(bin) = classes::bin(len) {
             let mut shelf = self.shelves.own();
-            let mut put = shelf.put(start, len, bin, &self.shelves, &self.table);
-            if put == Put::Full {
+            if !shelf.put(start, len, bin, &self.table) {
                 self.clear_shelf(&mut shelf);
-                put = shelf.put(start, len, bin, &self.shelves, &self.table);
+                let put = shelf.put(start, len, bin, &self.table);
+                debug_assert!(put, "an empty shelf has room");
             }
-            if put == Put::Done {
-                return true;
-            }
+            return true;
         }
         self.free_to_space(start, len);
         true
@@ -163,9 +159,7 @@ impl Allocator {
     #[cold]
     fn clear_shelf(&self, shelf: &mut Shelf) {
         let mut space = self.space();
-        shelf.empty(&self.shelves, &self.table, |start, len| {
-            space.give(start, len);
-        });
+        shelf.empty(&self.table, |start, len| space.give(start, len));
         self.purge(space, 0);
     }
 
@@ -179,9 +173,8 @@ impl Allocator {
 
     /// Gives free pages back to the system until they are few enough.
     fn purge<'a>(&'a self, mut space: MutexGuard<'a, Space>, just: usize) {
-        self.shelves.limit_big(space.dirty_limit() / 2);
         let mut begun = false;
-        while let Some((start, end)) = space.victim(self.shelves.big(), just, begun) {
+        while let Some((start, end)) = space.victim(just, begun) {
             drop(space);
             let state = match self.zero(start, end) {
                 Ok(()) => State::Clean,

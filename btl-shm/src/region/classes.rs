@@ -9,19 +9,16 @@ pub const UNIT: usize = 256;
 /// [`super::table::GRANULE`].
 pub const LEAST: usize = 4096;
 
-/// The largest block that has a bin; above, steps do not grow any more either.
-pub const LARGEST_BINNED: usize = 32 << 20;
+/// The largest block that has a bin.
+pub const LARGEST_BINNED: usize = 256 << 10;
 
-const TOP_STEP: usize = 256 << 10;
 const STEPS: usize = 16;
-/// From here on steps are [`TOP_STEP`].
-const EVEN: usize = STEPS * TOP_STEP;
+/// The largest step.
+const TOP_STEP: usize = 256 << 10;
 const LOG_LEAST: usize = LEAST.trailing_zeros() as usize;
-/// Bins below [`EVEN`].
-const GROWING: usize = (EVEN.trailing_zeros() as usize - LOG_LEAST) * STEPS;
 
 /// The number of bins.
-pub const BINS: usize = GROWING + (LARGEST_BINNED - EVEN) / TOP_STEP + 1;
+pub const BINS: usize = (LARGEST_BINNED.trailing_zeros() as usize - LOG_LEAST) * STEPS + 1;
 
 /// The size of the block for a request of `len` bytes; `None`: too large for any
 /// address space.
@@ -41,9 +38,6 @@ pub fn bin(size: usize) -> Option<usize> {
     if size > LARGEST_BINNED {
         return None;
     }
-    if size > EVEN {
-        return Some(GROWING + (size - EVEN) / TOP_STEP);
-    }
     let log = size.ilog2() as usize;
     let step = log - STEPS.trailing_zeros() as usize;
     Some((log - LOG_LEAST) * STEPS + ((size >> step) - STEPS))
@@ -56,7 +50,7 @@ mod tests {
     #[test]
     fn sizes_are_few_and_lose_little() {
         let mut last = (0, 0);
-        for len in (1..70 << 10).chain((70 << 10..40 << 20).step_by(999)) {
+        for len in (1..70 << 10).chain((70 << 10..9 << 20).step_by(999)) {
             let size = round(len).unwrap();
             assert!(size >= len && size.is_multiple_of(UNIT) && round(size) == Some(size));
             assert!(len < LEAST || size - len <= len / 16 + 1, "{len} -> {size}");

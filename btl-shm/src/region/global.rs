@@ -36,7 +36,7 @@ fn first(len: usize) -> Option<&'static Heap> {
             drop(heap::start());
             true
         } else {
-            heap::start_here(heap::getenv).is_err() && heap::outcome().is_some()
+            heap::start_here(heap::getenv, false).is_err() && heap::outcome().is_some()
         };
         if refused {
             GLOBAL_LEAST.store(usize::MAX, Relaxed);

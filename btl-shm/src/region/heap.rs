@@ -8,13 +8,17 @@
 
 use super::alloc::{Allocator, Held, at};
 use super::mappings;
-use super::window::{Refusal, Window};
+use super::static_data;
+use super::window::{Refusal, Window, publish, static_part};
+use crate::recall;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wireup::env;
 use wireup::heap::HeapFile;
+use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -58,11 +62,12 @@ pub fn here() -> Option<&'static Heap> {
 }
 
 /// Starts the heap in this copy of the code, once: later calls say what came of it.
-/// What it needs it finds by `get` in the environment.
+/// What it needs it finds by `get` in the environment. `early`: the program has not
+/// begun and has one thread, so that its static data can move, too.
 ///
 /// # Errors
 /// Why this process has no shared heap.
-pub fn start_here(get: impl Fn(&str) -> Option<String>) -> Result<(), Refusal> {
+pub fn start_here(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<(), Refusal> {
     if let Some(outcome) = OUTCOME.get() {
         return outcome.clone();
     }
@@ -70,13 +75,13 @@ pub fn start_here(get: impl Fn(&str) -> Option<String>) -> Result<(), Refusal> {
     if STARTING.swap(true, Ordering::AcqRel) {
         return Err(Refusal::Starting); // the swap pairs with itself
     }
-    let outcome = open(get).map(|heap| {
+    let outcome = open(get, early).map(|heap| {
         HEAP.get_or_init(|| heap);
     });
     OUTCOME.get_or_init(|| outcome).clone()
 }
 
-fn open(get: impl Fn(&str) -> Option<String>) -> Result<Heap, Refusal> {
+fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refusal> {
     let settings = Settings::read(&get).map_err(|why| Refusal::Setting(why.to_string()))?;
     if !settings.heap {
         return Err(Refusal::Off);
@@ -101,12 +106,41 @@ fn open(get: impl Fn(&str) -> Option<String>) -> Result<Heap, Refusal> {
     let window = Window::claim(&segment, rank, &file)?;
     let allocator = Allocator::new(window)
         .map_err(|why| Refusal::System("mmap of the table", why.to_string()))?;
+    let hooks = recall::Hooks {
+        prepare: fork_prepare,
+        parent: fork_done,
+        child: fork_done,
+        private: became_private,
+    };
+    recall::at_fork(hooks).map_err(|why| Refusal::System("pthread_atfork", why.to_string()))?;
+    if early {
+        let descriptor = allocator.window().file();
+        move_static_data(&settings, segment.record(rank), rank, &file, descriptor);
+    }
+    let least = usize::try_from(settings.heap_min).unwrap_or(usize::MAX);
     Ok(Heap {
         allocator,
-        least: usize::try_from(settings.heap_min)
-            .unwrap_or(usize::MAX)
-            .max(super::classes::LEAST),
+        least: least.max(super::classes::LEAST),
     })
+}
+
+/// Moves the program's static data into their part of the window, and tells peers.
+/// Where that cannot be, they stay as they are, and peers reach them by another arm.
+fn move_static_data(
+    settings: &Settings,
+    record: &RankRecord,
+    rank: u32,
+    file: &HeapFile,
+    descriptor: BorrowedFd<'_>,
+) {
+    let room = static_part(file.window());
+    let least = usize::try_from(settings.direct_min).unwrap_or(usize::MAX);
+    let parts = static_data::parts(least);
+    let at = file.begin(rank) + room.start;
+    let moved = static_data::share(&parts, descriptor, at, room.end - room.start);
+    for part in moved.unwrap_or_default() {
+        publish(record, RegionKind::Static, part.start, part.len, part.at);
+    }
 }
 
 /// Reads a variable without the lock that the standard library has for it: who
@@ -181,7 +215,7 @@ pub fn is_preloaded() -> bool {
 /// In words, why this process has none.
 pub fn start() -> Result<(), String> {
     let Some(outer) = preloaded() else {
-        return start_here(getenv).map_err(|why| why.to_string());
+        return start_here(getenv, false).map_err(|why| why.to_string());
     };
     if (outer.start)() == 0 {
         return Ok(());

@@ -115,7 +115,7 @@ fn renew(heap: &Allocator, from: usize, to: usize, prot: i32) -> io::Result<()> 
     space.extents.insert(from, to, State::Mapped);
     drop(space);
     if state == State::Sealed {
-        heap.window().open(from, to - from)?;
+        heap.window().open(from, to - from, true)?;
     } else {
         // SAFETY: the program wants new pages there.
         unsafe {
@@ -271,12 +271,17 @@ pub unsafe fn mremap(
         else {
             return invalid(libc::EINVAL);
         };
-        if let Some((from, to)) = inside(heap, new, end) {
-            give_up(heap, from, to);
+        // New pages of the window where it is ours, so that peers go on seeing it.
+        if inside(heap, new, end) == Some((new, end)) && renew(heap, new, end, RW).is_ok() {
+            new
+        } else {
+            if let Some((from, to)) = inside(heap, new, end) {
+                give_up(heap, from, to);
+            }
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+            // SAFETY: the program wants what is there replaced.
+            unsafe { sys::mmap(new, len, RW, flags, -1, 0) }?
         }
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-        // SAFETY: the program wants what is there replaced.
-        unsafe { sys::mmap(new, len, RW, flags, -1, 0) }?
     } else {
         if len <= old_len && !keep {
             unmap(heap, old + len, old_end);

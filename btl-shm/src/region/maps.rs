@@ -3,6 +3,7 @@
 
 use super::lines::{self, Line};
 use super::static_data::{each_object, headers};
+use super::sys;
 use crate::recall::ranges;
 use std::ffi::CStr;
 use std::io;
@@ -48,15 +49,17 @@ impl Region {
 /// * the whole address space: one region from the lowest to the highest address
 ///   that a program can have, which covers everything else.
 ///
-/// Regions other than the whole do not overlap.
+/// Regions other than the whole do not overlap. `told` says of a range whether the
+/// rank's record tells of it as memory in the heap file: the heap may be another
+/// copy's of this library.
 ///
 /// # Errors
 /// `/proc/self/maps` cannot be read.
-pub fn regions() -> io::Result<Vec<Region>> {
+pub fn regions<F: Fn(std::ops::Range<usize>) -> bool>(told: F) -> io::Result<Vec<Region>> {
     let mut found = objects();
     let mut anonymous = Vec::new();
     lines::each(c"/proc/self/maps", &mut |line| {
-        if let Some(kind) = kind_of(line) {
+        if let Some(kind) = kind_of(line, &told) {
             anonymous.push(Region {
                 kind,
                 start: line.start,
@@ -119,7 +122,7 @@ fn merged(sorted: Vec<Region>) -> Vec<Region> {
 
 /// Segments of the program and of all libraries.
 fn objects() -> Vec<Region> {
-    let page = ranges::page_size();
+    let page = sys::page();
     let mut found = Vec::new();
     let mut first = true;
     each_object(&mut |info| {
@@ -161,13 +164,14 @@ fn object_name(info: &libc::dl_phdr_info) -> String {
 }
 
 /// The region that a mapping belongs to, objects' aside. `None`: only to the whole.
-fn kind_of(line: &Line<'_>) -> Option<RegionKind> {
+fn kind_of(line: &Line<'_>, told: &impl Fn(std::ops::Range<usize>) -> bool) -> Option<RegionKind> {
+    let in_file = |line: &Line<'_>| registered(line) || told(line.start..line.end);
     let writable = line.protection & libc::PROT_WRITE != 0;
     if line.path.starts_with(SEGMENT) {
         Some(RegionKind::Internal)
     } else if line.path == b"[stack]" {
         Some(RegionKind::Stack)
-    } else if line.path == b"[heap]" || (line.shared && registered(line)) {
+    } else if line.path == b"[heap]" || (line.shared && writable && in_file(line)) {
         Some(RegionKind::Heap)
     } else {
         let large = line.file.1 == 0 && !line.shared && writable && line.len() >= LARGE;
@@ -197,7 +201,7 @@ fn name_of(line: &Line<'_>, kind: RegionKind) -> String {
 fn whole() -> Region {
     let start = std::fs::read_to_string("/proc/sys/vm/mmap_min_addr");
     let start = start.ok().and_then(|text| text.trim().parse().ok());
-    let start = start.unwrap_or_else(ranges::page_size);
+    let start = start.unwrap_or_else(sys::page);
     let end = if cfg!(target_arch = "aarch64") {
         1 << 48
     } else {

@@ -100,7 +100,8 @@ pub fn name(kind: RegionKind) -> &'static str {
 }
 
 /// Bytes with a unit, whole where they are whole: `132 KiB`, `1.5 MiB`.
-fn size(bytes: usize) -> String {
+#[must_use]
+pub fn size(bytes: usize) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut scale = 1usize;

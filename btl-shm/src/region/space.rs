@@ -9,9 +9,13 @@ use super::window::Window;
 const DIRTY_LEAST: usize = 8 << 20;
 /// Beyond it, one part in this many of what is in use.
 const DIRTY_SHARE: usize = 16;
-/// Blocks up to this length may stay warm when they are given back: two of the
-/// longest such that there was. (The C library's malloc keeps as much.)
-const WARM: usize = 32 << 20;
+/// And what was in use a moment ago, and may be so again, up to this. (The C
+/// library's malloc keeps as much at the end of its heap, for good.)
+const WARM: usize = 64 << 20;
+/// A moment: this long or up to twice as long, in nanoseconds.
+const MOMENT: u64 = 250_000_000;
+/// Blocks longer than this are rather made of zero pages than of what others left.
+const LONG: usize = 32 << 20;
 /// Extents shorter than this are not worth a system call.
 const PURGED_LEAST: usize = 16 << 10;
 /// Bytes that are opened at once at least, and at most.
@@ -26,8 +30,10 @@ pub struct Space {
     pub over: Extents,
     /// Bytes of blocks that programs or shelves have.
     used: usize,
-    /// The length of the longest block up to [`WARM`] that was given back.
-    longest: usize,
+    /// The most of `used` in this moment and in the one before.
+    peaks: [usize; 2],
+    /// When this moment began.
+    since: u64,
 }
 
 impl Space {
@@ -40,22 +46,38 @@ impl Space {
             extents,
             over: Extents::default(),
             used: 0,
-            longest: 0,
+            peaks: [0; 2],
+            since: 0,
         }
     }
 
     /// Bytes of free pages that may exist.
     #[must_use]
-    pub fn dirty_limit(&self) -> usize {
-        DIRTY_LEAST
-            .max(self.used / DIRTY_SHARE)
-            .max(2 * self.longest)
+    pub fn dirty_limit(&mut self) -> usize {
+        let least = DIRTY_LEAST.max(self.used / DIRTY_SHARE);
+        if self.extents.bytes(State::Dirty) <= least {
+            return least; // no need to look at the clock
+        }
+        let now = now();
+        if now.wrapping_sub(self.since) > MOMENT {
+            let over = now.wrapping_sub(self.since) > 2 * MOMENT;
+            self.peaks[1] = if over { self.used } else { self.peaks[0] };
+            self.peaks[0] = self.used;
+            self.since = now;
+        }
+        let peak = self.peaks[0].max(self.peaks[1]);
+        least.max((peak - peak.min(self.used)).min(WARM))
+    }
+
+    /// Counts a change of what is in use.
+    fn count(&mut self, taken: usize) {
+        self.used += taken;
+        self.peaks[0] = self.peaks[0].max(self.used);
     }
 
     /// Takes a block: its address, and whether it is known to be zero.
     pub fn take(&mut self, window: &Window, len: usize, align: usize) -> Option<(usize, bool)> {
-        let clean_first = len > WARM;
-        let found = if clean_first {
+        let found = if len > LONG {
             self.take_zeroed(window, len, align)
         } else {
             let dirty = self.extents.take(len, align, State::Dirty);
@@ -63,7 +85,7 @@ impl Space {
                 .map(|start| (start, false))
                 .or_else(|| self.take_zeroed(window, len, align))
         };
-        self.used += found.map_or(0, |_| len);
+        self.count(found.map_or(0, |_| len));
         found
     }
 
@@ -87,7 +109,7 @@ impl Space {
             .next_multiple_of(sys::page());
         for len in [step, least] {
             if let Some(start) = self.extents.take(len, align, State::Sealed) {
-                if window.open(start, len).is_err() {
+                if window.open(start, len, len == least).is_err() {
                     self.extents.insert(start, start + len, State::Sealed);
                     return None;
                 }
@@ -101,9 +123,6 @@ impl Space {
     /// Takes back a block.
     pub fn give(&mut self, start: usize, len: usize) {
         self.used -= len;
-        if len <= WARM {
-            self.longest = self.longest.max(len);
-        }
         self.extents.insert(start, start + len, State::Dirty);
     }
 
@@ -124,7 +143,7 @@ impl Space {
             if state == State::Sealed {
                 let pages = to.next_multiple_of(sys::page());
                 self.extents.cut(at, pages);
-                if window.open(at, pages - at).is_err() {
+                if window.open(at, pages - at, false).is_err() {
                     self.extents.insert(at, pages, State::Sealed);
                     // What was taken before counts as touched.
                     self.extents.insert(end, at, State::Dirty);
@@ -136,18 +155,17 @@ impl Space {
             }
             at = to;
         }
-        self.used += more;
+        self.count(more);
         true
     }
 
-    /// While free pages, with `shelved` bytes elsewhere, are more than may be:
-    /// takes out the next extent to be given back to the system. It begins and
+    /// While free pages are more than may be: takes out the next extent to be given back to the system. It begins and
     /// ends at pages as far as its neighbours are free, too. `just` is an address
     /// in what was freed last, which goes last.
-    pub fn victim(&mut self, shelved: usize, just: usize, begun: bool) -> Option<(usize, usize)> {
+    pub fn victim(&mut self, just: usize, begun: bool) -> Option<(usize, usize)> {
         let limit = self.dirty_limit();
         let limit = if begun { limit / 4 * 3 } else { limit };
-        if self.extents.bytes(State::Dirty) + shelved <= limit {
+        if self.extents.bytes(State::Dirty) <= limit {
             return None;
         }
         let (start, end, _) = self.extents.longest(State::Dirty, just)?;
@@ -182,7 +200,7 @@ impl Space {
         let page = sys::page();
         let start = match self.extents.take(len, page, State::Sealed) {
             Some(start) => {
-                if window.open(start, len).is_err() {
+                if window.open(start, len, true).is_err() {
                     self.extents.insert(start, start + len, State::Sealed);
                     return None;
                 }
@@ -204,7 +222,7 @@ impl Space {
                 _ => return false,
             }
         }
-        if window.open(end, more).is_err() {
+        if window.open(end, more, true).is_err() {
             return false;
         }
         let mut at = end;
@@ -216,4 +234,15 @@ impl Space {
         self.extents.insert(end, goal, State::Mapped);
         true
     }
+}
+
+/// A clock, in nanoseconds, good to some milliseconds.
+fn now() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: fills a local of the right type.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }

@@ -10,13 +10,14 @@
 //! and the copy is moved over the original in one call, so the code that does it
 //! may itself use what moves. Pages of zeroes that were never touched stay holes.
 
-use crate::recall::ranges::{RangeError, page_size};
+use super::sys;
+use crate::recall::ranges::RangeError;
 use crate::recall::{self, fork};
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::{NonNull, null_mut, without_provenance_mut};
+use std::ptr::{NonNull, with_exposed_provenance, with_exposed_provenance_mut};
 
 /// A part of the program's static data: whole pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,13 +151,9 @@ pub fn share(
 
 /// Moves one part to offset `at` of the file.
 fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticError> {
-    let page = page_size();
-    let failed = |call| {
-        let why = io::Error::last_os_error();
-        StaticError::System(call, part.len, part.start, why)
-    };
+    let page = sys::page();
+    let failed = |call, why| StaticError::System(call, part.len, part.start, why);
     let offset = libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX);
-    let both = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
     let touched = touched(part, page);
     // Registered before it is shared: until then a fork finds nothing to replace.
@@ -164,43 +161,34 @@ fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticErro
     // With signals blocked nothing but this function runs between copying and moving.
     let done = fork::hold(|| {
         // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let copy =
-            unsafe { libc::mmap(null_mut(), part.len, both, flags, file.as_raw_fd(), offset) };
-        if copy == libc::MAP_FAILED {
-            return Err(failed("mmap"));
-        }
-        let give_up = |call| {
-            let why = failed(call);
+        let copy = unsafe { sys::mmap(0, part.len, sys::RW, flags, file.as_raw_fd(), offset) };
+        let copy = copy.map_err(|why| failed("mmap", why))?;
+        let give_up = |call, why| {
             // SAFETY: the mapping made above, which nothing refers to.
-            unsafe { libc::munmap(copy, part.len) };
-            Err(why)
+            let _ = unsafe { sys::munmap(copy, part.len) };
+            failed(call, why)
         };
         for (number, from) in (part.start..part.start + part.len)
             .step_by(page)
             .enumerate()
         {
             if touched(number) {
-                let to = copy.wrapping_byte_add(from - part.start).cast::<u8>();
-                let from = without_provenance_mut::<u8>(from);
+                let to = with_exposed_provenance_mut(copy + (from - part.start));
+                let from = with_exposed_provenance(from);
                 // SAFETY: a page of the program's static data, readable, and the
                 // page of the fresh mapping that will take its place.
                 unsafe { copy_page(from, to, page) };
             }
         }
-        if part.protection != both {
-            // SAFETY: changes the protection of the copy only.
-            if unsafe { libc::mprotect(copy, part.len, part.protection) } < 0 {
-                return give_up("mprotect");
-            }
-        }
-        let place = without_provenance_mut::<c_void>(part.start);
+        // SAFETY: changes the protection of the copy only.
+        unsafe { sys::mprotect(copy, part.len, part.protection) }
+            .map_err(|why| give_up("mprotect", why))?;
         let fixed = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         // SAFETY: replaces `part.len` bytes of the program's static data, whole
         // pages that hold nothing else, by a copy with the same content; no other
         // thread exists that could have changed them since.
-        if unsafe { libc::mremap(copy, part.len, part.len, fixed, place) } == libc::MAP_FAILED {
-            return give_up("mremap");
-        }
+        unsafe { sys::mremap(copy, part.len, part.len, fixed, part.start) }
+            .map_err(|why| give_up("mremap", why))?;
         Ok(())
     });
     if done.is_err() {
@@ -229,30 +217,27 @@ unsafe fn copy_page(from: *const u8, to: *mut u8, page: usize) {
 /// initialises, and of the rest what is present or swapped out. Without
 /// `/proc/self/pagemap`: all.
 fn touched(part: &Part, page: usize) -> impl Fn(usize) -> bool + use<> {
+    const SWAPPED_OR_PRESENT: u64 = 3 << 62;
     let from_file = part.from_file.div_ceil(page);
     let map = pagemap(part.start / page + from_file, part.len / page - from_file);
     move |number| match (&map, number.checked_sub(from_file)) {
-        (Some(map), Some(at)) => map[at],
+        (Some(map), Some(at)) => u64::from_ne_bytes(map[at]) & SWAPPED_OR_PRESENT != 0,
         _ => true,
     }
 }
 
-/// For `count` pages from page number `first` on: whether each is present or
-/// swapped out.
-fn pagemap(first: usize, count: usize) -> Option<Vec<bool>> {
-    const GONE_OR_HERE: u64 = 3 << 62;
+/// For `count` pages from page number `first` on: what the kernel says of each.
+fn pagemap(first: usize, count: usize) -> Option<Vec<[u8; 8]>> {
     let mut file = std::fs::File::open("/proc/self/pagemap").ok()?;
     file.seek(SeekFrom::Start(first as u64 * 8)).ok()?;
-    let mut entries = vec![0u8; count * 8];
-    file.read_exact(&mut entries).ok()?;
-    let words = entries.chunks_exact(8);
-    let words = words.map(|w| u64::from_ne_bytes(w.try_into().expect("chunks are of 8 bytes")));
-    Some(words.map(|word| word & GONE_OR_HERE != 0).collect())
+    let mut entries = vec![[0u8; 8]; count];
+    file.read_exact(entries.as_flattened_mut()).ok()?;
+    Some(entries)
 }
 
 /// The parts of the object that can move.
 fn find(info: &libc::dl_phdr_info, least: usize, found: &mut Vec<Part>) {
-    let page = page_size();
+    let page = sys::page();
     let base = usize::try_from(info.dlpi_addr).unwrap_or(0);
     let at = |header: &libc::Elf64_Phdr| {
         let start = base.wrapping_add(usize::try_from(header.p_vaddr).unwrap_or(0));

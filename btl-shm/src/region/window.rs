@@ -3,23 +3,27 @@
 //!
 //! The window is mapped as a whole and shared, but without access: what the heap
 //! takes into use is *opened*, what a program unmaps is *sealed* again. So a
-//! stray pointer faults, `mlockall` fills nothing, and no descriptor is needed
-//! after the start (programs close those that they do not know).
+//! stray pointer faults, `mlockall` fills nothing, and no descriptor is needed for it
+//! after the start (programs close those that they do not know); only forks need one.
 //!
 //! In a child that a rank has forked the memory is no longer the rank's: see
 //! [`Window::became_private`].
 
 use super::sys;
+use crate::recall;
 use std::fmt;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wireup::heap::HeapFile;
-use wireup::layout::{RankRecord, RegionKind};
+use wireup::layout::{RankRecord, RegionKind, SharedRegion};
 use wireup::segment::Segment;
 
 /// Windows begin at multiples of this, in the file and in memory: a huge page.
 const HUGE: usize = 2 << 20;
+
+/// Bytes from which on a block is likely to be used densely.
+const HUGE_LEAST: usize = 2 * HUGE;
 
 /// The part of a window, counted from its end, that is kept for static data.
 const STATIC_SHARE: u64 = 8;
@@ -83,11 +87,16 @@ pub struct Window {
     /// The end of what core dumps may hold; only ever rises.
     dumped: AtomicUsize,
     private: AtomicBool,
+    /// Whether huge pages are for those who ask for them.
+    huge: bool,
+    /// The heap file, for forked children that copy it.
+    file: OwnedFd,
 }
 
 impl Window {
-    /// Claims the window of rank `rank`, maps it, and tells peers where the heap
-    /// lies. What an earlier process left in it is given back to the system.
+    /// Claims the window of rank `rank`, maps it, registers it for forks, and tells
+    /// peers where the heap lies. What an earlier process left in it is given back to
+    /// the system.
     ///
     /// # Errors
     /// Why there can be no shared heap here.
@@ -97,7 +106,10 @@ impl Window {
         take_over(record)?;
         let window = Window::map(rank, file);
         match &window {
-            Ok(window) => window.publish(record, file.begin(rank)),
+            Ok(one) => {
+                let (start, len) = (one.base, one.len);
+                publish(record, RegionKind::Heap, start, len, file.begin(rank));
+            }
             Err(_) => record.heap_pid.store(0, Ordering::Release), // pairs with the AcqRel in take_over
         }
         window
@@ -122,24 +134,23 @@ impl Window {
         // SAFETY: no contents are lost by this advice.
         unsafe { sys::madvise(base, len, libc::MADV_DONTDUMP) }
             .map_err(failed("madvise(MADV_DONTDUMP)"))?;
+        let file = duplicate(fd).map_err(failed("fcntl(F_DUPFD_CLOEXEC)"))?;
+        recall::add(base, len, file.as_raw_fd())
+            .map_err(|why| Refusal::System("pthread_atfork", why.to_string()))?;
         Ok(Window {
             base,
             len,
             dumped: AtomicUsize::new(base),
             private: AtomicBool::new(false),
+            huge: huge_on_advice(),
+            file,
         })
     }
 
-    fn publish(&self, record: &RankRecord, at: u64) {
-        let free = record.shared.iter();
-        let entry = free
-            .into_iter()
-            .find(|region| region.start.load(Ordering::Relaxed) == 0)
-            .expect("take_over emptied all entries");
-        entry.len.store(self.len as u64, Ordering::Relaxed);
-        entry.at.store(at, Ordering::Relaxed);
-        entry.kind.store(RegionKind::Heap as u32, Ordering::Relaxed);
-        entry.start.store(self.base as u64, Ordering::Release); // pairs with the Acquire of peers
+    /// The heap file.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// The first address.
@@ -161,11 +172,12 @@ impl Window {
     }
 
     /// Makes sealed pages readable and writable; they are zero. Both numbers are
-    /// multiples of the page.
+    /// multiples of the page. `one`: they are for one block or mapping, which gets
+    /// huge pages if it is long and the machine gives them on advice.
     ///
     /// # Errors
     /// The kernel's answer: too many mappings is one reason.
-    pub fn open(&self, start: usize, len: usize) -> io::Result<()> {
+    pub fn open(&self, start: usize, len: usize, one: bool) -> io::Result<()> {
         if self.is_private() {
             let flags =
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
@@ -175,6 +187,12 @@ impl Window {
         }
         // SAFETY: more access than before hurts nobody.
         unsafe { sys::mprotect(start, len, sys::RW) }?;
+        if one && self.huge && len >= HUGE_LEAST {
+            let first = start.next_multiple_of(HUGE);
+            let last = (start + len) / HUGE * HUGE;
+            // SAFETY: no contents are lost by this advice. Without it, pages are small.
+            drop(unsafe { sys::madvise(first, last - first, libc::MADV_HUGEPAGE) });
+        }
         let dumped = self.dumped.load(Ordering::Relaxed);
         if start + len > dumped {
             // The callers hold the lock of the space, so that nobody else moves it.
@@ -242,6 +260,56 @@ impl Window {
     pub fn is_private(&self) -> bool {
         self.private.load(Ordering::Relaxed)
     }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        recall::remove(self.base);
+        // SAFETY: whoever drops a window has nothing in it any more.
+        drop(unsafe { sys::munmap(self.base, self.len) });
+    }
+}
+
+/// Tells peers of `len` bytes at `start` that lie at offset `at` of the heap file.
+/// False: the record is full.
+pub fn publish(record: &RankRecord, kind: RegionKind, start: usize, len: usize, at: u64) -> bool {
+    let free = |region: &&SharedRegion| region.start.load(Ordering::Relaxed) == 0;
+    let Some(entry) = record.shared.iter().find(free) else {
+        return false;
+    };
+    entry.len.store(len as u64, Ordering::Relaxed);
+    entry.at.store(at, Ordering::Relaxed);
+    entry.kind.store(kind as u32, Ordering::Relaxed);
+    entry.start.store(start as u64, Ordering::Release); // pairs with the Acquire of peers
+    true
+}
+
+/// A descriptor of our own of the same file, with a number so high that programs
+/// that count on low ones do not meet it.
+fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit fills the structure.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let high = libc::c_int::try_from(limit.rlim_cur.min(1024)).unwrap_or(1024) - 64;
+    for least in [high.max(3), 3] {
+        // SAFETY: fcntl only reads the descriptor table.
+        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
+        if raw >= 0 {
+            // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
+            return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
+        }
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// Whether this machine gives shared memory huge pages where that is advised, and
+/// only there.
+fn huge_on_advice() -> bool {
+    let text = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    text.is_ok_and(|text| text.contains("[advise]"))
 }
 
 /// Makes this process the owner of the record's window, and empties what an

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +68,14 @@ static inline int zero(const char *at, size_t len)
         if (words[i])
             return 0;
     return 1;
+}
+
+/* Ends this process when its parent ends, however that comes about. */
+static inline void die_with(pid_t parent)
+{
+    CHECK(!prctl(PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG");
+    if (getppid() != parent)
+        _exit(1);
 }
 
 /* Waits for `child`; its exit status, or 1000 + the signal that ended it. */

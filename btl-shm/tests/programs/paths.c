@@ -1,6 +1,6 @@
 /* The other ways of getting a process, and of losing one: each by its name.
  *
- * usage: paths order|threads|nested|spawn|killed|refused|lives|ends|thread-memory */
+ * usage: paths order|threads|nested|spawn|killed|refused|lives|ends|thread-memory|cancel */
 #include "check.h"
 #include <dirent.h>
 #include <pthread.h>
@@ -214,14 +214,17 @@ static void killed(void)
     size_t much = 200 << 20;
     put(base, much, 1);
     int open = descriptors();
+    pid_t self = getpid();
     pthread_t killer;
     CHECK(!pthread_create(&killer, NULL, kill_children, NULL), "pthread_create");
     for (int i = 0; i < 20; i++) {
         pid_t pid = fork();
         CHECK(pid >= 0, "fork");
-        if (!pid)
+        if (!pid) {
+            die_with(self);
             for (;;)
                 pause();
+        }
         /* Nobody else ends it, and it may have been anywhere. */
         CHECK(end_of(pid) == 1000 + SIGKILL, "a child that nobody killed");
     }
@@ -395,6 +398,42 @@ static void thread_memory(void)
     CHECK(end_of(pid) == 0, "another thread can");
 }
 
+/* ---- a thread that has been cancelled, and forks before it ends ---- */
+
+static volatile int forked_all;
+
+static void *fork_cancelled(void *unused)
+{
+    CHECK(!pthread_cancel(pthread_self()), "pthread_cancel");
+    for (int i = 0; i < 10; i++) {
+        put(base, 1 << 20, i);
+        pid_t pid = fork();
+        if (!pid)
+            _exit(!holds(base, 1 << 20, i));
+        int state;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+        CHECK(state == PTHREAD_CANCEL_ENABLE, "the state is as it was");
+        CHECK(end_of(pid) == 0, "a cancelled thread's child");
+        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    }
+    forked_all = 1;
+    pthread_testcancel();
+    return unused;
+}
+
+static void cancel(void)
+{
+    pthread_t thread;
+    void *result;
+    CHECK(!pthread_create(&thread, NULL, fork_cancelled, NULL), "pthread_create");
+    CHECK(!pthread_join(thread, &result) && result == PTHREAD_CANCELED, "pthread_join");
+    CHECK(forked_all, "it ended in fork");
+    pid_t pid = fork(); /* nothing is held */
+    if (!pid)
+        _exit(0);
+    CHECK(end_of(pid) == 0, "another thread can");
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc >= 2, "usage");
@@ -418,6 +457,8 @@ int main(int argc, char **argv)
         ends(argv[0]);
     else if (!strcmp(what, "thread-memory"))
         thread_memory();
+    else if (!strcmp(what, "cancel"))
+        cancel();
     else if (!strcmp(what, "owner"))
         return owner(argv[2], atoi(argv[3]), atoi(argv[4]));
     else

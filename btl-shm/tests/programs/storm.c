@@ -23,8 +23,9 @@ static pid_t (*how)(void) = fork;
 static pid_t forked_in_handler;
 
 /* The peer: another process that maps the file, and writes and checks its part. */
-static int peer(int fd, off_t at)
+static int peer(int fd, off_t at, pid_t parent)
 {
+    die_with(parent);
     char *map = mmap(NULL, THEIRS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
     CHECK(map != MAP_FAILED, "mmap of the peer");
     volatile uint64_t *words = (volatile uint64_t *)map;
@@ -113,8 +114,8 @@ static void coroutine(void)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && !strcmp(argv[1], "peer"))
-        return peer(atoi(argv[2]), atoll(argv[3]));
+    if (argc == 5 && !strcmp(argv[1], "peer"))
+        return peer(atoi(argv[2]), atoll(argv[3]), atoi(argv[4]));
     CHECK(argc == 3, "usage");
     rounds = atoi(argv[1]);
     char *base = shared_base();
@@ -126,11 +127,12 @@ int main(int argc, char **argv)
     put(guard, PAGE, 77);
     CHECK(!mprotect(guard, PAGE, PROT_NONE), "mprotect");
 
-    char fd[16], at[32];
+    char fd[16], at[32], self[16];
     int handed_on = dup(shared_fd()); /* without close-on-exec */
     snprintf(fd, sizeof fd, "%d", handed_on);
     snprintf(at, sizeof at, "%lld", (long long)(theirs - base));
-    char *arguments[] = {argv[0], "peer", fd, at, NULL};
+    snprintf(self, sizeof self, "%d", (int)getpid());
+    char *arguments[] = {argv[0], "peer", fd, at, self, NULL};
     pid_t other;
     CHECK(!posix_spawn(&other, "/proc/self/exe", NULL, NULL, arguments, environ), "posix_spawn");
     close(handed_on);

@@ -2,7 +2,7 @@
 //! job, with the settings that are to be measured.
 
 use super::Values;
-use super::choose::median;
+use super::choose::Spread;
 use super::plan::Comparison;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 /// The program, below the folder that mpirun's `bin` lies in.
 const PROGRAM: &str = "libexec/lariat/tune";
 /// Milliseconds for each size and pattern of one run.
-const BUDGET: u64 = 6;
+const BUDGET: u64 = 8;
 /// Seconds after which a run counts as hung.
 const LIMIT: &str = "300";
 
@@ -58,15 +58,15 @@ impl Figures {
 
     /// The median of a candidate's times.
     pub fn time(&self, candidate: usize, size: usize, pattern: Pattern) -> f64 {
-        median(self.times[candidate][size][pattern as usize].clone())
+        Spread::of(self.times[candidate][size][pattern as usize].clone()).middle
     }
 
-    /// The median of the ratios of a candidate's times to those of the first one,
-    /// each within one round.
-    pub fn ratio(&self, candidate: usize, size: usize, pattern: Pattern) -> f64 {
+    /// The ratios of a candidate's times to those of the first one, each within one
+    /// round.
+    pub fn ratio(&self, candidate: usize, size: usize, pattern: Pattern) -> Spread {
         let times = |c: usize| self.times[c][size][pattern as usize].iter();
         let pairs = times(candidate).zip(times(0));
-        median(pairs.map(|(new, old)| new / old).collect())
+        Spread::of(pairs.map(|(new, old)| new / old).collect())
     }
 }
 
@@ -74,8 +74,8 @@ impl Figures {
 pub fn seconds(sizes: &[u64]) -> f64 {
     const START: f64 = 0.06;
     const BYTES_PER_SECOND: f64 = 5e9;
-    // two trips to warm up, two to look, five to count, both ways, at the least
-    let least = |size: &u64| *size as f64 * 18.0 / BYTES_PER_SECOND;
+    // a trip to warm up and three to count, both ways, at the least
+    let least = |size: &u64| *size as f64 * 8.0 / BYTES_PER_SECOND;
     let one = |size| (BUDGET as f64 / 1e3).max(least(size));
     START + 2.0 * sizes.iter().map(one).sum::<f64>()
 }
@@ -198,7 +198,7 @@ mod tests {
             figures.add(0, 0, Pattern::Same, old);
             figures.add(1, 0, Pattern::Same, new);
         }
-        assert!((figures.ratio(1, 0, Pattern::Same) - 0.5).abs() < 1e-9);
+        assert!((figures.ratio(1, 0, Pattern::Same).middle - 0.5).abs() < 1e-9);
         assert!((figures.time(0, 0, Pattern::Same) - 1.0).abs() < 1e-9);
     }
 

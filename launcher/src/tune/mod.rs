@@ -55,7 +55,7 @@ pub fn run(global: &Global) -> Result<(), String> {
     let old = file::read(&output)?;
     let rounds = global.tune_rounds.unwrap_or(ROUNDS);
     let bench = Bench::new(rounds)?;
-    warn_if_busy();
+    let caution = if is_busy() { plan::BUSY } else { plan::QUIET };
     let arms = bench.probe()?;
     let mut lines = vec![vec!["arm".to_owned(), "here".to_owned()]];
     for (arm, answer) in &arms {
@@ -83,7 +83,7 @@ pub fn run(global: &Global) -> Result<(), String> {
             continue;
         }
         let comparison = plan::comparison(kind, &values, &works);
-        let value = compare(&bench, &comparison)?;
+        let value = compare(&bench, &comparison, caution)?;
         plan::set(&mut values, kind.setting(), &value);
     }
     file::write(&output, &old, &values, rounds)?;
@@ -111,7 +111,7 @@ fn built_in() -> Values {
 }
 
 /// Measures one comparison, prints it, and returns the value to take.
-fn compare(bench: &Bench, comparison: &Comparison) -> Result<String, String> {
+fn compare(bench: &Bench, comparison: &Comparison, caution: f64) -> Result<String, String> {
     let figures = bench.measure(comparison)?;
     let mut lines = vec![vec!["bytes".to_owned(), "buffer".to_owned()]];
     lines[0].extend(comparison.candidates.iter().map(|c| c.label.clone()));
@@ -131,12 +131,12 @@ fn compare(bench: &Bench, comparison: &Comparison) -> Result<String, String> {
             );
             line.extend(
                 all.skip(1)
-                    .map(|c| format!("{:.2}", figures.ratio(c, at, pattern))),
+                    .map(|c| format!("{:.2}", figures.ratio(c, at, pattern).middle)),
             );
             lines.push(line);
         }
     }
-    let value = plan::verdict(comparison, &figures);
+    let value = plan::verdict(comparison, &figures, caution);
     let (name, was) = (comparison.kind.setting(), &comparison.built_in);
     let said = match value == *was {
         true => format!("{name} stays {value}, as is built in"),
@@ -161,20 +161,23 @@ impl Kind {
     }
 }
 
-/// Says so where other programs take processors: figures are worth less then.
-fn warn_if_busy() {
+/// Whether other programs take processors, which it says: figures are worth less.
+fn is_busy() -> bool {
     let before = processor_times();
     std::thread::sleep(Duration::from_millis(300));
-    if let (Some(before), Some(after)) = (before, processor_times()) {
-        let (busy, all) = (after.0 - before.0, after.1 - before.1);
-        if all > 0.0 && busy / all > BUSY {
-            crate::say(&format!(
-                "other programs take {:.0} % of the processors: measuring all the same, \
-                 but a quiet machine gives better thresholds",
-                100.0 * busy / all
-            ));
-        }
+    let (Some(before), Some(after)) = (before, processor_times()) else {
+        return false;
+    };
+    let (busy, all) = (after.0 - before.0, after.1 - before.1);
+    let is_busy = all > 0.0 && busy / all > BUSY;
+    if is_busy {
+        crate::say(&format!(
+            "other programs take {:.0} % of the processors: measuring all the same, but only \
+             large differences count now, and a quiet machine gives better thresholds",
+            100.0 * busy / all
+        ));
     }
+    is_busy
 }
 
 /// Clock ticks of all processors since the machine started: busy, and all.

@@ -4,11 +4,15 @@
 
 use super::Values;
 use super::bench::{Figures, Pattern};
-use super::choose;
+use super::choose::{self, Spread};
 use wireup::settings::{Settings, short};
 
 /// A size that no message has, as a value of a threshold: the way is never taken.
 const NEVER: &str = "1024g";
+/// How many times a gain must be what it has to be at the least: on a quiet machine,
+pub const QUIET: f64 = 1.0;
+/// and where other programs disturb what is measured.
+pub const BUSY: f64 = 4.0;
 /// `auto` is left for another arm only where that gains this much.
 const ARM_GAIN: f64 = 0.1;
 
@@ -168,22 +172,22 @@ pub fn comparison(kind: Kind, values: &Values, works: &impl Fn(&str) -> bool) ->
     }
 }
 
-/// The value that the figures speak for.
-pub fn verdict(comparison: &Comparison, figures: &Figures) -> String {
+/// The value that the figures speak for. `caution`: [`QUIET`] or [`BUSY`].
+pub fn verdict(comparison: &Comparison, figures: &Figures, caution: f64) -> String {
     let sizes = &comparison.sizes;
     let both = |candidate: usize, at: usize| {
-        let ratios = Pattern::ALL.map(|p| figures.ratio(candidate, at, p).ln());
-        (ratios.iter().sum::<f64>() / ratios.len() as f64).exp()
+        let [same, dirty] = Pattern::ALL.map(|p| figures.ratio(candidate, at, p));
+        same.with(dirty)
     };
     if comparison.kind.of_values() {
         let all = (0..comparison.candidates.len())
             .map(|c| (0..sizes.len()).map(|at| both(c, at)).collect())
-            .collect::<Vec<Vec<f64>>>();
+            .collect::<Vec<Vec<Spread>>>();
         let gain = match comparison.kind {
             Kind::Arm => ARM_GAIN,
             _ => choose::GAIN,
         };
-        let best = choose::candidate(&all, 0, gain);
+        let best = choose::candidate(&all, 0, gain * caution);
         return comparison.candidates[best].label.clone();
     }
     let mut settings = Settings::default();
@@ -194,8 +198,8 @@ pub fn verdict(comparison: &Comparison, figures: &Figures) -> String {
         _ => (settings.nt_min, false),
     };
     let now = sizes.partition_point(|size| *size < limit);
-    let ratios: Vec<f64> = (0..sizes.len()).map(|at| both(1, at)).collect();
-    let from = choose::threshold(&ratios, now);
+    let ratios: Vec<Spread> = (0..sizes.len()).map(|at| both(1, at)).collect();
+    let from = choose::threshold(&ratios, now, choose::GAIN * caution);
     if from == now {
         return comparison.built_in.clone();
     }
@@ -268,7 +272,7 @@ mod tests {
                     1.5 + c as f64
                 }
             };
-            let found = verdict(&plan, &figures(&plan, crossing));
+            let found = verdict(&plan, &figures(&plan, crossing), QUIET);
             assert_eq!(found, wanted, "{kind:?}");
         }
     }
@@ -284,8 +288,16 @@ mod tests {
             (Kind::NtMin, NEVER, "1m"),
         ] {
             let plan = plan(kind);
-            assert_eq!(verdict(&plan, &figures(&plan, worse)), never, "{kind:?}");
-            assert_eq!(verdict(&plan, &figures(&plan, better)), always, "{kind:?}");
+            assert_eq!(
+                verdict(&plan, &figures(&plan, worse), QUIET),
+                never,
+                "{kind:?}"
+            );
+            assert_eq!(
+                verdict(&plan, &figures(&plan, better), QUIET),
+                always,
+                "{kind:?}"
+            );
         }
     }
 
@@ -293,7 +305,7 @@ mod tests {
     fn what_is_built_in_stays_where_nothing_is_better() {
         for kind in ORDER {
             let plan = plan(kind);
-            let found = verdict(&plan, &figures(&plan, |_, _| 1.0));
+            let found = verdict(&plan, &figures(&plan, |_, _| 1.0), QUIET);
             assert_eq!(found, plan.built_in, "{kind:?}");
             assert_eq!(
                 plan.built_in,
@@ -309,6 +321,7 @@ mod tests {
         let found = verdict(
             &plan,
             &figures(&plan, |c, _| if c == 3 { 0.8 } else { 1.0 }),
+            QUIET,
         );
         assert_eq!(found, plan.candidates[3].label);
         let arms = super::comparison(Kind::Arm, &built_in(), &|arm| arm != "driver");
@@ -317,7 +330,15 @@ mod tests {
         let found = verdict(
             &arms,
             &figures(&arms, |c, _| if c == 2 { 0.92 } else { 1.0 }),
+            QUIET,
         );
         assert_eq!(found, "auto", "not enough for another arm");
+        let much = figures(&arms, |c, _| if c == 2 { 0.8 } else { 1.0 });
+        assert_eq!(verdict(&arms, &much, QUIET), "cma");
+        assert_eq!(
+            verdict(&arms, &much, BUSY),
+            "auto",
+            "others may have made it so"
+        );
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The second prints a line «PATTERN BYTES MICROSECONDS» for each size and pattern:
-//! half a round trip of a blocking send and receive. With the pattern `same` the
+//! half a round trip of a blocking send and receive, of 8 bytes to 1 GiB. With the pattern `same` the
 //! buffers are never written; with `dirty` each sender has just rewritten its own,
 //! which is not counted.
 
@@ -31,7 +31,7 @@ fn task(args: &[String]) -> Option<Task> {
         [word] if word == "probe" => Some(Task::Probe),
         [word, budget, sizes] if word == "measure" => {
             let budget = budget.parse().ok().filter(|b| (1..=60_000).contains(b))?;
-            let size = |text: &str| text.parse().ok().filter(|n| (1..=1 << 30).contains(n));
+            let size = |text: &str| text.parse().ok().filter(|n| (8..=1 << 30).contains(n));
             let sizes = sizes.split(',').map(size).collect::<Option<Vec<usize>>>()?;
             Some(Task::Measure(budget, sizes))
         }
@@ -73,7 +73,7 @@ mod tests {
             "",
             "probe x",
             "measure 0 1",
-            "measure 4 0",
+            "measure 4 7",
             "measure 4 1,",
             "measure 4 99999999999",
         ] {

@@ -1,4 +1,7 @@
 //! Half a round trip, by size and pattern.
+//!
+//! Each trip is timed by itself, and the lower quartile counts: a machine that does
+//! other things too makes some trips longer, and none shorter.
 
 use crate::mpi::World;
 use std::fmt::Write as _;
@@ -11,13 +14,15 @@ enum Pattern {
     Dirty,
 }
 
-/// Of so many batches the median counts.
-const BATCHES: u32 = 5;
-/// The most round trips of one batch.
-const MOST: f64 = 10_000.0;
+/// The fewest trips that are counted, whatever they take.
+const LEAST: usize = 3;
+/// The most.
+const MOST: usize = 20_000;
+/// Trips between two looks at the clock, at the most.
+const STRETCH: u64 = 500;
 
 /// Measures each size with each pattern, for about `budget` milliseconds each.
-/// Rank 0 returns the lines to print.
+/// Rank 0 returns the lines to print. Sizes are 8 bytes or more.
 pub fn all(world: &World, budget: u32, sizes: &[usize]) -> String {
     let longest = sizes.iter().copied().max().unwrap_or(0);
     let mut out = vec![0; longest];
@@ -45,67 +50,71 @@ fn half_round_trip(
     source: &mut [u8],
     target: &mut [u8],
 ) -> f64 {
-    let mut batch = |trips: u64| round_trips(world, trips, pattern, source, target);
+    let mut trips = |count: u64| round_trips(world, count, pattern, source, target);
     if world.rank() == 1 {
         // 0 says that it is over.
-        while let trips @ 1.. = world.receive_number() {
-            batch(trips);
+        while let count @ 1.. = world.receive_number() {
+            trips(count);
         }
         return 0.0;
     }
-    let mut ask = |trips: u64| {
-        world.send_number(trips);
-        batch(trips)
+    let mut ask = |count: u64| {
+        world.send_number(count);
+        trips(count)
     };
-    ask(2); // rings, mappings and caches come into being
-    let (began, once) = (Instant::now(), ask(2));
-    let left = budget.saturating_sub(began.elapsed()).as_secs_f64();
-    // A trip takes longer than what is counted of it: the rewriting.
-    let trip = (began.elapsed().as_secs_f64() / 2.0).max(once).max(1e-8);
-    let trips = (left / trip / f64::from(BATCHES)).clamp(1.0, MOST);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped just now"
-    )]
-    let trips = trips as u64;
-    let mut times: Vec<f64> = (0..BATCHES).map(|_| ask(trips)).collect();
+    ask(1); // rings, mappings and caches come into being
+    let began = Instant::now();
+    let mut times: Vec<Duration> = Vec::new();
+    let mut stretch = 1;
+    while times.len() < LEAST || (began.elapsed() < budget && times.len() < MOST) {
+        times.extend(ask(stretch));
+        let one = began.elapsed() / u32::try_from(times.len()).unwrap_or(u32::MAX);
+        let fitting = (budget / 8).as_nanos() / one.as_nanos().max(1);
+        stretch = u64::try_from(fitting).unwrap_or(STRETCH).clamp(1, STRETCH);
+    }
     world.send_number(0);
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2] / 2.0
+    times.sort();
+    times[times.len() / 4].as_secs_f64() / 2.0
 }
 
-/// Does `trips` round trips; both ranks call it. Seconds of one trip at rank 0.
+/// Does `count` round trips; both ranks call it. Rank 0 returns what each took,
+/// less the time in which the two rewrote their buffers.
 fn round_trips(
     world: &World,
-    trips: u64,
+    count: u64,
     pattern: Pattern,
     source: &mut [u8],
     target: &mut [u8],
-) -> f64 {
-    let first = world.rank() == 0;
-    let mut rewriting = Duration::ZERO;
-    let began = Instant::now();
-    for trip in 0..trips {
-        if !first {
+) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for trip in 0..count {
+        if world.rank() == 1 {
             world.receive(target);
+            if pattern == Pattern::Dirty {
+                let took = rewrite(source, trip);
+                let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                source[..8].copy_from_slice(&nanos.to_ne_bytes()); // rank 0 takes it off
+            }
+            world.send(source);
+            continue;
         }
         if pattern == Pattern::Dirty {
-            rewriting += rewrite(source, trip);
+            rewrite(source, trip);
         }
+        let began = Instant::now();
         world.send(source);
-        if first {
-            world.receive(target);
-        }
+        world.receive(target);
+        let all = began.elapsed();
+        let theirs = match pattern {
+            Pattern::Same => Duration::ZERO,
+            Pattern::Dirty => {
+                let nanos = target[..8].try_into().expect("8 bytes");
+                Duration::from_nanos(u64::from_ne_bytes(nanos))
+            }
+        };
+        times.push(all.saturating_sub(theirs));
     }
-    let all = began.elapsed();
-    if !first {
-        world.send_number(u64::try_from(rewriting.as_nanos()).unwrap_or(u64::MAX));
-        return 0.0;
-    }
-    let theirs = Duration::from_nanos(world.receive_number());
-    let counted = all.saturating_sub(rewriting + theirs);
-    counted.as_secs_f64() / trips as f64
+    times
 }
 
 /// Rewrites a buffer; how long it took.

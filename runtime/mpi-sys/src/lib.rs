@@ -10,6 +10,10 @@
 //! libffi = { path = "…/runtime/libffi" }
 //! ```
 //!
+//! With one more line in the program its memory is made so that other ranks reach
+//! it without a copy: `#[global_allocator] static HEAP: mpi::ffi::SharedHeap =
+//! mpi::ffi::SharedHeap;`.
+//!
 //! What is here has the shape that bindgen gives to `mpi.h`: functions, types,
 //! callbacks as `Option`s, integer constants as `u32` (`i32` where negative), and
 //! the `RSMPI_` names of `mpi-sys` as extern statics and functions. Beyond that
@@ -55,3 +59,5 @@ pub use lariat::abi::status::*;
 pub use lariat::abi::tool::*;
 pub use lariat::abi::topo::*;
 pub use lariat::abi::types::*;
+
+pub use lariat::memory::SharedHeap;

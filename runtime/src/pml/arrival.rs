@@ -111,7 +111,8 @@ impl Core {
             kind::CLEAR => {
                 if let Some(send) = self.named.get(e.aux).cloned() {
                     self.leave(&send);
-                    let [id, wanted, runs, ..] = a.words;
+                    let [id, wanted, runs, at_once, _] = a.words;
+                    self.heed(&send, at_once == 1);
                     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
                     send.total.set(send.total.get().min(wanted));
                     send.moved.set(0);
@@ -229,6 +230,7 @@ impl Core {
         if receive.moved.get() >= receive.total.get()
             && let Some(receive) = self.named.remove(id)
         {
+            self.learn(&receive);
             receive.complete();
         }
     }

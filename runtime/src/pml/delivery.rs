@@ -112,23 +112,10 @@ pub(super) fn read_runs(
         // SAFETY: the range lies inside a receive that is not done.
         return unsafe { cma::read(pid, addr, to.add(range.start), range.len()) };
     }
-    let mut at = addr;
-    let mut runs = memory.runs(range).peekable();
-    while runs.peek().is_some() {
-        let mut pieces: Vec<libc::iovec> = runs
-            .by_ref()
-            .take(cma::PIECES)
-            .map(|(to, len)| libc::iovec {
-                iov_base: to.cast(),
-                iov_len: len,
-            })
-            .collect();
-        let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
-        // SAFETY: runs of a receive that is not done.
-        unsafe { cma::read_pieces(pid, at, &mut pieces) }?;
-        at += len as u64;
-    }
-    Ok(())
+    // SAFETY: runs of a receive that is not done.
+    by_pieces(addr, memory, range, |at, pieces| unsafe {
+        cma::read_pieces(pid, at, pieces)
+    })
 }
 
 /// Writes the bytes of `range` of `memory` to `addr` of process `pid` on.
@@ -138,10 +125,30 @@ pub(super) fn write_runs(
     memory: &Memory,
     range: Range<usize>,
 ) -> Result<(), CmaError> {
+    // SAFETY: runs of a send that is not done.
+    by_pieces(addr, memory, range, |at, pieces| unsafe {
+        cma::write_pieces(pid, at, pieces)
+    })
+}
+
+/// Calls `each` with the runs of `range` of `memory`, as many as one system call
+/// takes at a time, and the peer's address of the first, which is `addr` at first.
+fn by_pieces(
+    addr: u64,
+    memory: &Memory,
+    range: Range<usize>,
+    mut each: impl FnMut(u64, &mut [libc::iovec]) -> Result<(), CmaError>,
+) -> Result<(), CmaError> {
     let mut at = addr;
-    for (from, len) in memory.runs(range) {
-        // SAFETY: runs of a send that is not done.
-        unsafe { cma::write(pid, at, from, len) }?;
+    let mut runs = memory.runs(range).peekable();
+    while runs.peek().is_some() {
+        let mut pieces: Vec<libc::iovec> = runs
+            .by_ref()
+            .take(cma::PIECES)
+            .map(|(start, len)| cma::local_piece(start, len))
+            .collect();
+        let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
+        each(at, &mut pieces)?;
         at += len as u64;
     }
     Ok(())

@@ -12,6 +12,7 @@
 //! unexpected bytes than its limit raises `pressure`, and senders announce
 //! everything until it falls.
 
+use crate::pml::choose::{CLASSES, Choice};
 use crate::pml::matching::Matching;
 use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
@@ -39,8 +40,8 @@ pub(super) mod kind {
     /// signature; of a scattered one the bytes of a run, on average, in the high
     /// half of that, and the span of memory that it lies in (see `runs`).
     pub const READY: u8 = 4;
-    /// The receiver wants it: its own number, bytes wanted, 1 for [`RUNS`]. `aux`:
-    /// the sender's.
+    /// The receiver wants it: its own number, bytes wanted, 1 for [`RUNS`], 1 if
+    /// messages as long should come at once. `aux`: the sender's.
     pub const CLEAR: u8 = 5;
     /// A piece of it, in order. `aux`: the receiver's number.
     pub const DATA: u8 = 6;
@@ -136,6 +137,9 @@ pub(super) struct Stream {
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     pub(super) pending: VecDeque<Pending>,
+    /// By class of lengths: how many more messages go at once, since it said that
+    /// copies are faster than its reading them.
+    pub(super) at_once: [u16; CLASSES],
 }
 
 /// Everything but the incoming rings, which are borrowed while cells are handled.
@@ -169,6 +173,7 @@ pub(super) struct Core {
     pub(super) leading: VecDeque<Leading>,
     pub(super) helping: VecDeque<Helping>,
     pub(super) slots: Slots,
+    pub(super) choice: Choice,
     /// Scattered messages that are read run by run: by this rank's number for them.
     pub(super) spans: HashMap<u32, Span>,
     pub(super) direct_min: usize,
@@ -248,6 +253,7 @@ impl Engine {
                 leading: VecDeque::new(),
                 helping: VecDeque::new(),
                 slots: Slots::default(),
+                choice: Choice::default(),
                 spans: HashMap::new(),
                 direct_min: bytes(settings.direct_min),
                 coop_min: bytes(settings.coop_min),

@@ -141,7 +141,7 @@ impl Memory {
         let mut from = from;
         self.each_run(offset, n, |to, len| {
             // SAFETY: a run of the message, and as many bytes of the peer's.
-            unsafe { copy::copy(from, to, len) }?;
+            unsafe { copy::copy_part(from, to, len, self.len) }?;
             from = from.wrapping_add(len);
             Ok(())
         })
@@ -171,7 +171,7 @@ impl Memory {
         let mut to = to;
         self.each_run(offset, n, |from, len| {
             // SAFETY: a run of the message, and as many bytes of the peer's.
-            unsafe { copy::copy(from, to, len) }?;
+            unsafe { copy::copy_part(from, to, len, self.len) }?;
             to = to.wrapping_add(len);
             Ok(())
         })

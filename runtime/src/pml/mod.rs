@@ -14,6 +14,7 @@
 //! engine.rs                  all that is under way; the protocol
 //! outgoing.rs arrival.rs     what goes out; what arriving cells do
 //! rendezvous.rs              a receive and its message meet
+//! choose.rs                  copies or CMA, by how long each took
 //! runs.rs                    scattered messages, read run by run
 //! transfer.rs                copies straight between two user buffers
 //! delivery.rs                a message's bytes into its receive
@@ -28,6 +29,7 @@ mod arrival;
 pub mod board;
 pub mod bsend;
 mod check;
+mod choose;
 mod delivery;
 mod engine;
 pub mod matching;
@@ -55,6 +57,7 @@ use request::Shared;
 
 use crate::error::Error;
 use crate::object::datatype::Datatype;
+use btl_shm::peer::Peers;
 use std::sync::Arc;
 
 /// The memory of a message: `count` elements of a type at an address.
@@ -174,6 +177,11 @@ fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {
             .as_deref_mut()
             .expect("the engine runs while MPI is initialized"))
     })
+}
+
+/// Runs `f` on what this rank knows of its peers' memory.
+pub fn with_peers<R>(f: impl FnOnce(&mut Peers) -> R) -> R {
+    with_engine(|engine| f(&mut engine.core.reach))
 }
 
 impl Request {

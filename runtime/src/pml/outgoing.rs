@@ -2,10 +2,10 @@
 //! what waits for room in a ring.
 
 use crate::job;
-use crate::pml::check;
 use crate::pml::engine::{CHECKED, Core, PIECES, Pending, SYNCHRONOUS, Stream, kind};
 use crate::pml::request::{Phase, Shared};
 use crate::pml::runs::Place;
+use crate::pml::{check, choose};
 use btl_shm::endpoint::Sent;
 use btl_shm::ring::{Envelope, WORDS};
 use wireup::segment::SegmentError;
@@ -48,8 +48,8 @@ impl Core {
             .map_or(0, |addr| addr.expose_provenance() as u64);
         // Copying once beats sending at once, where the receiver reaches it.
         let direct = total >= self.direct_min && addr != 0 && self.reach.is_exported(addr, total);
-        let eager = !direct && self.goes_eager(peer, total);
-        if eager && total <= self.outgoing.one_cell_most() {
+        let eager = !direct && self.goes_eager(peer, total) && !self.announces(peer, addr, total);
+        if eager && total <= ONE_CELL.min(self.outgoing.one_cell_most()) {
             envelope.kind = kind::EAGER;
             if send.signature != check::UNKNOWN {
                 envelope.flags |= CHECKED;
@@ -86,9 +86,10 @@ impl Core {
         let went = if eager && !send.synchronous {
             envelope.kind = kind::FIRST;
             let words = [total as u64, u64::from(send.signature), 0];
+            let piece = piece_of(total);
             let sent = self
                 .outgoing
-                .send_piece(peer, &envelope, total, words, |to, n| {
+                .send_piece(peer, &envelope, piece, words, |to, n| {
                     // SAFETY: room for `n` bytes, at most the message's length.
                     unsafe { send.memory.copy_out(0, to, n) };
                 });
@@ -110,6 +111,8 @@ impl Core {
             envelope.kind = kind::READY;
             let place = if addr == 0 {
                 self.scattered_place(send)
+            } else if self.reach.is_replaced(addr, total) {
+                Place::Scattered
             } else {
                 Place::Run(addr)
             };
@@ -199,9 +202,10 @@ impl Core {
                 }
                 continue;
             }
+            let piece = left.min(piece_of(send.total.get()));
             let sent = self
                 .outgoing
-                .send_piece(peer, &envelope, left, [0; 3], |to, n| {
+                .send_piece(peer, &envelope, piece, [0; 3], |to, n| {
                     // SAFETY: room for `n` bytes, at most what is left of the message.
                     unsafe { send.memory.copy_out(at, to, n) };
                 });
@@ -214,6 +218,31 @@ impl Core {
             }
         }
         any
+    }
+
+    /// Whether a message that could go at once is announced instead, so that its
+    /// receiver may read it by CMA if that is faster there.
+    fn announces(&mut self, peer: u32, addr: u64, total: usize) -> bool {
+        if addr == 0 || total < choose::LEAST || self.crowded {
+            return false;
+        }
+        if !self.reach.may_choose() {
+            return self.reach.cma(peer).is_some(); // it was asked for
+        }
+        let left = &mut self.peers[peer as usize].at_once[choose::class_of(total)];
+        if *left > 0 {
+            *left -= 1;
+            return false;
+        }
+        self.reach.cma(peer).is_some()
+    }
+
+    /// Heeds what the receiver of `send` said of messages as long.
+    pub(super) fn heed(&mut self, send: &Shared, at_once: bool) {
+        if at_once {
+            let class = choose::class_of(send.memory.len());
+            self.peers[send.peer.get() as usize].at_once[class] = AT_ONCE;
+        }
     }
 
     /// Says that a message was matched or taken.
@@ -251,6 +280,20 @@ impl Core {
             .position(|p| matches!(p, Pending::Start(s) if s.is(send)));
         at.and_then(|at| queue.remove(at)).is_some()
     }
+}
+
+/// The largest message that goes in one cell: longer ones go in pieces, of which the
+/// receiver copies one out while the sender copies the next one in.
+const ONE_CELL: usize = 4 << 10;
+
+/// Messages that go at once after a receiver said that it likes them so.
+const AT_ONCE: u16 = 500;
+
+/// Bytes of a piece of a message.
+fn piece_of(total: usize) -> usize {
+    (total / 8)
+        .next_multiple_of(4 << 10)
+        .clamp(4 << 10, btl_shm::fragment::FRAGMENT)
 }
 
 #[cold]

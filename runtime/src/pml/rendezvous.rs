@@ -1,6 +1,7 @@
 //! A receive and its message meet: bytes that came before it are handed over,
 //! bytes that are still at the sender are fetched.
 
+use crate::pml::choose::Way;
 use crate::pml::delivery::{deliver, matched, self_message};
 use crate::pml::engine::{Body, Core, Message, Target, kind};
 use crate::pml::progress;
@@ -8,6 +9,7 @@ use crate::pml::request::Shared;
 use crate::pml::runs::Place;
 use crate::pml::transfer::Source;
 use btl_shm::ring::Envelope;
+use std::time::Instant;
 
 impl Core {
     /// Brings a message that is ready at its sender: copies it straight out of
@@ -21,6 +23,9 @@ impl Core {
             return;
         }
         match self.source(peer, place, n) {
+            Source::Cma(..) if self.prefers_copies(receive, n) => {
+                self.ask_for_copies(receive, peer, id);
+            }
             Source::Nowhere if !self.is_exported(receive, n) => match self.span(peer, place) {
                 Some(span) => self.ask_for_runs(receive, peer, id, span),
                 None => self.ask_for_copies(receive, peer, id),
@@ -43,8 +48,26 @@ impl Core {
         }
     }
 
+    /// Whether a message that the kernel could copy is copied by both sides all the
+    /// same, because that was faster of late. Begins to take the time.
+    fn prefers_copies(&mut self, receive: &Shared, n: usize) -> bool {
+        if !self.reach.may_choose() {
+            return false;
+        }
+        let way = self.choice.next(n);
+        receive.timed.set(Some((way, Instant::now())));
+        way == Way::Copy
+    }
+
+    /// Notes how long a receive took that is complete now.
+    pub(super) fn learn(&mut self, receive: &Shared) {
+        if let Some((way, began)) = receive.timed.take() {
+            self.choice.learn(way, receive.total.get(), began.elapsed());
+        }
+    }
+
     /// Whether the sender can reach the buffer of a receive.
-    fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
+    pub(super) fn is_exported(&mut self, receive: &Shared, n: usize) -> bool {
         receive
             .memory
             .run()
@@ -62,6 +85,7 @@ impl Core {
         let n = receive.total.get();
         receive.moved.set(0);
         let own = self.named.insert(receive);
+        let at_once = self.choice.is_for_copies(n) || self.reach.cma(peer).is_none();
         let envelope = Envelope {
             kind: kind::CLEAR,
             aux: id,
@@ -70,7 +94,13 @@ impl Core {
         self.tell(
             peer,
             envelope,
-            [u64::from(own), n as u64, u64::from(runs), 0, 0],
+            [
+                u64::from(own),
+                n as u64,
+                u64::from(runs),
+                u64::from(at_once),
+                0,
+            ],
         );
         own
     }

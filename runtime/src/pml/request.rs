@@ -7,12 +7,14 @@ use crate::error::Error;
 use crate::lock::Local;
 use crate::object::datatype::Datatype;
 use crate::pml::Completion;
+use crate::pml::choose::Way;
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// `MPI_ANY_SOURCE`, as a status of a send says.
 const ANY_SOURCE: i32 = -1;
@@ -50,6 +52,9 @@ pub(super) struct State {
     pub(super) own_id: Cell<Option<u32>>,
     /// How far a send has come.
     pub(super) phase: Cell<Phase>,
+    /// Of a receive whose way is still being compared with another: that way, and
+    /// when it began.
+    pub(super) timed: Cell<Option<(Way, Instant)>>,
     error: RefCell<Option<Error>>,
 }
 
@@ -110,6 +115,7 @@ impl Shared {
             moved: Cell::new(0),
             own_id: Cell::new(None),
             phase: Cell::new(Phase::Queued),
+            timed: Cell::new(None),
             error: RefCell::new(None),
         };
         match POOL.with(Vec::pop) {

@@ -20,7 +20,7 @@ use crate::pml::outgoing::no_ring;
 use crate::pml::request::Shared;
 use crate::pml::transfer::pull;
 use btl_shm::endpoint::{Arrival, Sent};
-use btl_shm::peer::Reached;
+use btl_shm::peer::{Lost, Reached};
 use btl_shm::ring::{Envelope, WORDS};
 
 /// The shortest mean run, in bytes, that is told of instead of packed.
@@ -169,7 +169,7 @@ impl Core {
                 &receive.memory,
                 &(at..at + n),
             );
-            if let Err(why) = copied {
+            if let Err(Lost::Memory(why) | Lost::Way(why)) = copied {
                 let (total, rank) = (receive.total.get(), a.source);
                 let text = format!(
                     "the message of {total} bytes of rank {rank} of the job cannot be read: {why}"

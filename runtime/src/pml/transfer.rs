@@ -21,13 +21,17 @@ use crate::pml::memory::Memory;
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Arrival;
 use btl_shm::joint::{self, Help, Lead, State};
-use btl_shm::peer::{Peers, Reached, cma};
+use btl_shm::peer::cma::{self, CmaWhy};
+use btl_shm::peer::{Lost, Peers, Reached};
 use btl_shm::ring::Envelope;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Bytes that are copied before arrivals are looked at again.
 const TURN: usize = 512 << 10;
+
+/// Bytes that a helper claims at once, however little is left then.
+const AT_ONCE: usize = 64 << 10;
 
 /// The most chunks of a message that both copy: longer ones get longer chunks.
 const CHUNKS: usize = 1 << 16;
@@ -118,10 +122,11 @@ impl Core {
     }
 
     /// Whether the sender should be asked to copy its part.
-    fn wants_help(&self, leading: &Leading, n: usize) -> bool {
+    fn wants_help(&mut self, leading: &Leading, n: usize) -> bool {
         n >= self.coop_min
             && !self.crowded
             && leading.receive.memory.run().is_some()
+            && (matches!(leading.source, Source::Cma(..)) || self.is_exported(&leading.receive, n))
             && self.is_clear(leading.peer)
             && !self.is_asleep(leading.peer)
     }
@@ -259,10 +264,12 @@ impl Core {
             self.slots.give(*at);
         }
         if leading.needs_copies() {
+            receive.timed.set(None);
             self.ask_for_copies(receive, *peer, *id);
             return;
         }
         receive.moved.set(receive.total.get());
+        self.learn(receive);
         receive.complete();
         self.answer(*peer, *id);
     }
@@ -270,9 +277,11 @@ impl Core {
     /// Copies some chunks of the oldest message that this rank helps with.
     fn help_on(&mut self) -> bool {
         while let Some(helping) = self.helping.front_mut() {
-            // A quarter at a time: the leader may come to the rest sooner.
-            let share = (TURN / helping.chunk).max(1) as u64;
-            let share = share.min(helping.help.left().div_ceil(2));
+            // Half of it, since the leader may come to the rest sooner; all, where
+            // another claim would take as long as the copy.
+            let least = (AT_ONCE / helping.chunk) as u64;
+            let share = helping.help.left().div_ceil(2).max(least);
+            let share = share.min((TURN / helping.chunk) as u64).max(1);
             let Some(range) = helping.help.claim(share) else {
                 self.helping.pop_front();
                 continue;
@@ -286,8 +295,10 @@ impl Core {
                 helping.help.finish(chunks);
             } else {
                 helping.help.fail(chunks);
+                if matches!(helping.target, Target::Cma(..)) {
+                    self.reach.forget_cma(peer);
+                }
                 self.helping.pop_front();
-                self.reach.forget_cma(peer);
             }
             btl_shm::wait::ring_bell(self.segment, self.segment.record(peer));
             return true;
@@ -304,7 +315,7 @@ impl Core {
 }
 
 /// The least bytes of a chunk that the kernel copies: each is a system call.
-const CMA_CHUNK: usize = 128 << 10;
+const CMA_CHUNK: usize = 32 << 10;
 
 /// The bytes of these chunks in a message of `n` bytes.
 fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
@@ -328,14 +339,13 @@ pub(super) fn pull(
     (from, offset): (Reached, usize),
     memory: &Memory,
     range: &Range<usize>,
-) -> Result<(), String> {
+) -> Result<(), Lost> {
     let addr = match from {
         Reached::Mapped(at) => {
             let from = at.as_ptr().wrapping_add(offset);
             // SAFETY: the peer told of these bytes, and leaves them as they are until
             // it gets its answer; the receive has room for them.
-            let copied = unsafe { memory.copy_from_peer(range.start, from, range.len(), false) };
-            return copied.map_err(|fault| fault.to_string());
+            return Ok(unsafe { memory.copy_from_peer(range.start, from, range.len(), false) }?);
         }
         Reached::Attached(addr) => addr + offset as u64,
     };
@@ -343,8 +353,7 @@ pub(super) fn pull(
     while done < range.len() {
         let (from, n) = reach.window(peer, addr + done as u64, range.len() - done)?;
         // SAFETY: as above, but for what the peer may have unmapped.
-        let copied = unsafe { memory.copy_from_peer(range.start + done, from, n, true) };
-        copied.map_err(|fault| fault.to_string())?;
+        unsafe { memory.copy_from_peer(range.start + done, from, n, true) }?;
         done += n;
     }
     Ok(())
@@ -383,7 +392,10 @@ impl Leading {
         match self.copy(reach, &(self.own.start..end)) {
             Ok(()) => self.own.start = end,
             Err(Refusal::Way) => {
-                reach.forget_cma(self.peer);
+                match self.source {
+                    Source::Cma(..) => reach.forget_cma(self.peer),
+                    _ => reach.forget_driver(self.peer),
+                }
                 self.failed = true;
                 self.give_up();
             }
@@ -400,7 +412,7 @@ impl Leading {
         match self.source {
             Source::Nowhere => Err(Refusal::Way),
             Source::Direct(from, _) => pull(reach, self.peer, (from, range.start), memory, range)
-                .map_err(|why| self.lost(&why)),
+                .map_err(|lost| self.lost(lost)),
             Source::Cma(pid, addr) => {
                 let from = addr + range.start as u64;
                 delivery::read_runs(pid, from, memory, range.clone())
@@ -410,7 +422,10 @@ impl Leading {
     }
 
     #[cold]
-    fn lost(&self, why: &str) -> Refusal {
+    fn lost(&self, lost: Lost) -> Refusal {
+        let Lost::Memory(why) = lost else {
+            return Refusal::Way;
+        };
         let (rank, len) = (self.peer, self.receive.total.get());
         let at = match self.source {
             Source::Direct(_, addr) => addr,
@@ -426,14 +441,14 @@ impl Leading {
         let Source::Cma(pid, addr) = self.source else {
             return Refusal::Way;
         };
-        match error.why.raw_os_error() {
-            Some(libc::EFAULT) => Refusal::Memory(format!(
+        match error.why {
+            CmaWhy::Absent => Refusal::Memory(format!(
                 "the message of {len} bytes at address {addr:#x} of rank {rank} of the job cannot be read: its memory is not there"
             )),
-            Some(libc::ESRCH) => Refusal::Memory(format!(
+            CmaWhy::Gone => Refusal::Memory(format!(
                 "the message of {len} bytes of rank {rank} of the job cannot be read: its process {pid} has ended"
             )),
-            _ => Refusal::Way,
+            CmaWhy::Refused(_) | CmaWhy::Other(_) => Refusal::Way,
         }
     }
 

@@ -168,17 +168,24 @@ pub fn table(ranks: &[(u32, Rows)]) -> String {
     in_columns(&lines)
 }
 
-/// Lines whose columns are aligned; numbers to the right. The first line names
-/// the columns.
+/// What may follow a number that is aligned as one.
+const UNITS: [&str; 6] = ["", "B", "KiB", "MiB", "GiB", "TiB"];
+
+/// Lines whose columns are aligned; numbers to the right, but for the first column,
+/// which names the line. The first line names the columns.
 #[must_use]
 pub fn in_columns(lines: &[Vec<String>]) -> String {
     let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
     let count = lines.iter().map(Vec::len).max().unwrap_or(0);
     let wide = |column: usize| lines.iter().map(|l| cell(l, column).chars().count()).max();
     let widths: Vec<usize> = (0..count).map(|c| wide(c).unwrap_or(0)).collect();
-    let number = |text: &str| text.parse::<f64>().is_ok() || text.is_empty() || text == "-";
+    let number = |text: &str| {
+        let (digits, unit) = text.split_once(' ').unwrap_or((text, ""));
+        let amount = digits.parse::<f64>().is_ok() && UNITS.contains(&unit);
+        amount || text.is_empty() || text == "-"
+    };
     let right: Vec<bool> = (0..count)
-        .map(|c| lines.iter().skip(1).all(|l| number(&cell(l, c))))
+        .map(|c| c > 0 && lines.iter().skip(1).all(|l| number(&cell(l, c))))
         .collect();
     let mut out = String::new();
     for line in lines {

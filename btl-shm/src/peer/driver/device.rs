@@ -20,6 +20,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use super::Attach;
+use crate::region::sys;
 
 /// Where the device is.
 pub const DEVICE: &str = "/dev/xpmem";
@@ -92,18 +93,7 @@ pub struct Segid(pub u64);
 
 /// A permit's number, of this process only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Apid(i64);
-
-#[cfg(test)]
-impl Apid {
-    pub(super) fn of(raw: i64) -> Apid {
-        Apid(raw)
-    }
-
-    pub(super) fn raw(self) -> i64 {
-        self.0
-    }
-}
+pub struct Apid(pub i64);
 
 /// What the driver refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +104,15 @@ pub struct DriverError {
     pub value: u64,
     /// Its answer.
     pub errno: i32,
+}
+
+impl DriverError {
+    /// Whether the peer is gone, so that no other arm reaches its memory either.
+    /// Everything else (no address space left, say) is this arm's matter alone.
+    #[must_use]
+    pub fn peer_is_gone(&self) -> bool {
+        self.errno == libc::ENOENT
+    }
 }
 
 impl fmt::Display for DriverError {
@@ -143,6 +142,8 @@ impl std::error::Error for DriverError {}
 pub struct Device {
     /// Never closed by us; changes if the device had to be opened again.
     fd: AtomicI32,
+    /// The device's number, by which a descriptor of it is known.
+    number: u64,
     /// The process that opened it.
     pid: u32,
     version: u32,
@@ -172,6 +173,7 @@ impl Device {
         })?;
         let device = Device {
             fd: AtomicI32::new(fd),
+            number: number_of(fd).unwrap_or(0),
             pid: std::process::id(),
             version: 0,
         };
@@ -232,8 +234,9 @@ impl Device {
     }
 
     /// A command, after a look whether this is still the process that opened the
-    /// device. If the driver has lost the process (somebody closed a descriptor of
-    /// the device), the device is opened again, once.
+    /// device. If somebody closed the descriptor (a program that closes all that it
+    /// does not know), or the driver has lost the process for another reason, the
+    /// device is opened again, once.
     ///
     /// # Safety
     /// `arg` points to what the command wants.
@@ -241,16 +244,17 @@ impl Device {
         if std::process::id() != self.pid {
             return Err(NO_STATE);
         }
-        // SAFETY: the caller's promise.
-        match unsafe { self.ioctl(command, arg) } {
-            Err(NO_STATE | libc::EBADF) => {
-                let again = open(Path::new(DEVICE)).map_err(|_| NO_STATE)?;
-                self.fd.store(again, Relaxed);
-                // SAFETY: the caller's promise.
-                unsafe { self.ioctl(command, arg) }.map(drop)
+        if number_of(self.fd.load(Relaxed)) == Some(self.number) {
+            // SAFETY: the caller's promise.
+            match unsafe { self.ioctl(command, arg) } {
+                Err(NO_STATE) => {}
+                answer => return answer.map(drop),
             }
-            answer => answer.map(drop),
         }
+        let again = open(Path::new(DEVICE)).map_err(|_| NO_STATE)?;
+        self.fd.store(again, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.ioctl(command, arg) }.map(drop)
     }
 
     /// # Safety
@@ -295,22 +299,23 @@ impl Attach for Device {
 
     fn attach(&self, apid: Apid, start: u64, len: usize) -> Result<*mut u8, DriverError> {
         let refused = |errno| error("attach the peer's", start, errno);
-        let place = reserve(len).map_err(refused)?;
+        let place = sys::reserve(len, HUGE)
+            .map_err(|why| refused(why.raw_os_error().unwrap_or(libc::ENOMEM)))?;
         let mut arg = AttachArg {
             apid: apid.0,
             offset: start.cast_signed(),
             size: len as u64,
-            vaddr: place.addr() as u64, // in place of what is reserved
+            vaddr: place as u64, // in place of what is reserved
             fd: -1,
             flags: 0,
         };
         // SAFETY: a local of the command's type, and an address range that nobody
         // but `reserve` knows.
         match unsafe { self.call(Command::Attach, &raw mut arg) } {
-            Ok(()) => Ok(place),
+            Ok(()) => Ok(ptr::with_exposed_provenance_mut(place)),
             Err(errno) => {
                 // SAFETY: still the reservation: the driver has made no attachment.
-                unsafe { libc::munmap(place.cast(), len) };
+                let _ = unsafe { sys::munmap(place, len) };
                 Err(refused(errno))
             }
         }
@@ -339,28 +344,15 @@ fn open(path: &Path) -> io::Result<i32> {
     }
 }
 
-/// Address space of `len` bytes, a multiple of the page size, without memory,
-/// that begins at a multiple of `HUGE`.
-fn reserve(len: usize) -> Result<*mut u8, i32> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let found = unsafe { libc::mmap(ptr::null_mut(), len + HUGE, libc::PROT_NONE, flags, -1, 0) };
-    if found == libc::MAP_FAILED {
-        let errno = io::Error::last_os_error().raw_os_error();
-        return Err(errno.unwrap_or(libc::ENOMEM));
+/// The number of the device behind a descriptor; `None`: it is not open.
+fn number_of(fd: i32) -> Option<u64> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fstat fills the structure when it returns 0.
+    match unsafe { libc::fstat(fd, stat.as_mut_ptr()) } {
+        // SAFETY: as just said.
+        0 => Some(unsafe { stat.assume_init() }.st_rdev),
+        _ => None,
     }
-    let before = found.addr().next_multiple_of(HUGE) - found.addr();
-    let place = found.cast::<u8>().wrapping_add(before);
-    for (start, len) in [
-        (found.cast(), before),
-        (place.wrapping_add(len), HUGE - before),
-    ] {
-        if len > 0 {
-            // SAFETY: an end of the mapping made above.
-            unsafe { libc::munmap(start.cast(), len) };
-        }
-    }
-    Ok(place)
 }
 
 #[cfg(test)]
@@ -376,21 +368,11 @@ mod tests {
     }
 
     #[test]
-    fn reservations_begin_at_huge_pages_and_leave_nothing_else() {
-        let len = (64 << 20) - 4096;
-        let place = reserve(len).unwrap();
-        assert_eq!(place.addr() % HUGE, 0);
-        // SAFETY: the reservation, whole; a hole in it would be ENOMEM.
-        unsafe {
-            assert_eq!(libc::mprotect(place.cast(), len, libc::PROT_NONE), 0);
-            assert_eq!(libc::munmap(place.cast(), len), 0);
-        }
-    }
-
-    #[test]
     fn refusals_name_what_was_refused_and_why() {
         let said = error("permit segment", 0x1_0000_0063, libc::ENOENT).to_string();
         assert!(said.contains("0x100000063") && said.contains("has ended"));
+        assert!(error("attach the peer's", 0x7000, libc::ENOENT).peer_is_gone());
+        assert!(!error("attach the peer's", 0x7000, libc::ENOMEM).peer_is_gone());
         let said = error("attach the peer's", 0x7000, libc::ENOMEM).to_string();
         assert!(said.contains("0x7000") && said.contains("max_map_count"));
     }

@@ -39,11 +39,11 @@ impl Attach for Fake {
     fn get(&self, segid: Segid) -> Result<Apid, DriverError> {
         self.given.set(self.given.get() + 1);
         self.permits.borrow_mut().insert(self.given.get(), segid);
-        Ok(Apid::of(self.given.get()))
+        Ok(Apid(self.given.get()))
     }
 
     fn release(&self, apid: Apid) -> Result<(), DriverError> {
-        let known = self.permits.borrow_mut().remove(&apid.raw());
+        let known = self.permits.borrow_mut().remove(&apid.0);
         known.map(drop).ok_or(refused(libc::ENOENT))
     }
 
@@ -54,7 +54,7 @@ impl Attach for Fake {
         }
         assert_eq!(start % WINDOW, 0);
         let permits = self.permits.borrow();
-        let segid = permits.get(&apid.raw()).ok_or(refused(libc::ENOENT))?;
+        let segid = permits.get(&apid.0).ok_or(refused(libc::ENOENT))?;
         let base = 0x6000_0000_0000 + self.next.get() * WINDOW_BYTES;
         self.next.set(self.next.get() + 1);
         self.live.borrow_mut().push((base, *segid, start, len));
