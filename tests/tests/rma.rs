@@ -53,6 +53,15 @@ fn a_window_of_ranks_with_and_without_a_shared_heap() {
         .passes();
 }
 
+#[test]
+fn windows_of_ranks_that_fork() {
+    for ranks in [1, 2, 3] {
+        let job = Job::of("win_fork").ranks(ranks).limit(LIMIT);
+        job.clone().args(["private"]).passes();
+        job.env("LARIAT_HEAP", "0").passes();
+    }
+}
+
 /// Each in a process namespace of its own: they cannot open one another's files.
 #[test]
 fn windows_of_ranks_that_do_not_see_one_another() {

@@ -162,11 +162,11 @@ enum Inner {
 
 static ENGINE: Local<Option<Box<Engine>>> = Local::new(None);
 
-/// Where `len` bytes at `addr` of process `peer` are mapped here, for good; `None`
-/// if they are not in memory of its that others can map.
+/// Maps `len` bytes at `addr` of process `peer`, for the program; `None` if they are
+/// not in memory that others can map.
 #[must_use]
-pub fn map_peer(peer: u32, addr: u64, len: usize) -> Option<std::ptr::NonNull<u8>> {
-    with_engine(|engine| engine.core.reach.map(peer, addr, len))
+pub fn share(peer: u32, addr: u64, len: usize) -> Option<btl_shm::peer::shared::Shared> {
+    with_engine(|engine| engine.core.reach.share(peer, addr, len))
 }
 
 /// Runs `f` on the engine, which exists from `MPI_Init` on.

@@ -3,18 +3,21 @@
 //! | way | the owner's memory | a peer's |
 //! |---|---|---|
 //! | [`Way::Alone`] | any: the window has one member | – |
-//! | [`Way::Heap`] | of its shared heap, in the job's heap file | the peer's window of that file, which is mapped for messages too |
+//! | [`Way::Heap`] | of its shared heap, in the job's heap file | that part of the file |
 //! | [`Way::File`] | a file without a name, of its own | the same file, opened by way of `/proc` |
 //! | [`Way::Segment`] | of the job segment's arena | the same |
 //!
-//! The second needs nothing of the system once a pair of ranks has mapped one
-//! another's memory. The third is for ranks that have no shared heap, or a full one;
-//! the last for those that cannot even see one another in `/proc`. An arena takes
-//! nothing back, so that what was given back is kept here for the next window.
+//! The third is for ranks that have no shared heap, or a full one; the last for
+//! those that cannot even see one another in `/proc`. An arena takes nothing back, so
+//! that what was given back is kept here for the next window.
+//!
+//! A forked child has a private copy of what its parent owns in the shared heap; it
+//! goes on sharing all else.
 
 use crate::lock::Local;
 use crate::object::group::Proc;
 use crate::{job, memory, pml};
+use btl_shm::peer::shared::Shared;
 use btl_shm::region::heap;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -49,7 +52,14 @@ pub(super) struct Piece {
 enum Back {
     Alone,
     Heap,
-    Unmap { base: NonNull<u8>, len: usize },
+    Unmap {
+        base: NonNull<u8>,
+        len: usize,
+    },
+    /// By letting go of the mapping.
+    Shared {
+        _mapping: Shared,
+    },
     Keep(Block),
     Nothing,
 }
@@ -74,7 +84,7 @@ impl Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         let at = self.at.as_ptr();
-        match self.back {
+        match &self.back {
             // SAFETY: it came from `memory::allocate`, and goes with the window.
             Back::Alone => unsafe { memory::free(at.cast()) },
             Back::Heap => {
@@ -84,10 +94,10 @@ impl Drop for Piece {
             }
             // SAFETY: this is a mapping of our own, which goes with the window.
             Back::Unmap { base, len } => unsafe {
-                libc::munmap(base.as_ptr().cast(), len);
+                libc::munmap(base.as_ptr().cast(), *len);
             },
-            Back::Keep(block) => KEPT.with(|kept| kept.push(block)),
-            Back::Nothing => {}
+            Back::Keep(block) => KEPT.with(|kept| kept.push(*block)),
+            Back::Shared { .. } | Back::Nothing => {}
         }
     }
 }
@@ -140,10 +150,13 @@ fn make_any(way: Way, len: usize, align: usize) -> Option<New> {
 pub(super) fn reach(way: Way, owner: Proc, told: &Told, len: usize) -> Option<Piece> {
     match way {
         Way::Alone => None,
-        Way::Heap => Some(Piece {
-            at: pml::map_peer(owner.0, told[0], len)?,
-            back: Back::Nothing, // the peer's whole window stays mapped
-        }),
+        Way::Heap => {
+            let shared = pml::share(owner.0, told[0], len)?;
+            Some(Piece {
+                at: shared.at(),
+                back: Back::Shared { _mapping: shared },
+            })
+        }
         Way::File => reach_file(told, len),
         Way::Segment => Some(Piece {
             at: inside(job::current()?.segment, told[0], len as u64)?,
