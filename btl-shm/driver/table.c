@@ -73,7 +73,9 @@ struct process *process_open(void)
 	list_add(&process->node, &processes);
 	atomic_long_inc(&counters.processes);
 found:
-	process->files = current->files;
+	/* Not of a child that vfork made, which has the memory but its own table. */
+	if (process->tgid == current->tgid)
+		process->files = current->files;
 	process->opens++;
 	mutex_unlock(&table_lock);
 	return process;

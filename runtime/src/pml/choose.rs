@@ -23,17 +23,20 @@ pub(super) const LEAST: usize = 8 << 10;
 const AT_ONCE: usize = 64 << 10;
 
 /// The cost of a copy that went at once to that of one that was announced.
-const SAVED: f32 = 0.8;
+const SAVED: f32 = 0.9;
 
 /// Classes of lengths: one for each doubling.
 pub(super) const CLASSES: usize = 22;
 
 /// Messages that each way gets of a class before one is preferred.
-const TRIES: u32 = 3;
+const TRIES: u32 = 6;
 
 /// After so many messages of a class the slower way is tried once more: things
 /// change. The longer of the two is at most [`HOPELESS`] times the other then.
 const AGAIN: u32 = 200;
+
+/// Times faster that the other way has to be for a change.
+const CLEARLY: f32 = 1.15;
 
 /// Times slower that a way is no longer tried again.
 const HOPELESS: f32 = 3.0;
@@ -41,21 +44,12 @@ const HOPELESS: f32 = 3.0;
 /// What is known of one class.
 #[derive(Clone, Copy, Debug, Default)]
 struct Class {
-    /// By way: messages timed, and nanoseconds per byte of late.
+    /// By way: messages timed, and nanoseconds per byte.
     tries: [u32; 2],
     cost: [f32; 2],
     since: u32,
-}
-
-impl Class {
-    fn best(&self, len: usize) -> Way {
-        let saved = if len <= AT_ONCE { SAVED } else { 1.0 };
-        if self.cost[Way::Copy as usize] * saved <= self.cost[Way::Cma as usize] {
-            Way::Copy
-        } else {
-            Way::Cma
-        }
-    }
+    /// The way that is preferred, once both are known.
+    best: Option<Way>,
 }
 
 /// What the messages so far have taught.
@@ -76,11 +70,10 @@ impl Choice {
             return Way::Copy;
         }
         let class = &mut self.classes[class_of(len)];
-        let [copy, cma] = class.tries;
-        if copy.min(cma) < TRIES {
+        let Some(best) = class.best else {
+            let [copy, cma] = class.tries;
             return if cma < copy { Way::Cma } else { Way::Copy };
-        }
-        let best = class.best(len);
+        };
         let other = match best {
             Way::Copy => Way::Cma,
             Way::Cma => Way::Copy,
@@ -96,9 +89,7 @@ impl Choice {
 
     /// Whether messages of `len` bytes are known to be faster by copies.
     pub(super) fn is_for_copies(&self, len: usize) -> bool {
-        let class = &self.classes[class_of(len)];
-        let known = class.tries[0].min(class.tries[1]) >= TRIES;
-        len < LEAST || known && class.best(len) == Way::Copy
+        len < LEAST || self.classes[class_of(len)].best == Some(Way::Copy)
     }
 
     /// Notes how long a message of `len` bytes took, from match to end.
@@ -113,14 +104,25 @@ impl Choice {
             &mut class.tries[way as usize],
             &mut class.cost[way as usize],
         );
-        // The first of all touches memory for the first time; one that was held up
+        // The first ones touch memory for the first time, and one that was held up
         // says little about the way.
         *known = match *tries {
             0 => cost,
-            1..TRIES => known.min(cost),
-            _ => *known * 0.75 + cost.min(*known * 4.0) * 0.25,
+            1..TRIES => cost.min(*known),
+            _ => *known + (cost.min(*known * 2.0) - *known) / 8.0,
         };
         *tries = tries.saturating_add(1);
+        let (copy, cma) = (Way::Copy as usize, Way::Cma as usize);
+        if class.tries[copy].min(class.tries[cma]) >= TRIES {
+            let saved = if len <= AT_ONCE { SAVED } else { 1.0 };
+            let (copy, cma) = (class.cost[copy] * saved, class.cost[cma]);
+            class.best = match class.best {
+                Some(Way::Cma) if copy * CLEARLY > cma => Some(Way::Cma),
+                Some(Way::Copy) if cma * CLEARLY > copy => Some(Way::Copy),
+                _ if copy <= cma => Some(Way::Copy),
+                _ => Some(Way::Cma),
+            };
+        }
     }
 }
 
@@ -163,9 +165,9 @@ mod tests {
     fn short_messages_are_known_to_be_copied() {
         let mut choice = Choice::default();
         assert!(choice.is_for_copies(1000) && !choice.is_for_copies(20_000));
-        play(&mut choice, 20_000, 10, |way| [110, 100][way as usize]);
+        play(&mut choice, 20_000, 30, |way| [110, 100][way as usize]);
         assert!(choice.is_for_copies(20_000), "they go at once then");
-        play(&mut choice, 200_000, 10, |way| [110, 100][way as usize]);
+        play(&mut choice, 200_000, 30, |way| [110, 100][way as usize]);
         assert!(!choice.is_for_copies(200_000));
     }
 

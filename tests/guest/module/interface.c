@@ -393,6 +393,17 @@ static long owner_forks_a_sleeper(long unused) {
     return pid;
 }
 
+static long owner_vforks_an_opener(long unused) {
+    (void)unused;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        open("/dev/xpmem", O_RDWR | O_CLOEXEC);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    return 0;
+}
+
 // A child holds the same open file: the owner's own last descriptor decides.
 static void closing_with_a_child(void) {
     struct peer owner;
@@ -402,6 +413,7 @@ static void closing_with_a_child(void) {
     READS(pages, 7);
     long first = ask(&owner, owner_descriptor, 0);
     long child = ask(&owner, owner_forks_a_sleeper, 0);
+    EQ(ask(&owner, owner_vforks_an_opener, 0), 0);
     READS(pages, 7);
     EQ(ask(&owner, owner_closes, first), 0);
     unsigned char value;
