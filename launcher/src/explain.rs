@@ -183,10 +183,14 @@ fn doing(view: &View) -> String {
         (p, _) if sends => format!(" for rank {p} to receive {message}"),
         (p, _) => format!(" for {message} from rank {p}"),
     };
+    let on_window = view
+        .call
+        .is_some_and(|c| c.starts_with("MPI_Win_") && !c.starts_with("MPI_Win_allocate"));
     // Context ids are even for point-to-point; the odd one is the collectives'.
     let place = match wait.context & !1 {
         0 => String::new(),
         2 => " in MPI_COMM_SELF".to_owned(),
+        id if on_window => format!(" on the window with context {id}"),
         id => format!(" in the communicator with context {id}"),
     };
     format!("{{has}} been waiting for {{time}}{inside}{what}{place}")
@@ -249,6 +253,10 @@ mod tests {
         assert!(text.contains("with any tag from any rank"));
         let text = report(&[view(0, "MPI_Barrier", -2, -2)]);
         assert!(text.ends_with("3.2 s in MPI_Barrier\n"));
+        let mut on_window = view(0, "MPI_Win_lock", -2, -2);
+        on_window.wait.as_mut().expect("it waits").context = 8;
+        let text = report(&[on_window]);
+        assert!(text.ends_with("in MPI_Win_lock on the window with context 8\n"));
     }
 
     #[test]

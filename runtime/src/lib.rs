@@ -1,6 +1,6 @@
 //! Lariat's runtime: MPI for ranks that share a machine.
 //!
-//! The way down: `abi` (the C functions, no logic) → `coll`, `topo` → `pml`
+//! The way down: `abi` (the C functions, no logic) → `coll`, `topo`, `rma` → `pml`
 //! (point-to-point) → `btl_shm` (bytes between two processes) → kernel.
 //! `object`, `handle`, `lock` and `error` stand beside it. Nothing calls upward.
 
@@ -18,6 +18,7 @@ pub mod object;
 pub mod pml;
 pub mod report;
 pub mod request;
+pub mod rma;
 pub mod tool;
 pub mod topo;
 pub mod trace;

@@ -17,7 +17,7 @@ pub mod shared;
 
 use crate::fault::Fault;
 use driver::{ATTACHMENTS, Attachments, Device, Segid};
-use shared::{Regions, Windows};
+use shared::{Regions, Shared, Windows};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use wireup::heap::HeapFile;
@@ -124,6 +124,17 @@ impl Peers {
             return Some(Reached::Mapped(at));
         }
         self.reach_otherwise(peer, addr, len)
+    }
+
+    /// Maps `len` bytes at `addr` of `peer`, whatever arm messages go by: for memory
+    /// that a program is to share and not only to copy. `None`: they are not in the
+    /// heap file, or it is not reached.
+    #[cold]
+    pub fn share(&mut self, peer: u32, addr: u64, len: usize) -> Option<Shared> {
+        if self.tried[peer as usize].shared != Tried::Works && self.try_shared(peer).is_err() {
+            return None;
+        }
+        self.windows.as_mut()?.share(peer, addr, len as u64)
     }
 
     #[cold]

@@ -9,6 +9,7 @@
 //! memory that it gave back read as zeros, and live on after its end.
 
 use crate::region::heap;
+use crate::region::sys;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use wireup::heap::HeapFile;
@@ -98,6 +99,30 @@ impl Regions {
     }
 }
 
+/// Memory of a peer's that a program was given to use (a window of MPI's). Unlike
+/// what messages are copied through, a forked child keeps it, and shares it.
+#[derive(Debug)]
+pub struct Shared {
+    base: NonNull<u8>,
+    len: usize,
+    at: NonNull<u8>,
+}
+
+impl Shared {
+    /// Where the first byte is.
+    #[must_use]
+    pub fn at(&self) -> NonNull<u8> {
+        self.at
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
 /// The mappings of peers' windows.
 #[derive(Debug)]
 pub struct Windows {
@@ -183,6 +208,28 @@ impl Windows {
         }
     }
 
+    /// Maps `len` bytes at `addr` of `peer` by themselves; `None` if they are not all
+    /// in the peer's window, or cannot be mapped.
+    #[must_use]
+    pub fn share(&mut self, peer: u32, addr: u64, len: u64) -> Option<Shared> {
+        let record = self.segment.record(peer);
+        let at = self.peers[peer as usize]
+            .regions
+            .offset(record, addr, len)?;
+        let from = at.checked_sub(self.file.begin(peer))?;
+        if from > self.file.window() || len > self.file.window() - from {
+            return None;
+        }
+        let page = sys::page() as u64;
+        let within = at % page;
+        let whole = (within + len).next_multiple_of(page);
+        let base = self.file.map(at - within, whole).ok()?;
+        // SAFETY: `within` lies inside the mapping's first page.
+        let at = unsafe { base.add(bytes(within)) };
+        let len = bytes(whole);
+        Some(Shared { base, len, at })
+    }
+
     /// Whether `peer` has told of any memory in the heap file.
     pub fn is_told(&mut self, peer: u32) -> bool {
         self.peers[peer as usize]
@@ -260,6 +307,17 @@ mod tests {
         assert!(windows.resolve(1, addr - 1, 2).is_none());
         assert!(windows.resolve(1, u64::MAX - 3, 8).is_none());
         assert!(windows.resolve(2, addr + 100, 8).is_none());
+        assert_eq!(windows.attachments(), 1);
+        let own = windows.share(1, addr + 100, 1000).unwrap();
+        assert_ne!(own.at(), here);
+        // SAFETY: both have 1000 bytes, of the same file.
+        unsafe {
+            own.at().add(999).write(43);
+            assert_eq!(here.add(999).read(), 43);
+        }
+        drop(own);
+        assert!(windows.share(1, addr + 65000, 1000).is_none());
+        assert!(windows.share(2, addr, 8).is_none());
         assert_eq!(windows.attachments(), 1);
         publish(segment.record(1), 1, 4096, 4096, begin + theirs.window());
         assert!(

@@ -3,6 +3,7 @@
 use super::prelude::*;
 use crate::handle::Kind;
 use crate::object::attr::{self, Copy, DeleteFn};
+use crate::object::win;
 
 /// The address of a C function; 0 for a null pointer.
 macro_rules! address {
@@ -102,7 +103,9 @@ export! {
     }
 
     /// Section 7.7.3, caching on windows.
-    fn MPI_Win_delete_attr(win: MPI_Win, win_keyval: c_int) on win;
+    fn MPI_Win_delete_attr(win: MPI_Win, win_keyval: c_int) on win {
+        win::get(win.0)?.attributes.delete(Kind::Win, win.0, win_keyval)
+    }
 
     /// Section 7.7.3, caching on windows.
     fn MPI_Win_free_keyval(win_keyval: *mut c_int) {
@@ -113,10 +116,19 @@ export! {
     /// Section 7.7.3, caching on windows.
     fn MPI_Win_get_attr(
         win: MPI_Win, win_keyval: c_int, attribute_val: *mut c_void, flag: *mut c_int,
-    ) on win;
+    ) on win {
+        let object = win::get(win.0)?;
+        let found = match object.predefined(win_keyval) {
+            Some(value) => Some(value),
+            None => object.attributes.get(Kind::Win, win_keyval)?,
+        };
+        put_attribute(found, attribute_val, flag)
+    }
 
     /// Section 7.7.3, caching on windows.
-    fn MPI_Win_set_attr(win: MPI_Win, win_keyval: c_int, attribute_val: *mut c_void) on win;
+    fn MPI_Win_set_attr(win: MPI_Win, win_keyval: c_int, attribute_val: *mut c_void) on win {
+        win::get(win.0)?.attributes.set(Kind::Win, win.0, win_keyval, attribute_val)
+    }
 
     /// Section 7.7.4, caching on datatypes.
     fn MPI_Type_create_keyval(

@@ -4,7 +4,7 @@ use super::prelude::*;
 use crate::comm_make::{self, idup, inter, intra, split, split_type};
 use crate::handle::Kind;
 use crate::object::info::{self, Info};
-use crate::object::{comm, errhandler, group};
+use crate::object::{comm, errhandler, group, win};
 
 export! {
     /// Section 7.4.1, communicator accessors.
@@ -191,8 +191,15 @@ export! {
     }
 
     /// Section 7.8, naming objects.
-    fn MPI_Win_get_name(win: MPI_Win, win_name: *mut c_char, resultlen: *mut c_int) on win;
+    fn MPI_Win_get_name(win: MPI_Win, win_name: *mut c_char, resultlen: *mut c_int) on win {
+        let name = win::name_of(win.0)?;
+        arg::put_name(win_name, MPI_MAX_OBJECT_NAME, "win_name", resultlen, &name)
+    }
 
     /// Section 7.8, naming objects.
-    fn MPI_Win_set_name(win: MPI_Win, win_name: *const c_char) on win;
+    fn MPI_Win_set_name(win: MPI_Win, win_name: *const c_char) on win {
+        let name = arg::object_name(arg::cstr(win_name, "win_name")?);
+        *win::get(win.0)?.name.borrow_mut() = String::from_utf8_lossy(name).into_owned();
+        Ok(())
+    }
 }

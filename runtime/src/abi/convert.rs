@@ -4,7 +4,7 @@
 use super::early;
 use crate::handle::{Kind, Raw};
 use crate::lock;
-use crate::object::{comm, datatype, errhandler, group, info, op, session};
+use crate::object::{comm, datatype, errhandler, group, info, op, session, win};
 use crate::request::{self, message};
 use std::ffi::c_int;
 
@@ -31,7 +31,7 @@ pub fn fromint(kind: Kind, int: c_int) -> Raw {
         Kind::Comm => (comm::from_low(low), comm::NULL),
         Kind::Errhandler => (errhandler::from_low(low), errhandler::NULL),
         Kind::Group => (group::from_low(low), group::NULL),
-        Kind::Win => (None, 0x110),
+        Kind::Win => (win::from_low(low), win::NULL),
         Kind::File => (None, 0x118),
         Kind::Session => (session::from_low(low), session::NULL),
         Kind::Message => (message::from_low(low), message::NULL),

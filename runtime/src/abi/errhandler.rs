@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::handle::Kind;
 use crate::object::errhandler::{self, Function, Slot};
-use crate::object::{error_code, session};
+use crate::object::{error_code, session, win};
 
 /// An error handler's function, whatever the kind of its object: handle types
 /// are transparent.
@@ -46,10 +46,15 @@ export! {
     }
 
     /// Section 9.3.2, error handlers for windows.
-    fn MPI_Win_get_errhandler(win: MPI_Win, errhandler: *mut MPI_Errhandler) on win;
+    fn MPI_Win_get_errhandler(win: MPI_Win, errhandler: *mut MPI_Errhandler) on win {
+        let used = win::get(win.0)?.errhandler.get()?;
+        arg::put(errhandler, "errhandler", MPI_Errhandler(used))
+    }
 
     /// Section 9.3.2, error handlers for windows.
-    fn MPI_Win_set_errhandler(win: MPI_Win, errhandler: MPI_Errhandler) on win;
+    fn MPI_Win_set_errhandler(win: MPI_Win, errhandler: MPI_Errhandler) on win {
+        win::get(win.0)?.errhandler.set(Kind::Win, errhandler.0)
+    }
 
     /// Section 9.3.3, error handlers for files.
     fn MPI_File_create_errhandler(
@@ -167,5 +172,9 @@ export! {
     }
 
     /// Section 9.5, error classes, codes and handlers of the user.
-    fn MPI_Win_call_errhandler(win: MPI_Win, errorcode: c_int) on win;
+    fn MPI_Win_call_errhandler(win: MPI_Win, errorcode: c_int) on win {
+        win::get(win.0)?;
+        errhandler::call(On::Win(win.0), "MPI_Win_call_errhandler", errorcode);
+        Ok(())
+    }
 }

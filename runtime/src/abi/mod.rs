@@ -66,6 +66,7 @@ mod outcome;
 pub mod panic;
 mod pointer;
 mod prelude;
+mod rma_arg;
 mod tool_arg;
 mod topo_arg;
 mod type_arg;

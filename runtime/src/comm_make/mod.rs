@@ -25,6 +25,15 @@ use crate::object::errhandler::Handler;
 use crate::object::group::{self, Group, Proc};
 use crate::object::info::Info;
 
+/// A context id that nobody else in the job has, for an object that is no
+/// communicator of the program's.
+///
+/// # Errors
+/// All are used up.
+pub fn take_context() -> Result<comm::ContextId> {
+    context::take(1)
+}
+
 /// This process, in the job.
 ///
 /// # Errors

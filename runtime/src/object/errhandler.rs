@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::{self, Local};
-use crate::object::{comm, error_code, group, session};
+use crate::object::{comm, error_code, group, session, win};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -303,7 +303,8 @@ fn handler_of(on: On) -> (Handler, On) {
         On::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
         On::File(_) => Some(FILE_DEFAULT.with(|handler| handler.clone())),
         On::Session(raw) => session::errhandler(raw),
-        On::Win(_) | On::Nothing => None,
+        On::Win(raw) => win::find(raw).map(|win| win.errhandler.handler()),
+        On::Nothing => None,
     };
     if let Some(handler) = own {
         return (handler, on);
@@ -321,7 +322,10 @@ fn die(on: On, call: &str, error: &Error) -> ! {
             Some(comm) => format!(" on {}", comm.label()),
             None => String::new(),
         },
-        On::Win(_) => " on a window".to_owned(),
+        On::Win(raw) => match win::find(raw) {
+            Some(win) => format!(" on {}", win.label()),
+            None => String::new(),
+        },
         On::File(_) => " on a file".to_owned(),
         On::Session(_) => " on a session".to_owned(),
         On::Nothing => String::new(),

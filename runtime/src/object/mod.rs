@@ -11,3 +11,4 @@ pub mod info;
 pub mod op;
 pub mod session;
 pub mod topology;
+pub mod win;

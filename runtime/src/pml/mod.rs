@@ -162,6 +162,13 @@ enum Inner {
 
 static ENGINE: Local<Option<Box<Engine>>> = Local::new(None);
 
+/// Maps `len` bytes at `addr` of process `peer`, for the program; `None` if they are
+/// not in memory that others can map.
+#[must_use]
+pub fn share(peer: u32, addr: u64, len: usize) -> Option<btl_shm::peer::shared::Shared> {
+    with_engine(|engine| engine.core.reach.share(peer, addr, len))
+}
+
 /// Runs `f` on the engine, which exists from `MPI_Init` on.
 #[inline]
 fn with_engine<R>(f: impl FnOnce(&mut Engine) -> R) -> R {

@@ -204,6 +204,12 @@ impl Segment {
         unsafe { self.base.add(at) }
     }
 
+    /// Whether this process has mapped all of `len` bytes at offset `at`.
+    #[must_use]
+    pub fn is_mapped(&self, at: u64, len: u64) -> bool {
+        at < self.mapped && len <= self.mapped - at
+    }
+
     /// Takes `len` zeroed bytes, aligned to 128, out of the arena, for good.
     /// Their offset is never 0.
     ///

@@ -1,0 +1,274 @@
+//! The arguments of one-sided communication, made into what `rma` takes.
+
+use super::arg::{self, Number};
+use super::consts::*;
+use super::message;
+use super::types::*;
+use crate::error::Result;
+use crate::fail;
+use crate::object::op::{self, Op, Predefined};
+use crate::object::win::{self, Flavor, Hold, Part, Win};
+use crate::pml::Buffer;
+use crate::request;
+use crate::rma::access::{Target, Within};
+use crate::rma::accumulate as rma_accumulate;
+use crate::rma::create::Wanted;
+use std::ffi::{c_int, c_void};
+
+/// The request of an operation that is over when its call returns.
+pub const DONE: MPI_Request = MPI_Request(request::SENT);
+
+/// The assertions that `MPI_Win_fence` knows.
+pub const FENCE: c_int =
+    MPI_MODE_NOSTORE | MPI_MODE_NOPUT | MPI_MODE_NOPRECEDE | MPI_MODE_NOSUCCEED;
+/// The assertions that `MPI_Win_post` knows.
+pub const POST: c_int = MPI_MODE_NOCHECK | MPI_MODE_NOSTORE | MPI_MODE_NOPUT;
+
+/// What a call that makes a window asks for.
+///
+/// # Errors
+/// `MPI_ERR_SIZE`, `MPI_ERR_DISP`, `MPI_ERR_INFO`.
+pub fn wanted(
+    size: MPI_Aint,
+    disp_unit: impl Number,
+    info: MPI_Info,
+    flavor: Flavor,
+) -> Result<Wanted> {
+    let Ok(size) = usize::try_from(size) else {
+        fail!(SIZE, "size is {size}, but must not be negative");
+    };
+    let disp_unit = disp_unit.wide();
+    if disp_unit <= 0 {
+        fail!(DISP, "disp_unit is {disp_unit}, but must be above 0");
+    }
+    Ok(Wanted {
+        size,
+        disp_unit,
+        flavor,
+        info: arg::hints(info)?,
+    })
+}
+
+/// Somewhere to put two results, before they are made.
+///
+/// # Errors
+/// `MPI_ERR_ARG`: a null pointer.
+pub fn present<A, B>(first: *mut A, second: *mut B) -> Result<()> {
+    if first.is_null() || second.is_null() {
+        fail!(ARG, "a pointer to a result is a null pointer");
+    }
+    Ok(())
+}
+
+/// Where this process's part of a new window begins.
+///
+/// # Errors
+/// `MPI_ERR_WIN`.
+pub fn base(new: usize) -> Result<*mut u8> {
+    let win = win::get(new)?;
+    Ok(win.parts[win.comm.rank as usize].base)
+}
+
+/// The part that `MPI_Win_shared_query` asks for: for `MPI_PROC_NULL` that of the
+/// lowest rank that has any.
+///
+/// # Errors
+/// `MPI_ERR_RANK`.
+pub fn shared_part(win: &Win, asked: c_int) -> Result<Part> {
+    if asked == MPI_PROC_NULL {
+        let first = win.parts.iter().find(|part| part.size > 0);
+        return Ok(*first.unwrap_or(&win.parts[0]));
+    }
+    match u32::try_from(asked) {
+        Ok(asked) => win.part(asked, "rank").copied(),
+        Err(_) => negative(asked, "rank"),
+    }
+}
+
+/// A rank of the window's group, or `None` for `MPI_PROC_NULL`.
+///
+/// # Errors
+/// `MPI_ERR_RANK` for a negative one; [`Win::part`] finds those that are too high.
+pub fn rank(rank: c_int, what: &str) -> Result<Option<u32>> {
+    match u32::try_from(rank) {
+        Ok(rank) => Ok(Some(rank)),
+        Err(_) if rank == MPI_PROC_NULL => Ok(None),
+        Err(_) => negative(rank, what),
+    }
+}
+
+fn negative<T>(rank: c_int, what: &str) -> Result<T> {
+    fail!(
+        RANK,
+        "{what} is {rank}, but must be a rank of the window's group or MPI_PROC_NULL"
+    )
+}
+
+/// The target of an access; `None` for `MPI_PROC_NULL`.
+///
+/// # Safety
+/// As [`message::message`], for the datatype.
+///
+/// # Errors
+/// `MPI_ERR_RANK`, `MPI_ERR_COUNT`, `MPI_ERR_TYPE`.
+pub unsafe fn target(
+    target_rank: c_int,
+    disp: MPI_Aint,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Option<Target<'static>>> {
+    let count = arg::count(count)?;
+    // SAFETY: as the caller said.
+    let datatype = unsafe { arg::committed(datatype) }?;
+    let target = rank(target_rank, "target_rank")?.map(|rank| Target {
+        rank,
+        disp,
+        count,
+        datatype,
+    });
+    Ok(target)
+}
+
+/// A buffer at the origin.
+///
+/// # Safety
+/// As [`message::message`].
+///
+/// # Errors
+/// As [`message::message`].
+pub unsafe fn buffer(
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Buffer<'static>> {
+    // SAFETY: as the caller said.
+    unsafe { message::message(addr, count, datatype) }
+}
+
+/// A buffer of one element of a predefined type.
+///
+/// # Safety
+/// As [`message::message`].
+///
+/// # Errors
+/// As [`message::message`], and `MPI_ERR_TYPE` for a derived type.
+pub unsafe fn one(addr: *const c_void, datatype: MPI_Datatype) -> Result<Buffer<'static>> {
+    // SAFETY: as the caller said.
+    let buffer = unsafe { message::message(addr, 1, datatype) }?;
+    if buffer
+        .datatype
+        .is_some_and(|known| known.element().is_none())
+    {
+        fail!(TYPE, "datatype is a derived one, but must be predefined");
+    }
+    Ok(buffer)
+}
+
+/// What is accumulated; `None` with `MPI_NO_OP`, which does not look at it.
+///
+/// # Safety
+/// As [`message::message`].
+///
+/// # Errors
+/// As [`message::message`], and `MPI_ERR_OP`.
+pub unsafe fn origin(
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    op: MPI_Op,
+) -> Result<Option<Buffer<'static>>> {
+    if matches!(op::get(op.0)?, Op::Predefined(Predefined::NoOp)) {
+        return Ok(None);
+    }
+    // SAFETY: as the caller said.
+    unsafe { message::message(addr, count, datatype) }.map(Some)
+}
+
+/// Accumulates at `target`, if there is one.
+///
+/// # Safety
+/// The buffers are good for what the standard says of the call.
+///
+/// # Errors
+/// A handle is wrong, or as [`rma_accumulate::accumulate`].
+pub unsafe fn accumulate(
+    win: MPI_Win,
+    origin: Option<Buffer<'static>>,
+    result: Option<Buffer<'static>>,
+    target: Option<Target<'static>>,
+    op: MPI_Op,
+    within: Within,
+) -> Result<()> {
+    let (win, op) = (win::get(win.0)?, op::get(op.0)?);
+    let Some(target) = target else { return Ok(()) };
+    let (origin, result) = (origin.as_ref(), result.as_ref());
+    // SAFETY: the caller's buffers.
+    unsafe { rma_accumulate::accumulate(&win, origin, result, &target, &op, within) }
+}
+
+/// Compares and swaps at `target`, if there is one; the buffers are the origin's,
+/// the one to compare with, and the result's.
+///
+/// # Safety
+/// The buffers are good for what the standard says of the call.
+///
+/// # Errors
+/// A handle is wrong, a buffer is null, or as [`rma_accumulate::compare_and_swap`].
+pub unsafe fn compare_and_swap(
+    win: MPI_Win,
+    buffers: [*const c_void; 3],
+    datatype: MPI_Datatype,
+    target: Option<Target<'static>>,
+) -> Result<()> {
+    let win = win::get(win.0)?;
+    for buffer in buffers {
+        // SAFETY: as the caller said.
+        unsafe { one(buffer, datatype) }?;
+    }
+    let Some(target) = target else { return Ok(()) };
+    let [origin, compare, result] = buffers.map(<*const c_void>::cast::<u8>);
+    // SAFETY: the caller's buffers.
+    unsafe { rma_accumulate::compare_and_swap(&win, origin, compare, result.cast_mut(), &target) }
+}
+
+/// Checks an assertion against those that the call knows.
+///
+/// # Errors
+/// `MPI_ERR_ASSERT`.
+pub fn assertion(assert: c_int, known: c_int, call: &str) -> Result<()> {
+    let strange = assert & !known;
+    if strange != 0 {
+        let names = [
+            (MPI_MODE_NOCHECK, "MPI_MODE_NOCHECK"),
+            (MPI_MODE_NOPRECEDE, "MPI_MODE_NOPRECEDE"),
+            (MPI_MODE_NOPUT, "MPI_MODE_NOPUT"),
+            (MPI_MODE_NOSTORE, "MPI_MODE_NOSTORE"),
+            (MPI_MODE_NOSUCCEED, "MPI_MODE_NOSUCCEED"),
+        ];
+        let right = names.iter().filter(|name| known & name.0 != 0);
+        let right: Vec<&str> = right.map(|name| name.1).collect();
+        fail!(
+            ASSERT,
+            "assert is {assert}, of which {call} does not know {strange:#x}: it knows {}",
+            right.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// How a target is to be locked.
+///
+/// # Errors
+/// `MPI_ERR_LOCKTYPE`, `MPI_ERR_ASSERT`.
+pub fn hold(lock_type: c_int, assert: c_int, call: &str) -> Result<Hold> {
+    assertion(assert, MPI_MODE_NOCHECK, call)?;
+    match lock_type {
+        MPI_LOCK_SHARED | MPI_LOCK_EXCLUSIVE if assert != 0 => Ok(Hold::Unchecked),
+        MPI_LOCK_SHARED => Ok(Hold::Shared),
+        MPI_LOCK_EXCLUSIVE => Ok(Hold::Exclusive),
+        _ => fail!(
+            LOCKTYPE,
+            "lock_type is {lock_type}, but must be MPI_LOCK_SHARED or MPI_LOCK_EXCLUSIVE"
+        ),
+    }
+}

@@ -1,0 +1,277 @@
+//! Windows (MPI 5.0, chapter 12): memory of each process of a group that all of
+//! them reach. What they are, and the table of their handles; `rma` makes them
+//! and carries out what is done with them.
+
+use crate::error::Result;
+use crate::fail;
+use crate::handle::{Kind, Raw, Table};
+use crate::lock::Local;
+use crate::object::attr::Attributes;
+use crate::object::comm::Comm;
+use crate::object::errhandler;
+use crate::object::info::Info;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// `MPI_WIN_NULL`.
+pub const NULL: Raw = 0x110;
+
+/// `MPI_WIN_UNIFIED`: the only memory model there is among processes of one
+/// machine, whose loads and stores reach the window itself.
+const UNIFIED: c_int = 321;
+
+/// How a window was made (`MPI_WIN_CREATE_FLAVOR`), with the ABI's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum Flavor {
+    /// By `MPI_Win_allocate`.
+    Allocate = 312,
+    /// By `MPI_Win_allocate_shared`.
+    Shared = 314,
+}
+
+/// What one member has in the window, as this process reaches it.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Where it begins in this process's address space.
+    pub base: *mut u8,
+    /// Bytes.
+    pub size: usize,
+    /// Bytes of a unit of displacement in it; above 0.
+    pub disp_unit: i64,
+}
+
+/// How a target is locked by this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// `MPI_LOCK_SHARED`.
+    Shared,
+    /// `MPI_LOCK_EXCLUSIVE`.
+    Exclusive,
+    /// Either of them with `MPI_MODE_NOCHECK`: nothing was acquired.
+    Unchecked,
+}
+
+/// The epochs that this process has open on a window (section 12.5). Ranks are
+/// those of the window's group.
+#[derive(Debug, Default)]
+pub struct Epochs {
+    /// The last call of synchronization was a fence that another may follow.
+    pub fence: bool,
+    /// The targets of `MPI_Win_start`.
+    pub access: Option<Vec<u32>>,
+    /// The origins of `MPI_Win_post` whose `MPI_Win_complete` was not seen yet.
+    pub exposure: Option<Vec<u32>>,
+    /// The targets of `MPI_Win_lock`, few as a rule.
+    pub locks: Vec<(u32, Hold)>,
+    /// What `MPI_Win_lock_all` holds everywhere.
+    pub all: Option<Hold>,
+}
+
+impl Epochs {
+    /// Whether `MPI_Win_lock` has locked this rank.
+    #[must_use]
+    pub fn has_locked(&self, rank: u32) -> bool {
+        self.locks.iter().any(|lock| lock.0 == rank)
+    }
+}
+
+/// The values that the predefined attributes point to.
+#[derive(Debug)]
+struct Shown {
+    size: isize,
+    disp_unit: c_int,
+    flavor: c_int,
+    model: c_int,
+}
+
+/// A window.
+#[derive(Debug)]
+pub struct Win {
+    /// Its group, this process's rank, and a context for its messages: a
+    /// communicator of the window's own, without a handle.
+    pub comm: Comm,
+    /// What each member has in it, by rank.
+    pub parts: Vec<Part>,
+    /// How it was made.
+    pub flavor: Flavor,
+    /// The words that its members synchronize by.
+    pub control: NonNull<u8>,
+    /// What its memory lives by; dropping it lets go.
+    pub memory: RefCell<Option<Box<dyn Any>>>,
+    /// What is open on it.
+    pub epochs: RefCell<Epochs>,
+    /// Its handle; [`NULL`] once freed.
+    pub handle: Cell<Raw>,
+    /// Its error handler.
+    pub errhandler: errhandler::Slot,
+    /// What `MPI_Win_set_name` gave it; empty: none.
+    pub name: RefCell<String>,
+    /// What programs cached on it.
+    pub attributes: Attributes,
+    /// Its hints.
+    pub info: RefCell<Info>,
+    shown: Shown,
+}
+
+// SAFETY: windows are reached under the library lock (see `lock`), which orders
+// all uses of the cells inside; the pointers are to memory that any thread of the
+// process may reach.
+unsafe impl Send for Win {}
+// SAFETY: as above.
+unsafe impl Sync for Win {}
+
+impl Win {
+    /// A window without a handle yet, nor a name or attributes.
+    ///
+    /// # Panics
+    /// If there is not a part for each member: a bug of the caller.
+    #[must_use]
+    pub fn new(
+        comm: Comm,
+        parts: Vec<Part>,
+        flavor: Flavor,
+        control: NonNull<u8>,
+        memory: Box<dyn Any>,
+    ) -> Win {
+        assert_eq!(parts.len(), comm.size() as usize);
+        let own = parts[comm.rank as usize];
+        let shown = Shown {
+            size: isize::try_from(own.size).unwrap_or(isize::MAX),
+            disp_unit: c_int::try_from(own.disp_unit).unwrap_or(c_int::MAX),
+            flavor: flavor as c_int,
+            model: UNIFIED,
+        };
+        Win {
+            comm,
+            parts,
+            flavor,
+            control,
+            memory: RefCell::new(Some(memory)),
+            epochs: RefCell::default(),
+            handle: Cell::new(NULL),
+            errhandler: errhandler::Slot::default(),
+            name: RefCell::default(),
+            attributes: Attributes::default(),
+            info: RefCell::default(),
+            shown,
+        }
+    }
+
+    /// What to call it in a message: its name, or what it is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let name = self.name.borrow();
+        if name.is_empty() {
+            return format!("a window of {}", self.comm.size());
+        }
+        name.clone()
+    }
+
+    /// The part of `rank`.
+    ///
+    /// # Errors
+    /// There is no such rank.
+    pub fn part(&self, rank: u32, what: &str) -> Result<&Part> {
+        match self.parts.get(rank as usize) {
+            Some(part) => Ok(part),
+            None => fail!(
+                RANK,
+                "{what} is {rank}, but {} has ranks 0 to {}",
+                self.label(),
+                self.parts.len() - 1
+            ),
+        }
+    }
+
+    /// The predefined attribute with this key (section 12.2.6): a pointer to the
+    /// value, but for `MPI_WIN_BASE`, which is itself one. `None`: it is no
+    /// predefined key.
+    #[must_use]
+    pub fn predefined(&self, number: i32) -> Option<*mut c_void> {
+        let at: *const c_void = match number {
+            601 => self.parts[self.comm.rank as usize].base.cast(),
+            602 => (&raw const self.shown.disp_unit).cast(),
+            603 => (&raw const self.shown.size).cast(),
+            604 => (&raw const self.shown.flavor).cast(),
+            605 => (&raw const self.shown.model).cast(),
+            _ => return None,
+        };
+        Some(at.cast_mut())
+    }
+}
+
+static TABLE: Local<Table<Arc<Win>>> = Local::new(Table::new(Kind::Win));
+
+/// The window that `raw` names.
+///
+/// # Errors
+/// `raw` is null, stale, or no window.
+pub fn get(raw: Raw) -> Result<Arc<Win>> {
+    match find(raw) {
+        Some(win) => Ok(win),
+        None => unknown(raw),
+    }
+}
+
+/// As [`get`], without an error to make.
+#[must_use]
+pub fn find(raw: Raw) -> Option<Arc<Win>> {
+    TABLE.with(|table| table.find(raw).cloned())
+}
+
+#[cold]
+fn unknown<T>(raw: Raw) -> Result<T> {
+    match raw {
+        NULL => fail!(WIN, "win is MPI_WIN_NULL"),
+        _ => fail!(
+            WIN,
+            "win {raw:#x} is not a handle of a window, or was freed"
+        ),
+    }
+}
+
+/// The name of a window, or of the null handle (`MPI_Win_get_name`).
+///
+/// # Errors
+/// `raw` is stale, or no window.
+pub fn name_of(raw: Raw) -> Result<String> {
+    match raw {
+        NULL => Ok("MPI_WIN_NULL".to_owned()),
+        _ => Ok(get(raw)?.name.borrow().clone()),
+    }
+}
+
+/// Names a window.
+///
+/// # Errors
+/// No more handles.
+pub fn insert(win: Win) -> Result<Raw> {
+    let win = Arc::new(win);
+    let raw = TABLE.with(|table| table.insert(win.clone()))?;
+    win.handle.set(raw);
+    Ok(raw)
+}
+
+/// Takes the handle of a window away. Attributes must be deleted already.
+///
+/// # Errors
+/// `raw` is null, stale, or no window.
+pub fn remove(raw: Raw) -> Result<Arc<Win>> {
+    match TABLE.with(|table| table.remove(raw)) {
+        Some(win) => {
+            win.handle.set(NULL);
+            Ok(win)
+        }
+        None => unknown(raw),
+    }
+}
+
+/// The whole handle that the low 32 bits of one name.
+#[must_use]
+pub fn from_low(low: u32) -> Option<Raw> {
+    TABLE.with(|table| table.from_low(low))
+}

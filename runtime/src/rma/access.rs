@@ -1,0 +1,102 @@
+//! Which memory of a target an access means, and whether it is allowed now
+//! (MPI 5.0, section 12.3).
+
+use crate::error::Result;
+use crate::fail;
+use crate::object::datatype::Datatype;
+use crate::object::win::Win;
+use std::sync::Arc;
+
+/// The target of an access, as its call names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its rank in the window's group.
+    pub rank: u32,
+    /// Where, in the target's units of displacement.
+    pub disp: isize,
+    /// Elements.
+    pub count: usize,
+    /// Their type.
+    pub datatype: &'a Arc<Datatype>,
+}
+
+/// Which epochs an access may belong to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Within {
+    /// Any that has this target.
+    Any,
+    /// One of passive target: for operations with a request (section 12.3.5).
+    Passive,
+}
+
+/// Where the target's elements begin in this process.
+///
+/// # Errors
+/// No epoch allows it, or not all of it lies inside the target's part.
+pub(super) fn resolve(win: &Win, target: &Target<'_>, within: Within) -> Result<*mut u8> {
+    let part = win.part(target.rank, "target_rank")?;
+    if !is_open(win, target.rank, within) {
+        return closed(win, target.rank, within);
+    }
+    let at = i128::from(part.disp_unit) * target.disp as i128;
+    if target.disp < 0 {
+        fail!(
+            DISP,
+            "target_disp is {}, but must not be negative",
+            target.disp
+        );
+    }
+    let bytes = target.datatype.bytes(target.count);
+    let span = target.datatype.span(target.count);
+    let inside = match (bytes, span) {
+        (Some(0), _) => true,
+        (Some(_), Some((low, len))) => {
+            let begin = at + low as i128;
+            begin >= 0 && begin + len as i128 <= part.size as i128
+        }
+        _ => false,
+    };
+    if !inside {
+        let (low, len) = span.unwrap_or_default();
+        fail!(
+            RMA_RANGE,
+            "{} elements of {} bytes at target_disp {} (unit {}) take bytes {} to {} of what rank {} has in {}, which is {} bytes",
+            target.count,
+            target.datatype.size(),
+            target.disp,
+            part.disp_unit,
+            at + low as i128,
+            at + low as i128 + len as i128,
+            target.rank,
+            win.label(),
+            part.size
+        );
+    }
+    let at = isize::try_from(at).unwrap_or(0); // inside, or of no account
+    Ok(part.base.wrapping_offset(at))
+}
+
+fn is_open(win: &Win, target: u32, within: Within) -> bool {
+    let epochs = win.epochs.borrow();
+    let passive = epochs.all.is_some() || epochs.has_locked(target);
+    let active = || {
+        let started = epochs.access.as_ref();
+        epochs.fence || started.is_some_and(|targets| targets.contains(&target))
+    };
+    passive || within == Within::Any && active()
+}
+
+#[cold]
+fn closed<T>(win: &Win, target: u32, within: Within) -> Result<T> {
+    let wanted = match within {
+        Within::Any => "MPI_Win_fence, MPI_Win_start or MPI_Win_lock",
+        Within::Passive => {
+            "an operation with a request takes MPI_Win_lock or MPI_Win_lock_all, which"
+        }
+    };
+    fail!(
+        RMA_SYNC,
+        "no access epoch to rank {target} of {} is open: {wanted} must come first",
+        win.label()
+    )
+}

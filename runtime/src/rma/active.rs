@@ -1,0 +1,235 @@
+//! Active target synchronization (MPI 5.0, sections 12.5.1 and 12.5.2), and what
+//! epochs are open.
+//!
+//! A fence is a barrier. Post, start, complete and wait are messages without
+//! bytes, in the window's own context: from target to origin when it posts, from
+//! origin to target when it completes. Whatever the assertions promise, they are
+//! sent: the two sides need not know of one another's.
+
+use super::{create, waits_for, wake};
+use crate::error::Result;
+use crate::object::comm::Space;
+use crate::object::group::Group;
+use crate::object::win::{Epochs, Win};
+use crate::pml::{self, Buffer, Mode, probe};
+use crate::{fail, pml::wait};
+
+/// What a message between origin and target says; a tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+enum Word {
+    /// The target has posted.
+    Post = 0,
+    /// The origin has completed.
+    Complete = 1,
+    /// Rank 0 may give the memory back: this member does not look there any more.
+    Gone = 2,
+}
+
+/// What is open, for an error: `None` if nothing is but what a fence has begun.
+pub(super) fn open(epochs: &Epochs) -> Option<String> {
+    if let Some(targets) = &epochs.access {
+        return Some(format!(
+            "MPI_Win_start has opened an access epoch to ranks {targets:?}, and MPI_Win_complete has not been called"
+        ));
+    }
+    if let Some(origins) = &epochs.exposure {
+        return Some(format!(
+            "MPI_Win_post has opened an exposure epoch, which ranks {origins:?} have not been seen to complete"
+        ));
+    }
+    locked(epochs)
+}
+
+/// What is locked, for an error.
+pub(super) fn locked(epochs: &Epochs) -> Option<String> {
+    if epochs.all.is_some() {
+        return Some("MPI_Win_lock_all has locked all ranks".to_owned());
+    }
+    let (rank, _) = epochs.locks.first()?;
+    Some(format!("MPI_Win_lock has locked rank {rank}"))
+}
+
+/// Waits for all members.
+pub(super) fn barrier(win: &Win) {
+    let control = create::control(win);
+    let (all, last) = control.arrive();
+    if last {
+        wake(win);
+    } else {
+        wait(waits_for(win), || control.have_arrived(all));
+    }
+}
+
+/// Lets rank 0 know that this member does not look at the words any more; at rank
+/// 0, waits for all to say so.
+pub(super) fn last_word(win: &Win) -> Result<()> {
+    if win.comm.rank != 0 {
+        return say(win, 0, Word::Gone);
+    }
+    (1..win.comm.size()).try_for_each(|rank| hear(win, rank, Word::Gone))
+}
+
+/// `MPI_Win_fence`. `succeeds`: another fence will end what this one begins.
+///
+/// # Errors
+/// An epoch of another kind is open.
+pub fn fence(win: &Win, succeeds: bool) -> Result<()> {
+    if let Some(open) = open(&win.epochs.borrow()) {
+        fail!(RMA_SYNC, "no fence is allowed on {}: {open}", win.label());
+    }
+    barrier(win);
+    win.epochs.borrow_mut().fence = succeeds;
+    Ok(())
+}
+
+/// `MPI_Win_post`.
+///
+/// # Errors
+/// An exposure epoch is open already, or `group` is no part of the window's.
+pub fn post(win: &Win, group: &Group) -> Result<()> {
+    let origins = ranks_of(win, group)?;
+    if win.epochs.borrow().exposure.is_some() {
+        fail!(
+            RMA_SYNC,
+            "{} is posted already: MPI_Win_wait must come first",
+            win.label()
+        );
+    }
+    for origin in &origins {
+        say(win, *origin, Word::Post)?;
+    }
+    let mut epochs = win.epochs.borrow_mut();
+    epochs.fence = false;
+    epochs.exposure = Some(origins);
+    Ok(())
+}
+
+/// `MPI_Win_start`: waits until every target has posted.
+///
+/// # Errors
+/// An access epoch is open already, or `group` is no part of the window's.
+pub fn start(win: &Win, group: &Group) -> Result<()> {
+    let targets = ranks_of(win, group)?;
+    {
+        let epochs = win.epochs.borrow();
+        let open = locked(&epochs).or_else(|| epochs.access.as_ref().and_then(|_| open(&epochs)));
+        if let Some(open) = open {
+            fail!(RMA_SYNC, "{} cannot be started: {open}", win.label());
+        }
+    }
+    for target in &targets {
+        hear(win, *target, Word::Post)?;
+    }
+    let mut epochs = win.epochs.borrow_mut();
+    epochs.fence = false;
+    epochs.access = Some(targets);
+    Ok(())
+}
+
+/// `MPI_Win_complete`.
+///
+/// # Errors
+/// No access epoch was started.
+pub fn complete(win: &Win) -> Result<()> {
+    let Some(targets) = win.epochs.borrow_mut().access.take() else {
+        fail!(
+            RMA_SYNC,
+            "{} has no access epoch to complete: MPI_Win_start must come first",
+            win.label()
+        );
+    };
+    targets
+        .iter()
+        .try_for_each(|target| say(win, *target, Word::Complete))
+}
+
+/// `MPI_Win_wait`: waits until every origin has completed.
+///
+/// # Errors
+/// Nothing was posted.
+pub fn wait_for_origins(win: &Win) -> Result<()> {
+    let Some(origins) = win.epochs.borrow_mut().exposure.take() else {
+        return not_posted(win);
+    };
+    origins
+        .iter()
+        .try_for_each(|origin| hear(win, *origin, Word::Complete))
+}
+
+/// `MPI_Win_test`: whether every origin has completed.
+///
+/// # Errors
+/// Nothing was posted.
+pub fn test(win: &Win) -> Result<bool> {
+    let Some(origins) = win.epochs.borrow_mut().exposure.take() else {
+        return not_posted(win);
+    };
+    let mut left = Vec::new();
+    for origin in origins {
+        let (tag, space) = (Some(Word::Complete as i32), Space::PointToPoint);
+        if probe::iprobe(&win.comm, space, Some(origin), tag).is_some() {
+            hear(win, origin, Word::Complete)?;
+        } else {
+            left.push(origin);
+        }
+    }
+    let over = left.is_empty();
+    win.epochs.borrow_mut().exposure = (!over).then_some(left);
+    Ok(over)
+}
+
+#[cold]
+fn not_posted<T>(win: &Win) -> Result<T> {
+    fail!(
+        RMA_SYNC,
+        "{} has no exposure epoch to wait for: MPI_Win_post must come first",
+        win.label()
+    )
+}
+
+/// The ranks in the window of the processes in `group`.
+fn ranks_of(win: &Win, group: &Group) -> Result<Vec<u32>> {
+    let mut ranks = Vec::with_capacity(group.size() as usize);
+    for (rank, proc) in (0..).zip(group.iter()) {
+        match win.comm.group.rank_of(proc) {
+            Some(known) => ranks.push(known),
+            None => fail!(
+                GROUP,
+                "rank {rank} of group is process {}, which is no member of {}",
+                proc.0,
+                win.label()
+            ),
+        }
+    }
+    Ok(ranks)
+}
+
+fn say(win: &Win, rank: u32, word: Word) -> Result<()> {
+    let nothing = Buffer::bytes(std::ptr::dangling(), 0);
+    let space = Space::PointToPoint;
+    // SAFETY: the message has no bytes. It goes on by itself when the request is
+    // dropped.
+    let sent = unsafe {
+        pml::isend(
+            &win.comm,
+            space,
+            rank,
+            word as i32,
+            &nothing,
+            Mode::Standard,
+        )
+    };
+    sent.map(drop)
+}
+
+fn hear(win: &Win, rank: u32, word: Word) -> Result<()> {
+    let nothing = Buffer::bytes(std::ptr::dangling(), 0);
+    let (space, tag) = (Space::PointToPoint, Some(word as i32));
+    // SAFETY: the message has no bytes.
+    let heard = unsafe { pml::recv(&win.comm, space, Some(rank), tag, &nothing) }?;
+    match heard.error {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}

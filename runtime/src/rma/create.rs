@@ -1,0 +1,262 @@
+//! Making and freeing windows (MPI 5.0, sections 12.2.2, 12.2.3 and 12.2.5).
+//!
+//! All members take part, and agree on everything:
+//!
+//! 1. Each tells its size, its displacement unit and what its hints ask for; rank
+//!    0 a context id.
+//! 2. The owners of memory (rank 0 where the window is one piece, else everybody)
+//!    make it in the first way of [`memory`] and tell where; everybody tries to
+//!    reach all of it, and says whether that worked. If it did not for anybody,
+//!    the next way is tried.
+
+use super::active;
+use super::control::{self, Control};
+use super::hints;
+use super::memory::{self, Piece, Told, Way};
+use crate::error::{Class, Error, Result};
+use crate::object::comm::{Comm, ContextId};
+use crate::object::group::Proc;
+use crate::object::info::Info;
+use crate::object::win::{self, Flavor, Part, Win};
+use crate::{coll, comm_make, fail};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// What one member asks for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Bytes.
+    pub size: usize,
+    /// Bytes of a unit of displacement; above 0.
+    pub disp_unit: i64,
+    /// By which call.
+    pub flavor: Flavor,
+    /// Its hints.
+    pub info: Info,
+}
+
+/// What a member tells first: size, unit, alignment, 1 if pieces may lie apart,
+/// context id.
+type Terms = [u64; 5];
+
+/// Says that there is no context id left.
+const NO_CONTEXT: u64 = u64::MAX;
+
+/// Makes a window over the group of `comm`, and says its handle.
+///
+/// # Errors
+/// `comm` is an intercommunicator, a hint cannot be met, a peer was lost, or there
+/// is no memory.
+pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
+    let comm = comm.clone();
+    comm_make::intra::only_intra(&comm)?;
+    let mut context = Ok(ContextId(0));
+    if comm.rank == 0 {
+        context = comm_make::take_context();
+    }
+    let mine: Terms = [
+        wanted.size as u64,
+        wanted.disp_unit.cast_unsigned(),
+        crate::memory::alignment(&wanted.info)? as u64,
+        u64::from(wanted.flavor == Flavor::Allocate || hints::is_noncontiguous(&wanted.info)),
+        context.as_ref().map_or(NO_CONTEXT, |c| u64::from(c.0)),
+    ];
+    let terms = tell(&comm, &mine)?;
+    context?;
+    let Ok(context) = u32::try_from(terms[0][4]) else {
+        fail!(
+            NO_MEM,
+            "rank 0, which chooses the context id, had none left"
+        );
+    };
+    let align = terms.iter().map(|terms| terms[2]).max().unwrap_or(1);
+    let align = usize::try_from(align).unwrap_or(usize::MAX);
+    let apart = terms.iter().all(|terms| terms[3] == 1);
+    let sizes: Vec<u64> = terms.iter().map(|terms| terms[0]).collect();
+    let places = places(&sizes, align, apart)?;
+    let pieces = obtain(&comm, &places.lens, align.max(memory::page()))?;
+
+    let piece = |owner: usize| {
+        pieces[owner]
+            .as_ref()
+            .map_or(NonNull::dangling(), Piece::at)
+    };
+    let parts = terms.iter().zip(&places.parts).zip(&sizes);
+    let parts = parts.map(|((terms, (owner, offset)), size)| Part {
+        base: piece(*owner).as_ptr().wrapping_add(*offset),
+        size: usize::try_from(*size).unwrap_or(0), // `places` has added them up
+        disp_unit: terms[1].cast_signed(),
+    });
+    let own = Comm::new(ContextId(context), comm.rank, comm.group.clone(), None);
+    let (parts, control) = (parts.collect(), piece(0));
+    let new = Win::new(own, parts, wanted.flavor, control, Box::new(pieces));
+    *new.info.borrow_mut() = hints::taken(&wanted.info);
+    win::insert(new)
+}
+
+/// What every member of `comm` tells.
+fn tell<const N: usize>(comm: &Arc<Comm>, mine: &[u64; N]) -> Result<Vec<[u64; N]>> {
+    let bytes = |words: &[u64; N]| words.map(u64::to_ne_bytes).concat();
+    let mut all = vec![0; comm.size() as usize * N * 8];
+    coll::allgather_bytes(comm, &bytes(mine), &mut all)?;
+    let (words, _) = all.as_chunks::<8>();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    Ok(words.as_chunks::<N>().0.to_vec())
+}
+
+/// How a window lies in its members' pieces.
+#[derive(PartialEq, Eq, Debug)]
+struct Places {
+    /// Bytes of each member's piece; 0: it has none.
+    lens: Vec<usize>,
+    /// Where each member's part is: in whose piece, and how far from its beginning.
+    parts: Vec<(usize, usize)>,
+}
+
+/// # Errors
+/// Class SIZE: all of it together is more than an address space holds.
+fn places(sizes: &[u64], align: usize, apart: bool) -> Result<Places> {
+    let members = u32::try_from(sizes.len()).unwrap_or(u32::MAX);
+    let first = control::len(members).checked_next_multiple_of(align.max(128));
+    let mut lens = vec![0; sizes.len()];
+    let mut parts = Vec::with_capacity(sizes.len());
+    let mut end = first;
+    for (rank, size) in sizes.iter().enumerate() {
+        let size = usize::try_from(*size).ok();
+        if apart && rank > 0 {
+            parts.push((rank, 0));
+            lens[rank] = size
+                .filter(|size| isize::try_from(*size).is_ok())
+                .map_or(0, |s| s.max(1));
+            continue;
+        }
+        parts.push((0, end.unwrap_or(0)));
+        end = end
+            .zip(size)
+            .and_then(|(end, size)| end.checked_add(size))
+            .filter(|end| isize::try_from(*end).is_ok());
+    }
+    let Some(end) = end else {
+        fail!(
+            SIZE,
+            "the sizes of all ranks are {sizes:?} bytes, together more than an address space holds"
+        );
+    };
+    lens[0] = end;
+    Ok(Places { lens, parts })
+}
+
+/// All members' pieces, by rank, as this process has them.
+fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<Piece>>> {
+    let me = comm.rank as usize;
+    let ways: &[Way] = match lens.len() {
+        1 => &[Way::Alone],
+        _ => &[Way::Heap, Way::File, Way::Segment],
+    };
+    for way in ways {
+        let new = match lens[me] {
+            0 => None,
+            len => memory::make(*way, len, align),
+        };
+        let told = new.as_ref().map_or([0; 5], |new| new.told);
+        let made = lens[me] == 0 || new.is_some();
+        let told = tell(
+            comm,
+            &[u64::from(made), told[0], told[1], told[2], told[3], told[4]],
+        )?;
+        let (piece, open) = new.map_or((None, None), |new| {
+            let (piece, open) = new.split();
+            (Some(piece), open)
+        });
+        let mut reached = None;
+        if told.iter().all(|told| told[0] == 1) {
+            reached = reach_all(comm, *way, lens, &told, piece);
+        }
+        let agreed = tell(comm, &[u64::from(reached.is_some())])?;
+        drop(open);
+        match reached {
+            Some(pieces) if agreed.iter().all(|there| there[0] == 1) => return Ok(pieces),
+            _ => {}
+        }
+    }
+    let most = lens.iter().max().copied().unwrap_or(0);
+    fail!(
+        NO_MEM,
+        "there is no memory for the window that all its {} members reach; the largest piece is {most} bytes at a multiple of {align}",
+        lens.len()
+    )
+}
+
+fn reach_all(
+    comm: &Comm,
+    way: Way,
+    lens: &[usize],
+    told: &[[u64; 6]],
+    mut own: Option<Piece>,
+) -> Option<Vec<Option<Piece>>> {
+    let mut pieces = Vec::with_capacity(lens.len());
+    for ((rank, len), told) in (0u32..).zip(lens).zip(told) {
+        let owner: Proc = comm.group.proc(rank)?;
+        let [_, told @ ..] = told;
+        let told: &Told = told;
+        pieces.push(match len {
+            0 => None,
+            _ if rank == comm.rank => own.take(),
+            len => Some(memory::reach(way, owner, told, *len)?),
+        });
+    }
+    Some(pieces)
+}
+
+/// `MPI_Win_free`: waits for all members, then gives the memory back.
+///
+/// # Errors
+/// An epoch is open, an attribute's delete function failed (the window stays), or
+/// `raw` is no window.
+pub fn free(raw: usize) -> Result<()> {
+    let win = win::get(raw)?;
+    if let Some(open) = active::open(&win.epochs.borrow()) {
+        return Err(Error::new(
+            Class::RMA_SYNC,
+            format!("{} cannot be freed: {open}", win.label()),
+        ));
+    }
+    win.attributes.clear(raw)?;
+    active::barrier(&win);
+    win::remove(raw)?;
+    // Others may still be looking at the words of the barrier, which rank 0 owns.
+    active::last_word(&win)?;
+    drop(win.memory.take());
+    Ok(())
+}
+
+/// The words of a window.
+pub(super) fn control(win: &Win) -> Control {
+    // SAFETY: the words are at the beginning of the piece of rank 0, which was zero
+    // when it was made, and is mapped until `free`, when no member is at them any more.
+    unsafe { Control::new(win.control, win.comm.size()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_follow_one_another_or_lie_apart() {
+        let first = control::len(3).next_multiple_of(256);
+        let together = places(&[100, 0, 7], 256, false).unwrap();
+        assert_eq!(together.lens, [first + 107, 0, 0]);
+        let begin = first + 100;
+        assert_eq!(together.parts, [(0, first), (0, begin), (0, begin)]);
+        let apart = places(&[100, 0, 7], 256, true).unwrap();
+        assert_eq!(apart.lens, [first + 100, 1, 7]);
+        assert_eq!(apart.parts, [(0, first), (1, 0), (2, 0)]);
+        let none = places(&[0, 0], 64, false).unwrap();
+        assert_eq!(none.lens, [control::len(2), 0]);
+        let much = u64::MAX / 2;
+        for apart in [false, true] {
+            let refused = places(&[much, much], 64, apart).unwrap_err();
+            assert_eq!(refused.class(), Class::SIZE);
+        }
+    }
+}

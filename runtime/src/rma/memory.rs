@@ -1,0 +1,383 @@
+//! Where the pages of a window come from, and how peers reach them.
+//!
+//! | way | the owner's memory | a peer's |
+//! |---|---|---|
+//! | [`Way::Alone`] | any: the window has one member | – |
+//! | [`Way::Heap`] | of its shared heap, in the job's heap file | that part of the file |
+//! | [`Way::File`] | a file without a name, of its own | the same file, opened by way of `/proc` |
+//! | [`Way::Segment`] | of the job segment's arena | the same |
+//!
+//! The third is for ranks that have no shared heap, or a full one; the last for
+//! those that cannot even see one another in `/proc`. An arena takes nothing back, so
+//! that what was given back is kept here for the next window.
+//!
+//! A forked child has a private copy of what its parent owns in the shared heap; it
+//! goes on sharing all else.
+
+use crate::lock::Local;
+use crate::object::group::Proc;
+use crate::{job, memory, pml};
+use btl_shm::peer::shared::Shared;
+use btl_shm::region::heap;
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use wireup::segment::Segment;
+
+/// A way to share memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    Alone,
+    Heap,
+    File,
+    Segment,
+}
+
+/// What an owner tells its peers of its piece: an address, or a process, its
+/// descriptor, the file's device and number, and where in the file the piece is.
+pub(super) type Told = [u64; 5];
+
+/// A piece of memory, as its owner or a peer has it. Dropping it gives it back,
+/// or lets go of it.
+#[derive(Debug)]
+pub(super) struct Piece {
+    at: NonNull<u8>,
+    back: Back,
+}
+
+/// What is to be done with a piece at the end.
+#[derive(Debug)]
+enum Back {
+    Alone,
+    Heap,
+    Unmap {
+        base: NonNull<u8>,
+        len: usize,
+    },
+    /// By letting go of the mapping.
+    Shared {
+        _mapping: Shared,
+    },
+    Keep(Block),
+    Nothing,
+}
+
+/// A part of the arena: where in the segment, and bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Block {
+    at: u64,
+    len: u64,
+}
+
+/// Parts of the arena that this rank has taken, and that no window uses.
+static KEPT: Local<Vec<Block>> = Local::new(Vec::new());
+
+impl Piece {
+    /// Where it is in this process.
+    pub(super) fn at(&self) -> NonNull<u8> {
+        self.at
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let at = self.at.as_ptr();
+        match &self.back {
+            // SAFETY: it came from `memory::allocate`, and goes with the window.
+            Back::Alone => unsafe { memory::free(at.cast()) },
+            Back::Heap => {
+                // SAFETY: it came from `heap::alloc`; all members are through with it.
+                let found = unsafe { heap::free(at) };
+                debug_assert!(found, "memory of the heap");
+            }
+            // SAFETY: this is a mapping of our own, which goes with the window.
+            Back::Unmap { base, len } => unsafe {
+                libc::munmap(base.as_ptr().cast(), *len);
+            },
+            Back::Keep(block) => KEPT.with(|kept| kept.push(*block)),
+            Back::Shared { .. } | Back::Nothing => {}
+        }
+    }
+}
+
+/// A new piece, with what peers need to know of it.
+pub(super) struct New {
+    pub(super) piece: Piece,
+    pub(super) told: Told,
+    open: Option<File>,
+}
+
+impl New {
+    /// The piece, and what is to be kept open until all peers have it too.
+    pub(super) fn split(self) -> (Piece, Option<File>) {
+        (self.piece, self.open)
+    }
+}
+
+/// Makes `len` zero bytes at a multiple of `align`, a power of two. `None`: not in
+/// this way.
+pub(super) fn make(way: Way, len: usize, align: usize) -> Option<New> {
+    let new = make_any(way, len, align)?;
+    if way != Way::File {
+        // SAFETY: the piece is `len` bytes long, and nobody knows of it yet.
+        unsafe { zero(new.piece.at, len) };
+    }
+    Some(new)
+}
+
+fn make_any(way: Way, len: usize, align: usize) -> Option<New> {
+    let simple = |at: *mut u8, back| {
+        let at = NonNull::new(at)?;
+        let addr = at.as_ptr().expose_provenance() as u64;
+        Some(New {
+            piece: Piece { at, back },
+            told: [addr, 0, 0, 0, 0],
+            open: None,
+        })
+    };
+    match way {
+        Way::Alone => simple(memory::allocate(len, align).ok()?, Back::Alone),
+        Way::Heap => simple(heap::alloc(len, align), Back::Heap),
+        Way::File => make_file(len, align),
+        Way::Segment => make_block(len, align),
+    }
+}
+
+/// The piece of `owner`, of `len` bytes, of which it has told this. `None`: it
+/// cannot be reached.
+pub(super) fn reach(way: Way, owner: Proc, told: &Told, len: usize) -> Option<Piece> {
+    match way {
+        Way::Alone => None,
+        Way::Heap => {
+            let shared = pml::share(owner.0, told[0], len)?;
+            Some(Piece {
+                at: shared.at(),
+                back: Back::Shared { _mapping: shared },
+            })
+        }
+        Way::File => reach_file(told, len),
+        Way::Segment => Some(Piece {
+            at: inside(job::current()?.segment, told[0], len as u64)?,
+            back: Back::Nothing,
+        }),
+    }
+}
+
+/// From how many bytes on pages are given back rather than written.
+const GIVE_BACK: usize = 64 << 10;
+
+/// Makes memory zero that held other things before. (The standard does not ask for
+/// it; but programs are used to it, and pages that are given back are placed anew,
+/// near to who touches them first.)
+///
+/// # Safety
+/// There are `len` bytes, which nobody uses.
+unsafe fn zero(at: NonNull<u8>, len: usize) {
+    let (begin, end) = (at.as_ptr().addr(), at.as_ptr().addr() + len);
+    let from = begin.next_multiple_of(page());
+    let to = end - end % page();
+    let mut rest = [(begin, end), (end, end)];
+    if to.saturating_sub(from) >= GIVE_BACK {
+        let pages = at.as_ptr().wrapping_add(from - begin).cast();
+        // SAFETY: whole pages of memory that nobody uses. Where it is not shared,
+        // the call fails and does nothing.
+        if unsafe { libc::madvise(pages, to - from, libc::MADV_REMOVE) } == 0 {
+            rest = [(begin, from), (to, end)];
+        }
+    }
+    for (from, to) in rest {
+        // SAFETY: inside of the caller's memory.
+        unsafe { at.add(from - begin).write_bytes(0, to - from) };
+    }
+}
+
+fn make_file(len: usize, align: usize) -> Option<New> {
+    let page = page();
+    // Mappings begin at pages; what is to begin at a multiple of more has room.
+    let room = if align > page { align } else { 0 };
+    let whole = len.checked_add(room)?.checked_next_multiple_of(page)?;
+    if whole as u64 > physical_memory() {
+        return None; // the file would take it, and fail when it is written
+    }
+    let size = libc::off_t::try_from(whole).ok()?;
+    // SAFETY: the name is a NUL-terminated literal.
+    let fd = unsafe { libc::memfd_create(c"lariat-window".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: memfd_create just returned this descriptor to us alone.
+    let file = unsafe { File::from_raw_fd(fd) };
+    // Beyond the limit of file sizes the kernel would send SIGXFSZ.
+    if limit_of_files() < whole as u64 {
+        return None;
+    }
+    // SAFETY: ftruncate touches no memory of ours.
+    if unsafe { libc::ftruncate(fd, size) } < 0 {
+        return None;
+    }
+    let about = file.metadata().ok()?;
+    let base = map(&file, whole)?;
+    let shift = base.as_ptr().addr().next_multiple_of(align.max(1)) - base.as_ptr().addr();
+    let told = [
+        u64::from(std::process::id()),
+        u64::from(fd.unsigned_abs()),
+        about.dev(),
+        about.ino(),
+        shift as u64,
+    ];
+    // SAFETY: `shift` is at most `room`, which the mapping has beyond `len`.
+    let at = unsafe { base.add(shift) };
+    let piece = Piece {
+        at,
+        back: Back::Unmap { base, len: whole },
+    };
+    Some(New {
+        piece,
+        told,
+        open: Some(file),
+    })
+}
+
+fn reach_file(told: &Told, len: usize) -> Option<Piece> {
+    let [process, descriptor, device, number, shift] = *told;
+    let path = format!("/proc/{process}/fd/{descriptor}");
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NONBLOCK);
+    let file = options.open(path).ok()?;
+    let about = file.metadata().ok()?;
+    let shift = usize::try_from(shift).ok()?;
+    let whole = shift.checked_add(len)?.checked_next_multiple_of(page())?;
+    // The number may mean another process where ranks see different ones.
+    if about.dev() != device || about.ino() != number || about.len() < whole as u64 {
+        return None;
+    }
+    let base = map(&file, whole)?;
+    Some(Piece {
+        // SAFETY: `shift` and the piece lie inside the mapping.
+        at: unsafe { base.add(shift) },
+        back: Back::Unmap { base, len: whole },
+    })
+}
+
+fn make_block(len: usize, align: usize) -> Option<New> {
+    let segment = job::current()?.segment;
+    let room = if align > page() { align } else { page() };
+    let whole = (len as u64).checked_add(room as u64)?;
+    let block = take_kept(whole).or_else(|| {
+        // Half of the arena is left to the rings, which a job cannot do without.
+        let head = segment.head();
+        let taken = head.arena_next.load(Ordering::Relaxed);
+        if taken.checked_add(whole)? > head.arena_limit / 2 {
+            return None;
+        }
+        let at = segment.allocate(whole).ok()?;
+        Some(Block { at, len: whole })
+    })?;
+    // Dropped on the way out, it is kept.
+    let mut piece = Piece {
+        at: NonNull::dangling(),
+        back: Back::Keep(block),
+    };
+    let base = inside(segment, block.at, whole)?.as_ptr().addr();
+    let shift = base.next_multiple_of(align) - base;
+    let at = block.at + shift as u64;
+    piece.at = inside(segment, at, len as u64)?;
+    Some(New {
+        piece,
+        told: [at, 0, 0, 0, 0],
+        open: None,
+    })
+}
+
+/// The smallest of the kept blocks that is long enough, unless most of it would
+/// lie waste.
+fn take_kept(len: u64) -> Option<Block> {
+    KEPT.with(|kept| {
+        let fits = |block: &Block| block.len >= len && block.len / 2 <= len;
+        let found = kept.iter().enumerate().filter(|entry| fits(entry.1));
+        let best = found.min_by_key(|entry| entry.1.len)?.0;
+        Some(kept.swap_remove(best))
+    })
+}
+
+/// Where `len` bytes of the segment are, if all of them are mapped.
+fn inside(segment: &Segment, at: u64, len: u64) -> Option<NonNull<u8>> {
+    segment.is_mapped(at, len).then(|| segment.at(at))
+}
+
+fn map(file: &File, len: usize) -> Option<NonNull<u8>> {
+    // SAFETY: a fresh shared mapping at an address of the kernel's choice.
+    let base = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_NORESERVE,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED {
+        return None;
+    }
+    NonNull::new(base.cast())
+}
+
+/// Bytes of a page.
+pub(super) fn page() -> usize {
+    // SAFETY: sysconf has no preconditions.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+fn physical_memory() -> u64 {
+    // SAFETY: sysconf has no preconditions.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    u64::try_from(pages).map_or(u64::MAX, |pages| pages.saturating_mul(page() as u64))
+}
+
+fn limit_of_files() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit fills the structure.
+    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } {
+        0 => limit.rlim_cur,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_reached_by_what_is_told_of_it() {
+        for align in [64, 1 << 20] {
+            let new = make(Way::File, 10_000, align).unwrap();
+            assert!(new.piece.at().as_ptr().addr().is_multiple_of(align));
+            let seen = reach(Way::File, Proc(0), &new.told, 10_000).unwrap();
+            assert_ne!(seen.at(), new.piece.at());
+            // SAFETY: both have 10000 bytes.
+            unsafe {
+                new.piece.at().add(9_999).write(7);
+                assert_eq!(seen.at().add(9_999).read(), 7);
+            }
+            let mut other = new.told;
+            other[3] += 1;
+            assert!(reach(Way::File, Proc(0), &other, 10_000).is_none());
+            other = new.told;
+            other[1] = 2;
+            assert!(reach(Way::File, Proc(0), &other, 10_000).is_none());
+            let much = 10_000 + align + (1 << 20);
+            assert!(reach(Way::File, Proc(0), &new.told, much).is_none());
+        }
+        assert!(make(Way::File, usize::MAX - 5, 64).is_none());
+        assert!(make(Way::File, 1 << 60, 64).is_none());
+    }
+}

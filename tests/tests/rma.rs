@@ -1,0 +1,110 @@
+//! Windows of shared memory (MPI 5.0, chapter 12). Longer runs by hand:
+//!
+//! ```text
+//! mpirun -n 8 target/rank-programs/win_epochs 100000
+//! mpirun -n 2 target/rank-programs/win_shared 10000
+//! ```
+
+use lariat_tests::Job;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// With the shared heap and without, on few ranks and on more than processors.
+fn passes(program: &str) {
+    for ranks in [1, 2, 3, 8] {
+        for heap in ["1", "0"] {
+            let job = Job::of(program).ranks(ranks).env("LARIAT_HEAP", heap);
+            job.limit(LIMIT).passes();
+        }
+    }
+    let job = Job::of(program).ranks(3).env("LARIAT_CHECK", "1");
+    job.limit(LIMIT).passes_in_every_mode();
+}
+
+#[test]
+fn parts_of_shared_windows_and_what_is_told_of_them() {
+    passes("win_shared");
+}
+
+#[test]
+fn memory_of_windows_is_the_shared_heaps_if_there_is_one() {
+    for ranks in [2, 3] {
+        let job = Job::of("win_shared").ranks(ranks).limit(LIMIT);
+        job.clone()
+            .args(["20", "memfd:lariat-heap", "all"])
+            .passes();
+        let without = job.args(["20", "memfd:lariat-window"]);
+        without.env("LARIAT_HEAP", "0").passes();
+    }
+}
+
+/// Ranks that differ agree on what all of them can do.
+#[test]
+fn a_window_of_ranks_with_and_without_a_shared_heap() {
+    let without = r#"[ $LARIAT_RANK != 0 ] || export LARIAT_HEAP=0; exec "$0" "$@""#;
+    let program = lariat_tests::program("win_shared");
+    let job = Job::running("sh")
+        .ranks(3)
+        .args(["-c", without])
+        .args([program]);
+    job.args(["20", "memfd:lariat-window"])
+        .limit(LIMIT)
+        .passes();
+}
+
+#[test]
+fn windows_of_ranks_that_fork() {
+    for ranks in [1, 2, 3] {
+        let job = Job::of("win_fork").ranks(ranks).limit(LIMIT);
+        job.clone().args(["private"]).passes();
+        job.env("LARIAT_HEAP", "0").passes();
+    }
+}
+
+/// Each in a process namespace of its own: they cannot open one another's files.
+#[test]
+fn windows_of_ranks_that_do_not_see_one_another() {
+    let apart = ["--pid", "--fork", "--mount-proc"];
+    let tried = std::process::Command::new("unshare")
+        .args(apart)
+        .arg("true")
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        lariat_tests::skipped("unshare --pid is not allowed here");
+        return;
+    }
+    for (name, arguments) in [
+        ("win_shared", &["60", "memfd:lariat-job"][..]),
+        ("win_epochs", &["100"]),
+    ] {
+        let program = lariat_tests::program(name);
+        let job = Job::running("unshare").ranks(2).args(apart).args([program]);
+        job.args(arguments)
+            .env("LARIAT_HEAP", "0")
+            .limit(LIMIT)
+            .passes();
+    }
+}
+
+#[test]
+fn epochs_of_shared_windows() {
+    passes("win_epochs");
+}
+
+#[test]
+fn accesses_to_shared_windows() {
+    passes("win_access");
+}
+
+#[test]
+fn what_is_wrong_about_windows_is_said() {
+    passes("win_errors");
+}
+
+#[test]
+fn windows_of_several_threads() {
+    for ranks in [1, 2, 5] {
+        Job::of("win_threads").ranks(ranks).limit(LIMIT).passes();
+    }
+}
