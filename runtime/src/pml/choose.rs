@@ -33,7 +33,7 @@ const TRIES: u32 = 6;
 
 /// After so many messages of a class the slower way is tried once more: things
 /// change. The longer of the two is at most [`HOPELESS`] times the other then.
-const AGAIN: u32 = 200;
+const AGAIN: u32 = 500;
 
 /// Times faster that the other way has to be for a change.
 const CLEARLY: f32 = 1.15;

@@ -320,7 +320,7 @@ impl Core {
 }
 
 /// The least bytes of a chunk that the kernel copies: each is a system call.
-const CMA_CHUNK: usize = 32 << 10;
+const CMA_CHUNK: usize = 8 << 10;
 
 /// The bytes of these chunks in a message of `n` bytes.
 fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
