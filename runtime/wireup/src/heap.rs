@@ -7,7 +7,7 @@
 //! rank's addresses lies where in the file is told in its record
 //! ([`crate::layout::SharedRegion`]).
 
-use crate::segment::{Segment, SegmentError, system};
+use crate::segment::{Segment, SegmentError, file_len, memfd, system};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,18 +33,8 @@ impl HeapFile {
     pub fn create(segment: &Segment) -> Result<HeapFile, SegmentError> {
         let ranks = segment.head().ranks;
         let window = window();
-        // SAFETY: the name is a NUL-terminated literal; no other memory is involved.
-        let raw = unsafe {
-            libc::memfd_create(
-                c"lariat-heap".as_ptr(),
-                libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
-            )
-        };
-        if raw < 0 {
-            return Err(system("memfd_create", window));
-        }
-        // SAFETY: memfd_create just returned this descriptor, and nobody else has it.
-        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+        let fd = memfd(c"lariat-heap", window)?;
+        let raw = fd.as_raw_fd();
         let len = window.saturating_mul(u64::from(ranks));
         let size = libc::off_t::try_from(len).map_err(|_| SegmentError::Full(len))?;
         if limit_of_files() < len {
@@ -77,14 +67,7 @@ impl HeapFile {
         }
         // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-        // SAFETY: fstat fills the structure when it returns 0.
-        if unsafe { libc::fstat(raw, stat.as_mut_ptr()) } < 0 {
-            return None;
-        }
-        // SAFETY: fstat returned 0 and filled it.
-        let len = unsafe { stat.assume_init() }.st_size;
-        let right = u64::try_from(len) == Ok(window.checked_mul(u64::from(ranks))?);
+        let right = file_len(raw).ok()? == window.checked_mul(u64::from(ranks))?;
         right.then_some(HeapFile { fd, window, ranks })
     }
 

@@ -7,6 +7,7 @@
 //! start; the file grows below it as ranks need more.
 
 use crate::layout::{JobHead, MAGIC, RECORDS, RankRecord};
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -72,18 +73,7 @@ impl Segment {
         let records = u64::from(ranks) * size_of::<RankRecord>() as u64;
         let arena_start = (RECORDS + records).next_multiple_of(4096);
         let first = (arena_start + STEP).next_multiple_of(4096);
-        // SAFETY: the name is a NUL-terminated literal; no other memory is involved.
-        let raw = unsafe {
-            libc::memfd_create(
-                c"lariat-job".as_ptr(),
-                libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
-            )
-        };
-        if raw < 0 {
-            return Err(system("memfd_create", first));
-        }
-        // SAFETY: memfd_create just returned this descriptor, and nobody else has it.
-        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+        let fd = memfd(c"lariat-job", first)?;
         allocate(fd.as_raw_fd(), 0, first)?;
         // SAFETY: fcntl with an integer argument on an owned descriptor.
         if unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) } < 0 {
@@ -305,6 +295,19 @@ fn map(fd: RawFd, limit: u64, least: u64) -> Result<(NonNull<u8>, u64), SegmentE
     }
 }
 
+/// A file in memory without a name, close-on-exec, which can be sealed. `len`: the
+/// bytes it is for, to be named in the error.
+pub(crate) fn memfd(name: &CStr, len: u64) -> Result<OwnedFd, SegmentError> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name is NUL-terminated; no other memory is involved.
+    let raw = unsafe { libc::memfd_create(name.as_ptr(), flags) };
+    if raw < 0 {
+        return Err(system("memfd_create", len));
+    }
+    // SAFETY: memfd_create just returned this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
 fn allocate(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
     let (Ok(at), Ok(bytes)) = (libc::off_t::try_from(from), libc::off_t::try_from(len)) else {
         return Err(SegmentError::Full(from));
@@ -320,7 +323,7 @@ fn allocate(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
     }
 }
 
-fn file_len(fd: RawFd) -> Result<u64, SegmentError> {
+pub(crate) fn file_len(fd: RawFd) -> Result<u64, SegmentError> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: fstat fills the structure when it returns 0.
     if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } < 0 {
