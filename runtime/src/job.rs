@@ -81,14 +81,12 @@ pub fn init(required: i32) -> Result<i32> {
     PROVIDED.store(provided, Ordering::Relaxed);
     let record = job.segment.record(job.rank);
     record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
-    head.initialized.fetch_add(1, Ordering::AcqRel);
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
-    if job.settings.report_regions || job.settings.report_arms {
-        // pairs with the AcqRel above: what peers tell of themselves is there
-        let all = || head.initialized.load(Ordering::Acquire) >= job.size;
-        progress::wait(WaitFor::NOTHING, all);
-        report::publish(job.segment, job.rank, &job.settings);
-    }
+    // pairs with the AcqRel in `join`: what peers tell of themselves is there
+    let all = || head.joined.load(Ordering::Acquire) >= job.size;
+    progress::wait(WaitFor::NOTHING, all);
+    pml::with_peers(Peers::try_all);
+    report::publish(job.segment, job.rank, &job.settings);
     Ok(provided)
 }
 
@@ -157,6 +155,11 @@ pub fn join(level: i32) -> Result<&'static Job> {
     let appnum = get(env::APPNUM).and_then(|n| n.parse().ok());
     attr::set_job(size, appnum);
     trace::open(&record.call);
+    // pairs with the Acquire in `init`
+    let joined = segment.head().joined.fetch_add(1, Ordering::AcqRel) + 1;
+    if joined == size {
+        (0..size).for_each(progress::wake);
+    }
     if job.settings.verbose {
         say(job);
     }

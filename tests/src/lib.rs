@@ -25,6 +25,7 @@ mod job;
 pub mod leftovers;
 pub mod outside;
 mod program;
+pub mod strace;
 mod tree;
 
 pub use job::{Job, MODES, Outcome, Running, arms};

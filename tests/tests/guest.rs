@@ -4,6 +4,7 @@
 //! `LARIAT_GUEST_KERNELS` names the kernels (default: 6.1 and 6.12). 7.3 takes a
 //! root of another Debian release, which is made once, as root, in minutes.
 
+use lariat_tests::strace::calls_between_marks;
 use lariat_tests::{guest, guest::Guest, program, workspace};
 
 fn kernels() -> Vec<String> {
@@ -119,4 +120,50 @@ fn the_arms_pass_their_conformance_suite_over_the_driver() {
     };
     assert!(!said.contains("FAILED"), "{said}");
     println!("{said}");
+}
+
+#[test]
+fn large_messages_over_the_driver_make_no_system_call() {
+    let found = std::process::Command::new("sh")
+        .args(["-c", "command -v strace"])
+        .output();
+    let strace = found.map_or_else(
+        |_| String::new(),
+        |o| String::from_utf8_lossy(&o.stdout).into(),
+    );
+    if strace.trim().is_empty() {
+        skipped("there is no strace to put into the guest");
+        return;
+    }
+    let guest = Guest::with_kernel(&kernels()[0])
+        .with_tree()
+        .options(["--limit", "900"])
+        .file(strace.trim())
+        .file(program("large_calls"));
+    // The marks are what the program writes to a descriptor that is none.
+    let command = "set -e; \
+        for what in '65536 500' '1048576 100' '67108864 4'; do \
+            mpirun --set arm=driver -n 2 sh -c \
+                \"exec ./strace -o /tmp/rank.\\$LARIAT_RANK ./large_calls $what\"; \
+            for rank in 0 1; do \
+                echo \"trace of $what\"; \
+                grep -v -e '^futex(' -e '^sched_yield(' /tmp/rank.$rank; \
+            done; \
+        done";
+    let Some(said) = guest.run(command) else {
+        return;
+    };
+    let mut traces = said.split("trace of ");
+    traces.next();
+    let mut counted = 0;
+    for trace in traces {
+        assert!(
+            trace.contains("/dev/xpmem"),
+            "the driver was not used:\n{trace}"
+        );
+        let (_, calls) = calls_between_marks(trace);
+        assert!(calls.is_empty(), "{calls:?} in {trace}");
+        counted += 1;
+    }
+    assert_eq!(counted, 6, "{said}");
 }

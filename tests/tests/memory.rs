@@ -81,6 +81,29 @@ fn arms_are_tried_between_all_ranks() {
 }
 
 #[test]
+fn arms_are_tried_at_the_start() {
+    // "hello" sends nothing: what is said comes of the start.
+    let said = |arm: &str| {
+        let job = Job::of("hello").ranks(3).env("LARIAT_VERBOSE", "1");
+        let outcome = job.env("LARIAT_ARM", arm).run();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+        outcome.stderr
+    };
+    let pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+    let (auto, cma, copy) = (said("auto"), said("cma"), said("copy"));
+    for (rank, peer) in pairs {
+        for arm in ["shared", "cma"] {
+            let line = format!("lariat: rank {rank}: {arm} from rank {peer}: ");
+            let tries = |text: &str| text.matches(&line).count();
+            assert_eq!(tries(&auto), 1, "{line}: {auto}");
+            assert_eq!(tries(&cma), usize::from(arm == "cma"), "{line}: {cma}");
+            assert_eq!(tries(&copy), 0, "{line}: {copy}");
+        }
+    }
+    assert!(auto.contains("shared from rank 1: works"), "{auto}");
+}
+
+#[test]
 fn a_program_without_mpirun_shows_its_own_regions() {
     let mut alone = Command::new(program("self"));
     alone

@@ -1,46 +1,9 @@
 //! The eager path makes no system call, and neither do large messages where ranks
 //! map each other's memory, or copy through the segment.
 
-use lariat_tests::{Job, arms, program, scratch, skipped};
+use lariat_tests::strace::{self, calls_between_marks};
+use lariat_tests::{Job, arms, program, scratch};
 use std::path::Path;
-use std::process::Command;
-
-/// Whether strace is there and may trace; says why not.
-fn strace_works() -> bool {
-    let tried = Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "true"])
-        .output();
-    match tried {
-        Ok(output) if output.status.success() => true,
-        Ok(output) => {
-            let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            skipped(&format!("strace may not trace here: {why}"));
-            false
-        }
-        Err(why) => {
-            skipped(&format!("strace cannot be run: {why}"));
-            false
-        }
-    }
-}
-
-/// The system calls between the two marks that `pingpong_calls` makes.
-fn calls_between_marks(trace: &Path) -> Vec<String> {
-    let text =
-        std::fs::read_to_string(trace).unwrap_or_else(|why| panic!("{}: {why}", trace.display()));
-    let mut lines = text
-        .lines()
-        .skip_while(|line| !line.contains("write(-42, \"begin\""));
-    assert!(lines.next().is_some(), "no first mark in\n{text}");
-    let mut between = Vec::new();
-    for line in lines {
-        if line.contains("write(-42, \"end\"") {
-            return between;
-        }
-        between.push(line.to_owned());
-    }
-    panic!("no second mark in\n{text}");
-}
 
 /// A job whose two ranks run the program each under a strace of its own. A traced
 /// process is slow to start, which costs nothing here.
@@ -53,21 +16,24 @@ fn traced(name: &str, args: &str, folder: &Path) -> Job {
     Job::running("/bin/sh").args(["-c", &script]).ranks(2)
 }
 
-/// What both ranks called between the marks: how many calls of those that a rank
-/// waits by, and all others.
+/// What both ranks called between the marks: the calls that a rank waits by, and all
+/// others.
 fn calls_of_both(folder: &Path) -> (Vec<String>, Vec<String>) {
-    let calls = (0..2).flat_map(|rank| calls_between_marks(&folder.join(format!("rank.{rank}"))));
-    calls
-        .filter(|call| !call.starts_with("---"))
-        .partition(|call| {
-            let waits = ["futex(", "sched_yield(", "membarrier("];
-            waits.iter().any(|wait| call.contains(wait))
-        })
+    let (mut waits, mut others) = (Vec::new(), Vec::new());
+    for rank in 0..2 {
+        let path = folder.join(format!("rank.{rank}"));
+        let trace = std::fs::read_to_string(&path)
+            .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let (waited, called) = calls_between_marks(&trace);
+        waits.extend(waited);
+        others.extend(called);
+    }
+    (waits, others)
 }
 
 #[test]
 fn a_ping_pong_makes_no_system_call() {
-    if !strace_works() {
+    if !strace::works() {
         return;
     }
     let folder = scratch("strace");
@@ -106,7 +72,7 @@ fn arms_without_calls() -> Vec<(&'static str, &'static [(&'static str, &'static 
 
 #[test]
 fn large_messages_make_no_system_call() {
-    if !strace_works() {
+    if !strace::works() {
         return;
     }
     for (arm, variables) in arms_without_calls() {

@@ -7,9 +7,11 @@
 //! | `cma` | the kernel copies (`process_vm_readv`, `process_vm_writev`) | `cma.rs` |
 //!
 //! Mappings and attachments are made once per window and kept; an address becomes
-//! a pointer by arithmetic. An arm is used towards a peer once it was tried there: eight bytes
-//! that the peer put into its memory are really read. The arm `copy`, which needs
-//! nothing of the peer's memory, is the rings' and fragments' ([`crate::endpoint`]).
+//! a pointer by arithmetic. An arm is used towards a peer once it was tried there:
+//! eight bytes that the peer put into its memory are really read, at the start
+//! ([`Peers::try_all`]), or on first use towards a peer that came later. The arm
+//! `copy`, which needs nothing of the peer's memory, is the rings' and fragments'
+//! ([`crate::endpoint`]).
 
 pub mod cma;
 pub mod driver;
@@ -24,7 +26,7 @@ use wireup::heap::HeapFile;
 use wireup::segment::Segment;
 use wireup::settings::Arm;
 
-/// Whether an arm works towards a peer: tried once, on first use.
+/// Whether an arm works towards a peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Tried {
     #[default]
@@ -105,7 +107,7 @@ impl Peers {
             arm,
             attached,
             verbose,
-            windows: file.map(|file| Windows::new(segment, file)),
+            windows: file.map(|file| Windows::new(segment, file, me)),
             own: Regions::default(),
             tried: vec![Arms::default(); segment.head().ranks as usize],
         }
@@ -236,6 +238,38 @@ impl Peers {
         self.tried[peer as usize].cma = Tried::Refused;
     }
 
+    /// Tries every arm that messages may go by towards every peer: at the start, once
+    /// all peers have told of themselves. What is mapped for it is let go again, since
+    /// most ranks exchange large messages with few others.
+    pub fn try_all(&mut self) {
+        let uses = |arm, own| arm == Arm::Auto || arm == own;
+        let (shared, cma) = (uses(self.arm, Arm::Shared), uses(self.arm, Arm::Cma));
+        let (me, ranks) = (self.me, self.segment.head().ranks);
+        if shared && ranks > 1 {
+            self.keep_lines(true);
+        }
+        for peer in (1..ranks).map(|step| (me + step) % ranks) {
+            // Who has no memory in the file yet may have some later.
+            if shared && self.windows.as_mut().is_some_and(|w| w.is_told(peer)) {
+                let _ = self.try_shared(peer); // what came of it is kept
+            }
+            if self.attached.is_ok() {
+                let _ = self.try_driver(peer);
+            }
+            if cma {
+                let _ = self.try_cma(peer);
+            }
+        }
+        self.keep_lines(false);
+        self.detach();
+    }
+
+    fn keep_lines(&mut self, kept: bool) {
+        if let Some(windows) = &mut self.windows {
+            windows.keep_lines(kept);
+        }
+    }
+
     /// Tries the arm `shared` towards `peer`.
     ///
     /// # Errors
@@ -314,8 +348,7 @@ impl Peers {
             + attached.map_or(0, Attachments::attachments)
     }
 
-    /// Lets go of what is attached of peers: at `MPI_Finalize`, once nobody copies
-    /// any more.
+    /// Lets go of what is attached of peers: while nobody copies.
     pub fn detach(&mut self) {
         if let Ok(attached) = &mut self.attached {
             attached.detach_all();

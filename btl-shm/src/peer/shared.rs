@@ -11,10 +11,10 @@
 use crate::region::heap;
 use crate::region::sys;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind};
-use wireup::segment::Segment;
+use wireup::segment::{Segment, SegmentError};
 
 /// Bytes of a window that are mapped at once.
 const PART: u64 = 1 << 36;
@@ -130,6 +130,8 @@ pub struct Windows {
     file: HeapFile,
     peers: Vec<Window>,
     attachments: usize,
+    /// The lines of all ranks, while all peers are tried.
+    lines: Option<Shared>,
 }
 
 /// What is mapped of one peer's window.
@@ -142,16 +144,23 @@ struct Window {
 }
 
 impl Windows {
-    /// The windows of the peers of `segment`; none is mapped yet.
+    /// The windows of the peers of rank `me`; none is mapped yet. Peers are told, in
+    /// this rank's line of the file, the bytes that they will find in its memory.
     #[must_use]
-    pub fn new(segment: &'static Segment, file: HeapFile) -> Windows {
+    pub fn new(segment: &'static Segment, file: HeapFile, me: u32) -> Windows {
         let peers = (0..segment.head().ranks).map(|_| Window::default());
-        Windows {
+        let windows = Windows {
             segment,
             file,
             peers: peers.collect(),
             attachments: 0,
+            lines: None,
+        };
+        if let Ok(lines) = windows.map_lines() {
+            let cookie = segment.record(me).cookie.load(Ordering::Relaxed);
+            line(&lines, me).store(cookie, Ordering::Relaxed);
         }
+        windows
     }
 
     /// Where `len` bytes at `addr` of `peer` are in this process; `None` if they
@@ -196,6 +205,12 @@ impl Windows {
                 // A refusal only leaves it a mapping that it does not know of.
                 // SAFETY: changes a flag of the mapping that was just made.
                 unsafe { libc::madvise(base.as_ptr().cast(), bytes(len), libc::MADV_DONTFORK) };
+                let right = self.is_right(peer, part, base);
+                let window = &mut self.peers[peer as usize];
+                if !right {
+                    window.refused = Some(other_bytes(peer));
+                    return None;
+                }
                 window.parts.resize(usize::try_from(parts).ok()?, None);
                 window.parts[usize::try_from(part).ok()?] = Some(base);
                 self.attachments += 1;
@@ -212,22 +227,30 @@ impl Windows {
     /// in the peer's window, or cannot be mapped.
     #[must_use]
     pub fn share(&mut self, peer: u32, addr: u64, len: u64) -> Option<Shared> {
+        let at = self.place(peer, addr, len)?;
+        self.map_alone(at, len).ok()
+    }
+
+    /// Where in the file `len` bytes at `addr` of `peer` are, if all are in its window.
+    fn place(&mut self, peer: u32, addr: u64, len: u64) -> Option<u64> {
         let record = self.segment.record(peer);
         let at = self.peers[peer as usize]
             .regions
             .offset(record, addr, len)?;
         let from = at.checked_sub(self.file.begin(peer))?;
-        if from > self.file.window() || len > self.file.window() - from {
-            return None;
-        }
+        (from <= self.file.window() && len <= self.file.window() - from).then_some(at)
+    }
+
+    /// Maps the pages of `len` bytes at `at` of the file.
+    fn map_alone(&self, at: u64, len: u64) -> Result<Shared, SegmentError> {
         let page = sys::page() as u64;
         let within = at % page;
         let whole = (within + len).next_multiple_of(page);
-        let base = self.file.map(at - within, whole).ok()?;
+        let base = self.file.map(at - within, whole)?;
         // SAFETY: `within` lies inside the mapping's first page.
         let at = unsafe { base.add(bytes(within)) };
         let len = bytes(whole);
-        Some(Shared { base, len, at })
+        Ok(Shared { base, len, at })
     }
 
     /// Whether `peer` has told of any memory in the heap file.
@@ -237,8 +260,19 @@ impl Windows {
             .any(self.segment.record(peer))
     }
 
-    /// Tries whether the memory of `peer` is reached, by really reading eight
-    /// bytes that it has put there.
+    /// Maps the lines of all ranks, or unmaps them: while all peers are tried.
+    pub fn keep_lines(&mut self, kept: bool) {
+        self.lines = kept.then(|| self.map_lines().ok()).flatten();
+    }
+
+    fn map_lines(&self) -> Result<Shared, SegmentError> {
+        let (at, len) = self.file.lines();
+        self.map_alone(at, len)
+    }
+
+    /// Tries whether the memory of `peer` is reached, by really reading eight bytes
+    /// that it has put into the file. Its window is mapped on first use, and its
+    /// place there is looked at then: most ranks exchange large messages with few.
     ///
     /// # Errors
     /// In words, why it is not.
@@ -247,20 +281,51 @@ impl Windows {
         if !self.is_told(peer) {
             return Err(format!("rank {peer} has no memory in the heap file"));
         }
-        let addr = record.cookie_addr.load(Ordering::Relaxed);
-        let Some(at) = self.resolve(peer, addr, 8) else {
-            let refused = &self.peers[peer as usize].refused;
-            return Err(refused.clone().unwrap_or_else(|| {
-                format!("the bytes to try it by of rank {peer} are not in the heap file")
-            }));
+        if self.cookie_place(peer).is_none() {
+            return Err(format!(
+                "the bytes to try it by of rank {peer} are not in its window of the heap file"
+            ));
+        }
+        let mapped;
+        let lines = match &self.lines {
+            Some(lines) => lines,
+            None => {
+                mapped = self
+                    .map_lines()
+                    .map_err(|why| format!("the heap file: {why}"))?;
+                &mapped
+            }
         };
-        // SAFETY: eight mapped bytes, aligned as an atomic of the peer's is.
-        let got = unsafe { at.cast::<u64>().read_volatile() };
+        let got = line(lines, peer).load(Ordering::Relaxed);
         if got == record.cookie.load(Ordering::Relaxed) {
             Ok(())
         } else {
-            Err(format!("rank {peer} left other bytes there than it told"))
+            Err(other_bytes(peer))
         }
+    }
+
+    /// Where in the file the bytes are that `peer` has put into its memory.
+    fn cookie_place(&mut self, peer: u32) -> Option<u64> {
+        let addr = self
+            .segment
+            .record(peer)
+            .cookie_addr
+            .load(Ordering::Relaxed);
+        self.place(peer, addr, 8)
+    }
+
+    /// Whether the bytes that `peer` has put into its memory are found in a part of
+    /// its window, or lie elsewhere.
+    fn is_right(&mut self, peer: u32, part: u64, base: NonNull<u8>) -> bool {
+        let begin = self.file.begin(peer) + part * PART;
+        let within = self.cookie_place(peer).and_then(|at| at.checked_sub(begin));
+        let Some(within) = within.filter(|within| within + 8 <= PART) else {
+            return true;
+        };
+        // SAFETY: eight bytes of the part, which is mapped, aligned as an atomic of
+        // the peer's is.
+        let got = unsafe { base.add(bytes(within)).cast::<u64>().read_volatile() };
+        got == self.segment.record(peer).cookie.load(Ordering::Relaxed)
     }
 
     /// Mappings made so far.
@@ -268,6 +333,16 @@ impl Windows {
     pub fn attachments(&self) -> usize {
         self.attachments
     }
+}
+
+/// The word of a rank in the lines of all.
+fn line(lines: &Shared, rank: u32) -> &AtomicU64 {
+    // SAFETY: there is a line for each rank, aligned, for atomic words alone.
+    unsafe { lines.at().add(bytes(HeapFile::line(rank))).cast().as_ref() }
+}
+
+fn other_bytes(peer: u32) -> String {
+    format!("rank {peer} left other bytes there than it told")
 }
 
 /// The length of a mapping that was made: it fits an address.
@@ -294,7 +369,7 @@ mod tests {
         let begin = theirs.begin(1);
         let memory = theirs.map(begin + 8192, 65536).unwrap();
         let addr = memory.as_ptr().expose_provenance() as u64;
-        let mut windows = Windows::new(segment, file);
+        let mut windows = Windows::new(segment, file, 0);
         assert!(windows.resolve(1, addr, 8).is_none(), "nothing was told");
         assert!(windows.probe(1).is_err());
         publish(segment.record(1), 0, addr, 65536, begin + 8192);

@@ -6,6 +6,10 @@
 //! the rank has touched them, and are given back by punching holes. What of a
 //! rank's addresses lies where in the file is told in its record
 //! ([`crate::layout::SharedRegion`]).
+//!
+//! Behind the windows is a line for each rank, by which peers try whether they reach
+//! each other through the file: all of them lie together, so that this takes one
+//! mapping however many ranks there are.
 
 use crate::segment::{Segment, SegmentError, file_len, memfd, system};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -14,6 +18,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// The smallest window, in bytes.
 const LEAST: u64 = 1 << 36;
+
+/// Bytes of a rank's line behind the windows.
+const LINE: u64 = 64;
 
 /// The job's heap file. Dropping it closes the descriptor; mappings stay.
 #[derive(Debug)]
@@ -35,7 +42,7 @@ impl HeapFile {
         let window = window();
         let fd = memfd(c"lariat-heap", window)?;
         let raw = fd.as_raw_fd();
-        let len = window.saturating_mul(u64::from(ranks));
+        let len = len_of(window, ranks).unwrap_or(u64::MAX);
         let size = libc::off_t::try_from(len).map_err(|_| SegmentError::Full(len))?;
         if limit_of_files() < len {
             let why = std::io::Error::from_raw_os_error(libc::EFBIG);
@@ -67,7 +74,7 @@ impl HeapFile {
         }
         // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        let right = file_len(raw).ok()? == window.checked_mul(u64::from(ranks))?;
+        let right = file_len(raw).ok()? == len_of(window, ranks)?;
         right.then_some(HeapFile { fd, window, ranks })
     }
 
@@ -91,6 +98,18 @@ impl HeapFile {
     pub fn begin(&self, rank: u32) -> u64 {
         assert!(rank < self.ranks, "rank {rank} of {}", self.ranks);
         u64::from(rank) * self.window
+    }
+
+    /// Where the lines of all ranks begin in the file, and their bytes.
+    #[must_use]
+    pub fn lines(&self) -> (u64, u64) {
+        (u64::from(self.ranks) * self.window, lines_len(self.ranks))
+    }
+
+    /// Where the line of `rank` begins, in bytes from that of rank 0.
+    #[must_use]
+    pub fn line(rank: u32) -> u64 {
+        u64::from(rank) * LINE
     }
 
     /// Maps `len` bytes of the file from offset `at` on, readable and writable,
@@ -121,6 +140,18 @@ impl HeapFile {
     }
 }
 
+/// Bytes of the file: windows and lines.
+fn len_of(window: u64, ranks: u32) -> Option<u64> {
+    window
+        .checked_mul(u64::from(ranks))?
+        .checked_add(lines_len(ranks))
+}
+
+/// Bytes of the lines, in whole pages.
+fn lines_len(ranks: u32) -> u64 {
+    (u64::from(ranks) * LINE).next_multiple_of(page())
+}
+
 /// The largest file that this process may make, in bytes: beyond it the kernel
 /// would send SIGXFSZ.
 fn limit_of_files() -> u64 {
@@ -139,14 +170,16 @@ fn limit_of_files() -> u64 {
 /// comes to its end.
 fn window() -> u64 {
     // SAFETY: sysconf has no preconditions.
-    let (pages, page) = unsafe {
-        (
-            libc::sysconf(libc::_SC_PHYS_PAGES),
-            libc::sysconf(libc::_SC_PAGESIZE),
-        )
-    };
-    let memory = u64::try_from(pages).unwrap_or(0) * u64::try_from(page).unwrap_or(0);
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    let memory = u64::try_from(pages).unwrap_or(0) * page();
     (memory * 2).next_power_of_two().max(LEAST)
+}
+
+/// Bytes of a page.
+fn page() -> u64 {
+    // SAFETY: sysconf has no preconditions.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(page).unwrap_or(4096)
 }
 
 #[cfg(test)]

@@ -48,8 +48,8 @@ pub struct JobHead {
 
     /// The next context id that nobody has. Only ever rises, by even numbers.
     pub next_context: AtomicU32,
-    /// Ranks that have entered `MPI_Init` and can be talked to.
-    pub initialized: AtomicU32,
+    /// Ranks that have joined, by `MPI_Init` or a session, and can be talked to.
+    pub joined: AtomicU32,
     /// Ranks that have entered `MPI_Finalize`.
     pub finalizing: AtomicU32,
     /// 1 when some rank could not register for membarrier, so that every
