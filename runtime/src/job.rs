@@ -84,7 +84,7 @@ pub fn init(required: i32) -> Result<i32> {
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
     // pairs with the AcqRel in `join`: what peers tell of themselves is there
     let all = || head.joined.load(Ordering::Acquire) >= job.size;
-    progress::wait(WaitFor::NOTHING, all);
+    trace::first_call(|| progress::wait(WaitFor::NOTHING, all));
     pml::with_peers(Peers::try_all);
     report::publish(job.segment, job.rank, &job.settings);
     Ok(provided)

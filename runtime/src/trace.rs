@@ -24,6 +24,21 @@ pub fn close() {
     SLOT.store(std::ptr::null_mut(), Ordering::Release);
 }
 
+/// Runs `f`, a part of the call that brought the library up, and publishes that call
+/// meanwhile: it began when there was no slot, unless a session had opened it.
+pub fn first_call<R>(f: impl FnOnce() -> R) -> R {
+    let number = SPARE.load(Ordering::Relaxed);
+    let slot = slot().filter(|_| number != 0);
+    if let Some(slot) = slot {
+        slot.store(number, Ordering::Relaxed);
+    }
+    let answer = f();
+    if let Some(slot) = slot {
+        slot.store(0, Ordering::Relaxed);
+    }
+    answer
+}
+
 /// Where to publish calls, if the library is up.
 #[inline]
 #[must_use]

@@ -5,7 +5,7 @@
 //! root of another Debian release, which is made once, as root, in minutes.
 
 use lariat_tests::strace::calls_between_marks;
-use lariat_tests::{guest, guest::Guest, program, workspace};
+use lariat_tests::{guest, guest::Guest, program, skipped, workspace};
 
 fn kernels() -> Vec<String> {
     let named = std::env::var("LARIAT_GUEST_KERNELS").unwrap_or_else(|_| "6.1 6.12".into());
