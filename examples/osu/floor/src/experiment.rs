@@ -89,7 +89,8 @@ impl Player {
     }
 
     fn receive(&self, way: Way, size: usize) {
-        self.wait_until(|| self.other.signals.ready.get() == self.round);
+        // Not `==`: who is done with the probe of CMA may be a round ahead.
+        self.wait_until(|| self.other.signals.ready.get() >= self.round);
         match way {
             Way::Signal => {}
             Way::MappedOne => self.mine.target.copy_from(&self.other.source, 0, size),
@@ -97,7 +98,7 @@ impl Player {
                 self.mine
                     .target
                     .copy_from(&self.other.source, 0, half(size));
-                self.wait_until(|| self.other.signals.done.get() == self.round);
+                self.wait_until(|| self.other.signals.done.get() >= self.round);
             }
             Way::Cma => {
                 let address = self.other.source.address();
@@ -165,7 +166,7 @@ impl Player {
             .done
             .set(self.round * 2 + u64::from(works));
         self.mine.signals.ready.set(self.round);
-        self.wait_until(|| self.other.signals.ready.get() == self.round);
+        self.wait_until(|| self.other.signals.ready.get() >= self.round);
         let other_works = self.other.signals.done.get() == self.round * 2 + 1;
         // Neither may write `done` again before the other has read it.
         self.batch(Way::Signal, 0, 1);
