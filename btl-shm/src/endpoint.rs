@@ -15,6 +15,8 @@ use wireup::segment::{Segment, SegmentError};
 /// Bulk bytes of a ring in a small job, and in one where many pairs may talk.
 const BULK_FEW: u64 = 64 << 10;
 const BULK_MANY: u64 = 16 << 10;
+/// Pieces up to which a ring's bulk area is as good as fragments, in bytes.
+const IN_RING: usize = 4 << 10;
 /// Ranks up to which a job counts as small.
 const FEW: u32 = 16;
 
@@ -172,7 +174,7 @@ impl Outgoing {
         if !self.ring(peer)?.has_room() {
             return Ok(Sent::Full);
         }
-        if len > self.bulk_most
+        if len > IN_RING
             && let Ok(Some(at)) = self.pool.take(self.segment, peer)
         {
             let n = len.min(FRAGMENT);

@@ -12,14 +12,14 @@ use std::collections::VecDeque;
 use wireup::segment::{Segment, SegmentError};
 
 /// Bytes of one fragment.
-pub const FRAGMENT: usize = 32 << 10;
+pub const FRAGMENT: usize = 16 << 10;
 
 /// Fragments of a pool.
-const COUNT: usize = 32;
+const COUNT: usize = 64;
 
 /// Fragments that one peer may hold at a time, so that a peer that does not
 /// look cannot keep the others from being served.
-const PER_PEER: u32 = 16;
+const PER_PEER: u32 = 32;
 
 /// Bytes before a fragment's data: the line with its state.
 const HEAD: u64 = 64;
@@ -32,8 +32,10 @@ const FULL: u32 = 1;
 #[derive(Debug, Default)]
 pub struct Pool {
     made: bool,
-    /// Offsets of free fragments; the last given back is the warmest.
-    free: Vec<u64>,
+    /// Offsets of free fragments. The first given back is taken first: what the reader
+    /// has read just now is in its cache, and would have to be fetched from there to
+    /// be written, while it is being asked for the next.
+    free: VecDeque<u64>,
     /// Fragments out, oldest first, with the peer that reads them.
     out: VecDeque<(u64, u32)>,
     /// How many are out, by peer.
@@ -50,11 +52,13 @@ impl Pool {
         if !self.made {
             self.make(segment)?;
         }
-        self.collect(segment);
-        if self.held.get(&peer).is_some_and(|n| *n >= PER_PEER) {
-            return Ok(None);
+        if self.free.is_empty() || self.has_share(peer) {
+            self.collect(segment);
+            if self.has_share(peer) {
+                return Ok(None);
+            }
         }
-        let Some(fragment) = self.free.pop() else {
+        let Some(fragment) = self.free.pop_front() else {
             return Ok(None);
         };
         state(segment, fragment).store(FULL, Ordering::Relaxed);
@@ -63,13 +67,15 @@ impl Pool {
         Ok(Some(fragment))
     }
 
+    fn has_share(&self, peer: u32) -> bool {
+        self.held.get(&peer).is_some_and(|n| *n >= PER_PEER)
+    }
+
     fn make(&mut self, segment: &Segment) -> Result<(), SegmentError> {
         let each = HEAD + FRAGMENT as u64;
         let at = segment.allocate(each * COUNT as u64)?;
-        self.free = (0..COUNT as u64)
-            .rev()
-            .map(|i| at + i * each + HEAD)
-            .collect();
+        populate(segment, at, each * COUNT as u64);
+        self.free = (0..COUNT as u64).map(|i| at + i * each + HEAD).collect();
         self.made = true;
         Ok(())
     }
@@ -83,7 +89,7 @@ impl Pool {
             };
             // pairs with the Release in `give_back`
             if state(segment, fragment).load(Ordering::Acquire) == FREE {
-                self.free.push(fragment);
+                self.free.push_back(fragment);
                 if let Some(held) = self.held.get_mut(&peer) {
                     *held -= 1;
                 }
@@ -92,6 +98,25 @@ impl Pool {
             }
         }
     }
+}
+
+/// Maps the pages at once, instead of by a fault for each. An older kernel leaves it
+/// at that.
+fn populate(segment: &Segment, at: u64, len: u64) {
+    let page = crate::region::sys::page() as u64;
+    let (first, end) = (at.next_multiple_of(page), (at + len) / page * page);
+    let len = usize::try_from(end.saturating_sub(first)).unwrap_or(0);
+    if len == 0 {
+        return;
+    }
+    // SAFETY: pages of a block of the segment, which stay as they are.
+    unsafe {
+        libc::madvise(
+            segment.at(first).as_ptr().cast(),
+            len,
+            libc::MADV_POPULATE_WRITE,
+        )
+    };
 }
 
 /// Says that the reader is done with the fragment whose data is at `fragment`.
@@ -130,7 +155,10 @@ mod tests {
         let other = pool.take(&segment, 0).unwrap().unwrap();
         assert!(!taken.contains(&other));
         give_back(&segment, first);
-        assert_eq!(pool.take(&segment, 1).unwrap(), Some(first));
+        assert!(
+            pool.take(&segment, 1).unwrap().is_some(),
+            "its share has room again"
+        );
         for fragment in taken.into_iter().chain([other]) {
             give_back(&segment, fragment);
         }

@@ -4,7 +4,7 @@
 //! sender is there to copy; so both are tried on the job's own messages, timed, and
 //! the faster one is taken, for each class of lengths by itself.
 
-use std::time::Duration;
+use std::time::Instant;
 
 /// The two arms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,34 +28,65 @@ const SAVED: f32 = 0.9;
 /// Classes of lengths: one for each doubling.
 pub(super) const CLASSES: usize = 22;
 
-/// Messages that each way gets of a class before one is preferred.
+/// Messages that are timed of each way before one is preferred.
 const TRIES: u32 = 6;
 
-/// After so many messages of a class the slower way is tried once more: things
-/// change. The longer of the two is at most [`HOPELESS`] times the other then.
+/// Messages of the slower way that are timed when it is tried again.
+const TRIES_AGAIN: u32 = 3;
+
+/// After so many messages of a class the slower way is tried again, since things
+/// change; after twice as many each time that nothing has, and after the most where
+/// it is [`HOPELESS`].
 const AGAIN: u32 = 500;
+const AGAIN_MOST: u32 = 8000;
+
+/// Messages that a way gets at most while it waits for some that can be timed.
+const PATIENCE: u32 = 128;
 
 /// Times faster that the other way has to be for a change.
 const CLEARLY: f32 = 1.15;
 
-/// Times slower that a way is no longer tried again.
+/// Times slower that a way is hardly tried again.
 const HOPELESS: f32 = 3.0;
 
+/// What is done with the messages of a class at the moment.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// They go this way to be timed: so many have begun, so many are timed.
+    Trying { way: Way, begun: u32, timed: u32 },
+    /// They go the way that is preferred; so many since that was decided.
+    Settled { best: Way, since: u32 },
+}
+
 /// What is known of one class.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Class {
-    /// By way: messages timed, and nanoseconds per byte.
-    tries: [u32; 2],
-    cost: [f32; 2],
-    since: u32,
-    /// The way that is preferred, once both are known.
+    phase: Phase,
+    /// By way: nanoseconds per byte, once known.
+    cost: [Option<f32>; 2],
     best: Option<Way>,
+    /// Messages until the slower way is tried again.
+    again: u32,
 }
 
 /// What the messages so far have taught.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Choice {
     classes: [Class; CLASSES],
+    /// By way: messages under way, and when the last one ended.
+    flying: [u32; 2],
+    last_end: [Option<Instant>; 2],
+    /// Rises whenever a message begins while others go the other way.
+    mixed: u64,
+}
+
+/// A message that is being timed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timed {
+    pub(super) way: Way,
+    began: Instant,
+    /// `Choice::mixed` as it was, if none went the other way.
+    mixed: Option<u64>,
 }
 
 /// The class of a length.
@@ -63,28 +94,58 @@ pub(super) fn class_of(len: usize) -> usize {
     ((len / LEAST).max(1).ilog2() as usize).min(CLASSES - 1)
 }
 
-impl Choice {
-    /// The way of the next message of `len` bytes.
-    pub(super) fn next(&mut self, len: usize) -> Way {
-        if len < LEAST {
-            return Way::Copy;
-        }
-        let class = &mut self.classes[class_of(len)];
-        let Some(best) = class.best else {
-            let [copy, cma] = class.tries;
-            return if cma < copy { Way::Cma } else { Way::Copy };
-        };
-        let other = match best {
+impl Way {
+    fn other(self) -> Way {
+        match self {
             Way::Copy => Way::Cma,
             Way::Cma => Way::Copy,
-        };
-        class.since += 1;
-        let hopeless = class.cost[other as usize] > HOPELESS * class.cost[best as usize];
-        if class.since >= AGAIN && !hopeless {
-            class.since = 0;
-            return other;
         }
-        best
+    }
+
+    fn trying(self) -> Phase {
+        Phase::Trying {
+            way: self,
+            begun: 0,
+            timed: 0,
+        }
+    }
+}
+
+impl Default for Choice {
+    fn default() -> Choice {
+        let class = Class {
+            phase: Way::Copy.trying(),
+            cost: [None; 2],
+            best: None,
+            again: AGAIN,
+        };
+        Choice {
+            classes: [class; CLASSES],
+            flying: [0; 2],
+            last_end: [None; 2],
+            mixed: 0,
+        }
+    }
+}
+
+impl Choice {
+    /// The way of a message of `len` bytes that begins `now`, to be told of its end;
+    /// `None`: it is short, and copied.
+    pub(super) fn begin(&mut self, len: usize, now: Instant) -> Option<Timed> {
+        if len < LEAST {
+            return None;
+        }
+        let way = self.classes[class_of(len)].next();
+        let alone = self.flying[way.other() as usize] == 0;
+        if !alone {
+            self.mixed += 1;
+        }
+        self.flying[way as usize] += 1;
+        Some(Timed {
+            way,
+            began: now,
+            mixed: alone.then_some(self.mixed),
+        })
     }
 
     /// Whether messages of `len` bytes are known to be faster by copies.
@@ -92,50 +153,140 @@ impl Choice {
         len < LEAST || self.classes[class_of(len)].best == Some(Way::Copy)
     }
 
-    /// Notes how long a message of `len` bytes took, from match to end.
-    pub(super) fn learn(&mut self, way: Way, len: usize, took: Duration) {
-        if len < LEAST {
-            return;
-        }
-        let class = &mut self.classes[class_of(len)];
+    /// A message will not end in the way in which it began.
+    pub(super) fn forget(&mut self, timed: Timed) {
+        let flying = &mut self.flying[timed.way as usize];
+        *flying = flying.saturating_sub(1);
+    }
+
+    /// A message of `len` bytes ends `now`.
+    ///
+    /// Its time is what it has cost the stream that it belongs to: of messages that
+    /// were under way together, each counts from the end of the one before. While
+    /// others went the other way it says nothing.
+    pub(super) fn end(&mut self, timed: Timed, len: usize, now: Instant) {
+        self.forget(timed);
+        let last = self.last_end[timed.way as usize].replace(now);
+        let began = last.map_or(timed.began, |last| last.max(timed.began));
+        let alone = timed.mixed == Some(self.mixed);
+        let took = now.saturating_duration_since(began);
         #[allow(clippy::cast_precision_loss, reason = "a cost is an estimate")]
         let cost = took.as_nanos() as f32 / len as f32;
-        let (tries, known) = (
-            &mut class.tries[way as usize],
-            &mut class.cost[way as usize],
-        );
-        // The first ones touch memory for the first time, and one that was held up
-        // says little about the way.
-        *known = match *tries {
-            0 => cost,
-            1..TRIES => cost.min(*known),
-            _ => *known + (cost.min(*known * 2.0) - *known) / 8.0,
+        let saved = if timed.way == Way::Copy && len <= AT_ONCE {
+            SAVED
+        } else {
+            1.0
         };
-        *tries = tries.saturating_add(1);
-        let (copy, cma) = (Way::Copy as usize, Way::Cma as usize);
-        if class.tries[copy].min(class.tries[cma]) >= TRIES {
-            let saved = if len <= AT_ONCE { SAVED } else { 1.0 };
-            let (copy, cma) = (class.cost[copy] * saved, class.cost[cma]);
-            class.best = match class.best {
-                Some(Way::Cma) if copy * CLEARLY > cma => Some(Way::Cma),
-                Some(Way::Copy) if cma * CLEARLY > copy => Some(Way::Copy),
-                _ if copy <= cma => Some(Way::Copy),
-                _ => Some(Way::Cma),
-            };
+        self.classes[class_of(len)].learn(timed.way, cost * saved, alone);
+    }
+}
+
+impl Class {
+    fn next(&mut self) -> Way {
+        match &mut self.phase {
+            Phase::Trying { way, begun, .. } => {
+                *begun = begun.saturating_add(1);
+                *way
+            }
+            Phase::Settled { best, since } => {
+                *since += 1;
+                let best = *best;
+                if *since >= self.again {
+                    self.phase = best.other().trying();
+                    return self.next();
+                }
+                best
+            }
         }
+    }
+
+    fn learn(&mut self, way: Way, cost: f32, alone: bool) {
+        let known = &mut self.cost[way as usize];
+        match &mut self.phase {
+            Phase::Settled { .. } if alone => {
+                // One that was held up says little.
+                let before = known.unwrap_or(cost);
+                *known = Some(before + (cost.min(before * 2.0) - before) / 8.0);
+                self.settle();
+            }
+            Phase::Trying {
+                way: tried,
+                begun,
+                timed,
+            } if *tried == way && (alone || *begun > PATIENCE) => {
+                // The least: the first ones touch memory for the first time.
+                *known = Some(match *known {
+                    Some(before) if *timed > 0 => before.min(cost),
+                    _ => cost,
+                });
+                *timed += 1;
+                let wanted = if self.best.is_none() {
+                    TRIES
+                } else {
+                    TRIES_AGAIN
+                };
+                if *timed < wanted {
+                    return;
+                }
+                if self.cost[way.other() as usize].is_none() {
+                    self.phase = way.other().trying();
+                    return;
+                }
+                let before = self.best;
+                self.settle();
+                self.again = match self.best {
+                    Some(best) if self.is_hopeless(best.other()) => AGAIN_MOST,
+                    best if best == before => (self.again * 2).min(AGAIN_MOST),
+                    _ => AGAIN,
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn is_hopeless(&self, way: Way) -> bool {
+        let [of_it, of_other] = [way, way.other()].map(|way| self.cost[way as usize]);
+        of_it > of_other.map(|cost| HOPELESS * cost)
+    }
+
+    /// Prefers the faster way; another than before only if it is so clearly.
+    fn settle(&mut self) {
+        let [Some(copy), Some(cma)] = self.cost else {
+            return;
+        };
+        let best = match self.best {
+            Some(Way::Cma) if copy * CLEARLY > cma => Way::Cma,
+            Some(Way::Copy) if cma * CLEARLY > copy => Way::Copy,
+            _ if copy <= cma => Way::Copy,
+            _ => Way::Cma,
+        };
+        let since = match self.phase {
+            Phase::Settled { since, .. } if self.best == Some(best) => since,
+            _ => 0,
+        };
+        self.best = Some(best);
+        self.phase = Phase::Settled { best, since };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
+    /// Messages one after the other. How many went each way.
     fn play(choice: &mut Choice, len: usize, rounds: u32, cost: impl Fn(Way) -> u64) -> [u32; 2] {
         let mut taken = [0; 2];
+        let ends = choice.last_end.into_iter().flatten();
+        let mut now = ends.max().unwrap_or_else(Instant::now);
         for _ in 0..rounds {
-            let way = choice.next(len);
+            let timed = choice.begin(len, now);
+            let way = timed.map_or(Way::Copy, |timed| timed.way);
             taken[way as usize] += 1;
-            choice.learn(way, len, Duration::from_nanos(cost(way)));
+            now += Duration::from_nanos(cost(way));
+            if let Some(timed) = timed {
+                choice.end(timed, len, now);
+            }
         }
         taken
     }
@@ -150,7 +301,18 @@ mod tests {
             [900_000, 200_000][way as usize]
         });
         assert!(small[0] > 980 && small[1] >= TRIES, "{small:?}");
-        assert_eq!(large, [TRIES, 1000 - TRIES], "too slow to be tried again");
+        assert_eq!(
+            large,
+            [TRIES, 1000 - TRIES],
+            "too slow to be tried again soon"
+        );
+    }
+
+    #[test]
+    fn what_stays_slower_is_tried_less_and_less() {
+        let mut choice = Choice::default();
+        let taken = play(&mut choice, 1 << 20, 30_000, |way| [150, 100][way as usize]);
+        assert!(taken[0] < TRIES + 8 * TRIES_AGAIN, "{taken:?}");
     }
 
     #[test]
@@ -165,7 +327,7 @@ mod tests {
     fn short_messages_are_known_to_be_copied() {
         let mut choice = Choice::default();
         assert!(choice.is_for_copies(1000) && !choice.is_for_copies(20_000));
-        play(&mut choice, 20_000, 30, |way| [110, 100][way as usize]);
+        play(&mut choice, 20_000, 30, |way| [105, 100][way as usize]);
         assert!(choice.is_for_copies(20_000), "they go at once then");
         play(&mut choice, 200_000, 30, |way| [110, 100][way as usize]);
         assert!(!choice.is_for_copies(200_000));
@@ -175,5 +337,50 @@ mod tests {
     fn short_messages_are_copied() {
         let mut choice = Choice::default();
         assert_eq!(play(&mut choice, 1000, 50, |_| 1), [50, 0]);
+    }
+
+    /// Windows of messages that begin together. Copies end one after the other, while
+    /// the kernel's are over before the next begins.
+    fn windows(choice: &mut Choice, copy: u64, cma: u64) -> [u32; 2] {
+        let mut taken = [0; 2];
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            let mut copies = Vec::new();
+            for _ in 0..64 {
+                let timed = choice.begin(16 << 10, now).unwrap();
+                taken[timed.way as usize] += 1;
+                match timed.way {
+                    Way::Copy => copies.push(timed),
+                    Way::Cma => {
+                        now += Duration::from_nanos(cma);
+                        choice.end(timed, 16 << 10, now);
+                    }
+                }
+            }
+            for timed in copies {
+                now += Duration::from_nanos(copy);
+                choice.end(timed, 16 << 10, now);
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn messages_that_wait_for_each_other_are_not_taken_for_slow() {
+        let taken = windows(&mut Choice::default(), 2000, 4000);
+        assert!(taken[0] > 1100, "{taken:?}");
+        let taken = windows(&mut Choice::default(), 4000, 2000);
+        assert!(taken[1] > 1000, "{taken:?}");
+    }
+
+    #[test]
+    fn what_is_forgotten_keeps_nothing_back() {
+        let mut choice = Choice::default();
+        for _ in 0..3 {
+            let timed = choice.begin(16 << 10, Instant::now()).unwrap();
+            choice.forget(timed);
+        }
+        let taken = play(&mut choice, 16 << 10, 200, |way| [200, 100][way as usize]);
+        assert!(taken[1] > 150, "{taken:?}");
     }
 }

@@ -7,6 +7,7 @@ use crate::pml::request::{Phase, Shared};
 use crate::pml::runs::Place;
 use crate::pml::{check, choose};
 use btl_shm::endpoint::Sent;
+use btl_shm::fragment::FRAGMENT;
 use btl_shm::ring::{Envelope, WORDS};
 use wireup::segment::SegmentError;
 
@@ -86,7 +87,7 @@ impl Core {
         let went = if eager && !send.synchronous {
             envelope.kind = kind::FIRST;
             let words = [total as u64, u64::from(send.signature), 0];
-            let piece = piece_of(total);
+            let piece = self.piece_of(total, total);
             let sent = self
                 .outgoing
                 .send_piece(peer, &envelope, piece, words, |to, n| {
@@ -202,7 +203,7 @@ impl Core {
                 }
                 continue;
             }
-            let piece = left.min(piece_of(send.total.get()));
+            let piece = self.piece_of(send.total.get(), left);
             let sent = self
                 .outgoing
                 .send_piece(peer, &envelope, piece, [0; 3], |to, n| {
@@ -243,6 +244,18 @@ impl Core {
             let class = choose::class_of(send.memory.len());
             self.peers[send.peer.get() as usize].at_once[class] = AT_ONCE;
         }
+    }
+
+    /// Bytes of the next piece of a message of which `left` of `total` are left. One that
+    /// goes alone is cut small, so that its receiver has something to copy soon; among
+    /// others there is enough to copy, and the larger piece costs less.
+    fn piece_of(&self, total: usize, left: usize) -> usize {
+        let piece = if self.streams.is_empty() {
+            (total / 8).next_multiple_of(ONE_CELL).max(ONE_CELL)
+        } else {
+            FRAGMENT
+        };
+        piece.min(FRAGMENT).min(left)
     }
 
     /// Says that a message was matched or taken.
@@ -288,13 +301,6 @@ const ONE_CELL: usize = 4 << 10;
 
 /// Messages that go at once after a receiver said that it likes them so.
 const AT_ONCE: u16 = 500;
-
-/// Bytes of a piece of a message.
-fn piece_of(total: usize) -> usize {
-    (total / 8)
-        .next_multiple_of(4 << 10)
-        .clamp(4 << 10, btl_shm::fragment::FRAGMENT)
-}
 
 #[cold]
 pub(super) fn no_ring(peer: u32, why: &SegmentError) -> ! {

@@ -54,15 +54,15 @@ impl Core {
         if !self.reach.may_choose() {
             return false;
         }
-        let way = self.choice.next(n);
-        receive.timed.set(Some((way, Instant::now())));
-        way == Way::Copy
+        let timed = self.choice.begin(n, Instant::now());
+        receive.timed.set(timed);
+        timed.is_none_or(|timed| timed.way == Way::Copy)
     }
 
     /// Notes how long a receive took that is complete now.
     pub(super) fn learn(&mut self, receive: &Shared) {
-        if let Some((way, began)) = receive.timed.take() {
-            self.choice.learn(way, receive.total.get(), began.elapsed());
+        if let Some(timed) = receive.timed.take() {
+            self.choice.end(timed, receive.total.get(), Instant::now());
         }
     }
 

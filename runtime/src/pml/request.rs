@@ -7,14 +7,13 @@ use crate::error::Error;
 use crate::lock::Local;
 use crate::object::datatype::Datatype;
 use crate::pml::Completion;
-use crate::pml::choose::Way;
+use crate::pml::choose::Timed;
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// `MPI_ANY_SOURCE`, as a status of a send says.
 const ANY_SOURCE: i32 = -1;
@@ -54,7 +53,7 @@ pub(super) struct State {
     pub(super) phase: Cell<Phase>,
     /// Of a receive whose way is still being compared with another: that way, and
     /// when it began.
-    pub(super) timed: Cell<Option<(Way, Instant)>>,
+    pub(super) timed: Cell<Option<Timed>>,
     error: RefCell<Option<Error>>,
 }
 

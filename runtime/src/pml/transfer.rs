@@ -269,7 +269,9 @@ impl Core {
             self.slots.give(*at);
         }
         if leading.needs_copies() {
-            receive.timed.set(None);
+            if let Some(timed) = receive.timed.take() {
+                self.choice.forget(timed);
+            }
             self.ask_for_copies(receive, *peer, *id);
             return;
         }
