@@ -76,18 +76,29 @@ pub fn init(required: i32) -> Result<i32> {
         fail!(OTHER, "MPI was finalized: it cannot be initialized again");
     }
     let provided = level(required)?;
-    let job = join(provided)?;
+    let job = join(thread::SINGLE)?;
     let head = job.segment.head();
-    PROVIDED.store(provided, Ordering::Relaxed);
-    let record = job.segment.record(job.rank);
-    record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
-    INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
     // pairs with the AcqRel in `join`: what peers tell of themselves is there
     let all = || head.joined.load(Ordering::Acquire) >= job.size;
     trace::first_call(|| progress::wait(WaitFor::NOTHING, all));
     pml::with_peers(Peers::try_all);
     report::publish(job.segment, job.rank, &job.settings);
+    PROVIDED.store(provided, Ordering::Relaxed);
+    let record = job.segment.record(job.rank);
+    record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
+    // Not before: a wait gives up the lock, with which this call has not entered.
+    use_threads(provided);
+    INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
     Ok(provided)
+}
+
+/// From now on calls enter with the lock, if `level` lets threads call at once. The last
+/// thing that a call does: it has entered without the lock, and must not give up what
+/// it does not hold (an error handler is called so).
+fn use_threads(level: i32) {
+    if level == thread::MULTIPLE {
+        lock::enable_multiple();
+    }
 }
 
 /// The level provided for a required one.
@@ -107,15 +118,8 @@ fn level(required: i32) -> Result<i32> {
 /// # Errors
 /// The job cannot be joined.
 pub fn join(level: i32) -> Result<&'static Job> {
-    // Last of all: this call has entered without the lock, and must not give up
-    // what it does not hold (an error handler is called so).
-    let done = || {
-        if level == thread::MULTIPLE {
-            lock::enable_multiple();
-        }
-    };
     if let Some(job) = JOB.get() {
-        done();
+        use_threads(level);
         trace::open(&job.segment.record(job.rank).call);
         return Ok(job);
     }
@@ -163,7 +167,7 @@ pub fn join(level: i32) -> Result<&'static Job> {
     if job.settings.verbose {
         say(job);
     }
-    done();
+    use_threads(level);
     Ok(job)
 }
 

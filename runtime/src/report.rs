@@ -51,7 +51,11 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
         }
     };
     let resident = report::resident(&found).ok();
-    let attached = pml::with_peers(|peers| peers.has_driver());
+    let peers = (0..segment.head().ranks).filter(|peer| *peer != rank);
+    let (attached, cma) = pml::with_peers(|reach| {
+        let cma = peers.clone().any(|peer| reach.cma(peer).is_some());
+        (reach.has_driver(), cma)
+    });
     for (i, region) in found.iter().enumerate() {
         let bytes = resident.as_ref().and_then(|all| all.get(i));
         rows.add([
@@ -66,7 +70,7 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
                     RegionKind::Whole => false,
                     _ => told(region.start..region.end()),
                 };
-                reached_by(shared, arm, attached).to_owned()
+                reached_by(shared, arm, attached, cma).to_owned()
             },
             region.what.clone(),
         ]);
@@ -86,12 +90,13 @@ fn in_file(segment: &Segment, rank: u32, range: &Range<usize>) -> bool {
 }
 
 /// The arm by which large messages in a region go; `shared`: it lies in pages that
-/// peers can map.
-fn reached_by(shared: bool, arm: Arm, attached: bool) -> &'static str {
+/// peers can map; `attached`, `cma`: these arms work.
+fn reached_by(shared: bool, arm: Arm, attached: bool, cma: bool) -> &'static str {
     match arm {
         Arm::Auto | Arm::Shared if shared => "shared",
         Arm::Auto | Arm::Driver if attached => "driver",
-        Arm::Cma => "cma",
+        Arm::Auto if cma => "copy or cma",
+        Arm::Cma if cma => "cma",
         _ => "copy",
     }
 }

@@ -11,6 +11,13 @@ fn start_versions_memory_time_and_the_abi() {
 }
 
 #[test]
+fn ranks_start_one_after_the_other() {
+    for level in ["0", "1", "2", "3"] {
+        Job::of("init_late").args([level]).ranks(4).passes();
+    }
+}
+
+#[test]
 fn the_settings_are_control_variables() {
     for ranks in [1, 2] {
         Job::of("tool_information").ranks(ranks).passes();
