@@ -44,7 +44,8 @@ const TRIES_AGAIN: u32 = 3;
 const AGAIN: u32 = 500;
 const AGAIN_MOST: u32 = 8000;
 
-/// Messages that a way gets at most while it waits for some that can be timed.
+/// Messages that a way gets while it waits for some that go alone; after that any is
+/// timed.
 const PATIENCE: u32 = 128;
 
 /// Times faster that the other way has to be for a change.
