@@ -10,11 +10,13 @@
 //! has finished all that it claimed. Where both are at it from the start, the same
 //! half of a buffer is always copied by the same side, whose cache then has it.
 //!
-//! A slot is the leader's, used for one message after another. Its word carries
+//! A slot is the leader's, used for one message after another. Both words carry
 //! the number of the use, so that a helper that comes late cannot claim from a
-//! later message.
+//! later message, and that the helper's word need not be set back for the next.
 
+use crate::prefetch::prefetch_to_write;
 use crate::sync::{AtomicU64, Ordering};
+use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::NonNull;
 use wireup::segment::{Segment, SegmentError};
@@ -26,7 +28,8 @@ pub struct Slot {
     /// Use (16 bits), chunks claimed at the front (24) and at the back (24).
     claim: AtomicU64,
     _pad0: [u64; 15],
-    /// Chunks that the helper has finished, or given up with [`FAILED`] set.
+    /// Use (16 bits), and chunks that the helper has finished in it, or given up
+    /// with [`FAILED`] set.
     done: AtomicU64,
     _pad1: [u64; 15],
 }
@@ -39,7 +42,7 @@ const BITS: u32 = 24;
 const MASK: u64 = (1 << BITS) - 1;
 
 /// Set in `done`: the helper could not copy what it had claimed.
-const FAILED: u64 = 1 << 63;
+const FAILED: u64 = 1 << BITS;
 
 /// The most chunks of one message.
 pub const MOST: u64 = MASK;
@@ -91,6 +94,8 @@ pub struct Lead {
     slot: NonNull<Slot>,
     turn: u16,
     total: u64,
+    /// Chunks that the leader has claimed.
+    front: Cell<u64>,
 }
 
 /// How far a joint copy has come.
@@ -106,23 +111,28 @@ pub enum State {
 
 impl Lead {
     /// Begins a use of `slot` with `total` chunks, at most [`MOST`], of which the
-    /// leader has claimed the first `front`.
+    /// leader has claimed the first `front`. `turn` is one more than in the use
+    /// before, wrapping around to 0; the first is 1.
     ///
     /// # Safety
     /// The slot is the caller's alone to lead, no use of it is under way, and it
     /// lives as long as the process.
     #[must_use]
-    pub unsafe fn begin(slot: NonNull<Slot>, total: u64, front: u64) -> Lead {
+    pub unsafe fn begin(slot: NonNull<Slot>, turn: u16, total: u64, front: u64) -> Lead {
         // SAFETY: the caller's slot; all its fields are atomics or padding.
         let shared = unsafe { slot.as_ref() };
-        let (last, ..) = unpack(shared.claim.load(Ordering::Relaxed));
-        let turn = u16::try_from(last & 0xffff)
-            .unwrap_or_default()
-            .wrapping_add(1);
-        shared.done.store(0, Ordering::Relaxed);
+        if turn == 0 {
+            // What a helper said that many uses ago must not pass for this lap's.
+            shared.done.store(0, Ordering::Relaxed);
+        }
         // The helper learns of this use by a cell, which is released after it.
         shared.claim.store(pack(turn, front, 0), Ordering::Relaxed);
-        Lead { slot, turn, total }
+        Lead {
+            slot,
+            turn,
+            total,
+            front: Cell::new(front),
+        }
     }
 
     fn slot(&self) -> &Slot {
@@ -152,22 +162,28 @@ impl Lead {
     /// Claims up to `want` chunks at the front. `None`: nothing is left.
     #[must_use]
     pub fn claim(&self, want: u64) -> Option<Range<u64>> {
-        claim(self.slot(), self.turn, self.total, want, true)
+        let range = claim(self.slot(), self.turn, self.total, want, true)?;
+        self.front.set(range.end);
+        Some(range)
     }
 
     /// How far the copy has come; the leader's own claims count as copied.
     #[must_use]
     pub fn state(&self) -> State {
-        let (_, front, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
         let done = self.slot().done.load(Ordering::Acquire); // pairs with the Release in `Help::finish`
-        if done & !FAILED < back {
-            State::Open
-        } else if done & FAILED != 0 {
-            State::Failed
-        } else if front + back < self.total {
-            State::Open
+        let (finished, failed) = if done >> (2 * BITS) == u64::from(self.turn) {
+            (done & MASK, done & FAILED != 0)
         } else {
-            State::Whole
+            (0, false)
+        };
+        if !failed && self.front.get() + finished == self.total {
+            return State::Whole; // the line of claims need not be fetched for this
+        }
+        let (_, _, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
+        if failed && finished >= back {
+            State::Failed
+        } else {
+            State::Open
         }
     }
 
@@ -185,7 +201,7 @@ pub struct Help {
     slot: NonNull<Slot>,
     turn: u16,
     total: u64,
-    /// What `done` says.
+    /// What `done` says of this use.
     done: u64,
 }
 
@@ -229,7 +245,8 @@ impl Help {
     /// Says that `chunks` that were claimed are copied.
     pub fn finish(&mut self, chunks: u64) {
         self.done += chunks;
-        self.slot().done.store(self.done, Ordering::Release); // pairs with the Acquire in `Lead::state`
+        let word = u64::from(self.turn) << (2 * BITS) | self.done;
+        self.slot().done.store(word, Ordering::Release); // pairs with the Acquire in `Lead::state`
     }
 
     /// Says that `chunks` that were claimed could not be copied.
@@ -243,28 +260,55 @@ impl Help {
 #[derive(Debug, Default)]
 pub struct Slots {
     made: bool,
-    /// Offsets of free slots in the segment; the last given back is the warmest.
-    free: Vec<u64>,
+    /// Free slots; the last given back is the warmest.
+    free: Vec<Place>,
+}
+
+/// A slot that was taken.
+#[derive(Debug)]
+pub struct Place {
+    /// Its offset in the segment.
+    pub at: u64,
+    /// The number of its last use.
+    last: u16,
+}
+
+impl Place {
+    /// Begins a use of it; see [`Lead::begin`].
+    pub fn begin(&mut self, segment: &'static Segment, total: u64, front: u64) -> Lead {
+        self.last = self.last.wrapping_add(1);
+        let slot = segment.at(self.at).cast::<Slot>();
+        // SAFETY: a slot of this rank's, in use once at a time; the segment is never
+        // unmapped.
+        unsafe { Lead::begin(slot, self.last, total, front) }
+    }
 }
 
 impl Slots {
-    /// Takes a slot: its offset in the segment. `None`: all are in use.
+    /// Takes a slot. `None`: all are in use.
     ///
     /// # Errors
     /// The segment has no room for the slots.
-    pub fn take(&mut self, segment: &Segment) -> Result<Option<u64>, SegmentError> {
+    pub fn take(&mut self, segment: &Segment) -> Result<Option<Place>, SegmentError> {
         if !self.made {
             let each = size_of::<Slot>() as u64;
-            let at = segment.allocate(each * SLOTS)?;
-            self.free = (0..SLOTS).rev().map(|i| at + i * each).collect();
+            let first = segment.allocate(each * SLOTS)?;
+            let at = |i| first + i * each;
+            self.free = (0..SLOTS)
+                .rev()
+                .map(|i| Place { at: at(i), last: 0 })
+                .collect();
             self.made = true;
         }
         Ok(self.free.pop())
     }
 
     /// Gives a slot back whose use is over.
-    pub fn give(&mut self, slot: u64) {
-        self.free.push(slot);
+    pub fn give(&mut self, segment: &Segment, place: Place) {
+        // The helper's claim took the line; the next use begins with a store to it,
+        // which what is stored after it has to wait for.
+        prefetch_to_write(segment.at(place.at).as_ptr());
+        self.free.push(place);
     }
 }
 
@@ -285,7 +329,7 @@ mod tests {
     fn every_chunk_is_claimed_once_from_both_ends() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let lead = unsafe { Lead::begin(slot, 10, 0) };
+        let lead = unsafe { Lead::begin(slot, 1, 10, 0) };
         // SAFETY: leaked.
         let mut help = unsafe { Help::join(slot, lead.turn(), 10) };
         assert_eq!(lead.claim(4), Some(0..4));
@@ -302,21 +346,42 @@ mod tests {
     fn a_late_helper_claims_nothing_of_the_next_message() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let first = unsafe { Lead::begin(slot, 5, 0) };
+        let first = unsafe { Lead::begin(slot, 1, 5, 0) };
         // SAFETY: leaked.
         let late = unsafe { Help::join(slot, first.turn(), 5) };
         assert!(first.close());
         // SAFETY: the use before is over.
-        let next = unsafe { Lead::begin(slot, 5, 0) };
+        let next = unsafe { Lead::begin(slot, 2, 5, 0) };
         assert_eq!((late.claim(1), late.left()), (None, 0));
         assert_eq!(next.left(), 5);
+    }
+
+    #[test]
+    fn what_a_helper_said_of_another_use_counts_for_none() {
+        let slot = slot();
+        // SAFETY: leaked, and led by this test alone.
+        let first = unsafe { Lead::begin(slot, 7, 2, 1) };
+        // SAFETY: leaked.
+        let mut help = unsafe { Help::join(slot, 7, 2) };
+        assert_eq!(help.claim(1), Some(1..2));
+        help.fail(1);
+        assert_eq!(first.state(), State::Failed);
+        for turn in [8, 0, 7] {
+            // SAFETY: the use before is over.
+            let next = unsafe { Lead::begin(slot, turn, 2, 1) };
+            assert_eq!(next.state(), State::Open);
+            // SAFETY: leaked.
+            let help = unsafe { Help::join(slot, turn, 2) };
+            assert_eq!(help.claim(1), Some(1..2));
+            assert_eq!(next.state(), State::Open);
+        }
     }
 
     #[test]
     fn a_failure_is_known_once_the_helper_is_out() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let lead = unsafe { Lead::begin(slot, 5, 0) };
+        let lead = unsafe { Lead::begin(slot, 1, 5, 0) };
         // SAFETY: leaked.
         let mut help = unsafe { Help::join(slot, lead.turn(), 5) };
         assert_eq!(help.claim(2), Some(3..5));
@@ -349,7 +414,7 @@ mod loom_tests {
             let block = loom::sync::Arc::new(Block(slot, target));
             let at = At(NonNull::from(&block.0));
             // SAFETY: the slot lives in the Arc that both threads hold.
-            let lead = unsafe { Lead::begin(at.0, 3, 1) };
+            let lead = unsafe { Lead::begin(at.0, 1, 3, 1) };
             let (turn, theirs) = (lead.turn(), block.clone());
             let helper = loom::thread::spawn(move || {
                 let At(slot) = { at };

@@ -23,6 +23,7 @@
 //! fault.rs     faults in copies of attached memory, as errors
 //! peer/        reaching a peer's memory
 //! region/      memory made of shared pages; the regions of this process
+//! prefetch.rs  lines asked for before they are needed
 //! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
 
@@ -38,6 +39,7 @@ pub mod fragment;
 pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
+mod prefetch;
 #[cfg(not(loom))]
 pub mod recall;
 #[cfg(not(loom))]

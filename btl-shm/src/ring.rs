@@ -16,6 +16,7 @@
     reason = "words are packed out of smaller fields and cut apart again"
 )]
 
+use crate::prefetch::prefetch;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
@@ -135,6 +136,8 @@ pub struct Consumer {
     bulk_len: u64,
     bulk_next: u64,
     bulk_published: u64,
+    /// Whether the last cell named bulk bytes.
+    named_bulk: bool,
 }
 
 /// A cell as its consumer sees it. The header and words were copied out once.
@@ -353,6 +356,7 @@ impl Consumer {
             bulk_len,
             bulk_next: 0,
             bulk_published: 0,
+            named_bulk: false,
         }
     }
 
@@ -383,7 +387,9 @@ impl Consumer {
             aux: (two >> 32) as u32,
         };
         let len = usize::try_from(words[1]).unwrap_or(0);
-        let payload = match (first >> 48) as u16 {
+        let carrier = (first >> 48) as u16;
+        self.named_bulk = carrier == carrier::BULK;
+        let payload = match carrier {
             carrier::WORDS => Payload::Words,
             carrier::FRAGMENT => Payload::Fragment(words[0], len),
             carrier::BULK => {
@@ -405,9 +411,13 @@ impl Consumer {
 
     /// Starts to fetch the lines where the next bulk bytes will be, so that they
     /// come at the same time as the cell that names them. Bytes that are not
-    /// there yet are fetched again: this is a hint.
+    /// there yet are fetched again: this is a hint. Nothing is done where the last
+    /// cell named none.
     #[inline]
     pub fn prefetch(&self) {
+        if !self.named_bulk {
+            return;
+        }
         let at = usize::try_from(self.bulk_next & (self.bulk_len - 1)).unwrap_or(0);
         for line in 0..AHEAD {
             prefetch(self.bulk.as_ptr().wrapping_add(at + 64 * line));
@@ -440,18 +450,6 @@ impl Consumer {
         head.bulk_consumed.store(self.bulk_next, Ordering::Release);
         head.consumed.store(self.next, Ordering::Release);
     }
-}
-
-/// Asks for a line to be read into the cache.
-#[inline]
-fn prefetch(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing that could fault or be observed.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
 }
 
 /// The stamp of position `at`: its lap, from 1, so that fresh memory is no cell.

@@ -88,6 +88,12 @@ impl Core {
                 let (total, signature) = (a.words[0], a.words[2] & 0xffff_ffff);
                 let place = Place::of(a.words);
                 let len = usize::try_from(total).unwrap_or(usize::MAX);
+                if let Place::Run(addr) = place
+                    && low(signature) == check::UNKNOWN
+                    && self.take_announced(e, a.source, addr, len)
+                {
+                    return;
+                }
                 self.post_expected(e.context);
                 match self.matching.of(e.context).posted.take(e.source, e.tag) {
                     Some(receive) => {

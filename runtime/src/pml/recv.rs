@@ -9,7 +9,11 @@ use crate::pml::memory::Memory;
 use crate::pml::request::{Begin, Shared, State};
 use crate::pml::{Buffer, Completion, Inner, Request, check, delivery, progress, with_engine};
 
+use btl_shm::copy;
 use btl_shm::endpoint::Arrival;
+use btl_shm::peer::Reached;
+use btl_shm::ring::Envelope;
+use std::ptr::NonNull;
 
 /// Stands for a peer that is not known yet.
 const NOBODY: u32 = u32::MAX;
@@ -102,21 +106,44 @@ impl Expected {
     /// out of the ordinary.
     #[inline]
     pub(super) fn take(&mut self, a: &Arrival<'_>) -> bool {
-        let e = &a.envelope;
-        let fits = e.context == self.context
-            && self.pattern.takes(e.source, e.tag)
-            && matches!(self.found, Found::Nothing)
-            && a.len <= self.room
-            && e.flags == 0;
+        let fits = self.is(&a.envelope, a.len) && a.envelope.flags == 0;
         if fits {
             // SAFETY: the receive has room for the message, and its memory is the
             // library's until the call returns.
             unsafe { delivery::copy_short(a.data, self.addr, a.len) };
-            self.found = Found::Message(e.source, e.tag, a.len);
+            self.found = Found::Message(a.envelope.source, a.envelope.tag, a.len);
         }
         fits
     }
+
+    /// Whether this is the message, of `len` bytes, and there is room for it.
+    #[inline]
+    fn is(&self, e: &Envelope, len: usize) -> bool {
+        e.context == self.context
+            && self.pattern.takes(e.source, e.tag)
+            && matches!(self.found, Found::Nothing)
+            && len <= self.room
+    }
+
+    /// Copies the message, of `len` bytes, out of memory of the sender's that is mapped
+    /// at `from`, if it is the expected one. `false`: it is not, or could not be copied.
+    #[inline]
+    fn pull(&mut self, e: &Envelope, from: NonNull<u8>, len: usize) -> bool {
+        if !self.is(e, len) {
+            return false;
+        }
+        // SAFETY: the sender leaves these bytes as they are until it gets its answer;
+        // the receive has room for them, as in `take`.
+        let copied = unsafe { copy::copy(from.as_ptr(), self.addr, len) }.is_ok();
+        if copied {
+            self.found = Found::Message(e.source, e.tag, len);
+        }
+        copied
+    }
 }
+
+/// Bytes that are copied without looking at what else has arrived.
+const AT_ONCE: usize = 128 << 10;
 
 /// Rounds of looking for an expected message, with a processor for each rank and
 /// without.
@@ -178,6 +205,33 @@ fn expect(comm: &Comm, context: u32, pattern: Pattern, buffer: &Buffer<'_>) -> O
 }
 
 impl Core {
+    /// Gives an announced message of `len` bytes at `addr` of `peer` to the expected
+    /// receive, if it is for that and one copy does it. `false`: nothing was done.
+    #[inline]
+    pub(super) fn take_announced(
+        &mut self,
+        e: &Envelope,
+        peer: u32,
+        addr: u64,
+        len: usize,
+    ) -> bool {
+        let end = if self.crowded { AT_ONCE } else { self.coop_min.min(AT_ONCE) };
+        if len == 0 || len >= end || self.expected.is_none() {
+            return false;
+        }
+        let Some(Reached::Mapped(from)) = self.reach.reach(peer, addr, len) else {
+            return false;
+        };
+        let taken = self
+            .expected
+            .as_mut()
+            .is_some_and(|expected| expected.pull(e, from, len));
+        if taken {
+            self.answer(peer, e.aux);
+        }
+        taken
+    }
+
     /// Posts the expected receive, before a message of its context that it did
     /// not take is matched: it may be the one.
     #[inline]

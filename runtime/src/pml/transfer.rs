@@ -20,7 +20,7 @@ use crate::pml::engine::{Core, kind};
 use crate::pml::memory::Memory;
 use crate::pml::request::{Phase, Shared};
 use btl_shm::endpoint::Arrival;
-use btl_shm::joint::{self, Help, Lead, State};
+use btl_shm::joint::{self, Help, Lead, Place, State};
 use btl_shm::peer::cma::{self, CmaWhy};
 use btl_shm::peer::{Lost, Peers, Reached};
 use btl_shm::ring::Envelope;
@@ -71,8 +71,8 @@ pub(super) struct Leading {
     source: Source,
     /// Bytes that are this rank's to copy, and have not been.
     own: Range<usize>,
-    /// The joint copy, with its slot's offset and the bytes of a chunk.
-    joint: Option<(Lead, u64, usize)>,
+    /// The joint copy, with its slot and the bytes of a chunk.
+    joint: Option<(Lead, Place, usize)>,
     /// It could not be copied in this way, and begins anew once the helper is out.
     failed: bool,
 }
@@ -152,12 +152,9 @@ impl Core {
         };
         let chunk = least.max(n.div_ceil(CHUNKS)).next_multiple_of(64);
         let total = n.div_ceil(chunk) as u64;
-        let at = self.slots.take(self.segment).ok()??;
-        let slot = self.segment.at(at).cast::<joint::Slot>();
+        let mut place = self.slots.take(self.segment).ok()??;
         let front = if alone { 0 } else { total.div_ceil(2) };
-        // SAFETY: one of this rank's slots, which was free; the segment is never
-        // unmapped.
-        let lead = unsafe { Lead::begin(slot, total, front) };
+        let lead = place.begin(self.segment, total, front);
         let envelope = Envelope {
             kind: kind::JOIN,
             flags: if alone { ALONE } else { 0 },
@@ -165,19 +162,19 @@ impl Core {
             context: u32::from(lead.turn()),
             ..Envelope::default()
         };
-        let words = [at, addr, n as u64, chunk as u64, u64::from(is_cma)];
+        let words = [place.at, addr, n as u64, chunk as u64, u64::from(is_cma)];
         if alone {
             self.tell(leading.peer, envelope, words);
         } else {
             let sent = self.outgoing.send_words(leading.peer, &envelope, words);
             if !matches!(sent, Ok(true)) {
                 lead.close();
-                self.slots.give(at);
+                self.slots.give(self.segment, place);
                 return None;
             }
         }
         leading.own = bytes_of(&(0..front), chunk, n);
-        leading.joint = Some((lead, at, chunk));
+        leading.joint = Some((lead, place, chunk));
         Some(())
     }
 
@@ -261,14 +258,15 @@ impl Core {
     }
 
     /// Ends a message that this rank leads: whole, or to begin anew.
-    fn end(&mut self, leading: Leading) {
+    fn end(&mut self, mut leading: Leading) {
+        let needs_copies = leading.needs_copies();
+        if let Some((_, place, _)) = leading.joint.take() {
+            self.slots.give(self.segment, place);
+        }
         let Leading {
             receive, peer, id, ..
         } = &leading;
-        if let Some((_, at, _)) = &leading.joint {
-            self.slots.give(*at);
-        }
-        if leading.needs_copies() {
+        if needs_copies {
             if let Some(timed) = receive.timed.take() {
                 self.choice.forget(timed);
             }

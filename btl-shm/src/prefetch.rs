@@ -1,0 +1,29 @@
+//! Asking for cache lines before they are needed. Hints: nothing faults, and nothing
+//! can be told of it but the time.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+
+/// Asks for the line at `at` to be read into the cache.
+#[inline]
+pub(crate) fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that could fault or be observed.
+    unsafe {
+        _mm_prefetch::<{ _MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// Asks for the line at `at` to be this processor's alone, to be written.
+#[inline]
+pub(crate) fn prefetch_to_write(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as in `prefetch`; processors without the instruction do nothing.
+    unsafe {
+        _mm_prefetch::<{ _MM_HINT_ET0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
