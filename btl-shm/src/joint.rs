@@ -212,6 +212,8 @@ impl Help {
     /// The slot lives as long as the process.
     #[must_use]
     pub unsafe fn join(slot: NonNull<Slot>, turn: u16, total: u64) -> Help {
+        // The leader has just written there; the first claim is soon.
+        prefetch_to_write(slot.as_ptr().cast());
         Help {
             slot,
             turn,

@@ -7,6 +7,7 @@ use crate::pml::engine::{Core, Engine};
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Begin, Shared, State};
+use crate::pml::transfer::Source;
 use crate::pml::{Buffer, Completion, Inner, Request, check, delivery, progress, with_engine};
 
 use btl_shm::copy;
@@ -125,13 +126,16 @@ impl Expected {
             && len <= self.room
     }
 
-    /// Copies the message, of `len` bytes, out of memory of the sender's that is mapped
-    /// at `from`, if it is the expected one. `false`: it is not, or could not be copied.
+    /// Where the message, of `len` bytes, is to go, if this is it; not an empty one.
+    #[inline]
+    fn room_for(&self, e: &Envelope, len: usize) -> Option<*mut u8> {
+        (len > 0 && self.is(e, len)).then_some(self.addr)
+    }
+
+    /// Copies the message, of `len` bytes for which there is room, out of memory of the
+    /// sender's that is mapped at `from`. `false`: it could not be copied.
     #[inline]
     fn pull(&mut self, e: &Envelope, from: NonNull<u8>, len: usize) -> bool {
-        if !self.is(e, len) {
-            return false;
-        }
         // SAFETY: the sender leaves these bytes as they are until it gets its answer;
         // the receive has room for them, as in `take`.
         let copied = unsafe { copy::copy(from.as_ptr(), self.addr, len) }.is_ok();
@@ -139,6 +143,14 @@ impl Expected {
             self.found = Found::Message(e.source, e.tag, len);
         }
         copied
+    }
+
+    /// The receive, from now on as a request, which the caller posts or matches.
+    fn become_posted(&mut self) -> Shared {
+        let buffer = Buffer::bytes(self.addr, self.room);
+        let receive = new(self.pattern, self.context, self.peer, &buffer, false);
+        self.found = Found::Posted(receive.clone());
+        receive
     }
 }
 
@@ -206,7 +218,7 @@ fn expect(comm: &Comm, context: u32, pattern: Pattern, buffer: &Buffer<'_>) -> O
 
 impl Core {
     /// Gives an announced message of `len` bytes at `addr` of `peer` to the expected
-    /// receive, if it is for that and one copy does it. `false`: nothing was done.
+    /// receive, if it is for that and can be copied straight. `false`: nothing was done.
     #[inline]
     pub(super) fn take_announced(
         &mut self,
@@ -215,21 +227,27 @@ impl Core {
         addr: u64,
         len: usize,
     ) -> bool {
-        let end = if self.crowded { AT_ONCE } else { self.coop_min.min(AT_ONCE) };
-        if len == 0 || len >= end || self.expected.is_none() {
-            return false;
-        }
-        let Some(Reached::Mapped(from)) = self.reach.reach(peer, addr, len) else {
+        let Some(to) = self.expected.as_ref().and_then(|x| x.room_for(e, len)) else {
             return false;
         };
-        let taken = self
-            .expected
-            .as_mut()
-            .is_some_and(|expected| expected.pull(e, from, len));
-        if taken {
-            self.answer(peer, e.aux);
+        let Some(from @ Reached::Mapped(at)) = self.reach.reach(peer, addr, len) else {
+            return false;
+        };
+        let source = Source::Direct(from, addr);
+        let joint = self.share_out((peer, e.aux), &source, to, len);
+        if joint.is_none() && len <= AT_ONCE {
+            let taken = self.expected.as_mut().is_some_and(|x| x.pull(e, at, len));
+            if taken {
+                self.answer(peer, e.aux);
+            }
+            return taken;
         }
-        taken
+        let receive = self.expected.as_mut().map(Expected::become_posted);
+        if let Some(receive) = receive {
+            delivery::matched(&receive, peer, e.source, e.tag, len, check::UNKNOWN);
+            self.begin(&receive, (peer, e.aux), source, joint);
+        }
+        true
     }
 
     /// Posts the expected receive, before a message of its context that it did
@@ -240,9 +258,7 @@ impl Core {
             && expected.context == context
             && matches!(expected.found, Found::Nothing)
         {
-            let buffer = Buffer::bytes(expected.addr, expected.room);
-            let receive = new(expected.pattern, context, expected.peer, &buffer, false);
-            expected.found = Found::Posted(receive.clone());
+            let receive = expected.become_posted();
             let pattern = expected.pattern;
             self.matching.of(context).posted.push(pattern, receive);
         }

@@ -34,6 +34,10 @@ const TURN: usize = 512 << 10;
 /// Bytes that a helper claims at once, however little is left then.
 const AT_ONCE: usize = 64 << 10;
 
+/// Bytes that the leader takes beyond its half, since it begins earlier: about what
+/// it copies until the helper has heard.
+const HEAD_START: usize = 4 << 10;
+
 /// How long an error waits that may come from the end of a peer.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -71,10 +75,20 @@ pub(super) struct Leading {
     source: Source,
     /// Bytes that are this rank's to copy, and have not been.
     own: Range<usize>,
-    /// The joint copy, with its slot and the bytes of a chunk.
-    joint: Option<(Lead, Place, usize)>,
+    joint: Option<Joint>,
     /// It could not be copied in this way, and begins anew once the helper is out.
     failed: bool,
+}
+
+/// A copy of which the sender was asked to do a part.
+#[derive(Debug)]
+pub(super) struct Joint {
+    lead: Lead,
+    place: Place,
+    /// Bytes of a chunk.
+    chunk: usize,
+    /// Bytes that are the leader's from the start.
+    front: Range<usize>,
 }
 
 /// A message that this rank sends and helps to copy.
@@ -86,6 +100,17 @@ pub(super) struct Helping {
     /// Bytes in all, and in a chunk.
     total: usize,
     chunk: usize,
+}
+
+/// How a helper is to copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum How {
+    /// By stores, its part.
+    Direct,
+    /// By CMA, its part.
+    Cma,
+    /// By stores, everything.
+    Alone,
 }
 
 /// Why bytes could not be copied.
@@ -100,39 +125,68 @@ impl Core {
     /// Begins to copy a matched message whose bytes are at `source`.
     pub(super) fn lead(&mut self, receive: &Shared, peer: u32, id: u32, source: Source) {
         let n = receive.total.get();
-        let alone = matches!(source, Source::Nowhere);
+        let to = receive.memory.run();
+        let joint = to.and_then(|to| self.share_out((peer, id), &source, to, n));
+        if joint.is_none() && matches!(source, Source::Nowhere) {
+            self.ask_for_copies(receive, peer, id);
+            return;
+        }
+        self.begin(receive, (peer, id), source, joint);
+    }
+
+    /// Begins to copy what was matched, with the sender if `joint`.
+    pub(super) fn begin(
+        &mut self,
+        receive: &Shared,
+        (peer, id): (u32, u32),
+        source: Source,
+        joint: Option<Joint>,
+    ) {
+        let n = receive.total.get();
+        let at_once = joint.is_none() && n <= TURN;
         let mut leading = Leading {
             receive: receive.clone(),
             peer,
             id,
             source,
-            own: 0..n,
-            joint: None,
+            own: joint.as_ref().map_or(0..n, |joint| joint.front.clone()),
+            joint,
             failed: false,
         };
-        if alone || self.wants_help(&leading, n) {
-            self.ask_help(&mut leading, n, alone);
-            if alone && leading.joint.is_none() {
-                self.ask_for_copies(receive, peer, id);
-                return;
-            }
-        }
-        if leading.joint.is_none() && n <= TURN {
+        if at_once {
             leading.copy_on(&mut self.reach);
             self.end(leading);
-            return;
+        } else {
+            self.leading.push_back(leading);
         }
-        self.leading.push_back(leading);
     }
 
-    /// Whether the sender should be asked to copy its part.
-    fn wants_help(&mut self, leading: &Leading, n: usize) -> bool {
-        n >= self.coop_min
-            && !self.crowded
-            && leading.receive.memory.run().is_some()
-            && (matches!(leading.source, Source::Cma(..)) || self.is_exported(&leading.receive, n))
-            && self.is_clear(leading.peer)
-            && !self.is_asleep(leading.peer)
+    /// Asks the sender of `n` bytes, which come to `to`, to copy a part of them, if it
+    /// should; all of them, if they are out of this rank's reach.
+    #[inline]
+    pub(super) fn share_out(
+        &mut self,
+        (peer, id): (u32, u32),
+        source: &Source,
+        to: *mut u8,
+        n: usize,
+    ) -> Option<Joint> {
+        let to = to.expose_provenance() as u64;
+        let how = match source {
+            Source::Nowhere => How::Alone,
+            Source::Direct(..) if self.wants_help(peer, n) && self.reach.is_exported(to, n) => {
+                How::Direct
+            }
+            Source::Cma(..) if self.wants_help(peer, n) => How::Cma,
+            _ => return None,
+        };
+        self.ask_help((peer, id), how, to, n)
+    }
+
+    /// Whether `peer`, who sends `n` bytes, should be asked to copy its part.
+    #[inline]
+    fn wants_help(&self, peer: u32, n: usize) -> bool {
+        n >= self.coop_min && !self.crowded && self.is_clear(peer) && !self.is_asleep(peer)
     }
 
     /// Whether waking `peer` would take a system call.
@@ -141,41 +195,53 @@ impl Core {
     }
 
     /// Tells the sender where the receive buffer is, if there is a slot, and room
-    /// to tell. `alone`: this rank cannot copy.
-    fn ask_help(&mut self, leading: &mut Leading, n: usize, alone: bool) -> Option<()> {
-        let addr = leading.receive.memory.run()?.expose_provenance() as u64;
-        let is_cma = matches!(leading.source, Source::Cma(..));
-        let least = if is_cma {
-            self.coop_chunk.max(CMA_CHUNK)
-        } else {
-            self.coop_chunk
+    /// to tell.
+    fn ask_help(
+        &mut self,
+        (peer, id): (u32, u32),
+        how: How,
+        to: u64,
+        n: usize,
+    ) -> Option<Joint> {
+        let least = match how {
+            How::Cma => self.coop_chunk.max(CMA_CHUNK),
+            _ => self.coop_chunk,
         };
         let chunk = least.max(n.div_ceil(CHUNKS)).next_multiple_of(64);
         let total = n.div_ceil(chunk) as u64;
+        let front = match how {
+            How::Alone => 0,
+            _ => (n / 2 + HEAD_START).div_ceil(chunk) as u64,
+        };
+        let front = front.min(total);
         let mut place = self.slots.take(self.segment).ok()??;
-        let front = if alone { 0 } else { total.div_ceil(2) };
         let lead = place.begin(self.segment, total, front);
+        let is_alone = how == How::Alone;
         let envelope = Envelope {
             kind: kind::JOIN,
-            flags: if alone { ALONE } else { 0 },
-            aux: leading.id,
+            flags: if is_alone { ALONE } else { 0 },
+            aux: id,
             context: u32::from(lead.turn()),
             ..Envelope::default()
         };
-        let words = [place.at, addr, n as u64, chunk as u64, u64::from(is_cma)];
-        if alone {
-            self.tell(leading.peer, envelope, words);
+        let is_cma = u64::from(how == How::Cma);
+        let words = [place.at, to, n as u64, chunk as u64, is_cma];
+        if is_alone {
+            self.tell(peer, envelope, words);
         } else {
-            let sent = self.outgoing.send_words(leading.peer, &envelope, words);
+            let sent = self.outgoing.send_words(peer, &envelope, words);
             if !matches!(sent, Ok(true)) {
                 lead.close();
                 self.slots.give(self.segment, place);
                 return None;
             }
         }
-        leading.own = bytes_of(&(0..front), chunk, n);
-        leading.joint = Some((lead, place, chunk));
-        Some(())
+        Some(Joint {
+            lead,
+            place,
+            chunk,
+            front: bytes_of(&(0..front), chunk, n),
+        })
     }
 
     /// The sender is asked to help.
@@ -260,8 +326,8 @@ impl Core {
     /// Ends a message that this rank leads: whole, or to begin anew.
     fn end(&mut self, mut leading: Leading) {
         let needs_copies = leading.needs_copies();
-        if let Some((_, place, _)) = leading.joint.take() {
-            self.slots.give(self.segment, place);
+        if let Some(joint) = leading.joint.take() {
+            self.slots.give(self.segment, joint.place);
         }
         let Leading {
             receive, peer, id, ..
@@ -462,8 +528,8 @@ impl Leading {
     /// Copies no more, and leaves nothing for the helper.
     fn give_up(&mut self) {
         self.own = 0..0;
-        if let Some((lead, ..)) = &self.joint {
-            lead.close();
+        if let Some(joint) = &self.joint {
+            joint.lead.close();
         }
     }
 
@@ -475,11 +541,11 @@ impl Leading {
     /// Takes over half of what the helper has not come to. Whether there was any.
     fn claim(&mut self) -> bool {
         let n = self.receive.total.get();
-        let Some((lead, _, chunk)) = self.joint.as_ref().filter(|_| !self.is_nowhere()) else {
+        let Some(joint) = self.joint.as_ref().filter(|_| !self.is_nowhere()) else {
             return false;
         };
-        let range = lead.claim(lead.left().div_ceil(2));
-        self.own = range.map_or(0..0, |range| bytes_of(&range, *chunk, n));
+        let range = joint.lead.claim(joint.lead.left().div_ceil(2));
+        self.own = range.map_or(0..0, |range| bytes_of(&range, joint.chunk, n));
         self.has_own()
     }
 
@@ -494,7 +560,7 @@ impl Leading {
         }
         match &self.joint {
             None => true,
-            Some((lead, ..)) => match lead.state() {
+            Some(Joint { lead, .. }) => match lead.state() {
                 State::Open => false,
                 State::Whole => true,
                 State::Failed => lead.close(),
@@ -507,7 +573,7 @@ impl Leading {
         let helper_failed = self
             .joint
             .as_ref()
-            .is_some_and(|(lead, ..)| lead.state() == State::Failed);
+            .is_some_and(|joint| joint.lead.state() == State::Failed);
         self.failed || helper_failed
     }
 }
