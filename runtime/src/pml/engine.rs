@@ -13,8 +13,8 @@
 //! everything until it falls.
 
 use crate::pml::choose::{CLASSES, Choice};
+use crate::pml::expected::Expected;
 use crate::pml::matching::Matching;
-use crate::pml::recv::Expected;
 use crate::pml::request::Shared;
 use crate::pml::runs::{Place, Span};
 use crate::pml::transfer::{Helping, Leading};

@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! send.rs recv.rs probe.rs   starting operations
+//! expected.rs                blocking receives before they are posted
 //! bsend.rs                   buffered mode: attached buffers
 //! engine.rs                  all that is under way; the protocol
 //! outgoing.rs arrival.rs     what goes out; what arriving cells do
@@ -32,6 +33,7 @@ mod check;
 mod choose;
 mod delivery;
 mod engine;
+mod expected;
 pub mod matching;
 mod memory;
 mod outgoing;

@@ -1,7 +1,7 @@
 //! A receive and its message meet: bytes that came before it are handed over,
 //! bytes that are still at the sender are fetched.
 
-use crate::pml::choose::Way;
+use crate::pml::choose::{Timed, Way};
 use crate::pml::delivery::{deliver, matched, self_message};
 use crate::pml::engine::{Body, Core, Message, Target, kind};
 use crate::pml::progress;
@@ -10,6 +10,15 @@ use crate::pml::runs::Place;
 use crate::pml::transfer::Source;
 use btl_shm::ring::Envelope;
 use std::time::Instant;
+
+/// What became of the choice between ways for a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Chosen {
+    /// Both sides copy it through the segment, because that was faster of late.
+    pub(super) copies: bool,
+    /// When it began, if it is timed.
+    pub(super) timed: Option<Timed>,
+}
 
 impl Core {
     /// Brings a message that is ready at its sender: copies it straight out of
@@ -23,8 +32,14 @@ impl Core {
             return;
         }
         match self.source(peer, place, n) {
-            Source::Cma(..) if self.prefers_copies(receive, n) => {
-                self.ask_for_copies(receive, peer, id);
+            source @ Source::Cma(..) => {
+                let chosen = self.choose(n);
+                receive.timed.set(chosen.timed);
+                if chosen.copies {
+                    self.ask_for_copies(receive, peer, id);
+                } else {
+                    self.lead(receive, peer, id, source);
+                }
             }
             Source::Nowhere if !self.is_exported(receive, n) => match self.span(peer, place) {
                 Some(span) => self.ask_for_runs(receive, peer, id, span),
@@ -35,7 +50,8 @@ impl Core {
     }
 
     /// How this rank reaches the `n` bytes of a message of `peer`.
-    fn source(&mut self, peer: u32, place: Place, n: usize) -> Source {
+    #[inline]
+    pub(super) fn source(&mut self, peer: u32, place: Place, n: usize) -> Source {
         let Place::Run(addr) = place else {
             return Source::Nowhere;
         };
@@ -48,15 +64,15 @@ impl Core {
         }
     }
 
-    /// Whether a message that the kernel could copy is copied by both sides all the
-    /// same, because that was faster of late. Begins to take the time.
-    fn prefers_copies(&mut self, receive: &Shared, n: usize) -> bool {
+    /// How a message of `n` bytes goes that the kernel could copy. Begins to take the
+    /// time.
+    pub(super) fn choose(&mut self, n: usize) -> Chosen {
         if !self.reach.may_choose() {
-            return false;
+            return Chosen::default();
         }
         let timed = self.choice.begin(n, Instant::now());
-        receive.timed.set(timed);
-        timed.is_none_or(|timed| timed.way == Way::Copy)
+        let copies = timed.is_none_or(|timed| timed.way == Way::Copy);
+        Chosen { copies, timed }
     }
 
     /// Notes how long a receive took that is complete now.

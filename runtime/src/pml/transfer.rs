@@ -177,13 +177,15 @@ impl Core {
             Source::Direct(..) if self.wants_help(peer, n) && self.reach.is_exported(to, n) => {
                 How::Direct
             }
-            Source::Cma(..) if self.wants_help(peer, n) => How::Cma,
+            // The kernel's copies are slower: to share them pays earlier.
+            Source::Cma(..) if self.wants_help(peer, n + n / 2) => How::Cma,
             _ => return None,
         };
         self.ask_help((peer, id), how, to, n)
     }
 
-    /// Whether `peer`, who sends `n` bytes, should be asked to copy its part.
+    /// Whether `peer` should be asked to copy its part of what takes as long as `n`
+    /// bytes that both map.
     #[inline]
     fn wants_help(&self, peer: u32, n: usize) -> bool {
         n >= self.coop_min && !self.crowded && self.is_clear(peer) && !self.is_asleep(peer)
@@ -196,13 +198,7 @@ impl Core {
 
     /// Tells the sender where the receive buffer is, if there is a slot, and room
     /// to tell.
-    fn ask_help(
-        &mut self,
-        (peer, id): (u32, u32),
-        how: How,
-        to: u64,
-        n: usize,
-    ) -> Option<Joint> {
+    fn ask_help(&mut self, (peer, id): (u32, u32), how: How, to: u64, n: usize) -> Option<Joint> {
         let least = match how {
             How::Cma => self.coop_chunk.max(CMA_CHUNK),
             _ => self.coop_chunk,

@@ -1,0 +1,240 @@
+//! Blocking receives that look for their message without having been posted: what
+//! keeps a message that is about to come from costing a request.
+
+use crate::lock;
+use crate::object::comm::Comm;
+use crate::pml::engine::Core;
+use crate::pml::matching::Pattern;
+use crate::pml::recv::{new, peer_of};
+use crate::pml::rendezvous::Chosen;
+use crate::pml::request::Shared;
+use crate::pml::runs::Place;
+use crate::pml::transfer::Source;
+use crate::pml::{Buffer, Completion, Inner, Request, check, delivery, progress, with_engine};
+use btl_shm::copy;
+use btl_shm::endpoint::Arrival;
+use btl_shm::peer::{Reached, cma};
+use btl_shm::ring::Envelope;
+use std::time::Instant;
+
+/// Such a receive.
+#[derive(Debug)]
+pub(super) struct Expected {
+    context: u32,
+    pattern: Pattern,
+    peer: u32,
+    addr: *mut u8,
+    room: usize,
+    found: Found,
+}
+
+#[derive(Debug)]
+enum Found {
+    Nothing,
+    /// The message: source, tag and length.
+    Message(u32, i32, usize),
+    /// Something came that only a posted receive can deal with: this is it now.
+    Posted(Shared),
+}
+
+/// What looking for a message came to.
+pub(super) enum Looked {
+    Received(Completion),
+    Posted(Request),
+}
+
+impl Expected {
+    /// Takes a whole message, if it is the expected one and nothing about it is
+    /// out of the ordinary.
+    #[inline]
+    pub(super) fn take(&mut self, a: &Arrival<'_>) -> bool {
+        let fits = self.is(&a.envelope, a.len) && a.envelope.flags == 0;
+        if fits {
+            // SAFETY: the receive has room for the message, and its memory is the
+            // library's until the call returns.
+            unsafe { delivery::copy_short(a.data, self.addr, a.len) };
+            self.found = Found::Message(a.envelope.source, a.envelope.tag, a.len);
+        }
+        fits
+    }
+
+    /// Whether this is the message, of `len` bytes, and there is room for it.
+    #[inline]
+    fn is(&self, e: &Envelope, len: usize) -> bool {
+        e.context == self.context
+            && self.pattern.takes(e.source, e.tag)
+            && matches!(self.found, Found::Nothing)
+            && len <= self.room
+    }
+
+    /// Where the message, of `len` bytes, is to go, if this is it; not an empty one.
+    #[inline]
+    fn room_for(&self, e: &Envelope, len: usize) -> Option<*mut u8> {
+        (len > 0 && self.is(e, len)).then_some(self.addr)
+    }
+
+    /// Copies the message, of `len` bytes for which there is room, out of the sender's
+    /// memory. `false`: it could not be copied.
+    #[inline]
+    fn pull(&mut self, e: &Envelope, from: &Source, len: usize) -> bool {
+        let to = self.addr;
+        let copied = match *from {
+            Source::Direct(Reached::Mapped(at), _) => {
+                // SAFETY: the sender leaves these bytes as they are until it gets its
+                // answer; the receive has room for them, as in `take`.
+                unsafe { copy::copy(at.as_ptr(), to, len) }.is_ok()
+            }
+            Source::Cma(pid, addr) => {
+                // SAFETY: the receive has room.
+                unsafe { cma::read(pid, addr, to, len) }.is_ok()
+            }
+            _ => false,
+        };
+        if copied {
+            self.found = Found::Message(e.source, e.tag, len);
+        }
+        copied
+    }
+
+    /// The receive, from now on as a request, which the caller posts or matches.
+    fn become_posted(&mut self) -> Shared {
+        let buffer = Buffer::bytes(self.addr, self.room);
+        let receive = new(self.pattern, self.context, self.peer, &buffer, false);
+        self.found = Found::Posted(receive.clone());
+        receive
+    }
+}
+
+/// Bytes that are copied without looking at what else has arrived.
+const AT_ONCE: usize = 128 << 10;
+
+/// Rounds of looking for an expected message, with a processor for each rank and
+/// without.
+const ROUNDS_ALONE: u32 = 2000;
+const ROUNDS_CROWDED: u32 = 2;
+
+/// Looks for the message of a blocking receive for a while. `None`: nothing came
+/// for it.
+///
+/// Only where no other receive of the context could have a claim to the message:
+/// none is posted, nothing has come early, and no other thread or schedule is at
+/// work.
+#[inline]
+pub(super) fn expect(
+    comm: &Comm,
+    context: u32,
+    pattern: Pattern,
+    buffer: &Buffer<'_>,
+) -> Option<Looked> {
+    let (addr, room) = buffer.run()?;
+    if lock::is_multiple() || progress::has_hooks() {
+        return None;
+    }
+    let peer = peer_of(comm, pattern);
+    with_engine(|engine| {
+        let core = &mut engine.core;
+        let queues = core.matching.of(context);
+        if core.check || !queues.posted.is_empty() || !queues.unexpected.is_empty() {
+            return None;
+        }
+        let found = Found::Nothing;
+        core.expected = Some(Expected {
+            context,
+            pattern,
+            peer,
+            addr,
+            room,
+            found,
+        });
+        let rounds = if core.crowded {
+            ROUNDS_CROWDED
+        } else {
+            ROUNDS_ALONE
+        };
+        for _ in 0..rounds {
+            engine.progress();
+            let expected = engine.core.expected.as_ref();
+            if !expected.is_some_and(|e| matches!(e.found, Found::Nothing)) {
+                break;
+            }
+        }
+        match engine.core.expected.take()?.found {
+            Found::Nothing => None,
+            Found::Posted(receive) => Some(Looked::Posted(Request(Inner::State(receive)))),
+            Found::Message(source, tag, len) => Some(Looked::Received(Completion {
+                source: source.cast_signed(),
+                tag,
+                len: len as u64,
+                cancelled: false,
+                error: None,
+            })),
+        }
+    })
+}
+
+impl Core {
+    /// Gives an announced message of `len` bytes at `addr` of `peer` to the expected
+    /// receive, if it is for that and its bytes are in reach. `false`: nothing was done.
+    #[inline]
+    pub(super) fn take_announced(
+        &mut self,
+        e: &Envelope,
+        peer: u32,
+        addr: u64,
+        len: usize,
+    ) -> bool {
+        let Some(to) = self.expected.as_ref().and_then(|x| x.room_for(e, len)) else {
+            return false;
+        };
+        let source = self.source(peer, Place::Run(addr), len);
+        let chosen = match source {
+            Source::Direct(Reached::Mapped(_), _) => Chosen::default(),
+            Source::Cma(..) => self.choose(len),
+            _ => return false,
+        };
+        let joint = match chosen.copies {
+            true => None,
+            false => self.share_out((peer, e.aux), &source, to, len),
+        };
+        if joint.is_none() && !chosen.copies && len <= AT_ONCE {
+            let taken = self
+                .expected
+                .as_mut()
+                .is_some_and(|x| x.pull(e, &source, len));
+            match chosen.timed {
+                Some(timed) if taken => self.choice.end(timed, len, Instant::now()),
+                Some(timed) => self.choice.forget(timed),
+                None => {}
+            }
+            if taken {
+                self.answer(peer, e.aux);
+            }
+            return taken;
+        }
+        let Some(receive) = self.expected.as_mut().map(Expected::become_posted) else {
+            return false;
+        };
+        delivery::matched(&receive, peer, e.source, e.tag, len, check::UNKNOWN);
+        receive.timed.set(chosen.timed);
+        if chosen.copies {
+            self.ask_for_copies(&receive, peer, e.aux);
+        } else {
+            self.begin(&receive, (peer, e.aux), source, joint);
+        }
+        true
+    }
+
+    /// Posts the expected receive, before a message of its context that it did
+    /// not take is matched: it may be the one.
+    #[inline]
+    pub(super) fn post_expected(&mut self, context: u32) {
+        if let Some(expected) = &mut self.expected
+            && expected.context == context
+            && matches!(expected.found, Found::Nothing)
+        {
+            let receive = expected.become_posted();
+            let pattern = expected.pattern;
+            self.matching.of(context).posted.push(pattern, receive);
+        }
+    }
+}
