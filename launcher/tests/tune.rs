@@ -57,7 +57,7 @@ fn what_is_measured_is_chosen_written_and_used() {
         "config/lariat/settings",
         "# mine\nring_cells = 128\narm = cma\n",
     );
-    tree.write("etc/lariat/settings", "coop_chunk = 4k\n");
+    tree.write("etc/lariat/settings", "coop_chunk = 8k\n");
     let done = run(tree.mpirun(&["--tune", "--tune-rounds", "2"]));
     assert_eq!(done.code(), 0, "{}", done.err);
     for words in [
@@ -77,8 +77,8 @@ fn what_is_measured_is_chosen_written_and_used() {
         ("arm = copy", "arm = copy (built in: auto)"),
         ("eager_limit = 32k", "eager_limit = 32k (built in: 64k)"),
         ("direct_min = 8k", "direct_min = 8k (built in: 4k)"),
-        ("coop_min = 128k", "coop_min = 128k (built in: 32k)"),
-        ("coop_chunk = 32k", "coop_chunk = 32k (built in: 16k)"),
+        ("coop_min = 128k", "coop_min = 128k (built in: 48k)"),
+        ("coop_chunk = 32k", "coop_chunk = 32k (built in: 4k)"),
         ("nt_min = 8m", "nt_min = 8m (built in: 16m)"),
     ] {
         let once = written.lines().filter(|l| *l == line).count();
