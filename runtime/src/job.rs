@@ -13,6 +13,7 @@ use btl_shm::peer::Peers;
 use btl_shm::region::heap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use wireup::env;
 use wireup::heap::HeapFile;
 use wireup::layout::{PLACE_LEVELS, State};
@@ -77,10 +78,7 @@ pub fn init(required: i32) -> Result<i32> {
     }
     let provided = level(required)?;
     let job = join(thread::SINGLE)?;
-    let head = job.segment.head();
-    // pairs with the AcqRel in `join`: what peers tell of themselves is there
-    let all = || head.joined.load(Ordering::Acquire) >= job.size;
-    trace::first_call(|| progress::wait(WaitFor::NOTHING, all));
+    trace::first_call(|| wait_for_all(job));
     pml::with_peers(Peers::try_all);
     report::publish(job.segment, job.rank, &job.settings);
     PROVIDED.store(provided, Ordering::Relaxed);
@@ -90,6 +88,35 @@ pub fn init(required: i32) -> Result<i32> {
     use_threads(provided);
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
     Ok(provided)
+}
+
+/// How often a rank that waits for others looks whether they can still come.
+const ROLL_CALL: Duration = Duration::from_millis(100);
+
+/// Waits until all ranks have joined. Ends the job if one cannot any more.
+fn wait_for_all(job: &Job) {
+    let head = job.segment.head();
+    let mut looked = Instant::now();
+    progress::wait(WaitFor::NOTHING, || {
+        // pairs with the AcqRel in `join`: what peers tell of themselves is there
+        let all = head.joined.load(Ordering::Acquire) >= job.size;
+        if !all && looked.elapsed() >= ROLL_CALL {
+            looked = Instant::now();
+            if let Some(rank) = (0..job.size).find(|rank| never_came(job.segment, *rank)) {
+                die(&format!(
+                    "rank {rank} has ended without calling MPI_Init, which all ranks must call"
+                ));
+            }
+        }
+        all
+    });
+}
+
+/// Whether a rank's process has ended that never joined.
+fn never_came(segment: &Segment, rank: u32) -> bool {
+    let record = segment.record(rank);
+    record.state.load(Ordering::Relaxed) == State::Gone as u32
+        && record.pid.load(Ordering::Relaxed) == 0
 }
 
 /// From now on calls enter with the lock, if `level` lets threads call at once. The last

@@ -110,19 +110,69 @@ pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
 }
 
 fn arms(segment: &Segment, rank: u32) -> Rows {
-    let mut rows = Rows::new(&["from rank", "arm", "eight bytes"]);
-    for peer in (0..segment.head().ranks).filter(|peer| *peer != rank) {
-        let tried = pml::with_peers(|peers| {
+    let peers = (0..segment.head().ranks).filter(|peer| *peer != rank);
+    let tried = pml::with_peers(|reach| {
+        let arms = |peer| {
             [
-                ("shared", peers.try_shared(peer)),
-                ("driver", peers.try_driver(peer)),
-                ("cma", peers.try_cma(peer)),
+                ("shared", peer, reach.try_shared(peer)),
+                ("driver", peer, reach.try_driver(peer)),
+                ("cma", peer, reach.try_cma(peer)),
             ]
-        });
-        for (arm, answer) in tried {
-            let answer = answer.map_or_else(|why| why, |()| "arrive".to_owned());
-            rows.add([peer.to_string(), arm.to_owned(), answer]);
+        };
+        peers.flat_map(arms).collect::<Vec<_>>()
+    });
+    grouped(&tried)
+}
+
+/// The rows of what was tried: arm, peer and outcome. Peers of whom the same is to be
+/// said are one row; so ranks that reach all others alike have that row in common.
+fn grouped(tried: &[(&str, u32, Result<(), String>)]) -> Rows {
+    let mut found: Vec<(&str, &Result<(), String>, Vec<u32>)> = Vec::new();
+    for (arm, peer, answer) in tried {
+        match found
+            .iter_mut()
+            .find(|row| (row.0, row.1) == (*arm, answer))
+        {
+            Some(row) => row.2.push(*peer),
+            None => found.push((arm, answer, vec![*peer])),
         }
     }
+    let mut rows = Rows::new(&["from rank", "arm", "eight bytes"]);
+    for (arm, answer, peers) in found {
+        let all = tried.iter().filter(|one| one.0 == arm).count();
+        let who = if peers.len() == all && all > 1 {
+            "all others".to_owned()
+        } else {
+            tables::ranges(peers.into_iter())
+        };
+        let answer = answer.as_ref().map_or_else(String::as_str, |()| "arrive");
+        rows.add([who.as_str(), arm, answer]);
+    }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_that_are_reached_alike_are_one_row() {
+        let no = || Err("no such device".to_owned());
+        let rows = grouped(&[
+            ("shared", 0, Ok(())),
+            ("driver", 0, no()),
+            ("shared", 2, Ok(())),
+            ("driver", 2, Ok(())),
+            ("shared", 3, Ok(())),
+            ("driver", 3, no()),
+        ]);
+        let wanted = [
+            ["all others", "shared", "arrive"],
+            ["0, 3", "driver", "no such device"],
+            ["2", "driver", "arrive"],
+        ];
+        assert_eq!(rows.rows, wanted);
+        let pair = grouped(&[("shared", 1, Ok(()))]);
+        assert_eq!(pair.rows, [["1", "shared", "arrive"]]);
+    }
 }

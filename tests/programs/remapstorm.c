@@ -54,8 +54,10 @@ static void back_to_mapping(struct buffer *b)
     if (b->kind == HEAP) {
         free(b->at);
     } else if (b->kind == BREAK && sbrk(0) == b->at + b->whole) {
-        /* only if nobody, such as malloc, has moved it on since */
         CHECK(sbrk(-(intptr_t)b->whole) != (void *)-1, "sbrk");
+    } else if (b->kind == BREAK) { /* somebody, such as malloc, has moved it on since */
+        unsigned char *page = (unsigned char *)(((uintptr_t)b->at + PAGE - 1) / PAGE * PAGE);
+        EQ(madvise(page, (size_t)(b->at + b->whole - page) / PAGE * PAGE, MADV_DONTNEED), 0);
     }
     open_buffer(b, b->whole);
 }
@@ -155,7 +157,8 @@ static void change(struct buffer *b, int how)
         if (b->kind == HEAP) {
             free(b->at);
         } else {
-            back_to_mapping(b);
+            if (b->kind != MAPPED)
+                back_to_mapping(b);
             EQ(munmap(b->at, b->whole), 0);
         }
         b->kind = HEAP;
