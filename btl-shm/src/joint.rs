@@ -25,10 +25,10 @@ use wireup::segment::{Segment, SegmentError};
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Slot {
-    /// Use (16 bits), chunks claimed at the front (24) and at the back (24).
+    /// Use (30 bits), chunks claimed at the front (17) and at the back (17).
     claim: AtomicU64,
     _pad0: [u64; 15],
-    /// Use (16 bits), and chunks that the helper has finished in it, or given up
+    /// Use (30 bits), and chunks that the helper has finished in it, or given up
     /// with [`FAILED`] set.
     done: AtomicU64,
     _pad1: [u64; 15],
@@ -38,7 +38,7 @@ pub struct Slot {
 const _: () = assert!(size_of::<Slot>() == 256);
 
 /// Bits of a count of chunks.
-const BITS: u32 = 24;
+const BITS: u32 = 17;
 const MASK: u64 = (1 << BITS) - 1;
 
 /// Set in `done`: the helper could not copy what it had claimed.
@@ -47,11 +47,14 @@ const FAILED: u64 = 1 << BITS;
 /// The most chunks of one message.
 pub const MOST: u64 = MASK;
 
+/// The greatest number of a use; 0 comes after it.
+const LAST_TURN: u32 = u32::MAX >> (32 - (64 - 2 * BITS));
+
 /// Slots of a rank: joint copies under way at a time. With more, the leader
 /// copies alone.
 const SLOTS: u64 = 64;
 
-fn pack(turn: u16, front: u64, back: u64) -> u64 {
+fn pack(turn: u32, front: u64, back: u64) -> u64 {
     u64::from(turn) << (2 * BITS) | front << BITS | back
 }
 
@@ -61,7 +64,7 @@ fn unpack(word: u64) -> (u64, u64, u64) {
 
 /// Claims up to `want` chunks of use `turn` of `total` chunks: at the front for
 /// the leader, at the back for the helper.
-fn claim(slot: &Slot, turn: u16, total: u64, want: u64, at_front: bool) -> Option<Range<u64>> {
+fn claim(slot: &Slot, turn: u32, total: u64, want: u64, at_front: bool) -> Option<Range<u64>> {
     let mut word = slot.claim.load(Ordering::Relaxed);
     loop {
         let (now, front, back) = unpack(word);
@@ -92,7 +95,7 @@ fn claim(slot: &Slot, turn: u16, total: u64, want: u64, at_front: bool) -> Optio
 #[derive(Debug)]
 pub struct Lead {
     slot: NonNull<Slot>,
-    turn: u16,
+    turn: u32,
     total: u64,
     /// Chunks that the leader has claimed.
     front: Cell<u64>,
@@ -118,7 +121,7 @@ impl Lead {
     /// The slot is the caller's alone to lead, no use of it is under way, and it
     /// lives as long as the process.
     #[must_use]
-    pub unsafe fn begin(slot: NonNull<Slot>, turn: u16, total: u64, front: u64) -> Lead {
+    pub unsafe fn begin(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> Lead {
         // SAFETY: the caller's slot; all its fields are atomics or padding.
         let shared = unsafe { slot.as_ref() };
         if turn == 0 {
@@ -142,7 +145,7 @@ impl Lead {
 
     /// The number that the helper must be told.
     #[must_use]
-    pub fn turn(&self) -> u16 {
+    pub fn turn(&self) -> u32 {
         self.turn
     }
 
@@ -199,7 +202,7 @@ impl Lead {
 #[derive(Debug)]
 pub struct Help {
     slot: NonNull<Slot>,
-    turn: u16,
+    turn: u32,
     total: u64,
     /// What `done` says of this use.
     done: u64,
@@ -211,7 +214,7 @@ impl Help {
     /// # Safety
     /// The slot lives as long as the process.
     #[must_use]
-    pub unsafe fn join(slot: NonNull<Slot>, turn: u16, total: u64) -> Help {
+    pub unsafe fn join(slot: NonNull<Slot>, turn: u32, total: u64) -> Help {
         // The leader has just written there; the first claim is soon.
         prefetch_to_write(slot.as_ptr().cast());
         Help {
@@ -272,13 +275,13 @@ pub struct Place {
     /// Its offset in the segment.
     pub at: u64,
     /// The number of its last use.
-    last: u16,
+    last: u32,
 }
 
 impl Place {
     /// Begins a use of it; see [`Lead::begin`].
     pub fn begin(&mut self, segment: &'static Segment, total: u64, front: u64) -> Lead {
-        self.last = self.last.wrapping_add(1);
+        self.last = (self.last + 1) & LAST_TURN;
         let slot = segment.at(self.at).cast::<Slot>();
         // SAFETY: a slot of this rank's, in use once at a time; the segment is never
         // unmapped.
@@ -368,7 +371,7 @@ mod tests {
         assert_eq!(help.claim(1), Some(1..2));
         help.fail(1);
         assert_eq!(first.state(), State::Failed);
-        for turn in [8, 0, 7] {
+        for turn in [8, LAST_TURN, 0, 7] {
             // SAFETY: the use before is over.
             let next = unsafe { Lead::begin(slot, turn, 2, 1) };
             assert_eq!(next.state(), State::Open);

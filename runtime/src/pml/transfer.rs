@@ -43,6 +43,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// The most chunks of a message that both copy: longer ones get longer chunks.
 const CHUNKS: usize = 1 << 16;
+const _: () = assert!(CHUNKS as u64 <= joint::MOST);
 
 /// Flag of [`kind::JOIN`]: nobody but the helper can copy this message.
 pub(super) const ALONE: u8 = 1;
@@ -217,7 +218,7 @@ impl Core {
             kind: kind::JOIN,
             flags: if is_alone { ALONE } else { 0 },
             aux: id,
-            context: u32::from(lead.turn()),
+            context: lead.turn(),
             ..Envelope::default()
         };
         let is_cma = u64::from(how == How::Cma);
@@ -254,9 +255,8 @@ impl Core {
         let chunk = chunk.max(1);
         let chunks = total.div_ceil(chunk) as u64;
         let slot = self.segment.at(at).cast::<joint::Slot>();
-        let turn = u16::try_from(e.context).unwrap_or_default();
         // SAFETY: a slot of the peer's; the segment is never unmapped.
-        let help = unsafe { Help::join(slot, turn, chunks) };
+        let help = unsafe { Help::join(slot, e.context, chunks) };
         let target = if is_cma == 1 {
             self.reach.cma(a.source).map(|pid| Target::Cma(pid, addr))
         } else {
