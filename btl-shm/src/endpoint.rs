@@ -28,6 +28,8 @@ pub struct Outgoing {
     cells: u32,
     peers: Vec<Option<Box<Producer>>>,
     pool: Pool,
+    /// The peer whose bulk bytes are being owned ahead.
+    owning: Option<u32>,
     /// The largest payload of one bulk cell.
     bulk_most: usize,
 }
@@ -83,6 +85,7 @@ impl Outgoing {
             cells,
             peers: (0..ranks).map(|_| None).collect(),
             pool: Pool::default(),
+            owning: None,
             bulk_most: usize::try_from(bulk / 4).unwrap_or(0),
         }
     }
@@ -152,6 +155,7 @@ impl Outgoing {
     ) -> Result<bool, SegmentError> {
         let went = self.ring(peer)?.push_bulk(envelope, len, extra, fill);
         if went {
+            self.owning = Some(peer);
             ring_bell(self.segment, self.segment.record(peer));
         }
         Ok(went)
@@ -187,6 +191,18 @@ impl Outgoing {
         let n = len.min(self.bulk_most);
         let went = self.send_bulk(peer, envelope, n, extra, |to| fill(to, n))?;
         Ok(if went { Sent::Bytes(n) } else { Sent::Full })
+    }
+
+    /// Prepares for the next bytes to the peer that the last ones went to: for when there
+    /// is nothing else to do.
+    #[inline]
+    pub fn prepare(&mut self) {
+        if let Some(peer) = self.owning {
+            let ring = self.peers[peer as usize].as_deref_mut();
+            if !ring.is_some_and(Producer::own_ahead) {
+                self.owning = None;
+            }
+        }
     }
 
     #[inline]
@@ -255,7 +271,6 @@ impl Incoming {
         }
         let mut any = false;
         for from in &mut self.rings {
-            from.consumer.prefetch();
             for _ in 0..most {
                 let Some(cell) = from.consumer.peek() else {
                     break;

@@ -2,7 +2,9 @@
 //! can be told of it but the time.
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+use std::arch::asm;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 /// Asks for the line at `at` to be read into the cache.
 #[inline]
@@ -19,10 +21,12 @@ pub(crate) fn prefetch(at: *const u8) {
 /// Asks for the line at `at` to be this processor's alone, to be written.
 #[inline]
 pub(crate) fn prefetch_to_write(at: *const u8) {
+    // In assembly: compiled for any x86-64 processor, `_mm_prefetch` asks for the line to
+    // be read only. Those that do not know the instruction take it for a `nop`.
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: as in `prefetch`; processors without the instruction do nothing.
+    // SAFETY: as in `prefetch`.
     unsafe {
-        _mm_prefetch::<{ _MM_HINT_ET0 }>(at.cast());
+        asm!("prefetchw [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;

@@ -16,15 +16,18 @@
     reason = "words are packed out of smaller fields and cut apart again"
 )]
 
-use crate::prefetch::prefetch;
+use crate::prefetch::{prefetch, prefetch_to_write};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
 /// Bytes of payload that fit into a cell.
 pub const INLINE: usize = 40;
 
-/// Lines of bulk bytes fetched ahead.
-const AHEAD: usize = 4;
+/// Bulk bytes that are made the producer's own while it waits.
+const OWNED: u64 = 32 << 10;
+
+/// Of those, lines asked for at once.
+const OWNED_AT_ONCE: u64 = 8;
 
 /// How many cells further the one is that is fetched when a cell was taken.
 const SOON: u64 = 2;
@@ -121,6 +124,8 @@ pub struct Producer {
     bulk_len: u64,
     bulk_tail: u64,
     bulk_consumed: u64,
+    /// Where the lines end that were asked for to be written.
+    bulk_owned: u64,
 }
 
 /// The receiving half.
@@ -136,8 +141,6 @@ pub struct Consumer {
     bulk_len: u64,
     bulk_next: u64,
     bulk_published: u64,
-    /// Whether the last cell named bulk bytes.
-    named_bulk: bool,
 }
 
 /// A cell as its consumer sees it. The header and words were copied out once.
@@ -185,7 +188,34 @@ impl Producer {
             bulk_len,
             bulk_tail: 0,
             bulk_consumed: 0,
+            bulk_owned: 0,
         }
+    }
+
+    /// Asks for some of the lines where the next bulk bytes will be, to be written: the
+    /// consumer's cache still has them from the lap before, and a store to such a line
+    /// waits for as long as a message takes. Returns whether there is more to ask for.
+    #[inline]
+    pub fn own_ahead(&mut self) -> bool {
+        let wanted = self.bulk_tail + OWNED.min(self.bulk_len / 2);
+        let end = wanted.min(self.bulk_consumed + self.bulk_len);
+        let from = self.bulk_owned.max(self.bulk_tail);
+        let to = end.min(from + 64 * OWNED_AT_ONCE);
+        for line in (from..to).step_by(64) {
+            let at = usize::try_from(line & (self.bulk_len - 1)).unwrap_or(0);
+            prefetch_to_write(self.bulk.as_ptr().wrapping_add(at));
+        }
+        self.bulk_owned = to.max(from);
+        if to < end {
+            return true;
+        }
+        if end < wanted {
+            // SAFETY: the ring's block lives as long as the process (see `new`).
+            let head = unsafe { self.head.as_ref() };
+            // pairs with the Release in `Consumer::publish`
+            self.bulk_consumed = head.bulk_consumed.load(Ordering::Acquire);
+        }
+        end < wanted
     }
 
     /// Whether a cell can be written now.
@@ -356,7 +386,6 @@ impl Consumer {
             bulk_len,
             bulk_next: 0,
             bulk_published: 0,
-            named_bulk: false,
         }
     }
 
@@ -387,9 +416,7 @@ impl Consumer {
             aux: (two >> 32) as u32,
         };
         let len = usize::try_from(words[1]).unwrap_or(0);
-        let carrier = (first >> 48) as u16;
-        self.named_bulk = carrier == carrier::BULK;
-        let payload = match carrier {
+        let payload = match (first >> 48) as u16 {
             carrier::WORDS => Payload::Words,
             carrier::FRAGMENT => Payload::Fragment(words[0], len),
             carrier::BULK => {
@@ -407,21 +434,6 @@ impl Consumer {
             words,
             payload,
         })
-    }
-
-    /// Starts to fetch the lines where the next bulk bytes will be, so that they
-    /// come at the same time as the cell that names them. Bytes that are not
-    /// there yet are fetched again: this is a hint. Nothing is done where the last
-    /// cell named none.
-    #[inline]
-    pub fn prefetch(&self) {
-        if !self.named_bulk {
-            return;
-        }
-        let at = usize::try_from(self.bulk_next & (self.bulk_len - 1)).unwrap_or(0);
-        for line in 0..AHEAD {
-            prefetch(self.bulk.as_ptr().wrapping_add(at + 64 * line));
-        }
     }
 
     /// Gives the cell that [`Consumer::peek`] showed back, with its bulk bytes.

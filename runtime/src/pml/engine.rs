@@ -278,6 +278,9 @@ impl Engine {
         if !core.leading.is_empty() || !core.helping.is_empty() {
             any |= core.move_transfers();
         }
+        if !any {
+            core.outgoing.prepare();
+        }
         any
     }
 }
