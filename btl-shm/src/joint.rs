@@ -273,12 +273,18 @@ pub struct Slots {
 #[derive(Debug)]
 pub struct Place {
     /// Its offset in the segment.
-    pub at: u64,
+    at: u64,
     /// The number of its last use.
     last: u32,
 }
 
 impl Place {
+    /// Its offset in the segment, which the helper must be told.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Begins a use of it; see [`Lead::begin`].
     pub fn begin(&mut self, segment: &'static Segment, total: u64, front: u64) -> Lead {
         self.last = (self.last + 1) & LAST_TURN;

@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 use wireup::layout::State;
 use wireup::segment::Segment;
@@ -349,9 +349,9 @@ impl Job {
                 view,
                 waiters,
             }));
-            // Statistics for reports: who reads it has no other data to order with.
+            // pairs with the Acquire of ranks that look whether this one ever came
             let record = self.segment.record(rank);
-            record.state.store(State::Gone as u32, Relaxed);
+            record.state.store(State::Gone as u32, Release);
         }
         let abort = self.abort().map(|a| verdict::judge_abort(&a));
         if self.code.is_none()

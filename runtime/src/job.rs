@@ -115,7 +115,8 @@ fn wait_for_all(job: &Job) {
 /// Whether a rank's process has ended that never joined.
 fn never_came(segment: &Segment, rank: u32) -> bool {
     let record = segment.record(rank);
-    record.state.load(Ordering::Relaxed) == State::Gone as u32
+    // pairs with the launcher's Release, which comes after what the rank has written
+    record.state.load(Ordering::Acquire) == State::Gone as u32
         && record.pid.load(Ordering::Relaxed) == 0
 }
 

@@ -222,7 +222,7 @@ impl Core {
             ..Envelope::default()
         };
         let is_cma = u64::from(how == How::Cma);
-        let words = [place.at, to, n as u64, chunk as u64, is_cma];
+        let words = [place.at(), to, n as u64, chunk as u64, is_cma];
         if is_alone {
             self.tell(peer, envelope, words);
         } else {
