@@ -1,8 +1,8 @@
 //! Copying bytes that may lie in a peer's memory.
 //!
 //! [`copy`] is what moves every byte that is reached by loads and stores: the
-//! receiver's and the sender's parts of large messages, and each run of a
-//! non-contiguous one. It differs from `memcpy` in two ways:
+//! receiver's and the sender's parts of large messages, each run of a
+//! non-contiguous one, and what goes through the segment. It differs from `memcpy` in three ways:
 //!
 //! * It is *guarded* (where [`GUARDED`] says so): if memory in an attached range
 //!   ([`crate::fault`]) is not there, it returns a [`Fault`] instead of ending
@@ -10,11 +10,14 @@
 //!   which the signal handler knows them.
 //! * From a length on that can be set ([`set_nt_min`]) it writes around the
 //!   caches.
+//! * It asks for the lines that it is going to write, and is as fast at every
+//!   distance of source and target; `rep movsb`, which C libraries use, is not on
+//!   every processor.
 //!
 //! | length | how |
 //! |---|---|
 //! | to 8 vectors | overlapping moves from both ends, all loads before the first store |
-//! | to `rep_min` | four vectors at a time, stores aligned |
+//! | to `rep_min` | four vectors at a time, stores aligned, lines asked for ahead |
 //! | to `rep_max` | `rep movsb` where the processor says that it is fast |
 //! | to `nt_min` | four vectors at a time |
 //! | above | non-temporal stores, four pages at a time |

@@ -2,7 +2,7 @@
 
 use crate::job;
 use crate::pml::check;
-use crate::pml::delivery::{deliver, matched};
+use crate::pml::delivery::{copy_short, deliver, matched};
 use crate::pml::engine::{
     Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Stream, Target, kind,
 };
@@ -60,7 +60,7 @@ impl Core {
     pub(super) fn keep(&mut self, a: &Arrival<'_>, answer: Option<u32>) {
         let mut bytes = vec![0u8; a.len];
         // SAFETY: the cell has `len` bytes, and so has the vector.
-        unsafe { std::ptr::copy_nonoverlapping(a.data, bytes.as_mut_ptr(), a.len) };
+        unsafe { copy_short(a.data, bytes.as_mut_ptr(), a.len) };
         self.hold(a.len);
         let body = Body::Whole(bytes.into_boxed_slice(), answer);
         let message = Message {

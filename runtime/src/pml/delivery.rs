@@ -1,9 +1,11 @@
 //! Putting a message's bytes into its receive.
 
 use crate::error::{Class, Error};
+use crate::job;
 use crate::pml::check;
 use crate::pml::memory::{self, Memory};
 use crate::pml::request::Shared;
+use btl_shm::copy;
 use btl_shm::peer::cma::{self, CmaError};
 use std::ops::Range;
 
@@ -61,8 +63,21 @@ pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize) {
             8 => to.cast::<[u8; 8]>().write(from.cast::<[u8; 8]>().read()),
             9..=16 => ends::<8>(from, to, n),
             17..=32 => ends::<16>(from, to, n),
-            _ => std::ptr::copy_nonoverlapping(from, to, n),
+            _ => copy_long(from, to, n),
         }
+    }
+}
+
+/// Copies `n` bytes of which neither end is expected to go away: the program's and the
+/// library's own.
+///
+/// # Safety
+/// As [`copy_short`].
+#[inline]
+pub(super) unsafe fn copy_long(from: *const u8, to: *mut u8, n: usize) {
+    // SAFETY: the caller's promise.
+    if let Err(fault) = unsafe { copy::copy(from, to, n) } {
+        job::die(&format!("a buffer of the program's: {fault}"));
     }
 }
 

@@ -91,7 +91,7 @@ impl Memory {
         debug_assert!(offset + n <= self.len);
         match &self.scattered {
             // SAFETY: inside the message, by the caller; `to` is the library's own.
-            None => unsafe { std::ptr::copy_nonoverlapping(self.addr.add(offset), to, n) },
+            None => unsafe { delivery::copy_long(self.addr.add(offset), to, n) },
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.pack_range(self.addr, *count, offset, to, n) };
