@@ -25,18 +25,19 @@ const AT_ONCE: usize = 64 << 10;
 /// For how many messages one stands that was announced, where most go at once.
 const UNSEEN: u32 = 20;
 
-/// The cost of a copy that went at once to that of one that was announced.
-const SAVED: f32 = 0.9;
+/// The cost of a copy that went at once to that of one that was announced, or copied by
+/// the kernel: its sender goes on at once, and nobody tells anybody anything.
+const SAVED: f32 = 0.75;
 
 /// Classes of lengths: one for each doubling.
 pub(super) const CLASSES: usize = 22;
 
 /// Messages that are timed of each way before one is preferred: enough that the last
 /// ones find all memory on their way touched.
-const TRIES: u32 = 24;
+const TRIES: usize = 24;
 
 /// Messages of the slower way that are timed when it is tried again.
-const TRIES_AGAIN: u32 = 3;
+const TRIES_AGAIN: usize = 3;
 
 /// After so many messages of a class the slower way is tried again, since things
 /// change; after twice as many each time that nothing has, and after the most where
@@ -57,8 +58,14 @@ const HOPELESS: f32 = 3.0;
 /// What is done with the messages of a class at the moment.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// They go this way to be timed: so many have begun, so many are timed.
-    Trying { way: Way, begun: u32, timed: u32 },
+    /// They go this way to be timed: so many have begun, and what the ones cost that are
+    /// timed, in the first places.
+    Trying {
+        way: Way,
+        begun: u32,
+        timed: usize,
+        costs: [f32; TRIES],
+    },
     /// They go the way that is preferred; so many since that was decided.
     Settled { best: Way, since: u32 },
 }
@@ -112,6 +119,7 @@ impl Way {
             way: self,
             begun: 0,
             timed: 0,
+            costs: [0.0; TRIES],
         }
     }
 }
@@ -211,32 +219,34 @@ impl Class {
         let known = &mut self.cost[way as usize];
         match &mut self.phase {
             Phase::Settled { .. } if alone => {
-                // Near the least, as what is tried is taken: who was held up says little
-                // of the way.
+                // Steps as long up as down lead to the middle one, as it is taken of
+                // what is tried.
                 let before = known.unwrap_or(cost);
-                let share = if cost < before { 4.0 } else { 32.0 };
-                *known = Some(before + (cost.min(before * 2.0) - before) / share);
+                let step = before / 32.0;
+                *known = Some(before + (cost - before).clamp(-step, step));
                 self.settle();
             }
             Phase::Trying {
                 way: tried,
                 begun,
                 timed,
+                costs,
             } if *tried == way && (alone || *begun > PATIENCE) => {
-                // The least: the first ones touch memory for the first time.
-                *known = Some(match *known {
-                    Some(before) if *timed > 0 => before.min(cost),
-                    _ => cost,
-                });
-                *timed += 1;
                 let wanted = if self.best.is_none() {
                     TRIES
                 } else {
                     TRIES_AGAIN
                 };
+                costs[*timed] = cost;
+                *timed += 1;
                 if *timed < wanted {
                     return;
                 }
+                // The middle one: the first ones touch memory for the first time, and
+                // who was held up says little of the way.
+                let costs = &mut costs[..wanted];
+                costs.sort_unstable_by(f32::total_cmp);
+                *known = Some(costs[wanted / 2]);
                 if self.cost[way.other() as usize].is_none() {
                     self.phase = way.other().trying();
                     return;
@@ -284,7 +294,12 @@ mod tests {
     use std::time::Duration;
 
     /// Messages one after the other. How many went each way.
-    fn play(choice: &mut Choice, len: usize, rounds: u32, cost: impl Fn(Way) -> u64) -> [u32; 2] {
+    fn play(
+        choice: &mut Choice,
+        len: usize,
+        rounds: u32,
+        mut cost: impl FnMut(Way) -> u64,
+    ) -> [usize; 2] {
         let mut taken = [0; 2];
         let ends = choice.last_end.into_iter().flatten();
         let mut now = ends.max().unwrap_or_else(Instant::now);
@@ -322,6 +337,20 @@ mod tests {
         let mut choice = Choice::default();
         let taken = play(&mut choice, 1 << 20, 30_000, |way| [150, 100][way as usize]);
         assert!(taken[0] < TRIES + 8 * TRIES_AGAIN, "{taken:?}");
+    }
+
+    #[test]
+    fn what_scatters_is_judged_by_its_middle() {
+        let mut choice = Choice::default();
+        let mut i = 0;
+        let taken = play(&mut choice, 1 << 20, 1000, |way| {
+            i += 1;
+            match way {
+                Way::Copy => [80, 150, 160, 170, 700][i % 5],
+                Way::Cma => 110,
+            }
+        });
+        assert!(taken[1] > 900, "{taken:?}");
     }
 
     #[test]

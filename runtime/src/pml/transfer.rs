@@ -38,6 +38,9 @@ const AT_ONCE: usize = 64 << 10;
 /// it copies until the helper has heard.
 const HEAD_START: usize = 4 << 10;
 
+/// The same where the kernel copies.
+const CMA_HEAD_START: usize = 2 << 10;
+
 /// How long an error waits that may come from the end of a peer.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -179,7 +182,7 @@ impl Core {
                 How::Direct
             }
             // The kernel's copies are slower: to share them pays earlier.
-            Source::Cma(..) if self.wants_help(peer, n + n / 2) => How::Cma,
+            Source::Cma(..) if self.wants_help(peer, n.saturating_mul(2)) => How::Cma,
             _ => return None,
         };
         self.ask_help((peer, id), how, to, n)
@@ -200,15 +203,15 @@ impl Core {
     /// Tells the sender where the receive buffer is, if there is a slot, and room
     /// to tell.
     fn ask_help(&mut self, (peer, id): (u32, u32), how: How, to: u64, n: usize) -> Option<Joint> {
-        let least = match how {
-            How::Cma => self.coop_chunk.max(CMA_CHUNK),
-            _ => self.coop_chunk,
+        let (least, head_start) = match how {
+            How::Cma => (CMA_CHUNK, CMA_HEAD_START),
+            _ => (self.coop_chunk, HEAD_START),
         };
         let chunk = least.max(n.div_ceil(CHUNKS)).next_multiple_of(64);
         let total = n.div_ceil(chunk) as u64;
         let front = match how {
             How::Alone => 0,
-            _ => (n / 2 + HEAD_START).div_ceil(chunk) as u64,
+            _ => (n / 2 + head_start).div_ceil(chunk) as u64,
         };
         let front = front.min(total);
         let mut place = self.slots.take(self.segment).ok()??;
@@ -381,8 +384,10 @@ impl Core {
     }
 }
 
-/// The least bytes of a chunk that the kernel copies: each is a system call.
-const CMA_CHUNK: usize = 8 << 10;
+/// Bytes to multiples of which a message is shared out that the kernel copies, and the
+/// least that the leader takes over at once: that is a system call.
+const CMA_CHUNK: usize = 2 << 10;
+const CMA_LEAST: usize = 8 << 10;
 
 /// The bytes of these chunks in a message of `n` bytes.
 fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
@@ -540,7 +545,11 @@ impl Leading {
         let Some(joint) = self.joint.as_ref().filter(|_| !self.is_nowhere()) else {
             return false;
         };
-        let range = joint.lead.claim(joint.lead.left().div_ceil(2));
+        let least = match self.source {
+            Source::Cma(..) => (CMA_LEAST / joint.chunk) as u64,
+            _ => 1,
+        };
+        let range = joint.lead.claim(joint.lead.left().div_ceil(2).max(least));
         self.own = range.map_or(0..0, |range| bytes_of(&range, joint.chunk, n));
         self.has_own()
     }
