@@ -2,7 +2,8 @@
 //!
 //! [`copy`] is what moves every byte that is reached by loads and stores: the
 //! receiver's and the sender's parts of large messages, each run of a
-//! non-contiguous one, and what goes through the segment. It differs from `memcpy` in three ways:
+//! non-contiguous one, and what goes through the segment. It differs from
+//! `memcpy` in three ways:
 //!
 //! * It is *guarded* (where [`GUARDED`] says so): if memory in an attached range
 //!   ([`crate::fault`]) is not there, it returns a [`Fault`] instead of ending
@@ -19,7 +20,7 @@
 //! | to 8 vectors | overlapping moves from both ends, all loads before the first store |
 //! | to `rep_min` | four vectors at a time, stores aligned, lines asked for ahead |
 //! | to `rep_max` | `rep movsb` where the processor says that it is fast |
-//! | to `nt_min` | four vectors at a time |
+//! | to `nt_min` | as to `rep_min` |
 //! | above | non-temporal stores, four pages at a time |
 
 use crate::fault::Fault;
