@@ -1,9 +1,9 @@
 //! Joint copies: one large message that the receiver (who leads) and the sender
 //! (who helps) copy together, each as much as it comes to.
 //!
-//! The message is cut into chunks. The front half is the leader's from the start;
-//! the helper claims chunks from the back, and the leader, once it is through with
-//! its half, claims what the helper has not come to: by a compare-exchange on one
+//! The message is cut into chunks. A part at the front, about half, is the leader's
+//! from the start; the helper claims chunks from the back, and the leader, once it is
+//! through with its part, claims what the helper has not come to: by a compare-exchange on one
 //! word, so that each chunk is copied by exactly one side, and a side that is busy
 //! elsewhere costs the other nothing. The helper counts what it has finished in a
 //! line of its own; the message is whole when everything is claimed and the helper

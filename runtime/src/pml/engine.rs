@@ -17,6 +17,7 @@ use crate::pml::expected::Expected;
 use crate::pml::matching::Matching;
 use crate::pml::request::Shared;
 use crate::pml::runs::{Place, Span};
+use crate::pml::share::HeadStarts;
 use crate::pml::transfer::{Helping, Leading};
 use btl_shm::endpoint::{Incoming, Outgoing};
 use btl_shm::joint::Slots;
@@ -140,6 +141,8 @@ pub(super) struct Peer {
     /// By class of lengths: how many more messages go at once, since it said that
     /// copies are faster than its reading them.
     pub(super) at_once: [u16; CLASSES],
+    /// How what is copied with it is shared out.
+    pub(super) head_starts: HeadStarts,
 }
 
 /// Everything but the incoming rings, which are borrowed while cells are handled.

@@ -44,6 +44,7 @@ mod rendezvous;
 mod request;
 mod runs;
 mod send;
+mod share;
 mod transfer;
 
 pub use memory::pack;

@@ -34,13 +34,6 @@ const TURN: usize = 512 << 10;
 /// Bytes that a helper claims at once, however little is left then.
 const AT_ONCE: usize = 64 << 10;
 
-/// Bytes that the leader takes beyond its half, since it begins earlier: about what
-/// it copies until the helper has heard.
-const HEAD_START: usize = 4 << 10;
-
-/// The same where the kernel copies.
-const CMA_HEAD_START: usize = 2 << 10;
-
 /// How long an error waits that may come from the end of a peer.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -203,17 +196,17 @@ impl Core {
     /// Tells the sender where the receive buffer is, if there is a slot, and room
     /// to tell.
     fn ask_help(&mut self, (peer, id): (u32, u32), how: How, to: u64, n: usize) -> Option<Joint> {
-        let (least, head_start) = match how {
-            How::Cma => (CMA_CHUNK, CMA_HEAD_START),
-            _ => (self.coop_chunk, HEAD_START),
+        let least = match how {
+            How::Cma => CMA_CHUNK,
+            _ => self.coop_chunk,
         };
         let chunk = least.max(n.div_ceil(CHUNKS)).next_multiple_of(64);
         let total = n.div_ceil(chunk) as u64;
+        let shares = &mut self.peers[peer as usize].head_starts;
         let front = match how {
             How::Alone => 0,
-            _ => (n / 2 + head_start).div_ceil(chunk) as u64,
+            _ => shares.front(n, chunk, how == How::Cma) as u64,
         };
-        let front = front.min(total);
         let mut place = self.slots.take(self.segment).ok()??;
         let lead = place.begin(self.segment, total, front);
         let is_alone = how == How::Alone;
@@ -301,7 +294,15 @@ impl Core {
         let next = own.or_else(|| self.leading.iter_mut().rposition(Leading::claim));
         match next {
             Some(at) => {
-                self.leading[at].copy_on(&mut self.reach);
+                let is_alone = self.leading.len() == 1 && self.helping.is_empty();
+                let leading = &mut self.leading[at];
+                leading.copy_on(&mut self.reach);
+                if is_alone && let Some((chunk, helper_first)) = leading.front_ends() {
+                    let len = leading.receive.total.get();
+                    let is_cma = matches!(leading.source, Source::Cma(..));
+                    let starts = &mut self.peers[leading.peer as usize].head_starts;
+                    starts.learn(len, chunk, is_cma, helper_first);
+                }
                 true
             }
             // One that waits for its helper keeps nobody else waiting.
@@ -532,6 +533,14 @@ impl Leading {
         if let Some(joint) = &self.joint {
             joint.lead.close();
         }
+    }
+
+    /// If this rank is through just now with what was its own from the start: bytes of a
+    /// chunk, and whether the helper was through first.
+    fn front_ends(&self) -> Option<(usize, bool)> {
+        let joint = self.joint.as_ref()?;
+        let ends = !self.has_own() && self.own.end == joint.front.end;
+        ends.then(|| (joint.chunk, joint.lead.state() == State::Whole))
     }
 
     /// Whether a part is this rank's to copy.
