@@ -162,6 +162,13 @@ impl Lead {
         self.total.saturating_sub(front + back)
     }
 
+    /// Whether the helper has claimed anything yet.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        let (_, _, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
+        back > 0
+    }
+
     /// Claims up to `want` chunks at the front. `None`: nothing is left.
     #[must_use]
     pub fn claim(&self, want: u64) -> Option<Range<u64>> {
@@ -381,9 +388,11 @@ mod tests {
             // SAFETY: the use before is over.
             let next = unsafe { Lead::begin(slot, turn, 2, 1) };
             assert_eq!(next.state(), State::Open);
+            assert!(!next.is_joined());
             // SAFETY: leaked.
             let help = unsafe { Help::join(slot, turn, 2) };
             assert_eq!(help.claim(1), Some(1..2));
+            assert!(next.is_joined());
             assert_eq!(next.state(), State::Open);
         }
     }

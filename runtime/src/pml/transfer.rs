@@ -536,11 +536,18 @@ impl Leading {
     }
 
     /// If this rank is through just now with what was its own from the start: bytes of a
-    /// chunk, and whether the helper was through first.
+    /// chunk, and whether the helper was through first. A helper that has not even come
+    /// is busy elsewhere, which says nothing of the next message.
     fn front_ends(&self) -> Option<(usize, bool)> {
         let joint = self.joint.as_ref()?;
-        let ends = !self.has_own() && self.own.end == joint.front.end;
-        ends.then(|| (joint.chunk, joint.lead.state() == State::Whole))
+        if self.has_own() || self.own.end != joint.front.end {
+            return None;
+        }
+        match joint.lead.state() {
+            State::Whole => Some((joint.chunk, true)),
+            State::Open if joint.lead.is_joined() => Some((joint.chunk, false)),
+            _ => None,
+        }
     }
 
     /// Whether a part is this rank's to copy.
