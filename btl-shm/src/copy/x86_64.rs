@@ -44,6 +44,19 @@ global_asm!(
 lariat_copy_begin:
     .cfi_startproc
 
+    // A turn of the kernel's loop: four vectors, from r9 + rsi to r9.
+    .macro lariat_copy_turn V, ld, sta, a, b, c, d
+    \ld \a, [rsi + r9]
+    \ld \b, [rsi + r9 + \V]
+    \ld \c, [rsi + r9 + 2*\V]
+    \ld \d, [rsi + r9 + 3*\V]
+    \sta [r9], \a
+    \sta [r9 + \V], \b
+    \sta [r9 + 2*\V], \c
+    \sta [r9 + 3*\V], \d
+    add r9, 4*\V
+    .endm
+
     // The kernel with vectors of V bytes in registers a to h, by the given
     // instructions for a load, an unaligned, an aligned and a non-temporal store.
     // `done` is what has to be done before returning. Tails go from the end
@@ -171,27 +184,11 @@ lariat_copy_begin:
     prefetchw [r9 + {ahead} + 128]
     prefetchw [r9 + {ahead} + 192]
     .endif
-    \ld \a, [rsi + r9]
-    \ld \b, [rsi + r9 + \V]
-    \ld \c, [rsi + r9 + 2*\V]
-    \ld \d, [rsi + r9 + 3*\V]
-    \sta [r9], \a
-    \sta [r9 + \V], \b
-    \sta [r9 + 2*\V], \c
-    \sta [r9 + 3*\V], \d
-    add r9, 4*\V
+    lariat_copy_turn \V, \ld, \sta, \a, \b, \c, \d
     cmp r9, r8
     jb 40b
     .p2align 5
-4:  \ld \a, [rsi + r9]
-    \ld \b, [rsi + r9 + \V]
-    \ld \c, [rsi + r9 + 2*\V]
-    \ld \d, [rsi + r9 + 3*\V]
-    \sta [r9], \a
-    \sta [r9 + \V], \b
-    \sta [r9 + 2*\V], \c
-    \sta [r9 + 3*\V], \d
-    add r9, 4*\V
+4:  lariat_copy_turn \V, \ld, \sta, \a, \b, \c, \d
     cmp r9, rcx
     jb 4b
     \st [rcx], \e
@@ -279,6 +276,7 @@ lariat_copy_begin:
     lariat_copy_kernel lariat_copy_32, 32, vmovdqu, vmovdqu, vmovdqa, vmovntdq, ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, vzeroupper
     lariat_copy_kernel lariat_copy_64, 64, vmovdqu64, vmovdqu64, vmovdqa64, vmovntdq, zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23
     .purgem lariat_copy_kernel
+    .purgem lariat_copy_turn
 
     .hidden lariat_copy_end
     .globl lariat_copy_end
