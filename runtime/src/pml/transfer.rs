@@ -154,7 +154,11 @@ impl Core {
             leading.copy_on(&mut self.reach);
             self.end(leading);
         } else {
+            let begins = self.leading.is_empty() && leading.has_own();
             self.leading.push_back(leading);
+            if begins {
+                self.lead_on(0); // the helper hears of it meanwhile
+            }
         }
     }
 
@@ -260,13 +264,16 @@ impl Core {
         };
         let fits = total <= send.memory.len();
         match target.filter(|_| fits) {
-            Some(target) => self.helping.push_back(Helping {
-                send,
-                target,
-                help,
-                total,
-                chunk,
-            }),
+            Some(target) => {
+                self.helping.push_back(Helping {
+                    send,
+                    target,
+                    help,
+                    total,
+                    chunk,
+                });
+                self.help_on(); // the leader is at work
+            }
             // Nobody else will do it.
             None if e.flags & ALONE != 0 => {
                 let mut help = help;
@@ -294,19 +301,24 @@ impl Core {
         let next = own.or_else(|| self.leading.iter_mut().rposition(Leading::claim));
         match next {
             Some(at) => {
-                let is_alone = self.leading.len() == 1 && self.helping.is_empty();
-                let leading = &mut self.leading[at];
-                leading.copy_on(&mut self.reach);
-                if is_alone && let Some((chunk, helper_first)) = leading.front_ends() {
-                    let len = leading.receive.total.get();
-                    let is_cma = matches!(leading.source, Source::Cma(..));
-                    let starts = &mut self.peers[leading.peer as usize].head_starts;
-                    starts.learn(len, chunk, is_cma, helper_first);
-                }
+                self.lead_on(at);
                 true
             }
             // One that waits for its helper keeps nobody else waiting.
             None => any | self.end_others(),
+        }
+    }
+
+    /// Copies a turn's worth of a message that this rank leads, of its own part.
+    fn lead_on(&mut self, at: usize) {
+        let is_alone = self.leading.len() == 1 && self.helping.is_empty();
+        let leading = &mut self.leading[at];
+        leading.copy_on(&mut self.reach);
+        if is_alone && let Some((chunk, helper_first)) = leading.front_ends() {
+            let len = leading.receive.total.get();
+            let is_cma = matches!(leading.source, Source::Cma(..));
+            let starts = &mut self.peers[leading.peer as usize].head_starts;
+            starts.learn(len, chunk, is_cma, helper_first);
         }
     }
 
