@@ -11,9 +11,8 @@
 //!   which the signal handler knows them.
 //! * From a length on that can be set ([`set_nt_min`]) it writes around the
 //!   caches.
-//! * It asks for the lines that it is going to write, and is as fast at every
-//!   distance of source and target; `rep movsb`, which C libraries use, is not on
-//!   every processor.
+//! * It asks for the lines that it is going to write, and uses `rep movsb` only
+//!   where that is known to be fast, which C libraries do not.
 //!
 //! | length | how |
 //! |---|---|

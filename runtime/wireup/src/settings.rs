@@ -54,7 +54,7 @@ pub struct Settings {
     /// Bytes of the smallest message that sender and receiver copy together
     /// (`LARIAT_COOP_MIN`).
     pub coop_min: u64,
-    /// Bytes that one side takes at a time of such a message
+    /// Bytes that one side takes at a time of such a message by loads and stores
     /// (`LARIAT_COOP_CHUNK`).
     pub coop_chunk: u64,
     /// Bytes of the smallest copy that goes around the caches
