@@ -24,10 +24,11 @@ mod malloc;
 mod mmap;
 mod system;
 
+use btl_shm::region::alloc::Plain;
 use btl_shm::region::heap::{self, Heap};
 use btl_shm::region::mappings;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -92,7 +93,7 @@ pub extern "C" fn lariat_heap_refusal() -> *const c_char {
             let text = TEXT.get_or_init(|| CString::new(why.to_string()).unwrap_or_default());
             text.as_ptr()
         }
-        _ => std::ptr::null(),
+        _ => null(),
     }
 }
 
@@ -119,6 +120,12 @@ pub unsafe extern "C" fn lariat_heap_free(ptr: *mut c_void) {
 #[unsafe(no_mangle)]
 pub extern "C" fn lariat_heap_shared(start: usize, len: usize) -> c_int {
     c_int::from(heap().is_some_and(|heap| mappings::is_shared(heap.allocator(), start, len)))
+}
+
+/// What peers see of the heap, as far as that is simple; null: there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn lariat_heap_plain() -> *const Plain {
+    heap().map_or(null(), |heap| heap.allocator().plain())
 }
 
 fn pointer(addr: usize) -> *mut c_void {

@@ -18,6 +18,8 @@ pub mod driver;
 pub mod shared;
 
 use crate::fault::Fault;
+use crate::region::alloc::Plain;
+use crate::region::heap;
 use driver::{ATTACHMENTS, Attachments, Device, Segid};
 use shared::{Regions, Shared, Windows};
 use std::ptr::NonNull;
@@ -79,6 +81,8 @@ pub struct Peers {
     /// Attachments by the driver, or why there are none.
     attached: Result<Attachments, String>,
     own: Regions,
+    /// What peers see of this rank's heap, once they were told of it.
+    plain: Option<&'static Plain>,
     tried: Vec<Arms>,
 }
 
@@ -109,6 +113,7 @@ impl Peers {
             verbose,
             windows: file.map(|file| Windows::new(segment, file, me)),
             own: Regions::default(),
+            plain: None,
             tried: vec![Arms::default(); segment.head().ranks as usize],
         }
     }
@@ -203,12 +208,24 @@ impl Peers {
     }
 
     #[inline]
+    fn is_shared(&mut self, addr: u64, len: usize) -> Option<bool> {
+        let start = usize::try_from(addr).ok()?;
+        let holds = |plain: &&Plain| plain.holds(start, len);
+        if self.plain.as_ref().is_some_and(holds) {
+            return Some(true);
+        }
+        let seen = self.own.is_seen(self.segment.record(self.me), addr, len);
+        if self.plain.is_none() && seen == Some(true) {
+            // The record tells of the heap as a whole.
+            self.plain = heap::plain().filter(holds);
+        }
+        seen
+    }
+
+    #[inline]
     fn is_seen(&mut self, addr: u64, len: usize) -> Option<bool> {
         match self.arm {
-            Arm::Auto | Arm::Shared => {
-                let record = self.segment.record(self.me);
-                self.own.is_seen(record, addr, len)
-            }
+            Arm::Auto | Arm::Shared => self.is_shared(addr, len),
             _ => None,
         }
     }

@@ -46,19 +46,17 @@ impl Regions {
     /// `None` if not all of them are in it.
     #[inline]
     pub fn offset(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<u64> {
-        self.find(record, addr, len).map(|found| found.0)
+        self.find(record, addr, len)?.offset(addr, len)
     }
 
     #[inline]
-    fn find(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<(u64, u32)> {
-        for region in &self.0 {
-            if let Some(at) = region.offset(addr, len) {
-                return Some((at, region.kind));
-            }
+    fn find(&mut self, record: &RankRecord, addr: u64, len: u64) -> Option<Region> {
+        let holds = |region: &&Region| region.offset(addr, len).is_some();
+        if let Some(region) = self.0.iter().find(holds) {
+            return Some(*region);
         }
         if self.learn(record) {
-            let found = |region: &Region| Some((region.offset(addr, len)?, region.kind));
-            return self.0.iter().find_map(found);
+            return self.0.iter().find(holds).copied();
         }
         None
     }
@@ -69,8 +67,8 @@ impl Regions {
     /// parts of that is not in the file.
     #[inline]
     pub fn is_seen(&mut self, record: &RankRecord, addr: u64, len: usize) -> Option<bool> {
-        let (_, kind) = self.find(record, addr, len as u64)?;
-        let whole = kind != RegionKind::Heap as u32;
+        let region = self.find(record, addr, len as u64)?;
+        let whole = region.kind != RegionKind::Heap as u32;
         Some(whole || usize::try_from(addr).is_ok_and(|addr| heap::is_shared(addr, len)))
     }
 
@@ -141,6 +139,9 @@ struct Window {
     parts: Vec<Option<NonNull<u8>>>,
     /// Why nothing more of it is mapped.
     refused: Option<String>,
+    /// Of the region that an address was in the last time, what lies in one part: its
+    /// addresses, and where the first is here. Neither ever changes.
+    last: Option<(std::ops::Range<u64>, NonNull<u8>)>,
 }
 
 impl Windows {
@@ -167,22 +168,41 @@ impl Windows {
     /// are not all in one part of the peer's window, or cannot be mapped.
     #[inline]
     pub fn resolve(&mut self, peer: u32, addr: u64, len: u64) -> Option<NonNull<u8>> {
+        match &self.peers[peer as usize].last {
+            Some((here, first)) if here.contains(&addr) && len <= here.end - addr => {
+                let within = usize::try_from(addr - here.start).ok()?;
+                // SAFETY: inside of what is mapped there.
+                Some(unsafe { first.add(within) })
+            }
+            _ => self.find(peer, addr, len),
+        }
+    }
+
+    fn find(&mut self, peer: u32, addr: u64, len: u64) -> Option<NonNull<u8>> {
         let window = &mut self.peers[peer as usize];
-        let at = window
-            .regions
-            .offset(self.segment.record(peer), addr, len)?;
-        let from = at.checked_sub(self.file.begin(peer))?;
-        let (part, within) = (from / PART, from % PART);
-        if within + len > PART {
+        let region = window.regions.find(self.segment.record(peer), addr, len)?;
+        let before = region.at.checked_sub(self.file.begin(peer))?; // of its first byte
+        let from = before + (addr - region.start);
+        let part = from / PART;
+        // What of the region lies in this part.
+        let start = (part * PART).max(before);
+        let end = (part + 1) * PART;
+        let end = end.min(before + region.len).min(self.file.window());
+        if from >= end || len > end - from {
             return None;
         }
-        let index = usize::try_from(part).ok()?;
-        let base = match window.parts.get(index) {
+        let base = match window.parts.get(usize::try_from(part).ok()?) {
             Some(Some(base)) => *base,
             _ => self.map(peer, part)?,
         };
-        // SAFETY: `within` lies inside the part that is mapped at `base`.
-        Some(unsafe { base.add(usize::try_from(within).ok()?) })
+        // SAFETY: both lie inside the part that is mapped at `base`.
+        let (first, found) = unsafe {
+            let at = |from: u64| base.add(bytes(from - part * PART));
+            (at(start), at(from))
+        };
+        let here = addr - (from - start)..addr + (end - from);
+        self.peers[peer as usize].last = Some((here, first));
+        Some(found)
     }
 
     #[cold]

@@ -17,7 +17,7 @@ use super::space::Space;
 use super::sys;
 use super::table::{Table, Use};
 use super::window::Window;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What every block begins at a multiple of.
@@ -32,8 +32,35 @@ pub struct Allocator {
     space: Mutex<Space>,
     /// Bytes of memory and swap: who asks for more gets the kernel's answer.
     most: usize,
-    /// Whether the program has ever mapped something over the window.
-    pub(super) foreign: AtomicBool,
+    plain: Plain,
+}
+
+/// What peers see of this process's addresses by way of a window, in a line of its own,
+/// as far as that is simple: for who asks of every long message.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct Plain {
+    start: usize,
+    end: usize,
+    /// The program has mapped something over the window, or this is a forked child, whose
+    /// memory nobody sees.
+    mixed: AtomicBool,
+}
+
+impl Plain {
+    /// Whether peers see what is in `len` bytes at `start`. False: they do not, or it
+    /// takes a longer look ([`super::mappings::is_shared`]).
+    #[inline]
+    #[must_use]
+    pub fn holds(&self, start: usize, len: usize) -> bool {
+        let within = start >= self.start && start <= self.end && len <= self.end - start;
+        within && !self.mixed.load(Ordering::Relaxed)
+    }
+
+    /// From now on it takes a longer look.
+    pub(super) fn mix(&self) {
+        self.mixed.store(true, Ordering::Relaxed);
+    }
 }
 
 /// All locks of an allocator, held over a fork.
@@ -55,7 +82,11 @@ impl Allocator {
             shelves: Shelves::default(),
             space: Mutex::new(space),
             most: memory(),
-            foreign: AtomicBool::new(false),
+            plain: Plain {
+                start: window.base(),
+                end: window.base() + window.len(),
+                mixed: AtomicBool::new(false),
+            },
             window,
         })
     }
@@ -64,6 +95,19 @@ impl Allocator {
     #[must_use]
     pub fn window(&self) -> &Window {
         &self.window
+    }
+
+    /// What peers see of it, as far as that is simple.
+    #[inline]
+    #[must_use]
+    pub fn plain(&self) -> &Plain {
+        &self.plain
+    }
+
+    /// Notes that this process is a forked child ([`Window::became_private`]).
+    pub fn became_private(&self) {
+        self.plain.mix();
+        self.window.became_private();
     }
 
     /// The space, locked.

@@ -6,7 +6,7 @@
 //! heap, and the runtime goes through the C functions that it exports
 //! ([`Preloaded`]); elsewhere the runtime has the heap itself.
 
-use super::alloc::{Allocator, Held, at};
+use super::alloc::{Allocator, Held, Plain, at};
 use super::mappings;
 use super::static_data;
 use super::window::{Refusal, Window, publish, static_part};
@@ -169,6 +169,7 @@ struct Preloaded {
     alloc: extern "C" fn(usize, usize) -> *mut c_void,
     free: unsafe extern "C" fn(*mut c_void),
     shared: extern "C" fn(usize, usize) -> c_int,
+    plain: extern "C" fn() -> *const Plain,
 }
 
 /// The preloaded library's functions, if it is loaded.
@@ -182,7 +183,7 @@ fn preloaded() -> Option<&'static Preloaded> {
     let found = FOUND.get_or_init(|| {
         let (start, refusal) = (find(c"lariat_heap_start")?, find(c"lariat_heap_refusal")?);
         let (alloc, free) = (find(c"lariat_heap_alloc")?, find(c"lariat_heap_free")?);
-        let shared = find(c"lariat_heap_shared")?;
+        let (shared, plain) = (find(c"lariat_heap_shared")?, find(c"lariat_heap_plain")?);
         // SAFETY: btl-shm/preload exports these with these signatures.
         Some(unsafe {
             Preloaded {
@@ -197,6 +198,7 @@ fn preloaded() -> Option<&'static Preloaded> {
                 shared: std::mem::transmute::<*mut c_void, extern "C" fn(usize, usize) -> c_int>(
                     shared,
                 ),
+                plain: std::mem::transmute::<*mut c_void, extern "C" fn() -> *const Plain>(plain),
             }
         })
     });
@@ -275,6 +277,16 @@ pub fn is_shared(start: usize, len: usize) -> bool {
     }
 }
 
+/// What peers see of this process's heap, wherever it is, as far as that is simple.
+#[must_use]
+pub fn plain() -> Option<&'static Plain> {
+    match here() {
+        Some(heap) => Some(heap.allocator.plain()),
+        // SAFETY: null, or a part of the heap, which stays.
+        None => unsafe { (preloaded()?.plain)().as_ref() },
+    }
+}
+
 /// The locks held over a fork, between [`fork_prepare`] and what follows it.
 struct Kept(UnsafeCell<Option<Held<'static>>>);
 
@@ -303,7 +315,7 @@ pub fn fork_done() {
 /// the file's pages are the parent's from here on.
 pub fn became_private() {
     if let Some(heap) = here() {
-        heap.allocator.window().became_private();
+        heap.allocator.became_private();
     }
 }
 

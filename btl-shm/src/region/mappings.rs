@@ -10,7 +10,6 @@ use super::alloc::{Allocator, at};
 use super::extents::State;
 use super::sys::{self, RW};
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of the smallest mapping that is taken from the window.
 pub const LEAST: usize = 256 << 10;
@@ -157,7 +156,7 @@ fn give_up(heap: &Allocator, from: usize, to: usize) {
         }
         addr = end;
     }
-    heap.foreign.store(true, Relaxed);
+    heap.plain().mix();
 }
 
 /// `munmap`.
@@ -412,14 +411,14 @@ fn let_go(heap: &Allocator, from: usize, to: usize, advice: i32) -> io::Result<(
 /// the file, and nothing that the program has mapped over it.
 #[must_use]
 pub fn is_shared(heap: &Allocator, start: usize, len: usize) -> bool {
+    if heap.plain().holds(start, len) {
+        return true;
+    }
     let Some(end) = start.checked_add(len) else {
         return false;
     };
     if inside(heap, start, end) != Some((start, end)) || heap.window().is_private() {
         return false;
-    }
-    if !heap.foreign.load(Relaxed) {
-        return true;
     }
     let space = heap.space();
     let mut addr = start;
