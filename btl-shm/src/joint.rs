@@ -12,7 +12,11 @@
 //!
 //! A slot is the leader's, used for one message after another. Both words carry
 //! the number of the use, so that a helper that comes late cannot claim from a
-//! later message, and that the helper's word need not be set back for the next.
+//! later message. Nor does the leader write either of them to begin a use: a word of
+//! the use before says that nothing of this one was claimed but what the leader had
+//! from the start, which the helper is told. So where the two come to the end
+//! together, the line of the claims never leaves the helper's cache, and its claim
+//! waits for nothing.
 
 use crate::prefetch::prefetch_to_write;
 use crate::sync::{AtomicU64, Ordering};
@@ -25,7 +29,8 @@ use wireup::segment::{Segment, SegmentError};
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Slot {
-    /// Use (30 bits), chunks claimed at the front (17) and at the back (17).
+    /// The last use of which anything was claimed (30 bits), and its chunks claimed at
+    /// the front (17) and at the back (17).
     claim: AtomicU64,
     _pad0: [u64; 15],
     /// Use (30 bits), and chunks that the helper has finished in it, or given up
@@ -62,31 +67,68 @@ fn unpack(word: u64) -> (u64, u64, u64) {
     (word >> (2 * BITS), word >> BITS & MASK, word & MASK)
 }
 
-/// Claims up to `want` chunks of use `turn` of `total` chunks: at the front for
-/// the leader, at the back for the helper.
-fn claim(slot: &Slot, turn: u32, total: u64, want: u64, at_front: bool) -> Option<Range<u64>> {
-    let mut word = slot.claim.load(Ordering::Relaxed);
-    loop {
-        let (now, front, back) = unpack(word);
-        let free = total.saturating_sub(front + back);
-        if now != u64::from(turn) || free == 0 {
-            return None;
+/// What both sides know of a use: its number, its chunks, and how many of them are the
+/// leader's from the start.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    turn: u32,
+    total: u64,
+    front: u64,
+}
+
+/// Who claims.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    Leader,
+    Helper,
+}
+
+impl Use {
+    /// Chunks claimed at the front and at the back, if `word` is the line of claims.
+    /// `None`: the use is over. Only a helper can be that late, and while it has claimed
+    /// nothing, no more than the word of the use before can be there.
+    fn claimed(&self, word: u64, side: Side) -> Option<(u64, u64)> {
+        let (last, front, back) = unpack(word);
+        if last == u64::from(self.turn) {
+            return Some((front, back));
         }
-        let n = want.clamp(1, free);
-        let (next, range) = if at_front {
-            (pack(turn, front + n, back), front..front + n)
-        } else {
-            let end = total - back;
-            (pack(turn, front, back + n), end - n..end)
-        };
-        // Only who may copy what is decided here; the bytes are ordered by the
-        // cells that announce the message, and by `done`.
-        match slot
-            .claim
-            .compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
-        {
-            Ok(_) => return Some(range),
-            Err(seen) => word = seen,
+        let before = self.turn.wrapping_sub(1) & LAST_TURN;
+        (side == Side::Leader || last == u64::from(before)).then_some((self.front, 0))
+    }
+
+    /// Chunks that nobody has claimed.
+    fn left(&self, slot: &Slot, side: Side) -> u64 {
+        self.claimed(slot.claim.load(Ordering::Relaxed), side)
+            .map_or(0, |(front, back)| self.total.saturating_sub(front + back))
+    }
+
+    /// Claims up to `want` chunks: at the front for the leader, at the back for the
+    /// helper.
+    fn claim(&self, slot: &Slot, want: u64, side: Side) -> Option<Range<u64>> {
+        let mut word = slot.claim.load(Ordering::Relaxed);
+        loop {
+            let (front, back) = self.claimed(word, side)?;
+            let free = self.total.saturating_sub(front + back);
+            if free == 0 {
+                return None;
+            }
+            let n = want.clamp(1, free);
+            let (next, range) = match side {
+                Side::Leader => (pack(self.turn, front + n, back), front..front + n),
+                Side::Helper => {
+                    let end = self.total - back;
+                    (pack(self.turn, front, back + n), end - n..end)
+                }
+            };
+            // Only who may copy what is decided here; the bytes are ordered by the
+            // cells that announce the message, and by `done`.
+            match slot
+                .claim
+                .compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return Some(range),
+                Err(seen) => word = seen,
+            }
         }
     }
 }
@@ -95,8 +137,7 @@ fn claim(slot: &Slot, turn: u32, total: u64, want: u64, at_front: bool) -> Optio
 #[derive(Debug)]
 pub struct Lead {
     slot: NonNull<Slot>,
-    turn: u32,
-    total: u64,
+    of: Use,
     /// Chunks that the leader has claimed.
     front: Cell<u64>,
 }
@@ -113,27 +154,25 @@ pub enum State {
 }
 
 impl Lead {
-    /// Begins a use of `slot` with `total` chunks, at most [`MOST`], of which the
-    /// leader has claimed the first `front`. `turn` is one more than in the use
+    /// Begins a use of `slot` with `total` chunks, at most [`MOST`], of which the first
+    /// `front`, fewer than all, are the leader's. `turn` is one more than in the use
     /// before, wrapping around to 0; the first is 1.
     ///
     /// # Safety
-    /// The slot is the caller's alone to lead, no use of it is under way, and it
-    /// lives as long as the process.
+    /// The slot is the caller's alone to lead, no use of it is under way, everything of
+    /// the use before was claimed, and it lives as long as the process.
     #[must_use]
     pub unsafe fn begin(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> Lead {
-        // SAFETY: the caller's slot; all its fields are atomics or padding.
-        let shared = unsafe { slot.as_ref() };
+        debug_assert!(front < total && total <= MOST);
         if turn == 0 {
             // What a helper said that many uses ago must not pass for this lap's.
+            // SAFETY: the caller's slot; all its fields are atomics or padding.
+            let shared = unsafe { slot.as_ref() };
             shared.done.store(0, Ordering::Relaxed);
         }
-        // The helper learns of this use by a cell, which is released after it.
-        shared.claim.store(pack(turn, front, 0), Ordering::Relaxed);
         Lead {
             slot,
-            turn,
-            total,
+            of: Use { turn, total, front },
             front: Cell::new(front),
         }
     }
@@ -146,33 +185,32 @@ impl Lead {
     /// The number that the helper must be told.
     #[must_use]
     pub fn turn(&self) -> u32 {
-        self.turn
+        self.of.turn
     }
 
     /// Chunks in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.total
+        self.of.total
     }
 
     /// Chunks that nobody has claimed.
     #[must_use]
     pub fn left(&self) -> u64 {
-        let (_, front, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
-        self.total.saturating_sub(front + back)
+        self.of.left(self.slot(), Side::Leader)
     }
 
-    /// Whether the helper has claimed anything yet.
+    /// Whether the leader has not claimed all of it: the helper has a part, or may yet
+    /// have.
     #[must_use]
-    pub fn is_joined(&self) -> bool {
-        let (_, _, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
-        back > 0
+    pub fn is_shared(&self) -> bool {
+        self.front.get() < self.of.total
     }
 
     /// Claims up to `want` chunks at the front. `None`: nothing is left.
     #[must_use]
     pub fn claim(&self, want: u64) -> Option<Range<u64>> {
-        let range = claim(self.slot(), self.turn, self.total, want, true)?;
+        let range = self.of.claim(self.slot(), want, Side::Leader)?;
         self.front.set(range.end);
         Some(range)
     }
@@ -181,19 +219,37 @@ impl Lead {
     #[must_use]
     pub fn state(&self) -> State {
         let done = self.slot().done.load(Ordering::Acquire); // pairs with the Release in `Help::finish`
-        let (finished, failed) = if done >> (2 * BITS) == u64::from(self.turn) {
+        let (finished, failed) = if done >> (2 * BITS) == u64::from(self.of.turn) {
             (done & MASK, done & FAILED != 0)
         } else {
             (0, false)
         };
-        if !failed && self.front.get() + finished == self.total {
-            return State::Whole; // the line of claims need not be fetched for this
+        if !failed {
+            // The line of the claims need not be fetched for this.
+            return match self.front.get() + finished == self.of.total {
+                true => State::Whole,
+                false => State::Open,
+            };
         }
-        let (_, _, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
-        if failed && finished >= back {
+        let word = self.slot().claim.load(Ordering::Relaxed);
+        let back = self
+            .of
+            .claimed(word, Side::Leader)
+            .map_or(0, |(_, back)| back);
+        if finished >= back {
             State::Failed
         } else {
             State::Open
+        }
+    }
+
+    /// Waits until the copy is no longer open, for so many looks at most.
+    pub fn await_helper(&self, looks: u32) {
+        for _ in 0..looks {
+            if self.state() != State::Open {
+                return;
+            }
+            std::hint::spin_loop();
         }
     }
 
@@ -209,25 +265,27 @@ impl Lead {
 #[derive(Debug)]
 pub struct Help {
     slot: NonNull<Slot>,
-    turn: u32,
-    total: u64,
+    of: Use,
     /// What `done` says of this use.
     done: u64,
 }
 
 impl Help {
-    /// Joins use `turn` of `slot`, of `total` chunks.
+    /// Joins use `turn` of `slot`, of `total` chunks, of which the first `front` are the
+    /// leader's.
     ///
     /// # Safety
     /// The slot lives as long as the process.
     #[must_use]
-    pub unsafe fn join(slot: NonNull<Slot>, turn: u32, total: u64) -> Help {
-        // The leader has just written there; the first claim is soon.
-        prefetch_to_write(slot.as_ptr().cast());
+    pub unsafe fn join(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> Help {
+        // SAFETY: the caller's slot.
+        let shared = unsafe { slot.as_ref() };
+        // The first claim is soon; and the leader has looked at what was done before.
+        prefetch_to_write((&raw const shared.claim).cast());
+        prefetch_to_write((&raw const shared.done).cast());
         Help {
             slot,
-            turn,
-            total,
+            of: Use { turn, total, front },
             done: 0,
         }
     }
@@ -240,24 +298,20 @@ impl Help {
     /// Chunks that nobody has claimed; 0 once the use is over.
     #[must_use]
     pub fn left(&self) -> u64 {
-        let (turn, front, back) = unpack(self.slot().claim.load(Ordering::Relaxed));
-        if turn != u64::from(self.turn) {
-            return 0;
-        }
-        self.total.saturating_sub(front + back)
+        self.of.left(self.slot(), Side::Helper)
     }
 
     /// Claims up to `want` chunks at the back, which must be finished or failed.
     /// `None`: nothing is left.
     #[must_use]
     pub fn claim(&self, want: u64) -> Option<Range<u64>> {
-        claim(self.slot(), self.turn, self.total, want, false)
+        self.of.claim(self.slot(), want, Side::Helper)
     }
 
     /// Says that `chunks` that were claimed are copied.
     pub fn finish(&mut self, chunks: u64) {
         self.done += chunks;
-        let word = u64::from(self.turn) << (2 * BITS) | self.done;
+        let word = u64::from(self.of.turn) << (2 * BITS) | self.done;
         self.slot().done.store(word, Ordering::Release); // pairs with the Acquire in `Lead::state`
     }
 
@@ -321,11 +375,8 @@ impl Slots {
         Ok(self.free.pop())
     }
 
-    /// Gives a slot back whose use is over.
-    pub fn give(&mut self, segment: &Segment, place: Place) {
-        // The helper's claim took the line; the next use begins with a store to it,
-        // which what is stored after it has to wait for.
-        prefetch_to_write(segment.at(place.at).as_ptr());
+    /// Gives a slot back whose use is over: everything of it was claimed.
+    pub fn give(&mut self, place: Place) {
         self.free.push(place);
     }
 }
@@ -349,7 +400,7 @@ mod tests {
         // SAFETY: leaked, and led by this test alone.
         let lead = unsafe { Lead::begin(slot, 1, 10, 0) };
         // SAFETY: leaked.
-        let mut help = unsafe { Help::join(slot, lead.turn(), 10) };
+        let mut help = unsafe { Help::join(slot, lead.turn(), 10, 0) };
         assert_eq!(lead.claim(4), Some(0..4));
         assert_eq!(help.claim(3), Some(7..10));
         assert_eq!((lead.left(), help.left()), (3, 3));
@@ -364,36 +415,48 @@ mod tests {
     fn a_late_helper_claims_nothing_of_the_next_message() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let first = unsafe { Lead::begin(slot, 1, 5, 0) };
+        let first = unsafe { Lead::begin(slot, 1, 5, 2) };
         // SAFETY: leaked.
-        let late = unsafe { Help::join(slot, first.turn(), 5) };
+        let late = unsafe { Help::join(slot, first.turn(), 5, 2) };
+        assert_eq!(late.left(), 3);
         assert!(first.close());
+        assert!(!first.is_shared());
         // SAFETY: the use before is over.
-        let next = unsafe { Lead::begin(slot, 2, 5, 0) };
+        let next = unsafe { Lead::begin(slot, 2, 5, 1) };
         assert_eq!((late.claim(1), late.left()), (None, 0));
-        assert_eq!(next.left(), 5);
+        assert_eq!(next.left(), 4);
+        assert!(next.close());
+        assert_eq!((late.claim(1), late.left()), (None, 0));
     }
 
     #[test]
-    fn what_a_helper_said_of_another_use_counts_for_none() {
+    fn what_was_said_of_another_use_counts_for_none() {
         let slot = slot();
-        // SAFETY: leaked, and led by this test alone.
-        let first = unsafe { Lead::begin(slot, 7, 2, 1) };
-        // SAFETY: leaked.
-        let mut help = unsafe { Help::join(slot, 7, 2) };
-        assert_eq!(help.claim(1), Some(1..2));
-        help.fail(1);
-        assert_eq!(first.state(), State::Failed);
-        for turn in [8, LAST_TURN, 0, 7] {
-            // SAFETY: the use before is over.
-            let next = unsafe { Lead::begin(slot, turn, 2, 1) };
-            assert_eq!(next.state(), State::Open);
-            assert!(!next.is_joined());
+        // The leader's numbers follow one another; the lap ends in between.
+        for turn in [LAST_TURN - 1, LAST_TURN, 0, 1, 2] {
+            let before = u64::from(turn.wrapping_sub(1) & LAST_TURN);
             // SAFETY: leaked.
-            let help = unsafe { Help::join(slot, turn, 2) };
-            assert_eq!(help.claim(1), Some(1..2));
-            assert!(next.is_joined());
-            assert_eq!(next.state(), State::Open);
+            let shared = unsafe { slot.as_ref() };
+            if turn == LAST_TURN - 1 {
+                shared
+                    .claim
+                    .store(before << (2 * BITS) | 2, Ordering::Relaxed);
+            }
+            // SAFETY: leaked, and led by this test alone; the use before is over.
+            let lead = unsafe { Lead::begin(slot, turn, 3, 1) };
+            assert_eq!((lead.state(), lead.left()), (State::Open, 2));
+            // SAFETY: leaked.
+            let mut help = unsafe { Help::join(slot, turn, 3, 1) };
+            assert_eq!((help.left(), help.claim(2)), (2, Some(1..3)));
+            assert_eq!((lead.state(), lead.left()), (State::Open, 0));
+            if turn == 0 {
+                help.finish(2);
+                assert_eq!(lead.state(), State::Whole);
+            } else {
+                help.fail(2);
+                assert_eq!(lead.state(), State::Failed);
+            }
+            assert!(lead.is_shared());
         }
     }
 
@@ -403,7 +466,7 @@ mod tests {
         // SAFETY: leaked, and led by this test alone.
         let lead = unsafe { Lead::begin(slot, 1, 5, 0) };
         // SAFETY: leaked.
-        let mut help = unsafe { Help::join(slot, lead.turn(), 5) };
+        let mut help = unsafe { Help::join(slot, lead.turn(), 5, 0) };
         assert_eq!(help.claim(2), Some(3..5));
         assert!(!lead.close());
         help.fail(2);
@@ -439,7 +502,7 @@ mod loom_tests {
             let helper = loom::thread::spawn(move || {
                 let At(slot) = { at };
                 // SAFETY: as above.
-                let mut help = unsafe { Help::join(slot, turn, 3) };
+                let mut help = unsafe { Help::join(slot, turn, 3, 1) };
                 while let Some(range) = help.claim(1) {
                     for chunk in range {
                         theirs.1[usize::try_from(chunk).unwrap()].fetch_add(1, Ordering::Relaxed);

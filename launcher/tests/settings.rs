@@ -114,7 +114,7 @@ fn what_cannot_be_used_is_named_with_its_place() {
         ("arm = cma\narm = wing\n", ["line 2", "\"wing\"", "driver"]),
         ("leg = 1\n", ["line 1", "\"leg\"", "--help"]),
         ("eager_limit\n", ["line 1", "eager_limit", "NAME = VALUE"]),
-        ("coop_chunk = 1\n", ["line 1", "\"1\"", "4k"]),
+        ("coop_chunk = 1\n", ["line 1", "\"1\"", "1k"]),
     ] {
         tree.write("config/lariat/settings", text);
         for option in ["true", "--show-settings"] {

@@ -41,7 +41,7 @@ pub fn arms() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
             &[
                 ("LARIAT_DIRECT_MIN", "64"),
                 ("LARIAT_COOP_MIN", "4k"),
-                ("LARIAT_COOP_CHUNK", "4k"),
+                ("LARIAT_COOP_CHUNK", "1k"),
                 ("LARIAT_HEAP_MIN", "1"),
             ],
         ),
@@ -58,7 +58,7 @@ pub fn arms() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
                 ("LARIAT_ARM", "driver"),
                 ("LARIAT_DIRECT_MIN", "64"),
                 ("LARIAT_COOP_MIN", "4k"),
-                ("LARIAT_COOP_CHUNK", "4k"),
+                ("LARIAT_COOP_CHUNK", "1k"),
             ],
         ));
     }

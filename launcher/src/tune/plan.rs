@@ -142,7 +142,7 @@ pub fn comparison(kind: Kind, values: &Values, works: &impl Fn(&str) -> bool) ->
             powers(8 * K, 2 * M),
         ),
         Kind::CoopChunk => {
-            let chunks = [4, 8, 16, 32, 64, 128].map(|n| short(n * K));
+            let chunks = [1, 4, 16, 32, 64, 128].map(|n| short(n * K));
             let all = chunks.iter().map(|c| with(c, &[("coop_chunk", c)]));
             let from = settings.coop_min.clamp(16 * K, M);
             (all.collect(), powers(from, 4 * M))

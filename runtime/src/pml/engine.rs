@@ -14,11 +14,12 @@
 
 use crate::pml::choose::{CLASSES, Choice};
 use crate::pml::expected::Expected;
+use crate::pml::helping::Helping;
 use crate::pml::matching::Matching;
 use crate::pml::request::Shared;
 use crate::pml::runs::{Place, Span};
 use crate::pml::share::HeadStarts;
-use crate::pml::transfer::{Helping, Leading};
+use crate::pml::transfer::Leading;
 use btl_shm::endpoint::{Incoming, Outgoing};
 use btl_shm::joint::Slots;
 use btl_shm::peer::Peers;
@@ -53,8 +54,9 @@ pub(super) mod kind {
     /// The answer: 1 if it was taken back. `aux`: the sender's number.
     pub const CANCELLED: u8 = 9;
     /// The receiver asks the sender to copy its part: slot, address of the
-    /// receive buffer, bytes in all, bytes of a chunk, 1 for CMA. `aux`: the
-    /// sender's number; `context`: the slot's use.
+    /// receive buffer, bytes in all, bytes of a chunk, and twice the chunks that are
+    /// the receiver's, plus 1 for CMA. `aux`: the sender's number; `context`: the
+    /// slot's use.
     pub const JOIN: u8 = 10;
     /// Where the next bytes of a scattered message are: the sender's number in the
     /// first of its words. `aux`: the receiver's.

@@ -3,13 +3,14 @@
 
 use crate::lock;
 use crate::object::comm::Comm;
+use crate::pml::copying::{Copying, Source};
 use crate::pml::engine::Core;
 use crate::pml::matching::Pattern;
+use crate::pml::memory::Memory;
 use crate::pml::recv::{new, peer_of};
 use crate::pml::rendezvous::Chosen;
 use crate::pml::request::Shared;
 use crate::pml::runs::Place;
-use crate::pml::transfer::Source;
 use crate::pml::{Buffer, Completion, Inner, Request, check, delivery, progress, with_engine};
 use btl_shm::copy;
 use btl_shm::endpoint::Arrival;
@@ -188,7 +189,7 @@ impl Core {
         };
         let source = self.source(peer, Place::Run(addr), len);
         let chosen = match source {
-            Source::Direct(Reached::Mapped(_), _) => Chosen::default(),
+            Source::Direct(..) => Chosen::default(),
             Source::Cma(..) => self.choose(len),
             _ => return false,
         };
@@ -211,15 +212,31 @@ impl Core {
             }
             return taken;
         }
+        let mut copying = None;
+        if !chosen.copies {
+            let memory = Memory::of(&Buffer::bytes(to, len));
+            let new = Copying::new((peer, e.aux), source, memory, len, joint);
+            let copying = copying.insert(new);
+            self.start_copying(copying);
+            if copying.is_whole() {
+                self.settle(copying);
+                if let Some(timed) = chosen.timed {
+                    self.choice.end(timed, len, Instant::now());
+                }
+                if let Some(expected) = &mut self.expected {
+                    expected.found = Found::Message(e.source, e.tag, len);
+                }
+                return true;
+            }
+        }
         let Some(receive) = self.expected.as_mut().map(Expected::become_posted) else {
             return false;
         };
         delivery::matched(&receive, peer, e.source, e.tag, len, check::UNKNOWN);
         receive.timed.set(chosen.timed);
-        if chosen.copies {
-            self.ask_for_copies(&receive, peer, e.aux);
-        } else {
-            self.begin(&receive, (peer, e.aux), source, joint);
+        match copying {
+            Some(copying) => self.go_on(copying, receive),
+            None => self.ask_for_copies(&receive, peer, e.aux),
         }
         true
     }

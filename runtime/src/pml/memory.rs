@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a message's bytes come from or go to, as one stream of `len` bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Memory {
     /// Of the first byte if contiguous, else what displacements count from.
     addr: *mut u8,

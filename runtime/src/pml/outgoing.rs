@@ -112,7 +112,7 @@ impl Core {
             envelope.kind = kind::READY;
             let place = if addr == 0 {
                 self.scattered_place(send)
-            } else if self.reach.is_replaced(addr, total) {
+            } else if !direct && self.reach.is_replaced(addr, total) {
                 Place::Scattered
             } else {
                 Place::Run(addr)

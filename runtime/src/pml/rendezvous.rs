@@ -2,12 +2,12 @@
 //! bytes that are still at the sender are fetched.
 
 use crate::pml::choose::{Timed, Way};
+use crate::pml::copying::Source;
 use crate::pml::delivery::{deliver, matched, self_message};
 use crate::pml::engine::{Body, Core, Message, Target, kind};
 use crate::pml::progress;
 use crate::pml::request::Shared;
 use crate::pml::runs::Place;
-use crate::pml::transfer::Source;
 use btl_shm::ring::Envelope;
 use std::time::Instant;
 

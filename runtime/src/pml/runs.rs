@@ -15,10 +15,10 @@
 
 use crate::error::{Class, Error};
 use crate::job;
+use crate::pml::copying::pull;
 use crate::pml::engine::Core;
 use crate::pml::outgoing::no_ring;
 use crate::pml::request::Shared;
-use crate::pml::transfer::pull;
 use btl_shm::endpoint::{Arrival, Sent};
 use btl_shm::peer::{Lost, Reached};
 use btl_shm::ring::{Envelope, WORDS};

@@ -87,7 +87,7 @@ impl Default for Settings {
             heap_min: 8 << 10,
             direct_min: 4 << 10,
             coop_min: 48 << 10,
-            coop_chunk: 4 << 10,
+            coop_chunk: 1 << 10,
             nt_min: 16 << 20,
             eager_limit: 64 << 10,
             ring_cells: 64,
@@ -261,8 +261,8 @@ impl Settings {
             "direct_min" => self.direct_min = bytes(value)?,
             "coop_min" => self.coop_min = bytes(value)?,
             "coop_chunk" => {
-                let chunk = bytes(value).ok().filter(|n| (4096..=1 << 30).contains(n));
-                self.coop_chunk = chunk.ok_or("bytes from 4k to 1g, with k, m or g if wanted")?;
+                let chunk = bytes(value).ok().filter(|n| (1024..=1 << 30).contains(n));
+                self.coop_chunk = chunk.ok_or("bytes from 1k to 1g, with k, m or g if wanted")?;
             }
             "nt_min" => self.nt_min = bytes(value)?,
             "eager_limit" => self.eager_limit = bytes(value)?,

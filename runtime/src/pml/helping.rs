@@ -1,0 +1,178 @@
+//! Helping to copy a message: what its sender does where the receiver asks it to.
+
+use crate::pml::copying::{TURN, bytes_of};
+use crate::pml::delivery;
+use crate::pml::engine::Core;
+use crate::pml::memory::Memory;
+use crate::pml::request::{Phase, Shared};
+use btl_shm::endpoint::Arrival;
+use btl_shm::joint::{self, Help};
+use btl_shm::peer::{Peers, Reached};
+use std::ops::Range;
+
+/// Bytes that a helper claims at once, however little is left then.
+const AT_ONCE: usize = 64 << 10;
+
+/// Flag of [`kind::JOIN`](crate::pml::engine::kind::JOIN): nobody but the helper can
+/// copy this message.
+pub(super) const ALONE: u8 = 1;
+
+/// The receive buffer, as the sender reaches it.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Direct(Reached),
+    Cma(u32, u64),
+}
+
+/// A message that this rank sends and helps to copy.
+#[derive(Debug)]
+pub(super) struct Helping {
+    send: Shared,
+    target: Target,
+    help: Help,
+    /// Bytes in all, and in a chunk.
+    total: usize,
+    chunk: usize,
+}
+
+impl Core {
+    /// The sender is asked to help.
+    pub(super) fn join(&mut self, a: &Arrival<'_>) {
+        let e = &a.envelope;
+        let [at, addr, n, chunk, how_far] = a.words;
+        let (front, is_cma) = (how_far >> 1, how_far & 1 == 1);
+        let (Ok(total), Ok(chunk)) = (usize::try_from(n), usize::try_from(chunk)) else {
+            return;
+        };
+        let Some(send) = self.named.get(e.aux).cloned() else {
+            return;
+        };
+        send.phase.set(Phase::Streaming);
+        let chunk = chunk.max(1);
+        let chunks = total.div_ceil(chunk) as u64;
+        let slot = self.segment.at(at).cast::<joint::Slot>();
+        // SAFETY: a slot of the peer's; the segment is never unmapped.
+        let help = unsafe { Help::join(slot, e.context, chunks, front) };
+        let target = if is_cma {
+            self.reach.cma(a.source).map(|pid| Target::Cma(pid, addr))
+        } else {
+            self.reach.reach(a.source, addr, total).map(Target::Direct)
+        };
+        let fits = total <= send.memory.len();
+        match target.filter(|_| fits) {
+            Some(target) => {
+                let helping = Helping {
+                    send,
+                    target,
+                    help,
+                    total,
+                    chunk,
+                };
+                // The leader is at work.
+                if self.helping.is_empty() {
+                    self.help(helping);
+                } else {
+                    self.helping.push_back(helping);
+                    self.help_on();
+                }
+            }
+            // Nobody else will do it.
+            None if e.flags & ALONE != 0 => {
+                let mut help = help;
+                if let Some(range) = help.claim(u64::MAX) {
+                    help.fail(range.end - range.start);
+                }
+                btl_shm::wait::ring_bell(self.segment, self.segment.record(a.source));
+            }
+            None => {}
+        }
+    }
+
+    /// Copies some chunks of the oldest message that this rank helps with. Returns
+    /// whether there was one.
+    pub(super) fn help_on(&mut self) -> bool {
+        while let Some(helping) = self.helping.pop_front() {
+            if self.help(helping) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Copies some chunks of a message, which comes first as long as there are more.
+    /// Returns whether there were any.
+    fn help(&mut self, mut helping: Helping) -> bool {
+        // Half of it, since the leader may come to the rest sooner; all, where
+        // another claim would take as long as the copy.
+        let least = (AT_ONCE / helping.chunk) as u64;
+        let left = helping.help.left();
+        let share = left.div_ceil(2).max(least);
+        let share = share.min((TURN / helping.chunk) as u64).max(1);
+        let Some(range) = helping.help.claim(share) else {
+            return false;
+        };
+        let chunks = range.end - range.start;
+        let peer = helping.send.peer.get();
+        let bytes = bytes_of(&range, helping.chunk, helping.total);
+        let copied = helping.copy(&mut self.reach, &bytes);
+        if copied {
+            helping.help.finish(chunks);
+        } else {
+            helping.help.fail(chunks);
+            if matches!(helping.target, Target::Cma(..)) {
+                self.reach.forget_cma(peer);
+            }
+        }
+        btl_shm::wait::ring_bell(self.segment, self.segment.record(peer));
+        if copied && chunks < left {
+            self.helping.push_front(helping);
+        }
+        true
+    }
+
+    /// Helps no more with a send that is over, or that goes another way.
+    pub(super) fn leave(&mut self, send: &Shared) {
+        if !self.helping.is_empty() {
+            self.helping.retain(|helping| !helping.send.is(send));
+        }
+    }
+}
+
+impl Helping {
+    /// Copies these bytes of the message into the receive buffer.
+    fn copy(&self, reach: &mut Peers, range: &Range<usize>) -> bool {
+        match self.target {
+            Target::Direct(to) => push(reach, self.send.peer.get(), to, &self.send.memory, range),
+            Target::Cma(pid, addr) => {
+                let to = addr + range.start as u64;
+                delivery::write_runs(pid, to, &self.send.memory, range.clone()).is_ok()
+            }
+        }
+    }
+}
+
+/// Copies these bytes of `memory` into a peer's receive buffer at `to`. Returns
+/// whether it was there.
+fn push(reach: &mut Peers, peer: u32, to: Reached, memory: &Memory, range: &Range<usize>) -> bool {
+    let addr = match to {
+        Reached::Mapped(at) => {
+            let to = at.as_ptr().wrapping_add(range.start);
+            // SAFETY: the peer told of a buffer of the message's length there, and
+            // waits for what was claimed.
+            return unsafe { memory.copy_to_peer(range.start, to, range.len(), false) }.is_ok();
+        }
+        Reached::Attached(addr) => addr,
+    };
+    let mut at = range.start;
+    while at < range.end {
+        let Ok((to, n)) = reach.window(peer, addr + at as u64, range.end - at) else {
+            return false;
+        };
+        // SAFETY: as above, but for what the peer may have unmapped.
+        if unsafe { memory.copy_to_peer(at, to, n, true) }.is_err() {
+            return false;
+        }
+        at += n;
+    }
+    true
+}
