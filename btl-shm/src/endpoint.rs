@@ -40,6 +40,8 @@ pub struct Incoming {
     segment: &'static Segment,
     me: u32,
     rings: Vec<From>,
+    /// By rank: which of them is its.
+    of: Vec<Option<u32>>,
 }
 
 #[derive(Debug)]
@@ -205,6 +207,15 @@ impl Outgoing {
         }
     }
 
+    /// Cells sent to `peer` so far.
+    #[inline]
+    #[must_use]
+    pub fn sent(&self, peer: u32) -> u64 {
+        self.peers[peer as usize]
+            .as_ref()
+            .map_or(0, |ring| ring.sent())
+    }
+
     #[inline]
     fn ring(&mut self, peer: u32) -> Result<&mut Producer, SegmentError> {
         if self.peers[peer as usize].is_none() {
@@ -253,13 +264,25 @@ impl Incoming {
             segment,
             me,
             rings: Vec::new(),
+            of: vec![None; segment.head().ranks as usize],
         }
     }
 
-    /// Takes what has arrived, at most `most` cells of each peer, and hands it to
-    /// `handler` in each peer's order. Returns whether there was anything.
+    /// Cells of `peer` that were taken so far.
     #[inline]
-    pub fn poll(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>)) -> bool {
+    #[must_use]
+    pub fn taken(&self, peer: u32) -> u64 {
+        let ring = self.of.get(peer as usize).copied().flatten();
+        let from = ring.and_then(|at| self.rings.get(at as usize));
+        from.map_or(0, |from| from.consumer.taken())
+    }
+
+    /// Takes what has arrived, at most `most` cells of each peer, and hands it to
+    /// `handler` in each peer's order, until that returns false: it has what the caller
+    /// waits for, and to look at the next cell could mean to wait until its sender has
+    /// written it. Returns whether there was anything.
+    #[inline]
+    pub fn poll(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>) -> bool) -> bool {
         if self
             .segment
             .record(self.me)
@@ -284,7 +307,7 @@ impl Incoming {
                         (self.segment.at(at).as_ptr().cast_const(), len.min(FRAGMENT))
                     }
                 };
-                handler(&Arrival {
+                let goes_on = handler(&Arrival {
                     source: from.source,
                     envelope: cell.envelope,
                     words: cell.words,
@@ -299,6 +322,9 @@ impl Incoming {
                 }
                 if told {
                     ring_bell(self.segment, self.segment.record(from.source));
+                }
+                if !goes_on {
+                    return true;
                 }
             }
         }
@@ -326,6 +352,9 @@ impl Incoming {
             };
             // SAFETY: as above; this rank is the block's only consumer.
             let consumer = unsafe { Consumer::new(head) };
+            if let Some(of) = self.of.get_mut(source as usize) {
+                *of = u32::try_from(self.rings.len()).ok();
+            }
             self.rings.push(From { source, consumer });
             at = next;
         }

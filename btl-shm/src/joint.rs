@@ -67,6 +67,21 @@ fn unpack(word: u64) -> (u64, u64, u64) {
     (word >> (2 * BITS), word >> BITS & MASK, word & MASK)
 }
 
+impl Slot {
+    /// Claims all there is of use `turn`, whatever that comes to, unless a helper has
+    /// claimed anything of it.
+    fn withdraw(&self, turn: u32) -> bool {
+        let word = self.claim.load(Ordering::Relaxed);
+        if unpack(word).0 == u64::from(turn) {
+            return false;
+        }
+        let all = pack(turn, MASK, 0);
+        self.claim
+            .compare_exchange(word, all, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
 /// What both sides know of a use: its number, its chunks, and how many of them are the
 /// leader's from the start.
 #[derive(Clone, Copy, Debug)]
@@ -164,12 +179,6 @@ impl Lead {
     #[must_use]
     pub unsafe fn begin(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> Lead {
         debug_assert!(front < total && total <= MOST);
-        if turn == 0 {
-            // What a helper said that many uses ago must not pass for this lap's.
-            // SAFETY: the caller's slot; all its fields are atomics or padding.
-            let shared = unsafe { slot.as_ref() };
-            shared.done.store(0, Ordering::Relaxed);
-        }
         Lead {
             slot,
             of: Use { turn, total, front },
@@ -348,11 +357,42 @@ impl Place {
 
     /// Begins a use of it; see [`Lead::begin`].
     pub fn begin(&mut self, segment: &'static Segment, total: u64, front: u64) -> Lead {
+        self.open(segment);
+        self.lead(segment, total, front)
+    }
+
+    /// Begins a use of it of which chunks are not known yet, and returns its number. A
+    /// helper that knows them may join; then follows [`Place::lead`] or
+    /// [`Place::withdraw`].
+    pub fn open(&mut self, segment: &'static Segment) -> u32 {
         self.last = (self.last + 1) & LAST_TURN;
+        if self.last == 0 {
+            // What a helper said that many uses ago must not pass for this lap's.
+            self.slot(segment).done.store(0, Ordering::Relaxed);
+        }
+        self.last
+    }
+
+    fn slot(&self, segment: &'static Segment) -> &'static Slot {
         let slot = segment.at(self.at).cast::<Slot>();
-        // SAFETY: a slot of this rank's, in use once at a time; the segment is never
-        // unmapped.
+        // SAFETY: a slot of this rank's; the segment is never unmapped, and all fields
+        // are atomics or padding.
+        unsafe { slot.as_ref() }
+    }
+
+    /// The leader's view of the use that was opened.
+    #[must_use]
+    pub fn lead(&self, segment: &'static Segment, total: u64, front: u64) -> Lead {
+        let slot = NonNull::from(self.slot(segment));
+        // SAFETY: a slot of this rank's, in use once at a time, which stays.
         unsafe { Lead::begin(slot, self.last, total, front) }
+    }
+
+    /// Ends the use that was opened before a helper has joined. `false`: one has, and
+    /// counts on the use.
+    #[must_use]
+    pub fn withdraw(&self, segment: &'static Segment) -> bool {
+        self.slot(segment).withdraw(self.last)
     }
 }
 
@@ -458,6 +498,26 @@ mod tests {
             }
             assert!(lead.is_shared());
         }
+    }
+
+    #[test]
+    fn a_use_is_withdrawn_unless_a_helper_has_joined() {
+        let slot = slot();
+        // SAFETY: leaked.
+        let shared = unsafe { slot.as_ref() };
+        assert!(shared.withdraw(1));
+        // SAFETY: leaked.
+        let late = unsafe { Help::join(slot, 1, 8, 4) };
+        assert_eq!((late.left(), late.claim(8)), (0, None));
+        // SAFETY: leaked.
+        let mut help = unsafe { Help::join(slot, 2, 8, 4) };
+        assert_eq!(help.claim(3), Some(5..8));
+        assert!(!shared.withdraw(2));
+        // SAFETY: leaked, and led by this test alone; nothing of the use before is left.
+        let lead = unsafe { Lead::begin(slot, 2, 8, 4) };
+        assert_eq!((lead.left(), lead.claim(8)), (1, Some(4..5)));
+        help.finish(3);
+        assert_eq!(lead.state(), State::Whole);
     }
 
     #[test]

@@ -218,6 +218,13 @@ impl Producer {
         end < wanted
     }
 
+    /// Cells sent so far.
+    #[inline]
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.tail
+    }
+
     /// Whether a cell can be written now.
     #[inline]
     pub fn has_room(&mut self) -> bool {
@@ -387,6 +394,13 @@ impl Consumer {
             bulk_next: 0,
             bulk_published: 0,
         }
+    }
+
+    /// Cells taken so far.
+    #[inline]
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.next
     }
 
     /// The oldest cell that was not taken yet, if there is one.

@@ -62,6 +62,11 @@ fn random_traffic() {
 }
 
 #[test]
+fn something_else_than_expected() {
+    on_every_arm("arms_expected");
+}
+
+#[test]
 fn cancelling_what_was_announced() {
     on_every_arm("cancel_race");
 }

@@ -141,6 +141,7 @@ impl Core {
                 }
             }
             kind::JOIN => self.join(a),
+            kind::OFFER => self.offered(a),
             kind::RUNS => self.runs(a),
             kind::CANCEL => self.give_back(a.source, e),
             kind::CANCELLED => {

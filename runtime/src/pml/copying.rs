@@ -3,7 +3,7 @@
 
 use crate::pml::delivery;
 use crate::pml::memory::Memory;
-use crate::pml::share::Met;
+use crate::pml::share::{Met, Shares};
 use btl_shm::joint::{Lead, Place, State};
 use btl_shm::peer::cma::{self, CmaWhy};
 use btl_shm::peer::{Lost, Peers, Reached};
@@ -63,12 +63,11 @@ pub(super) struct Copying {
 pub(super) struct Joint {
     pub(super) lead: Lead,
     pub(super) place: Place,
-    /// Bytes of a chunk.
-    pub(super) chunk: usize,
-    /// Bytes that are the leader's from the start.
-    pub(super) front: Range<usize>,
+    pub(super) shares: Shares,
     /// The helper came to the last one like it, and is waited for a moment.
     pub(super) expected: bool,
+    /// The helper was told before there was a message.
+    pub(super) offered: bool,
 }
 
 /// Why bytes could not be copied.
@@ -95,7 +94,9 @@ impl Copying {
             source,
             memory,
             total,
-            own: joint.as_ref().map_or(0..total, |joint| joint.front.clone()),
+            own: joint
+                .as_ref()
+                .map_or(0..total, |joint| joint.shares.leaders()),
             joint,
             failed: false,
             lost: None,
@@ -199,7 +200,7 @@ impl Copying {
             return;
         };
         let state = joint.lead.state();
-        if self.own.end == joint.front.end && state != State::Failed {
+        if self.own.end == joint.shares.leaders().end && state != State::Failed {
             self.helper_first = Some(state == State::Whole);
         }
         if joint.expected {
@@ -228,16 +229,15 @@ impl Copying {
 
     /// Takes over half of what the helper has not come to. Whether there was any.
     pub(super) fn claim(&mut self) -> bool {
-        let n = self.total;
         let Some(joint) = self.joint.as_ref().filter(|_| !self.is_nowhere()) else {
             return false;
         };
         let least = match self.source {
-            Source::Cma(..) => (CMA_LEAST / joint.chunk) as u64,
-            _ => (DIRECT_LEAST / joint.chunk) as u64,
+            Source::Cma(..) => (CMA_LEAST / joint.shares.chunk) as u64,
+            _ => (DIRECT_LEAST / joint.shares.chunk) as u64,
         };
         let range = joint.lead.claim(joint.lead.left().div_ceil(2).max(least));
-        self.own = range.map_or(0..0, |range| bytes_of(&range, joint.chunk, n));
+        self.own = range.map_or(0..0, |range| joint.shares.bytes(&range));
         self.has_own()
     }
 
@@ -273,17 +273,6 @@ impl Copying {
             .is_some_and(|joint| joint.lead.state() == State::Failed);
         self.failed || helper_failed
     }
-}
-
-/// The bytes of these chunks in a message of `n` bytes.
-pub(super) fn bytes_of(chunks: &Range<u64>, chunk: usize, n: usize) -> Range<usize> {
-    let at = |i: u64| {
-        usize::try_from(i)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(chunk)
-            .min(n)
-    };
-    at(chunks.start)..at(chunks.end)
 }
 
 /// Copies a peer's bytes, which begin at an offset from what is reached, into

@@ -16,6 +16,7 @@ use crate::pml::choose::{CLASSES, Choice};
 use crate::pml::expected::Expected;
 use crate::pml::helping::Helping;
 use crate::pml::matching::Matching;
+use crate::pml::offer::{Offer, Offers};
 use crate::pml::request::Shared;
 use crate::pml::runs::{Place, Span};
 use crate::pml::share::HeadStarts;
@@ -61,6 +62,10 @@ pub(super) mod kind {
     /// Where the next bytes of a scattered message are: the sender's number in the
     /// first of its words. `aux`: the receiver's.
     pub const RUNS: u8 = 11;
+    /// Where the next message is to go, before it is known (see `offer`): slot,
+    /// address of the receive buffer, room, cells taken, and in two halves the least
+    /// chunk and the head start. `aux`: the slot's use.
+    pub const OFFER: u8 = 12;
 }
 
 /// Flag of [`kind::EAGER`]: the sender waits for a FIN.
@@ -145,6 +150,7 @@ pub(super) struct Peer {
     pub(super) at_once: [u16; CLASSES],
     /// How what is copied with it is shared out.
     pub(super) head_starts: HeadStarts,
+    pub(super) offers: Offers,
 }
 
 /// Everything but the incoming rings, which are borrowed while cells are handled.
@@ -156,6 +162,8 @@ pub(super) struct Core {
     pub(super) matching: Matching<Shared, Message>,
     /// The blocking receive that is looking for its message, unposted.
     pub(super) expected: Option<Expected>,
+    /// The request that a blocking call waits for.
+    pub(super) awaited: Option<Shared>,
     pub(super) peers: Vec<Peer>,
     /// Peers whose `pending` is not empty.
     pub(super) waiting: Vec<u32>,
@@ -178,6 +186,8 @@ pub(super) struct Core {
     pub(super) leading: VecDeque<Leading>,
     pub(super) helping: VecDeque<Helping>,
     pub(super) slots: Slots,
+    /// What a blocking receive has told its sender.
+    pub(super) offer: Option<Offer>,
     pub(super) choice: Choice,
     /// Scattered messages that are read run by run: by this rank's number for them.
     pub(super) spans: HashMap<u32, Span>,
@@ -244,6 +254,7 @@ impl Engine {
                 outgoing: Outgoing::new(segment, me, settings.ring_cells),
                 matching: Matching::default(),
                 expected: None,
+                awaited: None,
                 peers,
                 waiting: Vec::new(),
                 streams: VecDeque::new(),
@@ -258,6 +269,7 @@ impl Engine {
                 leading: VecDeque::new(),
                 helping: VecDeque::new(),
                 slots: Slots::default(),
+                offer: None,
                 choice: Choice::default(),
                 spans: HashMap::new(),
                 direct_min: bytes(settings.direct_min),
@@ -273,7 +285,10 @@ impl Engine {
     #[inline]
     pub(super) fn progress(&mut self) -> bool {
         let Engine { incoming, core } = self;
-        let mut any = incoming.poll(BURST, |arrival| core.arrived(arrival));
+        let mut any = incoming.poll(BURST, |arrival| {
+            core.arrived(arrival);
+            !core.is_served()
+        });
         if !core.waiting.is_empty() {
             any |= core.move_pending();
         }
@@ -291,6 +306,16 @@ impl Engine {
 }
 
 impl Core {
+    /// Whether a blocking call has what it waits for.
+    #[inline]
+    fn is_served(&self) -> bool {
+        match (&self.expected, &self.awaited) {
+            (Some(expected), _) => expected.is_over(),
+            (_, Some(request)) => request.done.get(),
+            _ => false,
+        }
+    }
+
     /// Whether something of this process still has to go out by itself.
     pub(super) fn is_sending(&self) -> bool {
         !self.waiting.is_empty() || !self.streams.is_empty()

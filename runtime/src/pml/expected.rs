@@ -59,12 +59,18 @@ impl Expected {
         fits
     }
 
+    /// Whether there is nothing more to look for.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.found, Found::Nothing)
+    }
+
     /// Whether this is the message, of `len` bytes, and there is room for it.
     #[inline]
     fn is(&self, e: &Envelope, len: usize) -> bool {
         e.context == self.context
             && self.pattern.takes(e.source, e.tag)
-            && matches!(self.found, Found::Nothing)
+            && !self.is_over()
             && len <= self.room
     }
 
@@ -147,6 +153,10 @@ pub(super) fn expect(
             room,
             found,
         });
+        if room >= core.coop_min {
+            let taken = (peer, engine.incoming.taken(peer));
+            core.offer(taken, (context, pattern.tag), addr, room);
+        }
         let rounds = if core.crowded {
             ROUNDS_CROWDED
         } else {
@@ -155,9 +165,12 @@ pub(super) fn expect(
         for _ in 0..rounds {
             engine.progress();
             let expected = engine.core.expected.as_ref();
-            if !expected.is_some_and(|e| matches!(e.found, Found::Nothing)) {
+            if expected.is_none_or(Expected::is_over) {
                 break;
             }
+        }
+        while engine.core.offer.is_some() && !engine.core.withdraw_offer() {
+            engine.progress(); // the announcement is there
         }
         match engine.core.expected.take()?.found {
             Found::Nothing => None,
@@ -188,15 +201,16 @@ impl Core {
             return false;
         };
         let source = self.source(peer, Place::Run(addr), len);
+        let mut joint = self.take_offer(peer, to, len);
         let chosen = match source {
+            _ if joint.is_some() => Chosen::default(),
             Source::Direct(..) => Chosen::default(),
             Source::Cma(..) => self.choose(len),
             _ => return false,
         };
-        let joint = match chosen.copies {
-            true => None,
-            false => self.share_out((peer, e.aux), &source, to, len),
-        };
+        if joint.is_none() && !chosen.copies {
+            joint = self.share_out((peer, e.aux), &source, to, len);
+        }
         if joint.is_none() && !chosen.copies && len <= AT_ONCE {
             let taken = self
                 .expected
@@ -247,7 +261,7 @@ impl Core {
     pub(super) fn post_expected(&mut self, context: u32) {
         if let Some(expected) = &mut self.expected
             && expected.context == context
-            && matches!(expected.found, Found::Nothing)
+            && !expected.is_over()
         {
             let receive = expected.become_posted();
             let pattern = expected.pattern;

@@ -1,10 +1,11 @@
 //! Helping to copy a message: what its sender does where the receiver asks it to.
 
-use crate::pml::copying::{TURN, bytes_of};
+use crate::pml::copying::TURN;
 use crate::pml::delivery;
 use crate::pml::engine::Core;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Phase, Shared};
+use crate::pml::share::Shares;
 use btl_shm::endpoint::Arrival;
 use btl_shm::joint::{self, Help};
 use btl_shm::peer::{Peers, Reached};
@@ -30,52 +31,37 @@ pub(super) struct Helping {
     send: Shared,
     target: Target,
     help: Help,
-    /// Bytes in all, and in a chunk.
-    total: usize,
-    chunk: usize,
+    shares: Shares,
 }
 
 impl Core {
     /// The sender is asked to help.
     pub(super) fn join(&mut self, a: &Arrival<'_>) {
         let e = &a.envelope;
-        let [at, addr, n, chunk, how_far] = a.words;
+        let [at, addr, len, chunk, how_far] = a.words;
         let (front, is_cma) = (how_far >> 1, how_far & 1 == 1);
-        let (Ok(total), Ok(chunk)) = (usize::try_from(n), usize::try_from(chunk)) else {
-            return;
-        };
-        let Some(send) = self.named.get(e.aux).cloned() else {
+        let (Some(shares), Some(send)) = (
+            Shares::of(len, chunk, front),
+            self.named.get(e.aux).cloned(),
+        ) else {
             return;
         };
         send.phase.set(Phase::Streaming);
-        let chunk = chunk.max(1);
-        let chunks = total.div_ceil(chunk) as u64;
-        let slot = self.segment.at(at).cast::<joint::Slot>();
-        // SAFETY: a slot of the peer's; the segment is never unmapped.
-        let help = unsafe { Help::join(slot, e.context, chunks, front) };
+        let help = self.joined(at, e.context, &shares);
         let target = if is_cma {
             self.reach.cma(a.source).map(|pid| Target::Cma(pid, addr))
         } else {
-            self.reach.reach(a.source, addr, total).map(Target::Direct)
+            let reached = self.reach.reach(a.source, addr, shares.len);
+            reached.map(Target::Direct)
         };
-        let fits = total <= send.memory.len();
+        let fits = shares.len <= send.memory.len();
         match target.filter(|_| fits) {
-            Some(target) => {
-                let helping = Helping {
-                    send,
-                    target,
-                    help,
-                    total,
-                    chunk,
-                };
-                // The leader is at work.
-                if self.helping.is_empty() {
-                    self.help(helping);
-                } else {
-                    self.helping.push_back(helping);
-                    self.help_on();
-                }
-            }
+            Some(target) => self.begin_to_help(Helping {
+                send,
+                target,
+                help,
+                shares,
+            }),
             // Nobody else will do it.
             None if e.flags & ALONE != 0 => {
                 let mut help = help;
@@ -85,6 +71,43 @@ impl Core {
                 btl_shm::wait::ring_bell(self.segment, self.segment.record(a.source));
             }
             None => {}
+        }
+    }
+
+    /// The helper's view of use `turn` of the slot at `at` of the segment.
+    fn joined(&self, at: u64, turn: u32, shares: &Shares) -> Help {
+        let slot = self.segment.at(at).cast::<joint::Slot>();
+        // SAFETY: a slot of a peer's; the segment is never unmapped.
+        unsafe { Help::join(slot, turn, shares.total, shares.front) }
+    }
+
+    /// Helps with `send`, of which the receiver at `peer` has told where it is to go,
+    /// before it knew of it: at `addr`, as use `turn` of the slot at `at`.
+    pub(super) fn help_unasked(
+        &mut self,
+        send: &Shared,
+        (peer, addr): (u32, u64),
+        (at, turn): (u64, u32),
+        shares: Shares,
+    ) {
+        if let Some(reached) = self.reach.reach(peer, addr, shares.len) {
+            send.phase.set(Phase::Streaming);
+            self.begin_to_help(Helping {
+                send: send.clone(),
+                target: Target::Direct(reached),
+                help: self.joined(at, turn, &shares),
+                shares,
+            });
+        }
+    }
+
+    /// Helps, after all that it helps with already. The leader is at work, or will be.
+    fn begin_to_help(&mut self, helping: Helping) {
+        if self.helping.is_empty() {
+            self.help(helping);
+        } else {
+            self.helping.push_back(helping);
+            self.help_on();
         }
     }
 
@@ -104,17 +127,16 @@ impl Core {
     fn help(&mut self, mut helping: Helping) -> bool {
         // Half of it, since the leader may come to the rest sooner; all, where
         // another claim would take as long as the copy.
-        let least = (AT_ONCE / helping.chunk) as u64;
+        let least = (AT_ONCE / helping.shares.chunk) as u64;
         let left = helping.help.left();
         let share = left.div_ceil(2).max(least);
-        let share = share.min((TURN / helping.chunk) as u64).max(1);
+        let share = share.min((TURN / helping.shares.chunk) as u64).max(1);
         let Some(range) = helping.help.claim(share) else {
             return false;
         };
         let chunks = range.end - range.start;
         let peer = helping.send.peer.get();
-        let bytes = bytes_of(&range, helping.chunk, helping.total);
-        let copied = helping.copy(&mut self.reach, &bytes);
+        let copied = helping.copy(&mut self.reach, &helping.shares.bytes(&range));
         if copied {
             helping.help.finish(chunks);
         } else {

@@ -17,7 +17,9 @@
 //! rendezvous.rs              a receive and its message meet
 //! choose.rs                  copies or CMA, by how long each took
 //! runs.rs                    scattered messages, read run by run
-//! transfer.rs                copies straight between two user buffers
+//! transfer.rs                copies straight between two user buffers:
+//! copying.rs helping.rs        what the receiver does, what the sender does,
+//! share.rs offer.rs            how much each, and how they get to know of each other
 //! delivery.rs                a message's bytes into its receive
 //! matching.rs                which receive takes which message (pure)
 //! check.rs                   the types of a message against its receive
@@ -38,6 +40,7 @@ mod expected;
 mod helping;
 pub mod matching;
 mod memory;
+mod offer;
 mod outgoing;
 pub mod probe;
 pub mod progress;
@@ -56,7 +59,7 @@ pub use progress::{
 pub use recv::{irecv, recv};
 pub use send::{isend, send};
 
-use crate::lock::Local;
+use crate::lock::{self, Local};
 use engine::Engine;
 use request::Shared;
 
@@ -263,6 +266,16 @@ impl Request {
                 },
                 context: state.context,
             },
+        }
+    }
+
+    /// Says that this thread waits for it alone, or no more: nothing that comes after
+    /// what completes it is looked at then.
+    fn is_awaited(&self, awaited: bool) {
+        if let Inner::State(state) = &self.0
+            && !lock::is_multiple()
+        {
+            with_engine(|engine| engine.core.awaited = awaited.then(|| state.clone()));
         }
     }
 

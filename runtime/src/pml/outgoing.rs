@@ -121,6 +121,9 @@ impl Core {
             let went = self.outgoing.send_words(peer, &envelope, words);
             if matches!(went, Ok(true)) {
                 send.phase.set(Phase::Announced);
+                if direct {
+                    self.was_announced(send, id);
+                }
             }
             went
         };

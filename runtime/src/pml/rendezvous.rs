@@ -31,6 +31,13 @@ impl Core {
             self.answer(peer, id);
             return;
         }
+        if let Some(to) = receive.memory.run()
+            && let Some(joint) = self.take_offer(peer, to, n)
+        {
+            let source = self.source(peer, place, n);
+            self.begin(receive, (peer, id), source, Some(joint));
+            return;
+        }
         match self.source(peer, place, n) {
             source @ Source::Cma(..) => {
                 let chosen = self.choose(n);

@@ -8,6 +8,84 @@
 //! each time, whose cache has them.
 
 use crate::pml::choose::{self, CLASSES};
+use btl_shm::joint;
+use std::ops::Range;
+
+/// The most chunks of a message that both copy: longer ones get longer chunks.
+const CHUNKS: usize = 1 << 16;
+const _: () = assert!(CHUNKS as u64 <= joint::MOST);
+
+/// How a message is cut into chunks, and how many of them are the leader's from the
+/// start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shares {
+    /// Bytes of the message, and of a chunk.
+    pub(super) len: usize,
+    pub(super) chunk: usize,
+    pub(super) total: u64,
+    pub(super) front: u64,
+}
+
+impl Shares {
+    /// Of a message of `len` bytes, in chunks of `least` bytes or more, of which the
+    /// leader has `head_start` bytes beyond half. The helper gets a chunk at least where
+    /// there are two.
+    pub(super) fn new(len: usize, least: usize, head_start: i32) -> Shares {
+        let alone = Shares::alone(len, least);
+        let head_start = isize::try_from(head_start).unwrap_or(0);
+        let front = (len / 2)
+            .saturating_add_signed(head_start)
+            .div_ceil(alone.chunk) as u64;
+        Shares {
+            front: front.clamp(1, alone.total.saturating_sub(1).max(1)),
+            ..alone
+        }
+    }
+
+    /// The same where all of it is the helper's.
+    pub(super) fn alone(len: usize, least: usize) -> Shares {
+        let chunk = least.max(len.div_ceil(CHUNKS)).next_multiple_of(64);
+        Shares {
+            len,
+            chunk,
+            total: len.div_ceil(chunk) as u64,
+            front: 0,
+        }
+    }
+
+    /// What the receiver was told of by a helper's leader: `None` if that cannot be.
+    pub(super) fn of(len: u64, chunk: u64, front: u64) -> Option<Shares> {
+        let (len, chunk) = (usize::try_from(len).ok()?, usize::try_from(chunk).ok()?);
+        let total = len.div_ceil(chunk.max(1)) as u64;
+        (chunk > 0 && total <= joint::MOST).then_some(Shares {
+            len,
+            chunk,
+            total,
+            front,
+        })
+    }
+
+    /// Whether there is anything to share out.
+    pub(super) fn are_two(&self) -> bool {
+        self.front < self.total
+    }
+
+    /// The bytes that are the leader's from the start.
+    pub(super) fn leaders(&self) -> Range<usize> {
+        self.bytes(&(0..self.front))
+    }
+
+    /// The bytes of these chunks.
+    pub(super) fn bytes(&self, chunks: &Range<u64>) -> Range<usize> {
+        let at = |i: u64| {
+            usize::try_from(i)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(self.chunk)
+                .min(self.len)
+        };
+        at(chunks.start)..at(chunks.end)
+    }
+}
 
 /// Bytes beyond half to begin with, where the leader copies by loads and where the
 /// kernel copies.
@@ -78,15 +156,11 @@ impl HeadStarts {
         &mut all[choose::class_of(len)]
     }
 
-    /// Chunks of `chunk` bytes, of a message of `len`, that are the leader's, and whether
-    /// the helper is likely to come. It gets a chunk at least where there are two.
-    pub(super) fn front(&mut self, len: usize, chunk: usize, is_cma: bool) -> (u64, bool) {
+    /// Bytes beyond half of a message of `len` that are the leader's, and whether the
+    /// helper is likely to come.
+    pub(super) fn front(&mut self, len: usize, is_cma: bool) -> (i32, bool) {
         let start = self.of(len, is_cma);
-        let bytes = isize::try_from(start.bytes).unwrap_or(0);
-        let front = (len / 2).saturating_add_signed(bytes).div_ceil(chunk);
-        let total = len.div_ceil(chunk);
-        let front = front.clamp(1, total.saturating_sub(1).max(1));
-        (front as u64, start.came)
+        (start.bytes, start.came)
     }
 
     /// A message of `len` bytes in chunks of `chunk` is copied, and the two sides met
@@ -133,7 +207,9 @@ mod tests {
 
     /// The leader's bytes.
     fn front_of(starts: &mut HeadStarts, len: usize, chunk: usize) -> usize {
-        usize::try_from(starts.front(len, chunk, false).0).unwrap() * chunk
+        Shares::new(len, chunk, starts.front(len, false).0)
+            .leaders()
+            .len()
     }
 
     #[test]
@@ -154,22 +230,31 @@ mod tests {
     #[test]
     fn one_that_did_not_come_is_not_waited_for_and_changes_nothing() {
         let mut starts = HeadStarts::default();
-        let before = starts.front(64 << 10, 4 << 10, false);
-        assert_eq!(before, (9, true));
+        let before = starts.front(64 << 10, false);
+        assert_eq!(before, (DIRECT, true));
         for _ in 0..1000 {
             starts.learn(64 << 10, 4 << 10, false, Met::Absent);
         }
-        assert_eq!(starts.front(64 << 10, 4 << 10, false), (9, false));
+        assert_eq!(starts.front(64 << 10, false), (DIRECT, false));
         starts.learn(64 << 10, 4 << 10, false, Met::LeaderFirst);
-        assert_eq!(starts.front(64 << 10, 4 << 10, false), before);
+        assert_eq!(starts.front(64 << 10, false), before);
     }
 
     #[test]
     fn short_messages_are_shared_out_rightly() {
-        let mut starts = HeadStarts::default();
-        assert_eq!(starts.front(100, 4096, false).0, 1);
-        assert_eq!(starts.front(5000, 4096, false).0, 1);
-        assert_eq!(starts.front(64 << 10, 4 << 10, false).0, 9);
-        assert_eq!(starts.front(32 << 10, 2 << 10, true).0, 9);
+        for (len, chunk, head_start, front, total) in [
+            (100, 4096, DIRECT, 1, 1),
+            (5000, 4096, DIRECT, 1, 2),
+            (64 << 10, 4 << 10, DIRECT, 9, 16),
+            (32 << 10, 2 << 10, CMA, 9, 16),
+            (64 << 10, 1 << 10, -MOST, 1, 64),
+            (64 << 10, 1 << 10, MOST, 63, 64),
+            (1 << 40, 1 << 10, 0, 1 << 15, 1 << 16),
+        ] {
+            let shares = Shares::new(len, chunk, head_start);
+            assert_eq!((shares.front, shares.total), (front, total), "{len}");
+            assert_eq!(shares.are_two(), total > 1);
+            assert_eq!(shares.bytes(&(0..total)), 0..len);
+        }
     }
 }

@@ -15,17 +15,13 @@
 //! ```
 
 use crate::error::{Class, Error};
-use crate::pml::copying::{Copying, Joint, Source, bytes_of};
+use crate::pml::copying::{Copying, Joint, Source};
 use crate::pml::engine::{Core, kind};
 use crate::pml::helping::ALONE;
 use crate::pml::request::Shared;
-use btl_shm::joint;
+use crate::pml::share::Shares;
 use btl_shm::ring::Envelope;
 use std::sync::atomic::Ordering;
-
-/// The most chunks of a message that both copy: longer ones get longer chunks.
-const CHUNKS: usize = 1 << 16;
-const _: () = assert!(CHUNKS as u64 <= joint::MOST);
 
 /// Bytes to multiples of which a message is shared out that the kernel copies.
 const CMA_CHUNK: usize = 2 << 10;
@@ -120,7 +116,7 @@ impl Core {
     /// Whether `peer` should be asked to copy its part of what takes as long as `n`
     /// bytes that both map.
     #[inline]
-    fn wants_help(&self, peer: u32, n: usize) -> bool {
+    pub(super) fn wants_help(&self, peer: u32, n: usize) -> bool {
         n >= self.coop_min && !self.crowded && self.is_clear(peer) && !self.is_asleep(peer)
     }
 
@@ -132,23 +128,20 @@ impl Core {
     /// Tells the sender where the receive buffer is, if there is a slot, and room
     /// to tell.
     fn ask_help(&mut self, (peer, id): (u32, u32), how: How, to: u64, n: usize) -> Option<Joint> {
-        let least = match how {
-            How::Cma => CMA_CHUNK,
-            _ => self.coop_chunk,
+        let is_cma = how == How::Cma;
+        let least = if is_cma { CMA_CHUNK } else { self.coop_chunk };
+        let is_alone = how == How::Alone;
+        let (shares, expected) = if is_alone {
+            (Shares::alone(n, least), true)
+        } else {
+            let (bytes, comes) = self.peers[peer as usize].head_starts.front(n, is_cma);
+            (Shares::new(n, least, bytes), comes)
         };
-        let chunk = least.max(n.div_ceil(CHUNKS)).next_multiple_of(64);
-        let total = n.div_ceil(chunk) as u64;
-        let shares = &mut self.peers[peer as usize].head_starts;
-        let (front, expected) = match how {
-            How::Alone => (0, true),
-            _ => shares.front(n, chunk, how == How::Cma),
-        };
-        if front >= total {
-            return None; // one chunk: there is nothing to share out
+        if !shares.are_two() {
+            return None;
         }
         let mut place = self.slots.take(self.segment).ok()??;
-        let lead = place.begin(self.segment, total, front);
-        let is_alone = how == How::Alone;
+        let lead = place.begin(self.segment, shares.total, shares.front);
         let envelope = Envelope {
             kind: kind::JOIN,
             flags: if is_alone { ALONE } else { 0 },
@@ -156,8 +149,8 @@ impl Core {
             context: lead.turn(),
             ..Envelope::default()
         };
-        let how_far = front << 1 | u64::from(how == How::Cma);
-        let words = [place.at(), to, n as u64, chunk as u64, how_far];
+        let how_far = shares.front << 1 | u64::from(is_cma);
+        let words = [place.at(), to, n as u64, shares.chunk as u64, how_far];
         if is_alone {
             self.tell(peer, envelope, words);
         } else {
@@ -171,9 +164,9 @@ impl Core {
         Some(Joint {
             lead,
             place,
-            chunk,
-            front: bytes_of(&(0..front), chunk, n),
+            shares,
             expected,
+            offered: false,
         })
     }
 
@@ -260,8 +253,12 @@ impl Core {
         let is_cma = copying.is_cma();
         if let Some(joint) = copying.joint.take() {
             if let Some(met) = met {
-                let starts = &mut self.peers[copying.peer as usize].head_starts;
-                starts.learn(copying.total, joint.chunk, is_cma, met);
+                let known = &mut self.peers[copying.peer as usize];
+                let (len, chunk) = (copying.total, joint.shares.chunk);
+                known.head_starts.learn(len, chunk, is_cma, met);
+                if !is_cma {
+                    known.offers.learn(met, len, joint.offered);
+                }
             }
             self.slots.give(joint.place);
         }
