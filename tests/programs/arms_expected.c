@@ -6,7 +6,7 @@
 #include "check.h"
 #include <unistd.h>
 
-enum { ROOM = 200 << 10, GUARD = 4096, BUFFERS = 3, TAG = 7, OTHER = 8, UNTOUCHED = 0x5a };
+enum { ROOM = 200 << 10, GUARD = 4096, BUFFERS = 3, TAG = 7, OTHER = 8, READY = 9, UNTOUCHED = 0x5a };
 
 enum surprise {
     AS_EXPECTED, SHORT, MEDIUM, EMPTY, OTHER_TAG_SHORT, OTHER_TAG_LONG, OTHER_COMM_LONG,
@@ -55,10 +55,19 @@ static void receive(unsigned char *to, int source, int tag, MPI_Comm comm, int l
     is_there(to, (size_t)len, number);
 }
 
-static void send(int len, int tag, MPI_Comm comm)
+/* The receiver is about to look for its message for so long when the sender sends, who
+   has heard whatever the receiver has told. */
+static void receiver_first(unsigned us)
 {
-    fill(mine, (size_t)len, seed);
-    MPI(MPI_Send(mine, len, MPI_BYTE, 1, tag, comm));
+    double since;
+    int found;
+    if (rank == 1) {
+        MPI(MPI_Send(NULL, 0, MPI_BYTE, 0, READY, MPI_COMM_WORLD));
+        return;
+    }
+    MPI(MPI_Recv(NULL, 0, MPI_BYTE, 1, READY, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    for (since = MPI_Wtime(); MPI_Wtime() < since + us * 1e-6;)
+        MPI(MPI_Iprobe(1, READY, MPI_COMM_WORLD, &found, MPI_STATUS_IGNORE));
 }
 
 /* The next receive is of a long message, as the ones before. */
@@ -68,10 +77,12 @@ static void long_messages(unsigned count)
         int len = (64 << 10) + (int)draw(ROOM - (64 << 10) + 1);
         unsigned char *to = buffers[draw(BUFFERS)] + GUARD;
         seed++;
-        if (rank == 0)
-            send(len, TAG, MPI_COMM_WORLD);
-        else
+        if (rank == 0) {
+            fill(mine, (size_t)len, seed);
+            MPI(MPI_Send(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD));
+        } else {
             receive(to, 0, TAG, MPI_COMM_WORLD, len, TAG, seed);
+        }
     }
 }
 
@@ -83,11 +94,15 @@ static void surprise(enum surprise kind)
     int tag = any_tag ? MPI_ANY_TAG : TAG, source = kind == ANY_SOURCE ? MPI_ANY_SOURCE : 0;
     MPI_Comm comm = MPI_COMM_WORLD;
     MPI_Request requests[2];
-    unsigned delay = draw(3) ? 0 : draw(200), late = 200 + draw(2000);
+    unsigned late = 200 + draw(2000), delay = draw(40);
 
-    if (rank == 0)
-        usleep(kind == LATE ? late : delay);
     seed += 2;
+    fill(mine, ROOM + 1, seed);
+    fill(second, ROOM, seed - 1);
+    if (draw(3))
+        receiver_first(delay);
+    if (rank == 0 && kind == LATE)
+        usleep(late);
     switch (kind) {
     case SHORT: len = (int)draw(2000); break;
     case MEDIUM: len = 4096 + (int)draw(44 << 10); break;
@@ -102,9 +117,8 @@ static void surprise(enum surprise kind)
     case OTHER_TAG_SHORT:
         comm = kind == OTHER_COMM_LONG ? other : MPI_COMM_WORLD;
         if (rank == 0) {
-            fill(second, (size_t)before, seed - 1);
             MPI(MPI_Isend(second, before, MPI_BYTE, 1, OTHER, comm, &requests[0]));
-            send(len, TAG, MPI_COMM_WORLD);
+            MPI(MPI_Send(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD));
             MPI(MPI_Wait(&requests[0], MPI_STATUS_IGNORE));
         } else {
             receive(to, 0, tag, MPI_COMM_WORLD, len, TAG, seed);
@@ -113,7 +127,7 @@ static void surprise(enum surprise kind)
         return;
     case TOO_LONG:
         if (rank == 0) {
-            send(ROOM + 1, TAG, MPI_COMM_WORLD);
+            MPI(MPI_Send(mine, ROOM + 1, MPI_BYTE, 1, TAG, MPI_COMM_WORLD));
         } else {
             MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
             FAILS(MPI_Recv(to, ROOM, MPI_BYTE, 0, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
@@ -126,7 +140,6 @@ static void surprise(enum surprise kind)
         return;
     case SYNCHRONOUS:
         if (rank == 0) {
-            fill(mine, (size_t)len, seed);
             MPI(MPI_Ssend(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD));
         } else {
             receive(to, 0, tag, MPI_COMM_WORLD, len, TAG, seed);
@@ -140,10 +153,9 @@ static void surprise(enum surprise kind)
             MPI_Datatype type;
             MPI(MPI_Type_vector(blocks, 512, 1024, MPI_BYTE, &type));
             MPI(MPI_Type_commit(&type));
-            fill(second, (size_t)len, seed);
             for (int b = 0; b < blocks; b++)
-                memcpy(mine + b * 1024, second + b * 512, 512);
-            MPI(MPI_Send(mine, 1, type, 1, TAG, MPI_COMM_WORLD));
+                memcpy(second + b * 1024, mine + b * 512, 512);
+            MPI(MPI_Send(second, 1, type, 1, TAG, MPI_COMM_WORLD));
             MPI(MPI_Type_free(&type));
         } else {
             receive(to, 0, tag, MPI_COMM_WORLD, len, TAG, seed);
@@ -152,10 +164,8 @@ static void surprise(enum surprise kind)
     }
     case TWO_AT_ONCE:
         if (rank == 0) {
-            fill(mine, (size_t)len, seed - 1);
-            fill(second, (size_t)len, seed);
-            MPI(MPI_Isend(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, &requests[0]));
-            MPI(MPI_Isend(second, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, &requests[1]));
+            MPI(MPI_Isend(second, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, &requests[0]));
+            MPI(MPI_Isend(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, &requests[1]));
             MPI(MPI_Waitall(2, requests, MPI_STATUSES_IGNORE));
         } else {
             receive(to, 0, tag, MPI_COMM_WORLD, len, TAG, seed - 1);
@@ -164,8 +174,7 @@ static void surprise(enum surprise kind)
         return;
     case BOTH_WAYS: {
         int peer = 1 - rank;
-        fill(mine, (size_t)len, seed - (unsigned)rank);
-        MPI(MPI_Isend(mine, len, MPI_BYTE, peer, TAG, MPI_COMM_WORLD, &requests[0]));
+        MPI(MPI_Isend(rank ? second : mine, len, MPI_BYTE, peer, TAG, MPI_COMM_WORLD, &requests[0]));
         MPI(MPI_Recv(to, ROOM, MPI_BYTE, peer, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
         MPI(MPI_Wait(&requests[0], MPI_STATUS_IGNORE));
         is_there(to, (size_t)len, seed - (unsigned)peer);
@@ -174,7 +183,7 @@ static void surprise(enum surprise kind)
     case TESTED:
     case PROBED:
         if (rank == 0) {
-            send(len, TAG, MPI_COMM_WORLD);
+            MPI(MPI_Send(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD));
         } else if (kind == PROBED) {
             MPI(MPI_Probe(0, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
             receive(to, 0, tag, MPI_COMM_WORLD, len, TAG, seed);
@@ -188,7 +197,7 @@ static void surprise(enum surprise kind)
         return;
     default:
         if (rank == 0)
-            send(len, TAG, MPI_COMM_WORLD);
+            MPI(MPI_Send(mine, len, MPI_BYTE, 1, TAG, MPI_COMM_WORLD));
         else
             receive(to, source, tag, MPI_COMM_WORLD, len, TAG, seed);
     }
@@ -206,7 +215,7 @@ int main(int count, char **arguments)
     mine = room(2 * ROOM);
     second = room(2 * ROOM);
     for (int round = 0; round < rounds && rank < 2; round++) {
-        long_messages(draw(6));
+        long_messages(10 + draw(12)); /* after a surprise, some go untold */
         surprise(round % 2 ? (enum surprise)draw(KINDS)
                            : (enum surprise)((round / 2) % KINDS));
         if (round % 8 == 0)
