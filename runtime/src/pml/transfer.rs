@@ -107,7 +107,7 @@ impl Core {
                 How::Direct
             }
             // The kernel's copies are slower: to share them pays earlier.
-            Source::Cma(..) if self.wants_help(peer, n.saturating_mul(2)) => How::Cma,
+            Source::Cma(..) if self.wants_help(peer, n.saturating_add(n / 3)) => How::Cma,
             _ => return None,
         };
         self.ask_help((peer, id), how, to, n)

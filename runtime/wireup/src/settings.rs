@@ -86,7 +86,7 @@ impl Default for Settings {
             heap: true,
             heap_min: 8 << 10,
             direct_min: 4 << 10,
-            coop_min: 48 << 10,
+            coop_min: 32 << 10,
             coop_chunk: 1 << 10,
             nt_min: 16 << 20,
             eager_limit: 64 << 10,
