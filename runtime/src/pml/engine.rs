@@ -5,7 +5,8 @@
 //! len ≤ eager limit     FIRST, MORE, MORE ─▶ the same, piece by piece
 //! else, or synchronous  READY ─────────────▶ matched:
 //!                         ◀── FIN            the receiver has copied it itself
-//!                         ◀── JOIN, FIN      …or with the sender (see `transfer`)
+//!                         ◀── JOIN, FIN      …or with the sender (see `transfer`),
+//!                                            who may have heard before (see `offer`)
 //!                         ◀── CLEAR          …or wants it: DATA, DATA, …
 //! ```
 //! A synchronous message in one cell asks for an ACK. A receiver that holds more
