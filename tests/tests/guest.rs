@@ -94,6 +94,7 @@ const CONFORMANCE: [&str; 13] = [
     "arms_kinds",
     "arms_places",
     "arms_types",
+    "arms_expected",
     "arms_crowd",
     "arms_threads",
     "traffic",
