@@ -89,7 +89,7 @@ fn the_client_passes_its_tests() {
 }
 
 /// What `tests/conformance` runs in its short form.
-const CONFORMANCE: [&str; 13] = [
+const CONFORMANCE: [&str; 14] = [
     "arms_sizes",
     "arms_kinds",
     "arms_places",
