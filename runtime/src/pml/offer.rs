@@ -255,3 +255,43 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Receives until the next one that would be offered.
+    fn wait(offers: &mut Offers) -> usize {
+        (0..100_000).take_while(|_| !offers.is_due()).count()
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_offered_less_and_less() {
+        let mut offers = Offers::default();
+        assert!(!offers.is_due());
+        offers.learn(Met::LeaderFirst, 1 << 16, false);
+        assert!(offers.is_due());
+        offers.failed();
+        assert_eq!(wait(&mut offers), PAUSE as usize);
+        offers.learn(Met::Absent, 1 << 16, true);
+        assert_eq!(wait(&mut offers), 2 * PAUSE as usize);
+        for _ in 0..20 {
+            offers.failed();
+        }
+        assert_eq!(wait(&mut offers), PAUSE_MOST as usize);
+        offers.learn(Met::HelperFirst, 1 << 16, true);
+        offers.failed();
+        assert_eq!(wait(&mut offers), PAUSE as usize);
+    }
+
+    #[test]
+    fn who_did_not_help_is_offered_nothing() {
+        let mut offers = Offers::default();
+        offers.learn(Met::HelperFirst, 1 << 16, false);
+        offers.learn(Met::Absent, 1 << 16, false);
+        assert!(!offers.is_due());
+        offers.learn(Met::HelperFirst, 1 << 17, false);
+        assert!(offers.is_due());
+        assert_eq!(offers.shared, 1 << 17);
+    }
+}
