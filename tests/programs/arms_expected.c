@@ -6,7 +6,8 @@
 #include "check.h"
 #include <unistd.h>
 
-enum { ROOM = 200 << 10, GUARD = 4096, BUFFERS = 3, TAG = 7, OTHER = 8, READY = 9, UNTOUCHED = 0x5a };
+enum { ROOM = 200 << 10, GUARD = 4096, BUFFERS = 3, UNTOUCHED = 0x5a };
+enum { TAG = 7, OTHER = 8, READY = 9 };
 
 enum surprise {
     AS_EXPECTED, SHORT, MEDIUM, EMPTY, OTHER_TAG_SHORT, OTHER_TAG_LONG, OTHER_COMM_LONG,

@@ -271,7 +271,7 @@ impl Request {
 
     /// Says that this thread waits for it alone, or no more: nothing that comes after
     /// what completes it is looked at then.
-    fn is_awaited(&self, awaited: bool) {
+    fn set_awaited(&self, awaited: bool) {
         if let Inner::State(state) = &self.0
             && !lock::is_multiple()
         {

@@ -192,9 +192,9 @@ pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
 #[inline]
 pub fn complete(request: Request) -> Completion {
     if !request.is_done() {
-        request.is_awaited(true);
+        request.set_awaited(true);
         wait(request.waits_for(), || request.is_done());
-        request.is_awaited(false);
+        request.set_awaited(false);
     }
     request.finish()
 }

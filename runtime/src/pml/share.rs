@@ -53,7 +53,7 @@ impl Shares {
         }
     }
 
-    /// What the receiver was told of by a helper's leader: `None` if that cannot be.
+    /// What a helper was told by its leader. `None`: that cannot be.
     pub(super) fn of(len: u64, chunk: u64, front: u64) -> Option<Shares> {
         let (len, chunk) = (usize::try_from(len).ok()?, usize::try_from(chunk).ok()?);
         let total = len.div_ceil(chunk.max(1)) as u64;
