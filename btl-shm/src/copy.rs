@@ -54,7 +54,7 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
 }
 
 /// Copies `n` bytes that are a part of a transfer of `whole` bytes, which decides
-/// whether they go around the caches.
+/// whether `rep movsb` is used, and whether they go around the caches.
 ///
 /// # Safety
 /// As for [`copy`].
@@ -65,6 +65,24 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
 pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) -> Result<(), Fault> {
     // SAFETY: the caller's promise.
     unsafe { kernel::copy_part(from, to, n, whole) }
+}
+
+/// As [`copy_part`], but never around the caches: one side of the copy is soon read.
+///
+/// # Safety
+/// As for [`copy`].
+///
+/// # Errors
+/// As for [`copy`].
+#[inline]
+pub unsafe fn copy_piece(
+    from: *const u8,
+    to: *mut u8,
+    n: usize,
+    whole: usize,
+) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { kernel::copy_piece(from, to, n, whole) }
 }
 
 /// From which length on what is used, in bytes.

@@ -155,6 +155,9 @@ fn every_kernel_copies_what_it_should_and_nothing_else() {
                 ptr::write_bytes(large_to, 0xee, large);
                 copy::copy_part(large_from.add(a), large_to.add(b), n, NEVER).unwrap();
                 same(large_from, a, large_to, b, n, large);
+                ptr::write_bytes(large_to, 0xee, large);
+                copy::copy_piece(large_from.add(a), large_to.add(b), n, NEVER - 1).unwrap();
+                same(large_from, a, large_to, b, n, large);
             }
         }
         for n in [16_384, 32_768, 65_536, large] {

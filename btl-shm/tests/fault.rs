@@ -3,7 +3,7 @@
 
 #![cfg(all(target_arch = "x86_64", not(loom)))]
 
-use btl_shm::copy::{self, Limits, copy, copy_part};
+use btl_shm::copy::{self, Limits, copy, copy_part, copy_piece};
 use btl_shm::fault::{self, Fault};
 use std::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
@@ -66,6 +66,8 @@ fn a_peer_that_is_gone_is_an_error_in_every_kernel() {
                         expect(write, base, at, n);
                         let part = copy_part(mine.as_ptr(), base.add(at), n, usize::MAX);
                         expect(part.unwrap_err(), base, at, n);
+                        let piece = copy_piece(base.add(at), mine.as_mut_ptr(), n, usize::MAX - 1);
+                        expect(piece.unwrap_err(), base, at, n);
                     }
                 }
             }

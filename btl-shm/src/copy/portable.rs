@@ -33,6 +33,21 @@ pub unsafe fn copy_part(
     unsafe { copy(from, to, n) }
 }
 
+/// See [`super::copy_piece`].
+///
+/// # Safety
+/// As for [`copy`].
+#[inline]
+pub unsafe fn copy_piece(
+    from: *const u8,
+    to: *mut u8,
+    n: usize,
+    _whole: usize,
+) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe { copy(from, to, n) }
+}
+
 /// See [`super::limits`].
 pub fn limits(nt_min: usize) -> Limits {
     Limits {

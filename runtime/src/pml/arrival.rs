@@ -60,7 +60,7 @@ impl Core {
     pub(super) fn keep(&mut self, a: &Arrival<'_>, answer: Option<u32>) {
         let mut bytes = vec![0u8; a.len];
         // SAFETY: the cell has `len` bytes, and so has the vector.
-        unsafe { copy_short(a.data, bytes.as_mut_ptr(), a.len) };
+        unsafe { copy_short(a.data, bytes.as_mut_ptr(), a.len, a.len) };
         self.hold(a.len);
         let body = Body::Whole(bytes.into_boxed_slice(), answer);
         let message = Message {

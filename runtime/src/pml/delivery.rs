@@ -42,12 +42,12 @@ fn too_long(receive: &Shared, source: u32, tag: i32, len: usize) {
     receive.fail(Error::new(Class::TRUNCATE, text));
 }
 
-/// Copies `n` bytes; a few of them without a call.
+/// Copies `n` bytes of a message of `whole`; a few of them without a call.
 ///
 /// # Safety
 /// `n` bytes are readable at `from` and writable at `to`, and do not overlap.
 #[inline]
-pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize) {
+pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize, whole: usize) {
     // SAFETY: both ends of the range lie inside it; where they overlap they
     // carry the same bytes, and all is read before anything is written.
     unsafe {
@@ -63,20 +63,20 @@ pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize) {
             8 => to.cast::<[u8; 8]>().write(from.cast::<[u8; 8]>().read()),
             9..=16 => ends::<8>(from, to, n),
             17..=32 => ends::<16>(from, to, n),
-            _ => copy_long(from, to, n),
+            _ => copy_long(from, to, n, whole),
         }
     }
 }
 
-/// Copies `n` bytes of which neither end is expected to go away: the program's and the
+/// Copies `n` bytes of a message of `whole`, of which neither end is expected to go away: the program's and the
 /// library's own.
 ///
 /// # Safety
 /// As [`copy_short`].
 #[inline]
-pub(super) unsafe fn copy_long(from: *const u8, to: *mut u8, n: usize) {
+pub(super) unsafe fn copy_long(from: *const u8, to: *mut u8, n: usize, whole: usize) {
     // SAFETY: the caller's promise.
-    if let Err(fault) = unsafe { copy::copy(from, to, n) } {
+    if let Err(fault) = unsafe { copy::copy_piece(from, to, n, whole) } {
         job::die(&format!("a buffer of the program's: {fault}"));
     }
 }

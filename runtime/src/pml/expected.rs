@@ -53,7 +53,7 @@ impl Expected {
         if fits {
             // SAFETY: the receive has room for the message, and its memory is the
             // library's until the call returns.
-            unsafe { delivery::copy_short(a.data, self.addr, a.len) };
+            unsafe { delivery::copy_short(a.data, self.addr, a.len, a.len) };
             self.found = Found::Message(a.envelope.source, a.envelope.tag, a.len);
         }
         fits

@@ -91,7 +91,7 @@ impl Memory {
         debug_assert!(offset + n <= self.len);
         match &self.scattered {
             // SAFETY: inside the message, by the caller; `to` is the library's own.
-            None => unsafe { delivery::copy_long(self.addr.add(offset), to, n) },
+            None => unsafe { delivery::copy_long(self.addr.add(offset), to, n, self.len) },
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.pack_range(self.addr, *count, offset, to, n) };
@@ -109,7 +109,7 @@ impl Memory {
         debug_assert!(offset + n <= self.len);
         match &self.scattered {
             // SAFETY: inside the message, by the caller; `from` is the library's own.
-            None => unsafe { delivery::copy_short(from, self.addr.add(offset), n) },
+            None => unsafe { delivery::copy_short(from, self.addr.add(offset), n, self.len) },
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.unpack_range(self.addr, *count, offset, from, n) };
