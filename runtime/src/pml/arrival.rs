@@ -3,9 +3,7 @@
 use crate::job;
 use crate::pml::check;
 use crate::pml::delivery::{copy_short, deliver, matched};
-use crate::pml::engine::{
-    Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Stream, Target, kind,
-};
+use crate::pml::engine::{Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Target, kind};
 use crate::pml::request::Phase;
 use crate::pml::runs::Place;
 use btl_shm::endpoint::Arrival;
@@ -30,6 +28,7 @@ impl Core {
             return;
         }
         let e = &a.envelope;
+        self.peers[a.source as usize].is_busy = false;
         self.post_expected(e.context);
         let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
         match self.matching.of(e.context).posted.take(e.source, e.tag) {
@@ -81,6 +80,7 @@ impl Core {
 
     pub(super) fn other(&mut self, a: &Arrival<'_>) {
         let e = &a.envelope;
+        self.peers[a.source as usize].is_busy = false;
         match e.kind {
             kind::FIRST => self.first(a),
             kind::MORE => self.piece((a.source, e.aux), a.data, a.len),
@@ -124,13 +124,8 @@ impl Core {
                     send.moved.set(0);
                     send.phase.set(Phase::Streaming);
                     let aux = u32::try_from(id).unwrap_or(u32::MAX);
-                    let stream = Stream {
-                        send,
-                        kind: if runs == 1 { kind::RUNS } else { kind::DATA },
-                        aux,
-                    };
-                    self.move_stream(&stream);
-                    self.streams.push_back(stream);
+                    let kind = if runs == 1 { kind::RUNS } else { kind::DATA };
+                    self.stream(send, kind, aux);
                 }
             }
             kind::DATA => self.data(e.aux, a.data, a.len),

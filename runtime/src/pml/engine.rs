@@ -78,7 +78,7 @@ pub(super) const CHECKED: u8 = 2;
 /// Cells taken from one peer before the next is looked at.
 const BURST: u32 = 64;
 
-/// Pieces sent of one message before the next gets its turn.
+/// Pieces that are sent to one peer before anything else is looked at.
 pub(super) const PIECES: u32 = 8;
 
 /// Bytes that keeping a message costs on top of its own: what bounds the memory
@@ -140,12 +140,19 @@ pub(super) struct Stream {
     pub(super) kind: u8,
     /// The number the receiver knows it by.
     pub(super) aux: u32,
+    /// Bytes that go out before it is another one's turn.
+    pub(super) turn: usize,
 }
 
 /// What is known of a peer.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     pub(super) pending: VecDeque<Pending>,
+    /// Sends whose bytes are going out, the next one first.
+    pub(super) streams: VecDeque<Stream>,
+    /// Whether a message went to it in pieces since anything came from it: it has
+    /// something to copy.
+    pub(super) is_busy: bool,
     /// By class of lengths: how many more messages go at once, since it said that
     /// copies are faster than its reading them.
     pub(super) at_once: [u16; CLASSES],
@@ -168,7 +175,8 @@ pub(super) struct Core {
     pub(super) peers: Vec<Peer>,
     /// Peers whose `pending` is not empty.
     pub(super) waiting: Vec<u32>,
-    pub(super) streams: VecDeque<Stream>,
+    /// Peers whose `streams` are not empty.
+    pub(super) streaming: Vec<u32>,
     /// Sends and receives that a peer may name.
     pub(super) named: Named,
     /// Messages in pieces, by numbers of this process: a sender uses its own
@@ -258,7 +266,7 @@ impl Engine {
                 awaited: None,
                 peers,
                 waiting: Vec::new(),
-                streams: VecDeque::new(),
+                streaming: Vec::new(),
                 named: Named::default(),
                 assemblies: HashMap::new(),
                 next_assembly: 0,
@@ -293,7 +301,7 @@ impl Engine {
         if !core.waiting.is_empty() {
             any |= core.move_pending();
         }
-        if !core.streams.is_empty() {
+        if !core.streaming.is_empty() {
             any |= core.move_streams();
         }
         if !core.leading.is_empty() || !core.helping.is_empty() {
@@ -319,7 +327,7 @@ impl Core {
 
     /// Whether something of this process still has to go out by itself.
     pub(super) fn is_sending(&self) -> bool {
-        !self.waiting.is_empty() || !self.streams.is_empty()
+        !self.waiting.is_empty() || !self.streaming.is_empty()
     }
 
     /// Whether the order of messages to `peer` allows to send past the queue.

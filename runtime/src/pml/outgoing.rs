@@ -87,7 +87,7 @@ impl Core {
         let went = if eager && !send.synchronous {
             envelope.kind = kind::FIRST;
             let words = [total as u64, u64::from(send.signature), 0];
-            let piece = self.piece_of(total, total);
+            let piece = self.piece_of(peer, total, total);
             let sent = self
                 .outgoing
                 .send_piece(peer, &envelope, piece, words, |to, n| {
@@ -98,11 +98,7 @@ impl Core {
                 Ok(Sent::Bytes(n)) => {
                     send.moved.set(n);
                     send.phase.set(Phase::Streaming);
-                    self.streams.push_back(Stream {
-                        send: send.clone(),
-                        kind: kind::MORE,
-                        aux: id,
-                    });
+                    self.stream(send.clone(), kind::MORE, id);
                     Ok(true)
                 }
                 Ok(Sent::Full) => Ok(false),
@@ -160,20 +156,69 @@ impl Core {
         any
     }
 
+    /// Lets the bytes of `send` go out, as `kind` and `aux` say: of an eager message
+    /// before those of all that are not.
+    pub(super) fn stream(&mut self, send: Shared, kind: u8, aux: u32) {
+        let peer = send.peer.get();
+        let stream = Stream {
+            send,
+            kind,
+            aux,
+            turn: TURN,
+        };
+        let streams = &mut self.peers[peer as usize].streams;
+        let at = match kind {
+            kind::MORE => streams.iter().position(|other| other.kind != kind::MORE),
+            _ => None,
+        };
+        streams.insert(at.unwrap_or(streams.len()), stream);
+        self.move_streams_to(peer);
+        if !self.peers[peer as usize].streams.is_empty() && !self.streaming.contains(&peer) {
+            self.streaming.push(peer);
+        }
+    }
+
     pub(super) fn move_streams(&mut self) -> bool {
         let mut any = false;
-        for _ in 0..self.streams.len() {
-            let Some(stream) = self.streams.pop_front() else {
-                break;
-            };
-            any |= self.move_stream(&stream);
-            let send = &stream.send;
-            if send.moved.get() < send.total.get() {
-                self.streams.push_back(stream);
-                continue;
+        let mut at = 0;
+        while let Some(peer) = self.streaming.get(at).copied() {
+            any |= self.move_streams_to(peer);
+            if self.peers[peer as usize].streams.is_empty() {
+                self.streaming.swap_remove(at);
+            } else {
+                at += 1;
             }
+        }
+        any
+    }
+
+    /// Sends the next pieces to `peer`: one message after the other, since who copies
+    /// from several in turn has all of them late, and their memory in no cache. Returns
+    /// whether there was room for any.
+    fn move_streams_to(&mut self, peer: u32) -> bool {
+        let mut any = false;
+        let mut pieces = PIECES;
+        while pieces > 0
+            && let Some(mut stream) = self.peers[peer as usize].streams.pop_front()
+        {
+            let before = stream.send.moved.get();
+            any |= self.move_stream(&stream, &mut pieces);
+            let (moved, total) = (stream.send.moved.get(), stream.send.total.get());
+            if moved < total {
+                stream.turn = stream.turn.saturating_sub(moved - before);
+                let streams = &mut self.peers[peer as usize].streams;
+                if stream.turn == 0 {
+                    stream.turn = TURN;
+                    streams.push_back(stream);
+                } else {
+                    streams.push_front(stream);
+                }
+                break;
+            }
+            let Stream { send, kind, .. } = stream;
             send.phase.set(Phase::Sent);
-            if stream.kind == kind::RUNS {
+            self.peers[peer as usize].is_busy = true;
+            if kind == kind::RUNS {
                 continue; // it is being read, until there is an answer
             }
             if let Some(id) = send.own_id.get() {
@@ -184,7 +229,9 @@ impl Core {
         any
     }
 
-    pub(super) fn move_stream(&mut self, stream: &Stream) -> bool {
+    /// Sends pieces of one message, as long as there is room and there may be more of
+    /// them. Returns whether there was room for any.
+    fn move_stream(&mut self, stream: &Stream, pieces: &mut u32) -> bool {
         let send = &stream.send;
         let peer = send.peer.get();
         let envelope = Envelope {
@@ -193,12 +240,13 @@ impl Core {
             ..Envelope::default()
         };
         let mut any = false;
-        for _ in 0..PIECES {
+        while *pieces > 0 {
             let at = send.moved.get();
             let left = send.total.get() - at;
             if left == 0 {
                 break;
             }
+            *pieces -= 1;
             if stream.kind == kind::RUNS {
                 match self.tell_runs(send, &envelope) {
                     true => any = true,
@@ -206,7 +254,7 @@ impl Core {
                 }
                 continue;
             }
-            let piece = self.piece_of(send.total.get(), left);
+            let piece = self.piece_of(peer, send.total.get(), left);
             let sent = self
                 .outgoing
                 .send_piece(peer, &envelope, piece, [0; 3], |to, n| {
@@ -252,8 +300,9 @@ impl Core {
     /// Bytes of the next piece of a message of which `left` of `total` are left. One that
     /// goes alone is cut small, so that its receiver has something to copy soon; among
     /// others there is enough to copy, and the larger piece costs less.
-    fn piece_of(&self, total: usize, left: usize) -> usize {
-        let piece = if self.streams.is_empty() {
+    fn piece_of(&self, peer: u32, total: usize, left: usize) -> usize {
+        let known = &self.peers[peer as usize];
+        let piece = if known.streams.is_empty() && !known.is_busy {
             (total / 8).next_multiple_of(ONE_CELL).max(ONE_CELL)
         } else {
             FRAGMENT
@@ -297,6 +346,9 @@ impl Core {
         at.and_then(|at| queue.remove(at)).is_some()
     }
 }
+
+/// Bytes of a message that go out before it is the turn of another one to the same peer.
+const TURN: usize = 8 << 20;
 
 /// The largest message that goes in one cell: longer ones go in pieces, of which the
 /// receiver copies one out while the sender copies the next one in.
