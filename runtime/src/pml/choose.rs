@@ -45,8 +45,12 @@ const TRIES_AGAIN: usize = 3;
 const AGAIN: u32 = 500;
 const AGAIN_MOST: u32 = 8000;
 
-/// Messages that a way gets while it waits for some that go alone; after that any is
-/// timed.
+/// Of messages whose way is settled, one in so many is timed, with all that are under way
+/// together with it.
+const SAMPLE: u32 = 8;
+
+/// Messages that a way gets while it waits for some that go alone, or that go untimed
+/// because the first of them does; after that any is timed.
 const PATIENCE: u32 = 128;
 
 /// Times faster that the other way has to be for a change.
@@ -90,13 +94,18 @@ pub(super) struct Choice {
     last_end: [Option<Instant>; 2],
     /// Rises whenever a message begins while others go the other way.
     mixed: u64,
+    /// How many of those under way now go without being timed, since they began, and how
+    /// many times they go so before some are timed again.
+    untimed: u32,
+    unsampled: u32,
 }
 
-/// A message that is being timed.
+/// A message that went the way that was chosen for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timed {
     pub(super) way: Way,
-    began: Instant,
+    /// `None`: it is not timed.
+    began: Option<Instant>,
     /// `Choice::mixed` as it was, if none went the other way.
     mixed: Option<u64>,
 }
@@ -137,6 +146,8 @@ impl Default for Choice {
             flying: [0; 2],
             last_end: [None; 2],
             mixed: 0,
+            untimed: 0,
+            unsampled: 0,
         }
     }
 }
@@ -144,19 +155,28 @@ impl Default for Choice {
 impl Choice {
     /// The way of a message of `len` bytes that begins `now`, to be told of its end;
     /// `None`: it is short, and copied.
-    pub(super) fn begin(&mut self, len: usize, now: Instant) -> Option<Timed> {
+    pub(super) fn begin(&mut self, len: usize, now: impl FnOnce() -> Instant) -> Option<Timed> {
         if len < LEAST {
             return None;
         }
-        let way = self.classes[class_of(len)].next(if len <= AT_ONCE { UNSEEN } else { 1 });
-        let alone = self.flying[way.other() as usize] == 0;
+        let class = &mut self.classes[class_of(len)];
+        let way = class.next(if len <= AT_ONCE { UNSEEN } else { 1 });
+        let is_settled = class.is_settled();
+        if self.flying == [0; 2] {
+            let is_due = !is_settled || self.unsampled == 0;
+            self.untimed = if is_due { 0 } else { PATIENCE };
+            self.unsampled = if is_due { SAMPLE } else { self.unsampled } - 1;
+        }
+        let is_timed = !is_settled || self.untimed == 0;
+        let alone = self.flying[way.other() as usize] == 0 && (is_settled || self.untimed == 0);
+        self.untimed = self.untimed.saturating_sub(1);
         if !alone {
             self.mixed += 1;
         }
         self.flying[way as usize] += 1;
         Some(Timed {
             way,
-            began: now,
+            began: is_timed.then(now),
             mixed: alone.then_some(self.mixed),
         })
     }
@@ -177,10 +197,14 @@ impl Choice {
     /// Its time is what it has cost the stream that it belongs to: of messages that
     /// were under way together, each counts from the end of the one before. While
     /// others went the other way it says nothing.
-    pub(super) fn end(&mut self, timed: Timed, len: usize, now: Instant) {
+    pub(super) fn end(&mut self, timed: Timed, len: usize, now: impl FnOnce() -> Instant) {
         self.forget(timed);
+        let Some(began) = timed.began else {
+            return;
+        };
+        let now = now();
         let last = self.last_end[timed.way as usize].replace(now);
-        let began = last.map_or(timed.began, |last| last.max(timed.began));
+        let began = last.map_or(began, |last| last.max(began));
         let alone = timed.mixed == Some(self.mixed);
         let took = now.saturating_duration_since(began);
         #[allow(clippy::cast_precision_loss, reason = "a cost is an estimate")]
@@ -213,6 +237,10 @@ impl Class {
                 best
             }
         }
+    }
+
+    fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Settled { .. })
     }
 
     fn learn(&mut self, way: Way, cost: f32, alone: bool) {
@@ -304,12 +332,12 @@ mod tests {
         let ends = choice.last_end.into_iter().flatten();
         let mut now = ends.max().unwrap_or_else(Instant::now);
         for _ in 0..rounds {
-            let timed = choice.begin(len, now);
+            let timed = choice.begin(len, || now);
             let way = timed.map_or(Way::Copy, |timed| timed.way);
             taken[way as usize] += 1;
             now += Duration::from_nanos(cost(way));
             if let Some(timed) = timed {
-                choice.end(timed, len, now);
+                choice.end(timed, len, || now);
             }
         }
         taken
@@ -372,6 +400,25 @@ mod tests {
     }
 
     #[test]
+    fn of_settled_messages_some_are_timed() {
+        let mut choice = Choice::default();
+        play(&mut choice, 1 << 20, 200, |way| [150, 100][way as usize]);
+        let begin = choice.last_end.into_iter().flatten().max().unwrap();
+        let readings = std::cell::Cell::new(0);
+        for i in 0..80 {
+            let now = || {
+                readings.set(readings.get() + 1);
+                begin + Duration::from_micros(i)
+            };
+            // Two at a time: both are timed or neither.
+            let pair = [(); 2].map(|()| choice.begin(1 << 20, now).unwrap());
+            assert_eq!(readings.get() % 2, 0);
+            pair.map(|timed| choice.end(timed, 1 << 20, now));
+        }
+        assert_eq!(readings.get(), 4 * 80 / SAMPLE);
+    }
+
+    #[test]
     fn short_messages_are_copied() {
         let mut choice = Choice::default();
         assert_eq!(play(&mut choice, 1000, 50, |_| 1), [50, 0]);
@@ -385,19 +432,19 @@ mod tests {
         for _ in 0..20 {
             let mut copies = Vec::new();
             for _ in 0..64 {
-                let timed = choice.begin(128 << 10, now).unwrap();
+                let timed = choice.begin(128 << 10, || now).unwrap();
                 taken[timed.way as usize] += 1;
                 match timed.way {
                     Way::Copy => copies.push(timed),
                     Way::Cma => {
                         now += Duration::from_nanos(cma);
-                        choice.end(timed, 128 << 10, now);
+                        choice.end(timed, 128 << 10, || now);
                     }
                 }
             }
             for timed in copies {
                 now += Duration::from_nanos(copy);
-                choice.end(timed, 128 << 10, now);
+                choice.end(timed, 128 << 10, || now);
             }
         }
         taken
@@ -415,7 +462,7 @@ mod tests {
     fn what_is_forgotten_keeps_nothing_back() {
         let mut choice = Choice::default();
         for _ in 0..3 {
-            let timed = choice.begin(16 << 10, Instant::now()).unwrap();
+            let timed = choice.begin(16 << 10, Instant::now).unwrap();
             choice.forget(timed);
         }
         let taken = play(&mut choice, 16 << 10, 200, |way| [200, 100][way as usize]);

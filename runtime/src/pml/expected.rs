@@ -217,7 +217,7 @@ impl Core {
                 .as_mut()
                 .is_some_and(|x| x.pull(e, &source, len));
             match chosen.timed {
-                Some(timed) if taken => self.choice.end(timed, len, Instant::now()),
+                Some(timed) if taken => self.choice.end(timed, len, Instant::now),
                 Some(timed) => self.choice.forget(timed),
                 None => {}
             }
@@ -235,7 +235,7 @@ impl Core {
             if copying.is_whole() {
                 self.settle(copying);
                 if let Some(timed) = chosen.timed {
-                    self.choice.end(timed, len, Instant::now());
+                    self.choice.end(timed, len, Instant::now);
                 }
                 if let Some(expected) = &mut self.expected {
                     expected.found = Found::Message(e.source, e.tag, len);

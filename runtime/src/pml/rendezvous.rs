@@ -77,7 +77,7 @@ impl Core {
         if !self.reach.may_choose() {
             return Chosen::default();
         }
-        let timed = self.choice.begin(n, Instant::now());
+        let timed = self.choice.begin(n, Instant::now);
         let copies = timed.is_none_or(|timed| timed.way == Way::Copy);
         Chosen { copies, timed }
     }
@@ -85,7 +85,7 @@ impl Core {
     /// Notes how long a receive took that is complete now.
     pub(super) fn learn(&mut self, receive: &Shared) {
         if let Some(timed) = receive.timed.take() {
-            self.choice.end(timed, receive.total.get(), Instant::now());
+            self.choice.end(timed, receive.total.get(), Instant::now);
         }
     }
 
