@@ -83,7 +83,12 @@ impl Core {
         self.peers[a.source as usize].is_busy = false;
         match e.kind {
             kind::FIRST => self.first(a),
-            kind::MORE => self.piece((a.source, e.aux), a.data, a.len),
+            kind::MORE => {
+                let is_expected = self.expected.as_mut().is_some_and(|x| x.take_more(a));
+                if !is_expected {
+                    self.piece((a.source, e.aux), a.data, a.len);
+                }
+            }
             kind::READY => {
                 let (total, signature) = (a.words[0], a.words[2] & 0xffff_ffff);
                 let place = Place::of(a.words);
@@ -156,11 +161,14 @@ impl Core {
 
     pub(super) fn first(&mut self, a: &Arrival<'_>) {
         let e = &a.envelope;
-        let key = (a.source, e.aux);
-        let id = self.next_assembly;
-        self.next_assembly += 1;
         let total = usize::try_from(a.words[2]).unwrap_or(usize::MAX);
         let signature = low(a.words[3]);
+        if signature == check::UNKNOWN
+            && let Some(expected) = &mut self.expected
+            && expected.take_first(a, total)
+        {
+            return;
+        }
         self.post_expected(e.context);
         let target = match self.matching.of(e.context).posted.take(e.source, e.tag) {
             Some(receive) => {
@@ -169,7 +177,7 @@ impl Core {
             }
             None => {
                 self.hold(total);
-                let body = Body::Pieces(id);
+                let body = Body::Pieces(self.next_assembly);
                 self.unexpected(
                     e,
                     Message {
@@ -182,16 +190,29 @@ impl Core {
                 Target::Kept(Vec::with_capacity(total))
             }
         };
-        self.arriving.insert(key, id);
-        self.assemblies.insert(
-            id,
-            Assembly {
-                total,
-                filled: 0,
-                target,
-            },
-        );
+        let key = (a.source, e.aux);
+        self.assemble(key, total, 0, target);
         self.piece(key, a.data, a.len);
+    }
+
+    /// Begins to put a message of `total` bytes together, of which `filled` have come: the
+    /// one that its sender knows by this number.
+    pub(super) fn assemble(
+        &mut self,
+        key: (u32, u32),
+        total: usize,
+        filled: usize,
+        target: Target,
+    ) {
+        let id = self.next_assembly;
+        self.next_assembly += 1;
+        self.arriving.insert(key, id);
+        let assembly = Assembly {
+            total,
+            filled,
+            target,
+        };
+        self.assemblies.insert(id, assembly);
     }
 
     /// Takes the next piece of an assembly.

@@ -4,7 +4,7 @@
 use crate::lock;
 use crate::object::comm::Comm;
 use crate::pml::copying::{Copying, Source};
-use crate::pml::engine::Core;
+use crate::pml::engine::{Core, Target};
 use crate::pml::matching::Pattern;
 use crate::pml::memory::Memory;
 use crate::pml::recv::{new, peer_of};
@@ -32,10 +32,24 @@ pub(super) struct Expected {
 #[derive(Debug)]
 enum Found {
     Nothing,
+    /// The first pieces of the message, of which more are to come.
+    Pieces(Pieces),
     /// The message: source, tag and length.
     Message(u32, i32, usize),
     /// Something came that only a posted receive can deal with: this is it now.
     Posted(Shared),
+}
+
+/// A message that comes in pieces.
+#[derive(Clone, Copy, Debug)]
+struct Pieces {
+    /// The process that sends it, and its number there.
+    from: (u32, u32),
+    source: u32,
+    tag: i32,
+    len: usize,
+    /// Bytes that have come.
+    filled: usize,
 }
 
 /// What looking for a message came to.
@@ -59,10 +73,51 @@ impl Expected {
         fits
     }
 
+    /// Takes the first piece of a message of `len` bytes, if that is the expected one and
+    /// nothing about it is out of the ordinary.
+    pub(super) fn take_first(&mut self, a: &Arrival<'_>, len: usize) -> bool {
+        let fits = self.is(&a.envelope, len) && a.envelope.flags == 0;
+        if fits {
+            let pieces = Pieces {
+                from: (a.source, a.envelope.aux),
+                source: a.envelope.source,
+                tag: a.envelope.tag,
+                len,
+                filled: 0,
+            };
+            self.put(pieces, a);
+        }
+        fits
+    }
+
+    /// Takes another piece, if the message is the expected one.
+    pub(super) fn take_more(&mut self, a: &Arrival<'_>) -> bool {
+        match self.found {
+            Found::Pieces(pieces) if pieces.from == (a.source, a.envelope.aux) => {
+                self.put(pieces, a);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn put(&mut self, mut pieces: Pieces, a: &Arrival<'_>) {
+        let n = a.len.min(pieces.len - pieces.filled);
+        let to = self.addr.wrapping_add(pieces.filled);
+        // SAFETY: the receive has room for the message, as in `take`.
+        unsafe { delivery::copy_short(a.data, to, n, pieces.len) };
+        pieces.filled += n;
+        self.found = if pieces.filled < pieces.len {
+            Found::Pieces(pieces)
+        } else {
+            Found::Message(pieces.source, pieces.tag, pieces.len)
+        };
+    }
+
     /// Whether there is nothing more to look for.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self.found, Found::Nothing)
+        !matches!(self.found, Found::Nothing | Found::Pieces(_))
     }
 
     /// Whether this is the message, of `len` bytes, and there is room for it.
@@ -70,7 +125,7 @@ impl Expected {
     fn is(&self, e: &Envelope, len: usize) -> bool {
         e.context == self.context
             && self.pattern.takes(e.source, e.tag)
-            && !self.is_over()
+            && matches!(self.found, Found::Nothing)
             && len <= self.room
     }
 
@@ -172,8 +227,9 @@ pub(super) fn expect(
         while engine.core.offer.is_some() && !engine.core.withdraw_offer() {
             engine.progress(); // the announcement is there
         }
+        engine.core.post_pieces();
         match engine.core.expected.take()?.found {
-            Found::Nothing => None,
+            Found::Nothing | Found::Pieces(_) => None,
             Found::Posted(receive) => Some(Looked::Posted(Request(Inner::State(receive)))),
             Found::Message(source, tag, len) => Some(Looked::Received(Completion {
                 source: source.cast_signed(),
@@ -261,11 +317,30 @@ impl Core {
     pub(super) fn post_expected(&mut self, context: u32) {
         if let Some(expected) = &mut self.expected
             && expected.context == context
-            && !expected.is_over()
+            && matches!(expected.found, Found::Nothing)
         {
             let receive = expected.become_posted();
             let pattern = expected.pattern;
             self.matching.of(context).posted.push(pattern, receive);
+        }
+    }
+
+    /// Makes a request of the expected receive, if pieces of its message are missing.
+    fn post_pieces(&mut self) {
+        if let Some(expected) = &mut self.expected
+            && let Found::Pieces(pieces) = expected.found
+        {
+            let receive = expected.become_posted();
+            let Pieces {
+                from,
+                source,
+                tag,
+                len,
+                filled,
+            } = pieces;
+            delivery::matched(&receive, from.0, source, tag, len, check::UNKNOWN);
+            receive.moved.set(filled);
+            self.assemble(from, len, filled, Target::Receive(receive));
         }
     }
 }
