@@ -8,7 +8,7 @@ use btl_shm::joint::{Lead, Place, State};
 use btl_shm::peer::cma::{self, CmaWhy};
 use btl_shm::peer::{Lost, Peers, Reached};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes that are copied before arrivals are looked at again.
 pub(super) const TURN: usize = 512 << 10;
@@ -57,6 +57,10 @@ pub(super) struct Copying {
     /// Whether the helper was through before this rank was with its part; `None`: that
     /// says nothing, since there was more to do than this message.
     helper_first: Option<bool>,
+    /// Whether to time the copying of what is this rank's own, and what came of it: bytes,
+    /// and how long they took.
+    pub(super) is_timed: bool,
+    pub(super) pace: Option<(usize, Duration)>,
 }
 
 /// A copy of which the sender was asked to do a part.
@@ -102,6 +106,8 @@ impl Copying {
             failed: false,
             lost: None,
             helper_first: None,
+            is_timed: false,
+            pace: None,
         }
     }
 
@@ -114,8 +120,11 @@ impl Copying {
     /// else for it to do.
     pub(super) fn copy_on(&mut self, reach: &mut Peers, is_alone: bool) {
         let end = self.own.end.min(self.own.start + TURN);
+        let begin = std::mem::take(&mut self.is_timed).then(Instant::now);
         match self.copy(reach, &(self.own.start..end)) {
             Ok(()) => {
+                let took = begin.map(|begin| begin.elapsed());
+                self.pace = took.map(|took| (end - self.own.start, took));
                 self.own.start = end;
                 if is_alone && !self.has_own() {
                     self.meet();
@@ -216,6 +225,11 @@ impl Copying {
             (true, true) => Some(Met::HelperFirst),
             (true, false) => Some(Met::LeaderFirst),
         }
+    }
+
+    /// Whether this rank copies it by loads.
+    pub(super) fn is_direct(&self) -> bool {
+        matches!(self.source, Source::Direct(..))
     }
 
     /// Whether the kernel copies it.

@@ -18,6 +18,7 @@ use crate::pml::expected::Expected;
 use crate::pml::helping::Helping;
 use crate::pml::matching::Matching;
 use crate::pml::offer::{Offer, Offers};
+use crate::pml::pace::Paces;
 use crate::pml::request::Shared;
 use crate::pml::runs::{Place, Span};
 use crate::pml::share::HeadStarts;
@@ -159,6 +160,8 @@ pub(super) struct Peer {
     /// How what is copied with it is shared out.
     pub(super) head_starts: HeadStarts,
     pub(super) offers: Offers,
+    /// Which short messages from it take long to copy.
+    pub(super) paces: Paces,
 }
 
 /// Everything but the incoming rings, which are borrowed while cells are handled.

@@ -11,7 +11,9 @@ use crate::pml::recv::{new, peer_of};
 use crate::pml::rendezvous::Chosen;
 use crate::pml::request::Shared;
 use crate::pml::runs::Place;
-use crate::pml::{Buffer, Completion, Inner, Request, check, delivery, progress, with_engine};
+use crate::pml::{
+    Buffer, Completion, Inner, Request, check, delivery, pace, progress, with_engine,
+};
 use btl_shm::copy;
 use btl_shm::endpoint::Arrival;
 use btl_shm::peer::{Reached, cma};
@@ -208,7 +210,7 @@ pub(super) fn expect(
             room,
             found,
         });
-        if room >= core.coop_min {
+        if room >= pace::least(core.coop_min) {
             let taken = (peer, engine.incoming.taken(peer));
             core.offer(taken, (context, pattern.tag), addr, room);
         }
@@ -268,6 +270,10 @@ impl Core {
             joint = self.share_out((peer, e.aux), &source, to, len);
         }
         if joint.is_none() && !chosen.copies && len <= AT_ONCE {
+            let known = &mut self.peers[peer as usize];
+            let is_due =
+                matches!(source, Source::Direct(..)) && known.paces.is_due(len, self.coop_min);
+            let begin = is_due.then(Instant::now);
             let taken = self
                 .expected
                 .as_mut()
@@ -277,8 +283,12 @@ impl Core {
                 Some(timed) => self.choice.forget(timed),
                 None => {}
             }
+            let took = begin.map(|begin| begin.elapsed());
             if taken {
                 self.answer(peer, e.aux);
+            }
+            if let Some(took) = took.filter(|_| taken) {
+                self.learn_pace((peer, len), len, took);
             }
             return taken;
         }

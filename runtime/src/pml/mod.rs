@@ -42,6 +42,7 @@ pub mod matching;
 mod memory;
 mod offer;
 mod outgoing;
+mod pace;
 pub mod probe;
 pub mod progress;
 mod recv;

@@ -42,6 +42,8 @@ pub(super) struct Offer {
     peer: u32,
     addr: u64,
     place: Place,
+    /// The least message that it is for.
+    from: usize,
     head_start: i32,
 }
 
@@ -52,8 +54,9 @@ struct Offered {
     cell: u64,
     context: u32,
     tag: Option<i32>,
-    /// Where it goes, and room for how much.
+    /// Where it goes, the least message that may, and room for how much.
     addr: u64,
+    from: usize,
     room: usize,
     /// The slot's offset in the segment, and the use of it.
     slot: u64,
@@ -66,7 +69,8 @@ struct Offered {
 /// Offers to a peer and from it.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
-    /// Bytes of the last message from it that both copied; 0: the last long one was not.
+    /// Bytes of the last message from it that both copied, or should have; 0: the last
+    /// long one was not.
     shared: usize,
     /// Receives that go without, now and the next time that an offer is of no use.
     pause: u32,
@@ -102,6 +106,16 @@ impl Offers {
         }
         self.shared = if came { len } else { 0 };
     }
+
+    /// A message of `len` bytes was short, but should have been shared out, since it took
+    /// long; or need not have been.
+    pub(super) fn note_short(&mut self, len: usize, is_slow: bool) {
+        if is_slow {
+            self.shared = len;
+        } else if self.shared == len {
+            self.shared = 0;
+        }
+    }
 }
 
 impl Core {
@@ -117,10 +131,12 @@ impl Core {
     ) {
         if let Some(known) = self.peers.get_mut(peer as usize)
             && known.offers.is_due()
-            && self.wants_help(peer, room)
+            && let likely = known.offers.shared.min(room)
+            && (likely >= self.coop_min || known.paces.are_slow(likely, self.coop_min))
+            && self.may_help(peer)
         {
             let addr = addr.expose_provenance() as u64;
-            self.send_offer((peer, taken), (context, tag), addr, room);
+            self.send_offer((peer, taken), (context, tag), (addr, room), likely);
         }
     }
 
@@ -128,8 +144,8 @@ impl Core {
         &mut self,
         (peer, taken): (u32, u64),
         (context, tag): (u32, Option<i32>),
-        addr: u64,
-        room: usize,
+        (addr, room): (u64, usize),
+        likely: usize,
     ) {
         if !self.reach.is_exported(addr, room) {
             return;
@@ -138,7 +154,7 @@ impl Core {
             return;
         };
         let known = &mut self.peers[peer as usize];
-        let likely = known.offers.shared.min(room);
+        let from = likely.min(self.coop_min).min(u32::MAX as usize);
         let (head_start, _) = known.head_starts.front(likely, false);
         let turn = place.open(self.segment);
         let envelope = Envelope {
@@ -146,6 +162,7 @@ impl Core {
             flags: if tag.is_none() { ANY_TAG } else { 0 },
             context,
             tag: tag.unwrap_or(0),
+            source: u32::try_from(from).unwrap_or(u32::MAX),
             aux: turn,
             ..Envelope::default()
         };
@@ -156,6 +173,7 @@ impl Core {
             peer,
             addr,
             place,
+            from,
             head_start,
         };
         self.offer = Some(offer);
@@ -169,7 +187,8 @@ impl Core {
     #[inline]
     pub(super) fn take_offer(&mut self, peer: u32, to: *mut u8, n: usize) -> Option<Joint> {
         let offer = self.offer.as_ref()?;
-        if offer.peer != peer || offer.addr != to.expose_provenance() as u64 {
+        let is_meant = offer.peer == peer && offer.addr == to.expose_provenance() as u64;
+        if !is_meant || n < offer.from {
             return None;
         }
         let shares = Shares::new(n, self.coop_chunk, offer.head_start);
@@ -210,6 +229,7 @@ impl Core {
             context: e.context,
             tag: (e.flags & ANY_TAG == 0).then_some(e.tag),
             addr,
+            from: usize::try_from(e.source).unwrap_or(usize::MAX),
             room: usize::try_from(room).unwrap_or(usize::MAX),
             slot,
             turn: e.aux,
@@ -244,8 +264,8 @@ impl Core {
         let total = send.total.get();
         let is_meant = send.context == offered.context
             && offered.tag.is_none_or(|tag| tag == send.tag.get())
-            && total <= offered.room;
-        if !is_meant || total < self.coop_min || self.crowded {
+            && (offered.from..=offered.room).contains(&total);
+        if !is_meant || self.crowded {
             return;
         }
         let shares = Shares::new(total, offered.least, offered.head_start);

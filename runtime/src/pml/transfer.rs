@@ -16,12 +16,13 @@
 
 use crate::error::{Class, Error};
 use crate::pml::copying::{Copying, Joint, Source};
-use crate::pml::engine::{Core, kind};
+use crate::pml::engine::{Core, Peer, kind};
 use crate::pml::helping::ALONE;
 use crate::pml::request::Shared;
 use crate::pml::share::Shares;
 use btl_shm::ring::Envelope;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Bytes to multiples of which a message is shared out that the kernel copies.
 const CMA_CHUNK: usize = 2 << 10;
@@ -76,6 +77,7 @@ impl Core {
     pub(super) fn start_copying(&mut self, copying: &mut Copying) {
         let is_first = self.leading.is_empty();
         if copying.has_own() && (is_first || copying.is_short()) {
+            copying.is_timed = is_first && copying.is_direct() && self.is_due(copying);
             copying.copy_on(&mut self.reach, is_first && self.helping.is_empty());
         }
     }
@@ -117,7 +119,13 @@ impl Core {
     /// bytes that both map.
     #[inline]
     pub(super) fn wants_help(&self, peer: u32, n: usize) -> bool {
-        n >= self.coop_min && !self.crowded && self.is_clear(peer) && !self.is_asleep(peer)
+        n >= self.coop_min && self.may_help(peer)
+    }
+
+    /// Whether `peer` is likely to look for what it is asked.
+    #[inline]
+    pub(super) fn may_help(&self, peer: u32) -> bool {
+        !self.crowded && self.is_clear(peer) && !self.is_asleep(peer)
     }
 
     /// Whether waking `peer` would take a system call.
@@ -242,6 +250,20 @@ impl Core {
         self.ask_for_copies(&receive, copying.peer, copying.id);
     }
 
+    /// Whether it is to be timed how long this copy takes.
+    fn is_due(&mut self, copying: &Copying) -> bool {
+        let known = &mut self.peers[copying.peer as usize];
+        known.paces.is_due(copying.total, self.coop_min)
+    }
+
+    /// Of a message of `len` bytes from `peer`, `part` were copied in the time `took`.
+    pub(super) fn learn_pace(&mut self, (peer, len): (u32, usize), part: usize, took: Duration) {
+        let Peer { paces, offers, .. } = &mut self.peers[peer as usize];
+        paces.learn(len, self.coop_min, part, took);
+        let is_slow = paces.are_slow(len, self.coop_min);
+        offers.note_short(len, is_slow);
+    }
+
     /// Tells the sender, if the message is whole, and learns from how it was shared out.
     /// Returns whether it is whole.
     pub(super) fn settle(&mut self, copying: &mut Copying) -> bool {
@@ -251,6 +273,9 @@ impl Core {
         }
         let met = copying.met();
         let is_cma = copying.is_cma();
+        if let Some((part, took)) = copying.pace.take() {
+            self.learn_pace((copying.peer, copying.total), part, took);
+        }
         if let Some(joint) = copying.joint.take() {
             if let Some(met) = met {
                 let known = &mut self.peers[copying.peer as usize];
