@@ -1,7 +1,8 @@
-/* Blocking receives of long messages, one after the other, which tell their sender
-   where the next one is to go before it is sent; and then something else comes, or
-   comes late, or does not fit. Whatever was told of a buffer, nothing but its message
-   is ever written there. Two ranks; the argument is the number of rounds. */
+/* Blocking receives of long messages, or of shorter ones that take long to copy since
+   they were just written, one after the other, which tell their sender where the next
+   one is to go before it is sent; and then something else comes, or comes late, or does
+   not fit. Whatever was told of a buffer, nothing but its message is ever written there.
+   Two ranks; the argument is the number of rounds. */
 #define _GNU_SOURCE
 #include "check.h"
 #include <unistd.h>
@@ -19,12 +20,18 @@ static MPI_Comm other;
 static unsigned char *buffers[BUFFERS]; /* each with a guard before and after it */
 static unsigned char *mine, *second;
 static unsigned seed, state = 1;
+static int least, most; /* bytes of the usual messages of a round */
 
 /* The same numbers at both ranks. */
 static unsigned draw(unsigned below)
 {
     state = state * 1664525u + 1013904223u;
     return (state >> 8) % below;
+}
+
+static int usual_length(void)
+{
+    return least + (int)draw((unsigned)(most - least + 1));
 }
 
 /* Nothing may be written to a buffer of which no receive is under way. */
@@ -71,11 +78,11 @@ static void receiver_first(unsigned us)
         MPI(MPI_Iprobe(1, READY, MPI_COMM_WORLD, &found, MPI_STATUS_IGNORE));
 }
 
-/* The next receive is of a long message, as the ones before. */
-static void long_messages(unsigned count)
+/* The next receive is of a message like the ones before. */
+static void usual_messages(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        int len = (64 << 10) + (int)draw(ROOM - (64 << 10) + 1);
+        int len = usual_length();
         unsigned char *to = buffers[draw(BUFFERS)] + GUARD;
         seed++;
         if (rank == 0) {
@@ -89,7 +96,7 @@ static void long_messages(unsigned count)
 
 static void surprise(enum surprise kind)
 {
-    int len = (64 << 10) + (int)draw(ROOM - (64 << 10) + 1), before = 1 + (int)draw(3000);
+    int len = usual_length(), before = 1 + (int)draw(3000);
     unsigned char *to = buffers[draw(BUFFERS)] + GUARD;
     int any_tag = draw(2) && kind != OTHER_TAG_SHORT && kind != OTHER_TAG_LONG;
     int tag = any_tag ? MPI_ANY_TAG : TAG, source = kind == ANY_SOURCE ? MPI_ANY_SOURCE : 0;
@@ -216,7 +223,12 @@ int main(int count, char **arguments)
     mine = room(2 * ROOM);
     second = room(2 * ROOM);
     for (int round = 0; round < rounds && rank < 2; round++) {
-        long_messages(10 + draw(12)); /* after a surprise, some go untold */
+        /* After a surprise, some go untold; and that the shorter ones take long is only
+           found out after some. */
+        int is_short = round % 3 == 2;
+        least = is_short ? 8 << 10 : 64 << 10;
+        most = is_short ? (16 << 10) - 1 : ROOM;
+        usual_messages((is_short && round < 30 ? 60 : 10) + draw(12));
         surprise(round % 2 ? (enum surprise)draw(KINDS)
                            : (enum surprise)((round / 2) % KINDS));
         if (round % 8 == 0)
