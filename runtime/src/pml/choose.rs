@@ -181,6 +181,14 @@ impl Choice {
         })
     }
 
+    /// Whether the next message of `len` bytes, if it goes alone, is one for the kernel.
+    pub(super) fn is_for_cma(&self, len: usize) -> bool {
+        let class = &self.classes[class_of(len)];
+        let is_next = |since| since + 1 < class.again;
+        len >= LEAST
+            && matches!(class.phase, Phase::Settled { best: Way::Cma, since } if is_next(since))
+    }
+
     /// Whether messages of `len` bytes are known to be faster by copies.
     pub(super) fn is_for_copies(&self, len: usize) -> bool {
         len < LEAST || self.classes[class_of(len)].best == Some(Way::Copy)

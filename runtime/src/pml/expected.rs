@@ -261,6 +261,7 @@ impl Core {
         let source = self.source(peer, Place::Run(addr), len);
         let mut joint = self.take_offer(peer, to, len);
         let chosen = match source {
+            Source::Cma(..) if joint.is_some() => self.choose_offered(len),
             _ if joint.is_some() => Chosen::default(),
             Source::Direct(..) => Chosen::default(),
             Source::Cma(..) => self.choose(len),

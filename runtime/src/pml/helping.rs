@@ -20,7 +20,7 @@ pub(super) const ALONE: u8 = 1;
 
 /// The receive buffer, as the sender reaches it.
 #[derive(Clone, Copy, Debug)]
-enum Target {
+pub(super) enum Target {
     Direct(Reached),
     Cma(u32, u64),
 }
@@ -48,12 +48,7 @@ impl Core {
         };
         send.phase.set(Phase::Streaming);
         let help = self.joined(at, e.context, &shares);
-        let target = if is_cma {
-            self.reach.cma(a.source).map(|pid| Target::Cma(pid, addr))
-        } else {
-            let reached = self.reach.reach(a.source, addr, shares.len);
-            reached.map(Target::Direct)
-        };
+        let target = self.target(a.source, (addr, shares.len), is_cma);
         let fits = shares.len <= send.memory.len();
         match target.filter(|_| fits) {
             Some(target) => self.begin_to_help(Helping {
@@ -74,6 +69,19 @@ impl Core {
         }
     }
 
+    /// How this rank reaches `len` bytes at `addr` of `peer`, by the kernel if `is_cma`.
+    pub(super) fn target(
+        &mut self,
+        peer: u32,
+        (addr, len): (u64, usize),
+        is_cma: bool,
+    ) -> Option<Target> {
+        if is_cma {
+            return self.reach.cma(peer).map(|pid| Target::Cma(pid, addr));
+        }
+        self.reach.reach(peer, addr, len).map(Target::Direct)
+    }
+
     /// The helper's view of use `turn` of the slot at `at` of the segment.
     fn joined(&self, at: u64, turn: u32, shares: &Shares) -> Help {
         let slot = self.segment.at(at).cast::<joint::Slot>();
@@ -81,24 +89,22 @@ impl Core {
         unsafe { Help::join(slot, turn, shares.total, shares.front) }
     }
 
-    /// Helps with `send`, of which the receiver at `peer` has told where it is to go,
-    /// before it knew of it: at `addr`, as use `turn` of the slot at `at`.
+    /// Helps with `send`, of which the receiver has told where it is to go, before it knew
+    /// of it: to `target`, as use `turn` of the slot at `at`.
     pub(super) fn help_unasked(
         &mut self,
         send: &Shared,
-        (peer, addr): (u32, u64),
+        target: Target,
         (at, turn): (u64, u32),
         shares: Shares,
     ) {
-        if let Some(reached) = self.reach.reach(peer, addr, shares.len) {
-            send.phase.set(Phase::Streaming);
-            self.begin_to_help(Helping {
-                send: send.clone(),
-                target: Target::Direct(reached),
-                help: self.joined(at, turn, &shares),
-                shares,
-            });
-        }
+        send.phase.set(Phase::Streaming);
+        self.begin_to_help(Helping {
+            send: send.clone(),
+            target,
+            help: self.joined(at, turn, &shares),
+            shares,
+        });
     }
 
     /// Helps, after all that it helps with already. The leader is at work, or will be.

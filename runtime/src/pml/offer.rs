@@ -24,12 +24,14 @@ use crate::pml::copying::Joint;
 use crate::pml::engine::{Core, kind};
 use crate::pml::request::Shared;
 use crate::pml::share::{Met, Shares};
+use crate::pml::transfer::{CMA_CHUNK, as_mapped};
 use btl_shm::endpoint::Arrival;
 use btl_shm::joint::Place;
 use btl_shm::ring::Envelope;
 
-/// Flag of [`kind::OFFER`]: any tag will do.
+/// Flags of [`kind::OFFER`]: any tag will do; the buffer is in the kernel's reach only.
 const ANY_TAG: u8 = 1;
+const BY_CMA: u8 = 2;
 
 /// Receives that go without an offer after one that was of no use, and the most after
 /// several in a row.
@@ -44,6 +46,7 @@ pub(super) struct Offer {
     place: Place,
     /// The least message that it is for.
     from: usize,
+    chunk: usize,
     head_start: i32,
 }
 
@@ -58,6 +61,7 @@ struct Offered {
     addr: u64,
     from: usize,
     room: usize,
+    is_cma: bool,
     /// The slot's offset in the segment, and the use of it.
     slot: u64,
     turn: u32,
@@ -70,8 +74,9 @@ struct Offered {
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     /// Bytes of the last message from it that both copied, or should have; 0: the last
-    /// long one was not.
+    /// long one was not. And whether the kernel did.
     shared: usize,
+    is_cma: bool,
     /// Receives that go without, now and the next time that an offer is of no use.
     pause: u32,
     next_pause: u32,
@@ -97,7 +102,8 @@ impl Offers {
 
     /// A message of `len` bytes is copied that the two sides could share, which had been
     /// `offered` or not.
-    pub(super) fn learn(&mut self, met: Met, len: usize, offered: bool) {
+    /// By the kernel, if `is_cma`.
+    pub(super) fn learn(&mut self, met: Met, (len, is_cma): (usize, bool), offered: bool) {
         let came = met != Met::Absent;
         match (came, offered) {
             (true, true) => self.next_pause = 0,
@@ -105,13 +111,14 @@ impl Offers {
             (_, false) => {}
         }
         self.shared = if came { len } else { 0 };
+        self.is_cma = is_cma;
     }
 
     /// A message of `len` bytes was short, but should have been shared out, since it took
     /// long; or need not have been.
     pub(super) fn note_short(&mut self, len: usize, is_slow: bool) {
         if is_slow {
-            self.shared = len;
+            (self.shared, self.is_cma) = (len, false);
         } else if self.shared == len {
             self.shared = 0;
         }
@@ -132,7 +139,11 @@ impl Core {
         if let Some(known) = self.peers.get_mut(peer as usize)
             && known.offers.is_due()
             && let likely = known.offers.shared.min(room)
-            && (likely >= self.coop_min || known.paces.are_slow(likely, self.coop_min))
+            && let is_cma = known.offers.is_cma
+            && match is_cma {
+                true => self.is_for_cma(likely) && as_mapped(likely) >= self.coop_min,
+                false => likely >= self.coop_min || known.paces.are_slow(likely, self.coop_min),
+            }
             && self.may_help(peer)
         {
             let addr = addr.expose_provenance() as u64;
@@ -147,7 +158,12 @@ impl Core {
         (addr, room): (u64, usize),
         likely: usize,
     ) {
-        if !self.reach.is_exported(addr, room) {
+        let is_cma = self.peers[peer as usize].offers.is_cma;
+        let reaches = match is_cma {
+            true => self.reach.cma(peer).is_some(),
+            false => self.reach.is_exported(addr, room),
+        };
+        if !reaches {
             return;
         }
         let Ok(Some(mut place)) = self.slots.take(self.segment) else {
@@ -155,18 +171,19 @@ impl Core {
         };
         let known = &mut self.peers[peer as usize];
         let from = likely.min(self.coop_min).min(u32::MAX as usize);
-        let (head_start, _) = known.head_starts.front(likely, false);
+        let (head_start, _) = known.head_starts.front(likely, is_cma);
+        let chunk = if is_cma { CMA_CHUNK } else { self.coop_chunk };
         let turn = place.open(self.segment);
         let envelope = Envelope {
             kind: kind::OFFER,
-            flags: if tag.is_none() { ANY_TAG } else { 0 },
+            flags: if tag.is_none() { ANY_TAG } else { 0 } | if is_cma { BY_CMA } else { 0 },
             context,
             tag: tag.unwrap_or(0),
             source: u32::try_from(from).unwrap_or(u32::MAX),
             aux: turn,
             ..Envelope::default()
         };
-        let how = (self.coop_chunk as u64) << 32 | u64::from(head_start.cast_unsigned());
+        let how = (chunk as u64) << 32 | u64::from(head_start.cast_unsigned());
         let words = [place.at(), addr, room as u64, taken, how];
         let sent = self.outgoing.send_words(peer, &envelope, words);
         let offer = Offer {
@@ -174,6 +191,7 @@ impl Core {
             addr,
             place,
             from,
+            chunk,
             head_start,
         };
         self.offer = Some(offer);
@@ -191,7 +209,7 @@ impl Core {
         if !is_meant || n < offer.from {
             return None;
         }
-        let shares = Shares::new(n, self.coop_chunk, offer.head_start);
+        let shares = Shares::new(n, offer.chunk, offer.head_start);
         if !shares.are_two() {
             return None; // the sender cannot have taken it up
         }
@@ -231,6 +249,7 @@ impl Core {
             addr,
             from: usize::try_from(e.source).unwrap_or(usize::MAX),
             room: usize::try_from(room).unwrap_or(usize::MAX),
+            is_cma: e.flags & BY_CMA != 0,
             slot,
             turn: e.aux,
             least: usize::try_from(how >> 32).unwrap_or(usize::MAX),
@@ -270,8 +289,11 @@ impl Core {
         }
         let shares = Shares::new(total, offered.least, offered.head_start);
         if shares.are_two() {
-            let to = (send.peer.get(), offered.addr);
-            self.help_unasked(send, to, (offered.slot, offered.turn), shares);
+            let peer = send.peer.get();
+            let target = self.target(peer, (offered.addr, shares.len), offered.is_cma);
+            if let Some(target) = target {
+                self.help_unasked(send, target, (offered.slot, offered.turn), shares);
+            }
         }
     }
 }
@@ -289,17 +311,17 @@ mod tests {
     fn what_is_of_no_use_is_offered_less_and_less() {
         let mut offers = Offers::default();
         assert!(!offers.is_due());
-        offers.learn(Met::LeaderFirst, 1 << 16, false);
+        offers.learn(Met::LeaderFirst, (1 << 16, false), false);
         assert!(offers.is_due());
         offers.failed();
         assert_eq!(wait(&mut offers), PAUSE as usize);
-        offers.learn(Met::Absent, 1 << 16, true);
+        offers.learn(Met::Absent, (1 << 16, false), true);
         assert_eq!(wait(&mut offers), 2 * PAUSE as usize);
         for _ in 0..20 {
             offers.failed();
         }
         assert_eq!(wait(&mut offers), PAUSE_MOST as usize);
-        offers.learn(Met::HelperFirst, 1 << 16, true);
+        offers.learn(Met::HelperFirst, (1 << 16, false), true);
         offers.failed();
         assert_eq!(wait(&mut offers), PAUSE as usize);
     }
@@ -307,10 +329,10 @@ mod tests {
     #[test]
     fn who_did_not_help_is_offered_nothing() {
         let mut offers = Offers::default();
-        offers.learn(Met::HelperFirst, 1 << 16, false);
-        offers.learn(Met::Absent, 1 << 16, false);
+        offers.learn(Met::HelperFirst, (1 << 16, false), false);
+        offers.learn(Met::Absent, (1 << 16, false), false);
         assert!(!offers.is_due());
-        offers.learn(Met::HelperFirst, 1 << 17, false);
+        offers.learn(Met::HelperFirst, (1 << 17, false), false);
         assert!(offers.is_due());
         assert_eq!(offers.shared, 1 << 17);
     }

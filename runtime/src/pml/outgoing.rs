@@ -117,7 +117,7 @@ impl Core {
             let went = self.outgoing.send_words(peer, &envelope, words);
             if matches!(went, Ok(true)) {
                 send.phase.set(Phase::Announced);
-                if direct {
+                if matches!(place, Place::Run(_)) {
                     self.was_announced(send, id);
                 }
             }

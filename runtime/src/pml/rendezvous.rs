@@ -82,6 +82,24 @@ impl Core {
         Chosen { copies, timed }
     }
 
+    /// Whether the next message of `n` bytes that the kernel could copy is one for it.
+    pub(super) fn is_for_cma(&self, n: usize) -> bool {
+        !self.reach.may_choose() || self.choice.is_for_cma(n)
+    }
+
+    /// Begins to take the time of a message of `n` bytes that the kernel copies, because
+    /// its sender has been told so.
+    pub(super) fn choose_offered(&mut self, n: usize) -> Chosen {
+        let timed = match self.reach.may_choose() && self.choice.is_for_cma(n) {
+            true => self.choice.begin(n, Instant::now), // and is what it says then
+            false => None,
+        };
+        Chosen {
+            copies: false,
+            timed,
+        }
+    }
+
     /// Notes how long a receive took that is complete now.
     pub(super) fn learn(&mut self, receive: &Shared) {
         if let Some(timed) = receive.timed.take() {

@@ -93,8 +93,10 @@ const DIRECT: i32 = 4 << 10;
 const CMA: i32 = 2 << 10;
 
 /// How many messages more one side must have been through with first than the other,
-/// before the head start changes by a chunk, or by such a part of a long message.
-const VOTES: i32 = 32;
+/// before the head start changes by a chunk, or by such a part of a long message: few to
+/// begin with, twice as many each time that it changes the other way, and the most.
+const VOTES_FIRST: i32 = 4;
+const VOTES_MOST: i32 = 32;
 const STEPS: usize = 64;
 
 /// The most that a head start comes to, either way, in bytes.
@@ -126,6 +128,9 @@ struct HeadStart {
     /// Messages with which it was through first, less those with which the helper was,
     /// since the last change.
     first: i32,
+    /// How many it takes for the next, and which way the last one went.
+    votes: i32,
+    way: i32,
     /// Whether the helper came, the last time.
     came: bool,
 }
@@ -136,6 +141,8 @@ impl Default for HeadStarts {
             [HeadStart {
                 bytes,
                 first: 0,
+                votes: VOTES_FIRST,
+                way: 0,
                 came: true,
             }; CLASSES]
         };
@@ -173,11 +180,16 @@ impl HeadStarts {
             Met::LeaderFirst => 1,
             Met::Absent => return,
         };
-        if start.first.abs() < VOTES {
+        if start.first.abs() < start.votes {
             return;
         }
+        let way = start.first.signum();
+        if way == -start.way {
+            start.votes = (2 * start.votes).min(VOTES_MOST);
+        }
+        start.way = way;
         let step = i32::try_from(chunk.max(len / STEPS)).unwrap_or(MOST);
-        let change = step.min(MOST) * start.first.signum();
+        let change = step.min(MOST) * way;
         start.bytes = start.bytes.saturating_add(change).clamp(-MOST, MOST);
         start.first = 0;
     }

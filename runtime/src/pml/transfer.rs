@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Bytes to multiples of which a message is shared out that the kernel copies.
-const CMA_CHUNK: usize = 2 << 10;
+pub(super) const CMA_CHUNK: usize = 2 << 10;
 
 /// A message that this rank receives and leads the copying of.
 #[derive(Debug)]
@@ -43,6 +43,12 @@ enum How {
     Cma,
     /// By stores, everything.
     Alone,
+}
+
+/// Bytes that both sides map which take about as long as `n` bytes by the kernel: to share
+/// those out pays earlier.
+pub(super) fn as_mapped(n: usize) -> usize {
+    n.saturating_add(n / 3)
 }
 
 impl Core {
@@ -108,8 +114,7 @@ impl Core {
             Source::Direct(..) if self.wants_help(peer, n) && self.reach.is_exported(to, n) => {
                 How::Direct
             }
-            // The kernel's copies are slower: to share them pays earlier.
-            Source::Cma(..) if self.wants_help(peer, n.saturating_add(n / 3)) => How::Cma,
+            Source::Cma(..) if self.wants_help(peer, as_mapped(n)) => How::Cma,
             _ => return None,
         };
         self.ask_help((peer, id), how, to, n)
@@ -281,9 +286,7 @@ impl Core {
                 let known = &mut self.peers[copying.peer as usize];
                 let (len, chunk) = (copying.total, joint.shares.chunk);
                 known.head_starts.learn(len, chunk, is_cma, met);
-                if !is_cma {
-                    known.offers.learn(met, len, joint.offered);
-                }
+                known.offers.learn(met, (len, is_cma), joint.offered);
             }
             self.slots.give(joint.place);
         }
