@@ -421,7 +421,9 @@ mod tests {
             // Two at a time: both are timed or neither.
             let pair = [(); 2].map(|()| choice.begin(1 << 20, now).unwrap());
             assert_eq!(readings.get() % 2, 0);
-            pair.map(|timed| choice.end(timed, 1 << 20, now));
+            for timed in pair {
+                choice.end(timed, 1 << 20, now);
+            }
         }
         assert_eq!(readings.get(), 4 * 80 / SAMPLE);
     }

@@ -68,8 +68,8 @@ pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize, whole: u
     }
 }
 
-/// Copies `n` bytes of a message of `whole`, of which neither end is expected to go away: the program's and the
-/// library's own.
+/// Copies `n` bytes of a message of `whole`, of which neither end is expected to go away:
+/// the program's and the library's own.
 ///
 /// # Safety
 /// As [`copy_short`].

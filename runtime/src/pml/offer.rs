@@ -181,7 +181,6 @@ impl Core {
             tag: tag.unwrap_or(0),
             source: u32::try_from(from).unwrap_or(u32::MAX),
             aux: turn,
-            ..Envelope::default()
         };
         let how = (chunk as u64) << 32 | u64::from(head_start.cast_unsigned());
         let words = [place.at(), addr, room as u64, taken, how];
