@@ -95,8 +95,8 @@ const CMA: i32 = 2 << 10;
 /// How many messages more one side must have been through with first than the other,
 /// before the head start changes by a chunk, or by such a part of a long message: few to
 /// begin with, twice as many each time that it changes the other way, and the most.
-const VOTES_FIRST: i32 = 4;
-const VOTES_MOST: i32 = 32;
+const VOTES_FIRST: i8 = 4;
+const VOTES_MOST: i8 = 32;
 const STEPS: usize = 64;
 
 /// The most that a head start comes to, either way, in bytes.
@@ -127,10 +127,10 @@ struct HeadStart {
     bytes: i32,
     /// Messages with which it was through first, less those with which the helper was,
     /// since the last change.
-    first: i32,
+    first: i8,
     /// How many it takes for the next, and which way the last one went.
-    votes: i32,
-    way: i32,
+    votes: i8,
+    way: i8,
     /// Whether the helper came, the last time.
     came: bool,
 }
@@ -189,7 +189,7 @@ impl HeadStarts {
         }
         start.way = way;
         let step = i32::try_from(chunk.max(len / STEPS)).unwrap_or(MOST);
-        let change = step.min(MOST) * way;
+        let change = step.min(MOST) * i32::from(way);
         start.bytes = start.bytes.saturating_add(change).clamp(-MOST, MOST);
         start.first = 0;
     }
