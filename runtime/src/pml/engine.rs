@@ -80,7 +80,7 @@ pub(super) const CHECKED: u8 = 2;
 const BURST: u32 = 64;
 
 /// Pieces that are sent to one peer before anything else is looked at.
-pub(super) const PIECES: u32 = 8;
+pub(super) const PIECES: u32 = 32;
 
 /// Bytes that keeping a message costs on top of its own: what bounds the memory
 /// for messages without any.

@@ -172,7 +172,9 @@ impl Core {
             _ => None,
         };
         streams.insert(at.unwrap_or(streams.len()), stream);
-        self.move_streams_to(peer);
+        if kind != kind::MORE {
+            self.move_streams_to(peer); // it is waited for
+        }
         if !self.peers[peer as usize].streams.is_empty() && !self.streaming.contains(&peer) {
             self.streaming.push(peer);
         }
@@ -302,7 +304,8 @@ impl Core {
     /// others there is enough to copy, and the larger piece costs less.
     fn piece_of(&self, peer: u32, total: usize, left: usize) -> usize {
         let known = &self.peers[peer as usize];
-        let piece = if known.streams.is_empty() && !known.is_busy {
+        let is_alone = !known.is_busy && known.streams.is_empty() && known.pending.is_empty();
+        let piece = if is_alone {
             (total / 8).next_multiple_of(ONE_CELL).max(ONE_CELL)
         } else {
             FRAGMENT
