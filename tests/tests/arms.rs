@@ -48,6 +48,24 @@ fn many_pairs_at_once() {
 }
 
 #[test]
+fn windows_of_messages() {
+    on_every_arm("arms_windows");
+    let job = Job::of("arms_windows").args(["60"]).ranks(4);
+    job.limit(LIMIT).passes_on_every_arm();
+}
+
+/// The kernel copies many at once: one that it cannot read costs the others nothing.
+#[test]
+fn one_of_a_window_that_is_gone() {
+    if std::thread::available_parallelism().is_ok_and(|n| n.get() < 2) {
+        return; // the sender would copy it at once, out of memory that is gone for it too
+    }
+    let job = Job::of("arms_windows").args(["20", "gone"]).ranks(2);
+    let job = job.env("LARIAT_ARM", "cma").env("LARIAT_HEAP", "0");
+    job.limit(LIMIT).passes();
+}
+
+#[test]
 fn threads_exchange_large_messages() {
     on_every_arm("arms_threads");
 }

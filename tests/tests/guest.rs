@@ -89,13 +89,14 @@ fn the_client_passes_its_tests() {
 }
 
 /// What `tests/conformance` runs in its short form.
-const CONFORMANCE: [&str; 14] = [
+const CONFORMANCE: [&str; 15] = [
     "arms_sizes",
     "arms_kinds",
     "arms_places",
     "arms_types",
     "arms_expected",
     "arms_crowd",
+    "arms_windows",
     "arms_threads",
     "traffic",
     "forktraffic",

@@ -18,6 +18,10 @@ pub(super) const TURN: usize = 512 << 10;
 const DIRECT_LEAST: usize = 4 << 10;
 const CMA_LEAST: usize = 8 << 10;
 
+/// The longest message that the kernel copies together with others. Longer ones are better
+/// shared out with their senders.
+pub(super) const TOGETHER_MOST: usize = 48 << 10;
+
 /// How often a leader looks whether its helper is through, before it looks whether
 /// there is anything to take over: not quite a microsecond, where a pause of the
 /// processor's takes 65 cycles.
@@ -235,6 +239,23 @@ impl Copying {
     /// Whether the kernel copies it.
     pub(super) fn is_cma(&self) -> bool {
         matches!(self.source, Source::Cma(..))
+    }
+
+    /// Where the bytes are, and where they go, if the kernel copies the message, which is
+    /// short, goes into one run and was not begun with.
+    pub(super) fn piece_for_kernel(&self) -> Option<(u32, u64, *mut u8, usize)> {
+        let is_whole = self.joint.is_none() && self.own == (0..self.total);
+        match (self.source, self.memory.run()) {
+            (Source::Cma(pid, from), Some(to)) if is_whole && self.total <= TOGETHER_MOST => {
+                Some((pid, from, to, self.total))
+            }
+            _ => None,
+        }
+    }
+
+    /// All that is this rank's to copy was copied otherwise.
+    pub(super) fn was_copied(&mut self) {
+        self.own.start = self.own.end;
     }
 
     /// Whether a part is this rank's to copy.

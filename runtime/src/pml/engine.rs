@@ -201,6 +201,8 @@ pub(super) struct Core {
     /// What a blocking receive has told its sender.
     pub(super) offer: Option<Offer>,
     pub(super) choice: Choice,
+    /// Whether what has arrived is being looked at, after which copies go on.
+    pub(super) polling: bool,
     /// Scattered messages that are read run by run: by this rank's number for them.
     pub(super) spans: HashMap<u32, Span>,
     pub(super) direct_min: usize,
@@ -283,6 +285,7 @@ impl Engine {
                 slots: Slots::default(),
                 offer: None,
                 choice: Choice::default(),
+                polling: false,
                 spans: HashMap::new(),
                 direct_min: bytes(settings.direct_min),
                 coop_min: bytes(settings.coop_min),
@@ -297,10 +300,12 @@ impl Engine {
     #[inline]
     pub(super) fn progress(&mut self) -> bool {
         let Engine { incoming, core } = self;
+        core.polling = true;
         let mut any = incoming.poll(BURST, |arrival| {
             core.arrived(arrival);
             !core.is_served()
         });
+        core.polling = false;
         if !core.waiting.is_empty() {
             any |= core.move_pending();
         }

@@ -15,17 +15,21 @@
 //! ```
 
 use crate::error::{Class, Error};
-use crate::pml::copying::{Copying, Joint, Source};
+use crate::pml::copying::{Copying, Joint, Source, TOGETHER_MOST};
 use crate::pml::engine::{Core, Peer, kind};
 use crate::pml::helping::ALONE;
 use crate::pml::request::Shared;
 use crate::pml::share::Shares;
+use btl_shm::peer::cma::{self, Direction};
 use btl_shm::ring::Envelope;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes to multiples of which a message is shared out that the kernel copies.
 pub(super) const CMA_CHUNK: usize = 2 << 10;
+
+/// The most messages that the kernel copies together.
+const TOGETHER: usize = 16;
 
 /// A message that this rank receives and leads the copying of.
 #[derive(Debug)]
@@ -56,6 +60,11 @@ impl Core {
     pub(super) fn lead(&mut self, receive: &Shared, peer: u32, id: u32, source: Source) {
         let n = receive.total.get();
         let to = receive.memory.run();
+        if to.is_some() && self.has_company(&source, receive) {
+            let copying = Copying::new((peer, id), source, receive.memory.clone(), n, None);
+            self.go_on(copying, receive.clone());
+            return;
+        }
         let joint = to.and_then(|to| self.share_out((peer, id), &source, to, n));
         if joint.is_none() && matches!(source, Source::Nowhere) {
             self.ask_for_copies(receive, peer, id);
@@ -76,6 +85,79 @@ impl Core {
         let mut copying = Copying::new((peer, id), source, memory, n, joint);
         self.start_copying(&mut copying);
         self.go_on(copying, receive.clone());
+    }
+
+    /// Whether the kernel may soon have more to copy than the message of `receive`, whose
+    /// bytes are at `source`: then it does all at once.
+    fn has_company(&mut self, source: &Source, receive: &Shared) -> bool {
+        let is_last_one = |last: &Leading| last.copying.piece_for_kernel().is_some();
+        self.polling
+            && matches!(source, Source::Cma(..))
+            && receive.total.get() <= TOGETHER_MOST
+            && (self.leading.back().is_some_and(is_last_one)
+                || !self.matching.of(receive.context).posted.is_empty())
+    }
+
+    /// Has the kernel copy the first messages together, if there are several of one peer:
+    /// to call it takes as long as to copy some of them. Returns whether any came whole; the
+    /// one that did not is tried again by itself.
+    fn move_together(&mut self) -> bool {
+        let Some((pid, ..)) = self.piece_for_kernel(0) else {
+            return false;
+        };
+        let pieces: Vec<_> = (0..TOGETHER)
+            .map_while(|i| self.piece_for_kernel(i))
+            .take_while(|(of, ..)| *of == pid)
+            .collect();
+        if pieces.len() < 2 {
+            return false;
+        }
+        let mut from: Vec<_> = pieces
+            .iter()
+            .map(|(_, from, _, n)| cma::peer_piece(*from, *n))
+            .collect();
+        let mut to: Vec<_> = pieces
+            .iter()
+            .map(|(_, _, to, n)| cma::local_piece(*to, *n))
+            .collect();
+        let began = Instant::now();
+        // SAFETY: the runs of receives that are not done.
+        let done = unsafe {
+            cma::transfer(
+                Direction::Read,
+                pid,
+                &mut to.as_mut_slice(),
+                &mut from.as_mut_slice(),
+            )
+        };
+        let mut copied = done.unwrap_or_else(|error| error.copied);
+        let mut whole = 0;
+        for (.., n) in &pieces {
+            match copied.checked_sub(*n) {
+                Some(left) => copied = left,
+                None => break,
+            }
+            whole += 1;
+        }
+        let each = began.elapsed() / u32::max(whole, 1);
+        for i in 1..=whole {
+            let Some(mut leading) = self.leading.pop_front() else {
+                break;
+            };
+            if let Some(timed) = leading.receive.timed.take() {
+                // As if one had been copied after the other.
+                self.choice
+                    .end(timed, leading.copying.total, || began + each * i);
+            }
+            leading.copying.was_copied();
+            self.end(leading);
+        }
+        whole > 0
+    }
+
+    /// What the kernel may copy of the message in this place.
+    fn piece_for_kernel(&self, at: usize) -> Option<(u32, u64, *mut u8, usize)> {
+        self.leading.get(at)?.copying.piece_for_kernel()
     }
 
     /// Copies a first turn's worth, if it is this message's turn: a helper hears of it
@@ -196,6 +278,7 @@ impl Core {
                 self.end(leading);
             }
         }
+        any |= self.move_together();
         // The oldest of which a part is this rank's own; else what a helper has
         // not come to, of the newest, since it begins with the oldest.
         let own = self
