@@ -1,8 +1,9 @@
-//! Long receives that their sender hears of before they know of their message.
+//! Receives that their sender hears of before they know of their message.
 //!
-//! A blocking receive from a known sender, whose last long message both have copied,
-//! tells it at once where the next one is to go: in an `OFFER`, which saves the sender
-//! the wait for a `JOIN`.
+//! A blocking receive from a known sender, whose last long message both have copied, by
+//! stores or by CMA, tells it at once where the next one is to go: in an `OFFER`, which
+//! saves the sender the wait for a `JOIN`. So does one whose last message was shorter, but
+//! took long to copy ([`crate::pml::pace`]).
 //!
 //! ```text
 //! receiver:  OFFER ──▶ sender      slot, receive buffer, context and tag, cells taken
@@ -174,9 +175,11 @@ impl Core {
         let (head_start, _) = known.head_starts.front(likely, is_cma);
         let chunk = if is_cma { CMA_CHUNK } else { self.coop_chunk };
         let turn = place.open(self.segment);
+        let any_tag = if tag.is_none() { ANY_TAG } else { 0 };
+        let by_cma = if is_cma { BY_CMA } else { 0 };
         let envelope = Envelope {
             kind: kind::OFFER,
-            flags: if tag.is_none() { ANY_TAG } else { 0 } | if is_cma { BY_CMA } else { 0 },
+            flags: any_tag | by_cma,
             context,
             tag: tag.unwrap_or(0),
             source: u32::try_from(from).unwrap_or(u32::MAX),
