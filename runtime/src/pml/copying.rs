@@ -127,8 +127,9 @@ impl Copying {
         let begin = std::mem::take(&mut self.is_timed).then(Instant::now);
         match self.copy(reach, &(self.own.start..end)) {
             Ok(()) => {
-                let took = begin.map(|begin| begin.elapsed());
-                self.pace = took.map(|took| (end - self.own.start, took));
+                if let Some(begin) = begin {
+                    self.pace = Some((end - self.own.start, begin.elapsed()));
+                }
                 self.own.start = end;
                 if is_alone && !self.has_own() {
                     self.meet();
