@@ -14,9 +14,9 @@ CRATES := lariat lariat-launcher lariat-heap lariat-tune
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
 TEST_PACKAGES  := libclang-dev g++
-MORE_PACKAGES  := strace cmake $(GUEST_PACKAGES)
 # What it takes to build the kernel module and to boot the machine it is tested in.
 GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
+MORE_PACKAGES  := strace cmake $(GUEST_PACKAGES)
 
 .PHONY: build
 build: release ## build everything and put a working tree into build/ (the default)
