@@ -13,6 +13,7 @@ impl Core {
     /// Handles one cell.
     #[inline]
     pub(super) fn arrived(&mut self, a: &Arrival<'_>) {
+        self.peers[a.source as usize].is_busy = false;
         if a.envelope.kind == kind::EAGER {
             self.eager(a);
         } else {
@@ -28,7 +29,6 @@ impl Core {
             return;
         }
         let e = &a.envelope;
-        self.peers[a.source as usize].is_busy = false;
         self.post_expected(e.context);
         let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
         match self.matching.of(e.context).posted.take(e.source, e.tag) {
@@ -80,7 +80,6 @@ impl Core {
 
     pub(super) fn other(&mut self, a: &Arrival<'_>) {
         let e = &a.envelope;
-        self.peers[a.source as usize].is_busy = false;
         match e.kind {
             kind::FIRST => self.first(a),
             kind::MORE => {

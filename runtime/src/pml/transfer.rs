@@ -121,7 +121,8 @@ impl Core {
             .map(|(_, _, to, n)| cma::local_piece(*to, *n))
             .collect();
         let began = Instant::now();
-        // SAFETY: the runs of receives that are not done.
+        // SAFETY: each piece lies in the run of a receive that is not done, which is as long
+        // as its message at least.
         let done = unsafe {
             cma::transfer(
                 Direction::Read,
