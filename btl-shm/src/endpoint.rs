@@ -10,7 +10,7 @@ use crate::ring::{Consumer, Envelope, INLINE, Payload, Producer, RingHead, WORDS
 use crate::sync::Ordering;
 use crate::wait::ring_bell;
 use std::ptr::NonNull;
-use wireup::segment::{Segment, SegmentError};
+use wireup::segment::{Scribbled, Segment, SegmentError};
 
 /// Bulk bytes of a ring in a small job, and in one where many pairs may talk.
 const BULK_FEW: u64 = 64 << 10;
@@ -79,7 +79,7 @@ impl Outgoing {
     /// The sending side of rank `me`, with rings of `cells` cells.
     #[must_use]
     pub fn new(segment: &'static Segment, me: u32, cells: u32) -> Outgoing {
-        let ranks = segment.head().ranks;
+        let ranks = segment.ranks();
         let bulk = if ranks <= FEW { BULK_FEW } else { BULK_MANY };
         Outgoing {
             segment,
@@ -264,7 +264,7 @@ impl Incoming {
             segment,
             me,
             rings: Vec::new(),
-            of: vec![None; segment.head().ranks as usize],
+            of: vec![None; segment.ranks() as usize],
         }
     }
 
@@ -304,6 +304,7 @@ impl Incoming {
                     Payload::Words => (std::ptr::null(), 0),
                     Payload::Bulk(at, len) => (at.as_ptr().cast_const(), len),
                     Payload::Fragment(at, len) => {
+                        fragment::check(self.segment, at);
                         (self.segment.at(at).as_ptr().cast_const(), len.min(FRAGMENT))
                     }
                 };
@@ -340,16 +341,7 @@ impl Incoming {
             .incoming
             .swap(0, Ordering::Acquire);
         while at != 0 {
-            let head: NonNull<RingHead> = self.segment.at(at).cast();
-            // SAFETY: a sender pushed this block whole, with its constants set,
-            // and it is never freed; all fields are atomics.
-            let (source, next) = unsafe {
-                let ring = head.as_ref();
-                (
-                    ring.source.load(Ordering::Relaxed),
-                    ring.next.load(Ordering::Relaxed),
-                )
-            };
+            let (head, source, next) = self.look_at_new(at).unwrap_or_else(|why| why.give_up());
             // SAFETY: as above; this rank is the block's only consumer.
             let consumer = unsafe { Consumer::new(head) };
             if let Some(of) = self.of.get_mut(source as usize) {
@@ -358,5 +350,32 @@ impl Incoming {
             self.rings.push(From { source, consumer });
             at = next;
         }
+    }
+
+    /// The head of the new ring at `at`, its sender and the ring behind it in the
+    /// stack, if it is one: offsets and sizes in the segment are not to be believed.
+    fn look_at_new(&self, at: u64) -> Result<(NonNull<RingHead>, u32, u64), Scribbled> {
+        let segment = self.segment;
+        let places = segment.constants().arena_start..segment.allocated();
+        let wrong = || Scribbled::new("the offset of a new ring", at);
+        let head_len = size_of::<RingHead>() as u64;
+        if !places.contains(&at) || !at.is_multiple_of(128) || !segment.is_mapped(at, head_len) {
+            return Err(wrong());
+        }
+        let head: NonNull<RingHead> = segment.at(at).cast();
+        // SAFETY: the offset is aligned and inside of the arena; all fields are atomics.
+        let ring = unsafe { head.as_ref() };
+        let source = ring.source.load(Ordering::Relaxed);
+        let (cells, bulk) = ring.sizes();
+        let right = cells.is_power_of_two() && bulk.is_power_of_two() && bulk <= 1 << 32;
+        if !right || !segment.is_mapped(at, ring_len(cells, bulk)) || source >= segment.ranks() {
+            return Err(wrong());
+        }
+        let known = self.of.get(source as usize).copied().flatten();
+        if known.is_some() {
+            let what = format!("a second ring of rank {source}, its offset");
+            return Err(Scribbled::new(&what, at));
+        }
+        Ok((head, source, ring.next.load(Ordering::Relaxed)))
     }
 }

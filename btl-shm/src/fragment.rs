@@ -9,7 +9,7 @@
 
 use crate::sync::{AtomicU32, Ordering};
 use std::collections::VecDeque;
-use wireup::segment::{Segment, SegmentError};
+use wireup::segment::{Scribbled, Segment, SegmentError};
 
 /// Bytes of one fragment.
 pub const FRAGMENT: usize = 16 << 10;
@@ -117,6 +117,16 @@ fn populate(segment: &Segment, at: u64, len: u64) {
             libc::MADV_POPULATE_WRITE,
         )
     };
+}
+
+/// Sees that a fragment can be where a cell says that one is.
+#[inline]
+pub fn check(segment: &Segment, fragment: u64) {
+    let first = segment.constants().arena_start + HEAD;
+    let right = fragment >= first && fragment.is_multiple_of(HEAD);
+    if !right || !segment.is_mapped(fragment, FRAGMENT as u64) {
+        Scribbled::new("the offset of a fragment", fragment).give_up();
+    }
 }
 
 /// Says that the reader is done with the fragment whose data is at `fragment`.

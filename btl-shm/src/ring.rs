@@ -62,6 +62,15 @@ pub struct RingHead {
     _pad1: [u64; 14],
 }
 
+impl RingHead {
+    /// Its cells and bulk bytes, as it says.
+    #[must_use]
+    pub fn sizes(&self) -> (u32, u64) {
+        let cells = self.cells.load(Ordering::Relaxed);
+        (cells, self.bulk.load(Ordering::Relaxed))
+    }
+}
+
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Cell>() == 64 && size_of::<RingHead>() == 256);
 

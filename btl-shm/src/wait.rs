@@ -100,7 +100,7 @@ impl Waiter {
     /// Registers this process. `me` is its rank.
     #[must_use]
     pub fn new(segment: &'static Segment, me: u32) -> Waiter {
-        let head = segment.head();
+        let (head, constants) = (segment.head(), segment.constants());
         let barrier = membarrier(MEMBARRIER_REGISTER_GLOBAL_EXPEDITED);
         if !barrier {
             head.fence_needed.store(1, Ordering::Release); // pairs with the Acquire in `ring_bell`
@@ -109,7 +109,7 @@ impl Waiter {
             segment,
             me,
             barrier,
-            crowded: head.ranks > head.processors,
+            crowded: constants.ranks > constants.processors,
             tickets: AtomicU32::new(0),
         }
     }

@@ -7,7 +7,7 @@
 
 use crate::explain;
 use crate::reap::{self, Child};
-use crate::report::{self, Reports};
+use crate::report::Reports;
 use crate::say;
 use crate::stdio::Shared;
 use crate::verdict::{self, Abort, Death, How, Offence};
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 use wireup::layout::State;
+use wireup::plain;
 use wireup::segment::Segment;
 
 /// Between SIGTERM and SIGKILL.
@@ -208,7 +209,7 @@ impl Job {
             Phase::Running | Phase::Killed => None,
         };
         let timeout = self.timeout.map(|t| t.0).filter(|_| phase.is_none());
-        let report = self.reports.due().then(|| Instant::now() + report::TICK);
+        let report = self.reports.due().map(|tick| Instant::now() + tick);
         let until = phase.or(timeout).into_iter().chain(report).min();
         let wait = match until {
             None => PollTimeout::NONE,
@@ -288,7 +289,7 @@ impl Job {
     }
 
     fn uses_mpi(&self) -> bool {
-        let ranks = 0..self.segment.head().ranks;
+        let ranks = 0..self.segment.ranks();
         let fresh = State::Fresh as u32;
         ranks
             .into_iter()
@@ -372,7 +373,10 @@ impl Job {
         if !inside || other <= 0 || other == ended {
             return false;
         }
-        let alive = kill(Pid::from_raw(other), None).is_ok();
+        // The number comes from the segment: it must be a process of this job, and not
+        // another rank's, or mpirun would wait for, and signal, somebody else.
+        let taken = self.ranks.iter().any(|r| r.waits_for == Some(other));
+        let alive = !taken && reap::is_below(other, &self.strangers);
         if alive {
             self.ranks[index].waits_for = Some(other);
         }
@@ -383,16 +387,17 @@ impl Job {
         let head = self.segment.head();
         // pairs with the Release by which the aborting rank publishes its reasons
         let rank = head.abort_rank.load(Acquire).checked_sub(1)?;
-        let view = (rank < head.ranks).then(|| explain::look(&self.segment, rank));
+        // overwritten: then the way in which ranks end has to do
+        let rank = Some(rank).filter(|rank| *rank < self.segment.ranks())?;
         let len = (head.abort_len.load(Acquire) as usize).min(size_of_val(&head.abort_text));
         let words = head.abort_text.iter().map(|w| w.load(Relaxed));
         let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
         bytes.truncate(len);
         Some(Abort {
             rank,
-            pid: view.map_or(0, |v| v.pid),
+            pid: explain::look(&self.segment, rank).pid,
             code: head.abort_code.load(Relaxed),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+            text: plain::lines(&bytes),
         })
     }
 

@@ -72,9 +72,7 @@ pub fn look(segment: &Segment, rank: u32) -> View {
 
 /// Copies what all ranks publish.
 pub fn look_at_all(segment: &Segment) -> Vec<View> {
-    (0..segment.head().ranks)
-        .map(|r| look(segment, r))
-        .collect()
+    (0..segment.ranks()).map(|r| look(segment, r)).collect()
 }
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, by which ranks date their waits.

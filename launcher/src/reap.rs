@@ -83,6 +83,11 @@ pub fn kill_all(strangers: &HashSet<i32>) {
     send(&descendants(strangers), Signal::SIGKILL);
 }
 
+/// Whether a process lives below mpirun and is the job's.
+pub fn is_below(pid: i32, strangers: &HashSet<i32>) -> bool {
+    descendants(strangers).contains(&pid)
+}
+
 fn send(pids: &[i32], signal: Signal) {
     for pid in pids {
         let _ = kill(Pid::from_raw(*pid), signal); // it may have ended meanwhile

@@ -8,7 +8,9 @@ use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
 /// How long the launcher sleeps at the most while a table is due.
-pub const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(20);
+/// The same where what ranks have told makes no sense: it is much to read.
+const LONG_TICK: Duration = Duration::from_secs(1);
 
 /// A table that was asked for.
 #[derive(Debug)]
@@ -22,7 +24,10 @@ struct Asked {
 
 /// The tables that were asked for.
 #[derive(Debug)]
-pub struct Reports(Vec<Asked>);
+pub struct Reports {
+    asked: Vec<Asked>,
+    tick: Duration,
+}
 
 impl Reports {
     /// Those that are wanted.
@@ -37,20 +42,30 @@ impl Reports {
             title,
             printed: None,
         });
-        Reports(wanted.collect())
+        Reports {
+            asked: wanted.collect(),
+            tick: TICK,
+        }
     }
 
-    /// Whether a table has still to be printed.
-    pub fn due(&self) -> bool {
-        self.0.iter().any(|a| a.printed.is_none())
+    /// When to look again; `None`: no table has still to be printed.
+    pub fn due(&self) -> Option<Duration> {
+        let due = self.asked.iter().any(|a| a.printed.is_none());
+        due.then_some(self.tick)
     }
 
     /// Prints the tables that all ranks have told by now.
     pub fn look(&mut self, segment: &Segment) {
-        let ranks = segment.head().ranks as usize;
-        for asked in self.0.iter_mut().filter(|a| a.printed.is_none()) {
+        let ranks = 0..segment.ranks();
+        for asked in self.asked.iter_mut().filter(|a| a.printed.is_none()) {
+            let is_there = |rank| report::is_there(segment, rank, asked.report);
+            if !ranks.clone().all(is_there) {
+                continue;
+            }
             let told = told(segment, asked.report);
-            if told.len() == ranks {
+            if told.len() < ranks.len() {
+                self.tick = (self.tick * 2).min(LONG_TICK);
+            } else {
                 say(&format!("{}:\n{}", asked.title, report::table(&told)));
                 asked.printed = Some(told);
             }
@@ -59,8 +74,8 @@ impl Reports {
 
     /// Prints, at the end of the job, what is new or was never complete.
     pub fn last(&mut self, segment: &Segment) {
-        let ranks = segment.head().ranks;
-        for asked in &mut self.0 {
+        let ranks = segment.ranks();
+        for asked in &mut self.asked {
             let told = told(segment, asked.report);
             let title = match &asked.printed {
                 Some(old) if *old == told => continue,
@@ -89,7 +104,7 @@ impl Reports {
 /// What the ranks have told, in the order of their numbers. A table without
 /// columns is none yet.
 fn told(segment: &Segment, report: Report) -> Vec<(u32, Rows)> {
-    (0..segment.head().ranks)
+    (0..segment.ranks())
         .filter_map(|rank| Some((rank, report::read(segment, rank, report)?)))
         .filter(|(_, rows)| !rows.columns.is_empty())
         .collect()
@@ -108,10 +123,10 @@ mod tests {
         rows.add(["1", "copy"]);
         report::publish(&segment, 0, Report::Arms, &rows).unwrap();
         reports.look(&segment);
-        assert!(reports.due());
+        assert!(reports.due().is_some());
         report::publish(&segment, 1, Report::Arms, &rows).unwrap();
         reports.look(&segment);
-        assert!(!reports.due());
-        assert!(!Reports::new(false, false).due());
+        assert!(reports.due().is_none());
+        assert!(Reports::new(false, false).due().is_none());
     }
 }

@@ -194,7 +194,7 @@ impl Start {
             say(&format!(
                 "the job segment of {} ranks holds {} bytes",
                 self.wiring.size,
-                job.segment.allocated()
+                job.segment.backed().unwrap_or(0)
             ));
         }
         drop(self.lifeline); // not sooner: it keeps the ranks alive

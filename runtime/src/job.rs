@@ -162,9 +162,9 @@ pub fn join(level: i32) -> Result<&'static Job> {
         // Without it memory is the system's, and reached by other arms.
         drop(heap::start());
     }
-    let size = segment.head().ranks;
+    let size = segment.ranks();
     let record = segment.record(rank);
-    let cookie = segment.head().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
+    let cookie = segment.constants().job.rotate_left(17) ^ u64::from(rank) << 32 ^ 0x6c61_7269_6174;
     record.cookie.store(cookie, Ordering::Relaxed);
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
@@ -245,7 +245,7 @@ fn inherited(fd: &str, get: &impl Fn(&str) -> Option<String>) -> Result<(&'stati
         },
         |fd| Segment::open(fd).map_err(|why| Error::new(Class::OTHER, why.to_string())),
     )?;
-    let size = segment.head().ranks;
+    let size = segment.ranks();
     if rank >= size {
         fail!(OTHER, "{}={rank}, but the job has {size} ranks", env::RANK);
     }
@@ -441,8 +441,8 @@ pub fn is_main_thread() -> bool {
 #[must_use]
 pub fn is_crowded() -> bool {
     JOB.get().is_some_and(|job| {
-        let head = job.segment.head();
-        head.ranks > head.processors
+        let constants = job.segment.constants();
+        constants.ranks > constants.processors
     })
 }
 
@@ -507,13 +507,12 @@ fn monotonic() -> u64 {
 /// Says at start what was found and chosen.
 #[cold]
 fn say(job: &Job) {
-    let head = job.segment.head();
     eprintln!(
         "lariat: rank {} of {}, process {}, {} processors, segment of {} bytes, {:?}",
         job.rank,
         job.size,
         std::process::id(),
-        head.processors,
+        job.segment.constants().processors,
         job.segment.allocated(),
         job.settings
     );

@@ -51,7 +51,7 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
         }
     };
     let resident = report::resident(&found).ok();
-    let peers = (0..segment.head().ranks).filter(|peer| *peer != rank);
+    let peers = (0..segment.ranks()).filter(|peer| *peer != rank);
     let (attached, cma) = pml::with_peers(|reach| {
         let cma = peers.clone().any(|peer| reach.cma(peer).is_some());
         (reach.has_driver(), cma)
@@ -110,7 +110,7 @@ pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
 }
 
 fn arms(segment: &Segment, rank: u32) -> Rows {
-    let peers = (0..segment.head().ranks).filter(|peer| *peer != rank);
+    let peers = (0..segment.ranks()).filter(|peer| *peer != rank);
     let tried = pml::with_peers(|reach| {
         let arms = |peer| {
             [

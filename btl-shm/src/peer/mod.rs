@@ -114,7 +114,7 @@ impl Peers {
             windows: file.map(|file| Windows::new(segment, file, me)),
             own: Regions::default(),
             plain: None,
-            tried: vec![Arms::default(); segment.head().ranks as usize],
+            tried: vec![Arms::default(); segment.ranks() as usize],
         }
     }
 
@@ -261,7 +261,7 @@ impl Peers {
     pub fn try_all(&mut self) {
         let uses = |arm, own| arm == Arm::Auto || arm == own;
         let (shared, cma) = (uses(self.arm, Arm::Shared), uses(self.arm, Arm::Cma));
-        let (me, ranks) = (self.me, self.segment.head().ranks);
+        let (me, ranks) = (self.me, self.segment.ranks());
         if shared && ranks > 1 {
             self.keep_lines(true);
         }

@@ -149,7 +149,7 @@ impl Windows {
     /// this rank's line of the file, the bytes that they will find in its memory.
     #[must_use]
     pub fn new(segment: &'static Segment, file: HeapFile, me: u32) -> Windows {
-        let peers = (0..segment.head().ranks).map(|_| Window::default());
+        let peers = (0..segment.ranks()).map(|_| Window::default());
         let windows = Windows {
             segment,
             file,

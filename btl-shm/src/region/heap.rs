@@ -100,7 +100,7 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
         let segment = Segment::open(segment).map_err(bad)?;
         let file = HeapFile::open(&segment, file).ok_or(Refusal::NoHeapFile)?;
         let rank = number(env::RANK).and_then(|rank| u32::try_from(rank).ok());
-        let rank = rank.filter(|rank| *rank < segment.head().ranks);
+        let rank = rank.filter(|rank| *rank < segment.ranks());
         (segment, rank.ok_or(Refusal::NoHeapFile)?, file)
     };
     let window = Window::claim(&segment, rank, &file)?;

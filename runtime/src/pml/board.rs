@@ -18,9 +18,8 @@ const LOOKS: u32 = 200;
 #[must_use]
 pub fn make(members: u32) -> Option<u64> {
     let segment = job::current()?.segment;
-    let head = segment.head();
-    let taken = head.arena_next.load(Ordering::Relaxed);
-    if taken > head.arena_limit / 2 {
+    let taken = segment.head().arena_next.load(Ordering::Relaxed);
+    if taken > segment.constants().arena_limit / 2 {
         return None;
     }
     segment.allocate(board_len(members)).ok()

@@ -259,7 +259,7 @@ impl Engine {
         reach: Peers,
     ) -> Engine {
         let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let peers = (0..segment.head().ranks).map(|_| Peer::default()).collect();
+        let peers = (0..segment.ranks()).map(|_| Peer::default()).collect();
         Engine {
             incoming: Incoming::new(segment, me),
             core: Core {

@@ -270,9 +270,8 @@ fn make_block(len: usize, align: usize) -> Option<New> {
     let whole = (len as u64).checked_add(room as u64)?;
     let block = take_kept(whole).or_else(|| {
         // Half of the arena is left to the rings, which a job cannot do without.
-        let head = segment.head();
-        let taken = head.arena_next.load(Ordering::Relaxed);
-        if taken.checked_add(whole)? > head.arena_limit / 2 {
+        let taken = segment.head().arena_next.load(Ordering::Relaxed);
+        if taken.checked_add(whole)? > segment.constants().arena_limit / 2 {
             return None;
         }
         let at = segment.allocate(whole).ok()?;

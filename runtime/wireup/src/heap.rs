@@ -38,7 +38,7 @@ impl HeapFile {
     /// The system call that failed (a limit of file sizes, `ulimit -f`, is one
     /// reason); the job then has no heap file.
     pub fn create(segment: &Segment) -> Result<HeapFile, SegmentError> {
-        let ranks = segment.head().ranks;
+        let ranks = segment.ranks();
         let window = window();
         let fd = memfd(c"lariat-heap", window)?;
         let raw = fd.as_raw_fd();
@@ -66,7 +66,7 @@ impl HeapFile {
     /// none, or the descriptor leads elsewhere.
     #[must_use]
     pub fn open(segment: &Segment, fd: RawFd) -> Option<HeapFile> {
-        let (window, ranks) = (segment.head().window.load(Relaxed), segment.head().ranks);
+        let (window, ranks) = (segment.head().window.load(Relaxed), segment.ranks());
         // SAFETY: fcntl only reads the descriptor table; a bad number is EBADF.
         let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
         if window == 0 || raw < 0 {

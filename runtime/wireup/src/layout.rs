@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Everything here is shared with other processes, which may write it at any
-//! time: all fields but those the launcher writes before the first rank starts
-//! are atomics, nothing is a pointer, and sizes are asserted at compile time.
+//! time: all fields are atomics, nothing is a pointer, and sizes are asserted at
+//! compile time. What is said to be constant is read once, into
+//! [`crate::segment::Constants`], and never believed again.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
@@ -25,16 +26,16 @@ pub struct JobHead {
     /// [`MAGIC`], written last by whoever makes the segment.
     pub magic: AtomicU64,
     /// Ranks in `MPI_COMM_WORLD`; constant.
-    pub ranks: u32,
+    pub ranks: AtomicU32,
     /// Processors that the job may run on (affinity and cgroup quota); constant.
-    pub processors: u32,
+    pub processors: AtomicU32,
     /// Offset of the arena's first byte; constant.
-    pub arena_start: u64,
+    pub arena_start: AtomicU64,
     /// Offset past the last byte that the arena may ever reach; constant. The
     /// segment is mapped up to here from the start.
-    pub arena_limit: u64,
+    pub arena_limit: AtomicU64,
     /// A number that no other job of this machine has at the same time; constant.
-    pub job: u64,
+    pub job: AtomicU64,
     /// Bytes of the heap file that each rank has (see [`crate::heap`]); 0: the
     /// job has no heap file. Written before the first rank starts.
     pub window: AtomicU64,

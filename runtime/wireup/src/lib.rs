@@ -2,8 +2,8 @@
 //! environment ([`env`]), the layout of the job segment ([`layout`]), how the
 //! segment is made and found ([`segment`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
-//! tell about themselves ([`report`]), and the settings a user may give
-//! ([`settings`]).
+//! tell about themselves ([`report`]), how such text is printed ([`plain`]), and the
+//! settings a user may give ([`settings`]).
 //!
 //! The launcher writes the segment's head before any rank starts; ranks claim
 //! their record, publish what they do in it, and grow the arena behind it.
@@ -13,6 +13,7 @@ pub mod env;
 pub mod heap;
 pub mod layout;
 pub mod lifeline;
+pub mod plain;
 pub mod report;
 pub mod segment;
 pub mod settings;

@@ -6,15 +6,25 @@
 //! launcher the rank does it all itself.
 //!
 //! A text lies in a block of the arena that is written once, before its offset is
-//! stored in the rank's record, and never again.
+//! stored in the rank's record, and never again. The launcher believes none of it:
+//! what it reads may have been overwritten by anybody, so that every size is bounded,
+//! and what is printed can steer no terminal.
 
+use crate::plain;
 use crate::segment::{Segment, SegmentError};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The longest text that a rank may publish, in bytes.
 const LONGEST: u64 = 16 << 20;
+/// The most rows and columns of a rank's table that are read; a process has fewer
+/// mappings than that.
+const MOST_ROWS: usize = 1 << 16;
+const MOST_COLUMNS: usize = 16;
+/// The widest column in which cells are padded; longer ones stick out.
+const WIDEST: usize = 64;
 
 /// The tables there are; the number is the index in
 /// [`RankRecord::reports`](crate::layout::RankRecord::reports).
@@ -62,11 +72,17 @@ impl Rows {
         lines.map(line).collect::<Vec<_>>().join("\n")
     }
 
-    fn of(text: &str) -> Rows {
-        let mut lines = text.lines().map(|l| l.split('\t').map(str::to_owned));
+    fn of(text: &[u8]) -> Rows {
+        let cells = |line: &[u8]| {
+            let cells = line.split(|b| *b == b'\t').take(MOST_COLUMNS);
+            cells.map(plain::line).collect()
+        };
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let mut lines = text.split(|b| *b == b'\n').take(1 + MOST_ROWS).map(cells);
+        let columns: Vec<String> = lines.next().unwrap_or_default();
         Rows {
-            columns: lines.next().map(Iterator::collect).unwrap_or_default(),
-            rows: lines.map(Iterator::collect).collect(),
+            columns: if columns == [""] { Vec::new() } else { columns },
+            rows: lines.collect(),
         }
     }
 }
@@ -102,6 +118,15 @@ pub fn publish(
     Ok(())
 }
 
+/// Whether a rank has published something.
+///
+/// # Panics
+/// If there is no such rank: a bug of the caller.
+#[must_use]
+pub fn is_there(segment: &Segment, rank: u32, report: Report) -> bool {
+    segment.record(rank).reports[report as usize].load(Relaxed) != 0
+}
+
 /// What a rank has published, if it has and if it makes sense.
 ///
 /// # Panics
@@ -110,10 +135,8 @@ pub fn publish(
 pub fn read(segment: &Segment, rank: u32, report: Report) -> Option<Rows> {
     // pairs with the Release in `publish`
     let at = segment.record(rank).reports[report as usize].load(Acquire);
-    let inside = |at: u64, len: u64| {
-        at.checked_add(len)
-            .is_some_and(|e| e <= segment.allocated())
-    };
+    let backed = segment.backed().ok()?;
+    let inside = |at: u64, len: u64| at.checked_add(len).is_some_and(|end| end <= backed);
     if at == 0 || !at.is_multiple_of(8) || !inside(at, 8) {
         return None;
     }
@@ -126,7 +149,7 @@ pub fn read(segment: &Segment, rank: u32, report: Report) -> Option<Rows> {
     let bytes = (1..=count).flat_map(|index| words(index).load(Relaxed).to_le_bytes());
     let mut bytes: Vec<u8> = bytes.collect();
     bytes.truncate(usize::try_from(len).ok()?);
-    Some(Rows::of(&String::from_utf8_lossy(&bytes)))
+    Some(Rows::of(&bytes))
 }
 
 /// The words of the block at `at`, by their index; the block must lie in the
@@ -134,7 +157,7 @@ pub fn read(segment: &Segment, rank: u32, report: Report) -> Option<Rows> {
 fn words<'a>(segment: &'a Segment, at: u64) -> impl Fn(u64) -> &'a AtomicU64 {
     move |index| {
         // SAFETY: `at` panics outside of the mapping; both callers keep to the
-        // allocated part, which is aligned with `at` and only ever reached through
+        // part that has pages, which is aligned with `at` and only ever reached through
         // atomics here.
         unsafe { segment.at(at + 8 * index).cast::<AtomicU64>().as_ref() }
     }
@@ -149,9 +172,11 @@ pub fn table(ranks: &[(u32, Rows)]) -> String {
         return String::new();
     };
     let mut merged: Vec<(Vec<u32>, &Vec<String>)> = Vec::new();
+    let mut places: HashMap<&Vec<String>, usize> = HashMap::new();
     for (rank, rows) in ranks {
         for row in &rows.rows {
-            match merged.iter_mut().find(|(_, other)| *other == row) {
+            let place = *places.entry(row).or_insert(merged.len());
+            match merged.get_mut(place) {
                 Some((who, _)) => who.push(*rank),
                 None => merged.push((vec![*rank], row)),
             }
@@ -178,7 +203,8 @@ pub fn in_columns(lines: &[Vec<String>]) -> String {
     let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
     let count = lines.iter().map(Vec::len).max().unwrap_or(0);
     let wide = |column: usize| lines.iter().map(|l| cell(l, column).chars().count()).max();
-    let widths: Vec<usize> = (0..count).map(|c| wide(c).unwrap_or(0)).collect();
+    let width = |column| wide(column).unwrap_or(0).min(WIDEST);
+    let widths: Vec<usize> = (0..count).map(width).collect();
     let number = |text: &str| {
         let (digits, unit) = text.split_once(' ').unwrap_or((text, ""));
         let amount = digits.parse::<f64>().is_ok() && UNITS.contains(&unit);
@@ -258,6 +284,25 @@ mod tests {
             offset.store(at, Relaxed);
             assert_eq!(read(&segment, 0, Report::Regions), None, "{at} {len}");
         }
+    }
+
+    #[test]
+    fn what_was_overwritten_stays_small_and_plain() {
+        let tabs = [b"\t".repeat(1000), b"\n".repeat(1 << 17)].concat();
+        let rows = Rows::of(&tabs);
+        assert_eq!(rows.columns.len(), MOST_COLUMNS);
+        assert_eq!(rows.rows.len(), MOST_ROWS);
+        let rows = Rows::of(b"a\x1b]0;\tb\n\xff\x9b2J\t");
+        assert_eq!(rows.columns, ["a\\u{1b}]0;", "b"]);
+        assert_eq!(rows.rows, [["\\xff\\x9b2J", ""]]);
+        assert!(Rows::of(b"").columns.is_empty());
+        let mut rows = Rows::new(&["what"]);
+        rows.add(["x".repeat(100_000)]);
+        (0..1000).for_each(|i| rows.add([i.to_string()]));
+        assert!(
+            table(&[(0, rows)]).len() < 300_000,
+            "nothing is padded to the longest"
+        );
     }
 
     #[test]

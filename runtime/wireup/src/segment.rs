@@ -26,6 +26,39 @@ pub enum SegmentError {
     NotASegment(String),
     /// The arena is at its limit (its size in bytes is given).
     Full(u64),
+    /// A word of the segment holds what nobody of the job writes there.
+    Scribbled(Scribbled),
+}
+
+/// What was found wrong in the job segment while the job runs: some process has
+/// written where it should not. The payload of the panic where that is noticed too
+/// deep down for an error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scribbled(pub String);
+
+impl Scribbled {
+    /// `what` is the word, `found` what it holds.
+    #[must_use]
+    pub fn new(what: &str, found: impl fmt::Display) -> Scribbled {
+        Scribbled(format!(
+            "the job segment was overwritten: {what} is {found}; a rank of this job has written outside of its memory"
+        ))
+    }
+
+    /// Gives up: nothing that goes on could be relied on.
+    ///
+    /// # Panics
+    /// Always.
+    #[cold]
+    pub fn give_up(self) -> ! {
+        std::panic::panic_any(self)
+    }
+}
+
+impl fmt::Display for Scribbled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl fmt::Display for SegmentError {
@@ -38,6 +71,7 @@ impl fmt::Display for SegmentError {
             SegmentError::Full(limit) => {
                 write!(f, "the job segment has reached its limit of {limit} bytes")
             }
+            SegmentError::Scribbled(what) => write!(f, "{what}"),
         }
     }
 }
@@ -55,6 +89,58 @@ pub struct Segment {
     fd: OwnedFd,
     base: NonNull<u8>,
     mapped: u64,
+    constants: Constants,
+}
+
+/// A process's own copy of what never changes in a segment's head, where a peer's
+/// wild write cannot reach it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Constants {
+    /// Ranks in `MPI_COMM_WORLD`.
+    pub ranks: u32,
+    /// Processors that the job may run on; at least 1.
+    pub processors: u32,
+    /// Offset of the arena's first byte.
+    pub arena_start: u64,
+    /// Offset past the last byte that the arena may ever reach.
+    pub arena_limit: u64,
+    /// The job's number.
+    pub job: u64,
+}
+
+impl Constants {
+    fn read(head: &JobHead) -> Constants {
+        Constants {
+            ranks: head.ranks.load(Relaxed),
+            processors: head.processors.load(Relaxed),
+            arena_start: head.arena_start.load(Relaxed),
+            arena_limit: head.arena_limit.load(Relaxed),
+            job: head.job.load(Relaxed),
+        }
+    }
+
+    fn write(&self, head: &JobHead) {
+        head.ranks.store(self.ranks, Relaxed);
+        head.processors.store(self.processors, Relaxed);
+        head.arena_start.store(self.arena_start, Relaxed);
+        head.arena_limit.store(self.arena_limit, Relaxed);
+        head.job.store(self.job, Relaxed);
+    }
+
+    /// What is wrong with them, for a segment of `len` bytes.
+    fn fault(&self, len: u64) -> Option<String> {
+        let records = u64::from(self.ranks) * size_of::<RankRecord>() as u64;
+        let right = self.ranks > 0
+            && self.processors > 0
+            && self.arena_start >= RECORDS + records
+            && self.arena_start <= len
+            && len <= self.arena_limit
+            && self.arena_limit <= MOST
+            && [self.arena_start, self.arena_limit]
+                .iter()
+                .all(|at| at.is_multiple_of(4096));
+        (!right).then(|| format!("the job segment of {len} bytes is said to be {self:?}"))
+    }
 }
 
 // SAFETY: the mapping is plain memory that is only reached through atomics or
@@ -81,18 +167,20 @@ impl Segment {
         }
         let limit = arena_limit(ranks, arena_start);
         let (base, mapped) = map(fd.as_raw_fd(), limit, first)?;
-        let segment = Segment { fd, base, mapped };
-        let head = base.cast::<JobHead>().as_ptr();
-        // SAFETY: the segment is ours alone until `magic` is set, it is at least
-        // RECORDS bytes long and zeroed, and JobHead fits into them.
-        unsafe {
-            (&raw mut (*head).ranks).write(ranks);
-            (&raw mut (*head).processors).write(processors.max(1));
-            (&raw mut (*head).arena_start).write(arena_start);
-            (&raw mut (*head).arena_limit).write(mapped);
-            (&raw mut (*head).job).write(unique());
-        }
+        let segment = Segment {
+            fd,
+            base,
+            mapped,
+            constants: Constants {
+                ranks,
+                processors: processors.max(1),
+                arena_start,
+                arena_limit: mapped,
+                job: unique(),
+            },
+        };
         let head = segment.head();
+        segment.constants.write(head);
         head.arena_next.store(arena_start, Relaxed);
         head.arena_end.store(first, Relaxed);
         head.next_context.store(FIRST_FREE_CONTEXT, Relaxed);
@@ -122,15 +210,23 @@ impl Segment {
                 "the descriptor of the job segment leads to {len} bytes of something else"
             )));
         }
-        let (head, limit) = {
+        let (head, constants) = {
             let (base, mapped) = map(fd.as_raw_fd(), RECORDS, RECORDS)?;
             let probe = Segment {
                 fd: dup(&fd)?,
                 base,
                 mapped,
+                constants: Constants {
+                    ranks: 0,
+                    processors: 0,
+                    arena_start: 0,
+                    arena_limit: 0,
+                    job: 0,
+                },
             };
             // pairs with the Release in `create`
-            (probe.head().magic.load(Acquire), probe.head().arena_limit)
+            let mark = probe.head().magic.load(Acquire);
+            (mark, Constants::read(probe.head()))
         };
         if head != MAGIC {
             return Err(SegmentError::NotASegment(format!(
@@ -138,8 +234,16 @@ impl Segment {
                  mpirun and the MPI library are of different versions"
             )));
         }
-        let (base, mapped) = map(fd.as_raw_fd(), limit, len)?;
-        Ok(Segment { fd, base, mapped })
+        if let Some(fault) = constants.fault(len) {
+            return Err(SegmentError::NotASegment(fault));
+        }
+        let (base, mapped) = map(fd.as_raw_fd(), constants.arena_limit, len)?;
+        Ok(Segment {
+            fd,
+            base,
+            mapped,
+            constants,
+        })
     }
 
     /// The descriptor, for the launcher to pass on.
@@ -149,13 +253,26 @@ impl Segment {
         self.fd.as_fd()
     }
 
+    /// Ranks in `MPI_COMM_WORLD`.
+    #[inline]
+    #[must_use]
+    pub fn ranks(&self) -> u32 {
+        self.constants.ranks
+    }
+
+    /// What never changes in the head, as it was when this process came.
+    #[inline]
+    #[must_use]
+    pub fn constants(&self) -> &Constants {
+        &self.constants
+    }
+
     /// The head.
     #[inline]
     #[must_use]
     pub fn head(&self) -> &JobHead {
         // SAFETY: at least RECORDS bytes are mapped and allocated, aligned to a
-        // page; fields that others write are atomics, the rest is constant
-        // since `create`.
+        // page; all fields are atomics.
         unsafe { self.base.cast::<JobHead>().as_ref() }
     }
 
@@ -166,11 +283,7 @@ impl Segment {
     #[inline]
     #[must_use]
     pub fn record(&self, rank: u32) -> &RankRecord {
-        assert!(
-            rank < self.head().ranks,
-            "rank {rank} of {}",
-            self.head().ranks
-        );
+        assert!(rank < self.ranks(), "rank {rank} of {}", self.ranks());
         let at = RECORDS + u64::from(rank) * size_of::<RankRecord>() as u64;
         // SAFETY: `create` allocated a record for every rank below `ranks`; all
         // fields are atomics; RECORDS and the record's size keep the alignment.
@@ -184,14 +297,23 @@ impl Segment {
     #[inline]
     #[must_use]
     pub fn at(&self, at: u64) -> NonNull<u8> {
-        assert!(
-            at < self.mapped,
-            "offset {at} in the job segment, of which this process could map {} bytes (is its address space limited by ulimit -v?)",
-            self.mapped
-        );
+        if at >= self.mapped {
+            self.is_outside(at);
+        }
         let at = usize::try_from(at).expect("a mapped offset fits an address");
         // SAFETY: the offset lies inside the one mapping that `base` begins.
         unsafe { self.base.add(at) }
+    }
+
+    #[cold]
+    fn is_outside(&self, at: u64) -> ! {
+        if at >= self.constants.arena_limit {
+            Scribbled::new("an offset", at).give_up();
+        }
+        panic!(
+            "offset {at} in the job segment, of which this process could map {} bytes (is its address space limited by ulimit -v?)",
+            self.mapped
+        );
     }
 
     /// Whether this process has mapped all of `len` bytes at offset `at`.
@@ -211,8 +333,17 @@ impl Segment {
         let len = len.next_multiple_of(128);
         let mut at = head.arena_next.load(Relaxed);
         loop {
-            let end = at.checked_add(len).filter(|end| *end <= head.arena_limit);
-            let end = end.ok_or(SegmentError::Full(head.arena_limit))?;
+            let Constants {
+                arena_start,
+                arena_limit,
+                ..
+            } = self.constants;
+            if at < arena_start || at > arena_limit || !at.is_multiple_of(128) {
+                let what = Scribbled::new("the arena's first free offset", at);
+                return Err(SegmentError::Scribbled(what));
+            }
+            let end = at.checked_add(len).filter(|end| *end <= arena_limit);
+            let end = end.ok_or(SegmentError::Full(arena_limit))?;
             self.grow(end)?;
             // The bytes were zeroed by the kernel, not by a peer: no partner to order with.
             match head
@@ -225,7 +356,16 @@ impl Segment {
         }
     }
 
-    /// Bytes of the segment that are really allocated now.
+    /// Bytes of the segment that can be touched without a fault, as the kernel and
+    /// not as the segment itself says. The file is sealed: they stay.
+    ///
+    /// # Errors
+    /// The descriptor is closed.
+    pub fn backed(&self) -> Result<u64, SegmentError> {
+        Ok(file_len(self.fd.as_raw_fd())?.min(self.mapped))
+    }
+
+    /// Bytes of the segment that are really allocated now, as the segment says.
     #[must_use]
     pub fn allocated(&self) -> u64 {
         self.head().arena_end.load(Acquire) // pairs with the AcqRel in `grow`
@@ -236,7 +376,7 @@ impl Segment {
         if end <= have {
             return Ok(());
         }
-        let want = end.max(have + STEP).min(self.head().arena_limit);
+        let want = end.max(have + STEP).min(self.constants.arena_limit);
         let want = want.next_multiple_of(4096);
         allocate(self.fd.as_raw_fd(), have, want - have)?;
         // pairs with the Acquire in `allocated`: who sees the new end may touch it
@@ -256,12 +396,14 @@ impl Drop for Segment {
 /// Context ids below this one belong to the predefined communicators.
 pub const FIRST_FREE_CONTEXT: u32 = 8;
 
+/// The most that a segment may ever reach.
+const MOST: u64 = 1 << 42;
+
 /// The most that a job's arena may reach: generous, since it is address space
 /// and not memory, and since rings between all pairs must fit.
 fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
     const PER_PAIR: u64 = 256 << 10;
     const PER_RANK: u64 = 64 << 20;
-    const MOST: u64 = 1 << 42;
     let n = u64::from(ranks);
     let want = n.saturating_mul(n).saturating_mul(PER_PAIR) + n * PER_RANK + arena_start;
     want.min(MOST).next_multiple_of(4096)
