@@ -6,11 +6,13 @@
 //! when every rank is reaped; what ranks left behind is ended then.
 
 use crate::explain;
+use crate::forward::Shared;
 use crate::reap::{self, Child};
 use crate::report::Reports;
-use crate::say;
-use crate::stdio::Shared;
+use crate::sink::write_patiently;
 use crate::verdict::{self, Abort, Death, How, Offence};
+use crate::want::Watch;
+use crate::{PATIENCE, say};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
@@ -135,10 +137,14 @@ pub struct Job {
     pub timeout: Option<(Instant, f64)>,
     /// Tables of what ranks tell.
     pub reports: Reports,
+    /// Whether the kernel kills for want of memory.
+    pub memory: Watch,
     phase: Phase,
     code: Option<u8>,
     /// Nobody reads our standard output: what follows from it is not reported.
     quiet: bool,
+    /// Signals so far that end the job.
+    asked: u32,
 }
 
 impl Job {
@@ -150,6 +156,7 @@ impl Job {
         output: Arc<Shared>,
         timeout: Option<(Instant, f64)>,
         reports: Reports,
+        memory: Watch,
     ) -> Job {
         Job {
             segment,
@@ -158,9 +165,11 @@ impl Job {
             output,
             timeout,
             reports,
+            memory,
             phase: Phase::Running,
             code: None,
             quiet: false,
+            asked: 0,
         }
     }
 
@@ -182,25 +191,66 @@ impl Job {
         self.code.unwrap_or(0)
     }
 
-    /// Waits for the output to be written, unless a signal says not to.
+    /// Waits for the output to be written. A reader may take any time after a job
+    /// that ended well. If it did not, or is to end now, what goes out slowly is
+    /// waited for, and a reader that takes nothing for a while is given up.
     fn write_out(&mut self, signals: &SignalFd) {
+        const TICK: Duration = Duration::from_millis(100);
+        let mut written = self.output.written();
+        let mut still = Duration::ZERO;
         while !self.output.ended() {
+            let late = self.timeout.filter(|t| Instant::now() >= t.0);
+            let ending = self.code.is_some() || late.is_some();
+            let left = self
+                .timeout
+                .map(|t| t.0.saturating_duration_since(Instant::now()));
+            let wait = match (ending, left) {
+                (true, _) => PollTimeout::try_from(TICK).unwrap_or(PollTimeout::MAX),
+                (false, Some(left)) => milliseconds(left),
+                (false, None) => PollTimeout::NONE,
+            };
             let mut fds = [
                 PollFd::new(self.output.news.as_fd(), PollFlags::POLLIN),
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             ];
-            let _ = poll(&mut fds, PollTimeout::NONE);
+            let events = poll(&mut fds, wait);
             let _ = self.output.news.read();
             while let Ok(Some(info)) = signals.read_signal() {
-                if let Some((signal, _)) = ending(info.ssi_signo) {
+                if let Some((signal, _)) = ending_signal(info.ssi_signo) {
                     self.code.get_or_insert(exit_code(signal));
-                    return;
+                    self.asked += 1;
+                } else if info.ssi_signo == Signal::SIGTSTP as u32 {
+                    let _ = kill(Pid::this(), Signal::SIGSTOP); // until SIGCONT
                 }
+            }
+            if self.output.written() != written {
+                written = self.output.written();
+                still = Duration::ZERO;
+            } else if ending && events == Ok(0) {
+                still += TICK; // not by the clock: mpirun may have been stopped
+            }
+            if still >= PATIENCE || self.asked > 1 {
+                self.give_up(late.map(|t| t.1));
+                return;
             }
         }
         if let Some(why) = self.output.broken() {
             self.output_lost(why);
         }
+    }
+
+    /// Ends without having written all that was printed. `late`: the time is up,
+    /// of so many seconds.
+    fn give_up(&mut self, late: Option<f64>) {
+        self.output.abandon();
+        let time = late.filter(|_| self.code.is_none());
+        let time = time.map_or(String::new(), |s| {
+            format!("the job's output is not written after {s} s: ")
+        });
+        self.code.get_or_insert(124);
+        // Where standard error is not read either, nobody waits for it again.
+        let text = format!("mpirun: {time}nobody reads it, the rest of the output is lost\n");
+        write_patiently(std::io::stderr(), text.as_bytes(), Duration::ZERO);
     }
 
     fn sleep(&self, signals: &SignalFd) {
@@ -213,11 +263,7 @@ impl Job {
         let until = phase.or(timeout).into_iter().chain(report).min();
         let wait = match until {
             None => PollTimeout::NONE,
-            Some(then) => {
-                let left = then.saturating_duration_since(Instant::now());
-                let up = left + Duration::from_millis(1); // not a moment too early
-                PollTimeout::try_from(up.as_millis()).unwrap_or(PollTimeout::MAX)
-            }
+            Some(then) => milliseconds(then.saturating_duration_since(Instant::now())),
         };
         let mut fds = [
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
@@ -255,7 +301,8 @@ impl Job {
             let Ok(signal) = Signal::try_from(i32::try_from(info.ssi_signo).unwrap_or(0)) else {
                 continue;
             };
-            if let Some((signal, send)) = ending(info.ssi_signo) {
+            if let Some((signal, send)) = ending_signal(info.ssi_signo) {
+                self.asked += 1;
                 self.interrupted(signal, send);
             } else if signal == Signal::SIGTSTP {
                 self.signal_all(Signal::SIGTSTP);
@@ -344,11 +391,18 @@ impl Job {
             }
             self.ranks[index].waits_for = None;
             let waiters = explain::waiters(&views, rank);
-            offences.extend(verdict::judge(&Death {
+            let offence = verdict::judge(&Death {
                 pid,
                 how,
                 view,
                 waiters,
+            });
+            offences.extend(offence.map(|mut offence| {
+                let killed = matches!(how, How::Signal(9, _));
+                if let Some(why) = self.memory.clause().filter(|_| killed) {
+                    offence.text = format!("{}; {why}", offence.text);
+                }
+                offence
             }));
             // pairs with the Acquire of ranks that look whether this one ever came
             let record = self.segment.record(rank);
@@ -437,7 +491,13 @@ impl Job {
     }
 }
 
-fn ending(signal: u32) -> Option<(Signal, Signal)> {
+/// As long as this, for `poll`; not a moment too short.
+fn milliseconds(time: Duration) -> PollTimeout {
+    let up = time + Duration::from_millis(1);
+    PollTimeout::try_from(up.as_millis()).unwrap_or(PollTimeout::MAX)
+}
+
+fn ending_signal(signal: u32) -> Option<(Signal, Signal)> {
     let known = |(s, _): &&(Signal, Signal)| u32::try_from(*s as i32) == Ok(signal);
     ENDING.iter().find(known).copied()
 }

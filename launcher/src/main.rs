@@ -6,12 +6,13 @@
 //! settings   what is set where, and which of it counts
 //! plan       one program, environment and directory for each rank
 //! preload    which of them get the shared heap
+//! capacity   whether so many ranks can run here     cgroup  what groups allow
 //! topology → placement → binding    which processors each rank gets
 //! start      the job's segment, pipes and processes
 //! spawn      fork and exec (all unsafe code)
-//! stdio, lines, stdin               what goes in and out
+//! stdio, forward, sink, lines, stdin    what goes in and out
 //! control    the loop: signals, ended children, timeout
-//! verdict    how an end is judged     explain  who waits for whom
+//! verdict    how an end is judged     want  killed for want of memory     explain  who waits for whom
 //! reap       the process tree, and what is left of it
 //! report     what ranks tell about their memory     tune  measuring the machine
 //! ```
@@ -19,9 +20,12 @@
 #![deny(unsafe_code)]
 
 mod binding;
+mod capacity;
+mod cgroup;
 mod cli;
 mod control;
 mod explain;
+mod forward;
 mod hosts;
 mod lines;
 mod placement;
@@ -31,6 +35,7 @@ mod program;
 mod reap;
 mod report;
 mod settings;
+mod sink;
 mod spawn;
 mod start;
 mod stdin;
@@ -38,12 +43,14 @@ mod stdio;
 mod topology;
 mod tune;
 mod verdict;
+mod want;
 
 use cli::{Asked, Global, Local};
 use start::Start;
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Why mpirun ends before its job began: what it says and exits with.
 struct Stop {
@@ -58,10 +65,17 @@ fn stop(text: impl Display) -> Stop {
     }
 }
 
-/// Says something on standard error, in one write, so that nothing tears it.
+/// How long somebody who may read what mpirun prints is waited for where the job
+/// is over for another reason than its own end.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Says something on standard error, in one piece, so that nothing tears it. While
+/// a job runs, it does not wait for anybody to read it.
 pub fn say(text: &str) {
     let line = format!("mpirun: {text}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes()); // nobody to tell if it fails
+    if !forward::hand_over(line.as_bytes()) {
+        sink::write_patiently(std::io::stderr(), line.as_bytes(), PATIENCE);
+    }
 }
 
 fn main() -> ExitCode {
@@ -113,10 +127,9 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
         })?;
         apps.push(app);
     }
-    let size = apps
-        .iter()
-        .try_fold(0_u32, |sum, a| sum.checked_add(a.ranks));
-    let size = size.ok_or_else(|| stop("more ranks than can be counted"))?;
+    let cgroups = cgroup::Cgroups::own();
+    let ranks: Vec<u32> = apps.iter().map(|a| a.ranks).collect();
+    let size = capacity::check(global, &ranks, &cgroups).map_err(stop)?;
     if let Some(cli::Stdin::Rank(r)) = global.stdin
         && r >= size
     {
@@ -129,7 +142,7 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
     if binding::reports(global) {
         say(binding.picture().trim_end());
     }
-    let mut start = Start::new(global, size, processors, quiet)?;
+    let mut start = Start::new(global, size, processors, quiet, cgroups)?;
     start.publish(&binding.placement);
     let wish = |app: &plan::App| heap_wish(global, app);
     let inherit = !global.genvnone;

@@ -80,7 +80,11 @@ pub fn place(machine: &Machine, ranks: u32, map: &Map, bind: Bind) -> Result<Pla
 /// How many ranks the layout itself says, if it does.
 pub fn ranks_of(machine: &Machine, map: &Map) -> Option<u32> {
     match &map.by {
-        MapBy::PerResource(n, object) => u32::try_from(*n as usize * machine.count(*object)).ok(),
+        MapBy::PerResource(n, object) => {
+            // more than can be counted are refused as any number that is too large
+            let all = u64::from(*n) * machine.count(*object) as u64;
+            Some(u32::try_from(all).unwrap_or(u32::MAX))
+        }
         MapBy::PerMachine(n) => Some(*n),
         MapBy::List(list) => u32::try_from(list.len()).ok(),
         MapBy::Slot | MapBy::Object(_) => None,

@@ -1,6 +1,7 @@
 //! Making a job: its segment, lifeline and pipes, then its processes one by one.
 
 use crate::binding;
+use crate::cgroup::Cgroups;
 use crate::cli::Global;
 use crate::control::{self, Job, Process};
 use crate::placement::Placement;
@@ -9,7 +10,8 @@ use crate::report::Reports;
 use crate::spawn::{self, Birth};
 use crate::stdin::Input;
 use crate::stdio::Outputs;
-use crate::{Stop, reap, say, stop};
+use crate::want::Watch;
+use crate::{Stop, capacity, reap, say, stop};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
@@ -41,6 +43,8 @@ pub struct Start {
     no_heap: Option<String>,
     /// Variables that were set for hwloc and that ranks must not find.
     quiet: Vec<&'static str>,
+    cgroups: Cgroups,
+    memory: Watch,
 }
 
 impl Start {
@@ -53,12 +57,13 @@ impl Start {
         size: u32,
         processors: u32,
         quiet: Vec<&'static str>,
+        cgroups: Cgroups,
     ) -> Result<Start, Stop> {
         let began = Instant::now();
         spawn::adopt_orphans();
         let strangers = reap::strangers();
         let (signals, blocked) = control::take_signals().map_err(stop)?;
-        let descriptors = raise_descriptors(size);
+        let descriptors = raise_descriptors(capacity::descriptors(global, size.into()));
         let segment = Segment::create(size, processors).map_err(stop)?;
         let (reader, writer) = std::io::pipe().map_err(stop)?;
         let own = copy_high(&segment.fd(), FIRST_DESCRIPTOR)?;
@@ -93,6 +98,8 @@ impl Start {
             ranks: Vec::with_capacity(size as usize),
             no_heap,
             quiet,
+            memory: Watch::new(cgroups.clone()),
+            cgroups,
         })
     }
 
@@ -158,7 +165,10 @@ impl Start {
                     _ => 1,
                 };
                 let file = app.file.display();
-                let text = format!("rank {rank} cannot be started: {file}: {why}{}", hint(&why));
+                let text = format!(
+                    "rank {rank} cannot be started: {file}: {why}{}",
+                    hint(&why, &self.cgroups)
+                );
                 Err(self.failed(rank, Stop { code, text }))
             }
         }
@@ -180,15 +190,36 @@ impl Start {
     /// # Errors
     /// The threads that forward cannot be started.
     pub fn run(self, global: &Global, timeout: Option<f64>, reports: Reports) -> Result<u8, Stop> {
-        self.input.start().map_err(stop)?;
-        let output = self.output.start().map_err(stop)?;
+        let Start { input, output, .. } = self;
+        let output = match input.start().and_then(|()| output.start()) {
+            Ok(output) => output,
+            Err(why) => {
+                for process in &self.ranks {
+                    process.kill();
+                }
+                reap::leftovers(&self.strangers);
+                return Err(stop(format!(
+                    "what ranks print and read cannot be forwarded: {why}{}",
+                    hint(&why, &self.cgroups)
+                )));
+            }
+        };
         let deadline = timeout.map(|s| {
             let limit = Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
             let far = Duration::from_secs(1 << 30);
             (self.began + limit.min(far), s)
         });
         let (segment, strangers) = (self.segment, self.strangers);
-        let mut job = Job::new(segment, self.ranks, strangers, output, deadline, reports);
+        let ranks = self.ranks;
+        let mut job = Job::new(
+            segment,
+            ranks,
+            strangers,
+            output,
+            deadline,
+            reports,
+            self.memory,
+        );
         let code = job.run(&self.signals);
         if global.report_segment {
             say(&format!(
@@ -202,13 +233,17 @@ impl Start {
     }
 }
 
-/// What to do about an error of `exec`.
-fn hint(why: &std::io::Error) -> &'static str {
-    match why.raw_os_error() {
-        Some(libc::ENOENT) => " (its interpreter or loader is missing)",
-        Some(libc::EAGAIN) => " (the limit of processes, ulimit -u)",
-        Some(libc::EMFILE) => " (the limit of open files, ulimit -n)",
-        _ => "",
+/// What to do about an error of starting a process or a thread.
+fn hint(why: &std::io::Error, cgroups: &Cgroups) -> String {
+    match (why.raw_os_error(), why.kind()) {
+        (Some(libc::ENOENT), _) => " (its interpreter or loader is missing)".to_owned(),
+        (_, ErrorKind::WouldBlock) => match capacity::nearest_of_processes(cgroups) {
+            Some(limit) => format!(" ({limit})"),
+            None => " (the limit of processes, ulimit -u)".to_owned(),
+        },
+        (Some(libc::EMFILE), _) => " (the limit of open files, ulimit -n)".to_owned(),
+        (Some(libc::ENFILE), _) => " (the machine's limit of open files, fs.file-max)".to_owned(),
+        _ => String::new(),
     }
 }
 
@@ -221,10 +256,10 @@ fn copy_high(fd: &impl AsFd, from: RawFd) -> Result<RawFd, Stop> {
         .map_err(stop)
 }
 
-/// Makes room for the pipes of many ranks, as far as the hard limit goes.
-/// Returns the limits that ranks must get back.
-fn raise_descriptors(size: u32) -> Option<(u64, u64)> {
-    let wanted = u64::from(size) * 4 + 300;
+/// Makes room for `needed` descriptors and for some with high numbers, as far as
+/// the hard limit goes. Returns the limits that ranks must get back.
+fn raise_descriptors(needed: u64) -> Option<(u64, u64)> {
+    let wanted = needed + 300;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     if soft >= wanted {
         return None;

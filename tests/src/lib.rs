@@ -20,6 +20,7 @@
 //! What is tested is the tree that `make` puts into `build/`, or the one that
 //! the variable `LARIAT_PREFIX` names.
 
+pub mod cgroup;
 pub mod guest;
 mod job;
 pub mod leftovers;

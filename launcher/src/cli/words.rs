@@ -82,8 +82,8 @@ pub struct Output {
 /// A number of ranks.
 pub fn count(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err("wanted a number of ranks, 1 or more".to_owned()),
+        Ok(n) if n > 0 && i32::try_from(n).is_ok() => Ok(n),
+        _ => Err(format!("wanted a number of ranks, from 1 to {}", i32::MAX)),
     }
 }
 

@@ -14,6 +14,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
+/// Bytes that the segment of a new job has for each rank.
+pub const BYTES_PER_RANK: u64 = size_of::<RankRecord>() as u64;
 /// Bytes by which the file grows at the least.
 const STEP: u64 = 256 << 10;
 
@@ -156,7 +158,7 @@ impl Segment {
     /// # Errors
     /// The system call that failed, with its size and reason.
     pub fn create(ranks: u32, processors: u32) -> Result<Segment, SegmentError> {
-        let records = u64::from(ranks) * size_of::<RankRecord>() as u64;
+        let records = u64::from(ranks) * BYTES_PER_RANK;
         let arena_start = (RECORDS + records).next_multiple_of(4096);
         let first = (arena_start + STEP).next_multiple_of(4096);
         let fd = memfd(c"lariat-job", first)?;
@@ -405,7 +407,8 @@ fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
     const PER_PAIR: u64 = 256 << 10;
     const PER_RANK: u64 = 64 << 20;
     let n = u64::from(ranks);
-    let want = n.saturating_mul(n).saturating_mul(PER_PAIR) + n * PER_RANK + arena_start;
+    let pairs = n.saturating_mul(n).saturating_mul(PER_PAIR);
+    let want = pairs.saturating_add(n * PER_RANK + arena_start);
     want.min(MOST).next_multiple_of(4096)
 }
 
