@@ -106,15 +106,32 @@ static void on_communicators(void)
     MPI(MPI_Comm_free(&third));
     EQ(deletions, 2);
 
-    /* A key that was freed still has its functions called. */
+    /* A key that was freed is used up when its last attribute is deleted, wherever
+       that is: a copy of its number stands for it until then. */
     key = called;
     MPI(MPI_Comm_free_keyval(&called));
     EQ(called, MPI_KEYVAL_INVALID);
-    void *value;
-    int flag;
-    FAILS(MPI_Comm_get_attr(dup, key, &value, &flag), MPI_ERR_KEYVAL);
-    MPI(MPI_Comm_free(&dup));
+    called = key;
+    FAILS(MPI_Comm_free_keyval(&called), MPI_ERR_KEYVAL);
+    EQ(value_of(comm, key), 4);
+    EQ(value_of(dup, key), 7);
+    EQ(value_of(MPI_COMM_WORLD, key), -1);
+    MPI(MPI_Comm_dup(comm, &third));
+    EQ(copies, 3);
+    EQ(value_of(third, key), 104);
+    MPI(MPI_Comm_set_attr(third, key, (void *)6));
+    EQ(deletions, 3);
+    EQ(order[2], 104);
+    MPI(MPI_Comm_delete_attr(third, key));
     EQ(deletions, 4);
+    EQ(order[3], 6);
+    EQ(value_of(third, key), -1);
+    FAILS(MPI_Comm_delete_attr(third, key), MPI_ERR_KEYVAL);
+    MPI(MPI_Comm_free(&third));
+    EQ(deletions, 5);
+    MPI(MPI_Comm_free(&dup));
+    EQ(deletions, 7);
+    EQ(value_of(comm, key), 4);
 
     /* Functions that fail: the call fails with their code, and nothing changes. */
     refuse = MPI_ERR_OTHER;
@@ -126,6 +143,12 @@ static void on_communicators(void)
     WORKS(comm, ranks, rank);
     MPI(MPI_Comm_delete_attr(comm, plain));
     FAILS(MPI_Comm_delete_attr(comm, plain), MPI_ERR_KEYVAL);
+    MPI(MPI_Comm_delete_attr(comm, key));
+    EQ(deletions, 8);
+    FAILS(MPI_Comm_set_attr(comm, key, NULL), MPI_ERR_KEYVAL);
+    void *value;
+    int flag;
+    FAILS(MPI_Comm_get_attr(comm, key, &value, &flag), MPI_ERR_KEYVAL);
     MPI(MPI_Comm_free(&comm));
     FAILS(MPI_Comm_set_attr(MPI_COMM_WORLD, 12345678, NULL), MPI_ERR_KEYVAL);
     FAILS(MPI_Comm_set_attr(MPI_COMM_WORLD, MPI_KEYVAL_INVALID, NULL), MPI_ERR_KEYVAL);
@@ -136,7 +159,7 @@ static void on_communicators(void)
 
 static void on_datatypes(void)
 {
-    int key, flag = -1;
+    int key, kept, flag = -1;
     void *value = NULL;
     MPI_Datatype type, dup;
     MPI(MPI_Type_create_keyval(MPI_TYPE_DUP_FN, type_discard, &key, NULL));
@@ -151,9 +174,87 @@ static void on_datatypes(void)
     MPI(MPI_Type_get_attr(type, key, &value, &flag));
     EQ(flag, 0);
     EQ(deletions, 2);
-    MPI(MPI_Type_free(&type));
     FAILS(MPI_Comm_set_attr(MPI_COMM_SELF, key, NULL), MPI_ERR_KEYVAL);
+    /* Freed while two types have it. */
+    MPI(MPI_Type_set_attr(type, key, (void *)6));
+    MPI(MPI_Type_set_attr(MPI_INT, key, (void *)7));
+    kept = key;
     MPI(MPI_Type_free_keyval(&key));
+    MPI(MPI_Type_dup(type, &dup));
+    MPI(MPI_Type_get_attr(dup, kept, &value, &flag));
+    CHECK(flag && value == (void *)6, "%d %p", flag, value);
+    MPI(MPI_Type_delete_attr(dup, kept));
+    EQ(order[2], 6);
+    MPI(MPI_Type_free(&dup));
+    MPI(MPI_Type_free(&type));
+    EQ(deletions, 4);
+    MPI(MPI_Type_get_attr(MPI_INT, kept, &value, &flag));
+    CHECK(flag && value == (void *)7, "%d %p", flag, value);
+    MPI(MPI_Type_delete_attr(MPI_INT, kept));
+    EQ(order[4], 7);
+    FAILS(MPI_Type_get_attr(MPI_INT, kept, &value, &flag), MPI_ERR_KEYVAL);
+    deletions = 0;
+}
+
+static int win_discard(MPI_Win win, int key, void *value, void *extra)
+{
+    void *still;
+    int flag;
+    (void)extra;
+    MPI(MPI_Win_get_attr(win, key, &still, &flag)); /* it goes when this returns */
+    CHECK(flag && still == value, "%d", flag);
+    order[deletions++ % 16] = (long)(intptr_t)value;
+    return MPI_SUCCESS;
+}
+
+static void on_windows(void)
+{
+    int key, kept, flag = -1;
+    void *value = NULL;
+    MPI_Win first, second;
+    MPI(MPI_Win_allocate(8, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &value, &first));
+    MPI(MPI_Win_allocate(8, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &value, &second));
+    MPI(MPI_Win_set_errhandler(first, MPI_ERRORS_RETURN));
+    MPI(MPI_Win_create_keyval(MPI_WIN_NULL_COPY_FN, win_discard, &key, NULL));
+    MPI(MPI_Win_set_attr(first, key, (void *)1));
+    MPI(MPI_Win_set_attr(second, key, (void *)2));
+    kept = key;
+    MPI(MPI_Win_free_keyval(&key));
+    EQ(key, MPI_KEYVAL_INVALID);
+    MPI(MPI_Win_get_attr(first, kept, &value, &flag));
+    CHECK(flag && value == (void *)1, "%d %p", flag, value);
+    MPI(MPI_Win_delete_attr(first, kept));
+    MPI(MPI_Win_get_attr(first, kept, &value, &flag));
+    EQ(flag, 0);
+    MPI(MPI_Win_free(&second));
+    EQ(deletions, 2);
+    EQ(order[1], 2);
+    FAILS(MPI_Win_get_attr(first, kept, &value, &flag), MPI_ERR_KEYVAL);
+    MPI(MPI_Win_free(&first));
+    deletions = 0;
+}
+
+/* A delete function may free its own key, and number after number stays valid. */
+static int frees_its_key(MPI_Comm comm, int key, void *value, void *extra)
+{
+    (void)comm, (void)value, (void)extra;
+    deletions++;
+    return MPI_Comm_free_keyval(&key);
+}
+
+static void many_keys(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        int key, kept;
+        MPI(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, i % 2 ? frees_its_key : discard, &key, NULL));
+        MPI(MPI_Comm_set_attr(MPI_COMM_SELF, key, &key));
+        kept = key;
+        if (i % 2 == 0)
+            MPI(MPI_Comm_free_keyval(&key));
+        MPI(MPI_Comm_delete_attr(MPI_COMM_SELF, kept));
+        FAILS(MPI_Comm_free_keyval(&kept), MPI_ERR_KEYVAL);
+    }
+    EQ(deletions, 1000);
     deletions = 0;
 }
 
@@ -178,6 +279,8 @@ int main(void)
     predefined();
     on_communicators();
     on_datatypes();
+    on_windows();
+    many_keys();
     /* On MPI_COMM_SELF: called by MPI_Finalize, the last set first. */
     for (intptr_t i = 1; i <= 3; i++) {
         int key;

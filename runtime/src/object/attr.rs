@@ -13,8 +13,8 @@ use crate::object::error_code;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Weak};
 
 /// `MPI_KEYVAL_INVALID`.
 pub const INVALID: i32 = 0;
@@ -65,10 +65,50 @@ struct Keyval {
     extra: usize,
 }
 
+/// The last attribute of a freed key takes its number along.
+impl Drop for Keyval {
+    fn drop(&mut self) {
+        let number = self.number;
+        KEYVALS.with(|keyvals| {
+            if keyvals.is_unused(number) {
+                keyvals.known.remove(&number);
+            }
+        });
+    }
+}
+
+/// What a key's number stands for.
+#[derive(Debug)]
+enum Entry {
+    /// A key that the program may use for more attributes.
+    Created(Arc<Keyval>),
+    /// One that the program has freed, as long as attributes have it: it goes when
+    /// the last of them goes, and its number may then be given again.
+    Freed(Weak<Keyval>),
+}
+
+impl Entry {
+    fn keyval(&self) -> Option<Arc<Keyval>> {
+        match self {
+            Entry::Created(keyval) => Some(keyval.clone()),
+            Entry::Freed(keyval) => keyval.upgrade(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Keyvals {
-    known: BTreeMap<i32, Arc<Keyval>>,
+    known: BTreeMap<i32, Entry>,
     next: i32,
+}
+
+impl Keyvals {
+    /// Whether no key has this number, nor an attribute one that had it.
+    fn is_unused(&self, number: i32) -> bool {
+        self.known
+            .get(&number)
+            .is_none_or(|entry| entry.keyval().is_none())
+    }
 }
 
 static KEYVALS: Local<Keyvals> = Local::new(Keyvals {
@@ -89,8 +129,8 @@ pub fn create_keyval(
 ) -> Result<i32> {
     let number = KEYVALS.with(|keyvals| {
         let start = keyvals.next;
-        let after = (start..=i32::MAX).find(|n| !keyvals.known.contains_key(n));
-        let free = after.or_else(|| (FIRST..start).find(|n| !keyvals.known.contains_key(n)))?;
+        let after = (start..=i32::MAX).find(|n| keyvals.is_unused(*n));
+        let free = after.or_else(|| (FIRST..start).find(|n| keyvals.is_unused(*n)))?;
         keyvals.next = free.checked_add(1).unwrap_or(FIRST);
         let keyval = Arc::new(Keyval {
             number: free,
@@ -99,7 +139,7 @@ pub fn create_keyval(
             delete,
             extra: extra.expose_provenance(),
         });
-        keyvals.known.insert(free, keyval);
+        keyvals.known.insert(free, Entry::Created(keyval));
         Some(free)
     });
     match number {
@@ -108,18 +148,35 @@ pub fn create_keyval(
     }
 }
 
-/// `MPI_X_free_keyval`: attributes that have it keep it, and its functions.
+/// `MPI_X_free_keyval`: attributes that have it keep it, and its functions; a
+/// copy of its number stands for it until the last of them is deleted.
 ///
 /// # Errors
-/// `number` is no key for objects of `kind`, or a predefined one.
+/// `number` is no key for objects of `kind`, a predefined one, or one that was
+/// freed.
 pub fn free_keyval(kind: Kind, number: i32) -> Result<()> {
-    find(kind, number)?;
-    KEYVALS.with(|keyvals| keyvals.known.remove(&number));
-    Ok(())
+    let keyval = find(kind, number)?;
+    let created = KEYVALS.with(|keyvals| {
+        let freed = Entry::Freed(Arc::downgrade(&keyval));
+        match keyvals.known.insert(number, freed) {
+            Some(Entry::Created(keyval)) => Some(keyval),
+            _ => None,
+        }
+    });
+    match created {
+        Some(created) => {
+            drop(created); // outside, since the key may end here
+            Ok(())
+        }
+        None => fail!(
+            KEYVAL,
+            "keyval {number} was freed already; attributes that have it are deleted one by one, or with their objects"
+        ),
+    }
 }
 
 fn find(kind: Kind, number: i32) -> Result<Arc<Keyval>> {
-    let keyval = KEYVALS.with(|keyvals| keyvals.known.get(&number).cloned());
+    let keyval = KEYVALS.with(|keyvals| keyvals.known.get(&number)?.keyval());
     match keyval {
         Some(keyval) if keyval.kind == kind => Ok(keyval),
         Some(keyval) => fail!(
@@ -390,11 +447,36 @@ mod tests {
             attributes.set(Kind::Comm, 1, *number, ptr(value)).unwrap();
         }
         free_keyval(Kind::Comm, keys[1]).unwrap();
-        assert!(attributes.get(Kind::Comm, keys[1]).is_err());
         attributes.set(Kind::Comm, 1, keys[0], ptr(4)).unwrap();
         assert_eq!(seen(), [1], "the old value is deleted");
         attributes.clear(1).unwrap();
         assert_eq!(seen(), [4, 3, 2], "a freed key's function is still called");
+    }
+
+    #[test]
+    fn a_freed_key_works_until_its_last_attribute_is_deleted() {
+        let _inside = lock::inside();
+        let number = key(Copy::Dup, Some(note), 0);
+        let (old, new) = (Attributes::default(), Attributes::default());
+        old.set(Kind::Comm, 1, number, ptr(5)).unwrap();
+        free_keyval(Kind::Comm, number).unwrap();
+        let again = free_keyval(Kind::Comm, number).unwrap_err();
+        assert_eq!(again.class(), Class::KEYVAL);
+        let got = |attributes: &Attributes| attributes.get(Kind::Comm, number);
+        assert_eq!(got(&old).unwrap().map(|p| p.addr()), Some(5));
+        assert!(old.get(Kind::Win, number).is_err());
+        assert!(got(&new).unwrap().is_none());
+        old.copy_to(1, &new).unwrap();
+        old.delete(Kind::Comm, 1, number).unwrap();
+        assert_eq!(seen(), [5]);
+        assert!(got(&old).unwrap().is_none(), "the copy still has the key");
+        new.set(Kind::Comm, 1, number, ptr(6)).unwrap();
+        assert_eq!(seen(), [5], "the old value is deleted");
+        new.clear(1).unwrap();
+        assert_eq!(seen(), [6]);
+        assert!(got(&new).is_err() && got(&old).is_err());
+        let known = KEYVALS.with(|keyvals| keyvals.known.contains_key(&number));
+        assert!(!known, "nothing is left of it");
     }
 
     #[test]
