@@ -120,7 +120,8 @@ static void accumulated(int rounds)
     clear();
 
     MPI(MPI_Accumulate(&rank, 1, MPI_INT, 0, 7 + rank, 1, MPI_INT, MPI_REPLACE, win));
-    MPI(MPI_Accumulate(NULL, 0, MPI_INT, 0, 7, 1, MPI_INT, MPI_NO_OP, win));
+    int left = 0;
+    MPI(MPI_Get_accumulate(NULL, 0, MPI_INT, &left, 1, MPI_INT, 0, 7, 1, MPI_INT, MPI_NO_OP, win));
     MPI(MPI_Win_fence(0, win));
     if (rank == 0)
         for (int r = 0; r < ranks; r++)

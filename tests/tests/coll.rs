@@ -26,6 +26,13 @@ fn reductions() {
 }
 
 #[test]
+fn operations_on_types_of_every_kind() {
+    for ranks in [1, 2, 3] {
+        Job::of("kinds").ranks(ranks).passes();
+    }
+}
+
+#[test]
 fn operations_on_every_type() {
     for ranks in [1, 2, 5] {
         Job::of("ops").ranks(ranks).passes();

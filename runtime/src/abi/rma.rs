@@ -117,7 +117,7 @@ export! {
         target_count: c_int | MPI_Count, target_datatype: MPI_Datatype, op: MPI_Op,
         win: MPI_Win,
     ) on win {
-        let origin = rma_arg::origin(origin_addr, origin_count, origin_datatype, op)?;
+        let origin = rma_arg::operand(origin_addr, origin_count, origin_datatype, op)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         rma_arg::accumulate(win, origin, None, target, op, Within::Any)
     }
@@ -165,7 +165,7 @@ export! {
         win: MPI_Win, request: *mut MPI_Request,
     ) on win {
         rma_arg::present(request, request)?;
-        let origin = rma_arg::origin(origin_addr, origin_count, origin_datatype, op)?;
+        let origin = rma_arg::operand(origin_addr, origin_count, origin_datatype, op)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         rma_arg::accumulate(win, origin, None, target, op, Within::Passive)?;
         arg::put(request, "request", rma_arg::DONE)

@@ -184,6 +184,31 @@ pub unsafe fn origin(
     unsafe { message::message(addr, count, datatype) }.map(Some)
 }
 
+/// What `MPI_Accumulate` accumulates: without a result `MPI_NO_OP` has no meaning,
+/// and is for those calls only that fetch one (section 12.3.4).
+///
+/// # Safety
+/// As [`message::message`].
+///
+/// # Errors
+/// As [`origin`].
+pub unsafe fn operand(
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+    op: MPI_Op,
+) -> Result<Option<Buffer<'static>>> {
+    // SAFETY: as the caller said.
+    let Some(operand) = unsafe { origin(addr, count, datatype, op) }? else {
+        fail!(
+            OP,
+            "op is MPI_NO_OP, which is for MPI_Get_accumulate, MPI_Rget_accumulate and \
+             MPI_Fetch_and_op only"
+        );
+    };
+    Ok(Some(operand))
+}
+
 /// Accumulates at `target`, if there is one.
 ///
 /// # Safety

@@ -85,12 +85,13 @@ pub unsafe fn compare_and_swap(
         Some(
             element @ (Element::Int { .. }
             | Element::Logical { .. }
+            | Element::Char { .. }
             | Element::Bool
             | Element::Byte),
         ) => element.size(),
         _ => fail!(
             TYPE,
-            "MPI_Compare_and_swap takes an integer, logical value or byte, not {}",
+            "MPI_Compare_and_swap takes an integer, character, logical value or byte, not {}",
             label(target.datatype)
         ),
     };
@@ -126,7 +127,7 @@ enum Change<'a> {
         _room: Option<Room>,
         /// Room for the target's elements, where they lie otherwise.
         work: Option<Room>,
-        plain: &'a Arc<Datatype>,
+        plain: Arc<Datatype>,
     },
 }
 
@@ -139,22 +140,22 @@ impl<'a> Change<'a> {
     ) -> Result<Change<'a>> {
         let given = [origin.datatype, place.datatype];
         let given = given.into_iter().find(|given| given.element().is_some());
-        let plain = given.map_or_else(|| plain(element), Ok)?;
-        let reducer = Op::Predefined(op).accumulator(plain, 0)?;
+        let plain = given.map_or_else(|| plain(element), |given| Ok(given.clone()))?;
+        let reducer = Op::Predefined(op).accumulator(&plain, 0)?;
         let count = place.len().unwrap_or(0) / element.size();
-        let room = || Room::new(plain, count);
-        let (operand, held) = match as_plain(origin, element, plain) {
+        let room = || Room::new(&plain, count);
+        let (operand, held) = match as_plain(origin, element, &plain) {
             Some(operand) => (operand.cast_const(), None),
             None => {
                 let mut room = room()?;
-                let elements = room.elements(plain, count);
+                let elements = room.elements(&plain, count);
                 // SAFETY: the caller's buffer is readable; the room is as long as
                 // so many elements.
                 unsafe { copy(origin, &elements) };
                 (elements.addr.cast_const(), Some(room))
             }
         };
-        let work = match as_plain(place, element, plain) {
+        let work = match as_plain(place, element, &plain) {
             Some(_) => None,
             None => Some(room()?),
         };
@@ -193,7 +194,7 @@ impl<'a> Change<'a> {
                         reducer.apply(operand, place.addr.wrapping_offset(low), count);
                     }
                     Some(mut work) => {
-                        let work = work.elements(plain, count);
+                        let work = work.elements(&plain, count);
                         copy(place, &work);
                         reducer.apply(operand, work.addr, count);
                         copy(&work, place);
@@ -278,10 +279,9 @@ fn operand<'a>(
     Ok(elements)
 }
 
-/// The predefined datatype of this kind.
-fn plain(element: Element) -> Result<&'static Arc<Datatype>> {
-    let known = datatype::all_predefined().find(|entry| entry.1.element() == Some(element));
-    known.map(|entry| entry.1).ok_or_else(|| {
+/// A predefined datatype of this kind.
+fn plain(element: Element) -> Result<Arc<Datatype>> {
+    datatype::of_element(element).ok_or_else(|| {
         let text = format!("no predefined datatype is of kind {element:?}");
         Error::new(Class::INTERN, text)
     })

@@ -10,13 +10,20 @@ pub enum Float {
     F32,
     /// IEEE binary64.
     F64,
-    /// C's `long double`: x87 extended precision, 10 of its 16 bytes in use.
+    /// C's `long double` on x86-64: x87 extended precision, 10 of its 16 bytes in use.
     F80,
     /// IEEE binary128.
     F128,
 }
 
 impl Float {
+    /// C's `long double` on this machine.
+    pub const LONG_DOUBLE: Float = if cfg!(target_arch = "x86_64") {
+        Float::F80
+    } else {
+        Float::F128
+    };
+
     /// Bytes in memory.
     #[must_use]
     pub const fn size(self) -> usize {

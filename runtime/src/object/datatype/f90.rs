@@ -3,7 +3,7 @@
 
 use super::element::{Element, Float, Number};
 use super::envelope::{Combiner, Envelope};
-use super::predefined::DATATYPE_NULL;
+use super::predefined::{DATATYPE_NULL, all_predefined};
 use super::{Datatype, table};
 use crate::error::Result;
 use crate::fail;
@@ -27,6 +27,16 @@ fn made(key: Key, make: impl FnOnce() -> Datatype) -> Result<Raw> {
     let raw = table::insert_permanent(make())?;
     MADE.with(|made| made.push((key, raw)));
     Ok(raw)
+}
+
+/// A predefined type of this kind, with or without a name.
+pub fn of_element(element: Element) -> Option<Arc<Datatype>> {
+    let named = all_predefined().map(|(_, datatype)| datatype.clone());
+    let made: Vec<Raw> = MADE.with(|made| made.iter().map(|(_, raw)| *raw).collect());
+    let made = made.into_iter().filter_map(|raw| table::share(raw).ok());
+    named
+        .chain(made)
+        .find(|datatype| datatype.element() == Some(element))
 }
 
 fn numbered(combiner: Combiner, element: Element, arguments: &[i32]) -> Result<Raw> {
@@ -59,7 +69,7 @@ fn float(digits: i32, range: i32) -> Result<Float> {
     match (p, r) {
         (..=6, ..=37) => Ok(Float::F32),
         (..=15, ..=307) => Ok(Float::F64),
-        (..=18, ..=4931) => Ok(Float::F80),
+        (..=18, ..=4931) if cfg!(target_arch = "x86_64") => Ok(Float::F80),
         (..=33, ..=4931) => Ok(Float::F128),
         _ => fail!(
             ARG,

@@ -34,7 +34,7 @@ mod walk;
 
 pub use element::{Element, Float, Number};
 pub use envelope::{Combiner, Envelope, Width};
-pub use f90::{f90_complex, f90_integer, f90_real, match_size, value_index};
+pub use f90::{f90_complex, f90_integer, f90_real, match_size, of_element, value_index};
 pub use layout::{Node, Part, Run};
 pub use movement::copy;
 pub use packing::Representation;

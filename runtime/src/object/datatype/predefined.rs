@@ -36,7 +36,9 @@ const fn wide(bits: u8) -> Number {
 }
 
 use Element::{Bool, Byte, Char, Complex, Logical, Packed};
-use Float::{F16, F32, F64, F80, F128};
+use Float::{F16, F32, F64, F128};
+
+const LONG_DOUBLE: Float = Float::LONG_DOUBLE;
 
 /// Handle, name and kind of each.
 #[rustfmt::skip]
@@ -66,15 +68,15 @@ const LIST: &[(Raw, &str, Element)] = &[
     (0x21c, "MPI_DOUBLE_PRECISION", Element::Float(F64)),
     (0x21d, "MPI_DOUBLE_COMPLEX", Complex(F64)),
     (0x21e, "MPI_CHARACTER", Char { bits: 8 }),
-    (0x220, "MPI_LONG_DOUBLE", Element::Float(F80)),
-    (0x224, "MPI_C_LONG_DOUBLE_COMPLEX", Complex(F80)),
-    (0x225, "MPI_CXX_LONG_DOUBLE_COMPLEX", Complex(F80)),
+    (0x220, "MPI_LONG_DOUBLE", Element::Float(LONG_DOUBLE)),
+    (0x224, "MPI_C_LONG_DOUBLE_COMPLEX", Complex(LONG_DOUBLE)),
+    (0x225, "MPI_CXX_LONG_DOUBLE_COMPLEX", Complex(LONG_DOUBLE)),
     (0x228, "MPI_FLOAT_INT", pair(Number::Float(F32), INT)),
     (0x229, "MPI_DOUBLE_INT", pair(Number::Float(F64), INT)),
     (0x22a, "MPI_LONG_INT", pair(wide(64), INT)),
     (0x22b, "MPI_2INT", pair(INT, INT)),
     (0x22c, "MPI_SHORT_INT", pair(wide(16), INT)),
-    (0x22d, "MPI_LONG_DOUBLE_INT", pair(Number::Float(F80), INT)),
+    (0x22d, "MPI_LONG_DOUBLE_INT", pair(Number::Float(LONG_DOUBLE), INT)),
     (0x230, "MPI_2REAL", pair(Number::Float(F32), Number::Float(F32))),
     (0x231, "MPI_2DOUBLE_PRECISION", pair(Number::Float(F64), Number::Float(F64))),
     (0x232, "MPI_2INTEGER", pair(INT, INT)),

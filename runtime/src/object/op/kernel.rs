@@ -8,7 +8,7 @@ use super::Predefined::{
 };
 #[cfg(target_arch = "x86_64")]
 use super::number::Extended;
-use super::number::{Complex, Half, Real};
+use super::number::{Complex, Half, Quad, Real};
 use crate::object::datatype::{Element, Float, Number};
 
 /// `inout[i] = input[i] ∘ inout[i]` for `count` elements of one type.
@@ -112,7 +112,7 @@ macro_rules! reals {
         }
     )*};
 }
-reals!(Half f32 f64);
+reals!(Half f32 f64 Quad);
 #[cfg(target_arch = "x86_64")]
 reals!(Extended);
 
@@ -129,7 +129,7 @@ impl<T> Binary<T> for Keep {
 }
 
 /// What a pair type's value or index can do.
-trait Ordered: Copy {
+pub(super) trait Ordered: Copy {
     fn less(self, other: Self) -> bool;
 }
 
@@ -143,14 +143,20 @@ macro_rules! ordered {
         }
     )*};
 }
-ordered!(i16 i32 i64 f32 f64);
+ordered!(i8 u8 i16 u16 i32 u32 i64 u64 i128 u128 f32 f64);
 
-#[cfg(target_arch = "x86_64")]
-impl Ordered for Extended {
-    fn less(self, other: Extended) -> bool {
-        self.below(other)
-    }
+macro_rules! ordered_reals {
+    ($($t:ty)*) => {$(
+        impl Ordered for $t {
+            fn less(self, other: $t) -> bool {
+                self.below(other)
+            }
+        }
+    )*};
 }
+ordered_reals!(Half Quad);
+#[cfg(target_arch = "x86_64")]
+ordered_reals!(Extended);
 
 /// A pair type as C lays it out.
 #[repr(C)]
@@ -210,8 +216,8 @@ unsafe fn locate<V: Ordered, I: Ordered, const MOST: bool>(
 
 /// The loop for an operation on a type, if the standard defines it. Characters
 /// of one byte count as integers, as other implementations have it, though the
-/// standard does not ask for it; wide ones do nowhere. Binary128 is not
-/// implemented.
+/// standard does not ask for it; wide ones do nowhere. Of pairs, those with a name
+/// are here; `locate` has the others.
 pub(super) fn find(op: Predefined, element: Element) -> Option<Kernel> {
     match element {
         Element::Int { bits, signed } => integer(op, bits, signed),
@@ -223,13 +229,15 @@ pub(super) fn find(op: Predefined, element: Element) -> Option<Kernel> {
         Element::Complex(Float::F16) => complex::<Half>(op),
         Element::Complex(Float::F32) => complex::<f32>(op),
         Element::Complex(Float::F64) => complex::<f64>(op),
+        Element::Float(Float::F128) => real::<Quad>(op),
+        Element::Complex(Float::F128) => complex::<Quad>(op),
         #[cfg(target_arch = "x86_64")]
         Element::Float(Float::F80) => real::<Extended>(op),
         #[cfg(target_arch = "x86_64")]
         Element::Complex(Float::F80) => complex::<Extended>(op),
-        Element::Float(_) | Element::Complex(_) => moved::<u128>(op)
-            .filter(|_| matches!(element, Element::Float(_)))
-            .or_else(|| moved::<[u128; 2]>(op)),
+        // no type of other machines is made of it
+        #[cfg(not(target_arch = "x86_64"))]
+        Element::Float(Float::F80) | Element::Complex(Float::F80) => None,
         Element::Logical { bits } => logical(op, bits),
         Element::Bool => logical(op, 8),
         Element::Byte => bitwise::<u8>(op).or_else(|| moved::<u8>(op)),

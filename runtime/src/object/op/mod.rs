@@ -1,13 +1,16 @@
 //! Reduction operations (MPI 5.0, section 6.9): what `MPI_Op` handles name.
 //!
-//! `kernel` has the loops for the predefined operations and types, `number` the
-//! formats that the machine's arithmetic lacks. A [`Reducer`] is an operation
+//! `kernel` has the loops for the predefined operations and types, `locate` those for
+//! pairs without a name, `number` the formats that the machine's arithmetic lacks. A [`Reducer`] is an operation
 //! bound to a datatype, checked once and then applied many times.
 
 mod kernel;
+mod locate;
 mod number;
 
 pub use kernel::Kernel;
+
+use locate::Locate;
 
 use crate::error::{Class, Error, Result};
 use crate::fail;
@@ -200,9 +203,13 @@ impl Op {
                 handle,
             })),
             Op::Predefined(op) => {
-                let kernel = datatype.element().map(|element| kernel::find(*op, element));
-                match kernel {
-                    Some(Some(kernel)) => How::Kernel(kernel),
+                let kernel = |element| {
+                    let kernel = kernel::find(*op, element).map(How::Kernel);
+                    let locate = || locate::find(*op, element, datatype.extent());
+                    kernel.or_else(|| locate().map(How::Locate))
+                };
+                match datatype.element().map(kernel) {
+                    Some(Some(how)) => how,
                     Some(None) => return Err(undefined(*op, datatype)),
                     None => {
                         return Err(Error::new(
@@ -257,6 +264,7 @@ fn undefined(op: Predefined, datatype: &Datatype) -> Error {
 #[derive(Clone, Debug)]
 enum How {
     Kernel(Kernel),
+    Locate(Locate),
     User(Box<Bound>),
 }
 
@@ -320,6 +328,8 @@ impl Reducer {
         match &self.how {
             // SAFETY: the caller's promise; the kernel was chosen by the datatype.
             How::Kernel(kernel) => unsafe { kernel(input, inout, count) },
+            // SAFETY: as above.
+            How::Locate(locate) => unsafe { locate.apply(input, inout, count) },
             How::User(bound) => bound.with_handle(|handle| {
                 // SAFETY: the caller's promise.
                 unsafe { call(bound, handle, input, inout, count) }

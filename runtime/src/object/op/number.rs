@@ -1,5 +1,8 @@
 //! Numbers that the language has no arithmetic for: binary16, x87 extended
-//! precision, and complex numbers over any of them.
+//! precision, binary128, and complex numbers over any of them.
+
+use rustc_apfloat::{Float, ieee};
+use std::cmp::Ordering;
 
 /// What sums, products and comparisons need.
 pub(super) trait Real: Copy {
@@ -164,6 +167,33 @@ impl Real for Extended {
     }
 }
 
+/// IEEE binary128: Fortran's `REAL(16)`, C's `__float128`. Machines have no
+/// instructions for it; the compiler's own arithmetic serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Quad(pub(super) u128);
+
+impl Quad {
+    fn number(self) -> ieee::Quad {
+        ieee::Quad::from_bits(self.0)
+    }
+}
+
+impl Real for Quad {
+    fn plus(self, other: Quad) -> Quad {
+        Quad((self.number() + other.number()).value.to_bits())
+    }
+    fn minus(self, other: Quad) -> Quad {
+        Quad((self.number() - other.number()).value.to_bits())
+    }
+    fn times(self, other: Quad) -> Quad {
+        Quad((self.number() * other.number()).value.to_bits())
+    }
+    fn below(self, other: Quad) -> bool {
+        self.number().partial_cmp(&other.number()) == Some(Ordering::Less)
+    }
+}
+
 /// A complex number, the real part first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -185,7 +215,29 @@ impl<F: Real> Complex<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Half, Real};
+    use super::{Half, Quad, Real};
+
+    #[test]
+    fn quads_keep_113_binary_digits() {
+        // Sign and exponent above a fraction of 112 bits.
+        let number = |exponent: u128, fraction: u128| Quad(exponent << 112 | fraction);
+        let one = number(16383, 0);
+        let last = number(16383 - 112, 0);
+        assert_eq!(one.plus(last), number(16383, 1));
+        assert_eq!(one.plus(last).minus(one), last);
+        let half = number(16383 - 113, 0);
+        assert_eq!(one.plus(half), one, "ties go to even");
+        assert_eq!(one.plus(last).plus(half), number(16383, 2));
+        let third = Quad(0x3ffd_5555_5555_5555_5555_5555_5555_5555);
+        assert_eq!(third.times(number(16384, 1 << 111)), one);
+        assert!(last.below(one) && !one.below(last) && !one.below(one));
+        let (largest, infinite) = (number(0x7ffe, (1 << 112) - 1), number(0x7fff, 0));
+        assert_eq!(largest.plus(largest), infinite);
+        assert_eq!(number(0, 1).plus(number(0, 1)), number(0, 2), "subnormal");
+        let nan = infinite.minus(infinite);
+        assert!(!nan.below(one) && !one.below(nan));
+        assert!(!Quad(1 << 127).below(Quad(0)), "zeros are equal");
+    }
 
     #[test]
     fn every_half_survives_the_way_to_single_precision_and_back() {
