@@ -127,6 +127,36 @@ static void codes(void)
     FAILS(MPI_Error_string(-3, text, &len), MPI_ERR_ARG);
 }
 
+/* A program of the time when errors about no object were MPI_COMM_WORLD's sets its
+   handler alone. */
+static void of_the_world(void)
+{
+    MPI_Errhandler handler;
+    MPI_Datatype type;
+    int x;
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
+    FAILS(MPI_Type_contiguous(-1, MPI_INT, &type), MPI_ERR_COUNT);
+    FAILS(MPI_Group_size(MPI_GROUP_NULL, &x), MPI_ERR_GROUP);
+    MPI(MPI_Comm_create_errhandler(note, &handler));
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler));
+    called = 0;
+    FAILS(MPI_Type_contiguous(-1, MPI_INT, &type), MPI_ERR_COUNT);
+    EQ(called, 1);
+    EQ(seen_code, MPI_ERR_COUNT);
+    CHECK(seen_comm == MPI_COMM_WORLD, "not so");
+    /* MPI_COMM_SELF's own comes first, whatever it is. */
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
+    FAILS(MPI_Type_contiguous(-1, MPI_INT, &type), MPI_ERR_COUNT);
+    EQ(called, 1);
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, handler));
+    FAILS(MPI_Type_contiguous(-1, MPI_INT, &type), MPI_ERR_COUNT);
+    EQ(called, 2);
+    CHECK(seen_comm == MPI_COMM_SELF, "not so");
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL));
+    MPI(MPI_Errhandler_free(&handler));
+    called = 0;
+}
+
 int main(void)
 {
     /* Before MPI_Init: codes, info objects and error handlers. */
@@ -134,6 +164,7 @@ int main(void)
     MPI(MPI_Comm_create_errhandler(note, &early));
     START();
     MPI(MPI_Errhandler_free(&early));
+    of_the_world();
     handlers();
     codes();
     PASSED();

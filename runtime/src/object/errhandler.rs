@@ -54,7 +54,11 @@ pub enum Handler {
 
 /// An object's error handler, to be changed in place.
 #[derive(Debug, Default)]
-pub struct Slot(RefCell<Handler>);
+pub struct Slot {
+    handler: RefCell<Handler>,
+    /// The program has set it: it is not the one that the object began with.
+    is_set: Cell<bool>,
+}
 
 // SAFETY: reached under the library lock (see `lock`), which orders all uses of
 // the cells inside.
@@ -66,18 +70,26 @@ impl Slot {
     /// A slot that holds `handler`.
     #[must_use]
     pub fn new(handler: Handler) -> Slot {
-        Slot(RefCell::new(handler))
+        Slot {
+            handler: RefCell::new(handler),
+            is_set: Cell::new(false),
+        }
     }
 
     /// The handler, for a new object that inherits it.
     #[must_use]
     pub fn handler(&self) -> Handler {
-        self.0.borrow().clone()
+        self.handler.borrow().clone()
+    }
+
+    /// The handler, if the program has set it on this very object.
+    fn set_one(&self) -> Option<Handler> {
+        self.is_set.get().then(|| self.handler())
     }
 
     /// Puts `handler` in, from another object.
     pub fn replace(&self, handler: Handler) {
-        *self.0.borrow_mut() = handler;
+        *self.handler.borrow_mut() = handler;
     }
 
     /// `MPI_X_set_errhandler` for an object of `kind`.
@@ -85,7 +97,8 @@ impl Slot {
     /// # Errors
     /// `raw` is no error handler, or one for objects of another kind.
     pub fn set(&self, kind: Kind, raw: Raw) -> Result<()> {
-        *self.0.borrow_mut() = for_kind(kind, raw)?;
+        self.replace(for_kind(kind, raw)?);
+        self.is_set.set(true);
         Ok(())
     }
 
@@ -205,15 +218,15 @@ pub enum On {
     File(Raw),
     /// A session's handle.
     Session(Raw),
-    /// No object: `MPI_COMM_SELF`'s handler, before `MPI_Init` the initial one.
+    /// No object: `MPI_COMM_SELF`'s handler, outside the world model the initial one.
     Nothing,
 }
 
 /// The handler of files that are not open (`MPI_FILE_NULL`), and the first one
 /// of each file (MPI 5.0, section 14.7).
 pub static FILE_DEFAULT: Local<Handler> = Local::new(Handler::Return);
-/// The handler before `MPI_Init` and after `MPI_Finalize`
-/// (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
+/// The handler before `MPI_Init`, after `MPI_Finalize` and in a program of sessions
+/// alone (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
 pub static INITIAL: Local<Handler> = Local::new(Handler::Fatal);
 
 /// What [`under`] left for the [`raise`] that follows.
@@ -309,9 +322,19 @@ fn handler_of(on: On) -> (Handler, On) {
     if let Some(handler) = own {
         return (handler, on);
     }
-    match comm::find(comm::SELF) {
-        Some(comm) => (comm.errhandler.handler(), On::Comm(comm::SELF)),
-        None => (INITIAL.with(|handler| handler.clone()), On::Nothing),
+    of_the_world().unwrap_or_else(|| (INITIAL.with(|handler| handler.clone()), On::Nothing))
+}
+
+/// The handler for errors that are about no object (MPI 5.0, section 9.3): that of
+/// `MPI_COMM_SELF`. Up to MPI 3.1 it was that of `MPI_COMM_WORLD`, and programs of
+/// that time set no other: theirs decides while the program has left
+/// `MPI_COMM_SELF`'s alone.
+fn of_the_world() -> Option<(Handler, On)> {
+    let own = comm::find(comm::SELF)?;
+    let world = comm::find(comm::WORLD).and_then(|world| world.errhandler.set_one());
+    match (own.errhandler.set_one(), world) {
+        (None, Some(world)) => Some((world, On::Comm(comm::WORLD))),
+        (_, _) => Some((own.errhandler.handler(), On::Comm(comm::SELF))),
     }
 }
 
