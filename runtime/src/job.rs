@@ -1,12 +1,16 @@
 //! This process as a rank of a job: found at `MPI_Init`, left at `MPI_Finalize`.
 //!
+//! The world model and each session are entered and left by themselves (MPI 5.0,
+//! chapter 11): the job is joined with the first of them, and calls are let in as
+//! long as one of them is open, in whatever order they come and go.
+//!
 //! A rank that `mpirun` started inherits the job segment and claims its record
 //! in it. A program started without a launcher is a job of one rank, and makes a
 //! segment of its own. One that another launcher started as one of several ranks
 //! stops with an error, instead of running as so many silent jobs of one.
 
 use crate::error::{Class, Error, Result};
-use crate::object::{attr, comm, errhandler, session};
+use crate::object::{attr, comm, errhandler, group, session};
 use crate::pml::{self, WaitFor, bsend, progress};
 use crate::{fail, lock, report, trace};
 use btl_shm::peer::Peers;
@@ -43,15 +47,23 @@ pub struct Job {
     pub size: u32,
     /// The settings that the user gave.
     pub settings: Settings,
-    main_thread: std::thread::ThreadId,
+    /// The thread that joined.
+    thread: std::thread::ThreadId,
 }
 
 static JOB: OnceLock<Job> = OnceLock::new();
+/// Whether the world model was entered, and whether it was left: sessions have
+/// nothing to do with either.
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 static FINALIZED: AtomicBool = AtomicBool::new(false);
+/// The thread that called `MPI_Init`.
+static MAIN_THREAD: OnceLock<std::thread::ThreadId> = OnceLock::new();
 /// Whether this process is a child that a rank has forked.
 static FORKED: AtomicBool = AtomicBool::new(false);
+/// The level that the world model was given.
 static PROVIDED: AtomicI32 = AtomicI32::new(thread::SINGLE);
+/// The highest level that the world model or a session was given.
+static HIGHEST: AtomicI32 = AtomicI32::new(thread::SINGLE);
 /// Eight bytes that peers read to try whether they can read this process.
 static COOKIE: AtomicU64 = AtomicU64::new(0);
 
@@ -67,17 +79,22 @@ pub fn current() -> Option<&'static Job> {
 /// # Errors
 /// The job cannot be joined, or was joined already; a level that is none.
 pub fn init(required: i32) -> Result<i32> {
+    if is_finalized() {
+        fail!(
+            OTHER,
+            "MPI was finalized: it cannot be initialized again, but sessions can be made"
+        );
+    }
     if is_initialized() {
         fail!(
             OTHER,
             "MPI is initialized already: MPI_Init may be called once"
         );
     }
-    if is_finalized() {
-        fail!(OTHER, "MPI was finalized: it cannot be initialized again");
-    }
     let provided = level(required)?;
-    let job = join(thread::SINGLE)?;
+    let job = join()?;
+    comm::init_world(job.rank, job.size);
+    let _ = MAIN_THREAD.set(std::thread::current().id());
     trace::first_call(|| wait_for_all(job));
     pml::with_peers(Peers::try_all);
     report::publish(job.segment, job.rank, &job.settings);
@@ -123,7 +140,8 @@ fn never_came(segment: &Segment, rank: u32) -> bool {
 /// From now on calls enter with the lock, if `level` lets threads call at once. The last
 /// thing that a call does: it has entered without the lock, and must not give up what
 /// it does not hold (an error handler is called so).
-fn use_threads(level: i32) {
+pub fn use_threads(level: i32) {
+    HIGHEST.fetch_max(level, Ordering::Relaxed);
     if level == thread::MULTIPLE {
         lock::enable_multiple();
     }
@@ -141,13 +159,12 @@ fn level(required: i32) -> Result<i32> {
 }
 
 /// Brings the library up for this process, if it is not: for `MPI_Init` and for
-/// the first session.
+/// sessions.
 ///
 /// # Errors
 /// The job cannot be joined.
-pub fn join(level: i32) -> Result<&'static Job> {
+fn join() -> Result<&'static Job> {
     if let Some(job) = JOB.get() {
-        use_threads(level);
         trace::open(&job.segment.record(job.rank).call);
         return Ok(job);
     }
@@ -169,13 +186,13 @@ pub fn join(level: i32) -> Result<&'static Job> {
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
     record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
-    let main_thread = std::thread::current().id();
+    let thread = std::thread::current().id();
     let job = JOB.get_or_init(|| Job {
         segment,
         rank,
         size,
         settings,
-        main_thread,
+        thread,
     });
     // SAFETY: the function stores to two atomics, which is allowed after a fork.
     // A refusal (no memory) only leaves a child without its message.
@@ -183,7 +200,7 @@ pub fn join(level: i32) -> Result<&'static Job> {
     let file = get(env::HEAP_FILE).and_then(|fd| HeapFile::open(segment, fd.parse().ok()?));
     let reach = Peers::new(segment, rank, job.settings.arm, file, job.settings.verbose);
     progress::start(segment, rank, &job.settings, reach);
-    comm::init_world(rank, size);
+    group::set_here(rank, size);
     let appnum = get(env::APPNUM).and_then(|n| n.parse().ok());
     attr::set_job(size, appnum);
     trace::open(&record.call);
@@ -195,7 +212,6 @@ pub fn join(level: i32) -> Result<&'static Job> {
     if job.settings.verbose {
         say(job);
     }
-    use_threads(level);
     Ok(job)
 }
 
@@ -288,19 +304,22 @@ fn alone(get: impl Fn(&str) -> Option<String>) -> Result<&'static Segment> {
     Ok(Box::leak(Box::new(segment)))
 }
 
-/// Leaves the job (MPI 5.0, section 11.2.2). Waits for every rank to come here,
-/// so that nobody's memory goes away while a peer reads it.
+/// Leaves the world model (MPI 5.0, section 11.2.2), and the job where no session is
+/// open. Waits for every rank to come here, so that nobody's memory goes away while
+/// a peer reads it.
 ///
 /// # Errors
-/// It was not joined, or was left already; an attribute's delete function failed.
+/// It was not entered, or was left already; an attribute's delete function failed.
 pub fn finalize() -> Result<()> {
-    let Some(job) = JOB.get().filter(|_| is_initialized() && !is_finalized()) else {
+    let Some(job) = JOB.get().filter(|_| is_in_world()) else {
         fail!(OTHER, "MPI is not initialized, or was finalized already");
     };
     comm::delete_attributes()?;
-    bsend::flush_all();
-    pml::stop();
-    report::publish_last(job.segment, job.rank, &job.settings);
+    // A session's messages may wait for receives that come after this call. Those of
+    // the world model arrive while this rank waits for the others.
+    if session::count() == 0 {
+        send_the_rest(job);
+    }
     let head = job.segment.head();
     let record = job.segment.record(job.rank);
     record
@@ -315,42 +334,59 @@ pub fn finalize() -> Result<()> {
     progress::wait(WaitFor::NOTHING, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
-    pml::with_peers(|peers| peers.detach());
     FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
-    trace::close();
     comm::drop_world();
-    record
-        .state
-        .store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
+    if session::count() > 0 {
+        record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
+    } else {
+        leave(job);
+    }
     Ok(())
 }
 
-/// Brings the library up for a session, if it is not up.
+/// Sends what has to go out by itself (buffered messages, those whose requests were
+/// freed), and tells the launcher what this rank was asked for.
+fn send_the_rest(job: &Job) {
+    bsend::flush_all();
+    pml::stop();
+    report::publish_last(job.segment, job.rank, &job.settings);
+}
+
+/// Lets go of the peers' memory and refuses calls from now on. The program may end
+/// without blame.
+fn leave(job: &Job) {
+    pml::with_peers(|peers| peers.detach());
+    trace::close();
+    let state = &job.segment.record(job.rank).state;
+    state.store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
+}
+
+/// Brings the library up for a session, if it is not up. `wanted` is a level of
+/// thread support; without one the session gets that of the process. The level,
+/// which [`use_threads`] is to be told at the end of the call.
 ///
 /// # Errors
 /// The job cannot be joined.
-pub fn enter_session(level: i32) -> Result<()> {
-    let job = join(self::level(level)?)?;
-    if !is_initialized() || is_finalized() {
+pub fn enter_session(wanted: Option<i32>) -> Result<i32> {
+    let provided = level(wanted.unwrap_or_else(|| HIGHEST.load(Ordering::Relaxed)))?;
+    let job = join()?;
+    if !is_in_world() {
         let state = &job.segment.record(job.rank).state;
         state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
     }
-    Ok(())
+    Ok(provided)
 }
 
-/// After a session was finalized: when that was the last thing that this program
-/// had of MPI, what is under way goes out, and it may end without blame.
+/// After a session was finalized: leaves the job when that was the last thing that
+/// this program had of MPI. Nobody is waited for.
 pub fn leave_session() {
-    let world = is_initialized() && !is_finalized();
-    let Some(job) = JOB.get().filter(|_| !world && session::count() == 0) else {
-        return;
-    };
-    if !is_initialized() {
-        bsend::flush_all();
-        pml::stop();
+    if let Some(job) = JOB.get()
+        && !is_in_world()
+        && session::count() == 0
+    {
+        send_the_rest(job);
+        leave(job);
     }
-    let state = &job.segment.record(job.rank).state;
-    state.store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
 }
 
 /// Whether mpirun started this process.
@@ -418,23 +454,35 @@ pub fn is_initialized() -> bool {
     INITIALIZED.load(Ordering::Acquire) // pairs with the Release in `init`
 }
 
+/// Whether this process is in the world model now.
+fn is_in_world() -> bool {
+    is_initialized() && !is_finalized()
+}
+
 /// Whether `MPI_Finalize` has completed.
 #[must_use]
 pub fn is_finalized() -> bool {
     FINALIZED.load(Ordering::Acquire) // pairs with the Release in `finalize`
 }
 
-/// The thread level that is provided (`MPI_Query_thread`).
+/// The thread level that is provided (`MPI_Query_thread`): the world model's, in a
+/// program without it that of its sessions.
 #[must_use]
 pub fn thread_level() -> i32 {
-    PROVIDED.load(Ordering::Relaxed)
+    let level = if is_initialized() {
+        &PROVIDED
+    } else {
+        &HIGHEST
+    };
+    level.load(Ordering::Relaxed)
 }
 
-/// Whether this is the thread that initialized MPI.
+/// Whether this is the thread that called `MPI_Init`; in a program of sessions alone,
+/// the one that made the first.
 #[must_use]
 pub fn is_main_thread() -> bool {
-    JOB.get()
-        .is_some_and(|job| job.main_thread == std::thread::current().id())
+    let main = MAIN_THREAD.get().or(JOB.get().map(|job| &job.thread));
+    main.is_some_and(|main| *main == std::thread::current().id())
 }
 
 /// Whether ranks share processors: waiting by spinning keeps others from running.

@@ -106,6 +106,50 @@ fn sessions() {
     passes_on("sessions", [1, 2, 5]);
 }
 
+/// Letters are the steps of `models.c`.
+#[test]
+fn the_world_and_sessions_come_and_go_in_any_order() {
+    let orders = [
+        ["ItFAta"; 2],
+        ["ItAtFta"; 2],
+        ["ItAtatF"; 2],
+        ["AtItFta"; 2],
+        ["AtItatF"; 2],
+        ["AtaItF"; 2],
+        ["AtBtItatFtbAta"; 2],
+        ["AtaAtItFBtatb"; 2],
+        ["IFAtaAta"; 2],
+        ["IAtmFtua"; 2],
+        ["IAtaF", "IAtFa"],
+        ["AtIFa", "AtIaF"],
+    ];
+    for ranks in [1, 2, 3] {
+        for order in orders {
+            Job::of("models").ranks(ranks).args(order).passes();
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_no_model_that_is_open_is_refused() {
+    for (order, says) in [
+        ("Aw", "MPI_COMM_WORLD"),
+        ("IAFw", "MPI_COMM_WORLD"),
+        ("AaAacI", "without an open session"),
+        ("IFc", "called after MPI_Finalize"),
+        ("IAFac", "called after MPI_Finalize"),
+        ("II", "initialized already"),
+        ("IFI", "it cannot be initialized again"),
+        ("IAFI", "it cannot be initialized again"),
+        ("AF", "MPI is not initialized"),
+        ("IFF", "called after MPI_Finalize"),
+        ("IAFF", "finalized already"),
+    ] {
+        let outcome = Job::of("models").ranks(2).args([order]).run().fails();
+        outcome.says([says]);
+    }
+}
+
 #[test]
 fn a_fatal_error_names_rank_call_and_communicator() {
     for handler in [&[][..], &["abort"]] {

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::fail;
 use crate::object::comm::{self, Comm};
 use crate::object::datatype::Width;
+use crate::object::group;
 use crate::object::info::{self, Info};
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub fn comm(comm: MPI_Comm) -> Result<&'static Arc<Comm>> {
 
 /// Whose rank, and where, for a last word: `MPI_Abort` takes what it gets.
 pub fn place(comm: MPI_Comm) -> (u32, String) {
-    let rank = comm::find(comm::WORLD).map_or(0, |world| world.rank);
+    let rank = group::here().map_or(0, |here| here.0.0);
     let label = comm::find(comm.0).map_or_else(
         || format!("{:#x}, which is no communicator,", comm.0),
         |comm| comm.label(),

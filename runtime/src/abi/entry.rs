@@ -131,7 +131,7 @@ fn refused(name: &'static str) -> c_int {
     let text = if job::is_forked() {
         "called in a process that a rank has forked: only the process that initialized MPI may call it"
     } else if job::is_finalized() {
-        "called after MPI_Finalize"
+        "called after MPI_Finalize, while no session is open"
     } else {
         "called while MPI is not initialized: before MPI_Init, or without an open session"
     };

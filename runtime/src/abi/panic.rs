@@ -1,7 +1,7 @@
 //! A panic is a bug of the library: it names rank and call, and ends the job. One that
 //! says that the job segment was overwritten is not, and says that instead.
 
-use crate::object::comm;
+use crate::object::group;
 use crate::{job, trace};
 use std::sync::Once;
 use wireup::segment::Scribbled;
@@ -19,7 +19,7 @@ pub fn install() {
             }
             before(info);
             if let Some(call) = trace::current() {
-                let rank = comm::find(comm::WORLD).map_or(0, |world| world.rank);
+                let rank = group::here().map_or(0, |here| here.0.0);
                 let text = format!("rank {rank} panicked in {call}: a bug of Lariat");
                 job::abort(134, &text);
             }

@@ -20,9 +20,14 @@ export! {
     ) at ANY_TIME {
         panic::install();
         let handler = errhandler::for_kind(Kind::Session, errhandler.0)?;
-        let level = session::thread_level(&arg::hints(info)?)?;
-        errhandler::under(handler.clone(), job::enter_session(level))?;
-        arg::put(session, "session", MPI_Session(session::create(handler, level)?))
+        let start = || {
+            let wanted = session::thread_level(&arg::hints(info)?)?;
+            arg::put(session, "session", MPI_Session(session::NULL))?;
+            let level = job::enter_session(wanted)?;
+            arg::put(session, "session", MPI_Session(session::create(handler.clone(), level)?))?;
+            Ok(level)
+        };
+        errhandler::under(handler.clone(), start()).map(job::use_threads)
     }
 
     /// Section 11.3.2, process sets.

@@ -7,9 +7,9 @@ use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
-use crate::object::attr::{self, Attributes};
+use crate::object::attr::Attributes;
 use crate::object::errhandler;
-use crate::object::group::{self, Comparison, Group, Proc};
+use crate::object::group::{Comparison, Group, Proc};
 use crate::object::info::Info;
 use crate::object::topology::Topology;
 use std::cell::{Cell, RefCell};
@@ -177,11 +177,9 @@ static WORLD_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
 static SELF_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
 static DERIVED: Local<Table<Arc<Comm>>> = Local::new(Table::new(Kind::Comm));
 
-/// Makes `MPI_COMM_WORLD` and `MPI_COMM_SELF`; called once, in `MPI_Init`.
+/// Makes `MPI_COMM_WORLD` and `MPI_COMM_SELF`; called once, in `MPI_Init`: sessions
+/// do without them.
 pub fn init_world(rank: u32, size: u32) {
-    group::set_here(rank, size);
-    let appnum = std::env::var(wireup::env::APPNUM).ok();
-    attr::set_job(size, appnum.and_then(|n| n.parse().ok()));
     let world = Comm::new(WORLD_CONTEXT, rank, Group::world(size), None);
     let myself = Comm::new(SELF_CONTEXT, 0, Group::of(vec![Proc(rank)]), None);
     for (comm, at, raw, name) in [
@@ -278,7 +276,12 @@ fn unknown(raw: Raw) -> Result<&'static Arc<Comm>> {
         NULL => fail!(COMM, "comm is MPI_COMM_NULL"),
         WORLD | SELF => fail!(
             COMM,
-            "comm is a predefined communicator, and the world model is not initialized"
+            "comm is {}, which is there from MPI_Init to MPI_Finalize only",
+            if raw == WORLD {
+                "MPI_COMM_WORLD"
+            } else {
+                "MPI_COMM_SELF"
+            }
         ),
         _ => fail!(
             COMM,

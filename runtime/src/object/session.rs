@@ -42,17 +42,17 @@ const LEVELS: [(i32, &CStr); 4] = [
     (4096, c"MPI_THREAD_MULTIPLE"),
 ];
 
-/// The level that the hints of `MPI_Session_init` ask for under `thread_level`;
-/// `MPI_THREAD_SINGLE` where they do not say.
+/// The level that the hints of `MPI_Session_init` ask for under `thread_level`, if
+/// they say.
 ///
 /// # Errors
 /// They ask for none of the levels.
-pub fn thread_level(hints: &Info) -> Result<i32> {
+pub fn thread_level(hints: &Info) -> Result<Option<i32>> {
     let Some(wanted) = hints.get(c"thread_level") else {
-        return Ok(0);
+        return Ok(None);
     };
     match LEVELS.iter().find(|level| level.1 == wanted) {
-        Some(level) => Ok(level.0),
+        Some(level) => Ok(Some(level.0)),
         None => fail!(
             INFO_VALUE,
             "info key thread_level is {wanted:?}, which is none of the MPI_THREAD_ names"
