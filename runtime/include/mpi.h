@@ -660,9 +660,9 @@ int MPI_Status_set_source(MPI_Status *status, int source);
 int MPI_Status_set_tag(MPI_Status *status, int tag);
 
 /* Partitioned communication (chapter 4). */
-int MPI_Precv_init(void *buf, int partitions, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
+int MPI_Precv_init(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
 int MPI_Precv_init_c(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
-int MPI_Psend_init(const void *buf, int partitions, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
+int MPI_Psend_init(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
 int MPI_Psend_init_c(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
 int MPI_Parrived(MPI_Request request, int partition, int *flag);
 int MPI_Pready(int partition, MPI_Request request);
@@ -1376,9 +1376,9 @@ int PMPI_Status_set_source(MPI_Status *status, int source);
 int PMPI_Status_set_tag(MPI_Status *status, int tag);
 
 /* Partitioned communication (chapter 4). */
-int PMPI_Precv_init(void *buf, int partitions, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
+int PMPI_Precv_init(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
 int PMPI_Precv_init_c(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
-int PMPI_Psend_init(const void *buf, int partitions, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
+int PMPI_Psend_init(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
 int PMPI_Psend_init_c(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
 int PMPI_Parrived(MPI_Request request, int partition, int *flag);
 int PMPI_Pready(int partition, MPI_Request request);
@@ -1991,7 +1991,8 @@ int PMPI_Win_toint(MPI_Win win);
 
 /*
  * Conversions to and from Fortran (section 19.3.4). They are no part of the ABI:
- * a handle's Fortran integer is the one of MPI_X_toint.
+ * a handle's Fortran integer is the one of MPI_X_toint. Here too a PMPI_X stands
+ * beside each MPI_X; what a tool sees of either is the function that it calls.
  */
 #if defined(__GNUC__) || defined(__clang__)
 #define LARIAT_INLINE static __inline__ __attribute__((__unused__))
@@ -2000,27 +2001,49 @@ int PMPI_Win_toint(MPI_Win win);
 #endif
 
 LARIAT_INLINE MPI_Fint MPI_Comm_c2f(MPI_Comm comm) { return MPI_Comm_toint(comm); }
+LARIAT_INLINE MPI_Fint PMPI_Comm_c2f(MPI_Comm comm) { return PMPI_Comm_toint(comm); }
 LARIAT_INLINE MPI_Comm MPI_Comm_f2c(MPI_Fint comm) { return MPI_Comm_fromint(comm); }
+LARIAT_INLINE MPI_Comm PMPI_Comm_f2c(MPI_Fint comm) { return PMPI_Comm_fromint(comm); }
 LARIAT_INLINE MPI_Fint MPI_Group_c2f(MPI_Group group) { return MPI_Group_toint(group); }
+LARIAT_INLINE MPI_Fint PMPI_Group_c2f(MPI_Group group) { return PMPI_Group_toint(group); }
 LARIAT_INLINE MPI_Group MPI_Group_f2c(MPI_Fint group) { return MPI_Group_fromint(group); }
+LARIAT_INLINE MPI_Group PMPI_Group_f2c(MPI_Fint group) { return PMPI_Group_fromint(group); }
 LARIAT_INLINE MPI_Fint MPI_Type_c2f(MPI_Datatype datatype) { return MPI_Type_toint(datatype); }
+LARIAT_INLINE MPI_Fint PMPI_Type_c2f(MPI_Datatype datatype) { return PMPI_Type_toint(datatype); }
 LARIAT_INLINE MPI_Datatype MPI_Type_f2c(MPI_Fint datatype) { return MPI_Type_fromint(datatype); }
+LARIAT_INLINE MPI_Datatype PMPI_Type_f2c(MPI_Fint datatype) { return PMPI_Type_fromint(datatype); }
 LARIAT_INLINE MPI_Fint MPI_Op_c2f(MPI_Op op) { return MPI_Op_toint(op); }
+LARIAT_INLINE MPI_Fint PMPI_Op_c2f(MPI_Op op) { return PMPI_Op_toint(op); }
 LARIAT_INLINE MPI_Op MPI_Op_f2c(MPI_Fint op) { return MPI_Op_fromint(op); }
+LARIAT_INLINE MPI_Op PMPI_Op_f2c(MPI_Fint op) { return PMPI_Op_fromint(op); }
 LARIAT_INLINE MPI_Fint MPI_Request_c2f(MPI_Request request) { return MPI_Request_toint(request); }
+LARIAT_INLINE MPI_Fint PMPI_Request_c2f(MPI_Request request) { return PMPI_Request_toint(request); }
 LARIAT_INLINE MPI_Request MPI_Request_f2c(MPI_Fint request) { return MPI_Request_fromint(request); }
+LARIAT_INLINE MPI_Request PMPI_Request_f2c(MPI_Fint request) { return PMPI_Request_fromint(request); }
 LARIAT_INLINE MPI_Fint MPI_Errhandler_c2f(MPI_Errhandler errhandler) { return MPI_Errhandler_toint(errhandler); }
+LARIAT_INLINE MPI_Fint PMPI_Errhandler_c2f(MPI_Errhandler errhandler) { return PMPI_Errhandler_toint(errhandler); }
 LARIAT_INLINE MPI_Errhandler MPI_Errhandler_f2c(MPI_Fint errhandler) { return MPI_Errhandler_fromint(errhandler); }
+LARIAT_INLINE MPI_Errhandler PMPI_Errhandler_f2c(MPI_Fint errhandler) { return PMPI_Errhandler_fromint(errhandler); }
 LARIAT_INLINE MPI_Fint MPI_Info_c2f(MPI_Info info) { return MPI_Info_toint(info); }
+LARIAT_INLINE MPI_Fint PMPI_Info_c2f(MPI_Info info) { return PMPI_Info_toint(info); }
 LARIAT_INLINE MPI_Info MPI_Info_f2c(MPI_Fint info) { return MPI_Info_fromint(info); }
+LARIAT_INLINE MPI_Info PMPI_Info_f2c(MPI_Fint info) { return PMPI_Info_fromint(info); }
 LARIAT_INLINE MPI_Fint MPI_Win_c2f(MPI_Win win) { return MPI_Win_toint(win); }
+LARIAT_INLINE MPI_Fint PMPI_Win_c2f(MPI_Win win) { return PMPI_Win_toint(win); }
 LARIAT_INLINE MPI_Win MPI_Win_f2c(MPI_Fint win) { return MPI_Win_fromint(win); }
+LARIAT_INLINE MPI_Win PMPI_Win_f2c(MPI_Fint win) { return PMPI_Win_fromint(win); }
 LARIAT_INLINE MPI_Fint MPI_File_c2f(MPI_File file) { return MPI_File_toint(file); }
+LARIAT_INLINE MPI_Fint PMPI_File_c2f(MPI_File file) { return PMPI_File_toint(file); }
 LARIAT_INLINE MPI_File MPI_File_f2c(MPI_Fint file) { return MPI_File_fromint(file); }
+LARIAT_INLINE MPI_File PMPI_File_f2c(MPI_Fint file) { return PMPI_File_fromint(file); }
 LARIAT_INLINE MPI_Fint MPI_Session_c2f(MPI_Session session) { return MPI_Session_toint(session); }
+LARIAT_INLINE MPI_Fint PMPI_Session_c2f(MPI_Session session) { return PMPI_Session_toint(session); }
 LARIAT_INLINE MPI_Session MPI_Session_f2c(MPI_Fint session) { return MPI_Session_fromint(session); }
+LARIAT_INLINE MPI_Session PMPI_Session_f2c(MPI_Fint session) { return PMPI_Session_fromint(session); }
 LARIAT_INLINE MPI_Fint MPI_Message_c2f(MPI_Message message) { return MPI_Message_toint(message); }
+LARIAT_INLINE MPI_Fint PMPI_Message_c2f(MPI_Message message) { return PMPI_Message_toint(message); }
 LARIAT_INLINE MPI_Message MPI_Message_f2c(MPI_Fint message) { return MPI_Message_fromint(message); }
+LARIAT_INLINE MPI_Message PMPI_Message_f2c(MPI_Fint message) { return PMPI_Message_fromint(message); }
 
 /* A Fortran status is MPI_F_STATUS_SIZE integers, laid out as MPI_Status. */
 LARIAT_INLINE int MPI_Status_c2f(const MPI_Status *c_status, MPI_Fint *f_status) {
@@ -2039,11 +2062,18 @@ LARIAT_INLINE int MPI_Status_f2c(const MPI_Fint *f_status, MPI_Status *c_status)
     for (i = 0; i < 5; i++) c_status->MPI_internal[i] = f_status[3 + i];
     return MPI_SUCCESS;
 }
+LARIAT_INLINE int PMPI_Status_c2f(const MPI_Status *c_status, MPI_Fint *f_status) {
+    return MPI_Status_c2f(c_status, f_status);
+}
+LARIAT_INLINE int PMPI_Status_f2c(const MPI_Fint *f_status, MPI_Status *c_status) {
+    return MPI_Status_f2c(f_status, c_status);
+}
 
 /*
  * What MPI-3.0 removed (MPI 5.0, section 17.1), for programs that are older: under the
- * names of MPI-1, by way of what took their place. They are no part of the ABI, and
- * have no PMPI_ names. The markers MPI_LB and MPI_UB are gone for good.
+ * names of MPI-1, by way of what took their place. They are no part of the ABI; the
+ * library has them for programs that were built with the headers of others. The
+ * markers MPI_LB and MPI_UB are gone for good.
  */
 #if defined(__GNUC__) || defined(__clang__)
 #define LARIAT_REMOVED(instead) LARIAT_INLINE __attribute__((__deprecated__("removed in MPI-3.0; use " instead)))
@@ -2087,6 +2117,41 @@ LARIAT_REMOVED("MPI_Comm_set_errhandler") int MPI_Errhandler_set(MPI_Comm comm, 
 }
 LARIAT_REMOVED("MPI_Comm_get_errhandler") int MPI_Errhandler_get(MPI_Comm comm, MPI_Errhandler *errhandler) {
     return MPI_Comm_get_errhandler(comm, errhandler);
+}
+LARIAT_REMOVED("PMPI_Get_address") int PMPI_Address(void *location, MPI_Aint *address) {
+    return PMPI_Get_address(location, address);
+}
+LARIAT_REMOVED("PMPI_Type_create_hvector") int PMPI_Type_hvector(int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype, MPI_Datatype *newtype) {
+    return PMPI_Type_create_hvector(count, blocklength, stride, oldtype, newtype);
+}
+LARIAT_REMOVED("PMPI_Type_create_hindexed") int PMPI_Type_hindexed(int count, int *blocklengths, MPI_Aint *displacements, MPI_Datatype oldtype, MPI_Datatype *newtype) {
+    return PMPI_Type_create_hindexed(count, blocklengths, displacements, oldtype, newtype);
+}
+LARIAT_REMOVED("PMPI_Type_create_struct") int PMPI_Type_struct(int count, int *blocklengths, MPI_Aint *displacements, MPI_Datatype *types, MPI_Datatype *newtype) {
+    return PMPI_Type_create_struct(count, blocklengths, displacements, types, newtype);
+}
+LARIAT_REMOVED("PMPI_Type_get_extent") int PMPI_Type_extent(MPI_Datatype datatype, MPI_Aint *extent) {
+    MPI_Aint lb;
+    return PMPI_Type_get_extent(datatype, &lb, extent);
+}
+LARIAT_REMOVED("PMPI_Type_get_extent") int PMPI_Type_lb(MPI_Datatype datatype, MPI_Aint *displacement) {
+    MPI_Aint extent;
+    return PMPI_Type_get_extent(datatype, displacement, &extent);
+}
+LARIAT_REMOVED("PMPI_Type_get_extent") int PMPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement) {
+    MPI_Aint lb, extent;
+    int code = PMPI_Type_get_extent(datatype, &lb, &extent);
+    if (code == MPI_SUCCESS) *displacement = lb + extent;
+    return code;
+}
+LARIAT_REMOVED("PMPI_Comm_create_errhandler") int PMPI_Errhandler_create(MPI_Handler_function *handler_fn, MPI_Errhandler *errhandler) {
+    return PMPI_Comm_create_errhandler(handler_fn, errhandler);
+}
+LARIAT_REMOVED("PMPI_Comm_set_errhandler") int PMPI_Errhandler_set(MPI_Comm comm, MPI_Errhandler errhandler) {
+    return PMPI_Comm_set_errhandler(comm, errhandler);
+}
+LARIAT_REMOVED("PMPI_Comm_get_errhandler") int PMPI_Errhandler_get(MPI_Comm comm, MPI_Errhandler *errhandler) {
+    return PMPI_Comm_get_errhandler(comm, errhandler);
 }
 
 #undef LARIAT_REMOVED

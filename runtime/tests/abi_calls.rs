@@ -14,7 +14,8 @@ fn document() -> String {
          Made from the sources by `LARIAT_BLESS=1 cargo test -p lariat --test abi_calls`; a test \
          keeps it true.\nA call that is not finished is exported and fails with \
          `MPI_ERR_UNSUPPORTED_OPERATION`\nthrough the error handler. Files are below \
-         `runtime/src/abi/`.\n\n",
+         `runtime/src/abi/`. The ten functions\nthat MPI 3.0 removed are exported beside them, for \
+         programs built before (`removed.rs`).\n\n",
     );
     let open = calls.len() - finished;
     writeln!(

@@ -6,6 +6,20 @@ mod common;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
+/// What MPI 3.0 removed (MPI 5.0, section 17.1): in the library for old programs.
+const REMOVED: [&str; 10] = [
+    "MPI_Address",
+    "MPI_Errhandler_create",
+    "MPI_Errhandler_get",
+    "MPI_Errhandler_set",
+    "MPI_Type_extent",
+    "MPI_Type_hindexed",
+    "MPI_Type_hvector",
+    "MPI_Type_lb",
+    "MPI_Type_struct",
+    "MPI_Type_ub",
+];
+
 /// `name → "return type(parameters)"`, spaces evened out.
 fn prototypes() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -44,6 +58,33 @@ fn prototypes_are_the_standards_under_both_names() {
     }
 }
 
+/// Every inline function of `mpi.h` has its profiled twin.
+#[test]
+fn inline_functions_stand_under_both_names() {
+    let header = common::read("include/mpi.h");
+    let mut inline = header.lines().filter_map(|line| {
+        let line = line
+            .strip_prefix("LARIAT_")
+            .filter(|line| line.contains('{'))?;
+        line.split(['(', ' ']).find(|word| {
+            word.trim_start_matches('P').starts_with("MPI_") && line.contains(&format!(" {word}("))
+        })
+    });
+    let mut names: Vec<&str> = inline.by_ref().collect();
+    names.sort_unstable();
+    let plain: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| name.starts_with("MPI_"))
+        .collect();
+    assert_eq!(plain.len(), 24 + REMOVED.len(), "{plain:?}");
+    for name in &plain {
+        let twin = format!("P{name}");
+        assert!(names.contains(&twin.as_str()), "{twin} is missing");
+    }
+    assert_eq!(names.len(), 2 * plain.len());
+}
+
 #[test]
 fn every_prototype_resolves_at_one_address() {
     let path = CString::new(common::library().into_os_string().into_encoded_bytes()).unwrap();
@@ -59,7 +100,15 @@ fn every_prototype_resolves_at_one_address() {
     };
     let names = prototypes();
     assert!(!names.is_empty());
-    for name in names.keys().filter(|name| name.starts_with("MPI_")) {
+    let removed = REMOVED.map(str::to_owned);
+    for name in &removed {
+        assert!(!names.contains_key(name), "{name} is a prototype of mpi.h");
+    }
+    for name in names
+        .keys()
+        .chain(&removed)
+        .filter(|name| name.starts_with("MPI_"))
+    {
         assert_eq!(address(name), address(&format!("P{name}")), "{name}");
     }
 }

@@ -92,9 +92,80 @@ static void statuses(void)
     EQ(memcmp(&status, &again, sizeof status), 0);
 }
 
+static void ignore(MPI_Comm *comm, int *code, ...)
+{
+    (void)comm, (void)code;
+}
+
 static void nothing(void *in, void *inout, int *len, MPI_Datatype *type)
 {
     (void)in, (void)inout, (void)len, (void)type;
+}
+
+/* What mpi.h has as inline functions is there under both names (15.2). */
+#define TWINS(KIND, HANDLE)                                                    \
+    do {                                                                       \
+        MPI_Fint one = MPI_##KIND##_c2f(HANDLE), two = PMPI_##KIND##_c2f(HANDLE); \
+        EQ(one, two);                                                          \
+        CHECK(MPI_##KIND##_f2c(one) == (HANDLE), "%d", one);                   \
+        CHECK(PMPI_##KIND##_f2c(one) == (HANDLE), "%d", one);                  \
+    } while (0)
+
+static void twins(void)
+{
+    MPI_Comm comm;
+    MPI_Group group;
+    MPI_Datatype type;
+    MPI_Op op;
+    MPI_Request request;
+    MPI_Errhandler handler;
+    MPI_Info info;
+    MPI_Win win;
+    void *base;
+    MPI_Session session;
+    MPI_Status status, again;
+    MPI_Fint fortran[MPI_F_STATUS_SIZE], twin[MPI_F_STATUS_SIZE];
+    MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm));
+    MPI(MPI_Comm_group(comm, &group));
+    MPI(MPI_Type_contiguous(5, MPI_INT, &type));
+    MPI(MPI_Op_create(nothing, 1, &op));
+    MPI(MPI_Irecv(NULL, 0, MPI_INT, 0, 3, MPI_COMM_SELF, &request));
+    MPI(MPI_Comm_create_errhandler(ignore, &handler));
+    MPI(MPI_Info_create(&info));
+    MPI(MPI_Win_allocate(8, 1, MPI_INFO_NULL, comm, &base, &win));
+    MPI(MPI_Session_init(MPI_INFO_NULL, MPI_ERRORS_RETURN, &session));
+    TWINS(Comm, MPI_COMM_WORLD);
+    TWINS(Comm, MPI_COMM_NULL);
+    TWINS(Comm, comm);
+    TWINS(Group, group);
+    TWINS(Type, MPI_DOUBLE);
+    TWINS(Type, type);
+    TWINS(Op, MPI_SUM);
+    TWINS(Op, op);
+    TWINS(Request, request);
+    TWINS(Errhandler, MPI_ERRORS_RETURN);
+    TWINS(Errhandler, handler);
+    TWINS(Info, info);
+    TWINS(Win, win);
+    TWINS(File, MPI_FILE_NULL);
+    TWINS(Session, session);
+    TWINS(Message, MPI_MESSAGE_NO_PROC);
+    memset(&status, 0x5a, sizeof status);
+    MPI(MPI_Status_c2f(&status, fortran));
+    MPI(PMPI_Status_c2f(&status, twin));
+    EQ(memcmp(fortran, twin, sizeof twin), 0);
+    MPI(PMPI_Status_f2c(twin, &again));
+    EQ(memcmp(&status, &again, sizeof status), 0);
+    MPI(MPI_Session_finalize(&session));
+    MPI(MPI_Win_free(&win));
+    MPI(MPI_Info_free(&info));
+    MPI(MPI_Errhandler_free(&handler));
+    MPI(MPI_Cancel(&request));
+    MPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
+    MPI(MPI_Op_free(&op));
+    MPI(MPI_Type_free(&type));
+    MPI(MPI_Group_free(&group));
+    MPI(MPI_Comm_free(&comm));
 }
 
 static void integers(void)
@@ -187,6 +258,7 @@ int main(int argc, char **argv)
     memory();
     statuses();
     integers();
+    twins();
     abi();
     MPI(MPI_Finalize());
     MPI(MPI_Finalized(&flag));

@@ -1,6 +1,9 @@
 /* The names of MPI-1 that MPI-3.0 removed (MPI 5.0, section 17.1): mpi.h keeps
-   them, by way of what took their place. */
+   them, by way of what took their place, and so does the library, for programs that
+   were built with another header. */
+#define _GNU_SOURCE
 #include "check.h"
+#include <dlfcn.h>
 #include <stddef.h>
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -81,10 +84,72 @@ static void handlers(void)
     MPI(MPI_Errhandler_free(&handler));
 }
 
+/* The library's own, as a program that was built long ago finds them. */
+#define OLD(RESULT, NAME, ...)                                                 \
+    RESULT (*NAME)(__VA_ARGS__) = (RESULT (*)(__VA_ARGS__))dlsym(RTLD_DEFAULT, prefixed(prefix, #NAME))
+
+static const char *prefixed(const char *prefix, const char *name)
+{
+    static char text[64];
+    snprintf(text, sizeof text, "%sMPI_%s", prefix, name);
+    CHECK(dlsym(RTLD_DEFAULT, text), "%s", text);
+    return text;
+}
+
+static void exported(const char *prefix)
+{
+    OLD(int, Address, void *, MPI_Aint *);
+    OLD(int, Errhandler_create, MPI_Handler_function *, MPI_Errhandler *);
+    OLD(int, Errhandler_get, MPI_Comm, MPI_Errhandler *);
+    OLD(int, Errhandler_set, MPI_Comm, MPI_Errhandler);
+    OLD(int, Type_extent, MPI_Datatype, MPI_Aint *);
+    OLD(int, Type_hindexed, int, int *, MPI_Aint *, MPI_Datatype, MPI_Datatype *);
+    OLD(int, Type_hvector, int, int, MPI_Aint, MPI_Datatype, MPI_Datatype *);
+    OLD(int, Type_lb, MPI_Datatype, MPI_Aint *);
+    OLD(int, Type_struct, int, int *, MPI_Aint *, MPI_Datatype *, MPI_Datatype *);
+    OLD(int, Type_ub, MPI_Datatype, MPI_Aint *);
+    MPI_Aint at, extent, lb, ub, places[2] = {8, 0};
+    MPI_Datatype type, parts[2] = {MPI_INT, MPI_DOUBLE};
+    MPI_Errhandler handler, set;
+    int lengths[2] = {2, 1};
+    MPI(Address(&at, &at));
+    EQ(at, (intptr_t)&at);
+    MPI(Type_struct(2, lengths, places, parts, &type));
+    MPI(Type_extent(type, &extent));
+    MPI(Type_lb(type, &lb));
+    MPI(Type_ub(type, &ub));
+    EQ(extent, 16);
+    EQ(lb, 0);
+    EQ(ub, 16);
+    MPI(MPI_Type_free(&type));
+    MPI(Type_hvector(3, 1, -16, MPI_INT, &type));
+    MPI(Type_lb(type, &lb));
+    MPI(Type_ub(type, &ub));
+    EQ(lb, -32);
+    EQ(ub, 4);
+    MPI(MPI_Type_free(&type));
+    MPI(Type_hindexed(2, lengths, places, MPI_INT, &type));
+    MPI(Type_extent(type, &extent));
+    EQ(extent, 16);
+    MPI(MPI_Type_free(&type));
+    MPI(Errhandler_create(note, &handler));
+    MPI(Errhandler_set(MPI_COMM_SELF, handler));
+    MPI(Errhandler_get(MPI_COMM_SELF, &set));
+    CHECK(set == handler, "");
+    MPI(MPI_Errhandler_free(&set));
+    seen = 0;
+    int code = Type_ub(MPI_DATATYPE_NULL, &ub);
+    CHECK(code != MPI_SUCCESS && code == seen, "%d, %d", code, seen);
+    MPI(Errhandler_set(MPI_COMM_SELF, MPI_ERRORS_ARE_FATAL));
+    MPI(MPI_Errhandler_free(&handler));
+}
+
 int main(void)
 {
     START();
     constructors();
     handlers();
+    exported("");
+    exported("P");
     PASSED();
 }

@@ -94,6 +94,7 @@ pub mod pack;
 pub mod partitioned;
 pub mod process;
 pub mod pt2pt;
+pub mod removed;
 pub mod request;
 pub mod rma;
 pub mod status;

@@ -1,17 +1,21 @@
 //! Partitioned communication (MPI 5.0, chapter 4).
+//!
+//! The standard has one form of `MPI_Psend_init` and `MPI_Precv_init`, whose count is
+//! an `MPI_Count`. The `_c` names are those of the ABI's reference header, which has
+//! both forms.
 
 use super::prelude::*;
 
 export! {
     /// Section 4.2.1, partitioned initialization and starting.
     fn MPI_Precv_init, fn MPI_Precv_init_c(
-        buf: *mut c_void, partitions: c_int, count: c_int | MPI_Count, datatype: MPI_Datatype,
+        buf: *mut c_void, partitions: c_int, count: MPI_Count, datatype: MPI_Datatype,
         dest: c_int, tag: c_int, comm: MPI_Comm, info: MPI_Info, request: *mut MPI_Request,
     ) on comm;
 
     /// Section 4.2.1, partitioned initialization and starting.
     fn MPI_Psend_init, fn MPI_Psend_init_c(
-        buf: *const c_void, partitions: c_int, count: c_int | MPI_Count,
+        buf: *const c_void, partitions: c_int, count: MPI_Count,
         datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm, info: MPI_Info,
         request: *mut MPI_Request,
     ) on comm;
