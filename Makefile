@@ -37,6 +37,11 @@ test: build ## every test (installs what they need: libclang for bindgen, strace
 	@$(NEED) --try $(MORE_PACKAGES)
 	@CARGO='$(CARGO)' LARIAT_PREFIX='$(BUILD)' scripts/test
 
+.PHONY: storm
+storm: build ## kills, fuzzed commands, scribbled segments, forged environments (STORM=kills COUNT=… SEED=…)
+	@$(CARGO) build -q --release -p lariat-tests --bin storm
+	@LARIAT_PREFIX='$(BUILD)' nice '$(TARGET)/release/storm' '$(STORM)' '$(COUNT)' '$(SEED)' '$(WORKERS)'
+
 .PHONY: bench
 bench: build ## OSU-style benchmarks, two ranks and all cores
 	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/bench
@@ -75,4 +80,5 @@ clean: ## remove all that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
 	@echo
-	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR.'
+	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR,'
+	@echo 'STORM, COUNT, SEED and WORKERS (storm).'

@@ -26,6 +26,7 @@ mod job;
 pub mod leftovers;
 pub mod outside;
 mod program;
+pub mod storm;
 pub mod strace;
 mod tree;
 
