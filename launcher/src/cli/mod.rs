@@ -75,10 +75,10 @@ pub struct Global {
     #[arg(long, value_name = "LIST", help_heading = "Output", value_parser = words::output)]
     pub output: Option<words::Output>,
     /// Write standard output to files: %r in the name is the rank
-    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    #[arg(long, value_name = "NAME", help_heading = "Output", value_parser = words::pattern)]
     pub outfile_pattern: Option<String>,
     /// Write standard error to files: %r in the name is the rank
-    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    #[arg(long, value_name = "NAME", help_heading = "Output", value_parser = words::pattern)]
     pub errfile_pattern: Option<String>,
     /// Which rank reads standard input: a rank, all or none
     #[arg(short = 's', long, value_name = "RANK", help_heading = "Output", value_parser = words::stdin)]
@@ -123,10 +123,10 @@ pub struct Global {
     #[arg(long, help_heading = "Tuning")]
     pub tune: bool,
     /// Write them to FILE [default: the user's settings file]
-    #[arg(long, value_name = "FILE", help_heading = "Tuning", requires = "tune")]
+    #[arg(long, value_name = "FILE", help_heading = "Tuning")]
     pub tune_output: Option<PathBuf>,
     /// Measure so many times; the medians count [default: 7]
-    #[arg(long, value_name = "N", help_heading = "Tuning", requires = "tune", value_parser = words::rounds)]
+    #[arg(long, value_name = "N", help_heading = "Tuning", value_parser = words::rounds)]
     pub tune_rounds: Option<u32>,
 
     /// End the job after so many seconds, with code 124 and a report of who waits for whom
@@ -225,6 +225,15 @@ pub fn parse(args: &[OsString]) -> Result<Asked, String> {
             ));
         }
         return Ok(Asked::Tune(global));
+    }
+    let of_tune = [
+        ("--tune-output", global.tune_output.is_some()),
+        ("--tune-rounds", global.tune_rounds.is_some()),
+    ];
+    if let Some((option, _)) = of_tune.iter().find(|(_, given)| *given) {
+        return Err(format!(
+            "{option} says how --tune goes: give --tune as well"
+        ));
     }
     if let Some(file) = &global.app {
         if locals.iter().any(|l| !l.program.is_empty()) {
@@ -361,7 +370,9 @@ mod tests {
             ("--shared-heap --no-shared-heap x", "--no-shared-heap"),
             ("--tune x", "x"),
             ("--tune-output /tmp/x x", "--tune"),
+            ("--tune-rounds 3 x", "--tune-rounds"),
             ("--tune --tune-rounds 0", "0"),
+            ("--outfile-pattern= x", "--outfile-pattern"),
             ("", "no program"),
             ("-n 2", "no program"),
             ("a : -l b", "behind a colon"),

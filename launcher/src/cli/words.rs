@@ -95,6 +95,14 @@ pub fn rounds(text: &str) -> Result<u32, String> {
     }
 }
 
+/// The name of an output file.
+pub fn pattern(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("wanted the name of a file, with %r for the rank".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// A time in seconds.
 pub fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

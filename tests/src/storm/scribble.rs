@@ -73,7 +73,7 @@ pub fn run(seed: u64, folder: &Path) -> Case {
     let mut sent = None;
     if rng.one_in(4) {
         // a report of what the segment says, amid it all
-        std::thread::sleep(Duration::from_micros(rng.of_any_size(1_500_000)));
+        std::thread::sleep(Duration::from_micros(20_000 + rng.of_any_size(1_000_000)));
         let signal = *rng.one_of(&[libc::SIGINT, libc::SIGTERM]);
         let met = run.signal(run.pid(), signal);
         story.push(format!("{} to mpirun: {met}", signal_name(signal)));
