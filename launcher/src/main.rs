@@ -70,9 +70,10 @@ fn stop(text: impl Display) -> Stop {
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Says something on standard error, in one piece, so that nothing tears it. While
-/// a job runs, it does not wait for anybody to read it.
+/// a job runs, it does not wait for anybody to read it. It may quote what users wrote,
+/// so nothing in it that a terminal would obey is passed on.
 pub fn say(text: &str) {
-    let line = format!("mpirun: {text}\n");
+    let line = format!("mpirun: {}\n", wireup::plain::text(text));
     if !forward::hand_over(line.as_bytes()) {
         sink::write_patiently(std::io::stderr(), line.as_bytes(), PATIENCE);
     }

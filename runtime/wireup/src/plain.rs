@@ -20,19 +20,36 @@ const STEERING: [(char, char); 6] = [
 pub fn line(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            let steers = STEERING.iter().any(|(from, to)| (*from..=*to).contains(&c));
-            if c.is_control() || steers {
-                let _ = write!(out, "{}", c.escape_default());
-            } else {
-                out.push(c);
-            }
-        }
+        chunk.valid().chars().for_each(|c| put(&mut out, c));
         for byte in chunk.invalid() {
             let _ = write!(out, "\\x{byte:02x}");
         }
     }
     out
+}
+
+/// `text` with the same escapes, but line feeds and tabs stay where they are: for what
+/// the launcher says, which may quote any word of its command line.
+#[must_use]
+pub fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            c => put(&mut out, c),
+        }
+    }
+    out
+}
+
+/// Adds a character as it is, or escaped where a terminal would obey it.
+fn put(out: &mut String, c: char) {
+    let steers = STEERING.iter().any(|(from, to)| (*from..=*to).contains(&c));
+    if c.is_control() || steers {
+        let _ = write!(out, "{}", c.escape_default());
+    } else {
+        out.push(c);
+    }
 }
 
 /// As [`line`], but line feeds stay. Lines after the first are indented, so that none
@@ -56,6 +73,7 @@ mod tests {
         );
         assert_eq!(line("\u{9b}2J \u{202e}".as_bytes()), "\\u{9b}2J \\u{202e}");
         assert_eq!(line(b"a\xff\xc3b"), "a\\xff\\xc3b");
+        assert_eq!(text("a\tb\nc\r\u{85}"), "a\tb\nc\\r\\u{85}");
     }
 
     #[test]

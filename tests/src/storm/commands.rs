@@ -152,9 +152,11 @@ fn one_bad(rng: &mut Rng) -> (&'static str, Wanted, Vec<OsString>) {
     } else {
         // names of one letter stand in any text
         named.retain(|name| name.len() > 2);
-        // of a pattern, what does not change
+        // of a pattern, what does not change; of a list, a number in it
         let fixed = value.split('%').next().unwrap_or_default();
         named.push(fixed.trim().to_owned());
+        let numbers = value.split(|c: char| !c.is_ascii_digit());
+        named.extend(numbers.filter(|n| n.len() > 4).map(str::to_owned));
     }
     let wanted = Wanted {
         named,
