@@ -101,6 +101,8 @@ pub fn init(required: i32) -> Result<i32> {
     PROVIDED.store(provided, Ordering::Relaxed);
     let record = job.segment.record(job.rank);
     record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
+    // Once more: a session of another thread may have been the last meanwhile.
+    trace::open(&record.call);
     // Not before: a wait gives up the lock, with which this call has not entered.
     use_threads(provided);
     INITIALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_initialized`
@@ -336,11 +338,12 @@ pub fn finalize() -> Result<()> {
     });
     FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
     comm::drop_world();
-    if session::count() > 0 {
-        record.state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
-    } else {
-        leave(job);
+    if session::count() == 0 {
+        leave();
     }
+    // Also with a session open: a program that forgets one has done what it owes to
+    // the others.
+    end_well(job);
     Ok(())
 }
 
@@ -352,11 +355,14 @@ fn send_the_rest(job: &Job) {
     report::publish_last(job.segment, job.rank, &job.settings);
 }
 
-/// Lets go of the peers' memory and refuses calls from now on. The program may end
-/// without blame.
-fn leave(job: &Job) {
+/// Lets go of the peers' memory and refuses calls from now on.
+fn leave() {
     pml::with_peers(|peers| peers.detach());
     trace::close();
+}
+
+/// From now on the program may end without blame.
+fn end_well(job: &Job) {
     let state = &job.segment.record(job.rank).state;
     state.store(State::Finalized as u32, Ordering::Release); // pairs with the launcher's Acquire
 }
@@ -380,12 +386,15 @@ pub fn enter_session(wanted: Option<i32>) -> Result<i32> {
 /// After a session was finalized: leaves the job when that was the last thing that
 /// this program had of MPI. Nobody is waited for.
 pub fn leave_session() {
-    if let Some(job) = JOB.get()
-        && !is_in_world()
-        && session::count() == 0
-    {
-        send_the_rest(job);
-        leave(job);
+    let is_last = || !is_in_world() && session::count() == 0;
+    let Some(job) = JOB.get().filter(|_| is_last()) else {
+        return;
+    };
+    send_the_rest(job);
+    // another thread may have made a session, or called MPI_Init, meanwhile
+    if is_last() {
+        leave();
+        end_well(job);
     }
 }
 

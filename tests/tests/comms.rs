@@ -121,12 +121,20 @@ fn the_world_and_sessions_come_and_go_in_any_order() {
         ["IFAtaAta"; 2],
         ["IAtmFtua"; 2],
         ["IAtaF", "IAtFa"],
+        ["IAtF"; 2], // forgotten
         ["AtIFa", "AtIaF"],
     ];
     for ranks in [1, 2, 3] {
         for order in orders {
             Job::of("models").ranks(ranks).args(order).passes();
         }
+    }
+}
+
+#[test]
+fn levels_of_thread_support_of_the_world_and_of_sessions() {
+    for order in ["world", "funneled", "sessions", "after", "thread", "storm"] {
+        Job::of("levels").ranks(2).args([order]).passes();
     }
 }
 

@@ -206,7 +206,7 @@ impl Op {
                 let kernel = |element| {
                     let kernel = kernel::find(*op, element).map(How::Kernel);
                     let locate = || locate::find(*op, element, datatype.extent());
-                    kernel.or_else(|| locate().map(How::Locate))
+                    kernel.or_else(|| locate().map(|locate| How::Locate(Box::new(locate))))
                 };
                 match datatype.element().map(kernel) {
                     Some(Some(how)) => how,
@@ -264,7 +264,7 @@ fn undefined(op: Predefined, datatype: &Datatype) -> Error {
 #[derive(Clone, Debug)]
 enum How {
     Kernel(Kernel),
-    Locate(Locate),
+    Locate(Box<Locate>),
     User(Box<Bound>),
 }
 
