@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NEED   := scripts/need-packages
 
 # What is installed.
-CRATES := lariat lariat-launcher lariat-heap lariat-tune
+CRATES := lariat-library lariat-launcher lariat-heap lariat-tune
 
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev

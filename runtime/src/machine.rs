@@ -10,6 +10,7 @@ pub fn host_name() -> String {
         name.assume_init()
     };
     let bytes = name.nodename.iter().take_while(|c| **c != 0);
-    let bytes: Vec<u8> = bytes.map(|c| c.cast_unsigned()).collect();
+    // C's char is signed on some processors and unsigned on others.
+    let bytes: Vec<u8> = bytes.flat_map(|c| c.to_ne_bytes()).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -3,7 +3,7 @@
 //! All examples that ship with it are built and run.
 
 use lariat_tests::outside::{Project, path_without_compilers, succeeds};
-use lariat_tests::{Job, tool, workspace};
+use lariat_tests::{Job, skipped, tool, workspace};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -104,6 +104,34 @@ fn with_our_mpi_sys_and_no_compiler() {
     }
     succeeds(build);
     run_examples(&project, &names);
+    // The shared library is no part of it, and any linker will do.
+    let metadata = succeeds(project.cargo(&["metadata", "--format-version=1", "--quiet"]));
+    let metadata = String::from_utf8_lossy(&metadata.stdout).into_owned();
+    let targets = metadata.split("\"crate_types\":").skip(1);
+    let source = format!("\"src_path\":\"{}/", runtime.display());
+    let ours = targets.filter_map(|target| Some(target.split_once(&source)?.0));
+    // what lies between a target's types and its source is its name
+    let ours: Vec<&str> = ours.filter(|text| !text.contains("src_path")).collect();
+    assert!(
+        ours.iter().any(|text| text.contains("\"lariat\"")),
+        "{ours:?}"
+    );
+    assert!(!ours.iter().any(|text| text.contains("cdylib")), "{ours:?}");
+    if std::process::Command::new("ld.bfd")
+        .arg("--version")
+        .output()
+        .is_ok()
+    {
+        let bfd = ["--", "-Clink-arg=-fuse-ld=bfd"];
+        let again = ["rustc", "--quiet", "--example", "simple"];
+        succeeds(project.cargo(&[&again[..], &bfd].concat()));
+        Job::running(project.example("simple"))
+            .ranks(2)
+            .run()
+            .exits(0);
+    } else {
+        skipped("no ld.bfd here");
+    }
     // Nothing of the installed tree is needed to start such a program alone.
     let alone = succeeds(std::process::Command::new(project.example("simple")));
     assert!(!alone.stdout.is_empty(), "{alone:?}");

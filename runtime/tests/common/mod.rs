@@ -2,15 +2,20 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-/// The crate's directory.
+/// The runtime's directory. The tests of the shared library, whose package lies
+/// in it, use this file too.
 pub fn here() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let parent = own.parent().filter(|_| own.ends_with("library"));
+    parent.unwrap_or(own).to_owned()
 }
 
-/// The text of a file below the crate's directory.
+/// The text of a file below the runtime's directory.
 pub fn read(path: &str) -> String {
     let path = here().join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
@@ -109,14 +114,91 @@ fn types(params: &str, large: bool) -> Vec<String> {
     params.split(',').filter_map(one).collect()
 }
 
-/// The shared library that cargo built beside this test.
+/// The shared library, which cargo does not build for a test by itself, linked
+/// as usual.
 pub fn library() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| link(&[])).clone()
+}
+
+/// Links the shared library with these arguments to rustc, in the profile and
+/// the target directory of this test. The next call puts another in its place.
+pub fn link(flags: &[&str]) -> PathBuf {
     let exe = std::env::current_exe().expect("a test knows its path");
-    // Here, and not one above, where only `cargo build` puts it.
-    let dir = exe.parent().expect("target/…/deps");
-    let path = dir.join("liblariat.so");
-    assert!(path.exists(), "{} is not built", path.display());
-    path
+    let mut above = exe.ancestors().skip(2); // target/PROFILE/deps/TEST
+    let folder = above.next().expect("cargo's directory of the profile");
+    let target = above.next().expect("cargo's target directory");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(here().join("library"));
+    cargo.args(["rustc", "--quiet", "--lib", "--target-dir"]);
+    cargo.arg(target);
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    run(cargo.arg("--").args(flags));
+    folder.join("libmpi_abi.so")
+}
+
+/// The prototypes of `mpi.h`: `name → "return type(parameters)"`, spaces evened out.
+pub fn prototypes() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    // What is indented is the body of an inline function.
+    let header = read("include/mpi.h");
+    for line in header.lines().filter(|line| !line.starts_with(' ')) {
+        let Some((head, params)) = line.strip_suffix(");").and_then(|l| l.split_once('(')) else {
+            continue;
+        };
+        let Some((returns, name)) = head.rsplit_once(' ') else {
+            continue;
+        };
+        if name.starts_with("MPI_") || name.starts_with("PMPI_") {
+            found.insert(name.to_owned(), format!("{returns}({params})"));
+        }
+    }
+    found.retain(|_, what| !what.starts_with("typedef"));
+    found
+}
+
+/// What MPI 3.0 removed (MPI 5.0, section 17.1): in the library for old programs.
+pub const REMOVED: [&str; 10] = [
+    "MPI_Address",
+    "MPI_Errhandler_create",
+    "MPI_Errhandler_get",
+    "MPI_Errhandler_set",
+    "MPI_Type_extent",
+    "MPI_Type_hindexed",
+    "MPI_Type_hvector",
+    "MPI_Type_lb",
+    "MPI_Type_struct",
+    "MPI_Type_ub",
+];
+
+/// Loads a build of the library, and looks up both names of every prototype.
+pub fn resolves_at_one_address(library: &Path) {
+    let path = CString::new(library.as_os_str().as_encoded_bytes()).unwrap();
+    // SAFETY: the library runs no code when it is loaded.
+    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    assert!(!library.is_null(), "dlopen fails");
+    let address = |name: &str| {
+        let symbol = CString::new(name).unwrap();
+        // SAFETY: the handle was returned by dlopen and is never closed.
+        let at = unsafe { libc::dlsym(library, symbol.as_ptr()) };
+        assert!(!at.is_null(), "{name} is not exported");
+        at
+    };
+    let names = prototypes();
+    assert!(!names.is_empty());
+    let removed = REMOVED.map(str::to_owned);
+    for name in &removed {
+        assert!(!names.contains_key(name), "{name} is a prototype of mpi.h");
+    }
+    for name in names
+        .keys()
+        .chain(&removed)
+        .filter(|name| name.starts_with("MPI_"))
+    {
+        assert_eq!(address(name), address(&format!("P{name}")), "{name}");
+    }
 }
 
 /// An empty directory of this test's own, under cargo's directory for tests.

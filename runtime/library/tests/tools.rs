@@ -2,6 +2,7 @@
 //! the `PMPI_` names (MPI 5.0, section 15.2): as a library that is loaded first,
 //! as one that is linked first, and as an object file of the program.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::path::Path;
