@@ -1,13 +1,16 @@
 //! From options and machine to what each rank is bound to, and the picture of
 //! it that `--report-bindings` prints.
 //!
-//! Unasked, ranks are bound to cores while cores last. A core that a running
-//! job of this machine has bound a rank to does not count as left: two jobs
-//! started side by side would else share the first cores and leave the others
-//! idle. A job marks its cores by abstract socket names, which vanish with it.
+//! Unasked, ranks are bound to their shares of the cores ([`crate::share`]) while
+//! there is a core for each. A job marks one core of each rank's share by an
+//! abstract socket name, which vanishes with the job. A marked core does not
+//! count for others: two jobs started side by side would else share the first
+//! cores and leave the others idle. The rest of a share is room for threads,
+//! which a later job may have as well.
 
 use crate::cli::{Bind, Global, Map, MapBy, Object};
 use crate::placement::{self, Placement};
+use crate::share;
 use crate::topology::{self, Machine, Pu};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -95,7 +98,7 @@ impl Resources {
         let wanted = match global.bind_to {
             Some(bind) => bind,
             None if ranks > self.processors && !listed => Bind::Nothing,
-            None => Bind::To(Object::Core, 1),
+            None => Bind::To(Object::Core, 1), // or to a share of them
         };
         if wanted == Bind::Nothing && map.is_none() {
             if report {
@@ -108,20 +111,22 @@ impl Resources {
             return Ok(none(self.machine, reason));
         }
         let map = map.unwrap_or(slot);
-        let mut machine = self.machine().clone();
-        let mut marks = Vec::new();
+        let processors = self.processors;
+        let machine = self.machine();
         if unasked {
-            let enough = free_cores(&mut machine, ranks, &mut marks);
-            if !enough {
-                let reason = "too few cores are left by other jobs";
-                return Ok(none(self.machine, reason));
-            }
+            return Ok(match share_out(machine, processors, ranks) {
+                Err(reason) => none(self.machine, reason),
+                Ok((placement, marks)) => Binding {
+                    placement,
+                    machine: self.machine,
+                    reason: "",
+                    _marks: marks,
+                },
+            });
         }
-        let placement = placement::place(&machine, ranks, &map, wanted)?;
-        if !unasked {
-            let cores: BTreeSet<u32> = placement.iter().flatten().map(|p| p.core).collect();
-            marks.extend(cores.into_iter().filter_map(|c| mark(&machine, c)));
-        }
+        let placement = placement::place(machine, ranks, &map, wanted)?;
+        let cores: BTreeSet<u32> = placement.iter().flatten().map(|p| p.core).collect();
+        let marks = cores.into_iter().filter_map(|c| mark(machine, c)).collect();
         Ok(Binding {
             placement,
             machine: self.machine,
@@ -136,31 +141,61 @@ pub fn reports(global: &Global) -> bool {
     global.report_bindings || global.display.is_some()
 }
 
-/// Leaves those cores in `machine` that no other job has marked, up to one for
-/// each rank; whether there are enough.
-fn free_cores(machine: &mut Machine, ranks: u32, marks: &mut Vec<UnixDatagram>) -> bool {
-    let mut cores: Vec<u32> = machine.pus.iter().map(|p| p.core).collect();
-    cores.dedup();
-    let mut got = BTreeSet::new();
-    for core in cores {
-        if got.len() == ranks as usize {
+/// How often the cores are shared out anew because another job, started at the
+/// same moment, was quicker.
+const ATTEMPTS: u32 = 16;
+
+/// Shares out the cores that no other job has marked, and marks one of each share.
+///
+/// # Errors
+/// Why nobody is bound.
+fn share_out(
+    machine: &Machine,
+    processors: u32,
+    ranks: u32,
+) -> Result<(Placement, Vec<UnixDatagram>), &'static str> {
+    if machine.count(Object::Core) < ranks as usize {
+        return Err("more ranks than cores");
+    }
+    for _ in 0..ATTEMPTS {
+        let taken = marked(machine);
+        let mut free = machine.clone();
+        free.pus.retain(|p| !taken.contains(&p.core));
+        share::limit(&mut free, processors, ranks);
+        let Some(shares) = share::out(&free, ranks) else {
             break;
-        }
-        if let Some(own) = mark(machine, core) {
-            marks.push(own);
-            got.insert(core);
+        };
+        let claim = |pus: &Vec<Pu>| pus.iter().find_map(|p| mark(machine, p.core));
+        let marks: Option<Vec<UnixDatagram>> = shares.iter().map(claim).collect();
+        if let Some(marks) = marks {
+            return Ok((shares, marks));
         }
     }
-    machine.pus.retain(|p| got.contains(&p.core));
-    got.len() == ranks as usize
+    Err("too few cores are left by other jobs")
+}
+
+/// The name by which a core is marked.
+fn mark_of(machine: &Machine, core: u32) -> Option<SocketAddr> {
+    let first = machine.pus.iter().find(|p| p.core == core)?.os;
+    SocketAddr::from_abstract_name(format!("lariat-rank-on-processor-{first}")).ok()
 }
 
 /// Marks a core as used by a job, unless another job has.
 fn mark(machine: &Machine, core: u32) -> Option<UnixDatagram> {
-    let first = machine.pus.iter().find(|p| p.core == core)?.os;
-    let name = format!("lariat-rank-on-processor-{first}");
-    let address = SocketAddr::from_abstract_name(name).ok()?;
-    UnixDatagram::bind_addr(&address).ok()
+    UnixDatagram::bind_addr(&mark_of(machine, core)?).ok()
+}
+
+/// The cores that jobs have marked.
+fn marked(machine: &Machine) -> BTreeSet<u32> {
+    let Ok(probe) = UnixDatagram::unbound() else {
+        return BTreeSet::new();
+    };
+    let cores: BTreeSet<u32> = machine.pus.iter().map(|p| p.core).collect();
+    let is_marked = |core: &u32| {
+        // who connects is not noticed, and only finds what is there
+        mark_of(machine, *core).is_some_and(|name| probe.connect_addr(&name).is_ok())
+    };
+    cores.into_iter().filter(is_marked).collect()
 }
 
 /// The kernel's bit mask of these processors.

@@ -7,7 +7,7 @@
 //! plan       one program, environment and directory for each rank
 //! preload    which of them get the shared heap
 //! capacity   whether so many ranks can run here     cgroup  what groups allow
-//! topology → placement → binding    which processors each rank gets
+//! topology → placement, share → binding    which processors each rank gets
 //! start      the job's segment, pipes and processes
 //! spawn      fork and exec (all unsafe code)
 //! stdio, forward, sink, lines, stdin    what goes in and out
@@ -35,6 +35,7 @@ mod program;
 mod reap;
 mod report;
 mod settings;
+mod share;
 mod sink;
 mod spawn;
 mod start;

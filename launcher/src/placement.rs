@@ -164,7 +164,8 @@ fn order(machine: &Machine, object: Object) -> Vec<u32> {
     numbers
 }
 
-fn group(pus: &[Pu], object: Object) -> Vec<Vec<Pu>> {
+/// The processors, those of one such object together.
+pub fn group(pus: &[Pu], object: Object) -> Vec<Vec<Pu>> {
     let mut groups: Vec<Vec<Pu>> = Vec::new();
     for pu in pus {
         match groups.last_mut() {

@@ -37,7 +37,7 @@ pub struct Options {
 /// Options of the whole job; given before the first colon.
 #[derive(Args, Debug, Default, PartialEq, Clone)]
 pub struct Global {
-    /// Bind each rank to one object: hwthread core l3cache numa package socket board none [default: core while cores last]
+    /// Bind each rank to one object: hwthread core l3cache numa package socket board none [default: its share of the free cores, while there is one for each]
     #[arg(long, value_name = "OBJECT", help_heading = "Placement", value_parser = words::bind)]
     pub bind_to: Option<Bind>,
     /// Lay ranks out by: slot core hwthread l3cache numa package node OBJECT:PE=N ppr:N:OBJECT pe-list=P,P-P
