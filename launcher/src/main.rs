@@ -42,6 +42,7 @@ mod start;
 mod stdin;
 mod stdio;
 mod topology;
+mod tree;
 mod tune;
 mod verdict;
 mod want;

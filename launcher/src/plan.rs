@@ -3,6 +3,7 @@
 use crate::cli::{Global, Local};
 use crate::program::{self, Unusable};
 use crate::settings::{Gathered, Source};
+use crate::tree;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -62,10 +63,9 @@ const SCRUB: &[&str] = &[
 ];
 
 /// The directory that holds `libmpi_abi.so.1` for ranks that were linked
-/// without a path to it: `lib` beside the `bin` that mpirun lies in.
+/// without a path to it, as it can stand in a list.
 fn library_dir() -> Option<PathBuf> {
-    let exe = std::env::current_exe().ok()?;
-    let lib = exe.parent()?.parent()?.join("lib");
+    let lib = tree::lib_in_lists().ok()?;
     lib.join("libmpi_abi.so.1").exists().then_some(lib)
 }
 

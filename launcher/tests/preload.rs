@@ -184,12 +184,26 @@ fn programs_that_cannot_load_it_are_left_alone() {
 }
 
 #[test]
-fn a_tree_whose_path_cannot_be_preloaded_still_runs_programs() {
-    for name in ["moved to a name with spaces", "with:colon"] {
-        let (tree, _) = tree(name);
-        let done = run(tree.mpirun(&["-v", "-n", "2", "bash", "-c", SHOW]));
-        assert!(common_line(&done, 2).starts_with("|0|"), "{}", done.out);
-        assert!(done.err.contains("a space or a colon"), "{}", done.err);
+fn a_tree_may_have_a_path_that_the_loader_would_cut() {
+    for name in [
+        "moved to a name with spaces",
+        "with:colon",
+        "with;semicolon, comma",
+        "a $LIB 'b\"",
+    ] {
+        let (tree, library) = tree(name);
+        let named = ["-shared", "-fPIC", "-Wl,-soname,libmpi_abi.so.1"];
+        assert!(tree.compile("lib/libmpi_abi.so.1", "int stand_in = 1;\n", &named));
+        let text = "extern int stand_in;\nint main(void) { return stand_in != 1; }\n";
+        let stand_in = tree.path("lib/libmpi_abi.so.1").display().to_string();
+        assert!(tree.compile("a program: 1", text, &[&stand_in]));
+        let show = format!("./'a program: 1' || exit 9; {SHOW}");
+        let mut command = tree.mpirun(&["-v", "-n", "2", "bash", "-c", &show]);
+        command.current_dir(tree.path("."));
+        let done = run(command);
+        assert!(!common_line(&done, 2).contains("|0|"), "{}", done.out);
+        assert!(done.err.contains(&library), "{}", done.err);
+        assert!(!done.err.contains("ld.so"), "{}", done.err);
     }
 }
 

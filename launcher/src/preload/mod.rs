@@ -8,9 +8,9 @@
 mod elf;
 
 use crate::plan::App;
+use crate::tree;
 use elf::Image;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -101,7 +101,8 @@ pub fn apply(
                 Err(why) => reason(why.clone()),
                 Ok((path, like)) => match add(app, path, like, inherit) {
                     Ok(()) => {
-                        said.push(format!("{name} gets the shared heap {}", path.display()));
+                        let shown = tree::lib().map_or(path.clone(), |lib| lib.join(LIBRARY));
+                        said.push(format!("{name} gets the shared heap {}", shown.display()));
                         continue;
                     }
                     Err(why) => why,
@@ -124,19 +125,10 @@ pub fn apply(
 
 /// The library, and what it is built for.
 fn installed() -> Result<(PathBuf, Image), String> {
-    let exe = std::env::current_exe().map_err(|why| format!("mpirun cannot find itself: {why}"))?;
-    let prefix = exe.parent().and_then(Path::parent).unwrap_or(&exe);
-    let path = prefix.join("lib").join(LIBRARY);
+    let path = tree::lib_in_lists()?.join(LIBRARY);
     let shown = path.display();
     if !path.exists() {
         return Err(format!("there is no {shown}"));
-    }
-    // The loader takes both for the end of a name.
-    let cut = |b: &u8| *b == b':' || b.is_ascii_whitespace();
-    if path.as_os_str().as_bytes().iter().any(cut) {
-        return Err(format!(
-            "{shown} cannot be preloaded, since there is a space or a colon in its path"
-        ));
     }
     match elf::read(&path) {
         Ok(Some(image)) => Ok((path, image)),
