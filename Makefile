@@ -8,6 +8,9 @@ CARGO  ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NEED   := scripts/need-packages
 
+# A value as one word of a shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
+
 # What is installed.
 CRATES := lariat-library lariat-launcher lariat-heap lariat-tune
 
@@ -20,7 +23,7 @@ MORE_PACKAGES  := strace cmake $(GUEST_PACKAGES)
 
 .PHONY: build
 build: release ## build everything and put a working tree into build/ (the default)
-	@$(MAKE) --no-print-directory -s tree PREFIX='$(BUILD)' DESTDIR=
+	@$(MAKE) --no-print-directory -s tree PREFIX=$(call quoted,$(subst $$,$$$$,$(BUILD))) DESTDIR=
 
 .PHONY: release
 release:
@@ -29,13 +32,13 @@ release:
 
 .PHONY: demo
 demo: build ## build, then run a Rust program and the latency and bandwidth tables
-	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/demo
+	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/demo
 
 .PHONY: test
 test: build ## every test (installs what they need: libclang for bindgen, strace, cmake, QEMU)
 	@$(NEED) $(TEST_PACKAGES)
 	@$(NEED) --try $(MORE_PACKAGES)
-	@CARGO='$(CARGO)' LARIAT_PREFIX='$(BUILD)' scripts/test
+	@CARGO=$(call quoted,$(CARGO)) LARIAT_PREFIX=$(call quoted,$(BUILD)) scripts/test
 
 .PHONY: storm
 storm: build ## kills, fuzzed commands, scribbled segments, forged environments (STORM=kills COUNT=… SEED=…)
@@ -44,19 +47,19 @@ storm: build ## kills, fuzzed commands, scribbled segments, forged environments 
 
 .PHONY: bench
 bench: build ## OSU-style benchmarks, two ranks and all cores
-	@CARGO='$(CARGO)' PREFIX='$(BUILD)' TARGET='$(TARGET)' scripts/bench
+	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/bench
 
 .PHONY: tune
 tune: build ## measure this machine; later runs of this user use what was found
-	@'$(BUILD)/bin/mpirun' --tune
+	@$(call quoted,$(BUILD)/bin/mpirun) --tune
 
 .PHONY: driver
 driver: ## build the kernel module against the running kernel's headers (KDIR=… for others)
-	@MAKE='$(MAKE)' scripts/driver build
+	@MAKE=$(call quoted,$(MAKE)) scripts/driver build
 
 .PHONY: driver-install
 driver-install: ## build it, install it for the running kernel, and load it (as root)
-	@MAKE='$(MAKE)' scripts/driver install
+	@MAKE=$(call quoted,$(MAKE)) scripts/driver install
 
 .PHONY: lint
 lint: ## what must be clean before a change lands: formatting and clippy
@@ -69,12 +72,12 @@ install: release tree ## install into PREFIX (default /usr/local; DESTDIR is hon
 
 .PHONY: tree
 tree:
-	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' TARGET='$(TARGET)' scripts/install-tree
+	@PREFIX=$(call quoted,$(PREFIX)) DESTDIR=$(call quoted,$(DESTDIR)) TARGET=$(call quoted,$(TARGET)) scripts/install-tree
 
 .PHONY: clean
 clean: ## remove all that was built
 	$(CARGO) clean
-	rm -rf '$(BUILD)'
+	rm -rf $(call quoted,$(BUILD))
 
 .PHONY: help
 help: ## this list

@@ -168,14 +168,61 @@ impl Prefix {
     /// Flags for linking.
     pub fn link(&self) -> Vec<OsString> {
         let library = OsString::from(format!("-l{LIBRARY}"));
-        match self.is_the_systems() {
-            true => vec![library],
-            false => vec![
-                joined("-L", &self.lib()),
-                joined("-Wl,-rpath,", &self.lib()),
-                library,
-            ],
+        if self.is_the_systems() {
+            return vec![library];
         }
+        let lib = self.lib();
+        let mut flags = vec![joined("-L", &lib)];
+        match run_path(&lib) {
+            RunPath::None => {}
+            RunPath::Plain => flags.push(joined("-Wl,-rpath,", &lib)),
+            // The compiler cuts what follows -Wl at commas. Two words only: CMake
+            // drops what it takes for repetitions, such as a second -Xlinker.
+            RunPath::Whole => {
+                flags.push(OsString::from("-Xlinker"));
+                flags.push(joined("-rpath=", &lib));
+            }
+        }
+        flags.push(library);
+        flags
+    }
+
+    /// What to say of a program that is linked: why it has no run path, if so.
+    pub fn warning(&self) -> Option<String> {
+        if self.is_the_systems() || run_path(&self.lib()) != RunPath::None {
+            return None;
+        }
+        Some(format!(
+            "warning: no run path can name {}: the loader ends a name at a colon and puts other \
+             text in for $ORIGIN, $LIB and $PLATFORM; the program runs under this tree's mpirun, \
+             but does not find the library when it is started alone",
+            self.lib().display()
+        ))
+    }
+}
+
+/// How a directory gets into a program's run path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum RunPath {
+    /// As a part of one word.
+    Plain,
+    /// As a word of its own.
+    Whole,
+    /// Not at all.
+    None,
+}
+
+fn run_path(lib: &Path) -> RunPath {
+    let text = lib.to_string_lossy();
+    let replaced = |token: &&str| {
+        text.contains(&format!("${token}")) || text.contains(&format!("${{{token}}}"))
+    };
+    if text.contains(':') || ["ORIGIN", "LIB", "PLATFORM"].iter().any(replaced) {
+        RunPath::None
+    } else if text.contains(',') {
+        RunPath::Whole
+    } else {
+        RunPath::Plain
     }
 }
 
@@ -231,7 +278,7 @@ const WITH_VALUE: [&str; 16] = [
 /// bare wrapper, whose answer is for linking), and is not told to stop before.
 /// Questions about the compiler (`-v`, `--version`, `-print-…`) have no input,
 /// and a library would be taken for one.
-fn links(args: &[OsString]) -> bool {
+pub fn links(args: &[OsString]) -> bool {
     let mut input = args.is_empty();
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
@@ -248,14 +295,49 @@ fn links(args: &[OsString]) -> bool {
     input
 }
 
+/// Flags that are joined to a value. Where the value is quoted, the flag is not:
+/// CMake's FindMPI knows `-I"/a b"`, and neither `'-I/a b'` nor `"-I/a b"`.
+const JOINED: [&str; 4] = ["-I", "-L", "-D", "-Wl,"];
+
 /// A word as a shell would have to be given it.
 pub fn quote(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@%^".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.into_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
     }
+    let flag = JOINED.iter().find(|flag| text.starts_with(**flag));
+    let (flag, value) = text.split_at(flag.map_or(0, |flag| flag.len()));
+    let mut quoted = format!("{flag}\"");
+    for c in value.chars() {
+        if "\"\\$`".contains(c) {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// How the wrapper is used.
+pub fn usage(own: &str, language: Language) -> String {
+    let (name, compiler) = (language.name(), language.compilers()[0]);
+    let [variable, ..] = language.variables();
+    format!(
+        "{own}: Lariat {}: the {name} compiler with what MPI programs need\n\n\
+         {own} [OPTIONS] FILES            compile and link, as {compiler} does\n\
+         {own} -show [OPTIONS] [FILES]    print the command instead\n\
+         {own} -compile_info              the command for compiling alone\n\
+         {own} -link_info                 the command for linking alone\n\
+         {own} --showme:WORD              WORD is one of compile, link, incdirs, libdirs, libs,\n\
+                                           command, version\n\n\
+         {variable}=NAME in the environment, or -{}=NAME, names another compiler.\n",
+        env!("CARGO_PKG_VERSION"),
+        match language {
+            Language::C => "cc",
+            Language::Cxx => "cxx",
+        },
+    )
 }
 
 #[cfg(test)]
@@ -290,6 +372,27 @@ mod tests {
     }
 
     #[test]
+    fn run_paths_of_odd_trees() {
+        let link = |path: &str| {
+            let prefix = Prefix::of(&Path::new(path).join("bin/mpicc")).unwrap();
+            let words: Vec<String> = prefix.link().iter().map(|w| quote(w)).collect();
+            (words.join(" "), prefix.warning())
+        };
+        let (flags, warning) = link("/a b");
+        assert_eq!(flags, r#"-L"/a b/lib" -Wl,"-rpath,/a b/lib" -lmpi_abi"#);
+        assert_eq!(warning, None);
+        let (flags, warning) = link("/a,b");
+        assert_eq!(flags, "-L/a,b/lib -Xlinker -rpath=/a,b/lib -lmpi_abi");
+        assert_eq!(warning, None);
+        for path in ["/a:b", "/$ORIGIN/b", "/${LIB}"] {
+            let (flags, warning) = link(path);
+            assert!(!flags.contains("-rpath"), "{flags}");
+            assert!(warning.is_some_and(|text| text.contains(path)));
+        }
+        assert!(link("/$HOME").0.contains("-rpath"));
+    }
+
+    #[test]
     fn questions_are_taken_out() {
         let mut line = args("-O2 -show a.c");
         assert_eq!(asked(&mut line), Ok(Some(Asked::Show)));
@@ -312,7 +415,10 @@ mod tests {
     fn names_and_words() {
         assert_eq!(Language::of("mpic++"), Language::Cxx);
         assert_eq!(Language::of("mpicc"), Language::C);
-        assert_eq!(quote(OsStr::new("-I/a b")), "'-I/a b'");
-        assert_eq!(quote(OsStr::new("it's")), r"'it'\''s'");
+        assert_eq!(quote(OsStr::new("-I/a b")), r#"-I"/a b""#);
+        assert_eq!(quote(OsStr::new("it's")), r#""it's""#);
+        assert_eq!(quote(OsStr::new("-Wl,-rpath,/a b")), r#"-Wl,"-rpath,/a b""#);
+        assert_eq!(quote(OsStr::new(r#"$"\`"#)), r#""\$\"\\\`""#);
+        assert_eq!(quote(OsStr::new("")), "\"\"");
     }
 }

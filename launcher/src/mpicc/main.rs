@@ -42,6 +42,10 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
             format!("{place}: no directory lies above the one it is in"),
         )
     })?;
+    if args.is_empty() {
+        let usage = flags::usage(own, language);
+        return Err((1, format!("no input files\n\n{}", usage.trim_end())));
+    }
     let compiler = compiler(language, &mut args);
     let asked = flags::asked(&mut args).map_err(|why| (1, why))?;
     let text = match asked {
@@ -49,6 +53,19 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
             let Some((program, before)) = compiler.split_first() else {
                 return Err((1, "the compiler's name is empty".to_owned()));
             };
+            if args == ["--help"] || args == ["-help"] {
+                args = vec![OsString::from("--help")];
+                print(&format!(
+                    "{}\nWhat follows is of {}.\n\n",
+                    flags::usage(own, language),
+                    program.display()
+                ))?;
+            }
+            if flags::links(&args)
+                && let Some(warning) = prefix.warning()
+            {
+                eprintln!("{own}: {warning}");
+            }
             let mut command = Command::new(program);
             command.args(before).args(flags::complete(&prefix, &args));
             let why = command.exec(); // returns only if it failed
@@ -72,8 +89,11 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
             language.name()
         ),
     };
-    let line = format!("{text}\n");
-    let written = std::io::stdout().write_all(line.as_bytes());
+    print(&format!("{text}\n"))
+}
+
+fn print(text: &str) -> Result<(), (u8, String)> {
+    let written = std::io::stdout().write_all(text.as_bytes());
     written.map_err(|why| (1, format!("standard output: {why}")))
 }
 
@@ -83,6 +103,10 @@ fn compiler(language: Language, args: &mut Vec<OsString>) -> Vec<OsString> {
     let set = |name: &&str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
     let named = given.or_else(|| language.variables().iter().find_map(set));
     if let Some(named) = named {
+        // a path with spaces, or a command with options
+        if Path::new(&named).is_file() {
+            return vec![OsString::from(named)];
+        }
         return named.split_whitespace().map(OsString::from).collect();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
