@@ -9,7 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wireup::env;
+use wireup::descriptor;
+use wireup::{env, handover};
 
 /// One program of the job.
 #[derive(Debug, Clone)]
@@ -33,12 +34,12 @@ pub struct App {
 pub struct Wiring {
     /// Ranks of the job.
     pub size: u32,
-    /// The number of the inherited descriptor of the job segment.
-    pub segment: i32,
-    /// The number of the inherited read end of the lifeline.
-    pub lifeline: i32,
-    /// The number of the inherited descriptor of the heap file, if there is one.
-    pub heap: Option<i32>,
+    /// The job segment, whose descriptor is inherited.
+    pub segment: descriptor::Source,
+    /// The read end of the lifeline, which is inherited too.
+    pub lifeline: descriptor::Source,
+    /// The heap file, if there is one, also inherited.
+    pub heap: Option<descriptor::Source>,
 }
 
 /// Handles of other launchers' servers: a rank must not find those of a job
@@ -222,13 +223,16 @@ pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool
         command.env(name, &size);
     }
     command
-        .env(env::SEGMENT, wiring.segment.to_string())
-        .env(env::LIFELINE, wiring.lifeline.to_string())
+        .env(env::SEGMENT, wiring.segment.number.to_string())
+        .env(env::LIFELINE, wiring.lifeline.number.to_string())
         .env(env::APPNUM, index.to_string())
         .env(env::LAUNCHER, std::process::id().to_string());
     match wiring.heap {
-        Some(heap) => command.env(env::HEAP_FILE, heap.to_string()),
+        Some(heap) => command.env(env::HEAP_FILE, heap.number.to_string()),
         None => command.env_remove(env::HEAP_FILE),
     };
+    let files = [Some(wiring.segment), Some(wiring.lifeline), wiring.heap];
+    let files: Vec<_> = files.iter().flatten().map(|source| source.file).collect();
+    command.env(env::FILES, handover::files_text(&files));
     command
 }

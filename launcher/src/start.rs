@@ -12,19 +12,16 @@ use crate::stdin::Input;
 use crate::stdio::Outputs;
 use crate::want::Watch;
 use crate::{Stop, capacity, reap, say, stop};
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
 use std::collections::HashSet;
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use wireup::descriptor::{self, Identity, Source};
 use wireup::heap::HeapFile;
 use wireup::segment::Segment;
-
-/// Inherited descriptors get numbers from here on, out of programs' way.
-const FIRST_DESCRIPTOR: RawFd = 200;
 
 /// A job while its ranks are being started.
 pub struct Start {
@@ -63,16 +60,17 @@ impl Start {
         spawn::adopt_orphans();
         let strangers = reap::strangers();
         let (signals, blocked) = control::take_signals().map_err(stop)?;
-        let descriptors = raise_descriptors(capacity::descriptors(global, size.into()));
         let segment = Segment::create(size, processors).map_err(stop)?;
         let (reader, writer) = std::io::pipe().map_err(stop)?;
-        let own = copy_high(&segment.fd(), FIRST_DESCRIPTOR)?;
-        let line = copy_high(&reader, own + 1)?;
+        let own = handed(segment.fd().as_raw_fd())?;
+        let line = handed(reader.as_raw_fd())?;
         // Without a heap file (`ulimit -f`) ranks have ordinary memory.
         let (heap, no_heap) = match HeapFile::create(&segment) {
-            Ok(file) => (Some(copy_high(&file.fd(), line + 1)?), None),
+            Ok(file) => (Some(handed(file.fd().as_raw_fd())?), None),
             Err(why) => (None, Some(why.to_string())),
         };
+        // Not sooner: what ranks inherit lies below the limit that they have.
+        let descriptors = raise_descriptors(capacity::descriptors(global, size.into()));
         Ok(Start {
             segment,
             wiring: Wiring {
@@ -82,8 +80,12 @@ impl Start {
                 heap,
             },
             birth: Birth {
-                inherit: [own, line].into_iter().chain(heap).collect(),
-                lifeline: line,
+                inherit: [Some(own), Some(line), heap]
+                    .iter()
+                    .flatten()
+                    .map(|source| source.number)
+                    .collect(),
+                lifeline: line.number,
                 own_group: true,
                 mask: Vec::new(),
                 blocked,
@@ -247,13 +249,17 @@ fn hint(why: &std::io::Error, cgroups: &Cgroups) -> String {
     }
 }
 
-/// Copies a descriptor to a number of at least `from`, or wherever there is
-/// room. It stays open until mpirun ends.
-fn copy_high(fd: &impl AsFd, from: RawFd) -> Result<RawFd, Stop> {
-    let raw = fd.as_fd().as_raw_fd();
-    fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(from))
-        .or_else(|_| fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(raw + 1)))
-        .map_err(stop)
+/// Copies a descriptor of what ranks inherit to a number out of programs' way. It stays
+/// open until mpirun ends: ranks that were left without theirs come to this one.
+fn handed(fd: RawFd) -> Result<Source, Stop> {
+    let file = Identity::of(fd).map_err(stop)?;
+    let number = descriptor::duplicate(fd).map_err(stop)?.into_raw_fd();
+    let launcher = std::process::id();
+    Ok(Source {
+        number,
+        launcher,
+        file,
+    })
 }
 
 /// Makes room for `needed` descriptors and for some with high numbers, as far as

@@ -4,12 +4,10 @@
 //! chapter 11): the job is joined with the first of them, and calls are let in as
 //! long as one of them is open, in whatever order they come and go.
 //!
-//! A rank that `mpirun` started inherits the job segment and claims its record
-//! in it. A program started without a launcher is a job of one rank, and makes a
-//! segment of its own. One that another launcher started as one of several ranks
-//! stops with an error, instead of running as so many silent jobs of one.
+//! Which rank this process is, [`crate::membership`] finds out.
 
 use crate::error::{Class, Error, Result};
+use crate::membership::{self, Membership};
 use crate::object::{attr, comm, errhandler, group, session};
 use crate::pml::{self, WaitFor, bsend, progress};
 use crate::{fail, lock, report, trace};
@@ -171,13 +169,15 @@ fn join() -> Result<&'static Job> {
         return Ok(job);
     }
     errhandler::on_abort(abort);
-    let get = |name: &str| std::env::var(name).ok();
-    let settings = Settings::read(get).map_err(|why| Error::new(Class::OTHER, why.to_string()))?;
-    let (segment, rank) = match get(env::SEGMENT) {
-        Some(fd) => inherited(&fd, &get)?,
-        None => (alone(get)?, 0),
-    };
-    if has_launcher() {
+    let settings =
+        Settings::read(env::get).map_err(|why| Error::new(Class::OTHER, why.to_string()))?;
+    let Membership {
+        segment,
+        rank,
+        appnum,
+        heap: file,
+    } = membership::find()?;
+    if segment.is_launched() {
         // Without it memory is the system's, and reached by other arms.
         drop(heap::start());
     }
@@ -187,7 +187,6 @@ fn join() -> Result<&'static Job> {
     record.cookie.store(cookie, Ordering::Relaxed);
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
-    record.pid.store(std::process::id(), Ordering::Release); // pairs with the launcher's Acquire
     let thread = std::thread::current().id();
     let job = JOB.get_or_init(|| Job {
         segment,
@@ -199,11 +198,10 @@ fn join() -> Result<&'static Job> {
     // SAFETY: the function stores to two atomics, which is allowed after a fork.
     // A refusal (no memory) only leaves a child without its message.
     unsafe { libc::pthread_atfork(None, None, Some(forked)) };
-    let file = get(env::HEAP_FILE).and_then(|fd| HeapFile::open(segment, fd.parse().ok()?));
+    let file = file.and_then(|source| HeapFile::open_from(segment, &source));
     let reach = Peers::new(segment, rank, job.settings.arm, file, job.settings.verbose);
     progress::start(segment, rank, &job.settings, reach);
     group::set_here(rank, size);
-    let appnum = get(env::APPNUM).and_then(|n| n.parse().ok());
     attr::set_job(size, appnum);
     trace::open(&record.call);
     // pairs with the Acquire in `init`
@@ -241,69 +239,6 @@ extern "C" fn forked() {
 #[must_use]
 pub fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
-}
-
-/// The segment that the launcher left, and this process's rank in it.
-fn inherited(fd: &str, get: &impl Fn(&str) -> Option<String>) -> Result<(&'static Segment, u32)> {
-    let number = |name: &str, value: Option<String>| {
-        let text = value.unwrap_or_default();
-        text.parse::<u32>().map_err(|_| {
-            let text = format!("{name}={text:?} in the environment is not a number: was it changed after mpirun set it?");
-            Error::new(Class::OTHER, text)
-        })
-    };
-    let fd = number(env::SEGMENT, Some(fd.to_owned()))?;
-    let rank = number(env::RANK, get(env::RANK))?;
-    let segment = i32::try_from(fd).map_or_else(
-        |_| {
-            Err(Error::new(
-                Class::OTHER,
-                format!("{}={fd} is no descriptor", env::SEGMENT),
-            ))
-        },
-        |fd| Segment::open(fd).map_err(|why| Error::new(Class::OTHER, why.to_string())),
-    )?;
-    let size = segment.ranks();
-    if rank >= size {
-        fail!(OTHER, "{}={rank}, but the job has {size} ranks", env::RANK);
-    }
-    // One process is the rank; a second one (a script that starts two MPI
-    // programs) would answer for messages that are not its own.
-    let claim = segment.record(rank).state.compare_exchange(
-        State::Fresh as u32,
-        State::Claimed as u32,
-        Ordering::AcqRel, // pairs with the Release of a claim by another process
-        Ordering::Acquire,
-    );
-    if let Err(state) = claim {
-        let pid = segment.record(rank).pid.load(Ordering::Acquire);
-        let what = State::of(state).map_or_else(|| state.to_string(), |s| format!("{s:?}"));
-        fail!(
-            OTHER,
-            "rank {rank} of this job is process {pid} ({what}) already: one mpirun rank can be one MPI program only"
-        );
-    }
-    wireup::lifeline::tie_for_life(get);
-    Ok((Box::leak(Box::new(segment)), rank))
-}
-
-/// The segment of a job of one.
-fn alone(get: impl Fn(&str) -> Option<String>) -> Result<&'static Segment> {
-    if let Some((name, value, who)) = env::foreign_launcher(get) {
-        fail!(
-            OTHER,
-            "{name}={value} says that {who} started this program as one of several ranks, but Lariat's ranks can only be started by Lariat's own mpirun: run `mpirun -n {value} program` from Lariat's bin directory"
-        );
-    }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let processors = u32::try_from(processors).unwrap_or(u32::MAX);
-    let segment =
-        Segment::create(1, processors).map_err(|why| Error::new(Class::NO_MEM, why.to_string()))?;
-    segment
-        .record(0)
-        .state
-        .store(State::Claimed as u32, Ordering::Relaxed);
-    Ok(Box::leak(Box::new(segment)))
 }
 
 /// Leaves the world model (MPI 5.0, section 11.2.2), and the job where no session is
@@ -398,17 +333,12 @@ pub fn leave_session() {
     }
 }
 
-/// Whether mpirun started this process.
-fn has_launcher() -> bool {
-    std::env::var_os(env::SEGMENT).is_some()
-}
-
 /// Ends the whole job with this exit code; `text` says why. The launcher reads
 /// both from the segment and ends the other ranks.
 pub fn abort(code: i32, text: &str) -> ! {
     match JOB.get() {
         // mpirun says it
-        Some(job) if has_launcher() && !is_forked() => note_abort(job, code, text),
+        Some(job) if job.segment.is_launched() && !is_forked() => note_abort(job, code, text),
         _ => eprintln!("lariat: {text}"),
     }
     // What the program printed before should not be lost.
@@ -573,7 +503,7 @@ fn say(job: &Job) {
         job.segment.allocated(),
         job.settings
     );
-    if has_launcher() {
+    if job.segment.is_launched() {
         let heap = heap::start().map_or_else(|why| format!("none ({why})"), |()| "yes".to_owned());
         eprintln!("lariat: rank {}: shared heap: {heap}", job.rank);
     }

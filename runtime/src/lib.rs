@@ -13,6 +13,7 @@ pub mod handle;
 pub mod job;
 pub mod lock;
 pub mod machine;
+pub mod membership;
 pub mod memory;
 pub mod object;
 pub mod pml;

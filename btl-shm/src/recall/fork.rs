@@ -175,10 +175,30 @@ pub(super) fn before(locks: bool) {
     if !around.shared {
         return;
     }
+    around.pipe = pipe();
+}
+
+/// A pipe whose ends are no standard stream's numbers, even where such are free: what
+/// another thread prints must not be taken for the child's word. -1: there is none.
+fn pipe() -> [RawFd; 2] {
+    let mut pipe = [-1; 2];
     // SAFETY: pipe2 fills an array of two.
-    if unsafe { libc::pipe2(around.pipe.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
-        around.pipe = [-1; 2];
+    if unsafe { libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
+        return [-1; 2];
     }
+    for end in &mut pipe {
+        if (0..3).contains(end) {
+            // SAFETY: fcntl only reads the descriptor table.
+            let moved = unsafe { libc::fcntl(*end, libc::F_DUPFD_CLOEXEC, 3) };
+            close(*end);
+            *end = moved;
+        }
+    }
+    if pipe.contains(&-1) {
+        pipe.into_iter().for_each(close);
+        return [-1; 2];
+    }
+    pipe
 }
 
 /// In the parent, or where the kernel refused to fork: waits until the child is on
@@ -273,7 +293,9 @@ fn give_up(why: std::fmt::Arguments<'_>) -> ! {
 /// Closes the files behind the ranges: a child keeps no page of them alive.
 fn close_files() {
     for (i, range) in ranges::all().enumerate() {
-        if ranges::all().take(i).all(|other| other.fd != range.fd) {
+        let first = ranges::all().take(i).all(|other| other.fd != range.fd);
+        // What the program has under that number now is the program's.
+        if first && ranges::file_of(range.fd).ok() == Some(range.file) {
             close(range.fd);
         }
     }

@@ -68,4 +68,4 @@ mod say;
 pub mod stack;
 
 pub use fork::{Hooks, at_fork, forked, hold, register};
-pub use ranges::{RangeError, add, remove};
+pub use ranges::{RangeError, add, open_again_at, remove};

@@ -121,18 +121,23 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<u
         len,
         errno: errno(),
     };
-    if ranges::file_of(range.fd).ok() != Some(range.file) {
+    let Ok((fd, ours)) = ranges::file_behind(range) else {
         return Err(Failure {
             errno: libc::EBADF,
             ..failed("finding the heap file")
         });
-    }
+    };
     // SAFETY: a fresh mapping at an address of the kernel's choice.
     let copy = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) };
     let copy = without_provenance_mut::<libc::c_void>(copy.map_err(|_| failed("mmap"))?);
     let at = line.offset + (start - line.start) as u64;
     // SAFETY: the copy is ours, writable and `len` bytes long.
-    let copied = unsafe { fill(range.fd, at, copy.cast(), len) }.map_err(|(call, errno)| {
+    let filled = unsafe { fill(fd, at, copy.cast(), len) };
+    if ours {
+        // SAFETY: opened for this, and nobody else has it.
+        unsafe { libc::close(fd) };
+    }
+    let copied = filled.map_err(|(call, errno)| {
         let why = failed(call);
         Failure { errno, ..why }
     })?;

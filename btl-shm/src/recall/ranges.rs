@@ -7,9 +7,11 @@
 
 use super::{fork, private};
 use crate::region::sys;
+use std::ffi::CString;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
 
@@ -100,10 +102,45 @@ impl fmt::Display for RangeError {
 
 impl std::error::Error for RangeError {}
 
+/// Where the file of the ranges can be opened anew; see [`open_again_at`].
+static AGAIN: OnceLock<CString> = OnceLock::new();
+
+/// Names a path by which a forked child opens the file behind the ranges where the
+/// program has closed the descriptor that was registered with them. Only the first
+/// call counts.
+pub fn open_again_at(path: CString) {
+    let _ = AGAIN.set(path);
+}
+
+/// A descriptor of the file behind a range, and whether it was opened for that and is
+/// to be closed. Without allocation.
+///
+/// # Errors
+/// The program has closed the one that was registered, and there is no other.
+pub(super) fn file_behind(range: &Range) -> std::io::Result<(RawFd, bool)> {
+    if file_of(range.fd).ok() == Some(range.file) {
+        return Ok((range.fd, false));
+    }
+    let closed = || std::io::Error::from_raw_os_error(libc::EBADF);
+    let path = AGAIN.get().ok_or_else(closed)?;
+    // SAFETY: the path is NUL-terminated.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    match file_of(fd) {
+        Ok(file) if file == range.file => Ok((fd, true)),
+        _ => {
+            if fd >= 0 {
+                // SAFETY: opened above, and nobody else has it.
+                unsafe { libc::close(fd) };
+            }
+            Err(closed())
+        }
+    }
+}
+
 /// Registers `len` bytes at `start`, a mapping (or the address space of mappings
 /// yet to come) of the file behind `fd`: a forked child gets a private copy of
-/// what is mapped there from that file. `fd` has to stay open; a forked child
-/// closes its own copy of it, so it should be one that nothing else uses
+/// what is mapped there from that file. `fd` should stay open (or see
+/// [`open_again_at`]); a forked child closes its own copy of it, so it should be one that nothing else uses
 /// (close-on-exec, and not the one that the environment names).
 ///
 /// Memory that is mapped before it is registered must not be used before; or see

@@ -17,6 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wireup::env;
+use wireup::handover::Handover;
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::Segment;
@@ -86,22 +87,23 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
     if !settings.heap {
         return Err(Refusal::Off);
     }
-    let number = |name| get(name)?.parse::<i32>().ok();
     let bad = |why: wireup::segment::SegmentError| Refusal::System("the job", why.to_string());
-    let (segment, rank, file) = if get(ALONE).is_some_and(|value| value == "1") {
+    let (segment, rank, file) = if alone(get(ALONE))? {
         let segment = Segment::create(1, 1).map_err(bad)?;
         let file = HeapFile::create(&segment).map_err(bad)?;
         (segment, 0, file)
     } else {
-        let fds = (number(env::SEGMENT), number(env::HEAP_FILE));
-        let (Some(segment), Some(file)) = fds else {
+        let handover = Handover::read(&get).map_err(Refusal::Setting)?;
+        let (handover, heap) = handover
+            .and_then(|h| Some((h, h.heap?)))
+            .ok_or(Refusal::NoHeapFile)?;
+        let segment = Segment::open_from(&handover.segment).map_err(bad)?;
+        let file = HeapFile::open_from(&segment, &heap).ok_or(Refusal::NoHeapFile)?;
+        if handover.rank >= segment.ranks() {
             return Err(Refusal::NoHeapFile);
-        };
-        let segment = Segment::open(segment).map_err(bad)?;
-        let file = HeapFile::open(&segment, file).ok_or(Refusal::NoHeapFile)?;
-        let rank = number(env::RANK).and_then(|rank| u32::try_from(rank).ok());
-        let rank = rank.filter(|rank| *rank < segment.ranks());
-        (segment, rank.ok_or(Refusal::NoHeapFile)?, file)
+        }
+        recall::open_again_at(heap.path());
+        (segment, handover.rank, file)
     };
     let window = Window::claim(&segment, rank, &file)?;
     let allocator = Allocator::new(window)
@@ -124,6 +126,17 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
     })
 }
 
+/// What [`ALONE`] says.
+fn alone(value: Option<String>) -> Result<bool, Refusal> {
+    match value.as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(Refusal::Setting(format!(
+            "{ALONE}={other:?}: wanted 0 or 1"
+        ))),
+    }
+}
+
 /// Moves the program's static data into their part of the window, and tells peers.
 /// Where that cannot be, they stay as they are, and peers reach them by another arm.
 fn move_static_data(
@@ -144,7 +157,7 @@ fn move_static_data(
 }
 
 /// Reads a variable without the lock that the standard library has for it: who
-/// allocates may hold that.
+/// allocates may hold that. A program with raised privileges finds nothing.
 #[must_use]
 pub fn getenv(name: &str) -> Option<String> {
     let mut buffer = [0u8; 64];
@@ -152,6 +165,9 @@ pub fn getenv(name: &str) -> Option<String> {
         .get_mut(..name.len())?
         .copy_from_slice(name.as_bytes());
     let name = CStr::from_bytes_until_nul(&buffer).ok()?;
+    if env::is_privileged() {
+        return None;
+    }
     // SAFETY: the name is NUL-terminated; the value is copied at once.
     let value = unsafe { libc::getenv(name.as_ptr()) };
     if value.is_null() {

@@ -13,11 +13,12 @@ use super::sys;
 use crate::recall;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use wireup::descriptor::Backing;
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind, SharedRegion};
-use wireup::segment::Segment;
+use wireup::segment::{Segment, SegmentError};
 
 /// Windows begin at multiples of this, in the file and in memory: a huge page.
 const HUGE: usize = 2 << 20;
@@ -90,27 +91,31 @@ pub struct Window {
     /// Whether huge pages are for those who ask for them.
     huge: bool,
     /// The heap file, for forked children that copy it.
-    file: OwnedFd,
+    file: Backing,
 }
 
 impl Window {
     /// Claims the window of rank `rank`, maps it, registers it for forks, and tells
     /// peers where the heap lies. What an earlier process left in it is given back to
-    /// the system.
+    /// the system. Not for a process beside the one that is the rank already.
     ///
     /// # Errors
     /// Why there can be no shared heap here.
     pub fn claim(segment: &Segment, rank: u32, file: &HeapFile) -> Result<Window, Refusal> {
         limits()?;
         let record = segment.record(rank);
+        not_anothers(record)?;
         take_over(record)?;
-        let window = Window::map(rank, file);
-        match &window {
-            Ok(one) => {
-                let (start, len) = (one.base, one.len);
-                publish(record, RegionKind::Heap, start, len, file.begin(rank));
-            }
-            Err(_) => record.heap_pid.store(0, Ordering::Release), // pairs with the AcqRel in take_over
+        let window = Window::map(rank, file).and_then(|one| {
+            let (start, len) = (one.base, one.len);
+            publish(record, RegionKind::Heap, start, len, file.begin(rank));
+            // Either this sees the rank that has come meanwhile, or that sees the claim.
+            fence(Ordering::SeqCst); // pairs with the one in `forget_others`
+            not_anothers(record).inspect_err(|_| retract(record))?;
+            Ok(one)
+        });
+        if window.is_err() {
+            record.heap_pid.store(0, Ordering::Release); // pairs with the AcqRel in take_over
         }
         window
     }
@@ -134,8 +139,9 @@ impl Window {
         // SAFETY: no contents are lost by this advice.
         unsafe { sys::madvise(base, len, libc::MADV_DONTDUMP) }
             .map_err(failed("madvise(MADV_DONTDUMP)"))?;
-        let file = duplicate(fd).map_err(failed("fcntl(F_DUPFD_CLOEXEC)"))?;
-        recall::add(base, len, file.as_raw_fd())
+        let bad = |why: SegmentError| Refusal::System("the heap file", why.to_string());
+        let file = file.backing().map_err(bad)?;
+        recall::add(base, len, file.borrow().as_raw_fd())
             .map_err(|why| Refusal::System("pthread_atfork", why.to_string()))?;
         Ok(Window {
             base,
@@ -150,7 +156,7 @@ impl Window {
     /// The heap file.
     #[must_use]
     pub fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.file.borrow()
     }
 
     /// The first address.
@@ -284,32 +290,37 @@ pub fn publish(record: &RankRecord, kind: RegionKind, start: usize, len: usize, 
     true
 }
 
-/// A descriptor of our own of the same file, with a number so high that programs
-/// that count on low ones do not meet it.
-fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: getrlimit fills the structure.
-    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    let high = libc::c_int::try_from(limit.rlim_cur.min(1024)).unwrap_or(1024) - 64;
-    for least in [high.max(3), 3] {
-        // SAFETY: fcntl only reads the descriptor table.
-        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
-        if raw >= 0 {
-            // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
-            return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
-        }
-    }
-    Err(io::Error::last_os_error())
-}
-
 /// Whether this machine gives shared memory huge pages where that is advised, and
 /// only there.
 fn huge_on_advice() -> bool {
     let text = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
     text.is_ok_and(|text| text.contains("[advise]"))
+}
+
+/// Refuses where another process is the rank: a program that it has started, say.
+fn not_anothers(record: &RankRecord) -> Result<(), Refusal> {
+    match record.pid.load(Ordering::Acquire) {
+        // pairs with the Release of the rank that joins
+        pid if pid != 0 && pid != std::process::id() => Err(Refusal::Taken(pid)),
+        _ => Ok(()),
+    }
+}
+
+/// Empties what the record tells of memory in the heap file.
+fn retract(record: &RankRecord) {
+    for region in &record.shared {
+        region.start.store(0, Ordering::Release); // pairs with the Acquire of peers
+    }
+}
+
+/// For the process that has just become the rank, and has written its number into the
+/// record: what another program of its script has claimed and told before is not of
+/// this process's memory.
+pub fn forget_others(record: &RankRecord) {
+    fence(Ordering::SeqCst); // pairs with the one in `Window::claim`
+    if record.heap_pid.load(Ordering::Acquire) != std::process::id() {
+        retract(record); // pairs with the AcqRel in `take_over`
+    }
 }
 
 /// Makes this process the owner of the record's window, and empties what an
@@ -331,9 +342,7 @@ fn take_over(record: &RankRecord) -> Result<(), Refusal> {
             Err(now) => owner = now,
         }
     }
-    for region in &record.shared {
-        region.start.store(0, Ordering::Release); // pairs with the Acquire of peers
-    }
+    retract(record);
     Ok(())
 }
 

@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
+use crate::object::group;
 use std::ffi::{CStr, CString};
+use wireup::handover::Handover;
 
 /// `MPI_INFO_NULL`.
 pub const NULL: Raw = 0x130;
@@ -241,8 +243,7 @@ pub fn environment(arguments: &[CString]) -> Info {
         let rest: Vec<&[u8]> = rest.iter().map(|arg| arg.to_bytes()).collect();
         put(c"argv", rest.join(&b' '));
     }
-    let ranks = std::env::var(wireup::env::SIZE);
-    put(c"maxprocs", ranks.unwrap_or("1".to_owned()).into_bytes());
+    put(c"maxprocs", ranks().to_string().into_bytes());
     if let Ok(host) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
         put(c"host", host.trim().as_bytes().to_vec());
     }
@@ -251,6 +252,15 @@ pub fn environment(arguments: &[CString]) -> Info {
         put(c"wdir", wdir.into_os_string().into_encoded_bytes());
     }
     info
+}
+
+/// Ranks of the job, also before it is joined.
+fn ranks() -> u32 {
+    let told = || Handover::read(wireup::env::get).ok().flatten();
+    match group::here() {
+        Some((_, size)) => size,
+        None => told().map_or(1, |handover| handover.size),
+    }
 }
 
 #[cfg(test)]

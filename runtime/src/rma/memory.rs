@@ -20,10 +20,11 @@ use crate::{job, memory, pml};
 use btl_shm::peer::shared::Shared;
 use btl_shm::region::heap;
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
+use wireup::descriptor::raise;
 use wireup::segment::Segment;
 
 /// A way to share memory.
@@ -208,7 +209,8 @@ fn make_file(len: usize, align: usize) -> Option<New> {
         return None;
     }
     // SAFETY: memfd_create just returned this descriptor to us alone.
-    let file = unsafe { File::from_raw_fd(fd) };
+    let file = File::from(raise(unsafe { OwnedFd::from_raw_fd(fd) }).ok()?);
+    let fd = file.as_raw_fd();
     // Beyond the limit of file sizes the kernel would send SIGXFSZ.
     if limit_of_files() < whole as u64 {
         return None;

@@ -99,10 +99,9 @@ pub fn of_handle(raw: usize) -> Result<i32> {
 /// `MPI_T_ERR_INVALID_INDEX`, or the environment asks for something impossible.
 pub fn value(index: i32) -> Result<Value> {
     let (name, _) = describe(index)?;
-    let get = |name: &str| std::env::var(name).ok();
     let settings = match job::current() {
         Some(job) => job.settings.clone(),
-        None => match Settings::read(get) {
+        None => match Settings::read(wireup::env::get) {
             Ok(settings) => settings,
             Err(why) => fail!(T_INVALID, "{why}"),
         },

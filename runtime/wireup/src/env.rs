@@ -18,6 +18,28 @@ pub const LIFELINE: &str = "LARIAT_LIFELINE";
 /// The inherited descriptor of the job's heap file, decimal; see [`crate::heap`].
 pub const HEAP_FILE: &str = "LARIAT_HEAP_FILE";
 
+/// Device and inode of the job segment, of the lifeline and, if there is one, of the
+/// heap file: `1:77,14:78,1:79`. What is behind an inherited number is looked at
+/// before it is used; see [`crate::descriptor`].
+pub const FILES: &str = "LARIAT_FILES";
+
+/// The value of a variable, in words where it is no text. In a program with raised
+/// privileges nothing is found: see [`is_privileged`].
+#[must_use]
+pub fn get(name: &str) -> Option<String> {
+    let value = std::env::var_os(name).filter(|_| !is_privileged())?;
+    Some(value.to_string_lossy().into_owned())
+}
+
+/// Whether this program has privileges that whoever started it may not have: it is
+/// set-uid, set-gid, or has capabilities by its file. Such a program must not do what
+/// its environment says.
+#[must_use]
+pub fn is_privileged() -> bool {
+    // SAFETY: getauxval has no preconditions; an unknown entry is 0.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Variables by which other launchers tell a process how many ranks it is one
 /// of. A program that finds one of these above 1, and no [`SEGMENT`], was
 /// started by a launcher that Lariat cannot join.
@@ -38,19 +60,35 @@ pub const FOREIGN_SIZES: [(&str, &str); 7] = [
 /// process is one of several ranks: `(variable, value, launcher)`.
 ///
 /// `PMIX_RANK` above 0 counts too, since a PMIx launcher gives no size.
-pub fn foreign_launcher(get: impl Fn(&str) -> Option<String>) -> Option<(String, String, String)> {
+///
+/// # Errors
+/// One of the variables holds something else than a number: which one, and what.
+pub fn foreign_launcher(
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<(String, String, String)>, String> {
+    let number = |name: &str, who: &str, least: u64| {
+        let Some(value) = get(name).filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        match value.trim().parse::<u64>() {
+            Ok(n) if n >= least => Ok(Some((n, value))),
+            _ => Err(format!(
+                "{name}={value:?} in the environment, by which {who} tells a program its place, \
+                 is no number of at least {least}: unset it, or start the program by Lariat's \
+                 mpirun"
+            )),
+        }
+    };
     for (name, who) in FOREIGN_SIZES {
-        if let Some(value) = get(name)
-            && value.trim().parse::<u64>().is_ok_and(|n| n > 1)
-        {
-            return Some((name.to_owned(), value, who.to_owned()));
+        if let Some((2.., value)) = number(name, who, 1)? {
+            return Ok(Some((name.to_owned(), value, who.to_owned())));
         }
     }
-    let rank = get("PMIX_RANK")?;
-    rank.trim()
-        .parse::<u64>()
-        .is_ok_and(|n| n > 0)
-        .then(|| ("PMIX_RANK".to_owned(), rank, "a PMIx launcher".to_owned()))
+    let who = "a PMIx launcher";
+    Ok(match number("PMIX_RANK", who, 0)? {
+        Some((1.., value)) => Some(("PMIX_RANK".to_owned(), value, who.to_owned())),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -63,15 +101,31 @@ mod tests {
 
     #[test]
     fn several_foreign_ranks_are_recognised() {
-        let found = foreign_launcher(with(&[("PMI_SIZE", "4"), ("PMI_RANK", "0")]));
+        let found = foreign_launcher(with(&[("PMI_SIZE", "4"), ("PMI_RANK", "0")])).unwrap();
         assert_eq!(found.map(|f| f.0).as_deref(), Some("PMI_SIZE"));
-        assert!(foreign_launcher(with(&[("PMIX_RANK", "2")])).is_some());
+        let found = foreign_launcher(with(&[("PMIX_RANK", "2")])).unwrap();
+        assert!(found.is_some());
     }
 
     #[test]
     fn a_job_of_one_is_nobodys() {
-        assert!(foreign_launcher(with(&[])).is_none());
-        assert!(foreign_launcher(with(&[("PMI_SIZE", "1"), ("SLURM_NTASKS", "8")])).is_none());
-        assert!(foreign_launcher(with(&[("PMI_SIZE", "many")])).is_none());
+        assert_eq!(foreign_launcher(with(&[])), Ok(None));
+        let one = [("PMI_SIZE", "1"), ("SLURM_NTASKS", "8"), ("PMIX_RANK", "0")];
+        assert_eq!(foreign_launcher(with(&one)), Ok(None));
+        assert_eq!(foreign_launcher(with(&[("PMI_SIZE", "")])), Ok(None));
+    }
+
+    #[test]
+    fn rubbish_is_named() {
+        for (name, value) in [
+            ("PMI_SIZE", "many"),
+            ("OMPI_COMM_WORLD_SIZE", "-3"),
+            ("FLUX_JOB_SIZE", "0"),
+            ("SLURM_STEP_NUM_TASKS", "4x"),
+            ("PMIX_RANK", "99999999999999999999"),
+        ] {
+            let said = foreign_launcher(with(&[(name, value)])).unwrap_err();
+            assert!(said.contains(name) && said.contains(value), "{said}");
+        }
     }
 }

@@ -11,8 +11,9 @@
 //! each other through the file: all of them lie together, so that this takes one
 //! mapping however many ranks there are.
 
+use crate::descriptor::{Backing, Source, duplicate};
 use crate::segment::{Segment, SegmentError, file_len, memfd, system};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -25,7 +26,7 @@ const LINE: u64 = 64;
 /// The job's heap file. Dropping it closes the descriptor; mappings stay.
 #[derive(Debug)]
 pub struct HeapFile {
-    fd: OwnedFd,
+    file: Backing,
     window: u64,
     ranks: u32,
 }
@@ -58,7 +59,12 @@ impl HeapFile {
             return Err(system("F_ADD_SEALS", len));
         }
         segment.head().window.store(window, Relaxed); // ranks start later, which orders enough
-        Ok(HeapFile { fd, window, ranks })
+        let file = Backing::new(fd, None).map_err(|why| SegmentError::System("dup", 0, why))?;
+        Ok(HeapFile {
+            file,
+            window,
+            ranks,
+        })
     }
 
     /// The heap file of the job of `segment` behind an inherited descriptor,
@@ -66,22 +72,44 @@ impl HeapFile {
     /// none, or the descriptor leads elsewhere.
     #[must_use]
     pub fn open(segment: &Segment, fd: RawFd) -> Option<HeapFile> {
-        let (window, ranks) = (segment.head().window.load(Relaxed), segment.ranks());
-        // SAFETY: fcntl only reads the descriptor table; a bad number is EBADF.
-        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
-        if window == 0 || raw < 0 {
-            return None;
-        }
-        // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
-        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        let right = file_len(raw).ok()? == len_of(window, ranks)?;
-        right.then_some(HeapFile { fd, window, ranks })
+        HeapFile::over(segment, duplicate(fd).ok()?, None)
     }
 
-    /// The descriptor.
+    /// The heap file that the launcher left, wherever it can be had. `None`: as for
+    /// [`HeapFile::open`].
+    #[must_use]
+    pub fn open_from(segment: &Segment, source: &Source) -> Option<HeapFile> {
+        HeapFile::over(segment, source.open(libc::O_RDWR).ok()?, Some(*source))
+    }
+
+    fn over(segment: &Segment, fd: OwnedFd, source: Option<Source>) -> Option<HeapFile> {
+        let (window, ranks) = (segment.head().window.load(Relaxed), segment.ranks());
+        if window == 0 || file_len(fd.as_raw_fd()).ok()? != len_of(window, ranks)? {
+            return None;
+        }
+        Some(HeapFile {
+            file: Backing::new(fd, source).ok()?,
+            window,
+            ranks,
+        })
+    }
+
+    /// The descriptor, for a process that does not close it behind our back.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.file.borrow()
+    }
+
+    /// A descriptor of the file's own, to be kept as [`Backing`] keeps one.
+    ///
+    /// # Errors
+    /// There is no room for one.
+    pub fn backing(&self) -> Result<Backing, SegmentError> {
+        let copy = || {
+            let raw = self.file.fd().map_err(std::io::Error::other)?;
+            Backing::new(duplicate(raw)?, self.file.source())
+        };
+        copy().map_err(|why| SegmentError::System("dup", 0, why))
     }
 
     /// Bytes of one rank's window.
@@ -122,6 +150,7 @@ impl HeapFile {
         let (Ok(offset), Ok(bytes)) = (libc::off_t::try_from(at), usize::try_from(len)) else {
             return Err(SegmentError::Full(len));
         };
+        let fd = self.file.fd().map_err(SegmentError::Lost)?;
         // SAFETY: a fresh shared mapping at an address of the kernel's choice.
         let base = unsafe {
             libc::mmap(
@@ -129,7 +158,7 @@ impl HeapFile {
                 bytes,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED | libc::MAP_NORESERVE,
-                self.fd.as_raw_fd(),
+                fd,
                 offset,
             )
         };

@@ -1,5 +1,6 @@
 //! What `mpirun` and a rank must agree on, and nothing else: the names in the
-//! environment ([`env`]), the layout of the job segment ([`layout`]), how the
+//! environment ([`env`]) and what a rank finds by them ([`handover`]), descriptors
+//! that programs may close ([`descriptor`]), the layout of the job segment ([`layout`]), how the
 //! segment is made and found ([`segment`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
 //! tell about themselves ([`report`]), how such text is printed ([`plain`]), and the
@@ -9,7 +10,9 @@
 //! their record, publish what they do in it, and grow the arena behind it.
 
 pub mod calls;
+pub mod descriptor;
 pub mod env;
+pub mod handover;
 pub mod heap;
 pub mod layout;
 pub mod lifeline;
@@ -17,3 +20,4 @@ pub mod plain;
 pub mod report;
 pub mod segment;
 pub mod settings;
+mod verify;

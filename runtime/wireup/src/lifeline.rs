@@ -8,9 +8,10 @@
 //! The owner of such a signal belongs to an open file description, so each
 //! process that ties itself opens the pipe anew through /proc.
 
+use crate::descriptor::{Source, raise};
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 /// Who dies when mpirun is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,8 +24,8 @@ pub enum Who {
 
 /// Ties the calling process, or its group, to the lifeline that can be opened
 /// at `path` (`/proc/self/fd/N` of an inherited read end). The descriptor that
-/// is returned must stay open: closing its last copy unties. It is closed on
-/// exec unless the caller changes that.
+/// is returned must stay open: closing its last copy unties. It has a high number, and
+/// is closed on exec unless the caller changes that.
 ///
 /// Makes system calls only, so it may be called between `fork` and `exec`.
 ///
@@ -43,6 +44,14 @@ pub fn tie(path: &CStr, who: Who) -> io::Result<RawFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
+    // SAFETY: open just returned this descriptor to us alone.
+    tie_open(unsafe { OwnedFd::from_raw_fd(fd) }, who)
+}
+
+/// Ties to the lifeline behind a read end that this process has opened for that.
+fn tie_open(fd: OwnedFd, who: Who) -> io::Result<RawFd> {
+    let kept = raise(fd)?;
+    let fd = kept.as_raw_fd();
     // SAFETY: getpid has no preconditions.
     let pid = unsafe { libc::getpid() };
     let owner = match who {
@@ -63,26 +72,25 @@ pub fn tie(path: &CStr, who: Who) -> io::Result<RawFd> {
     let mut byte = 0_u8;
     // SAFETY: reads at most the one byte that it is given.
     let got = unsafe { libc::read(fd, (&raw mut byte).cast(), 1) };
-    let why = match tied {
-        Ok(()) if got != 0 => return Ok(fd),
-        Ok(()) => io::ErrorKind::BrokenPipe.into(), // end of file: mpirun is gone already
-        Err(why) => why,
-    };
-    // SAFETY: `fd` was opened above and is not used again.
-    unsafe { libc::close(fd) };
-    Err(why)
+    match tied {
+        Ok(()) if got != 0 => Ok(kept.into_raw_fd()),
+        Ok(()) => Err(io::ErrorKind::BrokenPipe.into()), // end of file: mpirun is gone already
+        Err(why) => Err(why),
+    }
 }
 
-/// Ties the calling process to the lifeline that it inherited, if it did, for
-/// life: for a rank in `MPI_Init`, which may be a program far below the one
-/// that mpirun started. What cannot be tied runs on without.
-pub fn tie_for_life(get: impl Fn(&str) -> Option<String>) {
-    let number = get(crate::env::LIFELINE).and_then(|n| n.parse::<u32>().ok());
-    if let Some(number) = number
-        && let Ok(path) = CString::new(format!("/proc/self/fd/{number}"))
-    {
-        let _ = tie(&path, Who::Process); // the descriptor stays open until the end
-    }
+/// Ties the calling process to the job's lifeline, for life: for a rank in `MPI_Init`,
+/// which may be a program far below the one that mpirun started. What cannot be tied
+/// runs on without.
+pub fn tie_for_life(source: &Source) {
+    let inherited = CString::new(format!("/proc/self/fd/{}", source.number));
+    let _ = match inherited {
+        Ok(path) if source.file.is(source.number) => tie(&path, Who::Process),
+        _ => source
+            .open(libc::O_RDONLY | libc::O_NONBLOCK)
+            .map_err(io::Error::other)
+            .and_then(|fd| tie_open(fd, Who::Process)),
+    }; // the descriptor stays open until the end
 }
 
 /// Linux's number for it; the libc crate does not have it for every C library.

@@ -6,13 +6,16 @@
 //! SIGBUS later. The address range is mapped up to `arena_limit` from the
 //! start; the file grows below it as ranks need more.
 
+use crate::descriptor::{Backing, Source, duplicate, raise};
 use crate::layout::{JobHead, MAGIC, RECORDS, RankRecord};
+use crate::verify::{Claims, verify};
 use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes that the segment of a new job has for each rank.
 pub const BYTES_PER_RANK: u64 = size_of::<RankRecord>() as u64;
@@ -30,6 +33,9 @@ pub enum SegmentError {
     Full(u64),
     /// A word of the segment holds what nobody of the job writes there.
     Scribbled(Scribbled),
+    /// The program has closed the descriptor: in words, which, and why it cannot be
+    /// had again.
+    Lost(String),
 }
 
 /// What was found wrong in the job segment while the job runs: some process has
@@ -74,6 +80,7 @@ impl fmt::Display for SegmentError {
                 write!(f, "the job segment has reached its limit of {limit} bytes")
             }
             SegmentError::Scribbled(what) => write!(f, "{what}"),
+            SegmentError::Lost(why) => write!(f, "a file of the job cannot be used: {why}"),
         }
     }
 }
@@ -88,7 +95,9 @@ pub(crate) fn system(call: &'static str, len: u64) -> SegmentError {
 /// for life. After `fork` the child has the same mapping and must not use it.
 #[derive(Debug)]
 pub struct Segment {
-    fd: OwnedFd,
+    file: Backing,
+    /// No other process has it: this one is a job by itself.
+    alone: bool,
     base: NonNull<u8>,
     mapped: u64,
     constants: Constants,
@@ -111,6 +120,14 @@ pub struct Constants {
 }
 
 impl Constants {
+    const NONE: Constants = Constants {
+        ranks: 0,
+        processors: 0,
+        arena_start: 0,
+        arena_limit: 0,
+        job: 0,
+    };
+
     fn read(head: &JobHead) -> Constants {
         Constants {
             ranks: head.ranks.load(Relaxed),
@@ -128,21 +145,6 @@ impl Constants {
         head.arena_limit.store(self.arena_limit, Relaxed);
         head.job.store(self.job, Relaxed);
     }
-
-    /// What is wrong with them, for a segment of `len` bytes.
-    fn fault(&self, len: u64) -> Option<String> {
-        let records = u64::from(self.ranks) * size_of::<RankRecord>() as u64;
-        let right = self.ranks > 0
-            && self.processors > 0
-            && self.arena_start >= RECORDS + records
-            && self.arena_start <= len
-            && len <= self.arena_limit
-            && self.arena_limit <= MOST
-            && [self.arena_start, self.arena_limit]
-                .iter()
-                .all(|at| at.is_multiple_of(4096));
-        (!right).then(|| format!("the job segment of {len} bytes is said to be {self:?}"))
-    }
 }
 
 // SAFETY: the mapping is plain memory that is only reached through atomics or
@@ -158,8 +160,7 @@ impl Segment {
     /// # Errors
     /// The system call that failed, with its size and reason.
     pub fn create(ranks: u32, processors: u32) -> Result<Segment, SegmentError> {
-        let records = u64::from(ranks) * BYTES_PER_RANK;
-        let arena_start = (RECORDS + records).next_multiple_of(4096);
+        let arena_start = arena_start(ranks);
         let first = (arena_start + STEP).next_multiple_of(4096);
         let fd = memfd(c"lariat-job", first)?;
         allocate(fd.as_raw_fd(), 0, first)?;
@@ -170,7 +171,8 @@ impl Segment {
         let limit = arena_limit(ranks, arena_start);
         let (base, mapped) = map(fd.as_raw_fd(), limit, first)?;
         let segment = Segment {
-            fd,
+            file: Backing::new(fd, None).map_err(|why| SegmentError::System("dup", 0, why))?,
+            alone: ranks == 1,
             base,
             mapped,
             constants: Constants {
@@ -196,63 +198,85 @@ impl Segment {
     /// # Errors
     /// The descriptor is closed, or is something else than a segment.
     pub fn open(fd: RawFd) -> Result<Segment, SegmentError> {
-        // SAFETY: fcntl only reads the descriptor table; a bad number is EBADF.
-        let raw = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
-        if raw < 0 {
-            let why = io::Error::last_os_error();
-            return Err(SegmentError::NotASegment(format!(
+        let fd = duplicate(fd).map_err(|why| {
+            SegmentError::NotASegment(format!(
                 "descriptor {fd} of the job segment cannot be used: {why}; was it closed before MPI_Init?"
-            )));
-        }
-        // SAFETY: F_DUPFD_CLOEXEC just returned this descriptor to us alone.
-        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        let len = file_len(fd.as_raw_fd())?;
-        if len < RECORDS {
+            ))
+        })?;
+        Segment::over(fd, None)
+    }
+
+    /// Maps the segment that the launcher left, wherever it can be had.
+    ///
+    /// # Errors
+    /// It cannot be had, or is something else than a segment.
+    pub fn open_from(source: &Source) -> Result<Segment, SegmentError> {
+        let fd = source.open(libc::O_RDWR).map_err(|why| {
+            SegmentError::NotASegment(format!("the job segment cannot be had: {why}"))
+        })?;
+        Segment::over(fd, Some(*source))
+    }
+
+    /// Maps what is behind `fd`, once it is seen to be a segment, whole.
+    fn over(fd: OwnedFd, source: Option<Source>) -> Result<Segment, SegmentError> {
+        let raw = fd.as_raw_fd();
+        // SAFETY: fcntl without an argument; what is no memfd says EINVAL.
+        let seals = unsafe { libc::fcntl(raw, libc::F_GET_SEALS) };
+        let len = file_len(raw)?;
+        // Without that seal somebody could cut off what is read here.
+        if seals < 0 || seals & libc::F_SEAL_SHRINK == 0 || len < RECORDS {
             return Err(SegmentError::NotASegment(format!(
                 "the descriptor of the job segment leads to {len} bytes of something else"
             )));
         }
-        let (head, constants) = {
-            let (base, mapped) = map(fd.as_raw_fd(), RECORDS, RECORDS)?;
-            let probe = Segment {
-                fd: dup(&fd)?,
-                base,
-                mapped,
-                constants: Constants {
-                    ranks: 0,
-                    processors: 0,
-                    arena_start: 0,
-                    arena_limit: 0,
-                    job: 0,
-                },
-            };
-            // pairs with the Release in `create`
-            let mark = probe.head().magic.load(Acquire);
-            (mark, Constants::read(probe.head()))
-        };
-        if head != MAGIC {
-            return Err(SegmentError::NotASegment(format!(
-                "the job segment has mark {head:#018x} where this library writes {MAGIC:#018x}: \
-                 mpirun and the MPI library are of different versions"
-            )));
-        }
-        if let Some(fault) = constants.fault(len) {
-            return Err(SegmentError::NotASegment(fault));
-        }
-        let (base, mapped) = map(fd.as_raw_fd(), constants.arena_limit, len)?;
-        Ok(Segment {
-            fd,
+        let file = Backing::new(fd, source).map_err(|why| SegmentError::System("dup", 0, why))?;
+        let (base, mapped) = map(raw_of(&file)?, RECORDS, RECORDS)?;
+        let mut segment = Segment {
+            file,
+            alone: false,
             base,
             mapped,
-            constants,
-        })
+            constants: Constants::NONE,
+        };
+        segment.constants = Constants::read(segment.head());
+        let claims = segment.claims()?;
+        verify(&claims).map_err(SegmentError::NotASegment)?;
+        let (base, mapped) = map(
+            raw_of(&segment.file)?,
+            segment.constants.arena_limit,
+            claims.len,
+        )?;
+        // SAFETY: the mapping of the head, made above; nothing refers to it any more.
+        unsafe { libc::munmap(segment.base.as_ptr().cast(), bytes(segment.mapped)) };
+        (segment.base, segment.mapped) = (base, mapped);
+        Ok(segment)
+    }
+
+    /// What the segment and its file say of it.
+    fn claims(&self) -> Result<Claims, SegmentError> {
+        let head = self.head();
+        let mut claims = Claims {
+            magic: head.magic.load(Acquire), // pairs with the Release in `create`
+            constants: self.constants,
+            arena_next: head.arena_next.load(Acquire),
+            arena_end: head.arena_end.load(Acquire), // pairs with the AcqRel in `grow`
+            len: 0,
+        };
+        claims.len = file_len(raw_of(&self.file)?)?; // last: the file grows before the head says so
+        Ok(claims)
+    }
+
+    /// Whether a launcher has left it, which waits for this process and says how it
+    /// ended.
+    #[must_use]
+    pub fn is_launched(&self) -> bool {
+        self.file.source().is_some()
     }
 
     /// The descriptor, for the launcher to pass on.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd;
-        self.fd.as_fd()
+        self.file.borrow()
     }
 
     /// Ranks in `MPI_COMM_WORLD`.
@@ -364,7 +388,7 @@ impl Segment {
     /// # Errors
     /// The descriptor is closed.
     pub fn backed(&self) -> Result<u64, SegmentError> {
-        Ok(file_len(self.fd.as_raw_fd())?.min(self.mapped))
+        Ok(file_len(self.file.borrow().as_raw_fd())?.min(self.mapped))
     }
 
     /// Bytes of the segment that are really allocated now, as the segment says.
@@ -380,18 +404,53 @@ impl Segment {
         }
         let want = end.max(have + STEP).min(self.constants.arena_limit);
         let want = want.next_multiple_of(4096);
-        allocate(self.fd.as_raw_fd(), have, want - have)?;
+        match self.file.fd() {
+            Ok(fd) => allocate(fd, have, want - have)?,
+            Err(_) if self.alone => self.grow_in_memory(want)?,
+            Err(why) => return Err(SegmentError::Lost(why)),
+        }
         // pairs with the Acquire in `allocated`: who sees the new end may touch it
         self.head().arena_end.fetch_max(want, AcqRel);
         Ok(())
+    }
+
+    /// Puts memory of this process behind the end of the file, where nobody else has
+    /// the segment and the program has closed its descriptor.
+    fn grow_in_memory(&self, want: u64) -> Result<(), SegmentError> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let have = self.allocated();
+        if want <= have {
+            return Ok(()); // another thread has
+        }
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        // SAFETY: replaces pages of the segment's own mapping behind the end of what is
+        // allocated, so that nobody has anything there; the lock keeps it to one thread.
+        let got = unsafe {
+            libc::mmap(
+                self.at(have).as_ptr().cast(),
+                bytes(want - have),
+                libc::PROT_READ | libc::PROT_WRITE,
+                flags,
+                -1,
+                0,
+            )
+        };
+        match got {
+            libc::MAP_FAILED => Err(system("mmap", want - have)),
+            _ => {
+                // pairs with the Acquire in `allocated`, before the lock is let go
+                self.head().arena_end.fetch_max(want, AcqRel);
+                Ok(())
+            }
+        }
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        let len = usize::try_from(self.mapped).expect("a mapped length fits an address");
         // SAFETY: this is the mapping made by `map`, and `self` was its only owner.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), len) };
+        unsafe { libc::munmap(self.base.as_ptr().cast(), bytes(self.mapped)) };
     }
 }
 
@@ -401,9 +460,24 @@ pub const FIRST_FREE_CONTEXT: u32 = 8;
 /// The most that a segment may ever reach.
 const MOST: u64 = 1 << 42;
 
+fn raw_of(file: &Backing) -> Result<RawFd, SegmentError> {
+    file.fd().map_err(SegmentError::Lost)
+}
+
+/// A length that is mapped, or that was asked to be.
+fn bytes(len: u64) -> usize {
+    usize::try_from(len).expect("a mapped length fits an address")
+}
+
+/// Where the arena of a segment for that many ranks begins.
+pub(crate) fn arena_start(ranks: u32) -> u64 {
+    let records = u64::from(ranks) * size_of::<RankRecord>() as u64;
+    (RECORDS + records).next_multiple_of(4096)
+}
+
 /// The most that a job's arena may reach: generous, since it is address space
 /// and not memory, and since rings between all pairs must fit.
-fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
+pub(crate) fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
     const PER_PAIR: u64 = 256 << 10;
     const PER_RANK: u64 = 64 << 20;
     let n = u64::from(ranks);
@@ -450,7 +524,8 @@ pub(crate) fn memfd(name: &CStr, len: u64) -> Result<OwnedFd, SegmentError> {
         return Err(system("memfd_create", len));
     }
     // SAFETY: memfd_create just returned this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+    raise(fd).map_err(|why| SegmentError::System("dup", 0, why))
 }
 
 fn allocate(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
@@ -477,11 +552,6 @@ pub(crate) fn file_len(fd: RawFd) -> Result<u64, SegmentError> {
     // SAFETY: fstat returned 0 and filled it.
     let stat = unsafe { stat.assume_init() };
     Ok(u64::try_from(stat.st_size).unwrap_or(0))
-}
-
-fn dup(fd: &OwnedFd) -> Result<OwnedFd, SegmentError> {
-    fd.try_clone()
-        .map_err(|why| SegmentError::System("dup", 0, why))
 }
 
 /// A number that tells this job from others on the machine.
@@ -518,6 +588,52 @@ mod tests {
         let block = other.allocate(3 << 20).unwrap();
         // SAFETY: the block was just allocated to this test, and grown by the other mapping.
         unsafe { segment.at(block + 100).write(9) };
+    }
+
+    #[test]
+    fn a_job_of_one_grows_without_its_descriptor() {
+        let segment = Segment::create(1, 2).unwrap();
+        let first = segment.allocate(1000).unwrap();
+        // SAFETY: the block was just allocated to this test.
+        unsafe { segment.at(first).write(7) };
+        // SAFETY: closes the segment's descriptor, as a program may.
+        unsafe { libc::close(segment.fd().as_raw_fd()) };
+        for _ in 0..20 {
+            let block = segment.allocate(100 << 10).unwrap();
+            let bytes = segment.at(block);
+            for at in (0..100 << 10).step_by(1000) {
+                // SAFETY: inside of the block that was just allocated to this test.
+                unsafe { bytes.add(at).write(bytes.add(at).read() + 1) };
+            }
+        }
+        // SAFETY: as above.
+        assert_eq!(unsafe { segment.at(first).read() }, 7);
+    }
+
+    #[test]
+    fn a_job_of_several_says_why_it_cannot_grow() {
+        let segment = Segment::create(2, 2).unwrap();
+        let number = segment.fd().as_raw_fd();
+        let null = std::fs::File::open("/dev/null").unwrap();
+        // SAFETY: puts another file in the descriptor's place, as a program may.
+        unsafe { libc::dup2(null.as_raw_fd(), number) };
+        let said = segment.allocate(4 << 20).unwrap_err().to_string();
+        assert!(said.contains(&format!("descriptor {number}")), "{said}");
+        // SAFETY: this test's own copy of /dev/null.
+        unsafe { libc::close(number) };
+    }
+
+    #[test]
+    fn a_memfd_of_rubbish_is_refused() {
+        let fd = memfd(c"rubbish", 1 << 20).unwrap();
+        let raw = fd.as_raw_fd();
+        allocate(raw, 0, 1 << 20).unwrap();
+        let said = Segment::open(raw).unwrap_err().to_string();
+        assert!(said.contains("something else"), "not sealed: {said}");
+        // SAFETY: fcntl with an integer argument on an owned descriptor.
+        unsafe { libc::fcntl(raw, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
+        let said = Segment::open(raw).unwrap_err().to_string();
+        assert!(said.contains("0x0000000000000000"), "{said}");
     }
 
     #[test]

@@ -334,8 +334,17 @@ fn error(what: &'static str, value: u64, errno: i32) -> DriverError {
 }
 
 fn open(path: &Path) -> io::Result<i32> {
+    use std::os::fd::AsRawFd;
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+    // The descriptor cannot be moved, since a close would end the state: so the numbers
+    // of standard streams that are closed are taken meanwhile.
+    let mut taken = Vec::new();
+    while let Ok(null) = std::fs::File::open("/dev/null")
+        && null.as_raw_fd() < 3
+    {
+        taken.push(null);
+    }
     // SAFETY: a NUL-terminated path.
     let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
     match fd {
