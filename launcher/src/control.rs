@@ -5,13 +5,14 @@
 //! the timeout. Then it *winds down*: SIGTERM, [`GRACE`], SIGKILL. It is over
 //! when every rank is reaped; what ranks left behind is ended then.
 
-use crate::explain;
+use crate::explain::{self, View};
 use crate::forward::Shared;
 use crate::reap::{self, Child};
 use crate::report::Reports;
 use crate::sink::write_patiently;
 use crate::verdict::{self, Abort, Death, How, Offence};
 use crate::want::Watch;
+use crate::watch::{Findings, History};
 use crate::{PATIENCE, say};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -139,6 +140,7 @@ pub struct Job {
     pub reports: Reports,
     /// Whether the kernel kills for want of memory.
     pub memory: Watch,
+    history: History,
     phase: Phase,
     code: Option<u8>,
     /// Nobody reads our standard output: what follows from it is not reported.
@@ -166,6 +168,7 @@ impl Job {
             timeout,
             reports,
             memory,
+            history: History::default(),
             phase: Phase::Running,
             code: None,
             quiet: false,
@@ -182,6 +185,7 @@ impl Job {
             self.look_at_signals(signals);
             self.reports.look(&self.segment);
             self.look_at_children();
+            self.look_at_waits();
             self.look_at_time();
         }
         self.reports.last(&self.segment);
@@ -260,7 +264,11 @@ impl Job {
         };
         let timeout = self.timeout.map(|t| t.0).filter(|_| phase.is_none());
         let report = self.reports.due().map(|tick| Instant::now() + tick);
-        let until = phase.or(timeout).into_iter().chain(report).min();
+        let watch = (self.phase == Phase::Running).then(|| self.history.due());
+        let until = [phase.or(timeout), report, watch]
+            .into_iter()
+            .flatten()
+            .min();
         let wait = match until {
             None => PollTimeout::NONE,
             Some(then) => milliseconds(then.saturating_duration_since(Instant::now())),
@@ -316,7 +324,7 @@ impl Job {
     fn interrupted(&mut self, signal: Signal, send: Signal) {
         match self.phase {
             Phase::Running | Phase::Orderly(_) => {
-                let report = explain::report(&explain::look_at_all(&self.segment));
+                let report = self.explain();
                 let name = signal.as_str();
                 if self.quiet {
                     // nobody reads
@@ -347,6 +355,42 @@ impl Job {
         self.segment.record(rank).state.load(Relaxed)
     }
 
+    /// Looks at the ranks, if it is time. What they wait for, and what is certain then.
+    fn look(&mut self, now: Instant) -> (Vec<View>, Findings) {
+        let views = explain::look_at_all(&self.segment);
+        let ranks = &self.ranks;
+        let ended = |rank: u32| ranks.get(rank as usize).is_none_or(|r| !r.alive());
+        self.history.look(&views, ended, now);
+        let findings = self.history.findings(&views, now);
+        (views, findings)
+    }
+
+    /// Tells of ranks that have left while others wait for them. The job goes on.
+    fn look_at_waits(&mut self) {
+        let now = Instant::now();
+        if self.phase != Phase::Running || !self.history.is_due(now) {
+            return;
+        }
+        let (views, findings) = self.look(now);
+        for (left, waiters) in self.history.news(&findings) {
+            if self.quiet {
+                continue;
+            }
+            self.output.catch_up(); // what that rank said last comes first
+            say(&format!(
+                "{}\n  Often an exception or an early return: see what rank {left} said last \
+                 (Python: run with -m mpi4py). The job is left as it is; Ctrl-C ends it.",
+                explain::who_left(&views, left, &waiters)
+            ));
+        }
+    }
+
+    /// What every rank does, and what is certain of those that wait.
+    fn explain(&mut self) -> String {
+        let (views, findings) = self.look(Instant::now());
+        explain::report(&views, &findings)
+    }
+
     fn look_at_time(&mut self) {
         let now = Instant::now();
         match self.phase {
@@ -356,8 +400,7 @@ impl Job {
                 if let Some((then, seconds)) = self.timeout
                     && now >= then
                 {
-                    let views = explain::look_at_all(&self.segment);
-                    let report = explain::report(&views);
+                    let report = self.explain();
                     say(&format!(
                         "the job did not end within {seconds} s:\n{}",
                         report.trim_end()
@@ -418,7 +461,7 @@ impl Job {
 
     /// Whether the rank's MPI process is another one than the program that was
     /// started and just ended well, and still lives: then its end counts.
-    fn lives_on(&mut self, index: usize, ended: i32, view: &explain::View) -> bool {
+    fn lives_on(&mut self, index: usize, ended: i32, view: &View) -> bool {
         let inside = matches!(
             view.state,
             Some(State::Claimed | State::Running | State::Finalizing)

@@ -13,6 +13,7 @@
 //! stdio, forward, sink, lines, stdin    what goes in and out
 //! control    the loop: signals, ended children, timeout
 //! verdict    how an end is judged     want  killed for want of memory     explain  who waits for whom
+//! watch      who can never go on: stuck (pure), threads (/proc)
 //! reap       the process tree, and what is left of it
 //! report     what ranks tell about their memory     tune  measuring the machine
 //! ```
@@ -41,11 +42,14 @@ mod spawn;
 mod start;
 mod stdin;
 mod stdio;
+mod stuck;
+mod threads;
 mod topology;
 mod tree;
 mod tune;
 mod verdict;
 mod want;
+mod watch;
 
 use cli::{Asked, Global, Local};
 use start::Start;

@@ -154,6 +154,7 @@ mod tests {
                 state: Some(state),
                 call,
                 wait: None,
+                pulse: crate::explain::Pulse::default(),
             },
             waiters,
         }

@@ -114,19 +114,22 @@ const ROLL_CALL: Duration = Duration::from_millis(100);
 fn wait_for_all(job: &Job) {
     let head = job.segment.head();
     let mut looked = Instant::now();
-    progress::wait(WaitFor::NOTHING, || {
-        // pairs with the AcqRel in `join`: what peers tell of themselves is there
-        let all = head.joined.load(Ordering::Acquire) >= job.size;
-        if !all && looked.elapsed() >= ROLL_CALL {
-            looked = Instant::now();
-            if let Some(rank) = (0..job.size).find(|rank| never_came(job.segment, *rank)) {
-                die(&format!(
-                    "rank {rank} has ended without calling MPI_Init, which all ranks must call"
-                ));
+    progress::wait(
+        || WaitFor::NOTHING,
+        || {
+            // pairs with the AcqRel in `join`: what peers tell of themselves is there
+            let all = head.joined.load(Ordering::Acquire) >= job.size;
+            if !all && looked.elapsed() >= ROLL_CALL {
+                looked = Instant::now();
+                if let Some(rank) = (0..job.size).find(|rank| never_came(job.segment, *rank)) {
+                    die(&format!(
+                        "rank {rank} has ended without calling MPI_Init, which all ranks must call"
+                    ));
+                }
             }
-        }
-        all
-    });
+            all
+        },
+    );
 }
 
 /// Whether a rank's process has ended that never joined.
@@ -143,6 +146,10 @@ fn never_came(segment: &Segment, rank: u32) -> bool {
 pub fn use_threads(level: i32) {
     HIGHEST.fetch_max(level, Ordering::Relaxed);
     if level == thread::MULTIPLE {
+        if let Some(job) = JOB.get() {
+            let multiple = &job.segment.record(job.rank).multiple;
+            multiple.store(1, Ordering::Relaxed); // before another thread can wait
+        }
         lock::enable_multiple();
     }
 }
@@ -255,7 +262,7 @@ pub fn finalize() -> Result<()> {
     // A session's messages may wait for receives that come after this call. Those of
     // the world model arrive while this rank waits for the others.
     if session::count() == 0 {
-        send_the_rest(job);
+        send_the_rest(job, WaitFor::leaving);
     }
     let head = job.segment.head();
     let record = job.segment.record(job.rank);
@@ -268,7 +275,7 @@ pub fn finalize() -> Result<()> {
         (0..job.size).for_each(progress::wake);
     }
     // pairs with the AcqRel above
-    progress::wait(WaitFor::NOTHING, || {
+    progress::wait(WaitFor::leaving, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
     FINALIZED.store(true, Ordering::Release); // pairs with the Acquire in `is_finalized`
@@ -284,9 +291,10 @@ pub fn finalize() -> Result<()> {
 
 /// Sends what has to go out by itself (buffered messages, those whose requests were
 /// freed), and tells the launcher what this rank was asked for.
-fn send_the_rest(job: &Job) {
+/// `what`: how that wait is told of.
+fn send_the_rest(job: &Job, what: impl Fn() -> WaitFor) {
     bsend::flush_all();
-    pml::stop();
+    pml::stop(what);
     report::publish_last(job.segment, job.rank, &job.settings);
 }
 
@@ -325,7 +333,7 @@ pub fn leave_session() {
     let Some(job) = JOB.get().filter(|_| is_last()) else {
         return;
     };
-    send_the_rest(job);
+    send_the_rest(job, || WaitFor::NOTHING);
     // another thread may have made a session, or called MPI_Init, meanwhile
     if is_last() {
         leave();
@@ -378,6 +386,20 @@ fn note_abort(job: &Job, code: i32, text: &str) {
     head.abort_len
         .store(u32::try_from(len).unwrap_or(0), Ordering::Release);
 }
+
+/// Ends the job because this rank has panicked and others may wait for it. A job of one
+/// goes on unwinding: nobody waits for it, and it may know what to do.
+#[cold]
+pub fn unwinding() {
+    let others = JOB.get().filter(|job| job.size > 1);
+    if let Some(job) = others.filter(|_| is_initialized() && !is_finalized()) {
+        let text = "panicked: MPI_Finalize was called while unwinding";
+        abort(PANICKED, &format!("rank {} {text}", job.rank));
+    }
+}
+
+/// What a Rust program exits with when `main` panics.
+const PANICKED: i32 = 101;
 
 /// Ends the job because the library cannot go on; says why.
 #[cold]
@@ -461,34 +483,6 @@ pub fn take_contexts(count: u32) -> u32 {
         .head()
         .next_context
         .fetch_add(2 * count, Ordering::Relaxed)
-}
-
-/// Publishes what this rank waits for, or that it no longer does.
-#[cold]
-pub fn publish_wait(what: Option<WaitFor>) {
-    let Some(job) = JOB.get() else {
-        return;
-    };
-    let waiting = &job.segment.record(job.rank).waiting;
-    let Some(what) = what else {
-        waiting.since.store(0, Ordering::Relaxed);
-        return;
-    };
-    waiting.peer.store(what.peer, Ordering::Relaxed);
-    waiting.tag.store(what.tag, Ordering::Relaxed);
-    waiting.context.store(what.context, Ordering::Relaxed);
-    waiting.since.store(monotonic().max(1), Ordering::Release); // pairs with the launcher's Acquire
-}
-
-/// `CLOCK_MONOTONIC` in nanoseconds.
-fn monotonic() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: fills a local of the right type.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 /// Says at start what was found and chosen.

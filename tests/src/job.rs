@@ -358,8 +358,20 @@ impl Running {
     /// # Panics
     /// If that does not happen within the job's limit.
     pub fn wait_for(&mut self, text: &str) {
+        self.wait_in(&self.stdout.clone(), text);
+    }
+
+    /// Waits until this was said on stderr.
+    ///
+    /// # Panics
+    /// If that does not happen within the job's limit.
+    pub fn wait_for_error(&mut self, text: &str) {
+        self.wait_in(&self.stderr.clone(), text);
+    }
+
+    fn wait_in(&mut self, stream: &Text, text: &str) {
         let start = Instant::now();
-        while !self.stdout.so_far().contains(text) {
+        while !stream.so_far().contains(text) {
             let over = self.child.try_wait().expect("a child can be waited for");
             assert!(
                 over.is_none() && start.elapsed() < self.limit,

@@ -41,6 +41,26 @@ incremental = false
 unexpected_cfgs = { level = "allow", check-cfg = ["cfg(msmpi)"] }
 "#;
 
+/// A program in which rank 1 fails before a barrier that the others are in.
+const FAILING: &str = r#"
+use mpi::traits::*;
+
+fn main() -> Result<(), String> {
+    let universe = mpi::initialize().unwrap();
+    let world = universe.world();
+    if world.rank() == 1 {
+        match std::env::args().nth(1).as_deref() {
+            Some("panic") => panic!("rank 1 has had enough"),
+            Some("thread") => std::thread::spawn(|| panic!("so has this")).join().unwrap(),
+            Some("caught") => drop(std::panic::catch_unwind(|| panic!("caught"))),
+            _ => return Err("rank 1 gives up".to_owned()),
+        }
+    }
+    world.barrier();
+    Ok(())
+}
+"#;
+
 /// Runs every example on 1, 2, 3, 4 and 7 ranks and tells of all that fail.
 fn run_examples(project: &Project, names: &[String]) {
     assert_eq!(names.len(), 58, "the examples of mpi 0.8.2");
@@ -97,6 +117,7 @@ fn with_our_mpi_sys_and_no_compiler() {
         let there = tree.lines().any(|line| line.starts_with(builds_c));
         assert!(!there, "{builds_c}is built:\n{tree}");
     }
+    project.write("examples/failing.rs", FAILING);
     let mut build = project.cargo(&["build", "--quiet", "--examples"]);
     build.env("PATH", path_without_compilers());
     for compiler in ["CC", "CXX", "MPICC", "LIBCLANG_PATH", "MPI_PKG_CONFIG"] {
@@ -104,6 +125,13 @@ fn with_our_mpi_sys_and_no_compiler() {
     }
     succeeds(build);
     run_examples(&project, &names);
+    let failing = |how: &str| Job::running(project.example("failing")).args([how]);
+    for how in ["panic", "thread"] {
+        let text = "panicked: MPI_Finalize was called while unwinding";
+        let outcome = failing(how).ranks(3).run().exits(101);
+        let _ = outcome.says(["rank 1 (pid ", text]);
+    }
+    let _ = failing("caught").ranks(3).run().exits(0);
     // The shared library is no part of it, and any linker will do.
     let metadata = succeeds(project.cargo(&["metadata", "--format-version=1", "--quiet"]));
     let metadata = String::from_utf8_lossy(&metadata.stdout).into_owned();

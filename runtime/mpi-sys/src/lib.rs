@@ -17,7 +17,8 @@
 //! What is here has the shape that bindgen gives to `mpi.h`: functions, types,
 //! callbacks as `Option`s, integer constants as `u32` (`i32` where negative), and
 //! the `RSMPI_` names of `mpi-sys` as extern statics and functions. Beyond that
-//! the constants that bindgen cannot see (`MPI_COMM_WORLD`) are here as well.
+//! the constants that bindgen cannot see (`MPI_COMM_WORLD`) are here as well, and
+//! `MPI_Finalize` ends the job where a panic brought the program there.
 
 #![allow(
     non_camel_case_types,
@@ -27,9 +28,11 @@
 )]
 
 mod constants;
+mod ending;
 mod rsmpi;
 
 pub use constants::*;
+pub use ending::MPI_Finalize; // goes before the one of `env`
 pub use rsmpi::*;
 
 pub use lariat::abi::abi_info::*;

@@ -11,7 +11,7 @@ use super::args::{Call, Reduction, Root};
 use super::{board, choose};
 use crate::error::Result;
 use crate::object::comm::{Comm, Space};
-use crate::pml::{self, Buffer, Mode, Request, WaitFor};
+use crate::pml::{self, Buffer, Mode, Request};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -144,18 +144,12 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Waits for one message of `peer`.
+    /// Waits for one message.
     #[inline]
-    fn wait(&mut self, request: Option<Request>, peer: u32) {
+    fn wait(&mut self, request: Option<Request>) {
         let Some(request) = request else { return };
         if !request.is_done() {
-            let peer = self.comm.peer(peer).map_or(-2, |proc| proc.0.cast_signed());
-            let what = WaitFor {
-                peer,
-                tag: self.tag,
-                context: self.comm.context_of(Space::Collective).0,
-            };
-            pml::wait(what, || request.is_done());
+            pml::wait(|| request.waits_for(), || request.is_done());
         }
         if let Some(error) = request.finish().error {
             self.failed(error);
@@ -176,8 +170,8 @@ impl<'a> Talk<'a> {
         // SAFETY: the caller's promise; both are waited for here.
         let (sending, receiving) =
             unsafe { (self.send(to, out, len), self.receive(from, into, len)) };
-        self.wait(receiving, from);
-        self.wait(sending, to);
+        self.wait(receiving);
+        self.wait(sending);
     }
 
     /// Sends to everybody else and waits.
@@ -192,11 +186,11 @@ impl<'a> Talk<'a> {
             let sending = unsafe { self.send((first + i) % size, addr, len) };
             let slot = i as usize % FAN;
             let before = slots[slot].take();
-            self.wait(before, (first + i) % size);
+            self.wait(before);
             slots[slot] = sending;
         }
         for slot in slots {
-            self.wait(slot, first);
+            self.wait(slot);
         }
     }
 }
@@ -223,7 +217,7 @@ fn barrier(comm: &Comm) -> Result<()> {
             for peer in 1..size {
                 // SAFETY: no bytes are received.
                 let receiving = unsafe { talk.receive(peer, nothing, 0) };
-                talk.wait(receiving, peer);
+                talk.wait(receiving);
             }
             // SAFETY: no bytes are sent.
             unsafe { talk.send_all(0, nothing, 0) };
@@ -250,7 +244,7 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
                 talk.send_all(root, addr, len);
             } else {
                 let receiving = talk.receive(root, addr, len);
-                talk.wait(receiving, root);
+                talk.wait(receiving);
             }
             return talk.result;
         }
@@ -260,7 +254,7 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
             if place & distance != 0 {
                 let parent = (place - distance + root) % size;
                 let receiving = talk.receive(parent, addr, len);
-                talk.wait(receiving, parent);
+                talk.wait(receiving);
                 break;
             }
             distance *= 2;
@@ -275,7 +269,7 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
             }
         }
         for child in children.into_iter().take(n) {
-            talk.wait(child, rank);
+            talk.wait(child);
         }
     }
     talk.result
@@ -310,7 +304,7 @@ unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Optio
                 talk.send_all(0, into, len);
             } else {
                 let receiving = talk.receive(0, into, len);
-                talk.wait(receiving, 0);
+                talk.wait(receiving);
             }
         }
         return Some(talk.result);
@@ -375,7 +369,7 @@ unsafe fn fold(
     unsafe {
         if rank != root {
             let sending = talk.send(root, send, len);
-            talk.wait(sending, root);
+            talk.wait(sending);
             return;
         }
         let (mut left, mut right) = (Room::new(), Room::new());
@@ -387,7 +381,7 @@ unsafe fn fold(
             } else {
                 let room = if peer == size - 1 { acc } else { left.addr() };
                 let receiving = talk.receive(peer, room, len);
-                talk.wait(receiving, peer);
+                talk.wait(receiving);
                 room
             };
             if peer == size - 1 {

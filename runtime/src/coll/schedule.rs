@@ -84,6 +84,12 @@ impl Running {
         (moved, self.pending.is_empty())
     }
 
+    /// The message that it waits for first, of several that must all come.
+    fn waits_for(&self) -> WaitFor {
+        let first = self.pending.first();
+        first.map_or(WaitFor::NOTHING, pml::Request::waits_for)
+    }
+
     /// Finishes messages that are done.
     fn collect(&mut self) -> bool {
         let mut moved = false;
@@ -186,12 +192,11 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, plan: Plan) -> Result<()> {
     let tags = Tags::draw(comm, false);
     let mut running = Running::new(Arc::clone(comm), tags, plan);
     if !running.advance().1 {
-        let what = WaitFor {
-            peer: -2,
-            tag: tags.peers,
-            context: comm.context_of(Space::Collective).0,
-        };
-        pml::wait(what, || running.advance().1);
+        let running = RefCell::new(&mut running);
+        pml::wait(
+            || running.borrow().waits_for(),
+            || running.borrow_mut().advance().1,
+        );
     }
     match running.error {
         Some(error) => Err(error),
@@ -262,6 +267,11 @@ fn activate(shared: &Rc<Shared>) {
 struct Collective(Rc<Shared>);
 
 impl Operation for Collective {
+    fn waits_for(&self) -> WaitFor {
+        let running = self.0.running.try_borrow();
+        running.map_or(WaitFor::NOTHING, |running| running.waits_for())
+    }
+
     fn is_done(&self) -> bool {
         self.0.done.get()
     }

@@ -8,7 +8,7 @@
 use crate::error::Result;
 use crate::object::comm::{Comm, Space};
 use crate::object::group::Group;
-use crate::pml::{self, Buffer, Mode, Request, WaitFor};
+use crate::pml::{self, Buffer, Mode, Request};
 use std::sync::Arc;
 
 const HEAD: usize = 64;
@@ -76,10 +76,10 @@ fn send(comm: &Comm, to: u32, tag: i32, bytes: &[u8]) -> Result<Outgoing> {
 }
 
 impl Outgoing {
-    fn wait(self, comm: &Comm, to: u32, tag: i32) -> Result<()> {
+    fn wait(self) -> Result<()> {
         let mut result = Ok(());
         for request in self.requests {
-            result = result.and(wait(comm, to, tag, request));
+            result = result.and(wait(request));
         }
         result
     }
@@ -103,16 +103,11 @@ fn recv_into(comm: &Comm, from: u32, tag: i32, bytes: &mut [u8]) -> Result<()> {
     let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
     // SAFETY: the memory is borrowed by this call, which waits for the request.
     let request = unsafe { pml::irecv(comm, Space::Collective, Some(from), Some(tag), &buffer) };
-    wait(comm, from, tag, request?)
+    wait(request?)
 }
 
-fn wait(comm: &Comm, peer: u32, tag: i32, request: Request) -> Result<()> {
-    let what = WaitFor {
-        peer: comm.peer(peer).map_or(-2, |proc| proc.0.cast_signed()),
-        tag,
-        context: comm.context_of(Space::Collective).0,
-    };
-    pml::wait(what, || request.is_done());
+fn wait(request: Request) -> Result<()> {
+    pml::wait(|| request.waits_for(), || request.is_done());
     match request.finish().error {
         Some(error) => Err(error),
         None => Ok(()),
@@ -124,7 +119,7 @@ fn wait(comm: &Comm, peer: u32, tag: i32, request: Request) -> Result<()> {
 pub(super) fn exchange(comm: &Comm, peer: u32, tag: i32, bytes: &[u8]) -> Result<Vec<u8>> {
     let sending = send(comm, peer, tag, bytes)?;
     let received = recv(comm, peer, tag);
-    sending.wait(comm, peer, tag)?;
+    sending.wait()?;
     received
 }
 
@@ -187,7 +182,7 @@ impl Circle {
 
     fn send(&self, to: u32, bytes: &[u8]) -> Result<()> {
         let to = self.rank(to);
-        send(&self.comm, to, self.tag, bytes)?.wait(&self.comm, to, self.tag)
+        send(&self.comm, to, self.tag, bytes)?.wait()
     }
 
     fn recv(&self, from: u32) -> Result<Vec<u8>> {

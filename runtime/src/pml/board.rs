@@ -5,7 +5,9 @@ use crate::job;
 use crate::object::comm::{Comm, Space};
 use crate::pml::progress::{self, WaitFor};
 use btl_shm::board::{Board, board_len};
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
+use wireup::layout::WaitKind;
 
 pub use btl_shm::board::ROOM;
 
@@ -42,12 +44,12 @@ pub fn exchange(comm: &Comm, place: u64, turn: u64, mine: &[u8], mut each: impl 
     for peer in comm.group.iter().filter(|peer| peer.0 != job.rank) {
         progress::wake(peer.0);
     }
-    let mut next = 0;
-    let mut all = || {
-        while next < members && board.has_posted(next, turn) {
-            next += 1;
+    let next = Cell::new(0);
+    let all = || {
+        while next.get() < members && board.has_posted(next.get(), turn) {
+            next.set(next.get() + 1);
         }
-        next == members
+        next.get() == members
     };
     let mut here = all();
     if !here && !job::is_crowded() {
@@ -59,14 +61,7 @@ pub fn exchange(comm: &Comm, place: u64, turn: u64, mine: &[u8], mut each: impl 
         }
     }
     if !here {
-        let context = comm.context_of(Space::Collective).0;
-        progress::wait(
-            WaitFor {
-                context,
-                ..WaitFor::NOTHING
-            },
-            all,
-        );
+        progress::wait(|| waits_for(comm, next.get()), all);
     }
     let mut bytes = [0u8; ROOM];
     for rank in 0..members {
@@ -75,5 +70,15 @@ pub fn exchange(comm: &Comm, place: u64, turn: u64, mine: &[u8], mut each: impl 
             board.read(rank, turn, bytes);
         }
         each(rank, bytes);
+    }
+}
+
+/// What is waited for while the member `next` has not posted.
+fn waits_for(comm: &Comm, next: u32) -> WaitFor {
+    WaitFor {
+        kind: WaitKind::Collective,
+        peer: comm.peer(next).map_or(-2, |proc| proc.0.cast_signed()),
+        tag: -2,
+        context: comm.context_of(Space::Collective).0,
     }
 }

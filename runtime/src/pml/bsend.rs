@@ -85,7 +85,7 @@ pub fn attach(scope: Scope, addr: *mut u8, len: usize, automatic: bool) -> Resul
 
 /// Waits until all messages in the buffer of `scope` are out.
 pub fn flush(scope: Scope) {
-    progress::wait(progress::WaitFor::NOTHING, || collect(scope) == 0);
+    progress::wait(|| progress::WaitFor::NOTHING, || collect(scope) == 0);
 }
 
 /// Starts nothing, waits for nothing: whether the buffer of `scope` is empty now.

@@ -45,6 +45,7 @@ mod outgoing;
 mod pace;
 pub mod probe;
 pub mod progress;
+mod publish;
 mod recv;
 mod rendezvous;
 mod request;
@@ -68,6 +69,7 @@ use crate::error::Error;
 use crate::object::datatype::Datatype;
 use btl_shm::peer::Peers;
 use std::sync::Arc;
+use wireup::layout::WaitKind;
 
 /// The memory of a message: `count` elements of a type at an address.
 #[derive(Clone, Copy, Debug)]
@@ -255,6 +257,11 @@ impl Request {
         match &self.0 {
             Inner::Sent => WaitFor::NOTHING,
             Inner::State(state) => WaitFor {
+                kind: if state.is_send {
+                    WaitKind::Send
+                } else {
+                    WaitKind::Receive
+                },
                 peer: if state.is_send {
                     state.peer.get().cast_signed()
                 } else {

@@ -5,6 +5,7 @@ use crate::pml::engine::Message;
 use crate::pml::matching::{Pattern, Queues};
 use crate::pml::request::Shared;
 use crate::pml::{Buffer, Inner, Request, WaitFor, progress, recv, with_engine};
+use wireup::layout::WaitKind;
 
 /// What a probe tells of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,16 +93,20 @@ fn wait_for<T>(
         .and_then(|rank| comm.peer(rank))
         .map_or(-1, |p| p.0.cast_signed());
     let what = WaitFor {
+        kind: WaitKind::Receive,
         peer,
         tag: tag.unwrap_or(-1),
         context,
     };
     let pattern = Pattern { source, tag };
     let mut found = None;
-    progress::wait(what, || {
-        found = with_engine(|engine| look(engine.core.matching.of(context), pattern));
-        found.is_some()
-    });
+    progress::wait(
+        || what,
+        || {
+            found = with_engine(|engine| look(engine.core.matching.of(context), pattern));
+            found.is_some()
+        },
+    );
     found.expect("the wait ends when a message is found")
 }
 

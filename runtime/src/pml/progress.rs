@@ -1,13 +1,14 @@
 //! Progress and waiting.
 
-use crate::job;
 use crate::lock;
 use crate::pml::engine::Engine;
+use crate::pml::publish::Publication;
 use crate::pml::{Completion, ENGINE, Request, with_engine};
 use btl_shm::peer::Peers;
 use btl_shm::wait::{Stage, Waiter};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use wireup::layout::WaitKind;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -35,11 +36,10 @@ pub fn start(segment: &'static Segment, me: u32, settings: &Settings, reach: Pee
 }
 
 /// Moves everything that still has to go out by itself (sends whose requests
-/// were freed, buffered sends), until nothing is left. Inside `MPI_Finalize`.
-pub fn stop() {
-    wait(WaitFor::NOTHING, || {
-        !with_engine(|engine| engine.core.is_sending())
-    });
+/// were freed, buffered sends), until nothing is left. Inside `MPI_Finalize`, with
+/// [`WaitFor::leaving`], or when the last session ends.
+pub fn stop(what: impl Fn() -> WaitFor) {
+    wait(what, || !with_engine(|engine| engine.core.is_sending()));
 }
 
 /// Moves everything that can move now, collective schedules included. Returns
@@ -128,9 +128,13 @@ fn run_hooks() -> bool {
     any
 }
 
-/// What a wait is for, for the report of who waits for whom.
-#[derive(Clone, Copy, Debug)]
+/// What a wait is for, for the report of who waits for whom. Where `kind` says so, the
+/// wait cannot end before `peer` has done its part; while others are open as well, one
+/// of them is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaitFor {
+    /// In what way.
+    pub kind: WaitKind,
     /// The peer's process, -1 any, -2 none in particular.
     pub peer: i32,
     /// The tag, -1 any, -2 none in particular.
@@ -142,10 +146,26 @@ pub struct WaitFor {
 impl WaitFor {
     /// Nothing in particular.
     pub const NOTHING: WaitFor = WaitFor {
+        kind: WaitKind::Other,
         peer: -2,
         tag: -2,
         context: 0,
     };
+
+    /// What `MPI_Finalize` waits for. While nonblocking collectives are under way that
+    /// the program has not completed, this rank may still send messages of theirs.
+    #[must_use]
+    pub fn leaving() -> WaitFor {
+        let kind = if has_hooks() {
+            WaitKind::Other
+        } else {
+            WaitKind::Leaving
+        };
+        WaitFor {
+            kind,
+            ..WaitFor::NOTHING
+        }
+    }
 }
 
 /// Wakes `peer` if it sleeps, after something it waits for was stored.
@@ -160,11 +180,12 @@ fn waiter() -> &'static Waiter {
 }
 
 /// Makes progress until `done` returns true, and does not call it again then.
-/// The library lock is given up between two rounds.
+/// The library lock is given up between two rounds. `what` is asked once the wait has
+/// lasted for a moment, and again from time to time: it may change.
 #[inline]
-pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
+pub fn wait(what: impl Fn() -> WaitFor, mut done: impl FnMut() -> bool) {
     let mut stage = Stage::default();
-    let mut published = false;
+    let mut publication = Publication::default();
     let mut over = false;
     loop {
         if over || done() {
@@ -172,20 +193,19 @@ pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
         }
         if progress() {
             stage.reset();
+            publication.moved();
             continue;
         }
-        if stage.is_long() && !published {
-            published = true;
-            job::publish_wait(Some(what));
+        publication.note_call();
+        if stage.is_long() {
+            publication.tell(what());
         }
         lock::released(|| {
             let look = || last_look(&mut over, &mut done);
             waiter().step(&mut stage, lock::is_multiple(), look);
         });
     }
-    if published {
-        job::publish_wait(None);
-    }
+    publication.end();
 }
 
 /// Waits for one request and says how it ended.
@@ -193,7 +213,7 @@ pub fn wait(what: WaitFor, mut done: impl FnMut() -> bool) {
 pub fn complete(request: Request) -> Completion {
     if !request.is_done() {
         request.set_awaited(true);
-        wait(request.waits_for(), || request.is_done());
+        wait(|| request.waits_for(), || request.is_done());
         request.set_awaited(false);
     }
     request.finish()

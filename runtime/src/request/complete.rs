@@ -7,6 +7,7 @@ use super::{Finished, Look, NULL, finish, look, waits_for};
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::pml::{self, Completion, WaitFor};
+use std::cell::Cell;
 
 /// Waits for one request.
 ///
@@ -16,13 +17,16 @@ use crate::pml::{self, Completion, WaitFor};
 pub fn wait(raw: Raw) -> Result<Finished> {
     if look(raw)? == Look::Active {
         let mut broken = None;
-        pml::wait(waits_for(raw), || match look(raw) {
-            Ok(found) => found != Look::Active,
-            Err(error) => {
-                broken = Some(error);
-                true
-            }
-        });
+        pml::wait(
+            || waits_for(raw),
+            || match look(raw) {
+                Ok(found) => found != Look::Active,
+                Err(error) => {
+                    broken = Some(error);
+                    true
+                }
+            },
+        );
         if let Some(error) = broken {
             return Err(error);
         }
@@ -100,10 +104,13 @@ pub fn test_any(raws: &mut [Raw]) -> Result<Option<Any>> {
 pub fn wait_any(raws: &mut [Raw]) -> Result<Any> {
     let mut found = scan(raws);
     if matches!(found, Ok(Several::NotYet)) {
-        pml::wait(what(raws), || {
-            found = scan(raws);
-            !matches!(found, Ok(Several::NotYet))
-        });
+        pml::wait(
+            || what(raws),
+            || {
+                found = scan(raws);
+                !matches!(found, Ok(Several::NotYet))
+            },
+        );
     }
     Ok(take_any(raws, &found?)?.unwrap_or(Any::Nothing))
 }
@@ -121,12 +128,12 @@ fn take_any(raws: &mut [Raw], found: &Several) -> Result<Option<Any>> {
 }
 
 /// Whether none of the requests is active and unfinished.
-fn all_done(raws: &[Raw], from: &mut usize) -> Result<bool> {
-    while let Some(raw) = raws.get(*from) {
+fn all_done(raws: &[Raw], from: &Cell<usize>) -> Result<bool> {
+    while let Some(raw) = raws.get(from.get()) {
         if look(*raw)? == Look::Active {
             return Ok(false);
         }
-        *from += 1;
+        from.set(from.get() + 1);
     }
     Ok(true)
 }
@@ -136,16 +143,17 @@ fn all_done(raws: &[Raw], from: &mut usize) -> Result<bool> {
 /// # Errors
 /// A handle names no request; then nothing was finished.
 pub fn wait_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result<()> {
-    let mut from = 0;
-    let mut done = all_done(raws, &mut from);
+    let from = Cell::new(0);
+    let mut done = all_done(raws, &from);
     if matches!(done, Ok(false)) {
-        let what = raws
-            .get(from)
-            .map_or(WaitFor::NOTHING, |raw| waits_for(*raw));
-        pml::wait(what, || {
-            done = all_done(raws, &mut from);
-            !matches!(done, Ok(false))
-        });
+        let first = || raws.get(from.get());
+        pml::wait(
+            || first().map_or(WaitFor::NOTHING, |raw| waits_for(*raw)),
+            || {
+                done = all_done(raws, &from);
+                !matches!(done, Ok(false))
+            },
+        );
     }
     done?;
     finish_all(raws, each)
@@ -156,10 +164,10 @@ pub fn wait_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result
 /// # Errors
 /// A handle names no request; then nothing was finished.
 pub fn test_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result<bool> {
-    let mut from = 0;
-    if !all_done(raws, &mut from)? {
+    let from = Cell::new(0);
+    if !all_done(raws, &from)? {
         pml::poll();
-        if !all_done(raws, &mut from)? {
+        if !all_done(raws, &from)? {
             return Ok(false);
         }
     }
@@ -184,10 +192,13 @@ fn finish_all(raws: &mut [Raw], mut each: impl FnMut(usize, Completion)) -> Resu
 pub fn wait_some(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result<bool> {
     let mut found = scan(raws);
     if matches!(found, Ok(Several::NotYet)) {
-        pml::wait(what(raws), || {
-            found = scan(raws);
-            !matches!(found, Ok(Several::NotYet))
-        });
+        pml::wait(
+            || what(raws),
+            || {
+                found = scan(raws);
+                !matches!(found, Ok(Several::NotYet))
+            },
+        );
     }
     take_some(raws, &found?, each)
 }

@@ -23,6 +23,11 @@ pub trait Operation {
     /// Does not make progress.
     fn is_done(&self) -> bool;
 
+    /// What it waits for.
+    fn waits_for(&self) -> WaitFor {
+        WaitFor::NOTHING
+    }
+
     /// How it ended; called once per completion.
     fn finish(&mut self) -> Completion;
 
@@ -413,7 +418,11 @@ pub fn waits_for(raw: Raw) -> WaitFor {
             body: Body::Pml(request),
             ..
         }) => request.waits_for(),
-        _ => WaitFor::NOTHING,
+        Some(Entry {
+            body: Body::Operation(operation),
+            ..
+        }) => operation.waits_for(),
+        None => WaitFor::NOTHING,
     })
 }
 

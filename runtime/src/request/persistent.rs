@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::fail;
 use crate::object::comm::{Comm, Space};
 use crate::object::datatype::Datatype;
-use crate::pml::{self, Buffer, Completion, Mode, Request, bsend};
+use crate::pml::{self, Buffer, Completion, Mode, Request, WaitFor, bsend};
 use std::sync::Arc;
 
 /// The memory of an operation that outlives the call that names it.
@@ -276,6 +276,12 @@ impl Pair {
 }
 
 impl Operation for Pair {
+    fn waits_for(&self) -> WaitFor {
+        let open = |request: &&Request| !request.is_done();
+        let mut all = self.receive.iter().chain(&self.send);
+        all.find(open).map_or(WaitFor::NOTHING, Request::waits_for)
+    }
+
     fn is_done(&self) -> bool {
         let done = |request: &Option<Request>| request.as_ref().is_none_or(Request::is_done);
         done(&self.send) && done(&self.receive)

@@ -57,7 +57,7 @@ pub(super) fn barrier(win: &Win) {
     if last {
         wake(win);
     } else {
-        wait(waits_for(win), || control.have_arrived(all));
+        wait(|| waits_for(win), || control.have_arrived(all));
     }
 }
 

@@ -166,9 +166,10 @@ fn acquire(win: &Win, target: u32, hold: Hold) {
     let ticket = control.queue(target);
     if !control.is_turn(target, ticket, exclusive) {
         // For whoever holds the lock, which nobody knows; not for the target.
-        pml::wait(waits_for(win), || {
-            control.is_turn(target, ticket, exclusive)
-        });
+        pml::wait(
+            || waits_for(win),
+            || control.is_turn(target, ticket, exclusive),
+        );
     }
     if !exclusive && control.let_readers_in(target) {
         wake(win);

@@ -14,7 +14,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 /// "lariat\0" and the layout's version in the last byte.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x03");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x04");
 
 /// Bytes from the segment's start to the first [`RankRecord`].
 pub const RECORDS: u64 = 4096;
@@ -145,9 +145,19 @@ pub struct RankRecord {
 
     /// 1 + the index in `CALL_NAMES` of the MPI call the rank is in, or 0.
     pub call: AtomicU32,
-    /// What it waits for in that call; see [`Waiting`].
+    _pad2: u32,
+    /// What it waits for; see [`Waiting`].
     pub waiting: Waiting,
-    _pad2: [u8; 32],
+    /// Rises with every long wait of the rank that begins, ends, or goes on to wait
+    /// for something else, and whenever something moves while one lasts. Raised after
+    /// what it tells of, with Release: who sees the same number twice, by Acquire, has
+    /// seen a rank for which nothing has changed between the two.
+    pub changes: AtomicU32,
+    /// Threads of the rank in a long wait.
+    pub waiters: AtomicU32,
+    /// 1: several threads of the rank may call MPI at once.
+    pub multiple: AtomicU32,
+    _pad3: [u8; 12],
 
     /// Address, in the rank's process, of eight bytes that hold `cookie`: what a
     /// peer reads to try whether it can.
@@ -158,10 +168,10 @@ pub struct RankRecord {
     pub segid: AtomicU64,
     /// The process that has this rank's window of the heap file, or 0.
     pub heap_pid: AtomicU32,
-    _pad3: u32,
+    _pad4: u32,
     /// Offsets of what the rank tells about itself, or 0; see [`crate::report`].
     pub reports: [AtomicU64; 2],
-    _pad4: [u8; 16],
+    _pad5: [u8; 16],
 
     /// The parts of the rank's memory that lie in the heap file. Entries are
     /// added in order and stay; see [`SharedRegion`].
@@ -214,7 +224,8 @@ pub enum RegionKind {
     Whole = 6,
 }
 
-/// What a rank waits for, published once a wait lasts longer than a moment.
+/// What a rank waits for, published once a wait lasts longer than a moment, and again
+/// whenever it waits for something else. Of several threads that wait, one is told of.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Waiting {
@@ -226,7 +237,46 @@ pub struct Waiting {
     pub tag: AtomicI32,
     /// The context id of the communicator.
     pub context: AtomicU32,
+    /// 1 + the index in `CALL_NAMES` of the MPI call that waits.
+    pub call: AtomicU32,
+    /// A [`WaitKind`].
+    pub kind: AtomicU32,
     _pad: u32,
 }
 
-const _: () = assert!(size_of::<Waiting>() == 24);
+const _: () = assert!(size_of::<Waiting>() == 32);
+
+/// In what way a rank waits for the peer that its [`Waiting`] names: the wait lasts as
+/// long as that peer has not done it, whatever others do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
+pub enum WaitKind {
+    /// For something else, or for what no single peer can do.
+    #[default]
+    Other = 0,
+    /// For a message of the peer's.
+    Receive = 1,
+    /// For the peer to receive a message.
+    Send = 2,
+    /// For the peer's part in a collective.
+    Collective = 3,
+    /// In `MPI_Finalize`, for all others to come there; until then this rank does
+    /// nothing by itself, and nothing of its own is under way.
+    Leaving = 4,
+}
+
+impl WaitKind {
+    /// The kind that a number stands for.
+    #[must_use]
+    pub fn of(raw: u32) -> WaitKind {
+        [
+            WaitKind::Receive,
+            WaitKind::Send,
+            WaitKind::Collective,
+            WaitKind::Leaving,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u32 == raw)
+        .unwrap_or_default()
+    }
+}
