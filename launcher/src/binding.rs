@@ -60,14 +60,17 @@ impl Resources {
         self.machine.get_or_insert_with(|| Machine::read(allowed))
     }
 
-    /// How many ranks a job has that does not say: what its layout says, else
-    /// one for each core.
-    pub fn ranks(&mut self, map: Option<&Map>) -> u32 {
+    /// How many ranks a layout says, if it does.
+    pub fn laid_out(&mut self, map: Option<&Map>) -> Option<u32> {
+        placement::ranks_of(self.machine(), map?)
+    }
+
+    /// The cores that a job may use.
+    pub fn cores(&mut self) -> u32 {
         let processors = self.processors;
-        let machine = self.machine();
-        let cores = u32::try_from(machine.count(Object::Core)).unwrap_or(u32::MAX);
-        map.and_then(|m| placement::ranks_of(machine, m))
-            .unwrap_or(cores.min(processors).max(1))
+        let cores = self.machine().count(Object::Core);
+        let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+        cores.min(processors).max(1)
     }
 
     /// Decides for a job of `ranks` ranks.

@@ -11,8 +11,8 @@ use std::fs::read_to_string;
 const SMALLEST_PROCESS: u64 = 64 << 10;
 
 /// Descriptors of mpirun's that do not depend on the number of ranks, those for
-/// a moment while a rank is started included.
-const OWN_DESCRIPTORS: u64 = 32;
+/// a moment while a rank is started included: segment, heap file, lifeline, events.
+const OWN_DESCRIPTORS: u64 = 22;
 
 /// What a job takes of something that is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +44,13 @@ struct Need {
 
 /// Descriptors that mpirun needs for a job of `ranks` ranks: pipes and files.
 pub fn descriptors(global: &Global, ranks: u64) -> u64 {
-    ranks.saturating_mul(per_rank(global)) + OWN_DESCRIPTORS
+    let pipes = ranks.saturating_mul(per_rank(global));
+    pipes.saturating_add(OWN_DESCRIPTORS + marks())
+}
+
+/// Descriptors that mark the processors which ranks are bound to.
+fn marks() -> u64 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u64)
 }
 
 /// Two pipes; one more where all ranks read standard input; two files where
@@ -78,7 +84,7 @@ pub fn check(global: &Global, programs: &[u32], cgroups: &Cgroups) -> Result<u32
         Need {
             unit: Unit::Descriptors,
             each: per_rank(global),
-            besides: OWN_DESCRIPTORS,
+            besides: OWN_DESCRIPTORS + marks(),
         },
         Need {
             unit: Unit::Bytes,

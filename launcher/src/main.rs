@@ -5,6 +5,8 @@
 //! cli        the command line, in the spellings of both common launchers
 //! settings   what is set where, and which of it counts
 //! plan       one program, environment and directory for each rank
+//! elf, loader, foreign    what a program's file needs, and whether it is another MPI's
+//! slurm      how many ranks an allocation is for
 //! preload    which of them get the shared heap
 //! capacity   whether so many ranks can run here     cgroup  what groups allow
 //! topology → placement, share → binding    which processors each rank gets
@@ -25,10 +27,13 @@ mod capacity;
 mod cgroup;
 mod cli;
 mod control;
+mod elf;
 mod explain;
+mod foreign;
 mod forward;
 mod hosts;
 mod lines;
+mod loader;
 mod placement;
 mod plan;
 mod preload;
@@ -38,6 +43,7 @@ mod report;
 mod settings;
 mod share;
 mod sink;
+mod slurm;
 mod spawn;
 mod start;
 mod stdin;
@@ -123,15 +129,18 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
         let ranks = match local.ranks {
             Some(n) => n,
             None if locals.len() > 1 => 1,
-            None => global
-                .perhost
-                .or(hosts)
-                .unwrap_or_else(|| resources.ranks(global.map_by.as_ref())),
+            None => unsaid(global, hosts, &mut resources).map_err(stop)?,
         };
         let app = plan::app(global, &settings, local, ranks).map_err(|why| Stop {
             code: why.code(),
             text: why.to_string(),
         })?;
+        if !global.allow_other_mpi {
+            foreign::check(&app, !global.genvnone).map_err(|why| Stop {
+                code: why.code(),
+                text: why.to_string(),
+            })?;
+        }
         apps.push(app);
     }
     let cgroups = cgroup::Cgroups::own();
@@ -155,7 +164,8 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
     let inherit = !global.genvnone;
     let said = preload::apply(&mut apps, wish, size, start.no_heap(), inherit).map_err(stop)?;
     if is_set(&apps[0], "verbose") {
-        said.iter().for_each(|line| say(line));
+        let passed_over = settings.passed_over.iter();
+        passed_over.chain(&said).for_each(|line| say(line));
     }
     for (index, app) in apps.iter().enumerate() {
         for _ in 0..app.ranks {
@@ -165,6 +175,21 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
     let told = |name: &str| apps.iter().any(|app| is_set(app, name));
     let reports = report::Reports::new(told("report_regions"), told("report_arms"));
     start.run(global, timeout, reports)
+}
+
+/// How many ranks a job has that does not say: what its hosts or its layout offer,
+/// what a batch system's allocation is for, else one for each core.
+fn unsaid(
+    global: &Global,
+    hosts: Option<u32>,
+    resources: &mut binding::Resources,
+) -> Result<u32, String> {
+    let offered = global.perhost.or(hosts);
+    if let Some(n) = offered.or_else(|| resources.laid_out(global.map_by.as_ref())) {
+        return Ok(n);
+    }
+    let asked = slurm::ranks(|name| std::env::var(name).ok())?;
+    Ok(asked.unwrap_or_else(|| resources.cores()))
 }
 
 /// Whether this setting, one of 0 or 1, is 1 for a program.

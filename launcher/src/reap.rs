@@ -4,7 +4,7 @@
 
 use crate::verdict::How;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -121,8 +121,15 @@ fn descendants(strangers: &HashSet<i32>) -> Vec<i32> {
     found
 }
 
-/// The parent of every process that /proc shows.
+/// The parent of every process that /proc shows; where it does not show this one,
+/// those of mpirun's own children.
 fn parents() -> HashMap<i32, i32> {
+    let own = own_pid();
+    // it may be that of another process namespace, with other numbers
+    let shown = std::fs::read_link("/proc/self");
+    if !shown.is_ok_and(|s| s.to_str() == Some(&own.to_string())) {
+        return children_by_asking().map(|pid| (pid, own)).collect();
+    }
     let Ok(dir) = std::fs::read_dir("/proc") else {
         return HashMap::new();
     };
@@ -135,6 +142,15 @@ fn parents() -> HashMap<i32, i32> {
         .collect()
 }
 
+/// mpirun's children, found without /proc: every number there can be is tried,
+/// which takes about a second. The children of one that ends become mpirun's own.
+fn children_by_asking() -> impl Iterator<Item = i32> {
+    const LARGEST: i32 = 1 << 22;
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let is_child = move |pid: &i32| waitid(Id::Pid(Pid::from_raw(*pid)), flags).is_ok();
+    (1..=LARGEST).filter(is_child)
+}
+
 /// The parent in a line of /proc/PID/stat, whose second field is the program's
 /// name in brackets and may hold anything.
 fn parent_in(stat: &str) -> Option<i32> {
@@ -144,7 +160,7 @@ fn parent_in(stat: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{own_pid, parent_in, parents};
+    use super::{children_by_asking, own_pid, parent_in, parents};
 
     #[test]
     fn parents_are_read() {
@@ -152,5 +168,18 @@ mod tests {
         assert_eq!(parent_in("12 (odd"), None);
         let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
         assert_eq!(parents().get(&own_pid()), Some(&parent));
+    }
+
+    #[test]
+    fn children_are_found_without_proc() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("100")
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let found = children_by_asking().any(|other| other == pid);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found);
     }
 }

@@ -9,10 +9,12 @@
 //! The first that names a setting wins. Ranks are told by their environment, so
 //! that they read no files.
 
+mod file;
+
 use crate::cli::Global;
+pub use file::{Found, find, read};
 use std::fmt::Write as _;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use wireup::settings::{NAMES, Settings, variable};
 
 /// Where a value comes from.
@@ -42,8 +44,11 @@ pub struct Given {
 pub struct Gathered {
     /// In the order of [`NAMES`].
     pub given: Vec<Given>,
-    /// Each with whether it was there.
-    pub files: Vec<(PathBuf, bool)>,
+    /// Each with what was made of it: it was read, it is not there, or why it
+    /// counts as none.
+    pub files: Vec<(PathBuf, String)>,
+    /// Those that are there and count as none, in words.
+    pub passed_over: Vec<String>,
 }
 
 impl Gathered {
@@ -74,7 +79,6 @@ impl Gathered {
             let _ = writeln!(text, "{name:<18}{value:<10}{source}");
         }
         for (path, there) in &self.files {
-            let there = if *there { "read" } else { "is not there" };
             let _ = writeln!(text, "{}: {there}", path.display());
         }
         text
@@ -85,7 +89,7 @@ impl Gathered {
 ///
 /// # Errors
 /// A value that cannot be used: where it stands, and what would be right; a file
-/// that is there and cannot be read.
+/// that is no ordinary one.
 pub fn gather(global: &Global) -> Result<Gathered, String> {
     let mut gathered = Gathered::default();
     for (name, value) in command_line(global) {
@@ -118,21 +122,21 @@ pub fn gather(global: &Global) -> Result<Gathered, String> {
     }
     if !global.no_settings_files {
         for path in files() {
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => Some(text),
-                Err(why)
-                    if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-                {
-                    None
+            let made = match find(&path)? {
+                Found::Text(bytes) => {
+                    let lines = read(&path, &bytes)?.into_iter().rev();
+                    lines.for_each(|g| add(&mut gathered.given, g));
+                    "read".to_owned()
                 }
-                Err(why) => return Err(format!("{}: {why}", path.display())),
+                Found::Absent => "is not there".to_owned(),
+                Found::Unreadable(why) => {
+                    let text =
+                        format!("the settings file {} counts as none: {why}", path.display());
+                    gathered.passed_over.push(text);
+                    format!("counts as none: {why}")
+                }
             };
-            let lines = read(&path, text.as_deref().unwrap_or_default())?;
-            lines
-                .into_iter()
-                .rev()
-                .for_each(|g| add(&mut gathered.given, g));
-            gathered.files.push((path, text.is_some()));
+            gathered.files.push((path, made));
         }
     }
     let place = |g: &Given| NAMES.iter().position(|(name, _)| *name == g.name);
@@ -191,74 +195,9 @@ fn system_file() -> Option<PathBuf> {
     Some(exe.parent()?.parent()?.join("etc/lariat/settings"))
 }
 
-/// The settings in the text of a file: lines `NAME = VALUE`; what follows a `#`
-/// is a comment. Of two lines with one name the last one counts.
-///
-/// # Errors
-/// The first line that cannot be used.
-pub fn read(path: &Path, text: &str) -> Result<Vec<Given>, String> {
-    let mut given = Vec::new();
-    for (line, number) in text.lines().zip(1..) {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if line.is_empty() {
-            continue;
-        }
-        let place = format!("{}, line {number}", path.display());
-        let Some((name, value)) = line.split_once('=') else {
-            return Err(format!("{place}: {line:?}: wanted NAME = VALUE"));
-        };
-        let (name, value) = (name.trim(), value.trim());
-        let Some(known) = known(name) else {
-            return Err(format!(
-                "{place}: there is no setting {name:?}: wanted one that mpirun --help lists"
-            ));
-        };
-        Settings::default()
-            .set(known, value)
-            .map_err(|wanted| format!("{place}: {known} = {value:?}: wanted {wanted}"))?;
-        given.push(Given {
-            name: known,
-            value: value.to_owned(),
-            source: Source::File(path.to_owned(), number),
-        });
-    }
-    Ok(given)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn lines(text: &str) -> Result<Vec<Given>, String> {
-        read(Path::new("/etc/s"), text)
-    }
-
-    #[test]
-    fn lines_and_comments() {
-        let given = lines("# mine\n\n arm = cma # for now\nEAGER_LIMIT=4k\narm=copy\n").unwrap();
-        let short: Vec<_> = given.iter().map(|g| (g.name, g.value.as_str())).collect();
-        assert_eq!(
-            short,
-            [("arm", "cma"), ("eager_limit", "4k"), ("arm", "copy")]
-        );
-        assert_eq!(given[1].source, Source::File("/etc/s".into(), 4));
-    }
-
-    #[test]
-    fn a_bad_line_is_named_with_what_would_be_right() {
-        for (text, words) in [
-            ("\narm = wing", ["/etc/s, line 2", "\"wing\"", "cma"]),
-            ("leg = 1", ["line 1", "\"leg\"", "--help"]),
-            (
-                "# x\n#\neager_limit 4k",
-                ["line 3", "eager_limit 4k", "NAME = VALUE"],
-            ),
-            ("ring_cells =", ["line 1", "\"\"", "power of two"]),
-        ] {
-            let said = lines(text).unwrap_err();
-            assert!(words.iter().all(|w| said.contains(w)), "{text}: {said}");
-        }
-    }
 
     #[test]
     fn of_several_words_on_the_command_line_the_last_counts() {

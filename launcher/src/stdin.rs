@@ -45,7 +45,7 @@ impl Input {
                 command.stdin(Stdio::from(reader));
             }
             _ => {
-                command.stdin(Stdio::null());
+                command.stdin(nothing()?);
             }
         }
         Ok(false)
@@ -66,6 +66,16 @@ impl Input {
             .spawn(copy)?;
         Ok(())
     }
+}
+
+/// Something that is at its end at once: `/dev/null`, and where there is none, a
+/// pipe that nobody writes to.
+fn nothing() -> io::Result<Stdio> {
+    if let Ok(null) = File::open("/dev/null") {
+        return Ok(Stdio::from(null));
+    }
+    let (reader, _) = io::pipe()?;
+    Ok(Stdio::from(reader))
 }
 
 /// Until the input ends or nobody reads any more. A slow rank slows the others.

@@ -9,6 +9,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -27,6 +28,22 @@ pub struct Stream {
     pub file: Option<File>,
     /// Written to mpirun's own.
     pub to_own: bool,
+}
+
+/// Makes or empties a file for output; does not wait where it is a FIFO.
+fn create(name: &str) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    let opened = options.custom_flags(libc::O_NONBLOCK).open(name);
+    let file = opened.map_err(|why| {
+        let hint = match why.raw_os_error() {
+            Some(libc::ENXIO) => " (nobody reads it)",
+            _ => "",
+        };
+        io::Error::new(why.kind(), format!("{name}: {why}{hint}"))
+    })?;
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?; // it is written as a whole
+    Ok(file)
 }
 
 /// The pipes of all ranks, before the thread starts.
@@ -104,10 +121,7 @@ impl Outputs {
             (None, None, None) => (None, false),
         };
         let file = match file {
-            Some(name) => Some(
-                File::create(&name)
-                    .map_err(|why| io::Error::new(why.kind(), format!("{name}: {why}")))?,
-            ),
+            Some(name) => Some(create(&name)?),
             None => None,
         };
         self.streams.push(Stream {

@@ -59,6 +59,45 @@ fn descriptors_are_counted_beforehand() {
     assert_eq!(ran(&folder), 15);
 }
 
+/// A machine without much: the job runs, and what ranks leave behind is ended.
+#[test]
+fn without_dev_proc_sys_or_a_writable_file_system() {
+    let tried = std::process::Command::new("unshare")
+        .args(["-m", "true"])
+        .output();
+    if !tried.is_ok_and(|t| t.status.success()) {
+        skipped("no mount namespace can be made here");
+        return;
+    }
+    let hello = lariat_tests::program("hello");
+    let hello = hello.to_str().unwrap();
+    for bare in [
+        "mount -t tmpfs none /dev",
+        "umount -l /proc && mount -t tmpfs none /proc",
+        "mount -t tmpfs none /sys",
+        "mount --rbind -o ro / / && mount -o remount,bind,ro / && mount -t tmpfs -o ro none /tmp",
+    ] {
+        let script = format!("{bare} && exec \"$@\"");
+        let before = ["unshare", "-m", "sh", "-c", &script, "sh"];
+        let mark = leftovers::mark();
+        // rank 1 leaves something in a session of its own
+        let ranks = "[ $LARIAT_RANK = 0 ] || setsid -f sleep 1000; exec \"$0\"";
+        let job = Job::running("sh").args(["-c", ranks, hello]).ranks(3);
+        let outcome = job
+            .before(before)
+            .env(leftovers::MARK, &mark)
+            .run()
+            .exits(0);
+        let lines = outcome
+            .stdout
+            .lines()
+            .filter(|l| l.starts_with("hello from rank"));
+        assert_eq!(lines.count(), 3, "{bare}: {outcome}");
+        assert!(outcome.stderr.is_empty(), "{bare}: {outcome}");
+        leftovers::no_processes(&mark);
+    }
+}
+
 #[test]
 fn processes_of_a_control_group_are_counted_beforehand() {
     let Some(group) = Cgroup::new("pids") else {

@@ -125,6 +125,9 @@ pub struct Global {
     /// Write them to FILE [default: the user's settings file]
     #[arg(long, value_name = "FILE", help_heading = "Tuning")]
     pub tune_output: Option<PathBuf>,
+    /// Measure and write though other programs are busy
+    #[arg(long, help_heading = "Tuning", requires = "tune")]
+    pub tune_force: bool,
     /// Measure so many times; the medians count [default: 7]
     #[arg(long, value_name = "N", help_heading = "Tuning", value_parser = words::rounds)]
     pub tune_rounds: Option<u32>,
@@ -142,6 +145,9 @@ pub struct Global {
     /// Read the programs from a file, one a line
     #[arg(long, aliases = ["configfile"], value_name = "FILE")]
     pub app: Option<PathBuf>,
+    /// Run programs of another MPI all the same, each rank on its own
+    #[arg(long)]
+    pub allow_other_mpi: bool,
     /// Accepted: root is always allowed
     #[arg(long)]
     pub allow_run_as_root: bool,

@@ -82,12 +82,34 @@ pub fn normalise(args: &[OsString], command: &Command) -> Result<Vec<OsString>, 
                     let value = rest.next().ok_or_else(|| {
                         format!("option {text} wants a value behind it; see --help")
                     })?;
-                    out.push(value.clone());
+                    let spaced = option.long == "set";
+                    out.push(match spaced.then(|| spaced_setting(value, &mut rest)) {
+                        Some(whole) => whole,
+                        None => value.clone(),
+                    });
                 }
             }
         }
     }
     Ok(out)
+}
+
+/// A setting that was written with spaces, as in a settings file, and came as
+/// several arguments: `NAME = VALUE`, `NAME =VALUE` or `NAME= VALUE`.
+fn spaced_setting(first: &OsString, rest: &mut std::slice::Iter<OsString>) -> OsString {
+    let has = |text: &OsStr, end: bool| match end {
+        true => text.as_encoded_bytes().ends_with(b"="),
+        false => text.as_encoded_bytes().starts_with(b"="),
+    };
+    let mut whole = first.clone();
+    let name_only = !first.as_encoded_bytes().contains(&b'=');
+    if name_only && rest.as_slice().first().is_some_and(|next| has(next, false)) {
+        whole.extend(rest.next().cloned());
+    }
+    if has(&whole, true) {
+        whole.extend(rest.next().cloned());
+    }
+    whole
 }
 
 fn table(command: &Command) -> HashMap<String, Known> {
@@ -249,6 +271,11 @@ mod tests {
             "--genv A -1 -- prog",
             "values may begin with a dash"
         );
+        for words in ["a = 1", "a =1", "a= 1", "a=1"] {
+            let line = format!("--set {words} -n 2 prog");
+            assert_eq!(normal(&line).unwrap(), "--set a=1 --np 2 -- prog");
+        }
+        assert_eq!(normal("--set a prog").unwrap(), "--set a -- prog");
     }
 
     #[test]

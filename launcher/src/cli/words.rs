@@ -116,7 +116,7 @@ pub fn setting(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once('=') else {
         return Err("wanted NAME=VALUE".to_owned());
     };
-    let name = name.to_lowercase();
+    let (name, value) = (name.trim().to_lowercase(), value.trim());
     wireup::settings::Settings::default()
         .set(&name, value)
         .map_err(|wanted| format!("wanted {wanted}"))?;

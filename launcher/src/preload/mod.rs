@@ -5,11 +5,9 @@
 //! It is left out where it would do harm or no good: then the program keeps the
 //! heap that it has, its messages take another arm, and `--verbose` says why.
 
-mod elf;
-
+use crate::elf::{self, Image};
 use crate::plan::App;
 use crate::tree;
-use elf::Image;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

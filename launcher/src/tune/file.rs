@@ -1,50 +1,136 @@
 //! The settings file that what was measured is written to. What else the user has
 //! in it stays.
+//!
+//! Only a file of the user's own is replaced, and none is reached through a link
+//! that somebody may have put there: the new text goes to a file that is made for
+//! it, which is then renamed.
 
 use super::Values;
-use crate::settings;
-use std::io::ErrorKind;
-use std::path::Path;
+use crate::settings::{self, Found};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use wireup::settings::MEASURED;
 
 const BEGIN: &str = "# Measured by mpirun --tune";
 const END: &str = "# (end of what mpirun --tune measured)";
 
-/// The text of a file; empty if there is none.
+/// The text of the file that is to be replaced; empty if there is none.
 ///
 /// # Errors
-/// It cannot be read, a line of it cannot be used, or its folder cannot be made.
+/// It must not be replaced, a line of it cannot be used, or its folder is not
+/// writable: said before anything is measured.
 pub fn read(path: &Path) -> Result<String, String> {
-    let failed = |why: std::io::Error| format!("{}: {why}", path.display());
-    match std::fs::read_to_string(path) {
-        Ok(text) => settings::read(path, &text).map(|_| text),
-        Err(why) if why.kind() == ErrorKind::NotFound => {
-            let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-            folder
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .map_err(failed)?;
-            Ok(String::new())
+    let shown = path.display();
+    may_replace(path)?;
+    match settings::find(path)? {
+        Found::Text(bytes) => {
+            settings::read(path, &bytes)?;
+            writable(path)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
         }
-        Err(why) => Err(failed(why)),
+        Found::Absent => writable(path).map(|()| String::new()),
+        Found::Unreadable(why) => Err(format!("{shown}: {why}")),
     }
 }
 
-/// Writes the file: `old` with these values in the place of what it says of them.
+/// Whether what is at `path` is this user's own file, and no link.
+fn may_replace(path: &Path) -> Result<(), String> {
+    let shown = path.display();
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(why) if matches!(why.kind(), ErrorKind::NotFound) => return Ok(()),
+        Err(why) => return Err(format!("{shown}: {why}")),
+    };
+    if meta.is_symlink() {
+        let to = std::fs::canonicalize(path);
+        let to = to.map_or("the file itself".to_owned(), |p| p.display().to_string());
+        return Err(format!(
+            "{shown} is a symbolic link, through which nothing is written: \
+             give --tune-output {to}"
+        ));
+    }
+    let own = nix::unistd::geteuid().as_raw();
+    if meta.uid() != own {
+        return Err(format!(
+            "{shown} belongs to user {}, not to user {own}, who runs this: \
+             give --tune-output FILE",
+            meta.uid()
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a file can be made in the folder of `path`, or the folder itself.
+fn writable(path: &Path) -> Result<(), String> {
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    let there = folder.unwrap_or(Path::new(".")).ancestors();
+    let there = there.map(|f| {
+        if f.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            f
+        }
+    });
+    let Some(nearest) = there.into_iter().find(|f| f.exists()) else {
+        return Ok(()); // what is wrong will show
+    };
+    let flags = nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK;
+    let why = match nix::unistd::access(nearest, flags) {
+        Err(why) => why.desc(),
+        Ok(()) if !nearest.is_dir() => "this is no directory",
+        Ok(()) => return Ok(()),
+    };
+    let (shown, nearest) = (path.display(), nearest.display());
+    Err(format!("{shown} cannot be written: {nearest}: {why}"))
+}
+
+/// Writes the file: what is in it now, with these values in the place of what it
+/// says of them.
 ///
 /// # Errors
 /// It cannot be written; it is as it was then.
-pub fn write(path: &Path, old: &str, values: &Values, rounds: u32) -> Result<(), String> {
-    let text = merged(old, &block(values, rounds));
-    // A link stays a link: what it leads to is replaced.
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut fresh = path.clone().into_os_string();
-    fresh.push(format!(".new-{}", std::process::id()));
-    std::fs::write(&fresh, text)
-        .and_then(|()| std::fs::rename(&fresh, &path))
-        .map_err(|why| {
-            let _ = std::fs::remove_file(&fresh); // there may be none
-            format!("{}: {why}", path.display())
+pub fn write(path: &Path, values: &Values, rounds: u32) -> Result<(), String> {
+    let old = read(path)?; // it may have been edited meanwhile
+    let text = merged(&old, &block(values, rounds));
+    let failed = |why: std::io::Error| format!("{}: {why}", path.display());
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .map_err(failed)?;
+    let mode = std::fs::symlink_metadata(path).map(|m| m.mode() & 0o777);
+    let (fresh, mut file) = fresh(path).map_err(failed)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| match mode {
+            Ok(mode) => file.set_permissions(Permissions::from_mode(mode)),
+            Err(_) => Ok(()),
         })
+        .and_then(|()| file.sync_all())
+        .map_err(failed)
+        .and_then(|()| may_replace(path))
+        .and_then(|()| std::fs::rename(&fresh, path).map_err(failed));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&fresh); // nothing more can be done about it
+    }
+    written
+}
+
+/// A file beside `path` that nobody had before.
+fn fresh(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    let mut tries = 0;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".new-{}-{tries}", std::process::id()));
+        let name = PathBuf::from(name);
+        // O_CREAT | O_EXCL: not what lies there already, nor through a link
+        let mut options = OpenOptions::new();
+        match options.write(true).create_new(true).mode(0o644).open(&name) {
+            Err(why) if why.kind() == ErrorKind::AlreadyExists && tries < 100 => tries += 1,
+            other => return Ok((name, other?)),
+        }
+    }
 }
 
 /// The lines that are written.
@@ -104,7 +190,44 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read() {
         let block = block(&crate::tune::built_in(), 7);
-        let given = settings::read(Path::new("x"), &block).unwrap();
+        let given = settings::read(Path::new("x"), block.as_bytes()).unwrap();
         assert_eq!(given.len(), MEASURED.len());
+    }
+
+    #[test]
+    fn only_an_own_ordinary_file_is_replaced() {
+        let dir = std::env::temp_dir().join(format!("lariat-tune-{}", std::process::id()));
+        let values = crate::tune::built_in();
+        let path = dir.join("a/b/settings");
+        write(&path, &values, 7).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, "check = 1\n").unwrap();
+        // what lies where the new text would go is left alone
+        let occupied = path.with_file_name(format!("settings.new-{}-0", std::process::id()));
+        let victim = dir.join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &occupied).unwrap();
+        write(&path, &values, 7).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("check = 1\n\n# Measured by"), "{text}");
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        let link = dir.join("link");
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        let said = write(&link, &values, 7).unwrap_err();
+        assert!(
+            said.contains("symbolic link") && said.contains("victim"),
+            "{said}"
+        );
+        assert!(read(&dir).unwrap_err().contains("directory"));
+        std::fs::write(&path, "leg = 1\n").unwrap();
+        assert!(write(&path, &values, 7).unwrap_err().contains("line 1"));
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            assert!(read(&path).unwrap_err().contains("user 12345"));
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        let left = std::fs::read_dir(dir.join("a/b")).unwrap().count();
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(left, 2, "the settings and what was there");
     }
 }

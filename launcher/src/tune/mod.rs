@@ -4,6 +4,7 @@
 //! plan     what is compared with what, at which sizes
 //! bench    runs the measuring program under an mpirun of its own
 //! choose   which candidate, or which size, is best (pure)
+//! load     what other programs take of the processors
 //! file     the settings file with what was found
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod bench;
 mod choose;
 mod file;
+mod load;
 mod plan;
 
 use crate::cli::Global;
@@ -28,8 +30,10 @@ use wireup::settings::{MEASURED, Settings, short};
 
 /// How often everything is measured unless said otherwise.
 const ROUNDS: u32 = 7;
-/// The part of the processors' time that others may take without a word about it.
+/// The part of the processors' time that others may take without a word about it,
+/// before it begins and, less exactly known, while it measures.
 const BUSY: f64 = 0.1;
+const BUSY_MEANWHILE: f64 = 0.2;
 
 /// Values of the measured settings, by name.
 pub type Values = Vec<(&'static str, String)>;
@@ -52,10 +56,25 @@ pub fn run(global: &Global) -> Result<(), String> {
             );
         }
     };
-    let old = file::read(&output)?;
+    file::read(&output)?; // what would stop it in the end is said now
     let rounds = global.tune_rounds.unwrap_or(ROUNDS);
     let bench = Bench::new(rounds)?;
-    let caution = if is_busy() { plan::BUSY } else { plan::QUIET };
+    let mut caution = plan::QUIET;
+    if let Some(share) = busy() {
+        let share = format!(
+            "other programs take {:.0} % of the processors",
+            100.0 * share
+        );
+        if !global.tune_force {
+            return Err(format!(
+                "--tune: {share}: what is measured now would not hold, so nothing is measured and \
+                 nothing written; try again on a quiet machine, or add --tune-force"
+            ));
+        }
+        crate::say(&format!("{share}: only large differences count now"));
+        caution = plan::BUSY;
+    }
+    let start = load::Times::now();
     let arms = bench.probe()?;
     let mut lines = vec![vec!["arm".to_owned(), "here".to_owned()]];
     for (arm, answer) in &arms {
@@ -86,11 +105,23 @@ pub fn run(global: &Global) -> Result<(), String> {
         let value = compare(&bench, &comparison, caution)?;
         plan::set(&mut values, kind.setting(), &value);
     }
-    file::write(&output, &old, &values, rounds)?;
-    let mut text = format!("\nwritten to {}:\n", output.display());
+    let meanwhile = start.and_then(|s| s.others());
+    let mut text = String::new();
     for (name, value) in &values {
         text.push_str(&format!("  {name} = {value}\n"));
     }
+    let meanwhile = meanwhile.filter(|share| *share > BUSY_MEANWHILE && !global.tune_force);
+    if let Some(share) = meanwhile {
+        print(&format!("\nmeasured on a busy machine:\n{text}"))?;
+        return Err(format!(
+            "--tune: nothing is written to {}, since other programs took {:.0} % of the \
+             processors while it measured: try again on a quiet machine, or add --tune-force",
+            output.display(),
+            100.0 * share
+        ));
+    }
+    file::write(&output, &values, rounds)?;
+    text.insert_str(0, &format!("\nwritten to {}:\n", output.display()));
     let seen = settings::files().contains(&absolute(&output));
     text.push_str(match seen {
         true => "Later runs use it (mpirun --show-settings tells).\n",
@@ -161,38 +192,19 @@ impl Kind {
     }
 }
 
-/// Whether other programs take processors, which it says: figures are worth less.
-fn is_busy() -> bool {
-    let before = processor_times();
-    std::thread::sleep(Duration::from_millis(300));
-    let (Some(before), Some(after)) = (before, processor_times()) else {
-        return false;
-    };
-    let (busy, all) = (after.0 - before.0, after.1 - before.1);
-    let is_busy = all > 0.0 && busy / all > BUSY;
-    if is_busy {
-        crate::say(&format!(
-            "other programs take {:.0} % of the processors: measuring all the same, but only \
-             large differences count now, and a quiet machine gives better thresholds",
-            100.0 * busy / all
-        ));
+/// The part of the processors' time that others take, if it is so much that figures
+/// are worth less. A moment's work of somebody else's does not count.
+fn busy() -> Option<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..5 {
+        let before = load::Times::now()?;
+        std::thread::sleep(Duration::from_millis(300));
+        least = least.min(before.others()?);
+        if least <= BUSY {
+            return None;
+        }
     }
-    is_busy
-}
-
-/// Clock ticks of all processors since the machine started: busy, and all.
-fn processor_times() -> Option<(f64, f64)> {
-    let text = std::fs::read_to_string("/proc/stat").ok()?;
-    let line = text.lines().next()?.strip_prefix("cpu ")?;
-    // user nice system idle iowait irq softirq steal; guests are in user already
-    let ticks: Vec<f64> = line
-        .split_whitespace()
-        .take(8)
-        .filter_map(|n| n.parse().ok())
-        .collect();
-    let all: f64 = ticks.iter().sum();
-    let idle = ticks.get(3)? + ticks.get(4)?;
-    Some((all - idle, all))
+    Some(least)
 }
 
 fn absolute(path: &std::path::Path) -> PathBuf {

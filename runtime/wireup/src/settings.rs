@@ -245,6 +245,7 @@ impl Settings {
     /// # Errors
     /// What would have been right.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        let value = value.trim();
         match name {
             "arm" => {
                 self.arm = match value {
@@ -358,6 +359,7 @@ mod tests {
                 && said.contains("power of two")
         );
         assert!(Settings::default().set("verbose", "yes").is_err());
+        assert!(Settings::default().set("verbose", " 1\t").is_ok());
         assert!(Settings::default().set("eager_limit", "1x").is_err());
         assert!(
             Settings::default()

@@ -1,5 +1,6 @@
-//! What a program's file says of how it is loaded: enough to tell whether a
-//! library can be preloaded into it. Reads the tables that it needs, not the file.
+//! What a program's or a library's file says of how it is loaded: enough to tell
+//! whether a library can be preloaded into it, and which others it needs. Reads the
+//! tables that are wanted, not the file.
 
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
@@ -20,6 +21,21 @@ pub struct Image {
     pub needed: Vec<String>,
     /// Those of [`WATCHED`] that it defines for its libraries too.
     pub defines: Vec<&'static str>,
+}
+
+/// What an image asks of the loader: the libraries it needs, and where they lie.
+#[derive(Debug, PartialEq, Eq, Clone, Default)]
+pub struct Links {
+    /// 32 or 64.
+    pub bits: u8,
+    /// The machine's number in ELF.
+    pub machine: u16,
+    /// The libraries that it names.
+    pub needed: Vec<String>,
+    /// Folders to look for them in (`DT_RPATH`), also for the libraries of libraries.
+    pub rpath: Vec<String>,
+    /// Folders to look for its own in, after `LD_LIBRARY_PATH` (`DT_RUNPATH`).
+    pub runpath: Vec<String>,
 }
 
 /// Functions by which a program shows that it brings an allocator, or an
@@ -47,6 +63,45 @@ pub fn read(path: &Path) -> Result<Option<Image>, String> {
     image
         .map(Some)
         .map_err(|why| format!("is a damaged ELF file: {why}"))
+}
+
+/// Reads what an image asks of the loader; `None`: it is something else, or cannot
+/// be read.
+pub fn links(path: &Path) -> Option<Links> {
+    let data = ReadCache::new(File::open(path).ok()?);
+    match FileKind::parse(&data) {
+        Ok(FileKind::Elf64) => links_of::<elf::FileHeader64<Endianness>, _>(&data, 64),
+        Ok(FileKind::Elf32) => links_of::<elf::FileHeader32<Endianness>, _>(&data, 32),
+        _ => return None,
+    }
+    .ok()
+}
+
+fn links_of<'a, H, R>(data: R, bits: u8) -> object::Result<Links>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = H::parse(data)?;
+    let endian = header.endian()?;
+    let sections = header.sections(endian, data)?;
+    let dynamic = sections.dynamic_table(endian, data)?;
+    let mut links = Links {
+        bits,
+        machine: header.e_machine(endian),
+        ..Links::default()
+    };
+    for entry in dynamic.iter() {
+        let text = || Ok(String::from_utf8_lossy(dynamic.string(entry)?).into_owned());
+        let folders = |list: String| list.split(':').map(str::to_owned).collect();
+        match entry.tag {
+            elf::DT_NEEDED => links.needed.push(text()?),
+            elf::DT_RPATH => links.rpath = folders(text()?),
+            elf::DT_RUNPATH => links.runpath = folders(text()?),
+            _ => {}
+        }
+    }
+    Ok(links)
 }
 
 fn image<'a, H, R>(data: R, bits: u8) -> object::Result<Image>

@@ -1,0 +1,127 @@
+//! How many ranks an allocation of Slurm's is for, where the command line does not
+//! say. Pure, but for the look at the environment that is handed in.
+
+/// Which variable said it, and how many.
+type Number = (&'static str, u32);
+
+/// Tasks of the job or of its step. Slurm sets some of them by version and by how
+/// the allocation was made.
+const TASKS: [&str; 3] = ["SLURM_NTASKS", "SLURM_NPROCS", "SLURM_STEP_NUM_TASKS"];
+
+/// The ranks of a job that does not say; `None`: there is no allocation, or it does
+/// not say either.
+///
+/// # Errors
+/// A value that is no number; an allocation of several machines; one of several
+/// copies of mpirun that one step has started.
+pub fn ranks(get: impl Fn(&str) -> Option<String>) -> Result<Option<u32>, String> {
+    let number = |name: &'static str| -> Result<Option<Number>, String> {
+        let Some(text) = get(name).filter(|t| !t.trim().is_empty()) else {
+            return Ok(None);
+        };
+        match text.trim().parse::<u32>() {
+            Ok(n) if n > 0 && i32::try_from(n).is_ok() => Ok(Some((name, n))),
+            _ => Err(format!(
+                "{name}={text:?}: wanted a number from 1 to {}; -n RANKS goes before it",
+                i32::MAX
+            )),
+        }
+    };
+    let first = |names: &[&'static str]| -> Result<Option<Number>, String> {
+        for name in names {
+            if let Some(found) = number(name)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    };
+    let step = first(&["SLURM_STEP_NUM_TASKS"])?;
+    let task = get("SLURM_PROCID").and_then(|t| t.trim().parse::<u32>().ok());
+    if let (Some((_, count @ 2..)), Some(task @ 1..)) = (step, task) {
+        return Err(format!(
+            "this is task {task} of a Slurm step that has started mpirun {count} times: \
+             start it once (srun -n 1, or without srun), or say -n RANKS for each"
+        ));
+    }
+    let tasks = first(&TASKS)?;
+    let whole: &[_] = &["SLURM_NNODES", "SLURM_JOB_NUM_NODES"];
+    let own: &[_] = &[
+        "SLURM_STEP_NUM_NODES",
+        "SLURM_NNODES",
+        "SLURM_JOB_NUM_NODES",
+    ];
+    let in_step = step.map(|s| s.1) == tasks.map(|t| t.1) && step.is_some();
+    if let Some((name, nodes @ 2..)) = first(if in_step { own } else { whole })? {
+        let tasks = tasks.map_or(String::new(), |(name, n)| {
+            format!(" and {n} tasks ({name})")
+        });
+        return Err(format!(
+            "this Slurm allocation has {nodes} nodes ({name}){tasks}, but all ranks of a job run \
+             on one machine: say -n RANKS for this one, or ask Slurm for one node (-N 1)"
+        ));
+    }
+    let tasks = match tasks {
+        Some(tasks) => Some(tasks),
+        None => first(&["SLURM_NTASKS_PER_NODE"])?,
+    };
+    Ok(tasks.map(|t| t.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranks;
+
+    fn of(list: &[(&str, &str)]) -> Result<Option<u32>, String> {
+        ranks(|name| {
+            let found = list.iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_allocation_says_how_many() {
+        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(
+            of(&[("SLURM_NTASKS", "6"), ("SLURM_NNODES", "1")]),
+            Ok(Some(6))
+        );
+        assert_eq!(of(&[("SLURM_NPROCS", "5")]), Ok(Some(5)));
+        assert_eq!(of(&[("SLURM_STEP_NUM_TASKS", "4")]), Ok(Some(4)));
+        assert_eq!(
+            of(&[("SLURM_NTASKS", ""), ("SLURM_NTASKS_PER_NODE", "3")]),
+            Ok(Some(3))
+        );
+        // an interactive step of one task in an allocation of four
+        let step = [("SLURM_STEP_NUM_TASKS", "1"), ("SLURM_NTASKS", "4")];
+        assert_eq!(of(&step), Ok(Some(4)));
+        // a step on one node of an allocation of two
+        let step = [
+            ("SLURM_STEP_NUM_TASKS", "4"),
+            ("SLURM_NTASKS", "4"),
+            ("SLURM_STEP_NUM_NODES", "1"),
+            ("SLURM_NNODES", "2"),
+            ("SLURM_PROCID", "0"),
+        ];
+        assert_eq!(of(&step), Ok(Some(4)));
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said() {
+        for (list, words) in [
+            (&[("SLURM_NTASKS", "many")][..], ["SLURM_NTASKS", "many"]),
+            (&[("SLURM_NTASKS", "0")], ["SLURM_NTASKS", "\"0\""]),
+            (
+                &[("SLURM_NTASKS", "8"), ("SLURM_JOB_NUM_NODES", "2")],
+                ["2 nodes", "8 tasks"],
+            ),
+            (&[("SLURM_NNODES", "3")], ["3 nodes", "SLURM_NNODES"]),
+            (
+                &[("SLURM_STEP_NUM_TASKS", "4"), ("SLURM_PROCID", "2")],
+                ["task 2", "4 times"],
+            ),
+        ] {
+            let said = of(list).unwrap_err();
+            assert!(words.iter().all(|w| said.contains(w)), "{list:?}: {said}");
+        }
+    }
+}
