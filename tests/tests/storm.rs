@@ -29,3 +29,8 @@ fn commands() {
 fn scribbled_segments() {
     some_of("scribble", 15);
 }
+
+#[test]
+fn forged_environments() {
+    some_of("environments", 120);
+}

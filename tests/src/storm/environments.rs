@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,12 +26,23 @@ use std::time::Duration;
 struct Captive {
     /// Its variables that have to do with the job.
     variables: Vec<(OsString, OsString)>,
-    /// Its files in memory: the descriptor's number and what was in them.
-    files: Vec<(RawFd, Vec<u8>)>,
+    /// Its files in memory.
+    files: Vec<InMemory>,
 }
 
 /// Such a program is over in a tenth of a second on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// A file in memory of the true job's.
+#[derive(Debug)]
+struct InMemory {
+    /// The descriptor's number.
+    number: RawFd,
+    /// What was in it.
+    bytes: Vec<u8>,
+    /// Its device and inode.
+    identity: String,
+}
 
 /// Of a file in memory, so much is copied: the beginning tells what it is.
 const COPIED: u64 = 1 << 20;
@@ -86,11 +98,25 @@ fn taken(pid: i32) -> Captive {
             && let Ok(file) = File::open(&path)
         {
             let mut bytes = Vec::new();
+            let identity = identity(&file);
             let _ = file.take(COPIED).read_to_end(&mut bytes);
-            files.push((number, bytes));
+            files.push(InMemory {
+                number,
+                bytes,
+                identity,
+            });
         }
     }
     Captive { variables, files }
+}
+
+/// A file's device and inode, as the variables of a rank name them.
+fn identity(file: &File) -> String {
+    let meta = file.metadata();
+    meta.map_or_else(
+        |_| "?".to_owned(),
+        |meta| format!("{}:{}", meta.dev(), meta.ino()),
+    )
 }
 
 /// Something that a descriptor leads to.
@@ -178,19 +204,28 @@ type Variables = Vec<(OsString, OsString)>;
 /// of this and other launchers.
 fn forge(rng: &mut Rng, folder: &Path, variables: &mut Variables, files: &mut Vec<Forged>) {
     let captive = captive();
-    let mut put = |name: OsString, value: OsString| {
-        variables.retain(|(n, _)| *n != name);
-        variables.push((name, value));
-    };
     if rng.one_in(2) {
         // as a true one, with other files behind its descriptors
         for (name, value) in &captive.variables {
             if !rng.one_in(8) {
-                put(name.clone(), value.clone());
+                put(variables, name.clone(), value.clone());
             }
         }
-        for (number, bytes) in &captive.files {
-            files.extend(file(rng, folder, *number, bytes));
+        let known = rng.one_in(2);
+        for true_one in &captive.files {
+            let forged = file(rng, folder, true_one.number, &true_one.bytes);
+            // variables that name the true one may name the forged one
+            if known
+                && let Some(forged) = &forged
+                && let Ok(copy) = forged.fd.try_clone()
+            {
+                let new = identity(&File::from(copy));
+                for (_, value) in variables.iter_mut() {
+                    let text = value.to_string_lossy();
+                    *value = text.replace(&true_one.identity, &new).into();
+                }
+            }
+            files.extend(forged);
         }
     }
     for _ in 0..rng.of_any_size(5) {
@@ -209,7 +244,7 @@ fn forge(rng: &mut Rng, folder: &Path, variables: &mut Variables, files: &mut Ve
             true => true_value,
             false => value(rng, &true_value),
         };
-        put(name, value);
+        put(variables, name, value);
     }
     for _ in 0..rng.below(3) {
         let number = RawFd::try_from(rng.of_any_size(250)).expect("small").max(3);
@@ -226,11 +261,16 @@ fn forge(rng: &mut Rng, folder: &Path, variables: &mut Variables, files: &mut Ve
             .collect();
         if !descriptors.is_empty() && rng.one_in(2) {
             let name = rng.one_of(&descriptors).0.clone();
-            put(name, number.to_string().into());
+            put(variables, name, number.to_string().into());
         }
     }
     files.sort_by_key(|f| f.number);
     files.dedup_by_key(|f| f.number);
+}
+
+fn put(variables: &mut Variables, name: OsString, value: OsString) {
+    variables.retain(|(n, _)| *n != name);
+    variables.push((name, value));
 }
 
 /// What other launchers, and batch systems, leave.
@@ -311,7 +351,7 @@ fn value(rng: &mut Rng, true_value: &OsStr) -> OsString {
             let len = rng.len(40);
             rng.bytes(len)
         }
-        3 if rng.one_in(3) => vec![b'1'; rng.len(60_000)],
+        3 if rng.one_in(3) => vec![b'1'; rng.len(20_000)],
         _ => rng.one_of(&numbers).as_bytes().to_vec(),
     };
     bytes.retain(|b| *b != 0);
@@ -347,7 +387,8 @@ fn file(rng: &mut Rng, folder: &Path, number: RawFd, bytes: &[u8]) -> Option<For
         }
         _ => "whole",
     };
-    let path = folder.join(format!("file-{number}"));
+    // a number may be drawn twice, but only one of the two files is inherited
+    let path = folder.join(format!("file-{number}-{:08x}", rng.below(1 << 32)));
     let regular = |content: &[u8]| {
         std::fs::write(&path, content).ok()?;
         let options = File::options().read(true).write(true).open(&path).ok()?;

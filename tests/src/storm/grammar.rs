@@ -370,7 +370,11 @@ pub const VARIABLES: &[(&str, &[&str], &[&str])] = &[
     ("LARIAT_UNEXPECTED_LIMIT", &["0", "64m"], &["all", "-1"]),
     ("LARIAT_REPORT_ARMS", &["0", "1"], &["x", "2"]),
     ("LARIAT_NT_MIN", &["0", "16m"], &["x"]),
-    ("MPIEXEC_TIMEOUT", &["60", "100"], &["soon", "-1", "0"]),
+    (
+        "MPIEXEC_TIMEOUT",
+        &["60", "100", "0", "-1"],
+        &["soon", "1x"],
+    ),
 ];
 
 /// A word of any kind: one of the table's, or a mutation, or noise.
