@@ -91,7 +91,8 @@ fn inherited(handover: &Handover) -> Result<Membership> {
             handover.size
         );
     }
-    wireup::lifeline::tie_for_life(&handover.lifeline);
+    wireup::lifeline::tie_for_life(&handover.lifeline)
+        .map_err(|why| Error::new(Class::OTHER, why))?;
     for source in [Some(&handover.segment), handover.heap.as_ref()] {
         // What this process starts finds its way by mpirun's own descriptors.
         source.into_iter().for_each(close_on_exec);

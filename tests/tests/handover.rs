@@ -1,6 +1,6 @@
 //! What a rank makes of an environment that somebody has changed.
 
-use lariat_tests::{Job, program, skipped};
+use lariat_tests::{Job, leftovers, program, scratch, skipped};
 use std::io::Write;
 use std::os::fd::FromRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -180,4 +180,25 @@ fn a_set_uid_program_reads_nothing() {
     assert!(raised.status.success(), "{said}");
     let said = String::from_utf8_lossy(&raised.stdout);
     assert_eq!(said, "hello from rank 0 of 1\n");
+}
+
+/// It has left the sessions and groups that end with mpirun, and its peer never comes.
+#[test]
+fn a_program_that_comes_when_mpirun_is_gone_does_not_wait() {
+    let mark = leftovers::mark();
+    let said = scratch("late").join("said");
+    let hello = program("hello");
+    let late = format!("sleep 1; exec '{}' 2>'{}'", hello.display(), said.display());
+    let script = "[ $OMPI_COMM_WORLD_RANK = 1 ] || setsid sh -c \"$0\" & echo up; exec sleep 100";
+    let job = Job::running("sh").args(["-c", script, &late]).ranks(2);
+    let mut running = job.env(leftovers::MARK, &mark).start();
+    running.wait_for("up\nup");
+    running.signal(libc::SIGKILL);
+    let _ = running.finish();
+    leftovers::no_processes(&mark);
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(
+        said.contains("MPI_Init") && said.contains("has ended"),
+        "{said:?}"
+    );
 }

@@ -80,17 +80,31 @@ fn tie_open(fd: OwnedFd, who: Who) -> io::Result<RawFd> {
 }
 
 /// Ties the calling process to the job's lifeline, for life: for a rank in `MPI_Init`,
-/// which may be a program far below the one that mpirun started. What cannot be tied
-/// runs on without.
-pub fn tie_for_life(source: &Source) {
-    let inherited = CString::new(format!("/proc/self/fd/{}", source.number));
-    let _ = match inherited {
-        Ok(path) if source.file.is(source.number) => tie(&path, Who::Process),
-        _ => source
-            .open(libc::O_RDONLY | libc::O_NONBLOCK)
-            .map_err(io::Error::other)
-            .and_then(|fd| tie_open(fd, Who::Process)),
+/// which may be a program far below the one that mpirun started. What cannot be tied,
+/// for want of /proc or of such signals, runs on without.
+///
+/// # Errors
+/// In words: mpirun is gone already, or its lifeline cannot be had, so that nobody
+/// would ever end this process.
+pub fn tie_for_life(source: &Source) -> Result<(), String> {
+    let tied = if source.file.is(source.number) {
+        let path = CString::new(format!("/proc/self/fd/{}", source.number));
+        let path = path.unwrap_or_default(); // a number has no NUL
+        tie(&path, Who::Process)
+    } else {
+        let far = source.open(libc::O_RDONLY | libc::O_NONBLOCK);
+        tie_open(
+            far.map_err(|why| format!("the job's lifeline cannot be had: {why}"))?,
+            Who::Process,
+        )
     }; // the descriptor stays open until the end
+    match tied {
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Err(format!(
+            "mpirun (process {}), which started this program, has ended",
+            source.launcher
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Linux's number for it; the libc crate does not have it for every C library.
