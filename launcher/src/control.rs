@@ -19,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -32,6 +32,12 @@ use wireup::segment::Segment;
 const GRACE: Duration = Duration::from_secs(2);
 /// What ranks outside of MPI get to end by themselves when one of them failed.
 const ORDERLY: Duration = Duration::from_millis(500);
+
+/// How long what a rank's first program left behind may take to become a program that
+/// has MPI's library. Such a one is waited for as long as it runs.
+const BEHIND_GRACE: Duration = Duration::from_secs(2);
+/// How often those are looked at.
+const BEHIND_TICK: Duration = Duration::from_millis(20);
 
 /// Signals that end the job, with what the ranks are sent then.
 const ENDING: [(Signal, Signal); 4] = [
@@ -82,6 +88,9 @@ pub struct Process {
     /// Whose end is the rank's end: `pid`, or the MPI process behind it if
     /// that lives on.
     waits_for: Option<i32>,
+    /// Since when `pid` has ended well without MPI, and what it left in the background
+    /// may still come to be the rank.
+    behind: Option<Instant>,
 }
 
 impl Process {
@@ -91,6 +100,7 @@ impl Process {
             pid,
             own_group,
             waits_for: Some(pid),
+            behind: None,
         }
     }
 
@@ -100,7 +110,12 @@ impl Process {
     }
 
     fn alive(&self) -> bool {
-        self.waits_for.is_some()
+        self.waits_for.is_some() || self.behind.is_some()
+    }
+
+    /// Whether its end may come without a word from the kernel.
+    fn is_elsewhere(&self) -> bool {
+        self.behind.is_some() || self.waits_for.is_some_and(|pid| pid != self.pid)
     }
 
     fn send(&self, signal: Signal) {
@@ -111,6 +126,10 @@ impl Process {
             (false, Some(other)) => kill(Pid::from_raw(other), signal),
             (false, None) => Ok(()),
         };
+        // the MPI process behind it may have left the group
+        if let Some(other) = self.waits_for.filter(|other| *other != self.pid) {
+            let _ = kill(Pid::from_raw(other), signal);
+        }
     }
 }
 
@@ -142,6 +161,8 @@ pub struct Job {
     pub memory: Watch,
     history: History,
     phase: Phase,
+    /// How processes ended that are ranks, but for which mpirun did not wait yet.
+    orphans: HashMap<i32, How>,
     code: Option<u8>,
     /// Nobody reads our standard output: what follows from it is not reported.
     quiet: bool,
@@ -170,6 +191,7 @@ impl Job {
             memory,
             history: History::default(),
             phase: Phase::Running,
+            orphans: HashMap::new(),
             code: None,
             quiet: false,
             asked: 0,
@@ -265,7 +287,9 @@ impl Job {
         let timeout = self.timeout.map(|t| t.0).filter(|_| phase.is_none());
         let report = self.reports.due().map(|tick| Instant::now() + tick);
         let watch = (self.phase == Phase::Running).then(|| self.history.due());
-        let until = [phase.or(timeout), report, watch]
+        let behind = self.ranks.iter().any(Process::is_elsewhere);
+        let behind = behind.then(|| Instant::now() + BEHIND_TICK);
+        let until = [phase.or(timeout), report, watch, behind]
             .into_iter()
             .flatten()
             .min();
@@ -419,8 +443,11 @@ impl Job {
         while let Child::Ended(pid, how) = reap::next() {
             if let Some(rank) = self.ranks.iter().position(|r| r.waits_for == Some(pid)) {
                 ends.push((rank, pid, how));
+            } else if self.is_known(pid) {
+                self.orphans.insert(pid, how);
             }
         }
+        self.look_behind(&mut ends);
         if ends.is_empty() {
             return;
         }
@@ -429,10 +456,17 @@ impl Job {
         for (index, pid, how) in ends {
             let rank = u32::try_from(index).expect("ranks are counted in u32");
             let view = views[index].clone();
-            if how == How::Exit(0) && self.lives_on(index, pid, &view) {
+            // Both may have ended since the last look: the rank's own end counts.
+            let own = i32::try_from(view.pid).ok().filter(|own| *own != pid);
+            let own = own.filter(|_| how == How::Exit(0));
+            let how = own.and_then(|own| self.orphans.remove(&own)).unwrap_or(how);
+            if how == How::Exit(0)
+                && (self.lives_on(index, pid, &view) || self.leaves_behind(index, pid, &view))
+            {
                 continue;
             }
             self.ranks[index].waits_for = None;
+            self.ranks[index].behind = None;
             let waiters = explain::waiters(&views, rank);
             let offence = verdict::judge(&Death {
                 pid,
@@ -478,6 +512,62 @@ impl Job {
             self.ranks[index].waits_for = Some(other);
         }
         alive
+    }
+
+    /// Whether a rank says that it is this process.
+    fn is_known(&self, pid: i32) -> bool {
+        let pid = u32::try_from(pid).ok();
+        (0..self.segment.ranks()).any(|r| Some(self.segment.record(r).pid.load(Relaxed)) == pid)
+    }
+
+    /// Whether the rank's first program has ended well without MPI, and left something
+    /// in the background that may be about to use it (`sh -c 'program &'`, a daemon):
+    /// then the rank has not ended yet.
+    fn leaves_behind(&mut self, index: usize, ended: i32, view: &View) -> bool {
+        let rank = &mut self.ranks[index];
+        let first = rank.waits_for == Some(ended) && ended == rank.pid;
+        if !first || view.state != Some(State::Fresh) || self.phase != Phase::Running {
+            return false;
+        }
+        if reap::may_join(view.rank, &self.strangers, true) {
+            rank.behind = Some(Instant::now());
+            rank.waits_for = None;
+        }
+        rank.behind.is_some()
+    }
+
+    /// Looks after ranks whose first program has ended before them: adds those that have
+    /// come to their end to `ends`.
+    fn look_behind(&mut self, ends: &mut Vec<(usize, i32, How)>) {
+        for index in 0..self.ranks.len() {
+            let rank = u32::try_from(index).expect("ranks are counted in u32");
+            let process = &self.ranks[index];
+            let first = process.pid;
+            if !process.is_elsewhere() || ends.iter().any(|end| end.0 == index) {
+                continue;
+            }
+            let view = explain::look(&self.segment, rank);
+            let other = process.waits_for.or(i32::try_from(view.pid).ok());
+            let other = other.filter(|pid| *pid != first && *pid > 0);
+            let since = process.behind;
+            if let Some(pid) = other {
+                // It has come. Its end is told to mpirun or to a parent of its own.
+                if let Some(how) = self.orphans.remove(&pid) {
+                    ends.push((index, pid, how));
+                } else if kill(Pid::from_raw(pid), None).is_err() {
+                    ends.push((index, pid, How::Exit(0)));
+                } else if since.is_some() && reap::is_below(pid, &self.strangers) {
+                    self.ranks[index].waits_for = Some(pid);
+                    self.ranks[index].behind = None;
+                }
+                continue;
+            }
+            let early = since.is_some_and(|since| since.elapsed() < BEHIND_GRACE);
+            let running = self.phase == Phase::Running;
+            if !running || !reap::may_join(rank, &self.strangers, early) {
+                ends.push((index, first, How::Exit(0)));
+            }
+        }
     }
 
     fn abort(&self) -> Option<Abort> {

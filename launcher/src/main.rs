@@ -17,6 +17,7 @@
 //! verdict    how an end is judged     want  killed for want of memory     explain  who waits for whom
 //! watch      who can never go on: stuck (pure), threads (/proc)
 //! reap       the process tree, and what is left of it
+//! guard      ends what is left when mpirun is killed
 //! report     what ranks tell about their memory     tune  measuring the machine
 //! ```
 
@@ -31,6 +32,7 @@ mod elf;
 mod explain;
 mod foreign;
 mod forward;
+mod guard;
 mod hosts;
 mod lines;
 mod loader;

@@ -42,6 +42,20 @@ pub struct Wiring {
     pub heap: Option<descriptor::Source>,
 }
 
+impl Wiring {
+    /// The identities of the job's files, as ranks are told them.
+    fn files(&self) -> String {
+        let all = [Some(self.segment), Some(self.lifeline), self.heap];
+        let files: Vec<_> = all.iter().flatten().map(|source| source.file).collect();
+        handover::files_text(&files)
+    }
+
+    /// What all processes of this job, and no others, have in their environment.
+    pub fn mark(&self) -> String {
+        format!("{}={}", env::FILES, self.files())
+    }
+}
+
 /// Handles of other launchers' servers: a rank must not find those of a job
 /// that mpirun itself may be part of.
 const SCRUB: &[&str] = &[
@@ -231,8 +245,6 @@ pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool
         Some(heap) => command.env(env::HEAP_FILE, heap.number.to_string()),
         None => command.env_remove(env::HEAP_FILE),
     };
-    let files = [Some(wiring.segment), Some(wiring.lifeline), wiring.heap];
-    let files: Vec<_> = files.iter().flatten().map(|source| source.file).collect();
-    command.env(env::FILES, handover::files_text(&files));
+    command.env(env::FILES, wiring.files());
     command
 }

@@ -88,6 +88,28 @@ pub fn is_below(pid: i32, strangers: &HashSet<i32>) -> bool {
     descendants(strangers).contains(&pid)
 }
 
+/// Whether something that `rank` left behind may still join the job as that rank: a
+/// program that has MPI's library, or, `early`, any, since it may be about to become one.
+pub fn may_join(rank: u32, strangers: &HashSet<i32>, early: bool) -> bool {
+    let mark = format!("{}={rank}", wireup::env::RANK).into_bytes();
+    descendants(strangers).into_iter().any(|pid| {
+        let file = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let stat = file("stat");
+        let behind = stat.iter().rposition(|b| *b == b')').unwrap_or(0);
+        let ended = stat
+            .get(behind + 2)
+            .is_none_or(|state| b"ZX".contains(state));
+        let environ = file("environ");
+        // in the middle of an exec it is empty
+        let its = environ.is_empty() || environ.split(|b| *b == 0).any(|entry| entry == mark);
+        !ended && its && (early || contains(&file("maps"), b"/libmpi_abi.so"))
+    })
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|piece| piece == word)
+}
+
 fn send(pids: &[i32], signal: Signal) {
     for pid in pids {
         let _ = kill(Pid::from_raw(*pid), signal); // it may have ended meanwhile

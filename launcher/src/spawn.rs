@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use nix::sys::signal::SigSet;
+use nix::unistd::{ForkResult, Pid, fork};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::RawFd;
@@ -145,4 +146,60 @@ pub fn notice_children() {
 pub fn adopt_orphans() {
     // SAFETY: prctl with integer arguments; kernels without it say no.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+}
+
+/// Starts a process beside mpirun that waits until the pipe behind `lifeline` ends, then
+/// runs `then`, and ends. It keeps no other descriptor, takes no signal but SIGKILL, and
+/// leads a process group. `None`: there is no process to be had. For an mpirun with one
+/// thread.
+pub fn beside(name: &str, lifeline: RawFd, then: impl FnOnce()) -> Option<Pid> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: mpirun has one thread so far, so that the child may do what it likes.
+    match unsafe { fork() } {
+        Ok(ForkResult::Parent { child }) => return Some(child),
+        Err(_) => return None,
+        Ok(ForkResult::Child) => {}
+    }
+    let _ = SigSet::all().thread_block();
+    // SAFETY: plain system calls on this process and its own descriptors; the child
+    // uses none of those that are closed.
+    unsafe {
+        libc::setpgid(0, 0);
+        libc::prctl(libc::PR_SET_NAME, name.as_ptr());
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        for stream in 0..3 {
+            libc::dup2(null, stream);
+        }
+        close_between(3, lifeline);
+        close_between(lifeline + 1, RawFd::MAX);
+    }
+    let mut byte = 0_u8;
+    // SAFETY: reads at most one byte into a local; nothing is ever written to the pipe.
+    while unsafe { libc::read(lifeline, (&raw mut byte).cast(), 1) } < 0
+        && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+    {}
+    then();
+    // SAFETY: ends the process without running what mpirun would at its end.
+    unsafe { libc::_exit(0) }
+}
+
+/// Closes the descriptors from `first` to the one before `end`.
+///
+/// # Safety
+/// Nothing in this process uses them any more.
+unsafe fn close_between(first: RawFd, end: RawFd) {
+    if first >= end {
+        return;
+    }
+    let (from, to) = (first.unsigned_abs(), end.unsigned_abs() - 1);
+    // SAFETY: as the caller said. By number, since not every C library has a function.
+    if unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) } == 0 {
+        return;
+    }
+    // SAFETY: sysconf has no preconditions.
+    let most = RawFd::try_from(unsafe { libc::sysconf(libc::_SC_OPEN_MAX) }).unwrap_or(4096);
+    for fd in first..end.min(most) {
+        // SAFETY: as the caller said.
+        unsafe { libc::close(fd) };
+    }
 }

@@ -4,6 +4,7 @@ use crate::binding;
 use crate::cgroup::Cgroups;
 use crate::cli::Global;
 use crate::control::{self, Job, Process};
+use crate::guard::Guard;
 use crate::placement::Placement;
 use crate::plan::{self, App, Wiring};
 use crate::report::Reports;
@@ -30,6 +31,8 @@ pub struct Start {
     birth: Birth,
     /// The only write end: when it closes, the kernel kills the job's processes.
     lifeline: OwnedFd,
+    /// Ends what the kernel does not when mpirun is killed.
+    guard: Guard,
     signals: SignalFd,
     strangers: HashSet<i32>,
     input: Input,
@@ -58,7 +61,7 @@ impl Start {
     ) -> Result<Start, Stop> {
         let began = Instant::now();
         spawn::adopt_orphans();
-        let strangers = reap::strangers();
+        let mut strangers = reap::strangers();
         let (signals, blocked) = control::take_signals().map_err(stop)?;
         let segment = Segment::create(size, processors).map_err(stop)?;
         let (reader, writer) = std::io::pipe().map_err(stop)?;
@@ -71,14 +74,17 @@ impl Start {
         };
         // Not sooner: what ranks inherit lies below the limit that they have.
         let descriptors = raise_descriptors(capacity::descriptors(global, size.into()));
+        let wiring = Wiring {
+            size,
+            segment: own,
+            lifeline: line,
+            heap,
+        };
+        let guard = Guard::start(line.number, wiring.mark());
+        strangers.extend(guard.pid());
         Ok(Start {
             segment,
-            wiring: Wiring {
-                size,
-                segment: own,
-                lifeline: line,
-                heap,
-            },
+            wiring,
             birth: Birth {
                 inherit: [Some(own), Some(line), heap]
                     .iter()
@@ -92,6 +98,7 @@ impl Start {
                 descriptors,
             },
             lifeline: writer.into(),
+            guard,
             signals,
             strangers,
             input: Input::new(global.stdin),
@@ -230,6 +237,7 @@ impl Start {
                 job.segment.backed().unwrap_or(0)
             ));
         }
+        drop(self.guard); // nothing is left for it
         drop(self.lifeline); // not sooner: it keeps the ranks alive
         Ok(code)
     }

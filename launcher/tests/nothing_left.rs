@@ -39,6 +39,20 @@ fn what_a_rank_started_dies_with_mpirun() {
 }
 
 #[test]
+fn what_left_its_session_dies_with_mpirun_too() {
+    let marker = marker("own-session");
+    let text = format!(
+        "setsid sh -c 'while :; do sleep 0.05; done' {marker} & \
+         setsid sh -c \"trap '' TERM HUP; while :; do sleep 0.05; done\" {marker} \
+         >&- 2>&- & wait"
+    );
+    let mut running = start_sleepers(2, &text, &marker, 4);
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    until("everything is gone", || marked(&marker).is_empty());
+}
+
+#[test]
 fn what_a_rank_leaves_behind_is_ended() {
     let marker = marker("left");
     let text = format!(

@@ -1,0 +1,80 @@
+//! A process beside mpirun that ends what is left of a job whose mpirun was killed.
+//!
+//! Ranks and what stays in their process groups are ended by the kernel (see
+//! `docs/decisions/0012-nothing-survives-mpirun.md`). What a rank's program started in a
+//! session of its own is not tied to anything: the guard finds it by the job's mark in
+//! its environment. It sleeps until the lifeline closes, and is ended by an mpirun that
+//! ends well. It has a process group and a name of its own, so that a signal to mpirun's
+//! does not reach it.
+
+use crate::spawn;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+/// The guard's name in lists of processes.
+const NAME: &str = "lariat-guard";
+
+/// How long it goes on looking for processes that do not end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running guard. Dropping it ends it.
+#[derive(Debug)]
+pub struct Guard(Option<Pid>);
+
+impl Guard {
+    /// Starts one that waits for the end of the pipe behind `lifeline`; `mark` is the
+    /// environment's entry by which it knows the job's processes. Where the system has
+    /// no process for it the job does without. Call it before any thread exists.
+    pub fn start(lifeline: RawFd, mark: String) -> Guard {
+        Guard(spawn::beside(NAME, lifeline, || end_all(mark.as_bytes())))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Option<i32> {
+        self.0.map(Pid::as_raw)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = waitpid(pid, None);
+        }
+    }
+}
+
+/// Sends SIGKILL to the job's processes until there are none.
+fn end_all(mark: &[u8]) {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let left = marked(mark);
+        if left.is_empty() {
+            return;
+        }
+        for pid in left {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // it may have ended meanwhile
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The processes that have `mark` in their environment, guards of jobs within this job
+/// excepted: those have work of their own then.
+fn marked(mark: &[u8]) -> Vec<i32> {
+    let Ok(dir) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    dir.flatten()
+        .filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let environ = std::fs::read(entry.path().join("environ")).ok()?;
+            let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
+            let found = environ.split(|byte| *byte == 0).any(|entry| entry == mark);
+            (found && name.trim() != NAME && pid != Pid::this().as_raw()).then_some(pid)
+        })
+        .collect()
+}
