@@ -2,7 +2,7 @@
 //! systems find what they look for.
 
 use lariat_tests::outside::succeeds;
-use lariat_tests::{prefix, scratch, skipped, target, workspace};
+use lariat_tests::{Job, prefix, scratch, skipped, target, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -282,4 +282,35 @@ fn cmake(tree: &Path, folder: &Path) {
     succeeds(make);
     greets(tree, &build.join("hello"));
     succeeds(Command::new(build.join("hello")));
+}
+
+#[test]
+fn the_library_may_be_closed_before_a_thread_ends() {
+    let program = scratch("unloaded").join("unloaded");
+    let mut cc = Command::new("cc");
+    cc.args(["-Wall", "-Werror", "-O1", "-pthread", "-o"])
+        .arg(&program);
+    cc.arg(workspace().join("tests/programs/unloaded.c"))
+        .arg("-ldl");
+    succeeds(cc);
+    let library = prefix().join("lib/libmpi_abi.so.1");
+    for steps in [
+        ["@oibfc", "@ov"],
+        ["@oi", "@bfc"],
+        ["oibf", "@c"],
+        ["@ovc", "@ovc"],
+        ["@oc", "oibfc"],
+    ] {
+        let job = Job::running(&program).args([&library]).args(steps);
+        job.ranks(2).run().exits(0).prints("the end\nthe end\n");
+        let mut alone = Command::new(&program);
+        succeeds({
+            alone.arg(&library).args(steps);
+            alone
+        });
+    }
+    let mut heap = Command::new(&program);
+    heap.arg(prefix().join("lib/liblariat_heap.so"))
+        .args(["@oc", "@oc"]);
+    succeeds(heap);
 }
