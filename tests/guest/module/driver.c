@@ -211,7 +211,7 @@ static bool passes(const struct test *test) {
         setpgid(0, 0);
         catch_faults();
         // A test that hangs is a failure, and not the end of all of them.
-        alarm(120);
+        alarm(HANGS_AFTER);
         test->run();
         fflush(stdout);
         _exit(0);
@@ -223,7 +223,7 @@ static bool passes(const struct test *test) {
                WTERMSIG(status) == SIGALRM ? ": it hung" : "");
     kill(-pid, SIGKILL);
     // The last references go a moment after the processes.
-    for (int tries = 0; alive() && tries < 200; tries++) {
+    for (int tries = 0; alive() && tries < 50 * HANGS_AFTER; tries++) {
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ;
         usleep(20000);

@@ -32,6 +32,9 @@
 #define MIB (1UL << 20)
 #define GIB (1UL << 30)
 
+// Seconds after which a test counts as hung.
+#define HANGS_AFTER 120
+
 #define CHECK(what)                                                            \
     do {                                                                       \
         if (!(what))                                                           \

@@ -2,7 +2,8 @@
 // left behind, no process that cannot be killed.
 //
 // Seconds below bound how long a storm lasts; no test asks how far it came but
-// that it came somewhere.
+// that it came somewhere. A storm that is to be killed is waited for until it is
+// under way, however long that takes on a machine that has other things to do.
 #include "driver.h"
 
 #include <pthread.h>
@@ -10,6 +11,9 @@
 
 #define PAGES 64
 #define SECONDS 4
+#define ATTACHERS 3
+// Reads by each attacher after which a storm is one.
+#define UNDER_WAY 50
 
 // What owner and attachers tell each other, beside the attached memory. A page's
 // stamp counts its renewals: it lies in the page's first word.
@@ -17,6 +21,7 @@ struct board {
     _Atomic long begun[PAGES];  // the stamp that the page is about to get
     _Atomic long done[PAGES];   // the stamp that it has for sure
     _Atomic long reads, gaps, wrong, child_wrong, lost, stop;
+    _Atomic long by[ATTACHERS];  // the reads of each attacher
     long segid;
 };
 static struct board *board;
@@ -119,6 +124,7 @@ static void attacher_storms(int number) {
         }
         long most = atomic_load(&board->begun[page]);
         atomic_fetch_add(&board->reads, 1);
+        atomic_fetch_add(&board->by[number], 1);
         // A renewal in between shows as zero, or as any stamp since.
         bool fits = value == 0 && most > least;
         for (long stamp = least; stamp <= most && !fits; stamp++)
@@ -138,6 +144,13 @@ static void attacher_storms(int number) {
         detach((void *)pages);
 }
 
+// Waits until every attacher has read. The test's alarm ends a wait for ever.
+static void await_storm(void) {
+    for (int i = 0; i < ATTACHERS; i++)
+        while (atomic_load(&board->by[i]) < UNDER_WAY)
+            usleep(1000);
+}
+
 static void storm(bool kill_them) {
     board = shared(sizeof *board);
     char *room = fresh(count * stride + 2 * MIB);
@@ -145,7 +158,7 @@ static void storm(bool kill_them) {
     int ready[2];
     EQ(pipe(ready), 0);
     fflush(stdout);
-    pid_t owner = fork(), attachers[3];
+    pid_t owner = fork(), attachers[ATTACHERS];
     if (owner == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         board->segid = make_all();
@@ -155,7 +168,7 @@ static void storm(bool kill_them) {
     }
     char byte;
     EQ(read(ready[0], &byte, 1), 1);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < ATTACHERS; i++) {
         attachers[i] = fork();
         if (attachers[i] == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -163,9 +176,11 @@ static void storm(bool kill_them) {
             _exit(0);
         }
     }
-    usleep(kill_them ? 200000 : SECONDS * 1000000);
+    if (!kill_them)
+        usleep(SECONDS * 1000000);
     if (kill_them) {
-        // In turns the owner first, or one of those who touch.
+        await_storm();
+        // One of those who touch, and the owner under the other two.
         kill(attachers[0], SIGKILL);
         kill(owner, SIGKILL);
         usleep(50000);
@@ -175,7 +190,7 @@ static void storm(bool kill_them) {
     EQ(waitpid(owner, &status, 0), owner);
     if (!kill_them)
         EQ(status, 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < ATTACHERS; i++) {
         EQ(waitpid(attachers[i], &status, 0), attachers[i]);
         if (!kill_them)
             EQ(status, 0);
@@ -193,6 +208,7 @@ static void faults_against_recalls(void) { storm(false); }
 
 static void kills_in_the_storm(void) {
     for (int round = 0; round < 8; round++) {
+        alarm(HANGS_AFTER);  // for each anew
         storm(true);
         munmap(board, sizeof *board);
     }
