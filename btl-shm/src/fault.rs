@@ -65,6 +65,23 @@ pub fn register(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io:
     Ok(table::add(start, len, peer, peer_start))
 }
 
+/// Whether the program has a handler of its own for accesses to memory that is not there
+/// or is protected. (A runtime's counts as well: it has its say before the process dies.)
+#[must_use]
+pub fn is_handled() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let action = handler::of_program(libc::SIGSEGV);
+    #[cfg(not(target_arch = "x86_64"))]
+    let action = {
+        // SAFETY: all zeroes are an action; sigaction only fills it.
+        let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: as above.
+        unsafe { libc::sigaction(libc::SIGSEGV, std::ptr::null(), &raw mut now) };
+        now.sa_sigaction
+    };
+    !matches!(action, libc::SIG_DFL | libc::SIG_IGN)
+}
+
 /// Puts the handlers in front of those of the program, and unblocks both signals
 /// in the calling thread: a fault in a thread that blocks them would end the
 /// process whatever the handler. To be called at start, and by every thread

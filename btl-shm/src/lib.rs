@@ -23,6 +23,7 @@
 //! fault.rs     faults in copies of attached memory, as errors
 //! peer/        reaching a peer's memory
 //! region/      memory made of shared pages; the regions of this process
+//! valgrind.rs  whether a checker watches what this process writes
 //! prefetch.rs  lines asked for before they are needed
 //! recall/      fork, exec and exit: who lets go of what, in which order
 //! ```
@@ -46,6 +47,7 @@ pub mod recall;
 pub mod region;
 pub mod ring;
 pub mod sync;
+pub mod valgrind;
 #[cfg(not(loom))]
 pub mod wait;
 

@@ -46,7 +46,7 @@ pub struct Job {
     /// The settings that the user gave.
     pub settings: Settings,
     /// The thread that joined.
-    thread: std::thread::ThreadId,
+    thread: libc::pthread_t,
 }
 
 static JOB: OnceLock<Job> = OnceLock::new();
@@ -55,7 +55,7 @@ static JOB: OnceLock<Job> = OnceLock::new();
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 static FINALIZED: AtomicBool = AtomicBool::new(false);
 /// The thread that called `MPI_Init`.
-static MAIN_THREAD: OnceLock<std::thread::ThreadId> = OnceLock::new();
+static MAIN_THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
 /// Whether this process is a child that a rank has forked.
 static FORKED: AtomicBool = AtomicBool::new(false);
 /// The level that the world model was given.
@@ -92,7 +92,7 @@ pub fn init(required: i32) -> Result<i32> {
     let provided = level(required)?;
     let job = join()?;
     comm::init_world(job.rank, job.size);
-    let _ = MAIN_THREAD.set(std::thread::current().id());
+    let _ = MAIN_THREAD.set(this_thread());
     trace::first_call(|| wait_for_all(job));
     pml::with_peers(Peers::try_all);
     report::publish(job.segment, job.rank, &job.settings);
@@ -194,7 +194,7 @@ fn join() -> Result<&'static Job> {
     record.cookie.store(cookie, Ordering::Relaxed);
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
-    let thread = std::thread::current().id();
+    let thread = this_thread();
     let job = JOB.get_or_init(|| Job {
         segment,
         rank,
@@ -205,6 +205,10 @@ fn join() -> Result<&'static Job> {
     // SAFETY: the function stores to two atomics, which is allowed after a fork.
     // A refusal (no memory) only leaves a child without its message.
     unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+    if btl_shm::valgrind::is_memcheck() {
+        // SAFETY: the function is called once, when the process exits.
+        unsafe { libc::atexit(leave_memcheck) };
+    }
     let file = file.and_then(|source| HeapFile::open_from(segment, &source));
     let reach = Peers::new(segment, rank, job.settings.arm, file, job.settings.verbose);
     progress::start(segment, rank, &job.settings, reach);
@@ -240,6 +244,19 @@ fn place_cookie(cookie: u64) -> u64 {
 extern "C" fn forked() {
     FORKED.store(true, Ordering::Relaxed);
     trace::close();
+}
+
+/// At the end of a process that memcheck runs: leaves it little to look through for
+/// leaks, and none of the hash tables that it takes for possible ones, since nothing
+/// points to their beginnings.
+extern "C" fn leave_memcheck() {
+    if is_finalized() && session::count() == 0 {
+        pml::discard();
+    }
+    if let Some(job) = JOB.get() {
+        // SAFETY: a process that ends allocates nothing in the segment any more.
+        unsafe { job.segment.close_rest() };
+    }
 }
 
 /// Whether this process is a child that a rank has forked.
@@ -438,12 +455,19 @@ pub fn thread_level() -> i32 {
     level.load(Ordering::Relaxed)
 }
 
+/// This thread. Not Rust's own number of it, for which it would keep a record that
+/// checkers of leaks take for lost.
+fn this_thread() -> libc::pthread_t {
+    // SAFETY: has no preconditions.
+    unsafe { libc::pthread_self() }
+}
+
 /// Whether this is the thread that called `MPI_Init`; in a program of sessions alone,
 /// the one that made the first.
 #[must_use]
 pub fn is_main_thread() -> bool {
     let main = MAIN_THREAD.get().or(JOB.get().map(|job| &job.thread));
-    main.is_some_and(|main| *main == std::thread::current().id())
+    main.is_some_and(|main| *main == this_thread())
 }
 
 /// Whether ranks share processors: waiting by spinning keeps others from running.

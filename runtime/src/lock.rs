@@ -17,6 +17,7 @@ static LOCK: RawLock = RawLock::new();
 
 /// Says that calls may overlap from now on. Called once, inside `MPI_Init`.
 pub fn enable_multiple() {
+    tsan::find();
     MULTIPLE.store(true, Ordering::Relaxed);
 }
 
@@ -70,6 +71,52 @@ pub fn released<R>(f: impl FnOnce() -> R) -> R {
     let result = f();
     LOCK.lock();
     result
+}
+
+/// ThreadSanitizer sees nothing of a lock that it has not instrumented: it is told what
+/// the lock orders, where it runs.
+mod tsan {
+    use super::RawLock;
+    use std::ffi::{CStr, c_void};
+    use std::sync::atomic::{AtomicPtr, Ordering};
+
+    type Function = unsafe extern "C" fn(*mut c_void);
+
+    /// A function of its runtime; null without it.
+    pub(super) struct Note(AtomicPtr<c_void>);
+
+    pub(super) static ACQUIRE: Note = Note(AtomicPtr::new(std::ptr::null_mut()));
+    pub(super) static RELEASE: Note = Note(AtomicPtr::new(std::ptr::null_mut()));
+
+    pub(super) fn find() {
+        for (note, name) in [(&ACQUIRE, c"__tsan_acquire"), (&RELEASE, c"__tsan_release")] {
+            note.find(name);
+        }
+    }
+
+    impl Note {
+        fn find(&self, name: &CStr) {
+            // SAFETY: looks up a NUL-terminated name.
+            let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+            self.0.store(found, Ordering::Relaxed);
+        }
+
+        #[inline]
+        pub(super) fn tell(&self, lock: &RawLock) {
+            let found = self.0.load(Ordering::Relaxed);
+            if !found.is_null() {
+                call(found, lock);
+            }
+        }
+    }
+
+    #[cold]
+    fn call(found: *mut c_void, lock: &RawLock) {
+        // SAFETY: both functions have this type.
+        let function = unsafe { std::mem::transmute::<*mut c_void, Function>(found) };
+        // SAFETY: notes an address and touches nothing there.
+        unsafe { function((&raw const *lock).cast_mut().cast()) };
+    }
 }
 
 /// State that belongs to the library as a whole and is reached under its lock.
@@ -138,6 +185,7 @@ impl RawLock {
         if self.serving.load(Ordering::Acquire) != mine {
             self.wait(mine);
         }
+        tsan::ACQUIRE.tell(self);
     }
 
     #[cold]
@@ -158,6 +206,7 @@ impl RawLock {
     }
 
     fn unlock(&self) {
+        tsan::RELEASE.tell(self);
         self.serving.fetch_add(1, Ordering::Release); // pairs with the Acquire in `lock`
     }
 }

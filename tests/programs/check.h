@@ -11,7 +11,7 @@
 #include <string.h>
 
 __attribute__((unused)) static int rank = -1, ranks = -1; /* of MPI_COMM_WORLD */
-static long checks;
+static _Thread_local long checks; /* of this thread */
 
 static inline void check_failed(const char *file, int line)
 {

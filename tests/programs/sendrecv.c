@@ -44,5 +44,7 @@ int main(void)
     MPI(MPI_Isendrecv_replace(out, 100000, MPI_BYTE, to, 2, from, 2, MPI_COMM_WORLD, &request));
     MPI(MPI_Wait(&request, &status));
     FILLED(out, 100000, (unsigned)from);
+    free(out);
+    free(in);
     PASSED();
 }

@@ -128,3 +128,28 @@ fn the_programs_own_handlers_get_its_own_faults() {
     }
     Job::of("handlers").args(["before"]).ranks(1).passes();
 }
+
+/// Pages that the program protects, and gives access to in its handler of the fault: on
+/// every way that a message may go, the owner's handler is called.
+#[test]
+fn protected_pages_are_touched_by_their_owner() {
+    let job = Job::of("protected_pages").args(["1"]).ranks(2);
+    job.passes_on_every_arm();
+    job.env("LARIAT_ARM", "cma")
+        .env("LARIAT_HEAP", "0")
+        .passes();
+}
+
+/// Without a handler the rank whose buffer it is gets the error, and nobody else.
+#[test]
+fn a_protected_buffer_is_its_owners_fault() {
+    let job = Job::of("protected_pages").args(["unhandled"]).ranks(2);
+    let job = job.env("LARIAT_HEAP", "0");
+    job.clone().env("LARIAT_ARM", "cma").passes();
+    let outcome = run(&job.env("LARIAT_ARM", "copy"));
+    let said = &outcome.stderr;
+    assert!(
+        said.contains("rank 1") && said.contains("SIGSEGV"),
+        "{outcome}"
+    );
+}

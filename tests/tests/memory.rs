@@ -159,14 +159,7 @@ fn programs_under_a_sanitizer_run_as_they_are() {
             &out,
             &[&flag],
         );
-        // What the sanitizer thinks of memory that others write is not the question.
-        let job = Job::running(&out)
-            .ranks(2)
-            .env("ASAN_OPTIONS", "detect_leaks=0");
-        let job = job
-            .env("TSAN_OPTIONS", "report_bugs=0")
-            .options(["--verbose"]);
-        let outcome = job.run();
+        let outcome = Job::running(&out).ranks(2).options(["--verbose"]).run();
         assert_eq!(outcome.code(), Some(0), "{outcome}");
         assert!(outcome.stderr.contains("keeps its own heap"), "{outcome}");
         // Asking for it all the same is refused before anything is started.
@@ -174,4 +167,15 @@ fn programs_under_a_sanitizer_run_as_they_are() {
         assert_eq!(outcome.code(), Some(1), "{outcome}");
         assert!(outcome.stderr.contains("cannot have it"), "{outcome}");
     }
+}
+
+/// Core dumps and `mlockall` are about the program's memory: not about the job segment,
+/// and not about what is mapped of peers.
+#[test]
+fn what_is_others_is_neither_dumped_nor_locked() {
+    for when in ["never", "before", "after"] {
+        Job::of("own_and_foreign").args([when]).ranks(2).passes();
+    }
+    let without = Job::of("own_and_foreign").args(["never"]).ranks(2);
+    without.env("LARIAT_HEAP", "0").passes();
 }

@@ -6,7 +6,7 @@
 //! ```text
 //! lib.rs     when it is active; what the runtime calls
 //! malloc.rs  malloc, free and their kin
-//! mmap.rs    mmap, munmap, mremap, madvise
+//! mmap.rs    mmap, munmap, mremap, madvise, mprotect, mlockall, munlockall
 //! system.rs  the C library's malloc, by names that nobody hides
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! The calls on mappings; see `btl_shm::region::mappings` for what they do.
 
 use crate::{heap, pointer};
-use btl_shm::region::{mappings, sys};
+use btl_shm::region::{locked, mappings, sys};
 use std::ffi::{c_int, c_void};
 use std::io;
 
@@ -118,4 +118,36 @@ pub unsafe extern "C" fn madvise(addr: *mut c_void, len: usize, advice: c_int) -
         // SAFETY: as the caller said.
         None => unsafe { sys::madvise(addr.addr(), len, advice) },
     })
+}
+
+/// `mprotect`.
+///
+/// # Safety
+/// As for C's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mprotect(addr: *mut c_void, len: usize, prot: c_int) -> c_int {
+    status(match heap() {
+        // SAFETY: as the caller said.
+        Some(heap) => unsafe { mappings::mprotect(heap.allocator(), addr.addr(), len, prot) },
+        // SAFETY: as the caller said.
+        None => unsafe { sys::mprotect(addr.addr(), len, prot) },
+    })
+}
+
+/// `mlockall`: of the program's memory, and not of its peers'.
+#[unsafe(no_mangle)]
+pub extern "C" fn mlockall(flags: c_int) -> c_int {
+    status(match heap() {
+        Some(heap) => locked::lock_all(heap.allocator(), flags),
+        None => sys::lock_all(flags),
+    })
+}
+
+/// `munlockall`.
+#[unsafe(no_mangle)]
+pub extern "C" fn munlockall() -> c_int {
+    if let Some(heap) = heap() {
+        locked::unlock_all(heap.allocator());
+    }
+    status(sys::unlock_all())
 }

@@ -100,6 +100,22 @@ pub fn install() -> io::Result<()> {
     unblock()
 }
 
+/// The action that the program has for `signal`, behind ours if that is in front.
+pub fn of_program(signal: c_int) -> libc::sighandler_t {
+    let Ok(now) = exchange(signal, None) else {
+        return libc::SIG_DFL;
+    };
+    let guarded = GUARDED.iter().find(|one| one.signal == signal);
+    match guarded.filter(|_| now.sa_sigaction == entry()) {
+        None => now.sa_sigaction,
+        Some(guarded) => {
+            let latest = guarded.latest.load(Ordering::Acquire); // pairs with the Release in `install`
+            // SAFETY: null, or an action that is never freed.
+            unsafe { latest.as_ref() }.map_or(libc::SIG_DFL, |action| action.sa_sigaction)
+        }
+    }
+}
+
 /// Our action where the program would have had `other`: same mask, same flags.
 fn in_place_of(other: &libc::sigaction) -> libc::sigaction {
     let kept = libc::SA_NODEFER | libc::SA_RESTART | libc::SA_ONSTACK;

@@ -6,7 +6,14 @@
 //! from wherever a call stopped. Whether the kernel allows it is a matter of user,
 //! ptrace scope, seccomp filter and pid namespace, and may change on the way: an
 //! error says how much was copied before, so that the rest can go another way.
+//!
+//! `EFAULT` may mean either side's page. A program may protect pages of its own and
+//! have a handler that gives access on a touch (a collector's card marking, an
+//! incremental checkpoint); the kernel's copy does not call it. So a page that stops
+//! the kernel is moved by way of a buffer between, this process's half of it by plain
+//! loads or stores ([`own_page`]).
 
+mod own_page;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
@@ -22,9 +29,12 @@ pub const PIECES: usize = 1024;
 pub enum CmaWhy {
     /// `ESRCH`: the process has ended, or lives in another pid namespace.
     Gone,
-    /// `EFAULT`: memory is not there, or may not be written, or is a device's.
-    /// Almost always the peer's; the kernel does not say whose.
+    /// `EFAULT` of the peer's page: it is not there, or may not be read or written, or
+    /// is a device's.
     Absent,
+    /// `EFAULT` of this process's own page at this address, and the program has no
+    /// handler for that.
+    OwnAbsent(u64),
     /// `EPERM`, `EACCES`, `ENOSYS`: the kernel does not allow it, whatever the
     /// address. The errno.
     Refused(i32),
@@ -47,7 +57,7 @@ impl CmaWhy {
     pub fn errno(self) -> i32 {
         match self {
             CmaWhy::Gone => libc::ESRCH,
-            CmaWhy::Absent => libc::EFAULT,
+            CmaWhy::Absent | CmaWhy::OwnAbsent(_) => libc::EFAULT,
             CmaWhy::Refused(errno) | CmaWhy::Other(errno) => errno,
         }
     }
@@ -83,6 +93,16 @@ impl fmt::Display for CmaError {
                 write!(
                     f,
                     "cannot {verb} at {addr:#x} of process {pid}: no such memory there"
+                )?;
+            }
+            CmaWhy::OwnAbsent(own) => {
+                let how = match self.direction {
+                    Direction::Read => "written",
+                    Direction::Write => "read",
+                };
+                write!(
+                    f,
+                    "the own buffer's page at {own:#x} is not there, or may not be {how}"
                 )?;
             }
             CmaWhy::Refused(errno) => write!(
@@ -141,7 +161,8 @@ pub fn peer_piece(start: u64, len: usize) -> libc::iovec {
 /// what is left, so that it can go another way.
 ///
 /// # Safety
-/// Every local piece is readable, and writable if `direction` is `Read`.
+/// Every local piece is readable, and writable if `direction` is `Read`, or the program
+/// has a handler that makes it so.
 ///
 /// # Errors
 /// The kernel refused, or memory was not there.
@@ -158,20 +179,25 @@ pub unsafe fn transfer(
         let Some(next) = peer.first() else {
             return Ok(copied);
         };
-        if local.is_empty() {
+        let Some(own) = local.first() else {
             return Ok(copied);
-        }
+        };
         // SAFETY: pieces of the caller's lists.
-        match unsafe { call(direction, pid, local, peer) } {
+        let moved = match unsafe { call(direction, pid, local, peer) } {
+            // SAFETY: as above.
+            Err(libc::EFAULT) => unsafe { own_page::step(direction, pid, own, next) },
+            moved => moved.map_err(CmaWhy::of),
+        };
+        match moved {
             Ok(n) => {
                 copied += n;
                 skip(local, n);
                 skip(peer, n);
             }
-            Err(errno) => {
+            Err(why) => {
                 return Err(CmaError {
                     copied,
-                    why: CmaWhy::of(errno),
+                    why,
                     pid,
                     peer_addr: next.iov_base.addr() as u64,
                     direction,
@@ -326,6 +352,24 @@ unsafe fn scattered(
     let mut peer = [peer_piece(peer_addr, len)];
     // SAFETY: the caller's pieces.
     unsafe { transfer(direction, pid, &mut pieces, &mut &mut peer[..]) }.map(drop)
+}
+
+/// Whether anything is mapped at `addr` of process `pid`, as far as this process may
+/// look: what is mapped and yet out of the kernel's reach is protected, and its owner
+/// may be able to touch it.
+#[cold]
+#[must_use]
+pub fn is_mapped(pid: u32, addr: u64) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"));
+    maps.is_ok_and(|maps| maps.lines().any(|line| holds(line, addr)))
+}
+
+/// Whether a line of a process's maps is about this address.
+fn holds(line: &str, addr: u64) -> bool {
+    let range = line.split(' ').next().unwrap_or_default();
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    let ends = range.split_once('-').map(|(a, b)| (number(a), number(b)));
+    matches!(ends, Some((Some(start), Some(end))) if (start..end).contains(&addr))
 }
 
 /// Really copies eight bytes that the peer said it has at `peer_addr`.

@@ -7,17 +7,26 @@
 //! peers that it exchanges large messages with, and an address becomes a pointer
 //! by two additions. A mapping stays good whatever the owner does: the pages of
 //! memory that it gave back read as zeros, and live on after its end.
+//!
+//! A part is address space. *Opened*, readable and writable, is what the peer uses of
+//! it, as far as messages have shown that: whoever reads all of this process's memory,
+//! or fills it (`mlockall`), finds no more than that, and no hole of the file's.
 
 use crate::region::heap;
 use crate::region::sys;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use wireup::foreign;
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::{Segment, SegmentError};
 
 /// Bytes of a window that are mapped at once.
 const PART: u64 = 1 << 36;
+
+/// Bytes of a peer's heap that are opened at once, at the least; else an eighth of what is
+/// open, so that a heap that grows is followed by few system calls.
+const STEP: u64 = 2 << 20;
 
 /// A range of a process's addresses that lies in the heap file.
 #[derive(Clone, Copy, Debug)]
@@ -137,11 +146,51 @@ pub struct Windows {
 struct Window {
     regions: Regions,
     parts: Vec<Option<NonNull<u8>>>,
+    /// What is open of each region in each part, in bytes from the window's beginning.
+    opened: Vec<std::ops::Range<u64>>,
     /// Why nothing more of it is mapped.
     refused: Option<String>,
     /// Of the region that an address was in the last time, what lies in one part: its
     /// addresses, and where the first is here. Neither ever changes.
     last: Option<(std::ops::Range<u64>, NonNull<u8>)>,
+}
+
+impl Window {
+    /// Opens what of a region lies in a part, `whole`, at least up to `least`; `grows`: as
+    /// far as is likely to be used, and not all of it. The part begins at `from` of the
+    /// window, and is mapped at `base`. The end of what is open; `None`: the kernel
+    /// refused.
+    #[cold]
+    fn open(
+        &mut self,
+        (base, from): (NonNull<u8>, u64),
+        whole: std::ops::Range<u64>,
+        least: u64,
+        grows: bool,
+    ) -> Option<u64> {
+        let page = sys::page() as u64;
+        let start = whole.start / page * page;
+        let known = self.opened.iter().position(|open| open.start == start);
+        let open = known.map_or(start..start, |at| self.opened[at].clone());
+        if least <= open.end && known.is_some() {
+            return Some(open.end.min(whole.end));
+        }
+        let end = if grows {
+            let more = ((open.end - start) / 8).max(STEP);
+            least.max(open.end.saturating_add(more)).min(whole.end)
+        } else {
+            whole.end
+        };
+        let end = end.next_multiple_of(page);
+        // SAFETY: inside of the part that is mapped at `base`.
+        let first = unsafe { base.add(bytes(open.end - from)) };
+        foreign::open(first, end - open.end).ok()?;
+        match known {
+            Some(at) => self.opened[at].end = end,
+            None => self.opened.push(start..end),
+        }
+        Some(end.min(whole.end))
+    }
 }
 
 impl Windows {
@@ -195,6 +244,9 @@ impl Windows {
             Some(Some(base)) => *base,
             _ => self.map(peer, part)?,
         };
+        let grows = region.kind == RegionKind::Heap as u32;
+        let window = &mut self.peers[peer as usize];
+        let end = window.open((base, part * PART), start..end, from + len, grows)?;
         // SAFETY: both lie inside the part that is mapped at `base`.
         let (first, found) = unsafe {
             let at = |from: u64| base.add(bytes(from - part * PART));
@@ -219,7 +271,7 @@ impl Windows {
             return None;
         }
         let len = PART.min(self.file.window() - part * PART);
-        match self.file.map(self.file.begin(peer) + part * PART, len) {
+        match self.file.reserve(self.file.begin(peer) + part * PART, len) {
             Ok(base) => {
                 // A forked child is no rank, and has no business with peers' memory.
                 // A refusal only leaves it a mapping that it does not know of.
@@ -344,7 +396,15 @@ impl Windows {
         };
         // SAFETY: eight bytes of the part, which is mapped, aligned as an atomic of
         // the peer's is.
-        let got = unsafe { base.add(bytes(within)).cast::<u64>().read_volatile() };
+        let place = unsafe { base.add(bytes(within)) };
+        let page = sys::page();
+        // SAFETY: the beginning of a page of the part.
+        let first = unsafe { place.sub(place.addr().get() % page) };
+        if foreign::open(first, page as u64).is_err() {
+            return true; // what is asked for next is not opened either
+        }
+        // SAFETY: as above; its page is open.
+        let got = unsafe { place.cast::<u64>().read_volatile() };
         got == self.segment.record(peer).cookie.load(Ordering::Relaxed)
     }
 

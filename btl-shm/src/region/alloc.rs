@@ -42,8 +42,8 @@ pub struct Allocator {
 pub struct Plain {
     start: usize,
     end: usize,
-    /// The program has mapped something over the window, or this is a forked child, whose
-    /// memory nobody sees.
+    /// The program has mapped something over the window, or protected a part of it, or this
+    /// is a forked child, whose memory nobody sees.
     mixed: AtomicBool,
 }
 
@@ -95,6 +95,11 @@ impl Allocator {
     #[must_use]
     pub fn window(&self) -> &Window {
         &self.window
+    }
+
+    /// What is known of each block.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
     }
 
     /// What peers see of it, as far as that is simple.
@@ -154,6 +159,10 @@ impl Allocator {
             align.max(ALIGN)
         };
         let (start, zeroed) = self.space().take(&self.window, size, align)?;
+        if self.table.open(start).is_err() {
+            self.space().give(start, size);
+            return None;
+        }
         self.table.set(start, size, Use::Taken);
         Some((start, zeroed))
     }
@@ -235,7 +244,7 @@ impl Allocator {
 
     /// Makes a free range, which nobody else has, zero, giving its pages back.
     fn zero(&self, start: usize, end: usize) -> std::io::Result<()> {
-        if !super::mappings::is_shared(self, start, end - start) && !self.window.is_private() {
+        if !super::mappings::is_of_window(self, start, end - start) && !self.window.is_private() {
             return Err(std::io::ErrorKind::AddrInUse.into());
         }
         let first = start.next_multiple_of(sys::page());

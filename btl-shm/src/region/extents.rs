@@ -88,6 +88,13 @@ impl Extents {
         Some((*start, (*end).min(to), *state))
     }
 
+    /// All extents of a free state.
+    pub fn all(&self, state: State) -> impl Iterator<Item = Extent> + '_ {
+        let free = self.by_len.get(state as usize);
+        let all = free.into_iter().flatten();
+        all.map(move |(len, start)| (*start, start + len, state))
+    }
+
     /// Adds an extent, which overlaps none, and joins it with its neighbours.
     pub fn insert(&mut self, start: usize, end: usize, state: State) {
         if start == end {

@@ -11,6 +11,7 @@ use super::mappings;
 use super::static_data;
 use super::window::{Refusal, Window, publish, static_part};
 use crate::recall;
+use crate::valgrind;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -86,6 +87,9 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
     let settings = Settings::read(&get).map_err(|why| Refusal::Setting(why.to_string()))?;
     if !settings.heap {
         return Err(Refusal::Off);
+    }
+    if valgrind::is_memcheck() {
+        return Err(Refusal::Limit("valgrind watches over memory"));
     }
     let bad = |why: wireup::segment::SegmentError| Refusal::System("the job", why.to_string());
     let (segment, rank, file) = if alone(get(ALONE))? {

@@ -1,10 +1,11 @@
-//! `mmap`, `munmap`, `mremap` and `madvise` for programs: plain anonymous memory
-//! comes from the window, with all that the kernel's own has: zero when it is
+//! `mmap`, `munmap`, `mremap`, `madvise` and `mprotect` for programs: plain anonymous
+//! memory comes from the window, with all that the kernel's own has: zero when it is
 //! new, gone when it is unmapped, whole or in part. All else goes to the kernel.
 //!
 //! What a program maps by `MAP_FIXED` over the window is *foreign*: peers cannot
 //! reach it by way of the file ([`is_shared`]), and its addresses are not used
-//! again.
+//! again. Nor do they reach what it has protected, as long as it is: they would read
+//! and write the file's pages without the fault that the program's handler waits for.
 
 use super::alloc::{Allocator, at};
 use super::extents::State;
@@ -112,6 +113,7 @@ fn renew(heap: &Allocator, from: usize, to: usize, prot: i32) -> io::Result<()> 
     };
     space.extents.cut(from, to);
     space.extents.insert(from, to, State::Mapped);
+    space.protected.free_of(from, to);
     drop(space);
     if state == State::Sealed {
         heap.window().open(from, to - from, true)?;
@@ -124,7 +126,7 @@ fn renew(heap: &Allocator, from: usize, to: usize, prot: i32) -> io::Result<()> 
     }
     if prot != RW {
         // SAFETY: as the program wants it.
-        unsafe { sys::mprotect(from, to - from, prot) }?;
+        unsafe { mprotect(heap, from, to - from, prot) }?;
     }
     Ok(())
 }
@@ -194,6 +196,7 @@ fn unmap(heap: &Allocator, from: usize, to: usize) {
         addr = end;
         if state == State::Mapped {
             space.extents.cut(start, end);
+            space.protected.free_of(start, end);
             drop(space);
             let state = discard(heap, start, end);
             heap.space().extents.insert(start, end, state);
@@ -304,7 +307,7 @@ pub unsafe fn mremap(
     let kept = old_len.min(len);
     // SAFETY: the mapping is the program's and stays; this changes nothing that
     // is in it.
-    unsafe { sys::mprotect(old, old_len, RW) }?;
+    unsafe { mprotect(heap, old, old_len, RW) }?;
     // SAFETY: both are mapped, open, and apart; the program leaves them alone
     // during the call.
     unsafe { copy_pages(old, goal, kept) };
@@ -395,11 +398,39 @@ pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) ->
     }
 }
 
+/// `mprotect`. May be called by the program's handler of the fault that it leads to.
+///
+/// # Safety
+/// As for the system call.
+///
+/// # Errors
+/// As for the system call.
+pub unsafe fn mprotect(heap: &Allocator, addr: usize, len: usize, prot: i32) -> io::Result<()> {
+    let ours = range(addr, len).and_then(|(_, end)| inside(heap, addr, end));
+    let Some((from, to)) = ours else {
+        // SAFETY: as the caller said.
+        return unsafe { sys::mprotect(addr, len, prot) };
+    };
+    let opens = prot & RW == RW;
+    if !opens {
+        let mut space = heap.space();
+        space.protected.free_of(from, to);
+        space.protected.insert(from, to, State::Foreign);
+        heap.plain().mix();
+    }
+    // SAFETY: as the caller said.
+    let done = unsafe { sys::mprotect(addr, len, prot) };
+    if opens && done.is_ok() {
+        heap.space().protected.free_of(from, to);
+    }
+    done
+}
+
 /// As in the kernel's headers; `libc` has it for few targets.
 const MADV_DONTNEED_LOCKED: i32 = 24;
 
 fn let_go(heap: &Allocator, from: usize, to: usize, advice: i32) -> io::Result<()> {
-    if !is_shared(heap, from, to - from) {
+    if !is_of_window(heap, from, to - from) {
         // SAFETY: the program's advice on something that it mapped there itself.
         return unsafe { sys::madvise(from, to - from, advice) };
     }
@@ -407,10 +438,23 @@ fn let_go(heap: &Allocator, from: usize, to: usize, advice: i32) -> io::Result<(
     unsafe { heap.window().release(from, to - from) }
 }
 
-/// Whether all of a range is memory of the window, which peers reach by way of
-/// the file, and nothing that the program has mapped over it.
+/// Whether all of a range is memory of the window, which peers reach by way of the file,
+/// and nothing that the program has mapped over it, or has protected.
 #[must_use]
 pub fn is_shared(heap: &Allocator, start: usize, len: usize) -> bool {
+    heap.plain().holds(start, len)
+        || is_of_window(heap, start, len)
+            && heap
+                .space()
+                .protected
+                .first_in(start, start + len)
+                .is_none()
+}
+
+/// Whether all of a range is memory of the window, and nothing that the program has
+/// mapped over it.
+#[must_use]
+pub(super) fn is_of_window(heap: &Allocator, start: usize, len: usize) -> bool {
     if heap.plain().holds(start, len) {
         return true;
     }

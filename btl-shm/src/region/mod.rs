@@ -16,6 +16,7 @@
 //! table.rs          … what is known of each block
 //! classes.rs        … the sizes of blocks
 //! mappings.rs     mmap and its like, for anonymous memory in the window
+//! locked.rs       mlockall, for what of it is the program's
 //! sys.rs          system calls on mappings
 //! ```
 
@@ -25,6 +26,7 @@ pub mod extents;
 pub mod global;
 pub mod heap;
 pub mod lines;
+pub mod locked;
 pub mod mappings;
 pub mod maps;
 pub mod report;

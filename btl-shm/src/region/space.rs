@@ -28,6 +28,9 @@ pub struct Space {
     pub extents: Extents,
     /// Where the program has mapped something over blocks of its own.
     pub over: Extents,
+    /// What of its memory the program has protected, so that a touch is a fault that it
+    /// may want to see: peers would not meet it.
+    pub protected: Extents,
     /// Bytes of blocks that programs or shelves have.
     used: usize,
     /// The most of `used` in this moment and in the one before.
@@ -45,6 +48,7 @@ impl Space {
         Space {
             extents,
             over: Extents::default(),
+            protected: Extents::default(),
             used: 0,
             peaks: [0; 2],
             since: 0,

@@ -98,6 +98,38 @@ pub unsafe fn madvise(addr: usize, len: usize, advice: i32) -> io::Result<()> {
     result(unsafe { libc::syscall(libc::SYS_madvise, addr, len, advice) }).map(drop)
 }
 
+/// `mlock`, or `munlock`.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn lock(addr: usize, len: usize, locked: bool) -> io::Result<()> {
+    let call = if locked {
+        libc::SYS_mlock
+    } else {
+        libc::SYS_munlock
+    };
+    // SAFETY: neither changes what is in the pages.
+    result(unsafe { libc::syscall(call, addr, len) }).map(drop)
+}
+
+/// `mlockall`.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn lock_all(flags: i32) -> io::Result<()> {
+    // SAFETY: changes nothing that is in memory.
+    result(unsafe { libc::syscall(libc::SYS_mlockall, flags) }).map(drop)
+}
+
+/// `munlockall`.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn unlock_all() -> io::Result<()> {
+    // SAFETY: changes nothing that is in memory.
+    result(unsafe { libc::syscall(libc::SYS_munlockall) }).map(drop)
+}
+
 /// Address space for `len` bytes, without access and without memory, beginning
 /// at a multiple of `align` (a power of two, at least a page).
 ///

@@ -2,10 +2,13 @@
 //! write those, and a program that writes past its block must not take the
 //! allocator along. One entry per granule of the window; blocks are at least a
 //! granule long, so that at most one begins in each.
+//!
+//! The table is as long as the window asks for. All of it can be read; written can be
+//! what belongs to granules that had blocks, so that `mlockall` finds little to fill.
 
 use super::sys;
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Bytes of the window that share an entry.
 pub const GRANULE: usize = 4096;
@@ -30,12 +33,17 @@ struct Entry {
     next: AtomicU32,
 }
 
+/// Bytes of the table that are opened at once: the entries of 64 MiB.
+const STEP: usize = (64 << 20) / GRANULE * size_of::<Entry>();
+
 /// The entries of a window. Pages of it exist where blocks were.
 #[derive(Debug)]
 pub struct Table {
     base: usize,
     entries: usize,
     mapped: usize,
+    /// Bytes, from the beginning, that may be written; only ever rises.
+    open: AtomicUsize,
 }
 
 impl Table {
@@ -51,12 +59,39 @@ impl Table {
         let mapped = (granules * size_of::<Entry>()).next_multiple_of(sys::page());
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let entries = unsafe { sys::mmap(0, mapped, sys::RW, flags, -1, 0) }?;
-        Ok(Table {
+        let entries = unsafe { sys::mmap(0, mapped, libc::PROT_READ, flags, -1, 0) }?;
+        let table = Table {
             base,
             entries,
             mapped,
-        })
+            open: AtomicUsize::new(0),
+        };
+        table.unlock_rest();
+        Ok(table)
+    }
+
+    /// Sees to it that a block can begin at `start`.
+    ///
+    /// # Errors
+    /// The kernel's answer: too many mappings is one reason.
+    pub fn open(&self, start: usize) -> io::Result<()> {
+        let end = ((start - self.base) / GRANULE + 1) * size_of::<Entry>();
+        let open = self.open.load(Relaxed);
+        if end <= open {
+            return Ok(());
+        }
+        let end = end.next_multiple_of(STEP).min(self.mapped);
+        // SAFETY: more access than before hurts nobody. Two threads may both do it.
+        unsafe { sys::mprotect(self.entries + open, end - open, sys::RW) }?;
+        self.open.fetch_max(end, Relaxed);
+        Ok(())
+    }
+
+    /// Unlocks what nothing is in.
+    pub fn unlock_rest(&self) {
+        let open = self.open.load(Relaxed);
+        // Where it is refused, more counts as locked.
+        drop(sys::lock(self.entries + open, self.mapped - open, false));
     }
 
     #[inline]

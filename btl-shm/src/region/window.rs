@@ -31,7 +31,7 @@ const STATIC_SHARE: u64 = 8;
 
 /// How far the heap's part of the window is to be in core dumps at once: a step
 /// of [`Window::open`].
-const DUMP_STEP: usize = 64 << 20;
+const DUMP_STEP: usize = HUGE;
 
 /// Why this process has no shared heap.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,9 +85,13 @@ pub fn static_part(window: u64) -> std::ops::Range<u64> {
 pub struct Window {
     base: usize,
     len: usize,
+    /// Where in the file the whole window is.
+    offsets: std::ops::Range<u64>,
     /// The end of what core dumps may hold; only ever rises.
     dumped: AtomicUsize,
     private: AtomicBool,
+    /// Whether what is opened is to be locked (`mlockall(MCL_FUTURE)`).
+    locked: AtomicBool,
     /// Whether huge pages are for those who ask for them.
     huge: bool,
     /// The heap file, for forked children that copy it.
@@ -140,14 +144,17 @@ impl Window {
         unsafe { sys::madvise(base, len, libc::MADV_DONTDUMP) }
             .map_err(failed("madvise(MADV_DONTDUMP)"))?;
         let bad = |why: SegmentError| Refusal::System("the heap file", why.to_string());
+        let offsets = file.begin(rank)..file.begin(rank) + file.window();
         let file = file.backing().map_err(bad)?;
         recall::add(base, len, file.borrow().as_raw_fd())
             .map_err(|why| Refusal::System("pthread_atfork", why.to_string()))?;
         Ok(Window {
             base,
             len,
+            offsets,
             dumped: AtomicUsize::new(base),
             private: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
             huge: huge_on_advice(),
             file,
         })
@@ -157,6 +164,12 @@ impl Window {
     #[must_use]
     pub fn file(&self) -> BorrowedFd<'_> {
         self.file.borrow()
+    }
+
+    /// Where in the file all is that this rank's memory may be made of.
+    #[must_use]
+    pub fn offsets(&self) -> std::ops::Range<u64> {
+        self.offsets.clone()
     }
 
     /// The first address.
@@ -209,7 +222,17 @@ impl Window {
             // dumps lack a part, and nothing else is wrong.
             drop(unsafe { sys::madvise(dumped, end - dumped, libc::MADV_DODUMP) });
         }
+        if self.locked.load(Ordering::Relaxed) {
+            // As for the kernel's own mappings, it is no failure of theirs if there is
+            // not enough memory for it.
+            drop(sys::lock(start, len, true));
+        }
         Ok(())
+    }
+
+    /// Notes whether what is opened from now on is to be locked in memory.
+    pub fn lock_future(&self, locked: bool) {
+        self.locked.store(locked, Ordering::Relaxed); // under the lock of the space, as `open`
     }
 
     /// Gives pages back to the system; they are zero after. Both numbers are

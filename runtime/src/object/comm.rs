@@ -175,6 +175,8 @@ impl Comm {
 
 static WORLD_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
 static SELF_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
+/// Both, after their end: who looks for leaks finds that they are still known.
+static PAST: [AtomicPtr<Arc<Comm>>; 2] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 2];
 static DERIVED: Local<Table<Arc<Comm>>> = Local::new(Table::new(Kind::Comm));
 
 /// Makes `MPI_COMM_WORLD` and `MPI_COMM_SELF`; called once, in `MPI_Init`: sessions
@@ -200,9 +202,11 @@ pub fn init_world(rank: u32, size: u32) {
 /// Takes the predefined communicators' handles away, in `MPI_Finalize`, after
 /// [`delete_attributes`].
 pub fn drop_world() {
-    // pair with the Acquire in `predefined`
-    WORLD_COMM.store(std::ptr::null_mut(), Ordering::Release);
-    SELF_COMM.store(std::ptr::null_mut(), Ordering::Release);
+    for (comm, past) in [&WORLD_COMM, &SELF_COMM].into_iter().zip(&PAST) {
+        // pairs with the Acquire in `predefined`
+        let last = comm.swap(std::ptr::null_mut(), Ordering::AcqRel);
+        past.store(last, Ordering::Relaxed);
+    }
 }
 
 /// Deletes the attributes of `MPI_COMM_SELF`, the last set first: the first thing

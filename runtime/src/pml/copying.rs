@@ -1,6 +1,7 @@
 //! Copying a message out of its sender's memory: what its receiver does, alone or with
 //! the sender.
 
+use crate::error::{Class, Error};
 use crate::pml::delivery;
 use crate::pml::memory::Memory;
 use crate::pml::share::{Met, Shares};
@@ -56,8 +57,8 @@ pub(super) struct Copying {
     pub(super) joint: Option<Joint>,
     /// It could not be copied in this way, and begins anew once the helper is out.
     failed: bool,
-    /// It could not be copied at all: why, in words.
-    pub(super) lost: Option<String>,
+    /// It could not be copied at all: why.
+    pub(super) lost: Option<Error>,
     /// Whether the helper was through before this rank was with its part; `None`: that
     /// says nothing, since there was more to do than this message.
     helper_first: Option<bool>,
@@ -83,8 +84,13 @@ pub(super) struct Joint {
 enum Refusal {
     /// In this way: another may do.
     Way,
-    /// At all: the memory is not there. Which, in words.
+    /// In this way, of this message: its sender protects a page, and may be able to touch
+    /// it.
+    Protected,
+    /// At all: the sender's memory is not there. Which, in words.
     Memory(String),
+    /// At all: the receive buffer is not there, in words.
+    Own(String),
 }
 
 impl Copying {
@@ -135,21 +141,29 @@ impl Copying {
                     self.meet();
                 }
             }
-            Err(Refusal::Way) => {
+            Err(refusal) => self.refused(reach, refusal),
+        }
+    }
+
+    #[cold]
+    fn refused(&mut self, reach: &mut Peers, refusal: Refusal) {
+        match refusal {
+            Refusal::Way => {
                 match self.source {
                     Source::Cma(..) => reach.forget_cma(self.peer),
                     _ => reach.forget_driver(self.peer),
                 }
                 self.failed = true;
-                self.give_up();
             }
-            Err(Refusal::Memory(text)) => {
+            Refusal::Protected => self.failed = true,
+            Refusal::Memory(text) => {
                 // If the peer has ended, mpirun names it and ends this rank meanwhile.
                 std::thread::sleep(SETTLE);
-                self.lost = Some(text);
-                self.give_up();
+                self.lost = Some(Error::new(Class::OTHER, text));
             }
+            Refusal::Own(text) => self.lost = Some(Error::new(Class::BUFFER, text)),
         }
+        self.give_up();
     }
 
     /// Copies these bytes of the message into the receive buffer.
@@ -188,8 +202,12 @@ impl Copying {
             return Refusal::Way;
         };
         match error.why {
+            CmaWhy::Absent if cma::is_mapped(pid, error.peer_addr) => Refusal::Protected,
             CmaWhy::Absent => Refusal::Memory(format!(
                 "the message of {len} bytes at address {addr:#x} of rank {rank} of the job cannot be read: its memory is not there"
+            )),
+            CmaWhy::OwnAbsent(at) => Refusal::Own(format!(
+                "the message of {len} bytes of rank {rank} of the job cannot be put into the receive buffer: there is no memory at {at:#x}, or it may not be written"
             )),
             CmaWhy::Gone => Refusal::Memory(format!(
                 "the message of {len} bytes of rank {rank} of the job cannot be read: its process {pid} has ended"

@@ -209,6 +209,9 @@ pub(super) struct Core {
     pub(super) coop_min: usize,
     pub(super) coop_chunk: usize,
     pub(super) crowded: bool,
+    /// Nobody else is to write this rank's memory: memcheck would take for undefined what
+    /// it has not seen being written.
+    pub(super) own_stores: bool,
     /// Whether messages say what types they are made of.
     pub(super) check: bool,
 }
@@ -291,6 +294,7 @@ impl Engine {
                 coop_min: bytes(settings.coop_min),
                 coop_chunk: bytes(settings.coop_chunk),
                 crowded,
+                own_stores: btl_shm::valgrind::is_memcheck(),
                 check: settings.check,
             },
         }

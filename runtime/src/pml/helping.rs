@@ -8,6 +8,7 @@ use crate::pml::request::{Phase, Shared};
 use crate::pml::share::Shares;
 use btl_shm::endpoint::Arrival;
 use btl_shm::joint::{self, Help};
+use btl_shm::peer::cma::{CmaError, CmaWhy};
 use btl_shm::peer::{Peers, Reached};
 use std::ops::Range;
 
@@ -147,9 +148,6 @@ impl Core {
             helping.help.finish(chunks);
         } else {
             helping.help.fail(chunks);
-            if matches!(helping.target, Target::Cma(..)) {
-                self.reach.forget_cma(peer);
-            }
         }
         btl_shm::wait::ring_bell(self.segment, self.segment.record(peer));
         if copied && chunks < left {
@@ -173,7 +171,15 @@ impl Helping {
             Target::Direct(to) => push(reach, self.send.peer.get(), to, &self.send.memory, range),
             Target::Cma(pid, addr) => {
                 let to = addr + range.start as u64;
-                delivery::write_runs(pid, to, &self.send.memory, range.clone()).is_ok()
+                let written = delivery::write_runs(pid, to, &self.send.memory, range.clone());
+                if let Err(CmaError {
+                    why: CmaWhy::Gone | CmaWhy::Refused(_) | CmaWhy::Other(_),
+                    ..
+                }) = written
+                {
+                    reach.forget_cma(self.send.peer.get());
+                }
+                written.is_ok()
             }
         }
     }

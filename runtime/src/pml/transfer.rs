@@ -14,7 +14,6 @@
 //! leader:  CLEAR ──▶ helper    …or it could not be done this way: begin anew, by copies
 //! ```
 
-use crate::error::{Class, Error};
 use crate::pml::copying::{Copying, Joint, Source, TOGETHER_MOST};
 use crate::pml::engine::{Core, Peer, kind};
 use crate::pml::helping::ALONE;
@@ -193,7 +192,7 @@ impl Core {
     ) -> Option<Joint> {
         let to = to.expose_provenance() as u64;
         let how = match source {
-            Source::Nowhere => How::Alone,
+            Source::Nowhere if !self.own_stores => How::Alone,
             Source::Direct(..) if self.wants_help(peer, n) && self.reach.is_exported(to, n) => {
                 How::Direct
             }
@@ -213,7 +212,7 @@ impl Core {
     /// Whether `peer` is likely to look for what it is asked.
     #[inline]
     pub(super) fn may_help(&self, peer: u32) -> bool {
-        !self.crowded && self.is_clear(peer) && !self.is_asleep(peer)
+        !self.crowded && !self.own_stores && self.is_clear(peer) && !self.is_asleep(peer)
     }
 
     /// Whether waking `peer` would take a system call.
@@ -324,8 +323,8 @@ impl Core {
             mut copying,
             receive,
         } = leading;
-        if let Some(text) = copying.lost.take() {
-            receive.fail(Error::new(Class::OTHER, text));
+        if let Some(error) = copying.lost.take() {
+            receive.fail(error);
         }
         if self.settle(&mut copying) {
             receive.moved.set(receive.total.get());

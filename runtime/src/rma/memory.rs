@@ -25,6 +25,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use wireup::descriptor::raise;
+use wireup::foreign;
 use wireup::segment::Segment;
 
 /// A way to share memory.
@@ -258,7 +259,7 @@ fn reach_file(told: &Told, len: usize) -> Option<Piece> {
     if about.dev() != device || about.ino() != number || about.len() < whole as u64 {
         return None;
     }
-    let base = map(&file, whole)?;
+    let base = foreign::map(file.as_raw_fd(), 0, whole as u64).ok()?;
     Some(Piece {
         // SAFETY: `shift` and the piece lie inside the mapping.
         at: unsafe { base.add(shift) },
@@ -288,6 +289,17 @@ fn make_block(len: usize, align: usize) -> Option<New> {
     let shift = base.next_multiple_of(align) - base;
     let at = block.at + shift as u64;
     piece.at = inside(segment, at, len as u64)?;
+    // The program's own data, which belong into core dumps; the segment does not.
+    let first = piece.at.as_ptr().addr() / page() * page();
+    let bytes = piece.at.as_ptr().addr() + len - first;
+    // SAFETY: advice on pages that are mapped; a refusal leaves them out.
+    unsafe {
+        libc::madvise(
+            std::ptr::with_exposed_provenance_mut(first),
+            bytes,
+            libc::MADV_DODUMP,
+        )
+    };
     Some(New {
         piece,
         told: [at, 0, 0, 0, 0],

@@ -12,6 +12,7 @@
 //! mapping however many ranks there are.
 
 use crate::descriptor::{Backing, Source, duplicate};
+use crate::foreign;
 use crate::segment::{Segment, SegmentError, file_len, memfd, system};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -140,32 +141,25 @@ impl HeapFile {
         u64::from(rank) * LINE
     }
 
-    /// Maps `len` bytes of the file from offset `at` on, readable and writable,
-    /// shared, at an address of the kernel's choice. Both are multiples of the
-    /// page size.
+    /// Maps `len` bytes of the file from offset `at` on, readable and writable, as
+    /// memory of a peer's ([`foreign`]). Both are multiples of the page size.
     ///
     /// # Errors
     /// What `mmap` said (an address space limit, `ulimit -v`, is one reason).
     pub fn map(&self, at: u64, len: u64) -> Result<NonNull<u8>, SegmentError> {
-        let (Ok(offset), Ok(bytes)) = (libc::off_t::try_from(at), usize::try_from(len)) else {
-            return Err(SegmentError::Full(len));
-        };
         let fd = self.file.fd().map_err(SegmentError::Lost)?;
-        // SAFETY: a fresh shared mapping at an address of the kernel's choice.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_NORESERVE,
-                fd,
-                offset,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(system("mmap", len));
-        }
-        Ok(NonNull::new(base.cast()).expect("mmap never maps page 0 unasked"))
+        let mapped = foreign::map(fd, at, len);
+        mapped.map_err(|why| SegmentError::System("mmap", len, why))
+    }
+
+    /// As [`HeapFile::map`], without access yet.
+    ///
+    /// # Errors
+    /// As for [`HeapFile::map`].
+    pub fn reserve(&self, at: u64, len: u64) -> Result<NonNull<u8>, SegmentError> {
+        let fd = self.file.fd().map_err(SegmentError::Lost)?;
+        let mapped = foreign::reserve(fd, at, len);
+        mapped.map_err(|why| SegmentError::System("mmap", len, why))
     }
 }
 

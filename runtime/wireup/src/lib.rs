@@ -1,7 +1,8 @@
 //! What `mpirun` and a rank must agree on, and nothing else: the names in the
 //! environment ([`env`]) and what a rank finds by them ([`handover`]), descriptors
 //! that programs may close ([`descriptor`]), the layout of the job segment ([`layout`]), how the
-//! segment is made and found ([`segment`]), how processes die with the launcher
+//! segment is made and found ([`segment`]), how memory is mapped that is not a
+//! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
 //! tell about themselves ([`report`]), how such text is printed ([`plain`]), and the
 //! settings a user may give ([`settings`]).
@@ -12,6 +13,7 @@
 pub mod calls;
 pub mod descriptor;
 pub mod env;
+pub mod foreign;
 pub mod handover;
 pub mod heap;
 pub mod layout;

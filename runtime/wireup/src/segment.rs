@@ -7,6 +7,7 @@
 //! start; the file grows below it as ranks need more.
 
 use crate::descriptor::{Backing, Source, duplicate, raise};
+use crate::foreign;
 use crate::layout::{JobHead, MAGIC, RECORDS, RankRecord};
 use crate::verify::{Claims, verify};
 use std::ffi::CStr;
@@ -397,6 +398,19 @@ impl Segment {
         self.head().arena_end.load(Acquire) // pairs with the AcqRel in `grow`
     }
 
+    /// Takes the access away to what is mapped and was never allocated: at the end of a
+    /// process that memcheck runs, which would look there for pointers, page by page.
+    ///
+    /// # Safety
+    /// Nobody will reach what is allocated from now on.
+    pub unsafe fn close_rest(&self) {
+        let have = self.allocated().next_multiple_of(1 << 16);
+        if have < self.mapped {
+            // SAFETY: as the caller said. If it cannot be done, the end takes longer.
+            drop(unsafe { foreign::close(self.at(have), self.mapped - have) });
+        }
+    }
+
     fn grow(&self, end: u64) -> Result<(), SegmentError> {
         let have = self.allocated();
         if end <= have {
@@ -491,24 +505,10 @@ pub(crate) fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
 fn map(fd: RawFd, limit: u64, least: u64) -> Result<(NonNull<u8>, u64), SegmentError> {
     let mut len = limit;
     loop {
-        let bytes = usize::try_from(len).map_err(|_| SegmentError::Full(len))?;
-        // SAFETY: a fresh shared mapping at an address of the kernel's choice.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_NORESERVE,
-                fd,
-                0,
-            )
-        };
-        if base != libc::MAP_FAILED {
-            let base = NonNull::new(base.cast()).expect("mmap never maps page 0 unasked");
-            return Ok((base, len));
-        }
-        if len <= least {
-            return Err(system("mmap", len));
+        match foreign::map(fd, 0, len) {
+            Ok(base) => return Ok((base, len)),
+            Err(why) if len <= least => return Err(SegmentError::System("mmap", len, why)),
+            Err(_) => {}
         }
         len = (len / 2).next_multiple_of(4096).max(least);
     }

@@ -1,0 +1,54 @@
+//! `mlockall` for a rank: the program's memory is locked, and what only looks like its
+//! memory is not: the job segment, what is mapped of peers, and the part of the own
+//! window that nothing is in yet.
+
+use super::alloc::Allocator;
+use super::extents::State;
+use super::{lines, sys};
+use std::io;
+
+/// Names of mappings of which parts are other ranks'.
+const HEAP_FILE: &[u8] = b"/memfd:lariat-heap";
+const SEGMENT: &[u8] = b"/memfd:lariat-job";
+
+/// `mlockall`.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn lock_all(heap: &Allocator, flags: i32) -> io::Result<()> {
+    // Before, so that what is opened meanwhile is locked at any rate.
+    let future = flags & libc::MCL_FUTURE != 0;
+    let space = heap.space();
+    heap.window().lock_future(future);
+    drop(space);
+    let done = sys::lock_all(flags);
+    if flags & libc::MCL_CURRENT != 0 && done.is_ok() {
+        unlock_foreign(heap);
+    }
+    done
+}
+
+/// What `munlockall` means for the heap.
+pub fn unlock_all(heap: &Allocator) {
+    let _space = heap.space();
+    heap.window().lock_future(false);
+}
+
+/// Unlocks what is not the program's memory. What cannot be unlocked stays locked, which
+/// costs memory and nothing else.
+fn unlock_foreign(heap: &Allocator) {
+    let window = heap.window();
+    let own = window.offsets();
+    // Without /proc it all stays locked.
+    let _ = lines::each(c"/proc/self/maps", &mut |line| {
+        let of_peer = line.path.starts_with(HEAP_FILE) && !own.contains(&line.offset);
+        if of_peer || line.path.starts_with(SEGMENT) {
+            drop(sys::lock(line.start, line.len(), false));
+        }
+    });
+    heap.table().unlock_rest();
+    let space = heap.space();
+    for (start, end, _) in space.extents.all(State::Sealed) {
+        drop(sys::lock(start, end - start, false));
+    }
+}
