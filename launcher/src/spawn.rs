@@ -52,12 +52,36 @@ pub fn start(command: &mut Command, birth: &Birth) -> io::Result<Child> {
     command.spawn()
 }
 
+/// Whether a system call is forbidden here, which fails otherwise when it is called with
+/// arguments that make no sense: such as those.
+fn is_forbidden(call: libc::c_long) -> bool {
+    // SAFETY: no call that is asked about does anything with these.
+    let failed = unsafe { libc::syscall(call, -1, -1, -1, -1) } < 0;
+    let why = io::Error::last_os_error().raw_os_error();
+    failed && matches!(why, Some(libc::ENOSYS | libc::EPERM))
+}
+
+/// Whether ranks can have process groups of their own.
+pub fn can_group() -> bool {
+    !is_forbidden(libc::SYS_setpgid)
+}
+
+/// An error that names its system call, if that is what it says: that it is not there, or
+/// is forbidden. Others speak for themselves.
+pub fn named(call: &'static str, what_for: &'static str) -> impl Fn(io::Error) -> io::Error {
+    move |why| match why.raw_os_error() {
+        Some(libc::ENOSYS | libc::EPERM) => {
+            io::Error::other(format!("{call}: {why} (it is needed {what_for})"))
+        }
+        _ => why,
+    }
+}
+
 /// Runs in the child, before `exec`.
 fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
     // SAFETY: prctl with integer arguments.
-    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let dies_with_us = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } == 0;
+    let why = io::Error::last_os_error();
     // SAFETY: getppid has no preconditions.
     if u32::try_from(unsafe { libc::getppid() }) != Ok(parent) {
         // SAFETY: mpirun died before the line above could take effect; _exit runs no handlers.
@@ -73,8 +97,13 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
             return Err(io::Error::last_os_error());
         }
     }
-    // Without /proc only PDEATHSIG is left; that is no reason not to start.
-    if let Ok(tied) = lifeline::tie(path, who) {
+    // Without /proc only PDEATHSIG is left; that is no reason not to start. Nor is it
+    // that prctl is forbidden, as long as the lifeline holds.
+    let tied = lifeline::tie(path, who);
+    if !dies_with_us && tied.is_err() {
+        return Err(why);
+    }
+    if let Ok(tied) = tied {
         // SAFETY: the tie's descriptor takes the place of the inherited read
         // end, both are this child's own, and close-on-exec is off after dup2.
         unsafe {
@@ -86,8 +115,11 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
         let bytes = size_of_val(birth.mask.as_slice());
         // SAFETY: the mask is `bytes` long and only read.
         let set = unsafe { libc::sched_setaffinity(0, bytes, birth.mask.as_ptr().cast()) };
-        if set < 0 {
-            return Err(io::Error::last_os_error());
+        let why = io::Error::last_os_error();
+        // A rank that may not be bound runs all the same.
+        let forbidden = matches!(why.raw_os_error(), Some(libc::ENOSYS | libc::EPERM));
+        if set < 0 && !forbidden {
+            return Err(why);
         }
     }
     birth.blocked.thread_set_mask()?; // the standard library leaves the mask as it is

@@ -8,7 +8,7 @@ use crate::guard::Guard;
 use crate::placement::Placement;
 use crate::plan::{self, App, Wiring};
 use crate::report::Reports;
-use crate::spawn::{self, Birth};
+use crate::spawn::{self, Birth, named};
 use crate::stdin::Input;
 use crate::stdio::Outputs;
 use crate::want::Watch;
@@ -62,9 +62,12 @@ impl Start {
         let began = Instant::now();
         spawn::adopt_orphans();
         let mut strangers = reap::strangers();
-        let (signals, blocked) = control::take_signals().map_err(stop)?;
+        let heard = control::take_signals().map_err(std::io::Error::from);
+        let heard = heard.map_err(named("signalfd", "to hear of signals and of ended ranks"));
+        let (signals, blocked) = heard.map_err(stop)?;
         let segment = Segment::create(size, processors).map_err(stop)?;
-        let (reader, writer) = std::io::pipe().map_err(stop)?;
+        let made = std::io::pipe().map_err(named("pipe2", "to tie ranks to mpirun"));
+        let (reader, writer) = made.map_err(stop)?;
         let own = handed(segment.fd().as_raw_fd())?;
         let line = handed(reader.as_raw_fd())?;
         // Without a heap file (`ulimit -f`) ranks have ordinary memory.
@@ -153,7 +156,7 @@ impl Start {
             Err(why) => return Err(self.failed(rank, stop(format!("rank {rank}: {why}")))),
         };
         let pus = &placement[rank as usize];
-        self.birth.own_group = !terminal;
+        self.birth.own_group = !terminal && spawn::can_group();
         self.birth.mask = binding::mask(pus);
         let record = self.segment.record(rank);
         // Nobody reads these before the rank is started, which orders enough.
@@ -163,7 +166,7 @@ impl Start {
             Ok(child) => {
                 record.child.store(child.id(), Relaxed);
                 let pid = i32::try_from(child.id()).map_err(stop)?;
-                self.ranks.push(Process::new(pid, !terminal));
+                self.ranks.push(Process::new(pid, self.birth.own_group));
                 Ok(())
             }
             Err(why) => {

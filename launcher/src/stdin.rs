@@ -3,6 +3,7 @@
 //! ranks read it does mpirun read and copy.
 
 use crate::cli::Stdin;
+use crate::spawn::named;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -40,7 +41,8 @@ impl Input {
                 return Ok(self.terminal);
             }
             Stdin::All => {
-                let (reader, writer) = io::pipe()?;
+                let made = io::pipe();
+                let (reader, writer) = made.map_err(named("pipe2", "for what ranks read"))?;
                 self.copies.push(writer);
                 command.stdin(Stdio::from(reader));
             }

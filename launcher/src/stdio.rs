@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::forward::{self, Shared, same_place};
 use crate::lines::{Lines, Prefix};
 use crate::sink::Kind;
+use crate::spawn::named;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::fs::File;
 use std::io;
@@ -92,7 +93,7 @@ impl Outputs {
 
     fn stream(&mut self, rank: u32, kind: Kind, prompt: bool) -> io::Result<OwnedFd> {
         let spec = self.global.output.clone().unwrap_or_default();
-        let (pipe, writer) = io::pipe()?;
+        let (pipe, writer) = io::pipe().map_err(named("pipe2", "for what ranks print"))?;
         let pipe = OwnedFd::from(pipe);
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let mut tag = String::new();

@@ -13,7 +13,7 @@
 
 use crate::descriptor::{Backing, Source, duplicate};
 use crate::foreign;
-use crate::segment::{Segment, SegmentError, file_len, memfd, system};
+use crate::segment::{Segment, SegmentError, file_len, limit_of_files, memfd, system};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
@@ -173,20 +173,6 @@ fn len_of(window: u64, ranks: u32) -> Option<u64> {
 /// Bytes of the lines, in whole pages.
 fn lines_len(ranks: u32) -> u64 {
     (u64::from(ranks) * LINE).next_multiple_of(page())
-}
-
-/// The largest file that this process may make, in bytes: beyond it the kernel
-/// would send SIGXFSZ.
-fn limit_of_files() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: getrlimit fills the structure.
-    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } {
-        0 => limit.rlim_cur,
-        _ => 0,
-    }
 }
 
 /// Bytes of a window: room for more than the machine has, so that no rank ever

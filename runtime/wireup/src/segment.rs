@@ -20,6 +20,12 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bytes that the segment of a new job has for each rank.
 pub const BYTES_PER_RANK: u64 = size_of::<RankRecord>() as u64;
+/// Of what a job's segment may grow to, the part that a rank has to be able to map.
+const LEAST_SHARE: u64 = 8;
+
+/// The longest that is reached by an offset alone, in bytes: a ring, a rank's fragments.
+const LONGEST: u64 = 4 << 20;
+
 /// Bytes by which the file grows at the least.
 const STEP: u64 = 256 << 10;
 
@@ -74,7 +80,16 @@ impl fmt::Display for SegmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SegmentError::System(call, len, why) => {
-                write!(f, "{call} of {len} bytes for the job segment: {why}")
+                write!(f, "{call} of {len} bytes for the job segment: {why}")?;
+                let limit = match (*call, why.raw_os_error()) {
+                    (_, Some(libc::EFBIG)) => "the size of files is limited: ulimit -f",
+                    ("mmap", Some(libc::ENOMEM)) => "is the address space limited? ulimit -v",
+                    (_, Some(libc::ENOSYS | libc::EPERM)) => {
+                        "is it forbidden here? Lariat cannot do without it"
+                    }
+                    _ => return Ok(()),
+                };
+                write!(f, " ({limit})")
             }
             SegmentError::NotASegment(what) => write!(f, "{what}"),
             SegmentError::Full(limit) => {
@@ -101,6 +116,8 @@ pub struct Segment {
     alone: bool,
     base: NonNull<u8>,
     mapped: u64,
+    /// What begins below this offset is mapped to its end.
+    good: u64,
     constants: Constants,
 }
 
@@ -176,6 +193,7 @@ impl Segment {
             alone: ranks == 1,
             base,
             mapped,
+            good: mapped,
             constants: Constants {
                 ranks,
                 processors: processors.max(1),
@@ -237,19 +255,23 @@ impl Segment {
             alone: false,
             base,
             mapped,
+            good: mapped,
             constants: Constants::NONE,
         };
         segment.constants = Constants::read(segment.head());
         let claims = segment.claims()?;
         verify(&claims).map_err(SegmentError::NotASegment)?;
-        let (base, mapped) = map(
-            raw_of(&segment.file)?,
-            segment.constants.arena_limit,
-            claims.len,
-        )?;
+        let limit = segment.constants.arena_limit;
+        let least = (limit / LEAST_SHARE).next_multiple_of(4096).max(claims.len);
+        let (base, mapped) = map(raw_of(&segment.file)?, limit, least)?;
         // SAFETY: the mapping of the head, made above; nothing refers to it any more.
         unsafe { libc::munmap(segment.base.as_ptr().cast(), bytes(segment.mapped)) };
         (segment.base, segment.mapped) = (base, mapped);
+        segment.good = if mapped < limit {
+            mapped.saturating_sub(LONGEST)
+        } else {
+            mapped
+        };
         Ok(segment)
     }
 
@@ -324,7 +346,7 @@ impl Segment {
     #[inline]
     #[must_use]
     pub fn at(&self, at: u64) -> NonNull<u8> {
-        if at >= self.mapped {
+        if at >= self.good {
             self.is_outside(at);
         }
         let at = usize::try_from(at).expect("a mapped offset fits an address");
@@ -337,10 +359,11 @@ impl Segment {
         if at >= self.constants.arena_limit {
             Scribbled::new("an offset", at).give_up();
         }
-        panic!(
-            "offset {at} in the job segment, of which this process could map {} bytes (is its address space limited by ulimit -v?)",
+        Scribbled(format!(
+            "the job segment is in use up to byte {at}, of which this process could map {}: its address space is limited (ulimit -v)",
             self.mapped
-        );
+        ))
+        .give_up();
     }
 
     /// Whether this process has mapped all of `len` bytes at offset `at`.
@@ -529,6 +552,10 @@ pub(crate) fn memfd(name: &CStr, len: u64) -> Result<OwnedFd, SegmentError> {
 }
 
 fn allocate(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
+    if limit_of_files() < from.saturating_add(len) {
+        let why = io::Error::from_raw_os_error(libc::EFBIG);
+        return Err(SegmentError::System("fallocate", len, why));
+    }
     let (Ok(at), Ok(bytes)) = (libc::off_t::try_from(from), libc::off_t::try_from(len)) else {
         return Err(SegmentError::Full(from));
     };
@@ -537,9 +564,45 @@ fn allocate(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
         if unsafe { libc::fallocate(fd, 0, at, bytes) } == 0 {
             return Ok(());
         }
-        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            return Err(system("fallocate", len));
+        let why = io::Error::last_os_error();
+        match why.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::ENOSYS | libc::EPERM | libc::EOPNOTSUPP) => return fill(fd, from, len),
+            _ => return Err(SegmentError::System("fallocate", len, why)),
         }
+    }
+}
+
+/// Makes the pages from `from` on by writing to them, where `fallocate` is forbidden.
+/// Nobody uses them before they are there.
+fn fill(fd: RawFd, from: u64, len: u64) -> Result<(), SegmentError> {
+    let zeros = [0u8; 4096];
+    let (mut at, end) = (from, from + len);
+    while at < end {
+        let n = usize::try_from(end - at).map_or(zeros.len(), |left| left.min(zeros.len()));
+        let offset = libc::off_t::try_from(at).map_err(|_| SegmentError::Full(at))?;
+        // SAFETY: `n` bytes of a local are read.
+        let written = unsafe { libc::pwrite(fd, zeros.as_ptr().cast(), n, offset) };
+        match u64::try_from(written) {
+            Ok(written @ 1..) => at += written,
+            _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            _ => return Err(system("pwrite", len)),
+        }
+    }
+    Ok(())
+}
+
+/// The largest file that this process may make, in bytes: beyond it the kernel
+/// would send SIGXFSZ.
+pub(crate) fn limit_of_files() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit fills the structure.
+    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } {
+        0 => limit.rlim_cur,
+        _ => u64::MAX, // whatever it is, nobody may ask for it
     }
 }
 

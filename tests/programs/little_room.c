@@ -1,0 +1,60 @@
+/* Messages, collectives, communicators and a window where the address space ends KIB
+   kibibytes above what is used before MPI_Init or after it: all of it works, or an MPI
+   error says what there was not enough of. usage: little_room KIB before | after */
+#include "check.h"
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { LEN = 8 << 20, PARTS = 100, PART = 3000 };
+
+static void narrow(long kib)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file && fscanf(file, "%ld", &pages) == 1, "");
+    fclose(file);
+    rlim_t most = (rlim_t)pages * 4096 + (rlim_t)kib * 1024;
+    struct rlimit limit = {most, most};
+    EQ(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 3, "usage");
+    char *out = room(LEN), *in = room(LEN);
+    memset(out, 1, LEN);
+    { /* a stack that need not grow */
+        volatile char deep[1 << 20];
+        for (size_t i = 0; i < sizeof deep; i += 512)
+            deep[i] = 1;
+    }
+    if (!strcmp(argv[2], "before"))
+        narrow(atol(argv[1]));
+    START();
+    if (!strcmp(argv[2], "after"))
+        narrow(atol(argv[1]));
+    int to = (rank + 1) % ranks, from = (rank + ranks - 1) % ranks;
+    for (int turn = 0; turn < 5; turn++) {
+        MPI_Comm copy;
+        MPI_Request requests[2 * PARTS];
+        MPI(MPI_Sendrecv(out, LEN, MPI_BYTE, to, 1, in, LEN, MPI_BYTE, from, 1, MPI_COMM_WORLD,
+                         MPI_STATUS_IGNORE));
+        ALL(in, LEN, 1);
+        MPI(MPI_Comm_dup(MPI_COMM_WORLD, &copy));
+        MPI(MPI_Barrier(copy));
+        MPI(MPI_Comm_free(&copy));
+        for (int i = 0; i < PARTS; i++)
+            MPI(MPI_Isend(out, PART, MPI_BYTE, to, 9, MPI_COMM_WORLD, &requests[i]));
+        for (int i = 0; i < PARTS; i++)
+            MPI(MPI_Irecv(in + PART * i, PART, MPI_BYTE, from, 9, MPI_COMM_WORLD,
+                          &requests[PARTS + i]));
+        MPI(MPI_Waitall(2 * PARTS, requests, MPI_STATUSES_IGNORE));
+        MPI(MPI_Allreduce(out, in, 1 << 18, MPI_BYTE, MPI_BOR, MPI_COMM_WORLD));
+    }
+    MPI_Win win;
+    void *base;
+    MPI(MPI_Win_allocate(1 << 22, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &base, &win));
+    MPI(MPI_Win_fence(0, win));
+    MPI(MPI_Win_free(&win));
+    PASSED();
+}
