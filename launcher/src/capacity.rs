@@ -271,6 +271,11 @@ fn own_processes(ranks: u64, threads: u64) -> Option<(u64, u64)> {
     let own = nix::unistd::getuid().as_raw();
     let mut used = 0;
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        // not `self`, which is one of them once more
+        let name = entry.file_name();
+        if name.to_str().is_none_or(|n| n.parse::<u32>().is_err()) {
+            continue;
+        }
         let status = read_to_string(entry.path().join("status")).unwrap_or_default();
         let field = |name: &str| {
             let line = status.lines().find_map(|l| l.strip_prefix(name))?;

@@ -59,6 +59,32 @@ fn descriptors_are_counted_beforehand() {
     assert_eq!(ran(&folder), 15);
 }
 
+/// To the last process: who has the right to more is not held to it, so the job runs
+/// as a user who has none.
+#[test]
+fn a_users_processes_are_counted_beforehand() {
+    let user = [
+        "setpriv",
+        "--reuid=54323",
+        "--regid=54323",
+        "--clear-groups",
+    ];
+    let before = ["prlimit", "--nproc=8"].into_iter().chain(user);
+    let job = Job::running("true").before(before);
+    let one = job.clone().ranks(1).run();
+    if one.code() != Some(0) {
+        skipped(&format!("no other user can run mpirun here: {one}"));
+        return;
+    }
+    // mpirun, its thread that writes output, and the ranks
+    let _ = job.clone().ranks(6).run().exits(0);
+    let _ = job
+        .ranks(7)
+        .run()
+        .fails()
+        .says(["7 ranks", "RLIMIT_NPROC", "allows 8"]);
+}
+
 /// A machine without much: the job runs, and what ranks leave behind is ended.
 #[test]
 fn without_dev_proc_sys_or_a_writable_file_system() {

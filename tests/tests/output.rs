@@ -182,3 +182,15 @@ fn nothing_is_lost_that_somebody_reads_however_slowly() {
     let all = slowly(pipe, 4096, Duration::from_millis(80));
     assert_eq!((all, child.wait().unwrap().code()), (228_894, Some(3)));
 }
+
+#[test]
+fn a_fifo_that_nobody_reads_is_no_place_for_output() {
+    let fifo = lariat_tests::scratch("fifo").join("out");
+    let name = std::ffi::CString::new(fifo.to_str().unwrap()).unwrap();
+    // SAFETY: the name is a string of C's.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let pattern = fifo.to_str().unwrap();
+    let job = Job::running("true").ranks(1);
+    let outcome = job.options(["--outfile-pattern", pattern]).run();
+    let _ = outcome.fails().says([pattern, "nobody reads it"]);
+}
