@@ -198,6 +198,9 @@ fn fate(rank: &Rank, view: &View) -> Fate {
         return Fate::Free;
     }
     match &view.wait {
+        // one of several threads that wait is shown; another may be helped, and go on to
+        // do what others wait for
+        _ if view.pulse.waiters > 1 => Fate::Waits(None),
         Some(wait) if wait.kind == WaitKind::Leaving => Fate::Left,
         Some(wait) if wait.kind != WaitKind::Other => Fate::Waits(u32::try_from(wait.peer).ok()),
         // of several threads that wait, none is shown for a moment

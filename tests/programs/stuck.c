@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     CHECK(argc == 2, "");
     const char *mode = argv[1];
     int level, value = 0;
-    int multiple = !strcmp(mode, "threads") || !strcmp(mode, "helper");
+    int multiple = !strcmp(mode, "threads") || !strcmp(mode, "helper") || !strcmp(mode, "two");
     MPI(MPI_Init_thread(&argc, &argv, multiple ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &level));
     MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
     MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
@@ -77,6 +77,15 @@ int main(int argc, char **argv)
         pthread_t thread;
         if (rank < 2)
             EQ(pthread_create(&thread, NULL, receiver, NULL), 0);
+        for (;;)
+            usleep(1000);
+    } else if (!strcmp(mode, "two")) { /* 0 and 1 wait for each other, but 0 for 2 as well */
+        pthread_t thread;
+        if (rank == 0)
+            EQ(pthread_create(&thread, NULL, receiver, NULL), 0);
+        usleep(300000);
+        if (rank < 2)
+            MPI(MPI_Recv(&value, 1, MPI_INT, rank ? 0 : 2, 8, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
         for (;;)
             usleep(1000);
     } else if (!strcmp(mode, "large")) {

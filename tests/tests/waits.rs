@@ -113,7 +113,7 @@ fn a_deadlock_is_called_one() {
 
 #[test]
 fn what_goes_on_is_no_deadlock() {
-    let modes = ["large", "small", "barriers", "compute", "helper"];
+    let modes = ["large", "small", "barriers", "compute", "helper", "two"];
     stuck(&modes, |mode, outcome| {
         let claimed = outcome.stderr.contains("deadlock");
         assert!(!claimed, "{mode}: {outcome}");
