@@ -188,8 +188,14 @@ fn a_program_that_comes_when_mpirun_is_gone_does_not_wait() {
     let mark = leftovers::mark();
     let said = scratch("late").join("said");
     let hello = program("hello");
-    let late = format!("sleep 1; exec '{}' 2>'{}'", hello.display(), said.display());
-    let script = "[ $OMPI_COMM_WORLD_RANK = 1 ] || setsid sh -c \"$0\" & echo up; exec sleep 100";
+    // Without the job's mark in its environment the guard does not know it.
+    let late = format!(
+        "echo up; sleep 1; export LARIAT_FILES=$KEPT; exec '{}' 2>'{}'",
+        hello.display(),
+        said.display()
+    );
+    let script = "[ $OMPI_COMM_WORLD_RANK = 1 ] && { echo up; exec sleep 100; }; \
+                  KEPT=$LARIAT_FILES env -u LARIAT_FILES setsid sh -c \"$0\" & exec sleep 100";
     let job = Job::running("sh").args(["-c", script, &late]).ranks(2);
     let mut running = job.env(leftovers::MARK, &mark).start();
     running.wait_for("up\nup");
