@@ -191,7 +191,7 @@ fn options(rng: &mut Rng, command: &mut Command) {
 /// A rank program and its arguments: as long as makes a blow meet it.
 fn traffic(rng: &mut Rng) -> (&'static str, Vec<String>) {
     let seed = rng.from_to(1, 1000).to_string();
-    let many = |rng: &mut Rng, high: u64| rng.of_any_size(high).max(high / 8).to_string();
+    let many = |rng: &mut Rng, high: u64| rng.from_to(high / 8, high).to_string();
     match rng.below(12) {
         0 => ("storm", vec!["small".to_owned(), "1".to_owned(), seed]),
         1 => ("traffic", vec![many(rng, 20_000), seed]),
@@ -241,8 +241,8 @@ fn wrapper(rng: &mut Rng, command: &mut Command) -> &'static str {
             "nice"
         }
         7 => {
-            command.args(["timeout", "100"]);
-            "timeout"
+            command.args(["setsid", "-w"]);
+            "a session of its own"
         }
         _ => "nothing around it",
     }
@@ -265,7 +265,7 @@ fn blows(rng: &mut Rng) -> Vec<Blow> {
     let after = Duration::from_micros(match rng.below(4) {
         0 => rng.below(12_000),
         1 => rng.below(100_000),
-        _ => rng.of_any_size(2_000_000),
+        _ => rng.of_any_size(600_000),
     });
     let late = rng.one_in(6);
     let target = *rng.one_of(&targets);
@@ -384,6 +384,10 @@ fn judge(
                 (_, false) => "a harmless signal, and all passed".to_owned(),
                 (_, true) => "an ending signal, and all passed".to_owned(),
             }
+        }
+        How::Exit(124) => {
+            faults.push("hung until the timeout".to_owned());
+            "hung until the timeout".to_owned()
         }
         How::Exit(code) => {
             if !ending {
