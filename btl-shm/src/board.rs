@@ -3,12 +3,21 @@
 //! are made of.
 //!
 //! A member's posts alternate between two places. In turn `t` it writes its
-//! bytes, then the stamp `t`; the others wait for that stamp. Who has finished
+//! bytes, then a stamp, which names what is exchanged and is the same at all
+//! members; the others wait for that stamp. Who has finished
 //! turn `t + 1` has seen everybody's post of `t + 1`, which each makes only after
 //! it has read all of turn `t`: so the place of turn `t` may be written again in
 //! turn `t + 2`, and no consent is needed.
+//!
+//! Who gives a turn up, since the others exchange something else, takes it again:
+//! its next post goes to the same place. Members may count turns differently
+//! after that, so that a stamp is looked for in the other place as well, by
+//! [`Board::find`].
+//!
+//! When the group is no more, each member leaves the board; whoever made it may
+//! use it for another group once all have left.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
 /// Words of one post.
@@ -28,9 +37,18 @@ struct Post {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Post>() == 128);
 
-/// The posts of a group.
+/// What stands before the posts.
+#[repr(C, align(128))]
+#[derive(Debug)]
+struct Head {
+    /// Members that look at the board no more.
+    left: AtomicU32,
+}
+
+/// The board of a group.
 #[derive(Clone, Copy, Debug)]
 pub struct Board {
+    head: NonNull<Head>,
     posts: NonNull<Post>,
     members: u32,
 }
@@ -38,7 +56,7 @@ pub struct Board {
 /// The bytes that a board of `members` members takes.
 #[must_use]
 pub fn board_len(members: u32) -> u64 {
-    u64::from(members) * 2 * size_of::<Post>() as u64
+    size_of::<Head>() as u64 + u64::from(members) * 2 * size_of::<Post>() as u64
 }
 
 impl Board {
@@ -49,10 +67,40 @@ impl Board {
     /// was made, that live as long as the process and are used as a board only.
     #[must_use]
     pub unsafe fn new(base: NonNull<u8>, members: u32) -> Board {
+        let head = base.cast::<Head>();
+        // SAFETY: the posts are behind the head, in the same bytes.
+        let posts = unsafe { head.add(1) }.cast();
         Board {
-            posts: base.cast(),
+            head,
+            posts,
             members,
         }
+    }
+
+    /// Says that a member looks at the board no more.
+    pub fn leave(&self) {
+        // SAFETY: the promise of `new`; the field is an atomic.
+        let head = unsafe { self.head.as_ref() };
+        head.left.fetch_add(1, Ordering::Release); // pairs with the Acquire in `reset`
+    }
+
+    /// Makes the board as new, if all members have left it. `false`: not all have.
+    #[must_use]
+    pub fn reset(&self) -> bool {
+        // SAFETY: as in `leave`.
+        let head = unsafe { self.head.as_ref() };
+        // pairs with the Release in `leave`
+        if head.left.load(Ordering::Acquire) < self.members {
+            return false;
+        }
+        for post in 0..self.members as usize * 2 {
+            // SAFETY: below the number of posts; all fields are atomics.
+            let post = unsafe { self.posts.add(post).as_ref() };
+            // Relaxed: the next members hear of the board by a message.
+            post.stamp.store(0, Ordering::Relaxed);
+        }
+        head.left.store(0, Ordering::Relaxed);
+        true
     }
 
     #[inline]
@@ -63,13 +111,13 @@ impl Board {
         unsafe { self.posts.add(at).as_ref() }
     }
 
-    /// Posts `bytes` (at most [`ROOM`]) for `member` in `turn`, which begins at 1
-    /// and rises by one.
+    /// Posts `bytes` (at most [`ROOM`]) for `member` in `turn`, under a `stamp` that
+    /// is not 0 and that no turn shortly before had.
     ///
     /// # Panics
     /// If the bytes do not fit: a bug of the caller.
     #[inline]
-    pub fn post(&self, member: u32, turn: u64, bytes: &[u8]) {
+    pub fn post(&self, member: u32, turn: u64, stamp: u64, bytes: &[u8]) {
         assert!(bytes.len() <= ROOM);
         let post = self.post_of(member, turn);
         let (whole, rest) = bytes.as_chunks::<8>();
@@ -81,18 +129,28 @@ impl Board {
             last[..rest.len()].copy_from_slice(rest);
             post.words[whole.len()].store(u64::from_le_bytes(last), Ordering::Relaxed);
         }
-        post.stamp.store(turn, Ordering::Release); // pairs with the Acquire in `has_posted`
+        post.stamp.store(stamp, Ordering::Release); // pairs with the Acquire in `stamp`
     }
 
-    /// Whether `member` has posted in `turn`.
+    /// The stamp of what `member` posted last at the place of `turn`.
     #[inline]
     #[must_use]
-    pub fn has_posted(&self, member: u32, turn: u64) -> bool {
+    pub fn stamp(&self, member: u32, turn: u64) -> u64 {
         // pairs with the Release in `post`
-        self.post_of(member, turn).stamp.load(Ordering::Acquire) == turn
+        self.post_of(member, turn).stamp.load(Ordering::Acquire)
     }
 
-    /// Copies out what `member` has posted in `turn`, once [`Board::has_posted`].
+    /// The turn, `turn` or the one after, at whose place `member` has posted under
+    /// `stamp`.
+    #[must_use]
+    pub fn find(&self, member: u32, turn: u64, stamp: u64) -> Option<u64> {
+        [turn, turn + 1]
+            .into_iter()
+            .find(|turn| self.stamp(member, *turn) == stamp)
+    }
+
+    /// Copies out what `member` has posted in `turn`, whose [`Board::stamp`] has
+    /// been seen.
     #[inline]
     pub fn read(&self, member: u32, turn: u64, to: &mut [u8]) {
         let post = self.post_of(member, turn);
@@ -112,24 +170,44 @@ mod tests {
     // SAFETY: a board is reached by atomics only.
     unsafe impl Send for Shared {}
 
-    #[test]
-    fn everybody_sees_everybody_in_every_turn() {
-        const MEMBERS: u32 = 3;
+    const MEMBERS: u32 = 3;
+
+    fn board() -> Board {
         let len = usize::try_from(board_len(MEMBERS)).unwrap();
         let block = Box::leak(vec![0u128; len / 16 + 8].into_boxed_slice());
         let at = block.as_mut_ptr().cast::<u8>();
         let at = NonNull::new(at.wrapping_add(at.align_offset(128))).unwrap();
         // SAFETY: leaked, zeroed, aligned and large enough.
-        let board = Shared(unsafe { Board::new(at, MEMBERS) });
+        unsafe { Board::new(at, MEMBERS) }
+    }
+
+    #[test]
+    fn a_board_is_as_new_once_all_have_left() {
+        let board = board();
+        board.post(1, 1, 77, &[5]);
+        assert_eq!((board.stamp(1, 1), board.stamp(1, 2)), (77, 0));
+        assert_eq!(board.find(1, 2, 77), Some(3));
+        assert_eq!(board.find(1, 2, 78), None);
+        board.leave();
+        board.leave();
+        assert!(!board.reset());
+        board.leave();
+        assert!(board.reset() && !board.reset());
+        assert_eq!(board.stamp(1, 1), 0);
+    }
+
+    #[test]
+    fn everybody_sees_everybody_in_every_turn() {
+        let board = Shared(board());
         let threads = (0..MEMBERS).map(|me| {
             std::thread::spawn(move || {
                 let Shared(board) = { board };
                 for turn in 1..=2000u64 {
                     let len = usize::try_from(turn % 121).unwrap();
                     let fill = |who: u32| (turn * 7 + u64::from(who)).to_le_bytes()[0];
-                    board.post(me, turn, &vec![fill(me); len]);
+                    board.post(me, turn, turn * 3, &vec![fill(me); len]);
                     for other in 0..MEMBERS {
-                        while !board.has_posted(other, turn) {
+                        while board.stamp(other, turn) != turn * 3 {
                             std::thread::yield_now();
                         }
                         let mut got = vec![0; len];
@@ -150,7 +228,8 @@ mod tests {
 mod loom_tests {
     use super::*;
 
-    struct Both([Post; 4]);
+    #[repr(C)]
+    struct Both(Head, [Post; 4]);
 
     #[derive(Clone, Copy)]
     struct Half(Board);
@@ -166,8 +245,8 @@ mod loom_tests {
 
     fn turns(board: Board, me: u32) {
         for turn in 1..=3u64 {
-            board.post(me, turn, &(turn * 2 + u64::from(me)).to_le_bytes());
-            while !board.has_posted(1 - me, turn) {
+            board.post(me, turn, turn, &(turn * 2 + u64::from(me)).to_le_bytes());
+            while board.stamp(1 - me, turn) != turn {
                 loom::thread::yield_now();
             }
             let mut got = [0; 8];
@@ -179,9 +258,14 @@ mod loom_tests {
     #[test]
     fn a_post_is_never_overwritten_before_it_is_read() {
         loom::model(|| {
-            let both = loom::sync::Arc::new(Both([post(), post(), post(), post()]));
+            let both = loom::sync::Arc::new(Both(
+                Head {
+                    left: AtomicU32::new(0),
+                },
+                [post(), post(), post(), post()],
+            ));
             // SAFETY: the posts live in the Arc that both threads hold.
-            let board = Half(unsafe { Board::new(NonNull::from(&both.0[0]).cast(), 2) });
+            let board = Half(unsafe { Board::new(NonNull::from(&*both).cast(), 2) });
             let keep = both.clone();
             let thread = loom::thread::spawn(move || {
                 let (Half(board), _keep) = ({ board }, keep);

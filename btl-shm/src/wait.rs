@@ -57,6 +57,7 @@ pub struct Stage {
     rounds: u32,
     since: Option<Instant>,
     long: bool,
+    stalled: bool,
 }
 
 impl Stage {
@@ -64,6 +65,13 @@ impl Stage {
     #[must_use]
     pub fn is_long(&self) -> bool {
         self.long
+    }
+
+    /// Whether so much time has passed that something may be wrong: worth a look at
+    /// what others do. Only where a sleep was in between.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
     }
 
     /// Notes how long the wait has lasted since it began to give the processor
@@ -95,6 +103,8 @@ const YIELDS_ALONE: u32 = 400;
 const YIELDS_CROWDED: u32 = 200;
 /// From here on a wait is worth publishing.
 const MOMENT: Duration = Duration::from_millis(1);
+/// A wait that has lasted so long has stalled.
+const STALL: Duration = Duration::from_millis(50);
 
 impl Waiter {
     /// Registers this process. `me` is its rank.
@@ -149,6 +159,7 @@ impl Waiter {
         } else {
             stage.look_at_clock();
             self.sleep(threads, look);
+            stage.stalled = stage.since.is_some_and(|since| since.elapsed() >= STALL);
         }
     }
 

@@ -509,6 +509,17 @@ pub fn take_contexts(count: u32) -> u32 {
         .fetch_add(2 * count, Ordering::Relaxed)
 }
 
+/// The context and the tag of the collective that process `peer` has published to wait
+/// in, if it waits in one.
+#[must_use]
+pub fn waits_in(peer: u32) -> Option<(u32, i32)> {
+    let job = JOB.get().filter(|job| peer < job.size)?;
+    let waiting = job.segment.record(peer).collective.load(Ordering::Relaxed);
+    let [context, tag] = [waiting >> 32, waiting & 0xffff_ffff].map(u32::try_from);
+    let tag = tag.ok()?.cast_signed();
+    (waiting != 0).then_some((context.ok()?, tag))
+}
+
 /// Says at start what was found and chosen.
 #[cold]
 fn say(job: &Job) {

@@ -1,6 +1,7 @@
 //! What can be wrong with the arguments of a collective operation.
 
 use super::arg::{self, Number, Root as RootArg};
+use super::coll_alias;
 use super::consts::MPI_IN_PLACE;
 use super::types::{MPI_Count, MPI_Datatype, MPI_Op};
 use crate::coll::{Ints, Parts, Reduction, Root, Shape};
@@ -278,60 +279,6 @@ pub(super) unsafe fn typed<'a, C: Integer, D: Integer>(
 pub(super) const SEND: [&str; 3] = ["sendbuf", "sendcounts", "sdispls"];
 pub(super) const RECEIVE: [&str; 3] = ["recvbuf", "recvcounts", "rdispls"];
 
-/// Two buffers of which something is read and something written must differ.
-pub(super) fn apart(
-    send: (*mut u8, &Datatype, bool),
-    receive: (*mut u8, &Datatype, bool),
-) -> Result<()> {
-    let (from, source, filled) = send;
-    let (into, target, room) = receive;
-    let begin = |addr: *mut u8, datatype: &Datatype| addr.wrapping_offset(datatype.true_lb());
-    if filled && room && begin(from, source) == begin(into, target) {
-        fail!(
-            BUFFER,
-            "sendbuf and recvbuf are the same memory; pass MPI_IN_PLACE where the call allows it"
-        );
-    }
-    Ok(())
-}
-
-/// As [`apart`], for one buffer and one with equal parts.
-pub(super) fn not_within(send: Option<&Buffer<'_>>, receive: Option<&Parts<'_>>) -> Result<()> {
-    match (send, receive) {
-        (
-            Some(Buffer {
-                addr,
-                count,
-                datatype: Some(source),
-            }),
-            Some(Parts {
-                addr: into,
-                shape: Shape::Equal(each, target),
-            }),
-        ) => {
-            let filled = count * source.size() > 0;
-            let room = each * target.size() > 0;
-            apart((*addr, source, filled), (*into, target, room))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// As [`apart`], where both have equal parts.
-pub(super) fn parts_apart(send: Option<&Parts<'_>>, receive: &Parts<'_>) -> Result<()> {
-    match send.map(|send| (send.addr, send.shape)) {
-        Some((addr, Shape::Equal(count, source))) => {
-            let buffer = Buffer {
-                addr,
-                count,
-                datatype: Some(source),
-            };
-            not_within(Some(&buffer), Some(receive))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What a rooted operation's root is, and whether it is this process.
 pub(super) fn root(comm: &Comm, root: c_int) -> Result<(Root, bool)> {
     Ok(match arg::root(comm, root)? {
@@ -391,9 +338,8 @@ pub(super) unsafe fn reduction(
         };
         check_memory("recvbuf", recvbuf, room, datatype)?;
         if !in_place && part != Part::Result {
-            let has = count * datatype.size() > 0 && room > 0;
-            let send = sendbuf.cast_mut().cast();
-            apart((send, datatype, has), (recvbuf.cast(), datatype, has))?;
+            let send = (sendbuf.cast_mut().cast(), count);
+            coll_alias::operands(datatype, send, (recvbuf.cast(), room))?;
         }
     }
     Ok(Reduction {
@@ -437,8 +383,9 @@ pub(super) unsafe fn local(
     let datatype = unsafe { arg::committed(datatype) }?;
     check_memory("inbuf", inbuf, count, datatype)?;
     check_memory("inoutbuf", inoutbuf, count, datatype)?;
-    if count * datatype.size() > 0 && std::ptr::eq(inbuf, inoutbuf) {
-        fail!(BUFFER, "inbuf and inoutbuf are the same memory");
+    let (input, inout) = (inbuf.cast_mut().cast(), inoutbuf.cast());
+    if coll_alias::operands(datatype, (input, count), (inout, count)).is_err() {
+        fail!(BUFFER, "inbuf and inoutbuf share memory");
     }
     Ok(Local { count, datatype })
 }

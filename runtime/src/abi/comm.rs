@@ -2,9 +2,11 @@
 
 use super::prelude::*;
 use crate::comm_make::{self, idup, inter, intra, split, split_type};
-use crate::handle::Kind;
+use crate::handle;
 use crate::object::info::{self, Info};
 use crate::object::{comm, errhandler, group, win};
+use crate::pml::collective;
+use wireup::collective::Kind;
 
 export! {
     /// Section 7.4.1, communicator accessors.
@@ -25,7 +27,10 @@ export! {
 
     /// Section 7.4.2, communicator constructors.
     fn MPI_Comm_create(comm: MPI_Comm, group: MPI_Group, newcomm: *mut MPI_Comm) on comm {
-        let new = intra::create(arg::comm(comm)?, &group::get(group.0)?)?;
+        let comm = arg::comm(comm)?;
+        let new = collective::settle(comm, Kind::COMM_CREATE, || {
+            intra::create(comm, &group::get(group.0)?)
+        })?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
@@ -34,7 +39,7 @@ export! {
         group: MPI_Group, stringtag: *const c_char, info: MPI_Info,
         errhandler: MPI_Errhandler, newcomm: *mut MPI_Comm,
     ) {
-        let handler = errhandler::for_kind(Kind::Comm, errhandler.0)?;
+        let handler = errhandler::for_kind(handle::Kind::Comm, errhandler.0)?;
         let (group, tag) = (group::get(group.0)?, arg::cstr(stringtag, "stringtag")?);
         let new = intra::create_from_group(&group, tag, &arg::hints(info)?, handler.clone());
         let new = errhandler::under(handler, new)?;
@@ -51,13 +56,15 @@ export! {
 
     /// Section 7.4.2, communicator constructors.
     fn MPI_Comm_dup(comm: MPI_Comm, newcomm: *mut MPI_Comm) on comm {
-        let new = intra::dup(arg::comm(comm)?, &Info::default())?;
+        let comm = arg::comm(comm)?;
+        let new = collective::settle(comm, Kind::COMM_DUP, || intra::dup(comm, &Info::default()))?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
     /// Section 7.4.2, communicator constructors.
     fn MPI_Comm_dup_with_info(comm: MPI_Comm, info: MPI_Info, newcomm: *mut MPI_Comm) on comm {
-        let new = intra::dup(arg::comm(comm)?, &arg::hints(info)?)?;
+        let comm = arg::comm(comm)?;
+        let new = collective::settle(comm, Kind::COMM_DUP, || intra::dup(comm, &arg::hints(info)?))?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
@@ -79,7 +86,8 @@ export! {
 
     /// Section 7.4.2, communicator constructors.
     fn MPI_Comm_split(comm: MPI_Comm, color: c_int, key: c_int, newcomm: *mut MPI_Comm) on comm {
-        let new = split::split(arg::comm(comm)?, color, key)?;
+        let comm = arg::comm(comm)?;
+        let new = collective::settle(comm, Kind::COMM_SPLIT, || split::split(comm, color, key))?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
@@ -88,13 +96,17 @@ export! {
         comm: MPI_Comm, split_type: c_int, key: c_int, info: MPI_Info, newcomm: *mut MPI_Comm,
     ) on comm {
         let comm = arg::comm(comm)?;
-        let new = split_type::split_type(comm, split_type, key, info.0)?;
+        let new = collective::settle(comm, Kind::COMM_SPLIT_TYPE, || {
+            split_type::split_type(comm, split_type, key, info.0)
+        })?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
     /// Section 7.4.3, communicator destructors.
     fn MPI_Comm_free(comm: *mut MPI_Comm) on comm {
-        comm::free(arg::get(comm, "comm")?.0)?;
+        let raw = arg::get(comm, "comm")?.0;
+        collective::before_free(raw)?;
+        comm::free(raw)?;
         arg::put(comm, "comm", MPI_Comm(comm::NULL))
     }
 
@@ -134,8 +146,10 @@ export! {
     ) on local_comm {
         let local = arg::comm(local_comm)?;
         let peer = || arg::comm(peer_comm).cloned();
-        let tag = arg::tag(tag)?;
-        let new = inter::intercomm_create(local, local_leader, peer, remote_leader, tag)?;
+        let new = collective::settle(local, Kind::INTERCOMM_CREATE, || {
+            let tag = arg::tag(tag)?;
+            inter::intercomm_create(local, local_leader, peer, remote_leader, tag)
+        })?;
         arg::put(newintercomm, "newintercomm", MPI_Comm(new))
     }
 
@@ -145,7 +159,7 @@ export! {
         remote_leader: c_int, stringtag: *const c_char, info: MPI_Info,
         errhandler: MPI_Errhandler, newintercomm: *mut MPI_Comm,
     ) {
-        let handler = errhandler::for_kind(Kind::Comm, errhandler.0)?;
+        let handler = errhandler::for_kind(handle::Kind::Comm, errhandler.0)?;
         let groups = [&group::get(local_group.0)?, &group::get(remote_group.0)?];
         let leaders = [local_leader, remote_leader];
         let (tag, info) = (arg::cstr(stringtag, "stringtag")?, arg::hints(info)?);
@@ -159,7 +173,8 @@ export! {
     fn MPI_Intercomm_merge(
         intercomm: MPI_Comm, high: c_int, newintracomm: *mut MPI_Comm,
     ) on intercomm {
-        let new = inter::merge(arg::comm(intercomm)?, high != 0)?;
+        let comm = arg::comm(intercomm)?;
+        let new = collective::settle(comm, Kind::INTERCOMM_MERGE, || inter::merge(comm, high != 0))?;
         arg::put(newintracomm, "newintracomm", MPI_Comm(new))
     }
 

@@ -3,7 +3,8 @@
 use super::panic;
 use super::prelude::*;
 use crate::object::info;
-use crate::{clock, comm_make, job, machine, memory};
+use crate::pml::collective;
+use crate::{clock, coll, comm_make, job, machine, memory};
 
 /// What `MPI_Get_library_version` says.
 const LIBRARY_VERSION: &str = concat!(
@@ -17,7 +18,9 @@ export! {
     fn MPI_Init(argc: *mut c_int, argv: *mut *mut *mut c_char) at ANY_TIME {
         let _ = (argc, argv);
         panic::install();
-        job::init(MPI_THREAD_SINGLE).map(drop)
+        job::init(MPI_THREAD_SINGLE)?;
+        coll::start_looking();
+        Ok(())
     }
 
     /// Section 11.2.1, starting MPI.
@@ -26,11 +29,14 @@ export! {
     ) at ANY_TIME {
         let _ = (argc, argv);
         panic::install();
-        arg::put(provided, "provided", job::init(arg::thread_level(required)?)?)
+        let level = job::init(arg::thread_level(required)?)?;
+        coll::start_looking();
+        arg::put(provided, "provided", level)
     }
 
     /// Section 11.2.2, finalizing MPI.
     fn MPI_Finalize() {
+        collective::sweep();
         job::finalize()
     }
 

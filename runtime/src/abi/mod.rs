@@ -76,6 +76,7 @@ pub mod abi_info;
 pub mod attr;
 pub mod buffer;
 pub mod coll;
+mod coll_alias;
 pub mod coll_arg;
 mod coll_check;
 pub mod coll_init;

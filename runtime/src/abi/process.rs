@@ -3,8 +3,8 @@
 use super::panic;
 use super::prelude::*;
 use crate::handle::Kind;
-use crate::job;
 use crate::object::{comm, errhandler, info, session};
+use crate::{coll, job};
 
 export! {
     /// Section 11.3.1, session creation and destruction.
@@ -24,6 +24,7 @@ export! {
             let wanted = session::thread_level(&arg::hints(info)?)?;
             arg::put(session, "session", MPI_Session(session::NULL))?;
             let level = job::enter_session(wanted)?;
+            coll::start_looking();
             arg::put(session, "session", MPI_Session(session::create(handler.clone(), level)?))?;
             Ok(level)
         };

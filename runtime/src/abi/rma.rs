@@ -4,8 +4,10 @@ use super::prelude::*;
 use super::rma_arg;
 use crate::object::win::{self, Flavor};
 use crate::object::{group, info};
+use crate::pml::collective;
 use crate::rma::access::Within;
 use crate::rma::{active, create, hints, passive, transfer};
+use wireup::collective::Kind;
 
 export! {
     /// Section 12.2.1, window creation.
@@ -20,9 +22,11 @@ export! {
         baseptr: *mut c_void, win: *mut MPI_Win,
     ) on comm {
         let comm = arg::comm(comm)?;
-        let wanted = rma_arg::wanted(size, disp_unit, info, Flavor::Allocate)?;
-        rma_arg::present(baseptr, win)?;
-        let new = create::allocate(comm, &wanted)?;
+        let new = collective::settle(comm, Kind::WIN_ALLOCATE, || {
+            let wanted = rma_arg::wanted(size, disp_unit, info, Flavor::Allocate)?;
+            rma_arg::present(baseptr, win)?;
+            create::allocate(comm, &wanted)
+        })?;
         arg::put_as(baseptr, "baseptr", rma_arg::base(new)?)?;
         arg::put(win, "win", MPI_Win(new))
     }
@@ -33,9 +37,11 @@ export! {
         baseptr: *mut c_void, win: *mut MPI_Win,
     ) on comm {
         let comm = arg::comm(comm)?;
-        let wanted = rma_arg::wanted(size, disp_unit, info, Flavor::Shared)?;
-        rma_arg::present(baseptr, win)?;
-        let new = create::allocate(comm, &wanted)?;
+        let new = collective::settle(comm, Kind::WIN_ALLOCATE_SHARED, || {
+            let wanted = rma_arg::wanted(size, disp_unit, info, Flavor::Shared)?;
+            rma_arg::present(baseptr, win)?;
+            create::allocate(comm, &wanted)
+        })?;
         arg::put_as(baseptr, "baseptr", rma_arg::base(new)?)?;
         arg::put(win, "win", MPI_Win(new))
     }

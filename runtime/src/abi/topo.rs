@@ -2,8 +2,10 @@
 
 use super::prelude::*;
 use super::topo_arg::*;
+use crate::pml::collective;
 use crate::topo::make::{self, Edges};
 use crate::topo::{self, cart, dims, graph};
+use wireup::collective::Kind;
 
 export! {
     /// Section 8.5.1, Cartesian constructor.
@@ -13,7 +15,10 @@ export! {
     ) on comm_old {
         let n = arg::number(ndims, "ndims")?;
         let (dims, periods) = (arg::slice(dims, n, "dims")?, arg::slice(periods, n, "periods")?);
-        let new = make::cart(arg::comm(comm_old)?, cart::grid(dims, periods)?, reorder != 0)?;
+        let comm = arg::comm(comm_old)?;
+        let new = collective::settle(comm, Kind::CART_CREATE, || {
+            make::cart(comm, cart::grid(dims, periods)?, reorder != 0)
+        })?;
         arg::put(comm_cart, "comm_cart", MPI_Comm(new))
     }
 
@@ -28,7 +33,9 @@ export! {
         reorder: c_int, comm_graph: *mut MPI_Comm,
     ) on comm_old {
         let comm = arg::comm(comm_old)?;
-        let new = make::graph(comm, graph_arg(nnodes, indx, edges)?, reorder != 0)?;
+        let new = collective::settle(comm, Kind::GRAPH_CREATE, || {
+            make::graph(comm, graph_arg(nnodes, indx, edges)?, reorder != 0)
+        })?;
         arg::put(comm_graph, "comm_graph", MPI_Comm(new))
     }
 
@@ -46,7 +53,10 @@ export! {
         let weights = weights_arg(weights, count, "weights")?;
         arg::hints(info)?;
         let edges = Edges { sources, degrees, destinations, weights };
-        let new = make::dist_graph(arg::comm(comm_old)?, edges, reorder != 0)?;
+        let comm = arg::comm(comm_old)?;
+        let new = collective::settle(comm, Kind::DIST_GRAPH_CREATE, || {
+            make::dist_graph(comm, edges, reorder != 0)
+        })?;
         arg::put(comm_dist_graph, "comm_dist_graph", MPI_Comm(new))
     }
 
@@ -61,7 +71,10 @@ export! {
         let inward = edges_arg(indegree, sources, sourceweights, INWARD)?;
         let outward = edges_arg(outdegree, destinations, destweights, OUTWARD)?;
         let own = join_edges(inward, outward)?;
-        let new = make::dist_graph_adjacent(arg::comm(comm_old)?, own, reorder != 0)?;
+        let comm = arg::comm(comm_old)?;
+        let new = collective::settle(comm, Kind::DIST_GRAPH_CREATE_ADJACENT, || {
+            make::dist_graph_adjacent(comm, own, reorder != 0)
+        })?;
         arg::put(comm_dist_graph, "comm_dist_graph", MPI_Comm(new))
     }
 
@@ -178,7 +191,8 @@ export! {
         let n = topo::cart_of(comm)?.dims.len();
         let remain = arg::slice(remain_dims, n, "remain_dims")?;
         let remain: Vec<bool> = remain.iter().map(|remains| *remains != 0).collect();
-        arg::put(newcomm, "newcomm", MPI_Comm(make::cart_sub(comm, &remain)?))
+        let new = collective::settle(comm, Kind::CART_SUB, || make::cart_sub(comm, &remain))?;
+        arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
     /// Section 8.5.8, low-level topology functions.

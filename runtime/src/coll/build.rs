@@ -45,6 +45,7 @@ pub(super) struct Edges {
 ///
 /// # Errors
 /// No memory for temporaries.
+#[cfg(test)]
 pub(super) fn plan(
     rank: u32,
     size: u32,
@@ -53,15 +54,29 @@ pub(super) fn plan(
     call: &Call<'_>,
 ) -> Result<Plan> {
     let mut plan = Plan::new(rank, size, remote.unwrap_or(size));
+    fill(&mut plan, remote.is_some(), edges, call)?;
+    Ok(plan)
+}
+
+/// Appends the steps of this rank for `call`, which is between two groups if `inter`.
+///
+/// # Errors
+/// No memory for temporaries.
+pub(super) fn fill(
+    plan: &mut Plan,
+    inter: bool,
+    edges: Option<&Edges>,
+    call: &Call<'_>,
+) -> Result<()> {
     if let Some(edges) = edges {
-        neighbourhood(&mut plan, edges, call);
-    } else if remote.is_some() {
-        inter::plan(&mut plan, call)?;
+        neighbourhood(plan, edges, call);
+    } else if inter {
+        inter::plan(plan, call)?;
     } else {
-        within(&mut plan, call)?;
+        within(plan, call)?;
     }
     plan.wait();
-    Ok(plan)
+    Ok(())
 }
 
 fn within(plan: &mut Plan, call: &Call<'_>) -> Result<()> {

@@ -8,10 +8,12 @@
 //! it.
 
 use super::args::{Call, Reduction, Root};
-use super::{board, choose};
+use super::{board, choose, too_short};
 use crate::error::Result;
+use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
-use crate::pml::{self, Buffer, Mode, Request};
+use crate::pml::collective::{self, Verdict, Watch};
+use crate::pml::{self, Buffer, Completion, Mode, Request};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -39,28 +41,28 @@ impl Room {
 /// # Safety
 /// The buffers are good for what the operation does with them.
 #[inline]
-pub(super) unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Option<Result<()>> {
+pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<Result<()>> {
     if comm.inter.is_some() {
         return None;
     }
     match call {
-        Call::Barrier => Some(board::barrier(comm).unwrap_or_else(|| barrier(comm))),
+        Call::Barrier => Some(board::barrier(comm, tag).unwrap_or_else(|| barrier(comm, tag))),
         Call::Bcast(buffer, Root::Rank(root)) => {
             let (addr, len) = dense(buffer)?;
             // SAFETY: the caller's promise; the block is `len` bytes at `addr`.
-            (len <= MOST).then(|| unsafe { bcast(comm, addr, len, *root) })
+            (len <= MOST).then(|| unsafe { bcast(comm, tag, addr, len, *root) })
         }
         Call::Allreduce(reduction) => {
             let len = operand(reduction)?;
             // SAFETY: the caller's promise.
-            let posted = unsafe { board::allreduce(comm, reduction, len) };
+            let posted = unsafe { board::allreduce(comm, tag, reduction, len) };
             // SAFETY: as above.
-            posted.or_else(|| unsafe { allreduce(comm, reduction, len) })
+            posted.or_else(|| unsafe { allreduce(comm, tag, reduction, len) })
         }
         Call::Reduce(reduction, Root::Rank(root)) => {
             let len = operand(reduction)?;
             // SAFETY: the caller's promise.
-            unsafe { reduce(comm, reduction, len, *root) }
+            unsafe { reduce(comm, tag, reduction, len, *root) }
         }
         _ => None,
     }
@@ -87,17 +89,23 @@ fn operand(reduction: &Reduction<'_>) -> Option<usize> {
 /// One collective's messages.
 struct Talk<'a> {
     comm: &'a Comm,
-    tag: i32,
+    tag: Tag,
     /// The first thing that went wrong.
     result: Result<()>,
+    /// The collective cannot come to an end: nothing more is sent or received.
+    broken: bool,
+    /// Messages may come that no receive is posted for yet.
+    more_to_come: bool,
 }
 
 impl<'a> Talk<'a> {
-    fn new(comm: &'a Comm) -> Talk<'a> {
+    fn new(comm: &'a Comm, tag: Tag) -> Talk<'a> {
         Talk {
             comm,
-            tag: comm.next_collective() & super::schedule::NUMBER,
+            tag,
             result: Ok(()),
+            broken: false,
+            more_to_come: true,
         }
     }
 
@@ -105,8 +113,11 @@ impl<'a> Talk<'a> {
     /// `len` bytes at `addr` are readable until the request is done.
     #[inline]
     unsafe fn send(&mut self, to: u32, addr: *const u8, len: usize) -> Option<Request> {
+        if self.broken {
+            return None;
+        }
         let buffer = Buffer::bytes(addr, len);
-        let (comm, tag) = (self.comm, self.tag);
+        let (comm, tag) = (self.comm, self.tag.0);
         // SAFETY: the caller's promise.
         let started =
             unsafe { pml::isend(comm, Space::Collective, to, tag, &buffer, Mode::Standard) };
@@ -118,8 +129,11 @@ impl<'a> Talk<'a> {
     /// done.
     #[inline]
     unsafe fn receive(&mut self, from: u32, addr: *mut u8, len: usize) -> Option<Request> {
+        if self.broken {
+            return None;
+        }
         let buffer = Buffer::bytes(addr, len);
-        let (comm, tag) = (self.comm, self.tag);
+        let (comm, tag) = (self.comm, self.tag.0);
         // SAFETY: the caller's promise.
         let started =
             unsafe { pml::irecv(comm, Space::Collective, Some(from), Some(tag), &buffer) };
@@ -144,15 +158,63 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Waits for one message.
+    /// Waits for one message of `peer`: one that is sent (`len` is 0), or one of
+    /// `len` bytes that is received.
     #[inline]
-    fn wait(&mut self, request: Option<Request>) {
+    fn wait(&mut self, request: Option<Request>, peer: u32, len: usize) {
         let Some(request) = request else { return };
         if !request.is_done() {
-            pml::wait(|| request.waits_for(), || request.is_done());
+            self.await_one(&request);
         }
-        if let Some(error) = request.finish().error {
+        let completion = request.finish();
+        if completion.error.is_some() || completion.len != len as u64 {
+            self.ended(completion, peer, len);
+        }
+    }
+
+    fn await_one(&mut self, request: &Request) {
+        if self.broken {
+            request.cancel();
+        }
+        let mut watch = Watch::default();
+        let mut stalled = false;
+        let stall = || {
+            stalled = true;
+            self.look(&mut watch, request);
+            false
+        };
+        pml::wait_or(|| request.waits_for(), || request.is_done(), stall);
+        if stalled && let Some(error) = self.comm.collectives.take_late() {
             self.failed(error);
+        }
+    }
+
+    /// Breaks the collective off, if it is seen that it cannot come to an end.
+    #[cold]
+    fn look(&mut self, watch: &mut Watch, request: &Request) {
+        if self.broken {
+            return;
+        }
+        if self.result.is_ok() {
+            let more_to_come = self.more_to_come;
+            let verdict = watch.look(self.comm, self.tag, &[], |_| more_to_come);
+            match verdict {
+                Verdict::Fine => return,
+                Verdict::Moves => self.failed(collective::moved()),
+                Verdict::Fails(error) => self.failed(error),
+            }
+        }
+        self.broken = true;
+        request.cancel();
+    }
+
+    /// Notes what was wrong with a message.
+    #[cold]
+    fn ended(&mut self, completion: Completion, peer: u32, len: usize) {
+        if let Some(error) = completion.error {
+            self.failed(error);
+        } else if !completion.cancelled {
+            self.failed(too_short(self.tag, peer, completion.len, len));
         }
     }
 
@@ -170,8 +232,8 @@ impl<'a> Talk<'a> {
         // SAFETY: the caller's promise; both are waited for here.
         let (sending, receiving) =
             unsafe { (self.send(to, out, len), self.receive(from, into, len)) };
-        self.wait(receiving);
-        self.wait(sending);
+        self.wait(receiving, from, len);
+        self.wait(sending, to, 0);
     }
 
     /// Sends to everybody else and waits.
@@ -186,21 +248,21 @@ impl<'a> Talk<'a> {
             let sending = unsafe { self.send((first + i) % size, addr, len) };
             let slot = i as usize % FAN;
             let before = slots[slot].take();
-            self.wait(before);
+            self.wait(before, (first + i) % size, 0);
             slots[slot] = sending;
         }
         for slot in slots {
-            self.wait(slot);
+            self.wait(slot, first, 0);
         }
     }
 }
 
-fn barrier(comm: &Comm) -> Result<()> {
+fn barrier(comm: &Comm, tag: Tag) -> Result<()> {
     let (rank, size) = (comm.rank, comm.size());
     if size == 1 {
         return Ok(());
     }
-    let mut talk = Talk::new(comm);
+    let mut talk = Talk::new(comm, tag);
     let nothing = std::ptr::dangling_mut::<u8>();
     match choose::barrier(size) {
         choose::Barrier::Dissemination => {
@@ -217,7 +279,7 @@ fn barrier(comm: &Comm) -> Result<()> {
             for peer in 1..size {
                 // SAFETY: no bytes are received.
                 let receiving = unsafe { talk.receive(peer, nothing, 0) };
-                talk.wait(receiving);
+                talk.wait(receiving, peer, 0);
             }
             // SAFETY: no bytes are sent.
             unsafe { talk.send_all(0, nothing, 0) };
@@ -230,12 +292,13 @@ fn barrier(comm: &Comm) -> Result<()> {
 
 /// # Safety
 /// `len` bytes at `addr` are readable at the root and writable elsewhere.
-unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()> {
+unsafe fn bcast(comm: &Comm, tag: Tag, addr: *mut u8, len: usize, root: u32) -> Result<()> {
     let (rank, size) = (comm.rank, comm.size());
-    let mut talk = Talk::new(comm);
+    let mut talk = Talk::new(comm, tag);
     if size == 1 || len == 0 {
         return Ok(());
     }
+    talk.more_to_come = false;
     // SAFETY: the caller's promise, here and below: each message is waited for
     // before this returns, and the receive before any send begins.
     unsafe {
@@ -244,7 +307,7 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
                 talk.send_all(root, addr, len);
             } else {
                 let receiving = talk.receive(root, addr, len);
-                talk.wait(receiving);
+                talk.wait(receiving, root, len);
             }
             return talk.result;
         }
@@ -254,7 +317,7 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
             if place & distance != 0 {
                 let parent = (place - distance + root) % size;
                 let receiving = talk.receive(parent, addr, len);
-                talk.wait(receiving);
+                talk.wait(receiving, parent, len);
                 break;
             }
             distance *= 2;
@@ -269,7 +332,7 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
             }
         }
         for child in children.into_iter().take(n) {
-            talk.wait(child);
+            talk.wait(child, rank, 0);
         }
     }
     talk.result
@@ -277,7 +340,12 @@ unsafe fn bcast(comm: &Comm, addr: *mut u8, len: usize, root: u32) -> Result<()>
 
 /// # Safety
 /// The buffers of the reduction are good, `len` bytes each from their address.
-unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Option<Result<()>> {
+unsafe fn allreduce(
+    comm: &Comm,
+    tag: Tag,
+    reduction: &Reduction<'_>,
+    len: usize,
+) -> Option<Result<()>> {
     let (rank, size) = (comm.rank, comm.size());
     let into = reduction.receive;
     let commutes = reduction.reducer.commutes();
@@ -290,7 +358,7 @@ unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Optio
         // SAFETY: the caller's promise; the two do not overlap.
         unsafe { std::ptr::copy_nonoverlapping(send, into, len) };
     }
-    let mut talk = Talk::new(comm);
+    let mut talk = Talk::new(comm, tag);
     if size == 1 || len == 0 {
         return Some(Ok(()));
     }
@@ -304,7 +372,7 @@ unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Optio
                 talk.send_all(0, into, len);
             } else {
                 let receiving = talk.receive(0, into, len);
-                talk.wait(receiving);
+                talk.wait(receiving, 0, len);
             }
         }
         return Some(talk.result);
@@ -316,7 +384,9 @@ unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Optio
         // are elements of the type once received.
         unsafe {
             talk.exchange((partner, into), (partner, other), len);
-            if partner > rank && !commutes {
+            if talk.result.is_err() {
+                // What came is not what was to be reduced.
+            } else if partner > rank && !commutes {
                 reduction.reducer.apply(into, other, reduction.count);
                 std::ptr::copy_nonoverlapping(other, into, len);
             } else {
@@ -332,6 +402,7 @@ unsafe fn allreduce(comm: &Comm, reduction: &Reduction<'_>, len: usize) -> Optio
 /// As [`allreduce`].
 unsafe fn reduce(
     comm: &Comm,
+    tag: Tag,
     reduction: &Reduction<'_>,
     len: usize,
     root: u32,
@@ -342,8 +413,9 @@ unsafe fn reduce(
     if size == 1 || choose::reduce(size, len, commutes) != choose::Reduce::Flat {
         return None;
     }
-    let mut talk = Talk::new(comm);
+    let mut talk = Talk::new(comm, tag);
     if len > 0 {
+        talk.more_to_come = comm.rank == root;
         // SAFETY: the caller's promise.
         unsafe { fold(&mut talk, reduction, send, reduction.receive, len, root) };
     }
@@ -369,7 +441,7 @@ unsafe fn fold(
     unsafe {
         if rank != root {
             let sending = talk.send(root, send, len);
-            talk.wait(sending);
+            talk.wait(sending, root, 0);
             return;
         }
         let (mut left, mut right) = (Room::new(), Room::new());
@@ -381,18 +453,18 @@ unsafe fn fold(
             } else {
                 let room = if peer == size - 1 { acc } else { left.addr() };
                 let receiving = talk.receive(peer, room, len);
-                talk.wait(receiving);
+                talk.wait(receiving, peer, len);
                 room
             };
             if peer == size - 1 {
                 if peer == rank {
                     std::ptr::copy_nonoverlapping(operand, acc, len);
                 }
-            } else {
+            } else if talk.result.is_ok() {
                 reduction.reducer.apply(operand, acc, reduction.count);
             }
         }
-        if in_place {
+        if in_place && talk.result.is_ok() {
             std::ptr::copy_nonoverlapping(acc, into, len);
         }
     }

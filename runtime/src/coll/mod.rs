@@ -37,17 +37,20 @@ mod tests;
 
 pub use args::{Call, Ints, Parts, Reduction, Root, Shape};
 
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
 use crate::job;
+use crate::object::collective::Tag;
 use crate::object::comm::Comm;
 use crate::object::topology::Topology;
-use crate::pml::Buffer;
+use crate::pml::{Buffer, collective};
 use crate::topo;
 use build::Edges;
 use neighbor::Edge;
 use plan::Plan;
+use schedule::Tags;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// Carries out `call` on `comm` and returns when this rank's part is done.
 ///
@@ -56,29 +59,46 @@ use std::sync::Arc;
 /// returns.
 ///
 /// # Errors
-/// A message failed, or there is no memory.
+/// A message failed, the ranks do not all do the same, or there is no memory.
 #[inline]
-pub unsafe fn run(comm: &Arc<Comm>, call: &Call<'_>) -> Result<()> {
-    if job::current().is_some_and(|job| job.settings.check) {
-        check::agree(comm, call)?;
-    }
+pub unsafe fn run(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<()> {
+    let is_checked = job::current().is_some_and(|job| job.settings.check);
+    let tags = Tags::draw(comm, kind);
     // SAFETY: the caller's promise.
-    unsafe { carry_out(comm, call) }
+    match unsafe { carry_out(comm, tags, call, is_checked) } {
+        Ok(()) => Ok(()),
+        // SAFETY: as above.
+        Err(error) => unsafe { failed(comm, tags, call, error) },
+    }
 }
 
-/// As [`run`], for what the library does of its own: unchecked.
+/// What becomes of a collective that failed.
 ///
 /// # Safety
 /// As [`run`].
-#[inline]
-unsafe fn carry_out(comm: &Arc<Comm>, call: &Call<'_>) -> Result<()> {
-    // SAFETY: the caller's promise.
-    if let Some(result) = unsafe { direct::run(comm, call) } {
-        return result;
+#[cold]
+unsafe fn failed(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, error: Error) -> Result<()> {
+    if collective::is_moved(&error) {
+        // SAFETY: the caller's promise.
+        return unsafe { run(comm, tags.peers.kind(), call) };
     }
-    let plan = plan_of(comm, call)?;
+    tags.give_up(comm, &error);
+    Err(error)
+}
+
+/// # Safety
+/// As [`run`].
+#[inline]
+unsafe fn carry_out(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, is_checked: bool) -> Result<()> {
+    if !is_checked {
+        // SAFETY: the caller's promise.
+        if let Some(result) = unsafe { direct::run(comm, tags.peers, call) } {
+            return result;
+        }
+    }
+    let plan = plan_of(comm, tags.peers, call, is_checked)?;
     // SAFETY: the caller's promise.
-    unsafe { schedule::run(comm, plan) }
+    unsafe { schedule::run(comm, tags, plan) }
 }
 
 /// Starts `call` on `comm`, and names the request.
@@ -88,10 +108,11 @@ unsafe fn carry_out(comm: &Arc<Comm>, call: &Call<'_>) -> Result<()> {
 ///
 /// # Errors
 /// No memory, or no more handles.
-pub unsafe fn start(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Raw> {
-    let plan = plan_of(comm, call)?;
+pub unsafe fn start(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<Raw> {
+    let tags = Tags::draw(comm, kind);
+    let plan = made(comm, tags, call)?;
     // SAFETY: the caller's promise.
-    unsafe { schedule::start(comm, plan) }
+    unsafe { schedule::start(comm, tags, plan) }
 }
 
 /// Makes a persistent request of `call` on `comm`.
@@ -101,19 +122,48 @@ pub unsafe fn start(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Raw> {
 ///
 /// # Errors
 /// No memory, or no more handles.
-pub unsafe fn prepare(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Raw> {
-    let plan = plan_of(comm, call)?;
+pub unsafe fn prepare(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<Raw> {
+    let tags = Tags::draw(comm, kind);
+    let plan = made(comm, tags, call)?;
     // SAFETY: the caller's promise.
-    unsafe { schedule::prepare(comm, plan) }
+    unsafe { schedule::prepare(comm, tags, plan) }
 }
 
-fn plan_of(comm: &Arc<Comm>, call: &Call<'_>) -> Result<Plan> {
+/// The plan of a collective that is a request.
+fn made(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>) -> Result<Plan> {
+    let is_checked = job::current().is_some_and(|job| job.settings.check);
+    let plan = plan_of(comm, tags.peers, call, is_checked);
+    if let Err(error) = &plan {
+        tags.give_up(comm, error);
+    }
+    plan
+}
+
+/// Has every wait that stalls look whether the collectives that are under way can
+/// come to an end. Called when MPI is initialized.
+pub use schedule::start_looking;
+
+/// The error of a message that is shorter than what is to be received.
+#[cold]
+fn too_short(tag: Tag, peer: u32, came: u64, wanted: usize) -> Error {
+    let text = format!(
+        "ranks differ in {tag}: rank {peer} sent {came} bytes, but this rank is to receive {wanted}"
+    );
+    Error::new(Class::COUNT, text)
+}
+
+fn plan_of(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>, is_checked: bool) -> Result<Plan> {
     let edges = match call {
         Call::NeighborAllgather(..) | Call::NeighborAlltoall(..) => Some(edges_of(comm)?),
         _ => None,
     };
     let remote = comm.inter.as_ref().map(|inter| inter.remote.size());
-    build::plan(comm.rank, comm.size(), remote, edges.as_ref(), call)
+    let mut plan = Plan::new(comm.rank, comm.size(), remote.unwrap_or(comm.size()));
+    if is_checked {
+        check::begin(&mut plan, comm, tag, call, edges.as_ref());
+    }
+    build::fill(&mut plan, remote.is_some(), edges.as_ref(), call)?;
+    Ok(plan)
 }
 
 /// The edges along which a neighbourhood collective sends and receives.
@@ -136,23 +186,23 @@ fn edges_of(comm: &Comm) -> Result<Edges> {
     })
 }
 
-/// A barrier of the library's own.
+/// As [`run`], on an intracommunicator, for what the library does of its own.
 ///
-/// # Errors
-/// A message failed.
-pub fn barrier(comm: &Arc<Comm>) -> Result<()> {
-    // SAFETY: no buffers.
-    unsafe { carry_out(comm, &Call::Barrier) }
+/// # Safety
+/// As [`run`].
+unsafe fn exchange(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { carry_out(comm, Tags::only(tag), call, false) }.map_err(collective::not_moved)
 }
 
 /// Sends `bytes` of rank `root` to all ranks of an intracommunicator.
 ///
 /// # Errors
 /// A message failed, or there is no memory.
-pub fn bcast_bytes(comm: &Arc<Comm>, root: u32, bytes: &mut [u8]) -> Result<()> {
+pub fn bcast_bytes(comm: &Arc<Comm>, tag: Tag, root: u32, bytes: &mut [u8]) -> Result<()> {
     let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
     // SAFETY: the slice is borrowed until this is over.
-    unsafe { carry_out(comm, &Call::Bcast(buffer, Root::Rank(root))) }
+    unsafe { exchange(comm, tag, &Call::Bcast(buffer, Root::Rank(root))) }
 }
 
 /// What every rank of an intracommunicator gives, one after the other: `all` is
@@ -163,7 +213,7 @@ pub fn bcast_bytes(comm: &Arc<Comm>, root: u32, bytes: &mut [u8]) -> Result<()> 
 ///
 /// # Panics
 /// If `all` has another length.
-pub fn allgather_bytes(comm: &Arc<Comm>, mine: &[u8], all: &mut [u8]) -> Result<()> {
+pub fn allgather_bytes(comm: &Arc<Comm>, tag: Tag, mine: &[u8], all: &mut [u8]) -> Result<()> {
     assert_eq!(all.len(), mine.len() * comm.size() as usize);
     let send = Buffer::bytes(mine.as_ptr(), mine.len());
     let receive = Parts {
@@ -171,7 +221,7 @@ pub fn allgather_bytes(comm: &Arc<Comm>, mine: &[u8], all: &mut [u8]) -> Result<
         shape: Shape::Equal(mine.len(), crate::object::datatype::byte()),
     };
     // SAFETY: the slices are borrowed until this is over.
-    unsafe { carry_out(comm, &Call::Allgather(Some(send), receive)) }
+    unsafe { exchange(comm, tag, &Call::Allgather(Some(send), receive)) }
 }
 
 /// As [`allgather_bytes`] with a length that may differ between ranks: what each
@@ -179,10 +229,10 @@ pub fn allgather_bytes(comm: &Arc<Comm>, mine: &[u8], all: &mut [u8]) -> Result<
 ///
 /// # Errors
 /// A message failed, or there is no memory.
-pub fn allgather_varying(comm: &Arc<Comm>, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
+pub fn allgather_varying(comm: &Arc<Comm>, tag: Tag, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
     let size = comm.size() as usize;
     let mut lens = vec![0; size * 8];
-    allgather_bytes(comm, &mine.len().to_ne_bytes(), &mut lens)?;
+    allgather_bytes(comm, tag, &mine.len().to_ne_bytes(), &mut lens)?;
     let lens = lens.chunks_exact(8).map(|len| {
         let len: [u8; 8] = len.try_into().unwrap_or_default(); // chunks of 8
         usize::from_ne_bytes(len)
@@ -202,7 +252,7 @@ pub fn allgather_varying(comm: &Arc<Comm>, mine: &[u8]) -> Result<Vec<Vec<u8>>> 
     };
     let send = Buffer::bytes(mine.as_ptr(), mine.len());
     // SAFETY: the buffers live until this is over.
-    unsafe { carry_out(comm, &Call::Allgather(Some(send), receive)) }?;
+    unsafe { exchange(comm, tag, &Call::Allgather(Some(send), receive)) }?;
     let part = |(count, displ): (&isize, &isize)| {
         let (count, displ) = (count.unsigned_abs(), displ.unsigned_abs());
         all[displ..displ + count].to_vec()

@@ -10,6 +10,7 @@
 //! sides must list them alike. Messages without bytes are left out (both sides
 //! know: signatures are equal), except for signals.
 
+use super::check::Check;
 use super::memory::Temp;
 use crate::error::{Class, Error, Result};
 use crate::object::datatype::Datatype;
@@ -117,6 +118,8 @@ pub(super) enum Step {
     Copy { from: Block, to: Block },
     /// `inout = input ∘ inout`, elementwise, with the plan's operation.
     Reduce { input: Block, inout: Block },
+    /// See what the plan's check comes to.
+    Compare,
 }
 
 /// What a message travels in.
@@ -127,6 +130,8 @@ pub(super) struct Way {
     /// Apart from the other messages between the two ranks (which of two edges
     /// between the same neighbours it is).
     pub(super) second: bool,
+    /// What ranks compare before the collective begins.
+    pub(super) check: bool,
 }
 
 /// A rank's part in a collective operation.
@@ -140,6 +145,7 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) types: Vec<Arc<Datatype>>,
     pub(super) reducer: Option<Reducer>,
+    pub(super) check: Option<Box<Check>>,
     temps: Vec<Temp>,
     way: Way,
 }
@@ -155,10 +161,12 @@ impl Plan {
             steps: Vec::new(),
             types: Vec::new(),
             reducer: None,
+            check: None,
             temps: Vec::new(),
             way: Way {
                 local: false,
                 second: false,
+                check: false,
             },
         }
     }
@@ -237,6 +245,21 @@ impl Plan {
     pub(super) fn signal_from(&mut self, from: u32, block: Block) {
         let way = self.way;
         self.steps.push(Step::Receive { from, block, way });
+    }
+
+    /// Says to a peer what it is to compare, and hears the same of it.
+    pub(super) fn compare(&mut self, peer: u32, said: Block, heard: Block) {
+        self.way.check = true;
+        self.signal_from(peer, heard);
+        self.signal_to(peer, said);
+        self.way.check = false;
+    }
+
+    /// Everything is heard and compared, and found right, before more begins.
+    pub(super) fn end_compare(&mut self, check: Box<Check>) {
+        self.wait();
+        self.steps.push(Step::Compare);
+        self.check = Some(check);
     }
 
     /// Everything so far completes before anything more begins.

@@ -2,44 +2,54 @@
 //! progress engine for a nonblocking one, again and again for a persistent one.
 //!
 //! A [`Running`] plan goes from step to step and stops at a wait until its
-//! messages are done. An error (a message too long, a lost peer) is kept for the
-//! end, and the rest is done all the same: the peers count on it.
+//! messages are done. An error (a message too long or too short, a lost peer) is kept
+//! for the end, and the rest is done all the same, as far as it goes: the peers count
+//! on it. A plan that cannot come to an end is broken off ([`Running::look`]).
 
 use super::memory;
 use super::plan::{Block, Plan, Step, Way};
+use super::too_short;
 use crate::error::{Error, Result};
 use crate::handle::Raw;
 use crate::lock::Local;
+use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
+use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Completion, Mode, WaitFor};
 use crate::request::{self, Operation};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// Tags: the number of the collective, and two bits that keep messages apart.
-pub(super) const NUMBER: i32 = (1 << 29) - 1;
-/// A persistent collective's, whose number was drawn long ago.
-const PERSISTENT: i32 = 1 << 29;
-/// The second way between two ranks.
-const SECOND: i32 = 1 << 30;
+use wireup::collective::Kind;
 
 /// The tags of one collective operation: among the peers, and among the local
 /// group of an intercommunicator, which is a communicator of its own.
 #[derive(Clone, Copy, Debug)]
-struct Tags {
-    peers: i32,
-    local: i32,
+pub(super) struct Tags {
+    pub(super) peers: Tag,
+    local: Option<Tag>,
 }
 
 impl Tags {
-    fn draw(comm: &Comm, persistent: bool) -> Tags {
-        let bit = if persistent { PERSISTENT } else { 0 };
-        let of = |comm: &Comm| comm.next_collective() & NUMBER | bit;
+    /// Begins a collective.
+    #[inline]
+    pub(super) fn draw(comm: &Comm, kind: Kind) -> Tags {
+        let inter = comm.inter.as_ref();
         Tags {
-            peers: of(comm),
-            local: comm.inter.as_ref().map_or(0, |inter| of(&inter.local)),
+            peers: comm.collectives.begin(kind),
+            local: inter.map(|inter| inter.local.collectives.begin(kind)),
         }
+    }
+
+    /// Of a collective on an intracommunicator that has begun.
+    pub(super) fn only(peers: Tag) -> Tags {
+        Tags { peers, local: None }
+    }
+
+    /// Tells the other members that this one failed.
+    #[cold]
+    pub(super) fn give_up(self, comm: &Comm, error: &Error) {
+        collective::give_up(comm, self.peers, self.local, error);
     }
 }
 
@@ -51,9 +61,23 @@ struct Running {
     plan: Plan,
     /// The step that comes next.
     next: usize,
-    /// Messages under way.
-    pending: Vec<pml::Request>,
+    /// Messages under way, each with the bytes that are to come (0: it goes out).
+    pending: Vec<(pml::Request, u32, usize)>,
     error: Option<Error>,
+    watch: Watch,
+    state: State,
+    /// A request stands for it.
+    is_request: bool,
+}
+
+/// Whether a plan is being carried out to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Whole,
+    /// Nothing more is begun: it cannot come to an end.
+    Broken,
+    /// It is to begin anew, under the next number.
+    Moving,
 }
 
 impl Running {
@@ -65,6 +89,9 @@ impl Running {
             next: 0,
             pending: Vec::new(),
             error: None,
+            watch: Watch::default(),
+            state: State::Whole,
+            is_request: false,
         }
     }
 
@@ -81,13 +108,71 @@ impl Running {
             moved = true;
             self.take(step);
         }
+        if self.state == State::Moving && self.is_request && self.pending.is_empty() {
+            self.begin_anew();
+            return (true, self.advance().1);
+        }
         (moved, self.pending.is_empty())
     }
 
     /// The message that it waits for first, of several that must all come.
     fn waits_for(&self) -> WaitFor {
         let first = self.pending.first();
-        first.map_or(WaitFor::NOTHING, pml::Request::waits_for)
+        first.map_or(WaitFor::NOTHING, |(request, ..)| request.waits_for())
+    }
+
+    #[cold]
+    fn begin_anew(&mut self) {
+        collective::leave(&self.comm, self.tags.peers);
+        self.tags = Tags::draw(&self.comm, self.tags.peers.kind());
+        collective::enter(&self.comm, self.tags.peers);
+        self.rewind();
+    }
+
+    /// Looks whether the plan can still come to an end, after a wait that has stalled,
+    /// and breaks it off if not. Returns whether it did.
+    #[cold]
+    fn look(&mut self) -> bool {
+        if self.state != State::Whole || self.pending.is_empty() {
+            return false;
+        }
+        let verdict = match self.error {
+            Some(_) => None,
+            None => Some(self.verdict()),
+        };
+        self.state = match verdict {
+            Some(Verdict::Fine) => return false,
+            Some(Verdict::Moves) => State::Moving,
+            Some(Verdict::Fails(error)) => {
+                self.error = Some(error);
+                State::Broken
+            }
+            None => State::Broken,
+        };
+        self.next = self.plan.steps.len();
+        for (request, ..) in &self.pending {
+            request.cancel();
+        }
+        true
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        let rest = self.plan.steps.get(self.next..).unwrap_or(&[]);
+        let expects = |source: u32, local: bool| {
+            rest.iter().any(|step| {
+                matches!(step, Step::Receive { from, way, .. }
+                    if *from == source && way.local == local && !way.check)
+            })
+        };
+        let peers = |source| expects(source, false);
+        let verdict = self.watch.look(&self.comm, self.tags.peers, &[], peers);
+        match (&verdict, &self.comm.inter, self.tags.local) {
+            (Verdict::Fine, Some(inter), Some(tag)) => {
+                let local = |source| expects(source, true);
+                self.watch.look(&inter.local, tag, &[], local)
+            }
+            _ => verdict,
+        }
     }
 
     /// Finishes messages that are done.
@@ -95,9 +180,9 @@ impl Running {
         let mut moved = false;
         let mut i = 0;
         while i < self.pending.len() {
-            if self.pending[i].is_done() {
-                let request = self.pending.swap_remove(i);
-                self.finish(request);
+            if self.pending[i].0.is_done() {
+                let (request, peer, len) = self.pending.swap_remove(i);
+                self.finish(request, peer, len);
                 moved = true;
             } else {
                 i += 1;
@@ -106,8 +191,12 @@ impl Running {
         moved
     }
 
-    fn finish(&mut self, request: pml::Request) {
-        if let Some(error) = request.finish().error {
+    fn finish(&mut self, request: pml::Request, peer: u32, len: usize) {
+        let completion = request.finish();
+        if let Some(error) = completion.error {
+            self.error.get_or_insert(error);
+        } else if completion.len != len as u64 && !completion.cancelled {
+            let error = too_short(self.tags.peers, peer, completion.len, len);
             self.error.get_or_insert(error);
         }
     }
@@ -115,6 +204,7 @@ impl Running {
     fn take(&mut self, step: Step) {
         match step {
             Step::Wait => {}
+            Step::Compare => self.compare(),
             Step::Send { to, block, way } => {
                 let (comm, tag) = self.route(way);
                 let buffer = self.buffer(&block);
@@ -124,7 +214,7 @@ impl Running {
                 let started = unsafe {
                     pml::isend(comm, Space::Collective, to, tag, &buffer, Mode::Standard)
                 };
-                self.started(started);
+                self.started(started, to, 0);
             }
             Step::Receive { from, block, way } => {
                 let (comm, tag) = self.route(way);
@@ -132,12 +222,14 @@ impl Running {
                 // SAFETY: as above; no step before the next wait touches them.
                 let started =
                     unsafe { pml::irecv(comm, Space::Collective, Some(from), Some(tag), &buffer) };
-                self.started(started);
+                self.started(started, from, block.len());
             }
             // SAFETY: as above; the plan copies between memory that is apart.
             Step::Copy { from, to } => unsafe { memory::copy(&from, &to, &self.plan.types) },
             Step::Reduce { input, inout } => {
-                if let Some(reducer) = &self.plan.reducer {
+                if let Some(reducer) = &self.plan.reducer
+                    && self.error.is_none()
+                {
                     // SAFETY: as above; both hold elements of the reducer's type.
                     unsafe { reducer.apply(input.addr, inout.addr, inout.count) };
                 }
@@ -145,12 +237,28 @@ impl Running {
         }
     }
 
-    fn route(&self, way: Way) -> (&Comm, i32) {
-        let second = if way.second { SECOND } else { 0 };
-        match &self.comm.inter {
-            Some(inter) if way.local => (&inter.local, self.tags.local | second),
-            _ => (&self.comm, self.tags.peers | second),
+    /// Goes on only if all ranks do the same.
+    #[cold]
+    fn compare(&mut self) {
+        let verdict = self.plan.check.as_ref().map(|check| check.verdict());
+        if let Some(Err(error)) = verdict {
+            self.error.get_or_insert(error);
+            self.state = State::Broken;
+            self.next = self.plan.steps.len();
         }
+    }
+
+    fn route(&self, way: Way) -> (&Comm, i32) {
+        let (comm, tag) = match (&self.comm.inter, self.tags.local) {
+            (Some(inter), Some(tag)) if way.local => (&*inter.local, tag),
+            _ => (&*self.comm, self.tags.peers),
+        };
+        let tag = match (way.check, way.second) {
+            (true, _) => tag.of_kind(Kind::CHECK),
+            (_, true) => tag.of_kind(tag.kind().second()),
+            _ => tag,
+        };
+        (comm, tag.0)
     }
 
     fn buffer(&self, block: &Block) -> Buffer<'_> {
@@ -164,10 +272,10 @@ impl Running {
         }
     }
 
-    fn started(&mut self, started: Result<pml::Request>) {
+    fn started(&mut self, started: Result<pml::Request>, peer: u32, len: usize) {
         match started {
-            Ok(request) if request.is_done() => self.finish(request),
-            Ok(request) => self.pending.push(request),
+            Ok(request) if request.is_done() => self.finish(request, peer, len),
+            Ok(request) => self.pending.push((request, peer, len)),
             Err(error) => {
                 self.error.get_or_insert(error);
             }
@@ -178,6 +286,8 @@ impl Running {
     fn rewind(&mut self) {
         self.next = 0;
         self.error = None;
+        self.watch = Watch::default();
+        self.state = State::Whole;
     }
 }
 
@@ -188,18 +298,27 @@ impl Running {
 ///
 /// # Errors
 /// A message failed.
-pub(super) unsafe fn run(comm: &Arc<Comm>, plan: Plan) -> Result<()> {
-    let tags = Tags::draw(comm, false);
+pub(super) unsafe fn run(comm: &Arc<Comm>, tags: Tags, plan: Plan) -> Result<()> {
     let mut running = Running::new(Arc::clone(comm), tags, plan);
     if !running.advance().1 {
-        let running = RefCell::new(&mut running);
-        pml::wait(
-            || running.borrow().waits_for(),
-            || running.borrow_mut().advance().1,
-        );
+        let mut stalled = false;
+        let running = std::cell::RefCell::new(&mut running);
+        let what = || running.borrow().waits_for();
+        let end = || running.borrow_mut().advance().1;
+        let stall = || {
+            stalled = true;
+            running.borrow_mut().look();
+            false
+        };
+        pml::wait_or(what, end, stall);
+        let running = running.into_inner();
+        if stalled && running.error.is_none() {
+            running.error = comm.collectives.take_late();
+        }
     }
     match running.error {
         Some(error) => Err(error),
+        None if running.state == State::Moving => Err(collective::moved()),
         None => Ok(()),
     }
 }
@@ -224,6 +343,10 @@ impl Shared {
         let (moved, end) = running.advance();
         if end {
             self.done.set(true);
+            collective::leave(&running.comm, running.tags.peers);
+            if let Some(error) = &running.error {
+                running.tags.give_up(&running.comm, error);
+            }
             if !self.persistent {
                 running.plan.clear();
             }
@@ -254,8 +377,29 @@ fn drive() -> bool {
     moved
 }
 
+/// What a wait that stalls calls.
+fn look() -> bool {
+    let active = ACTIVE.with(|active| active.clone());
+    let mut any = false;
+    for shared in active {
+        if let Ok(mut running) = shared.running.try_borrow_mut() {
+            any |= running.look();
+        }
+    }
+    any | collective::sweep()
+}
+
+/// Has waits that stall look at collectives.
+pub fn start_looking() {
+    pml::on_stall(look);
+}
+
 fn activate(shared: &Rc<Shared>) {
     shared.done.set(false);
+    {
+        let running = shared.running.borrow();
+        collective::enter(&running.comm, running.tags.peers);
+    }
     shared.advance();
     if !shared.done.get() {
         ACTIVE.with(|active| active.push(Rc::clone(shared)));
@@ -292,6 +436,14 @@ impl Operation for Collective {
         Ok(())
     }
 
+    fn peek(&mut self) -> Completion {
+        let mut completion = Completion::empty();
+        if let Some(error) = &self.0.running.borrow().error {
+            completion.error = Some(Error::new(error.class(), error.text()));
+        }
+        completion
+    }
+
     fn cancel(&mut self) -> Result<()> {
         crate::fail!(REQUEST, "a collective operation cannot be cancelled")
     }
@@ -308,11 +460,10 @@ const ANY_TAG: i32 = -2;
 ///
 /// # Errors
 /// No more handles.
-pub(super) unsafe fn start(comm: &Arc<Comm>, plan: Plan) -> Result<Raw> {
-    let tags = Tags::draw(comm, false);
+pub(super) unsafe fn start(comm: &Arc<Comm>, tags: Tags, plan: Plan) -> Result<Raw> {
     let shared = share(comm, tags, plan, false);
     activate(&shared);
-    request::insert(Box::new(Collective(shared)), false)
+    insert(comm, shared, false)
 }
 
 /// Names `plan`, to be started as often as the user wants.
@@ -322,14 +473,21 @@ pub(super) unsafe fn start(comm: &Arc<Comm>, plan: Plan) -> Result<Raw> {
 ///
 /// # Errors
 /// No more handles.
-pub(super) unsafe fn prepare(comm: &Arc<Comm>, plan: Plan) -> Result<Raw> {
-    let tags = Tags::draw(comm, true);
-    request::insert(Box::new(Collective(share(comm, tags, plan, true))), true)
+pub(super) unsafe fn prepare(comm: &Arc<Comm>, tags: Tags, plan: Plan) -> Result<Raw> {
+    insert(comm, share(comm, tags, plan, true), true)
+}
+
+/// Errors of the request are about the collective's communicator.
+fn insert(comm: &Comm, shared: Rc<Shared>, persistent: bool) -> Result<Raw> {
+    let handle = Some(comm.handle.get());
+    request::insert_on(Box::new(Collective(shared)), persistent, handle)
 }
 
 fn share(comm: &Arc<Comm>, tags: Tags, plan: Plan, persistent: bool) -> Rc<Shared> {
+    let mut running = Running::new(Arc::clone(comm), tags, plan);
+    running.is_request = true;
     Rc::new(Shared {
-        running: RefCell::new(Running::new(Arc::clone(comm), tags, plan)),
+        running: RefCell::new(running),
         done: Cell::new(false),
         persistent,
     })

@@ -139,6 +139,7 @@ impl Simulation<'_> {
         self.next[proc] += 1;
         match step {
             Step::Wait => self.pending[proc].clear(),
+            Step::Compare => {}
             Step::Send { to, block, way } => {
                 let to = self.peer(proc, to, way);
                 let route = route(proc, to, way);

@@ -11,13 +11,16 @@ use super::{context, inter, talk};
 use crate::error::{Error, Result};
 use crate::handle::Raw;
 use crate::lock::Local;
+use crate::object::collective::Tag;
 use crate::object::comm::{self, Comm, Space};
 use crate::object::info::Info;
+use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Completion, Mode, Request};
 use crate::request::{self, Operation};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 enum Stage {
     /// Member 0 of an intercommunicator's side: to and from the other side's.
@@ -41,6 +44,7 @@ struct Machine {
     outgoing: Box<[u8; 4]>,
     pending: Vec<Request>,
     error: Option<Error>,
+    watch: Watch,
 }
 
 impl Machine {
@@ -140,12 +144,45 @@ impl Machine {
                 }
                 Stage::Send => {
                     self.stage = Stage::Done;
+                    self.each_talk(collective::leave);
                     self.complete();
+                    if let Some(error) = &self.error {
+                        self.each_talk(|comm, tag| collective::give_up(comm, tag, None, error));
+                    }
                 }
                 Stage::Done => {}
             }
         }
         moved
+    }
+
+    /// Calls `f` with the communicators that this talks over, and the tags there.
+    fn each_talk(&self, f: impl Fn(&Comm, Tag)) {
+        if self.comm.inter.is_some() {
+            f(&self.comm, Tag(self.tags[0]));
+        }
+        f(self.local(), Tag(self.tags[1]));
+    }
+
+    /// Looks whether this can still come to an end, after a wait that has stalled.
+    /// If not, it ends with an error, which it passes on. Returns whether it does.
+    fn look(&mut self) -> bool {
+        if self.error.is_some() || self.pending.is_empty() {
+            return false;
+        }
+        let mut watch = std::mem::take(&mut self.watch);
+        let mut verdict = watch.look(self.local(), Tag(self.tags[1]), &[], |_| true);
+        if matches!(verdict, Verdict::Fine) && self.comm.inter.is_some() {
+            verdict = watch.look(&self.comm, Tag(self.tags[0]), &[], |_| true);
+        }
+        self.watch = watch;
+        match verdict {
+            Verdict::Fine => return false,
+            Verdict::Moves => self.fail(collective::not_moved(collective::moved())),
+            Verdict::Fails(error) => self.fail(error),
+        }
+        self.pending.iter().for_each(Request::cancel);
+        true
     }
 
     fn complete(&mut self) {
@@ -186,6 +223,15 @@ impl Shared {
 
 /// Those under way.
 static ACTIVE: Local<Vec<Rc<Shared>>> = Local::new(Vec::new());
+
+/// What a wait that stalls calls.
+fn look() -> bool {
+    let active = ACTIVE.with(|active| active.clone());
+    active.iter().fold(false, |any, shared| {
+        let found = shared.machine.try_borrow_mut();
+        found.is_ok_and(|mut machine| machine.look()) | any
+    })
+}
 
 /// What [`pml::progress`] calls.
 fn drive() -> bool {
@@ -242,10 +288,10 @@ pub fn idup(comm: &Arc<Comm>, info: &Info) -> Result<(Raw, Raw)> {
     let (new, copied) = twin(&comm, info);
     let new = comm::insert(new)?;
     let tags = match &comm.inter {
-        None => [0, talk::collective_tag(&comm)],
+        None => [0, talk::collective_tag(&comm, Kind::COMM_IDUP)],
         Some(inter) => [
-            talk::collective_tag(&comm),
-            talk::collective_tag(&inter.local),
+            talk::collective_tag(&comm, Kind::COMM_IDUP),
+            talk::collective_tag(&inter.local, Kind::COMM_IDUP),
         ],
     };
     let mut machine = Machine {
@@ -257,7 +303,9 @@ pub fn idup(comm: &Arc<Comm>, info: &Info) -> Result<(Raw, Raw)> {
         outgoing: Box::new(NONE.to_le_bytes()),
         pending: Vec::new(),
         error: None,
+        watch: Watch::default(),
     };
+    machine.each_talk(collective::enter);
     machine.begin();
     let shared = Rc::new(Shared {
         machine: RefCell::new(machine),
@@ -267,10 +315,12 @@ pub fn idup(comm: &Arc<Comm>, info: &Info) -> Result<(Raw, Raw)> {
     if !shared.done.get() {
         ACTIVE.with(|active| active.push(shared.clone()));
         pml::on_progress(drive);
+        pml::on_stall(look);
     }
     if let Err(error) = copied {
         // The peers count on this process all the same: the machine runs on.
         return Err(give_up(new, error));
     }
-    Ok((new, request::insert(Box::new(Idup(shared)), false)?))
+    let on = Some(shared.machine.borrow().comm.handle.get());
+    Ok((new, request::insert_on(Box::new(Idup(shared)), false, on)?))
 }

@@ -17,6 +17,7 @@ use crate::object::group::{Group, Proc, UNDEFINED};
 use crate::object::info::Info;
 use std::ffi::CStr;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// Pairs of context ids in one intercommunicator.
 const PAIRS: u32 = 3;
@@ -52,9 +53,9 @@ fn build(base: ContextId, local: Group, remote: Group) -> Result<Comm> {
 
 /// What both sides' leaders say, first `comm`'s own side, at every member. The
 /// words given count at the leaders only, who are the members with rank 0.
-fn leaders(comm: &Arc<Comm>, words: &[u32]) -> Result<[Vec<u32>; 2]> {
-    let tag = talk::collective_tag(comm);
-    let circle = Circle::whole(comm);
+fn leaders(comm: &Arc<Comm>, kind: Kind, words: &[u32]) -> Result<[Vec<u32>; 2]> {
+    let tag = talk::collective_tag(comm, kind);
+    let circle = Circle::whole(comm, kind);
     let mut told = Vec::new();
     if circle.me() == 0 {
         let theirs = talk::exchange(comm, 0, tag, &talk::bytes_of(words))?;
@@ -71,10 +72,10 @@ fn leaders(comm: &Arc<Comm>, words: &[u32]) -> Result<[Vec<u32>; 2]> {
 
 /// Every member's words, which are as many at each, at every member: first those
 /// of `comm`'s own side.
-pub(super) fn everybodys(comm: &Arc<Comm>, words: &[u32]) -> Result<Vec<Vec<u32>>> {
-    let gathered = Circle::whole(comm).gather(&talk::bytes_of(words))?;
+pub(super) fn everybodys(comm: &Arc<Comm>, kind: Kind, words: &[u32]) -> Result<Vec<Vec<u32>>> {
+    let gathered = Circle::whole(comm, kind).gather(&talk::bytes_of(words))?;
     let ours: Vec<u32> = gathered.iter().flat_map(|g| talk::words_of(g)).collect();
-    let said = leaders(comm, &ours)?;
+    let said = leaders(comm, kind, &ours)?;
     let members = said.iter().flat_map(|side| side.chunks(words.len().max(1)));
     Ok(members.map(<[u32]>::to_vec).collect())
 }
@@ -102,8 +103,8 @@ fn first_word<'a>(comm: &Comm, said: &'a [Vec<u32>; 2]) -> Result<&'a [u32]> {
 }
 
 /// The context and sides of a duplicate of `comm`.
-pub(super) fn twin(comm: &Arc<Comm>) -> Result<(ContextId, Option<Inter>)> {
-    let said = leaders(comm, &[lead(comm, 1)?])?;
+pub(super) fn twin(comm: &Arc<Comm>, kind: Kind) -> Result<(ContextId, Option<Inter>)> {
+    let said = leaders(comm, kind, &[lead(comm, 1)?])?;
     let base = told_context(first_word(comm, &said)?)?;
     rebuild(comm, base)
 }
@@ -121,19 +122,19 @@ pub(super) fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
     let color = rank.map_or(UNDEFINED, |_| 0);
     let key = rank.and_then(|rank| i32::try_from(rank).ok());
     let key = key.unwrap_or(0);
-    split(comm, Choice { color, key })
+    split(comm, Kind::COMM_CREATE, Choice { color, key })
 }
 
 /// `MPI_Comm_split` of an intercommunicator: members of one color on both sides
 /// make one; where a side lacks the color, there is none.
-pub(super) fn split(comm: &Arc<Comm>, choice: Choice) -> Result<Raw> {
-    let circle = Circle::whole(comm);
+pub(super) fn split(comm: &Arc<Comm>, kind: Kind, choice: Choice) -> Result<Raw> {
+    let circle = Circle::whole(comm, kind);
     let gathered = circle.gather(&talk::bytes_of(&choice.words()))?;
     let choices: Vec<u32> = gathered.iter().flat_map(|g| talk::words_of(g)).collect();
     let sets = split::colors(&Choice::of(&choices)).len();
     let mut words = vec![lead(comm, u32::try_from(sets).unwrap_or(u32::MAX))?];
     words.extend(choices);
-    let said = leaders(comm, &words)?;
+    let said = leaders(comm, kind, &words)?;
     let first = first_word(comm, &said)?;
     let base = told_context(first)?;
     if choice.color == UNDEFINED {
@@ -164,7 +165,11 @@ pub(super) fn split(comm: &Arc<Comm>, choice: Choice) -> Result<Raw> {
 /// `comm` is no intercommunicator, a peer was lost, or ids ran out.
 pub fn merge(comm: &Arc<Comm>, high: bool) -> Result<Raw> {
     let comm = comm.clone();
-    let said = leaders(&comm, &[lead(&comm, 1)?, u32::from(high)])?;
+    let said = leaders(
+        &comm,
+        Kind::INTERCOMM_MERGE,
+        &[lead(&comm, 1)?, u32::from(high)],
+    )?;
     let base = told_context(first_word(&comm, &said)?)?;
     let (local, remote) = sides(&comm)?;
     let says_high = said.each_ref().map(|words| words.get(1) == Some(&1));
@@ -207,7 +212,7 @@ pub fn intercomm_create(
     let local = local.clone();
     only_intra(&local)?;
     let leader = member(local_leader, &local.group, "local_leader")?;
-    let circle = Circle::whole(&local);
+    let circle = Circle::whole(&local, Kind::INTERCOMM_CREATE);
     let handler = local.errhandler.handler();
     if local.rank != leader {
         return finish(

@@ -12,6 +12,7 @@ use crate::object::info::Info;
 use crate::object::topology::Topology;
 use std::ffi::CStr;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// What is told instead of a context id when there is none left.
 pub(super) const NONE: u32 = u32::MAX;
@@ -52,8 +53,8 @@ pub fn dup(comm: &Arc<Comm>, info: &Info) -> Result<Raw> {
     let comm = comm.clone();
     let (mut new, copied) = twin(&comm, info);
     match &comm.inter {
-        None => new.context = agree(&Circle::whole(&comm))?,
-        Some(_) => (new.context, new.inter) = inter::twin(&comm)?,
+        None => new.context = agree(&Circle::whole(&comm, Kind::COMM_DUP))?,
+        Some(_) => (new.context, new.inter) = inter::twin(&comm, Kind::COMM_DUP)?,
     }
     let new = comm::insert(new)?;
     match copied {
@@ -93,7 +94,7 @@ pub fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
     if comm.inter.is_some() {
         return inter::create(&comm, group);
     }
-    let tag = talk::collective_tag(&comm);
+    let tag = talk::collective_tag(&comm, Kind::COMM_CREATE);
     of_part(&comm, group, tag, None)
 }
 
@@ -101,9 +102,9 @@ pub fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
 ///
 /// # Errors
 /// As [`create`].
-pub fn create_with(comm: &Arc<Comm>, group: &Group, topology: Topology) -> Result<Raw> {
+pub fn create_with(comm: &Arc<Comm>, kind: Kind, group: &Group, topology: Topology) -> Result<Raw> {
     let comm = comm.clone();
-    let tag = talk::collective_tag(&comm);
+    let tag = talk::collective_tag(&comm, kind);
     of_part(&comm, group, tag, Some(topology))
 }
 

@@ -11,6 +11,7 @@ use crate::object::group::{Group, UNDEFINED};
 use crate::object::topology::Topology;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// What one member gives: its color ([`UNDEFINED`]: none) and key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,14 +69,14 @@ pub fn split(comm: &Arc<Comm>, color: i32, key: i32) -> Result<Raw> {
             "color is {color}, but must be at least 0, or MPI_UNDEFINED"
         );
     }
-    either(&comm, Choice { color, key })
+    either(&comm, Kind::COMM_SPLIT, Choice { color, key })
 }
 
 /// Splits a communicator of either kind.
-pub(super) fn either(comm: &Arc<Comm>, choice: Choice) -> Result<Raw> {
+pub(super) fn either(comm: &Arc<Comm>, kind: Kind, choice: Choice) -> Result<Raw> {
     match &comm.inter {
-        None => by(comm, choice, None),
-        Some(_) => inter::split(comm, choice),
+        None => by(comm, kind, choice, None),
+        Some(_) => inter::split(comm, kind, choice),
     }
 }
 
@@ -86,13 +87,13 @@ pub(super) fn either(comm: &Arc<Comm>, choice: Choice) -> Result<Raw> {
 /// As [`split`].
 pub fn with_topology(comm: &Arc<Comm>, color: i32, key: i32, topology: Topology) -> Result<Raw> {
     let comm = comm.clone();
-    by(&comm, Choice { color, key }, Some(topology))
+    by(&comm, Kind::CART_SUB, Choice { color, key }, Some(topology))
 }
 
 /// Splits an intracommunicator; the part that this process comes into gets
 /// `topology`.
-pub(super) fn by(comm: &Arc<Comm>, choice: Choice, topology: Option<Topology>) -> Result<Raw> {
-    let circle = Circle::whole(comm);
+fn by(comm: &Arc<Comm>, kind: Kind, choice: Choice, topology: Option<Topology>) -> Result<Raw> {
+    let circle = Circle::whole(comm, kind);
     let gathered = circle.gather(&talk::bytes_of(&choice.words()))?;
     let mut told = Vec::new();
     if circle.me() == 0 {
@@ -131,8 +132,8 @@ fn plan(gathered: &[Vec<u8>]) -> Vec<u32> {
 
 /// Every member's words, at every member: for those who choose by what the
 /// others have.
-pub(crate) fn everybodys(comm: &Arc<Comm>, words: &[u32]) -> Result<Vec<Vec<u32>>> {
-    let all = Circle::whole(comm).allgather(&talk::bytes_of(words))?;
+pub(crate) fn everybodys(comm: &Arc<Comm>, kind: Kind, words: &[u32]) -> Result<Vec<Vec<u32>>> {
+    let all = Circle::whole(comm, kind).allgather(&talk::bytes_of(words))?;
     Ok(all.iter().map(|bytes| talk::words_of(bytes)).collect())
 }
 

@@ -14,6 +14,7 @@ use crate::object::info::{self, Info};
 use crate::object::session;
 use std::ffi::CString;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// `MPI_COMM_TYPE_SHARED`.
 pub const SHARED: i32 = 221;
@@ -53,14 +54,14 @@ pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: Raw) -> Result<Ra
         _ => [NONE; TYPES.len()],
     };
     let all = match &comm.inter {
-        None => split::everybodys(&comm, &own)?,
-        Some(_) => inter::everybodys(&comm, &own)?,
+        None => split::everybodys(&comm, Kind::COMM_SPLIT_TYPE, &own)?,
+        Some(_) => inter::everybodys(&comm, Kind::COMM_SPLIT_TYPE, &own)?,
     };
     if kind != HW_UNGUIDED {
-        return split::either(&comm, Choice { color, key });
+        return split::either(&comm, Kind::COMM_SPLIT_TYPE, Choice { color, key });
     }
     let (color, resource) = unguided(&own, &all);
-    let new = split::either(&comm, Choice { color, key })?;
+    let new = split::either(&comm, Kind::COMM_SPLIT_TYPE, Choice { color, key })?;
     if new != comm::NULL && ![info::NULL, info::ENV].contains(&info) {
         info::set(info, c"mpi_hw_resource_type", &resource)?;
     }

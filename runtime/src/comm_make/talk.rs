@@ -6,10 +6,13 @@
 //! apart from collectives, whose tags are not negative.
 
 use crate::error::Result;
+use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
 use crate::object::group::Group;
+use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Mode, Request};
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 const HEAD: usize = 64;
 const LEN: usize = 8;
@@ -33,9 +36,9 @@ pub(super) fn tag(topic: Topic, number: i32) -> i32 {
     i32::MIN | (topic as i32) << 29 | (number ^ number >> 29) & 0x1fff_ffff
 }
 
-/// The tag of the collective that starts on `comm`.
-pub(super) fn collective_tag(comm: &Comm) -> i32 {
-    comm.next_collective() & 0x1fff_ffff
+/// The tag of the collective that begins on `comm`.
+pub(super) fn collective_tag(comm: &Comm, kind: Kind) -> i32 {
+    comm.collectives.begin(kind).0
 }
 
 /// A number made of a string tag (FNV-1a).
@@ -76,10 +79,10 @@ fn send(comm: &Comm, to: u32, tag: i32, bytes: &[u8]) -> Result<Outgoing> {
 }
 
 impl Outgoing {
-    fn wait(self) -> Result<()> {
+    fn wait(self, comm: &Comm, tag: i32) -> Result<()> {
         let mut result = Ok(());
         for request in self.requests {
-            result = result.and(wait(request));
+            result = result.and(wait(comm, tag, request));
         }
         result
     }
@@ -103,12 +106,25 @@ fn recv_into(comm: &Comm, from: u32, tag: i32, bytes: &mut [u8]) -> Result<()> {
     let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
     // SAFETY: the memory is borrowed by this call, which waits for the request.
     let request = unsafe { pml::irecv(comm, Space::Collective, Some(from), Some(tag), &buffer) };
-    wait(request?)
+    wait(comm, tag, request?)
 }
 
-fn wait(request: Request) -> Result<()> {
-    pml::wait(|| request.waits_for(), || request.is_done());
-    match request.finish().error {
+fn wait(comm: &Comm, tag: i32, request: Request) -> Result<()> {
+    let mut watch = Watch::default();
+    let mut failed = None;
+    let stall = || {
+        if tag >= 0 && failed.is_none() {
+            failed = match watch.look(comm, Tag(tag), &[], |_| true) {
+                Verdict::Fine => return false,
+                Verdict::Moves => Some(collective::moved()),
+                Verdict::Fails(error) => Some(error),
+            };
+            request.cancel();
+        }
+        false
+    };
+    pml::wait_or(|| request.waits_for(), || request.is_done(), stall);
+    match request.finish().error.or(failed) {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -119,7 +135,7 @@ fn wait(request: Request) -> Result<()> {
 pub(super) fn exchange(comm: &Comm, peer: u32, tag: i32, bytes: &[u8]) -> Result<Vec<u8>> {
     let sending = send(comm, peer, tag, bytes)?;
     let received = recv(comm, peer, tag);
-    sending.wait()?;
+    sending.wait(comm, tag)?;
     received
 }
 
@@ -137,13 +153,13 @@ pub(super) struct Circle {
 impl Circle {
     /// All members of `comm`; of an intercommunicator, of its local group. Every
     /// member calls this in the same order as other collectives.
-    pub(super) fn whole(comm: &Arc<Comm>) -> Circle {
+    pub(super) fn whole(comm: &Arc<Comm>, kind: Kind) -> Circle {
         let local = comm.inter.as_ref().map_or(comm, |inter| &inter.local);
         Circle {
             comm: local.clone(),
             ranks: None,
             me: local.rank,
-            tag: collective_tag(local),
+            tag: collective_tag(local, kind),
         }
     }
 
@@ -182,7 +198,7 @@ impl Circle {
 
     fn send(&self, to: u32, bytes: &[u8]) -> Result<()> {
         let to = self.rank(to);
-        send(&self.comm, to, self.tag, bytes)?.wait()
+        send(&self.comm, to, self.tag, bytes)?.wait(&self.comm, self.tag)
     }
 
     fn recv(&self, from: u32) -> Result<Vec<u8>> {

@@ -8,6 +8,7 @@ use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::attr::Attributes;
+use crate::object::collective::Collectives;
 use crate::object::errhandler;
 use crate::object::group::{Comparison, Group, Proc};
 use crate::object::info::Info;
@@ -57,14 +58,10 @@ pub struct Comm {
     /// For an intercommunicator: the remote group, and an intracommunicator over
     /// the local group for the library's own use.
     pub inter: Option<Inter>,
-    /// Collectives started so far: members count alike, since collectives are
-    /// called in one order, so the number makes a tag.
-    pub started: Cell<u32>,
-    /// Where its board is in the job segment (see `coll::board`); 0: not asked
-    /// for yet.
-    pub board: Cell<u64>,
-    /// Turns taken on the board so far.
-    pub turn: Cell<u64>,
+    /// Its collectives so far.
+    pub collectives: Collectives,
+    /// Its board in the job segment (see `coll::board`).
+    pub board: Board,
     /// Its handle; [`NULL`] for one of the library's own, and once freed.
     pub handle: Cell<Raw>,
     /// Its error handler.
@@ -77,6 +74,25 @@ pub struct Comm {
     pub info: RefCell<Info>,
     /// Its process topology.
     pub topology: Option<Topology>,
+}
+
+/// Where a communicator's board is. Its members leave it when the communicator goes.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// In the job segment; 0: not asked for yet.
+    pub place: Cell<u64>,
+    /// Turns taken so far.
+    pub turn: Cell<u64>,
+    /// How this process leaves it, once it has one.
+    pub leave: Cell<Option<fn(u64)>>,
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        if let Some(leave) = self.leave.get() {
+            leave(self.place.get());
+        }
+    }
 }
 
 /// The half of an intercommunicator that an intracommunicator lacks.
@@ -103,9 +119,8 @@ impl Comm {
             rank,
             group,
             inter,
-            started: Cell::new(0),
-            board: Cell::new(0),
-            turn: Cell::new(0),
+            collectives: Collectives::default(),
+            board: Board::default(),
             handle: Cell::new(NULL),
             errhandler: errhandler::Slot::default(),
             name: RefCell::default(),
@@ -161,15 +176,6 @@ impl Comm {
     #[must_use]
     pub fn context_of(&self, space: Space) -> ContextId {
         ContextId(self.context.0 + space as u32)
-    }
-
-    /// A number that is the same at every member for the collective that starts
-    /// now, and differs from those around it. Never negative.
-    #[must_use]
-    pub fn next_collective(&self) -> i32 {
-        let n = self.started.get();
-        self.started.set(n.wrapping_add(1));
-        i32::try_from(n & 0x3fff_ffff).unwrap_or(0)
     }
 }
 
@@ -364,6 +370,23 @@ pub fn remove(raw: Raw) -> Result<Arc<Comm>> {
         }
         None => unknown(raw).cloned(),
     }
+}
+
+/// The communicator whose collectives' messages travel in `context`, if a handle
+/// names it; of an intercommunicator, also the one over its local group.
+#[must_use]
+pub fn of_collectives(context: u32) -> Option<Arc<Comm>> {
+    let is = |comm: &Arc<Comm>| comm.context_of(Space::Collective).0 == context;
+    let of = |comm: &Arc<Comm>| {
+        let local = comm.inter.as_ref().map(|inter| &inter.local);
+        [Some(comm), local]
+            .into_iter()
+            .flatten()
+            .find(|c| is(c))
+            .cloned()
+    };
+    let world = [WORLD, SELF].into_iter().filter_map(find).find_map(of);
+    world.or_else(|| DERIVED.with(|table| table.iter().find_map(|(_, comm)| of(comm))))
 }
 
 /// Every derived communicator's handle.

@@ -1,11 +1,14 @@
 //! Small exchanges among all members of a communicator, through a board in the
 //! job segment instead of messages.
 
+use crate::error::{Error, Result};
 use crate::job;
+use crate::lock::Local;
 use crate::object::comm::{Comm, Space};
 use crate::pml::progress::{self, WaitFor};
 use btl_shm::board::{Board, board_len};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use wireup::layout::WaitKind;
 
@@ -14,71 +17,214 @@ pub use btl_shm::board::ROOM;
 /// Looks at the others' posts before the rest of the process gets its turn.
 const LOOKS: u32 = 200;
 
-/// Makes a board for `members` members: where it is in the segment, never 0.
-/// `None`: the segment has no room. Boards are never given back, so half of the
-/// segment is left to the rings, which a job cannot do without.
-#[must_use]
-pub fn make(members: u32) -> Option<u64> {
-    let segment = job::current()?.segment;
-    let taken = segment.head().arena_next.load(Ordering::Relaxed);
-    if taken > segment.constants().arena_limit / 2 {
-        return None;
-    }
-    segment.allocate(board_len(members)).ok()
+/// A board that this process has made, for a group of so many members.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    place: u64,
+    members: u32,
 }
 
-/// Posts `mine` (at most [`ROOM`] bytes) on the board at `place`, waits until
-/// every member has posted in this turn, and shows what each has posted, in the
-/// order of ranks, as many bytes as `mine` has.
+impl Made {
+    /// Which group sizes have boards of one size: up to the same power of two.
+    fn class(members: u32) -> usize {
+        members.next_power_of_two().trailing_zeros() as usize
+    }
+
+    fn board(&self) -> Option<Board> {
+        let segment = job::current()?.segment;
+        // SAFETY: `make` allocated a board there, for so many members or more, and
+        // what members leave is used as a board only.
+        Some(unsafe { Board::new(segment.at(self.place), self.members) })
+    }
+}
+
+/// Those that this process looks at.
+static IN_USE: Local<Vec<Made>> = Local::new(Vec::new());
+
+/// Those that it has left, by class. Other members may not have yet.
+static LEFT: Local<[VecDeque<Made>; 32]> = Local::new([const { VecDeque::new() }; 32]);
+
+/// How many of [`LEFT`] are looked at before a new one is made.
+const TRIES: usize = 8;
+
+/// Makes a board for `members` members, of one that all others have left if there is
+/// one: where it is in the segment, never 0. `None`: the segment has no room. Half
+/// of it is left to the rings, which a job cannot do without.
+#[must_use]
+pub fn make(members: u32) -> Option<u64> {
+    let place = reuse(members).or_else(|| {
+        let segment = job::current()?.segment;
+        let taken = segment.head().arena_next.load(Ordering::Relaxed);
+        if taken > segment.constants().arena_limit / 2 {
+            return None;
+        }
+        segment
+            .allocate(board_len(members.next_power_of_two()))
+            .ok()
+    })?;
+    IN_USE.with(|boards| boards.push(Made { place, members }));
+    Some(place)
+}
+
+fn reuse(members: u32) -> Option<u64> {
+    LEFT.with(|left| {
+        let left = left.get_mut(Made::class(members))?;
+        for _ in 0..TRIES.min(left.len()) {
+            let made = left.pop_front()?;
+            if made.board().is_some_and(|board| board.reset()) {
+                return Some(made.place);
+            }
+            left.push_back(made);
+        }
+        None
+    })
+}
+
+/// Leaves the board at `place`.
+pub fn leave(place: u64) {
+    if job::is_forked() {
+        return;
+    }
+    let made = IN_USE.with(|boards| {
+        let at = boards.iter().position(|made| made.place == place)?;
+        Some(boards.swap_remove(at))
+    });
+    // Somebody else's board is left alike, however many members it has.
+    let any = made.unwrap_or(Made { place, members: 1 });
+    if let Some(board) = any.board() {
+        board.leave();
+    }
+    if let Some(made) = made {
+        LEFT.with(|left| {
+            if let Some(left) = left.get_mut(Made::class(made.members)) {
+                left.push_back(made);
+            }
+        });
+    }
+}
+
+/// What a look at the posts of those who have not taken part yet finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Other {
+    /// Who posted.
+    pub rank: u32,
+    /// Its last stamp.
+    pub stamp: u64,
+}
+
+/// Posts `mine` (at most [`ROOM`] bytes) under `stamp` on the board of `comm`,
+/// waits until every member has posted under the same stamp, and shows what each
+/// has posted, in the order of ranks, as many bytes as `mine` has.
+///
+/// When the wait has been long, `stalled` is told which stamps there are of those
+/// who are missing; the exchange is given up with the error that it returns.
+///
+/// # Errors
+/// That, if it was given up.
 ///
 /// # Panics
-/// If MPI is not up, or there is no board at `place`: bugs of the caller.
+/// If MPI is not up, or `comm` has no board: bugs of the caller.
 #[inline]
-pub fn exchange(comm: &Comm, place: u64, turn: u64, mine: &[u8], mut each: impl FnMut(u32, &[u8])) {
+pub fn exchange(
+    comm: &Comm,
+    stamp: u64,
+    tag: i32,
+    mine: &[u8],
+    mut each: impl FnMut(u32, &[u8]),
+    stalled: impl FnMut(&[Other]) -> Option<Error>,
+) -> Result<()> {
     let job = job::current().expect("boards are made while MPI is initialized");
     let members = comm.size();
-    // SAFETY: `make` allocated the board there, for this many members; it is
-    // never given back.
-    let board = unsafe { Board::new(job.segment.at(place), members) };
-    board.post(comm.rank, turn, mine);
+    // SAFETY: `make` allocated the board there, for so many members or more; it is
+    // a board until this process has left it.
+    let board = unsafe { Board::new(job.segment.at(comm.board.place.get()), members) };
+    let turn = comm.board.turn.get() + 1;
+    board.post(comm.rank, turn, stamp, mine);
     for peer in comm.group.iter().filter(|peer| peer.0 != job.rank) {
         progress::wake(peer.0);
     }
-    let next = Cell::new(0);
-    let all = || {
-        while next.get() < members && board.has_posted(next.get(), turn) {
-            next.set(next.get() + 1);
-        }
-        next.get() == members
-    };
-    let mut here = all();
-    if !here && !job::is_crowded() {
-        for _ in 0..LOOKS {
-            here = all();
-            if here {
-                break;
-            }
-        }
+    let mut next = 0;
+    while next < members && board.stamp(next, turn) == stamp {
+        next += 1;
     }
-    if !here {
-        progress::wait(|| waits_for(comm, next.get()), all);
+    let mut elsewhere = Vec::new();
+    if next < members {
+        elsewhere = await_all(comm, &board, (turn, stamp, tag), next, stalled)?;
     }
+    comm.board.turn.set(turn);
     let mut bytes = [0u8; ROOM];
     for rank in 0..members {
         let bytes = &mut bytes[..mine.len()];
         if !bytes.is_empty() {
+            let turn = turn + u64::from(elsewhere.contains(&rank));
             board.read(rank, turn, bytes);
         }
         each(rank, bytes);
     }
+    Ok(())
+}
+
+/// Waits for the posts of the members from `next` on. What comes back are those
+/// who count turns differently.
+fn await_all(
+    comm: &Comm,
+    board: &Board,
+    (turn, stamp, tag): (u64, u64, i32),
+    next: u32,
+    mut stalled: impl FnMut(&[Other]) -> Option<Error>,
+) -> Result<Vec<u32>> {
+    let members = comm.size();
+    let next = Cell::new(next);
+    let has_posted = |rank| board.stamp(rank, turn) == stamp;
+    let all = |elsewhere: &[u32]| {
+        while next.get() < members && (has_posted(next.get()) || elsewhere.contains(&next.get())) {
+            next.set(next.get() + 1);
+        }
+        next.get() == members
+    };
+    if !job::is_crowded() {
+        for _ in 0..LOOKS {
+            if all(&[]) {
+                return Ok(Vec::new());
+            }
+        }
+    }
+    let elsewhere = RefCell::new(Vec::new());
+    let mut failed = None;
+    progress::wait_or(
+        || waits_for(comm, tag, next.get()),
+        || all(&elsewhere.borrow()),
+        || {
+            let mut others = Vec::new();
+            for rank in 0..members {
+                match board.find(rank, turn, stamp) {
+                    Some(found) if found == turn => {}
+                    Some(_) => elsewhere.borrow_mut().push(rank),
+                    None => others.extend(
+                        [turn, turn + 1]
+                            .map(|turn| board.stamp(rank, turn))
+                            .map(|stamp| Other { rank, stamp }),
+                    ),
+                }
+            }
+            if !others.is_empty() {
+                failed = stalled(&others);
+            }
+            failed.is_some()
+        },
+    );
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(elsewhere.into_inner()),
+    }
 }
 
 /// What is waited for while the member `next` has not posted.
-fn waits_for(comm: &Comm, next: u32) -> WaitFor {
+fn waits_for(comm: &Comm, tag: i32, next: u32) -> WaitFor {
     WaitFor {
         kind: WaitKind::Collective,
         peer: comm.peer(next).map_or(-2, |proc| proc.0.cast_signed()),
-        tag: -2,
+        tag,
         context: comm.context_of(Space::Collective).0,
     }
 }

@@ -11,7 +11,7 @@ use crate::pml::request::Shared;
 pub(super) const UNKNOWN: u32 = 0;
 
 /// The hash of the types of a message.
-pub(super) fn signature(buffer: &Buffer<'_>) -> u32 {
+pub fn signature(buffer: &Buffer<'_>) -> u32 {
     buffer
         .datatype
         .map_or(UNKNOWN, |datatype| of(datatype, buffer.count))

@@ -334,6 +334,13 @@ impl<T> Unexpected<T> {
         found
     }
 
+    /// The source and the tag of each message, in no particular order.
+    pub fn envelopes(&self) -> impl Iterator<Item = (u32, i32)> {
+        let indexed = self.index.as_ref().map(|index| index.messages.values());
+        let all = self.short.iter().chain(indexed.into_iter().flatten());
+        all.map(|message| (message.0, message.1))
+    }
+
     /// The number of messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -461,6 +468,15 @@ impl<R, M> Matching<R, M> {
             self.sweep();
         }
         self.by_context.entry(context).or_default()
+    }
+
+    /// Every context but `MPI_COMM_WORLD`'s first that has messages without a receive,
+    /// with the source and tag of each.
+    pub fn unexpected(&self) -> impl Iterator<Item = (u32, (u32, i32))> {
+        self.by_context.iter().flat_map(|(context, queues)| {
+            let envelopes = queues.unexpected.envelopes();
+            envelopes.map(|envelope| (*context, envelope))
+        })
     }
 
     /// Forgets queues that are empty: contexts are never used again, so those of

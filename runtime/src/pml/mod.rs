@@ -24,6 +24,7 @@
 //! matching.rs                which receive takes which message (pure)
 //! check.rs                   the types of a message against its receive
 //! board.rs                   small exchanges among all members at once
+//! collective.rs              collectives in which ranks differ
 //! memory.rs request.rs       a message's bytes; an operation under way
 //! progress.rs                progress and waiting
 //! ```
@@ -33,6 +34,7 @@ pub mod board;
 pub mod bsend;
 mod check;
 mod choose;
+pub mod collective;
 mod copying;
 mod delivery;
 mod engine;
@@ -54,9 +56,11 @@ mod send;
 mod share;
 mod transfer;
 
+pub use check::signature;
 pub use memory::pack;
 pub use progress::{
-    WaitFor, complete, off_progress, on_progress, poll, progress, start, stop, wait,
+    WaitFor, complete, off_progress, on_progress, on_stall, poll, progress, start, stop, wait,
+    wait_or,
 };
 pub use recv::{irecv, recv};
 pub use send::{isend, send};

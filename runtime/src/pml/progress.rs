@@ -183,12 +183,24 @@ fn waiter() -> &'static Waiter {
 /// The library lock is given up between two rounds. `what` is asked once the wait has
 /// lasted for a moment, and again from time to time: it may change.
 #[inline]
-pub fn wait(what: impl Fn() -> WaitFor, mut done: impl FnMut() -> bool) {
+pub fn wait(what: impl Fn() -> WaitFor, done: impl FnMut() -> bool) {
+    wait_or(what, done, || false);
+}
+
+/// As [`wait`], and also calls `stalled` now and then once nothing has moved for a
+/// while; if that returns true the wait is given up. Returns whether `done` did.
+#[inline]
+pub fn wait_or(
+    what: impl Fn() -> WaitFor,
+    mut done: impl FnMut() -> bool,
+    mut stalled: impl FnMut() -> bool,
+) -> bool {
     let mut stage = Stage::default();
     let mut publication = Publication::default();
     let mut over = false;
     loop {
         if over || done() {
+            over = true;
             break;
         }
         if progress() {
@@ -200,12 +212,40 @@ pub fn wait(what: impl Fn() -> WaitFor, mut done: impl FnMut() -> bool) {
         if stage.is_long() {
             publication.tell(what());
         }
+        if stage.is_stalled() {
+            if stalled() {
+                break;
+            }
+            if look_around() {
+                stage.reset();
+                continue;
+            }
+        }
         lock::released(|| {
             let look = || last_look(&mut over, &mut done);
             waiter().step(&mut stage, lock::is_multiple(), look);
         });
     }
     publication.end();
+    over
+}
+
+/// Has every wait that stalls call this function, which looks whether what is under
+/// way can still come to an end, and returns whether it has changed anything.
+pub fn on_stall(hook: fn() -> bool) {
+    STALL_HOOKS.with(|hooks| {
+        if !hooks.iter().any(|known| std::ptr::fn_addr_eq(*known, hook)) {
+            hooks.push(hook);
+        }
+    });
+}
+
+static STALL_HOOKS: lock::Local<Vec<fn() -> bool>> = lock::Local::new(Vec::new());
+
+#[cold]
+fn look_around() -> bool {
+    let hooks = STALL_HOOKS.with(|hooks| hooks.clone());
+    hooks.iter().fold(false, |any, hook| hook() | any)
 }
 
 /// Waits for one request and says how it ended.

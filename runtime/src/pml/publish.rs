@@ -58,6 +58,14 @@ impl Publication {
             1 if what.kind != WaitKind::Other => (WaitKind::Collective, -2),
             _ => (what.kind, what.tag),
         };
+        let collective = match what.context & 1 {
+            1 if what.tag >= 0 => {
+                u64::from(what.context) << 32 | u64::from(what.tag.cast_unsigned())
+            }
+            _ => 0,
+        };
+        // Relaxed: the word itself is all that is told.
+        record.collective.store(collective, Ordering::Relaxed);
         let waiting = &record.waiting;
         waiting.peer.store(what.peer, Ordering::Relaxed);
         waiting.tag.store(tag, Ordering::Relaxed);
@@ -91,6 +99,7 @@ impl Publication {
         if SHOWN.load(Ordering::Relaxed) == self.number {
             SHOWN.store(0, Ordering::Relaxed);
             record.waiting.since.store(0, Ordering::Relaxed);
+            record.collective.store(0, Ordering::Relaxed);
         }
         add(&record.waiters, -1);
         raise(record);

@@ -14,6 +14,7 @@ use super::control::{self, Control};
 use super::hints;
 use super::memory::{self, Piece, Told, Way};
 use crate::error::{Class, Error, Result};
+use crate::object::collective::Tag;
 use crate::object::comm::{Comm, ContextId};
 use crate::object::group::Proc;
 use crate::object::info::Info;
@@ -21,6 +22,7 @@ use crate::object::win::{self, Flavor, Part, Win};
 use crate::{coll, comm_make, fail};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// What one member asks for.
 #[derive(Clone, Debug)]
@@ -50,6 +52,10 @@ const NO_CONTEXT: u64 = u64::MAX;
 pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
     let comm = comm.clone();
     comm_make::intra::only_intra(&comm)?;
+    let tag = comm.collectives.begin(match wanted.flavor {
+        Flavor::Allocate => Kind::WIN_ALLOCATE,
+        Flavor::Shared => Kind::WIN_ALLOCATE_SHARED,
+    });
     let mut context = Ok(ContextId(0));
     if comm.rank == 0 {
         context = comm_make::take_context();
@@ -61,7 +67,7 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
         u64::from(wanted.flavor == Flavor::Allocate || hints::is_noncontiguous(&wanted.info)),
         context.as_ref().map_or(NO_CONTEXT, |c| u64::from(c.0)),
     ];
-    let terms = tell(&comm, &mine)?;
+    let terms = tell(&comm, tag, &mine)?;
     context?;
     let Ok(context) = u32::try_from(terms[0][4]) else {
         fail!(
@@ -74,7 +80,7 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
     let apart = terms.iter().all(|terms| terms[3] == 1);
     let sizes: Vec<u64> = terms.iter().map(|terms| terms[0]).collect();
     let places = places(&sizes, align, apart)?;
-    let pieces = obtain(&comm, &places.lens, align.max(memory::page()))?;
+    let pieces = obtain(&comm, tag, &places.lens, align.max(memory::page()))?;
 
     let piece = |owner: usize| {
         pieces[owner]
@@ -95,10 +101,10 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
 }
 
 /// What every member of `comm` tells.
-fn tell<const N: usize>(comm: &Arc<Comm>, mine: &[u64; N]) -> Result<Vec<[u64; N]>> {
+fn tell<const N: usize>(comm: &Arc<Comm>, tag: Tag, mine: &[u64; N]) -> Result<Vec<[u64; N]>> {
     let bytes = |words: &[u64; N]| words.map(u64::to_ne_bytes).concat();
     let mut all = vec![0; comm.size() as usize * N * 8];
-    coll::allgather_bytes(comm, &bytes(mine), &mut all)?;
+    coll::allgather_bytes(comm, tag, &bytes(mine), &mut all)?;
     let (words, _) = all.as_chunks::<8>();
     let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
     Ok(words.as_chunks::<N>().0.to_vec())
@@ -147,7 +153,7 @@ fn places(sizes: &[u64], align: usize, apart: bool) -> Result<Places> {
 }
 
 /// All members' pieces, by rank, as this process has them.
-fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<Piece>>> {
+fn obtain(comm: &Arc<Comm>, tag: Tag, lens: &[usize], align: usize) -> Result<Vec<Option<Piece>>> {
     let me = comm.rank as usize;
     let ways: &[Way] = match lens.len() {
         1 => &[Way::Alone],
@@ -162,6 +168,7 @@ fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<P
         let made = lens[me] == 0 || new.is_some();
         let told = tell(
             comm,
+            tag,
             &[u64::from(made), told[0], told[1], told[2], told[3], told[4]],
         )?;
         let (piece, open) = new.map_or((None, None), |new| {
@@ -172,7 +179,7 @@ fn obtain(comm: &Arc<Comm>, lens: &[usize], align: usize) -> Result<Vec<Option<P
         if told.iter().all(|told| told[0] == 1) {
             reached = reach_all(comm, *way, lens, &told, piece);
         }
-        let agreed = tell(comm, &[u64::from(reached.is_some())])?;
+        let agreed = tell(comm, tag, &[u64::from(reached.is_some())])?;
         drop(open);
         match reached {
             Some(pieces) if agreed.iter().all(|there| there[0] == 1) => return Ok(pieces),

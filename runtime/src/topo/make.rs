@@ -16,6 +16,9 @@ use crate::object::comm::Comm;
 use crate::object::group::{Group, UNDEFINED};
 use crate::object::topology::{Cart, DistGraph, Graph, Topology};
 use std::sync::Arc;
+use wireup::collective::Kind;
+
+const ADJACENT: Kind = Kind::DIST_GRAPH_CREATE_ADJACENT;
 
 /// The first `count` processes of `comm`.
 fn first(comm: &Comm, count: usize, what: &str) -> Result<Group> {
@@ -74,7 +77,7 @@ fn graph_group(comm: &Comm, graph: &Graph, reorder: bool) -> Result<Group> {
 /// could not be made.
 pub fn cart(comm: &Arc<Comm>, grid: Cart, reorder: bool) -> Result<Raw> {
     let group = cart_group(comm, &grid, reorder)?;
-    intra::create_with(comm, &group, Topology::Cart(grid))
+    intra::create_with(comm, Kind::CART_CREATE, &group, Topology::Cart(grid))
 }
 
 /// `MPI_Cart_sub`.
@@ -95,7 +98,7 @@ pub fn cart_sub(comm: &Arc<Comm>, remain: &[bool]) -> Result<Raw> {
 /// intercommunicator, or it could not be made.
 pub fn graph(comm: &Arc<Comm>, graph: Graph, reorder: bool) -> Result<Raw> {
     let group = graph_group(comm, &graph, reorder)?;
-    intra::create_with(comm, &group, Topology::Graph(graph))
+    intra::create_with(comm, Kind::GRAPH_CREATE, &group, Topology::Graph(graph))
 }
 
 /// `MPI_Dist_graph_create_adjacent`: each process gives the edges of the node
@@ -115,13 +118,13 @@ pub fn dist_graph_adjacent(comm: &Arc<Comm>, graph: DistGraph, reorder: bool) ->
         weights(outward, "destweights")?;
     }
     if reorder {
-        let all = split::everybodys(comm, &node_words(&graph))?;
+        let all = split::everybodys(comm, ADJACENT, &node_words(&graph))?;
         let all: Vec<DistGraph> = all.iter().map(|words| node_of(words)).collect();
         let (group, rank) = dist_group(comm, &nodes_edges(&all));
         let own = all.into_iter().nth(rank).unwrap_or(graph);
-        return intra::create_with(comm, &group, Topology::DistGraph(own));
+        return intra::create_with(comm, ADJACENT, &group, Topology::DistGraph(own));
     }
-    intra::create_with(comm, &comm.group, Topology::DistGraph(graph))
+    intra::create_with(comm, ADJACENT, &comm.group, Topology::DistGraph(graph))
 }
 
 /// The processes of a distributed graph of `edges` by their new rank, and which
@@ -210,14 +213,14 @@ pub fn dist_graph(comm: &Arc<Comm>, edges: Edges<'_>, reorder: bool) -> Result<R
     ranks(comm, edges.sources, "sources")?;
     ranks(comm, edges.destinations, "destinations")?;
     weights(edges.weights.unwrap_or(&[]), "weights")?;
-    let all = split::everybodys(comm, &flatten(edges))?;
+    let all = split::everybodys(comm, Kind::DIST_GRAPH_CREATE, &flatten(edges))?;
     let (group, rank) = match reorder {
         true => dist_group(comm, &all_edges(&all)),
         false => (comm.group.clone(), comm.rank as usize),
     };
     let me = i32::try_from(rank).unwrap_or(i32::MAX);
     let topology = Topology::DistGraph(own_edges(&all, me));
-    intra::create_with(comm, &group, topology)
+    intra::create_with(comm, Kind::DIST_GRAPH_CREATE, &group, topology)
 }
 
 /// `[weighted, source, destination, weight, …]`.

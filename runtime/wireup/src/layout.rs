@@ -157,7 +157,10 @@ pub struct RankRecord {
     pub waiters: AtomicU32,
     /// 1: several threads of the rank may call MPI at once.
     pub multiple: AtomicU32,
-    _pad3: [u8; 12],
+    _pad3: u32,
+    /// The collective that it waits in: the context in the upper half, the tag in the
+    /// lower (see [`crate::collective`]); 0: in none.
+    pub collective: AtomicU64,
 
     /// Address, in the rank's process, of eight bytes that hold `cookie`: what a
     /// peer reads to try whether it can.

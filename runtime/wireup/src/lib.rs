@@ -4,13 +4,14 @@
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
 //! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
-//! tell about themselves ([`report`]), how such text is printed ([`plain`]), and the
-//! settings a user may give ([`settings`]).
+//! tell about themselves ([`report`]), how such text is printed ([`plain`]), the tags of
+//! collectives ([`collective`]), and the settings a user may give ([`settings`]).
 //!
 //! The launcher writes the segment's head before any rank starts; ranks claim
 //! their record, publish what they do in it, and grow the arena behind it.
 
 pub mod calls;
+pub mod collective;
 pub mod descriptor;
 pub mod env;
 pub mod foreign;

@@ -116,6 +116,26 @@ impl Element {
         }
     }
 
+    /// What it is, in 8 bits: its class, and how long it is.
+    #[inline]
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        let class = match self {
+            Element::Int { signed, .. } => 1 + signed as u8,
+            Element::Float(_) => 3,
+            Element::Complex(_) => 4,
+            Element::Logical { .. } => 5,
+            Element::Bool => 6,
+            Element::Char { .. } => 7,
+            Element::Byte => 8,
+            Element::Packed => 9,
+            Element::Pair { .. } => 10,
+        };
+        #[allow(clippy::cast_possible_truncation, reason = "at most 32 bytes")]
+        let log = self.size().ilog2() as u8;
+        class << 4 | log
+    }
+
     /// The alignment in memory, in bytes.
     #[must_use]
     pub const fn align(self) -> usize {

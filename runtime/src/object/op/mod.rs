@@ -225,9 +225,14 @@ impl Op {
                 }
             }
         };
+        let number = match self {
+            Op::Predefined(op) => *op as u8 + 1,
+            Op::User(_) => 0,
+        };
         Ok(Reducer {
             how,
             commutes: self.commutes(),
+            number,
         })
     }
 }
@@ -298,6 +303,9 @@ impl Bound {
 pub struct Reducer {
     how: How,
     commutes: bool,
+    /// Which of the standard's operations, by its place among them from 1 on; 0: one
+    /// of the user's.
+    number: u8,
 }
 
 impl Reducer {
@@ -307,6 +315,7 @@ impl Reducer {
         Reducer {
             how: How::Kernel(kernel),
             commutes,
+            number: 0,
         }
     }
 
@@ -315,6 +324,21 @@ impl Reducer {
     #[must_use]
     pub fn commutes(&self) -> bool {
         self.commutes
+    }
+
+    /// Which of the standard's operations it is, the same in every process; 0: one of
+    /// the user's. Below 32.
+    #[inline]
+    #[must_use]
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// The standard's operation with this [`Reducer::number`].
+    #[must_use]
+    pub fn name_of(number: u8) -> &'static str {
+        let op = PREDEFINED.iter().find(|entry| entry.1 as u8 + 1 == number);
+        op.map_or("an operation of the user's", |entry| entry.2)
     }
 
     /// `inout[i] = input[i] ∘ inout[i]` for `count` elements of the datatype. A

@@ -1,0 +1,512 @@
+//! Collectives that cannot come to an end, since ranks differ in what they call:
+//! who sees it, and how the others hear of it.
+//!
+//! A tag names the kind of call and its number on the communicator
+//! ([`wireup::collective`]). So ranks in different calls match nothing of each
+//! other, and wait. Once a wait has stalled, [`Watch::look`] compares this rank's
+//! tag with those of
+//!
+//! - messages that have come and that nothing here will ever receive,
+//! - the waits that other members have published in the job segment,
+//! - what others have posted on the board.
+//!
+//! A rank whose call fails, for this reason or for a wrong argument, tells all other
+//! members by a note ([`give_up`]), whose tag has the number of the call, so that
+//! those who wait in the same collective fail too, and those who are past it drop
+//! the note. A call that fails counts as a collective like any other. Where all other
+//! members have refused the arguments of another call than this rank is in, none of them
+//! has begun this one: this rank takes the next number ([`Verdict::Moves`]).
+//!
+//! What arrives for a collective that is over ([`sweep`]) is an error as well, of a
+//! later call.
+
+use crate::error::{Class, Error, Result};
+use crate::handle::Raw;
+use crate::job;
+use crate::lock::Local;
+use crate::object::collective::{Known, Tag};
+use crate::object::comm::{self, Comm, Space};
+use crate::object::errhandler::{self, Handler, On};
+use crate::pml::{self, Buffer, Mode, Request, probe, with_engine};
+use std::fmt::Write as _;
+use wireup::collective::{self, Kind};
+
+/// The longest text of a note, in bytes.
+const TEXT: usize = 400;
+/// What comes before it: the error's class, the call's kind, and whether it was begun.
+const HEAD: usize = 6;
+
+/// Looks after which a rank does not wait any more for others to fail as well.
+const PATIENCE: u32 = 20;
+
+/// What a look came to.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing is known to be wrong.
+    Fine,
+    /// All others refused another call: theirs had this number.
+    Moves,
+    /// The collective cannot come to an end.
+    Fails(Error),
+}
+
+/// Collectives that are requests, under way: context and tag.
+static UNDER_WAY: Local<Vec<(u32, Tag)>> = Local::new(Vec::new());
+
+/// A note on its way: its bytes, and the request that reads them.
+struct Told(
+    #[allow(dead_code, reason = "the request reads them")] Box<[u8]>,
+    Request,
+);
+
+// SAFETY: reached under the library lock only (see `lock`).
+unsafe impl Send for Told {}
+
+static NOTES: Local<Vec<Told>> = Local::new(Vec::new());
+
+fn context_of(comm: &Comm) -> u32 {
+    comm.context_of(Space::Collective).0
+}
+
+/// Says that a collective is under way as a request.
+pub fn enter(comm: &Comm, tag: Tag) {
+    UNDER_WAY.with(|list| list.push((context_of(comm), tag)));
+}
+
+/// Says that it is no more.
+pub fn leave(comm: &Comm, tag: Tag) {
+    UNDER_WAY.with(|list| {
+        let one = (context_of(comm), tag);
+        if let Some(at) = list.iter().position(|other| *other == one) {
+            list.swap_remove(at);
+        }
+    });
+}
+
+fn is_under_way(context: u32, number: u32) -> bool {
+    let is = |one: &(u32, Tag)| one.0 == context && one.1.number() == number;
+    UNDER_WAY.with(|list| list.iter().any(is))
+}
+
+/// Messages of collectives that have no receive: context, source and tag.
+fn unreceived() -> Vec<(u32, u32, Tag)> {
+    with_engine(|engine| {
+        let all = engine.core.matching.unexpected();
+        let collective = all.filter(|(context, (_, tag))| context % 2 == 1 && *tag >= 0);
+        collective
+            .map(|(context, (source, tag))| (context, source, Tag(tag)))
+            .collect()
+    })
+}
+
+/// What a note says.
+struct Note {
+    source: u32,
+    class: Class,
+    kind: Kind,
+    /// Whether the call sent anything before it failed.
+    begun: bool,
+    text: String,
+}
+
+/// Takes a note out of the messages that have come.
+fn take_note(comm: &Comm, source: u32, tag: Tag) -> Option<Note> {
+    let matched = probe::improbe(comm, Space::Collective, Some(source), Some(tag.0))?;
+    let mut bytes = vec![0u8; HEAD + TEXT];
+    let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
+    // SAFETY: the bytes are not touched until the request is done; if it is not done
+    // at once, they are never given back.
+    let request = unsafe { probe::imrecv(matched, &buffer) };
+    if !request.is_done() {
+        std::mem::forget(bytes);
+        return Some(Note {
+            source,
+            class: Class::OTHER,
+            kind: tag.kind(),
+            begun: true,
+            text: "its call failed".to_owned(),
+        });
+    }
+    let len = usize::try_from(request.finish().len).unwrap_or(0);
+    let (head, text) = bytes.get(..len)?.split_at_checked(HEAD)?;
+    let (class, kind) = head.split_first_chunk::<4>()?;
+    Some(Note {
+        source,
+        class: Class(i32::from_le_bytes(*class)),
+        kind: Kind::of_code(*kind.first()?),
+        begun: *kind.get(1)? != 0,
+        text: String::from_utf8_lossy(text).into_owned(),
+    })
+}
+
+/// What the looks at one collective have found so far.
+#[derive(Debug, Default)]
+pub struct Watch {
+    looks: u32,
+    /// Notes of members who failed in another call before they began, by rank.
+    elsewhere: Vec<(u32, Kind, String)>,
+}
+
+impl Watch {
+    /// Looks whether the collective on `comm` with this tag can still come to an end.
+    /// `known`: what some members are seen to do; `expects`: whether a message of it
+    /// from a rank may still be received here.
+    #[cold]
+    pub fn look(
+        &mut self,
+        comm: &Comm,
+        tag: Tag,
+        known: &[(u32, Tag)],
+        expects: impl Fn(u32) -> bool,
+    ) -> Verdict {
+        self.looks += 1;
+        let (context, number) = (context_of(comm), tag.number());
+        let mut seen = known.to_vec();
+        let mut stranger = None;
+        let here = |message: &(u32, u32, Tag)| message.0 == context && message.2.number() == number;
+        for (_, source, other) in unreceived().into_iter().filter(here) {
+            match other.kind() {
+                Kind::FAILED => {
+                    let Some(note) = take_note(comm, source, other) else {
+                        continue;
+                    };
+                    if note.kind == tag.kind() || note.kind == Kind::FAILED {
+                        comm.collectives.note_failed(tag);
+                        return Verdict::Fails(note.error(tag));
+                    }
+                    if note.begun {
+                        return Verdict::Fails(elsewhere(tag, note.source, note.kind, &note.text));
+                    }
+                    self.elsewhere.push((note.source, note.kind, note.text));
+                }
+                Kind::CHECK | Kind::BOARD => {}
+                kind if kind == tag.kind() && !expects(source) => stranger = Some(source),
+                _ => seen.push((source, other)),
+            }
+        }
+        for (rank, proc) in (0u32..).zip(comm.peers().iter()) {
+            if let Some((place, other)) = job::waits_in(proc.0)
+                && place == context
+                && other >= 0
+                && Tag(other).number() == number
+                && Tag(other).kind() != Kind::CHECK
+            {
+                seen.push((rank, Tag(other)));
+            }
+        }
+        let is_other = |other: &Tag| other.kind() != tag.kind() || other.number() != number;
+        if seen.iter().any(|(_, other)| is_other(other)) {
+            return Verdict::Fails(differ(comm, tag, &seen));
+        }
+        if let Some(source) = stranger {
+            return Verdict::Fails(unexpected(comm, tag, source));
+        }
+        self.others_failed(comm, tag, &seen)
+    }
+
+    /// What follows from notes of another call.
+    fn others_failed(&self, comm: &Comm, tag: Tag, seen: &[(u32, Tag)]) -> Verdict {
+        let Some((rank, kind, text)) = self.elsewhere.first() else {
+            return Verdict::Fine;
+        };
+        let me = comm.inter.is_none().then_some(comm.rank);
+        let others = comm.peers().size() - u32::from(me.is_some());
+        if self.elsewhere.len() == others as usize {
+            return Verdict::Moves;
+        }
+        let is_called = seen.iter().any(|(rank, _)| Some(*rank) != me);
+        if !is_called && self.looks < PATIENCE {
+            return Verdict::Fine;
+        }
+        Verdict::Fails(elsewhere(tag, *rank, *kind, text))
+    }
+}
+
+/// The error of a rank whose collective another never came to, which failed in another.
+fn elsewhere(tag: Tag, rank: u32, kind: Kind, text: &str) -> Error {
+    let number = tag.number() + 1;
+    let (theirs, mine) = (kind.name(), tag.kind().name());
+    Error::new(
+        Class::OTHER,
+        format!(
+            "ranks differ in collective no. {number}: this rank is in {mine}, rank {rank} called {theirs}, which failed there: {text}"
+        ),
+    )
+}
+
+impl Note {
+    /// The error of a rank that fails since another has.
+    fn error(&self, tag: Tag) -> Error {
+        let (source, text) = (self.source, &self.text);
+        Error::new(self.class, format!("rank {source} failed in {tag}: {text}"))
+    }
+}
+
+/// The error of a message that no receive is for.
+fn unexpected(comm: &Comm, tag: Tag, source: u32) -> Error {
+    let rank = comm.rank;
+    let (class, what) = if tag.kind().is_rooted() {
+        (Class::ROOT, "the same root and the same length")
+    } else {
+        (Class::COUNT, "the same length")
+    };
+    Error::new(
+        class,
+        format!(
+            "ranks differ in {tag}: rank {source} sent rank {rank} a message that is not expected; all must give {what}"
+        ),
+    )
+}
+
+/// The error of ranks that are in different calls.
+fn differ(comm: &Comm, tag: Tag, seen: &[(u32, Tag)]) -> Error {
+    let mut calls: Vec<(u32, Tag)> = seen.to_vec();
+    if comm.inter.is_none() {
+        calls.retain(|(rank, _)| *rank != comm.rank);
+        calls.push((comm.rank, tag));
+    }
+    let number = tag.number() + 1;
+    let mut text = format!("ranks differ in collective no. {number}: ");
+    text.push_str(&by_call(calls, tag.number()));
+    if comm.inter.is_some() {
+        let _ = write!(text, "; this rank: {}", tag.kind().name());
+    }
+    Error::new(Class::OTHER, text)
+}
+
+/// Ranks and their calls: `ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather`.
+fn by_call(mut calls: Vec<(u32, Tag)>, number: u32) -> String {
+    calls.sort_unstable_by_key(|(rank, tag)| (*rank, tag.number() != number, tag.0));
+    calls.dedup_by_key(|(rank, _)| *rank);
+    let mut groups: Vec<(Tag, Vec<u32>)> = Vec::new();
+    for (rank, tag) in calls {
+        match groups.iter_mut().find(|group| group.0 == tag) {
+            Some(group) => group.1.push(rank),
+            None => groups.push((tag, vec![rank])),
+        }
+    }
+    let one = |(tag, ranks): &(Tag, Vec<u32>)| {
+        let plural = if ranks.len() == 1 { "" } else { "s" };
+        let ranks = ranges(ranks);
+        let name = tag.kind().name();
+        match tag.number() == number {
+            true => format!("rank{plural} {ranks}: {name}"),
+            false => format!("rank{plural} {ranks}: past it, in {tag}"),
+        }
+    };
+    groups.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Rising numbers: `0-2, 5`.
+fn ranges(ranks: &[u32]) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for rank in ranks {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *rank => *last = *rank,
+            _ => runs.push((*rank, *rank)),
+        }
+    }
+    let run = |(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    runs.iter().map(run).collect::<Vec<_>>().join(", ")
+}
+
+/// The class of what a call returns that is to be made once more, under the next
+/// number ([`Verdict::Moves`]). It never leaves the library.
+const MOVED: Class = Class(-1);
+
+/// That error.
+#[must_use]
+pub fn moved() -> Error {
+    Error::new(MOVED, "the call takes the next number")
+}
+
+/// Whether it is that error.
+#[must_use]
+pub fn is_moved(error: &Error) -> bool {
+    error.class() == MOVED
+}
+
+/// That error as one that the program may see, of a call that cannot be made once more.
+#[must_use]
+pub fn not_moved(error: Error) -> Error {
+    match is_moved(&error) {
+        true => Error::new(
+            Class::OTHER,
+            "all other ranks called something else, which failed",
+        ),
+        false => error,
+    }
+}
+
+/// Carries out a call that begins collectives of `kind` on `comm`. If it fails, the
+/// others are told.
+///
+/// # Errors
+/// That of `body`.
+pub fn settle<R>(comm: &Comm, kind: Kind, body: impl FnOnce() -> Result<R>) -> Result<R> {
+    let before = comm.collectives.next(kind);
+    let result = body().map_err(not_moved);
+    if let Err(error) = &result {
+        if comm.collectives.next(kind) == before {
+            refuse(comm, kind, error);
+        } else {
+            let inter = comm.inter.as_ref();
+            let local = inter.and_then(|inter| inter.local.collectives.last(kind));
+            if let Some(last) = comm.collectives.last(kind) {
+                give_up(comm, last, local, error);
+            }
+        }
+    }
+    result
+}
+
+/// Tells all other members that this rank failed in the collective with these tags
+/// (on an intercommunicator, and on that of its local group), unless they know, or the
+/// job ends by this error.
+#[cold]
+pub fn give_up(comm: &Comm, tag: Tag, local: Option<Tag>, error: &Error) {
+    tell_all(comm, (tag, local), true, error);
+}
+
+fn tell_all(comm: &Comm, (tag, local): (Tag, Option<Tag>), begun: bool, error: &Error) {
+    let is_new = comm.collectives.note_failed(tag);
+    if !is_new || matches!(comm.errhandler.handler(), Handler::Fatal | Handler::Abort) {
+        return;
+    }
+    sweep();
+    tell(comm, tag, begun, error);
+    if let (Some(inter), Some(tag)) = (&comm.inter, local) {
+        inter.local.collectives.note_failed(tag);
+        tell(&inter.local, tag, begun, error);
+    }
+    NOTES.with(|notes| notes.retain(|note| !note.1.is_done()));
+}
+
+fn tell(comm: &Comm, tag: Tag, begun: bool, error: &Error) {
+    let mut bytes = error.class().0.to_le_bytes().to_vec();
+    bytes.extend([tag.kind().code(), u8::from(begun)]);
+    let text = error.text().as_bytes();
+    bytes.extend(&text[..text.len().min(TEXT)]);
+    let note = tag.of_kind(Kind::FAILED);
+    let me = comm.inter.is_none().then_some(comm.rank);
+    for rank in (0..comm.peers().size()).filter(|rank| Some(*rank) != me) {
+        let bytes = bytes.clone().into_boxed_slice();
+        let buffer = Buffer::bytes(bytes.as_ptr(), bytes.len());
+        // SAFETY: `NOTES` keeps the bytes until the request is done.
+        let sent = unsafe {
+            pml::isend(
+                comm,
+                Space::Collective,
+                rank,
+                note.0,
+                &buffer,
+                Mode::Standard,
+            )
+        };
+        if let Ok(request) = sent {
+            NOTES.with(|notes| notes.push(Told(bytes, request)));
+        }
+    }
+}
+
+/// Begins and ends a collective that fails for a wrong argument.
+#[cold]
+pub fn refuse(comm: &Comm, kind: Kind, error: &Error) {
+    let tag = comm.collectives.begin(kind);
+    let inter = comm.inter.as_ref();
+    let local = inter.map(|inter| inter.local.collectives.begin(kind));
+    tell_all(comm, (tag, local), false, error);
+}
+
+/// Looks through what has come for collectives that are over. Whether it raised an
+/// error.
+pub fn sweep() -> bool {
+    let mut any = false;
+    for (context, source, tag) in unreceived() {
+        let Some(comm) = comm::of_collectives(context) else {
+            continue;
+        };
+        let number = tag.number();
+        let known = comm.collectives.known(number);
+        let under_way = is_under_way(context, number);
+        if tag.kind() == Kind::FAILED {
+            let is_over = match known {
+                Known::Ahead => false,
+                Known::Began { kind, passed } => {
+                    !kind.is_persistent() && !under_way && (passed || !kind.is_blocking())
+                }
+                Known::Failed | Known::Forgotten => !under_way,
+            };
+            if is_over {
+                drop(take_note(&comm, source, tag));
+            }
+            continue;
+        }
+        if let Known::Began { kind, passed } = known
+            && !under_way
+        {
+            let mine = Tag(collective::tag(kind, number));
+            let is_left = !kind.is_persistent() && (passed || !kind.is_blocking());
+            let error = match tag.kind() {
+                Kind::CHECK | Kind::BOARD => continue,
+                other if other != kind => differ(&comm, mine, &[(source, tag)]),
+                _ if is_left => unexpected(&comm, mine, source),
+                _ => continue,
+            };
+            any = true;
+            raise(&comm, mine, error);
+        }
+    }
+    any
+}
+
+/// Before a communicator is freed: what has come for collectives that are over here is
+/// an error now, or never. The communicator is as it was then.
+///
+/// # Errors
+/// That of such a collective.
+pub fn before_free(raw: Raw) -> Result<()> {
+    if let Some(comm) = comm::find(raw) {
+        pml::progress();
+        sweep();
+        if let Some(error) = comm.collectives.take_late() {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Deals with an error of a collective that is over here.
+fn raise(comm: &Comm, tag: Tag, error: Error) {
+    if matches!(comm.errhandler.handler(), Handler::Fatal | Handler::Abort) {
+        errhandler::raise(On::Comm(comm.handle.get()), &tag.kind().name(), &error);
+    }
+    give_up(comm, tag, None, &error);
+    comm.collectives.keep(error);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_grouped_by_their_calls() {
+        let tag = |kind, number| Tag(collective::tag(kind, number));
+        let calls = vec![
+            (5, tag(Kind::BARRIER, 11)),
+            (3, tag(Kind::GATHER, 10)),
+            (0, tag(Kind::ALLREDUCE, 10)),
+            (2, tag(Kind::ALLREDUCE, 10)),
+            (1, tag(Kind::ALLREDUCE, 10)),
+            (1, tag(Kind::ALLREDUCE, 10)),
+        ];
+        assert_eq!(
+            by_call(calls, 10),
+            "ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather; rank 5: past it, in MPI_Barrier (collective no. 12)"
+        );
+        assert_eq!(ranges(&[1, 3, 4, 5, 9]), "1, 3-5, 9");
+    }
+}

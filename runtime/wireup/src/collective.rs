@@ -1,0 +1,246 @@
+//! Kinds of collective operations, and the tags that their messages carry.
+//!
+//! All members of a communicator call its collectives in one order, so that each
+//! has a number that is the same everywhere. A tag holds that number and the kind
+//! of call: ranks that call different things never match each other's messages,
+//! and whoever reads a tag can tell what its sender was doing.
+
+/// What a collective call is: a blocking one, or its nonblocking or persistent
+/// form, which do not match each other (MPI 5.0, sections 6.12 and 6.13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kind(u8);
+
+/// Bits of a number; beyond them it begins anew.
+const NUMBER_BITS: u32 = 24;
+
+/// What is kept of a number.
+pub const NUMBER: u32 = (1 << NUMBER_BITS) - 1;
+
+const NONBLOCKING: u8 = 1 << 5;
+const PERSISTENT: u8 = 1 << 6;
+const FORMS: u8 = NONBLOCKING | PERSISTENT;
+
+/// The operations, by code; each has three forms.
+const OPERATIONS: [&str; 22] = [
+    "Barrier",
+    "Bcast",
+    "Gather",
+    "Gatherv",
+    "Scatter",
+    "Scatterv",
+    "Allgather",
+    "Allgatherv",
+    "Alltoall",
+    "Alltoallv",
+    "Alltoallw",
+    "Reduce",
+    "Allreduce",
+    "Reduce_scatter_block",
+    "Reduce_scatter",
+    "Scan",
+    "Exscan",
+    "Neighbor_allgather",
+    "Neighbor_allgatherv",
+    "Neighbor_alltoall",
+    "Neighbor_alltoallv",
+    "Neighbor_alltoallw",
+];
+
+/// The first code of a neighbourhood operation, and how far its second code is,
+/// which stands for the second of two edges between the same neighbours.
+const NEIGHBOR: u8 = 17;
+const SECOND: u8 = 5;
+
+/// Calls of one form, from the code [`FORMS`] on.
+const OTHERS: [&str; 20] = [
+    "MPI_Comm_dup",
+    "MPI_Comm_idup",
+    "MPI_Comm_create",
+    "MPI_Comm_split",
+    "MPI_Comm_split_type",
+    "MPI_Cart_create",
+    "MPI_Cart_sub",
+    "MPI_Graph_create",
+    "MPI_Dist_graph_create",
+    "MPI_Dist_graph_create_adjacent",
+    "MPI_Intercomm_create",
+    "MPI_Intercomm_merge",
+    "MPI_Win_create",
+    "MPI_Win_allocate",
+    "MPI_Win_allocate_shared",
+    "MPI_Win_create_dynamic",
+    "MPI_File_open",
+    "a call that failed",
+    "the check of collectives",
+    "the making of a board",
+];
+
+macro_rules! kinds {
+    ($base:expr; $($name:ident $code:expr)*) => {$(
+        #[allow(missing_docs, reason = "the names are the standard's")]
+        pub const $name: Kind = Kind($base + $code);
+    )*};
+}
+
+impl Kind {
+    kinds! { 0;
+        BARRIER 0 BCAST 1 GATHER 2 GATHERV 3 SCATTER 4 SCATTERV 5 ALLGATHER 6 ALLGATHERV 7
+        ALLTOALL 8 ALLTOALLV 9 ALLTOALLW 10 REDUCE 11 ALLREDUCE 12 REDUCE_SCATTER_BLOCK 13
+        REDUCE_SCATTER 14 SCAN 15 EXSCAN 16 NEIGHBOR_ALLGATHER 17 NEIGHBOR_ALLGATHERV 18
+        NEIGHBOR_ALLTOALL 19 NEIGHBOR_ALLTOALLV 20 NEIGHBOR_ALLTOALLW 21
+    }
+    kinds! { FORMS;
+        COMM_DUP 0 COMM_IDUP 1 COMM_CREATE 2 COMM_SPLIT 3 COMM_SPLIT_TYPE 4 CART_CREATE 5
+        CART_SUB 6 GRAPH_CREATE 7 DIST_GRAPH_CREATE 8 DIST_GRAPH_CREATE_ADJACENT 9
+        INTERCOMM_CREATE 10 INTERCOMM_MERGE 11 WIN_CREATE 12 WIN_ALLOCATE 13
+        WIN_ALLOCATE_SHARED 14 WIN_CREATE_DYNAMIC 15 FILE_OPEN 16
+    }
+    /// Of a note that a rank failed in the collective with the tag's number.
+    pub const FAILED: Kind = Kind(FORMS + 17);
+    /// Of what ranks compare before a collective, where that is asked for.
+    pub const CHECK: Kind = Kind(FORMS + 18);
+
+    /// Of the message that says where a communicator's board is.
+    pub const BOARD: Kind = Kind(FORMS + 19);
+
+    /// The nonblocking form.
+    #[must_use]
+    pub const fn nonblocking(self) -> Kind {
+        Kind(self.0 | NONBLOCKING)
+    }
+
+    /// The persistent form.
+    #[must_use]
+    pub const fn persistent(self) -> Kind {
+        Kind(self.0 | PERSISTENT)
+    }
+
+    /// Whether the call returns once its part is done.
+    #[must_use]
+    pub const fn is_blocking(self) -> bool {
+        self.0 & FORMS == 0 || self.0 >= FORMS && self.0 != Kind::COMM_IDUP.0
+    }
+
+    /// Whether it is a persistent form, whose number was drawn when it was made.
+    #[must_use]
+    pub const fn is_persistent(self) -> bool {
+        self.0 & FORMS == PERSISTENT
+    }
+
+    /// Whether it has a root.
+    #[must_use]
+    pub const fn is_rooted(self) -> bool {
+        let operation = self.0 & !FORMS;
+        let rooted = operation >= Kind::BCAST.0 && operation <= Kind::SCATTERV.0;
+        self.0 < FORMS && (rooted || operation == Kind::REDUCE.0)
+    }
+
+    /// For the second of two edges between the same neighbours.
+    #[must_use]
+    pub const fn second(self) -> Kind {
+        Kind(self.0 + SECOND)
+    }
+
+    /// The same for both edges.
+    #[must_use]
+    const fn first(self) -> Kind {
+        let is_second = self.0 < FORMS && self.0 & !FORMS >= NEIGHBOR + SECOND;
+        if is_second {
+            Kind(self.0 - SECOND)
+        } else {
+            self
+        }
+    }
+
+    /// The call: `MPI_Ibarrier`.
+    #[must_use]
+    pub fn name(self) -> String {
+        let code = self.first().0;
+        if code >= FORMS {
+            let name = OTHERS.get(usize::from(code - FORMS));
+            return name.map_or_else(|| "an unknown call".to_owned(), |name| (*name).to_owned());
+        }
+        let Some(name) = OPERATIONS.get(usize::from(code & !FORMS)) else {
+            return "an unknown call".to_owned();
+        };
+        match code & FORMS {
+            NONBLOCKING => format!("MPI_I{}", name.to_lowercase()),
+            PERSISTENT => format!("MPI_{name}_init"),
+            _ => format!("MPI_{name}"),
+        }
+    }
+
+    /// The kind at the place that [`Kind::code`] gives.
+    #[must_use]
+    pub const fn of_code(code: u8) -> Kind {
+        Kind(code & 0x7f)
+    }
+
+    /// A number below 128.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+}
+
+/// The tag of the messages of the collective with this number. Never negative.
+#[inline]
+#[must_use]
+pub const fn tag(kind: Kind, number: u32) -> i32 {
+    ((kind.0 as u32) << NUMBER_BITS | number & NUMBER).cast_signed()
+}
+
+/// The kind and the number in a tag; `None`: it is of no numbered collective.
+#[must_use]
+pub fn parse(tag: i32) -> Option<(Kind, u32)> {
+    let tag = u32::try_from(tag).ok()?;
+    let code = u8::try_from(tag >> NUMBER_BITS).ok()?;
+    Some((Kind(code).first(), tag & NUMBER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_come_apart_again() {
+        for kind in [
+            Kind::BARRIER,
+            Kind::EXSCAN.persistent(),
+            Kind::NEIGHBOR_ALLTOALLW.nonblocking(),
+            Kind::FILE_OPEN,
+            Kind::FAILED,
+            Kind::CHECK,
+        ] {
+            for number in [0, 1, NUMBER] {
+                assert!(tag(kind, number) >= 0);
+                assert_eq!(parse(tag(kind, number)), Some((kind, number)));
+            }
+        }
+        assert_eq!(parse(-1), None);
+        assert_eq!(tag(Kind::BCAST, NUMBER + 4), tag(Kind::BCAST, 3));
+    }
+
+    #[test]
+    fn kinds_have_the_standards_names() {
+        assert_eq!(Kind::BARRIER.name(), "MPI_Barrier");
+        assert_eq!(Kind::BARRIER.nonblocking().name(), "MPI_Ibarrier");
+        let neighbor = Kind::NEIGHBOR_ALLTOALLV.nonblocking();
+        assert_eq!(neighbor.name(), "MPI_Ineighbor_alltoallv");
+        assert_eq!(neighbor.second().name(), neighbor.name());
+        let block = Kind::REDUCE_SCATTER_BLOCK.persistent();
+        assert_eq!(block.name(), "MPI_Reduce_scatter_block_init");
+        assert_eq!(Kind::WIN_CREATE_DYNAMIC.name(), "MPI_Win_create_dynamic");
+    }
+
+    #[test]
+    fn codes_are_apart() {
+        let second = Kind::NEIGHBOR_ALLTOALLW.persistent().second();
+        assert!(second.code() < FORMS && second != Kind::NEIGHBOR_ALLTOALLW.persistent());
+        assert!(Kind::NEIGHBOR_ALLTOALLW.second().code() < NONBLOCKING);
+        assert!(usize::from(FORMS) + OTHERS.len() <= 128);
+        assert!(Kind::REDUCE.is_rooted() && Kind::SCATTERV.nonblocking().is_rooted());
+        assert!(!Kind::BARRIER.is_rooted() && !Kind::COMM_DUP.is_rooted());
+        assert!(Kind::COMM_DUP.is_blocking() && !Kind::COMM_IDUP.is_blocking());
+    }
+}
