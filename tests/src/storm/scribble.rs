@@ -63,7 +63,7 @@ pub fn run(seed: u64, folder: &Path) -> Case {
     command.arg("-n").arg(ranks.to_string());
     let (name, arguments) = traffic(&mut rng);
     command.arg(program(name)).args(&arguments);
-    let run = match Run::start(command, LIMIT) {
+    let mut run = match Run::start(command, LIMIT) {
         Ok(run) => run,
         Err(why) => return super::broken(&why.to_string()),
     };
@@ -73,7 +73,11 @@ pub fn run(seed: u64, folder: &Path) -> Case {
     let mut sent = None;
     if rng.one_in(4) {
         // a report of what the segment says, amid it all
-        std::thread::sleep(Duration::from_micros(20_000 + rng.of_any_size(1_000_000)));
+        let proof = folder.join("proof");
+        while !proof.exists() && !run.is_over() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_micros(rng.of_any_size(300_000)));
         let signal = *rng.one_of(&[libc::SIGINT, libc::SIGTERM]);
         let met = run.signal(run.pid(), signal);
         story.push(format!("{} to mpirun: {met}", signal_name(signal)));
