@@ -224,6 +224,7 @@ impl Job {
         const TICK: Duration = Duration::from_millis(100);
         let mut written = self.output.written();
         let mut still = Duration::ZERO;
+        let mut late_signal = None;
         while !self.output.ended() {
             let late = self.timeout.filter(|t| Instant::now() >= t.0);
             let ending = self.code.is_some() || late.is_some();
@@ -243,7 +244,10 @@ impl Job {
             let _ = self.output.news.read();
             while let Ok(Some(info)) = signals.read_signal() {
                 if let Some((signal, _)) = ending_signal(info.ssi_signo) {
-                    self.code.get_or_insert(exit_code(signal));
+                    if self.code.is_none() {
+                        self.code = Some(exit_code(signal));
+                        late_signal = Some(signal);
+                    }
                     self.asked += 1;
                 } else if info.ssi_signo == Signal::SIGTSTP as u32 {
                     let _ = kill(Pid::this(), Signal::SIGSTOP); // until SIGCONT
@@ -262,6 +266,14 @@ impl Job {
         }
         if let Some(why) = self.output.broken() {
             self.output_lost(why);
+        }
+        // By now nothing else forwards to standard error.
+        if let Some(signal) = late_signal {
+            let text = format!(
+                "mpirun: {} came when all ranks had ended, while their output was being written\n",
+                signal.as_str()
+            );
+            write_patiently(std::io::stderr(), text.as_bytes(), PATIENCE);
         }
     }
 

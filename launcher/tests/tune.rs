@@ -49,6 +49,11 @@ fn tree(name: &str, program: &str) -> Tree {
     tree
 }
 
+/// Measures also while the machine is busy: other tests may run.
+fn tune<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+    [&["--tune", "--tune-force"], rest].concat()
+}
+
 #[test]
 fn what_is_measured_is_chosen_written_and_used() {
     let tree = tree("tune", MACHINE);
@@ -58,7 +63,7 @@ fn what_is_measured_is_chosen_written_and_used() {
         "# mine\nring_cells = 128\narm = cma\n",
     );
     tree.write("etc/lariat/settings", "coop_chunk = 8k\n");
-    let done = run(tree.mpirun(&["--tune", "--tune-rounds", "2"]));
+    let done = run(tree.mpirun(&tune(&["--tune-rounds", "2"])));
     assert_eq!(done.code(), 0, "{}", done.err);
     for words in [
         "shared  works",
@@ -94,7 +99,7 @@ fn what_is_measured_is_chosen_written_and_used() {
 fn the_file_can_be_named() {
     let tree = tree("tune-output", MACHINE);
     let file = tree.path("new/folder/file").display().to_string();
-    let args = ["--tune", "--tune-rounds", "1", "--tune-output", &file];
+    let args = tune(&["--tune-rounds", "1", "--tune-output", &file]);
     let done = run(tree.mpirun(&args));
     assert_eq!(done.code(), 0, "{}", done.err);
     assert!(
@@ -105,7 +110,7 @@ fn the_file_can_be_named() {
     assert!(done.out.contains("does not read this file"), "{}", done.out);
     assert!(!tree.path("config/lariat/settings").exists());
     let file = tree.path("etc/lariat/settings").display().to_string();
-    let args = ["--tune", "--tune-rounds", "1", "--tune-output", &file];
+    let args = tune(&["--tune-rounds", "1", "--tune-output", &file]);
     let done = run(tree.mpirun(&args));
     assert!(done.out.contains("Later runs use it"), "{}", done.out);
 }
@@ -113,27 +118,27 @@ fn the_file_can_be_named() {
 #[test]
 fn what_stands_in_the_way_is_said_and_nothing_is_written() {
     let bare = Tree::new("tune-bare");
-    let done = run(bare.mpirun(&["--tune"]));
+    let done = run(bare.mpirun(&tune(&[])));
     assert_eq!(done.code(), 1);
     assert!(done.err.contains("libexec/lariat/tune"), "{}", done.err);
 
     let tree = tree("tune-bad", "#!/bin/sh\necho same 8 fast\n");
-    let done = run(tree.mpirun(&["--tune"]));
+    let done = run(tree.mpirun(&tune(&[])));
     assert_eq!(done.code(), 1);
     assert!(done.err.contains("same 8 fast"), "{}", done.err);
     assert!(!tree.path("config/lariat/settings").exists());
 
     let failing = self::tree("tune-failing", "#!/bin/sh\necho some reason >&2\nexit 3\n");
-    let done = run(failing.mpirun(&["--tune"]));
+    let done = run(failing.mpirun(&tune(&[])));
     assert_eq!(done.code(), 1);
     assert!(done.err.contains("some reason"), "{}", done.err);
 
-    let done = run(tree.mpirun(&["--tune", "--tune-output", "/proc/no/such"]));
+    let done = run(tree.mpirun(&tune(&["--tune-output", "/proc/no/such"])));
     assert_eq!(done.code(), 1);
     assert!(done.err.contains("/proc/no/such"), "{}", done.err);
 
     tree.write("config/lariat/settings", "arm = wing\n");
-    let done = run(tree.mpirun(&["--tune"]));
+    let done = run(tree.mpirun(&tune(&[])));
     assert_eq!(done.code(), 1);
     assert!(done.err.contains("wing"), "{}", done.err);
 }

@@ -140,16 +140,26 @@ fn protected_pages_are_touched_by_their_owner() {
         .passes();
 }
 
-/// Without a handler the rank whose buffer it is gets the error, and nobody else.
+/// Without a handler the rank whose buffer it is has the fault, and nobody else: its
+/// receive fails where the kernel was to write there, and it gets a signal where the rank
+/// itself was, as with any store of its own.
 #[test]
 fn a_protected_buffer_is_its_owners_fault() {
     let job = Job::of("protected_pages").args(["unhandled"]).ranks(2);
     let job = job.env("LARIAT_HEAP", "0");
-    job.clone().env("LARIAT_ARM", "cma").passes();
-    let outcome = run(&job.env("LARIAT_ARM", "copy"));
-    let said = &outcome.stderr;
-    assert!(
-        said.contains("rank 1") && said.contains("SIGSEGV"),
-        "{outcome}"
-    );
+    let signalled = |outcome: Outcome| {
+        let outcome = outcome.exits(128 + libc::SIGSEGV);
+        let _ = outcome.says(["rank 1", "SIGSEGV"]);
+    };
+    signalled(run(&job.clone().env("LARIAT_ARM", "copy")));
+    // Mostly it is the kernel.
+    let failed = (0..10).any(|_| {
+        let outcome = run(&job.clone().env("LARIAT_ARM", "cma"));
+        let failed = outcome.code() == Some(0);
+        if !failed {
+            signalled(outcome);
+        }
+        failed
+    });
+    assert!(failed, "the receive never failed");
 }

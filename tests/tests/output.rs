@@ -2,8 +2,9 @@
 //! lost of what somebody reads, and mpirun ends in time where nobody does.
 
 use lariat_tests::{Job, leftovers};
-use std::io::{PipeReader, Read};
+use std::io::{BufRead, BufReader, PipeReader, Read};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -193,4 +194,30 @@ fn a_fifo_that_nobody_reads_is_no_place_for_output() {
     let job = Job::running("true").ranks(1);
     let outcome = job.options(["--outfile-pattern", pattern]).run();
     let _ = outcome.fails().says([pattern, "nobody reads it"]);
+}
+
+#[test]
+fn a_signal_that_comes_when_only_output_is_left_is_told_of() {
+    let job = Job::running("sh").args(["-c", "echo $$ >&2; exec seq 40000"]);
+    let mut command = job.ranks(1).command();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut rank = String::new();
+    errors.read_line(&mut rank).unwrap();
+    let start = Instant::now();
+    while Path::new("/proc").join(rank.trim()).exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "rank {rank}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal(&child, libc::SIGINT);
+    let all = slowly(child.stdout.take().unwrap(), 64 << 10, Duration::ZERO);
+    let mut said = String::new();
+    errors.read_to_string(&mut said).unwrap();
+    assert!(
+        said.contains("SIGINT came when all ranks had ended"),
+        "{said}"
+    );
+    let code = child.wait().unwrap().code();
+    assert_eq!((all, code), (228_894, Some(128 + libc::SIGINT)));
 }

@@ -30,6 +30,7 @@ use crate::object::errhandler::{self, Handler, On};
 use crate::pml::{self, Buffer, Mode, Request, probe, with_engine};
 use std::fmt::Write as _;
 use wireup::collective::{self, Kind};
+use wireup::report::ranges;
 
 /// The longest text of a note, in bytes.
 const TEXT: usize = 400;
@@ -287,7 +288,7 @@ fn by_call(mut calls: Vec<(u32, Tag)>, number: u32) -> String {
     }
     let one = |(tag, ranks): &(Tag, Vec<u32>)| {
         let plural = if ranks.len() == 1 { "" } else { "s" };
-        let ranks = ranges(ranks);
+        let ranks = ranges(ranks.iter().copied());
         let name = tag.kind().name();
         match tag.number() == number {
             true => format!("rank{plural} {ranks}: {name}"),
@@ -295,22 +296,6 @@ fn by_call(mut calls: Vec<(u32, Tag)>, number: u32) -> String {
         }
     };
     groups.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// Rising numbers: `0-2, 5`.
-fn ranges(ranks: &[u32]) -> String {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for rank in ranks {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == *rank => *last = *rank,
-            _ => runs.push((*rank, *rank)),
-        }
-    }
-    let run = |(first, last): &(u32, u32)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    };
-    runs.iter().map(run).collect::<Vec<_>>().join(", ")
 }
 
 /// The class of what a call returns that is to be made once more, under the next
@@ -507,6 +492,5 @@ mod tests {
             by_call(calls, 10),
             "ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather; rank 5: past it, in MPI_Barrier (collective no. 12)"
         );
-        assert_eq!(ranges(&[1, 3, 4, 5, 9]), "1, 3-5, 9");
     }
 }
