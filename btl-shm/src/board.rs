@@ -103,6 +103,12 @@ impl Board {
         true
     }
 
+    /// The number of members.
+    #[must_use]
+    pub fn members(&self) -> u32 {
+        self.members
+    }
+
     #[inline]
     fn post_of(&self, member: u32, turn: u64) -> &Post {
         debug_assert!(member < self.members);

@@ -66,16 +66,32 @@ pub(super) fn operands(
     (sendbuf, send): (*mut u8, usize),
     (recvbuf, receive): (*mut u8, usize),
 ) -> Result<()> {
-    let from = Elements {
-        addr: sendbuf,
-        count: send,
-        datatype,
-    };
-    let into = Elements {
-        addr: recvbuf,
-        count: receive,
-        datatype,
-    };
+    if datatype.is_contiguous() {
+        // The data begins equally far from both addresses.
+        let (size, from, into) = (datatype.size(), sendbuf.addr(), recvbuf.addr());
+        let (sent, received) = (size.saturating_mul(send), size.saturating_mul(receive));
+        let behind = into.wrapping_sub(from);
+        if (behind < sent && received > 0) || (behind.wrapping_neg() < received && sent > 0) {
+            return aliased();
+        }
+        return Ok(());
+    }
+    operands_in_runs(
+        Elements {
+            addr: sendbuf,
+            count: send,
+            datatype,
+        },
+        Elements {
+            addr: recvbuf,
+            count: receive,
+            datatype,
+        },
+    )
+}
+
+#[cold]
+fn operands_in_runs(from: Elements<'_>, into: Elements<'_>) -> Result<()> {
     match (from.run(), into.run()) {
         (Some(a), Some(b)) if meet(a, b) => aliased(),
         (Some(_), Some(_)) => Ok(()),

@@ -13,7 +13,7 @@ use super::coll_check::{
 };
 use super::types::{MPI_Comm, MPI_Datatype, MPI_Info, MPI_Op, MPI_Request};
 use crate::coll::{self, Call, Root};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fail;
 use crate::object::comm::Comm;
 use crate::object::info;
@@ -37,7 +37,11 @@ pub enum How {
 /// Carries out what `body` makes of the arguments of a collective of this `kind` or its
 /// form by `how`. Arguments that are wrong make a collective that failed, so that
 /// members whose arguments are right do not wait for this one.
-#[inline]
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "each exported function takes one of the ways only"
+)]
 fn checked(
     comm: &Comm,
     kind: Kind,
@@ -51,11 +55,15 @@ fn checked(
     };
     match body(kind) {
         Ok(done) => done,
-        Err(error) => {
-            collective::refuse(comm, kind, &error);
-            Err(error)
-        }
+        Err(error) => refused(comm, kind, error),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(comm: &Comm, kind: Kind, error: Error) -> Result<()> {
+    collective::refuse(comm, kind, &error);
+    Err(error)
 }
 
 /// How the operation went, once its arguments are right.
@@ -63,7 +71,11 @@ fn checked(
 /// # Safety
 /// The buffers in `call` are good as long as the standard says; so is the
 /// request.
-#[inline]
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "each exported function takes one of the ways only"
+)]
 unsafe fn perform(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>, how: How) -> Result<Result<()>> {
     // SAFETY: the caller's promise.
     unsafe {
@@ -99,7 +111,11 @@ fn present(request: *mut MPI_Request) -> Result<()> {
 ///
 /// # Errors
 /// An argument is wrong, or a message failed.
-#[inline]
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "each exported function takes one of the ways only"
+)]
 pub unsafe fn barrier(comm: MPI_Comm, how: How) -> Result<()> {
     let comm = arg::comm(comm)?;
     checked(comm, Kind::BARRIER, how, |kind| {

@@ -12,7 +12,7 @@ use crate::job;
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
 use crate::object::op::Reducer;
-use crate::pml::board::{self, Other, ROOM};
+use crate::pml::board::{self, Other, ROOM, Waiting};
 use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Mode, Request, WaitFor};
 use std::sync::Arc;
@@ -135,8 +135,9 @@ fn hear(comm: &Comm, tag: Tag) -> Result<u64> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Detail {
     len: usize,
-    /// [`crate::object::datatype::Element::code`].
-    element: u8,
+    /// Elements in it, and their class ([`crate::object::datatype::Element::class`]).
+    count: usize,
+    class: u8,
     /// [`Reducer::number`].
     operation: u8,
 }
@@ -144,31 +145,30 @@ struct Detail {
 impl Detail {
     const NOTHING: Detail = Detail {
         len: 0,
-        element: 0,
+        count: 0,
+        class: 0,
         operation: 0,
     };
 
     /// The stamp of a post: never 0, the same at all ranks that do the same.
     #[inline]
     fn stamp(self, tag: Tag) -> u64 {
-        let Detail {
-            len,
-            element,
-            operation,
-        } = self;
-        let detail = u64::from(operation) << 16 | u64::from(element) << 8 | len as u64;
+        let words = u64::from(self.operation) << 20 | u64::from(self.class) << 16;
+        let detail = words | (self.count as u64) << 8 | self.len as u64;
         u64::from(tag.0.cast_unsigned()) << 32 | detail << 1 | 1
     }
 
     fn of(stamp: u64) -> (Tag, Detail) {
-        let [low, len, element, operation] =
-            [stamp & 1, stamp >> 1, stamp >> 9, stamp >> 17].map(|word| (word & 0xff) as u8);
-        debug_assert!(low == 1, "a stamp of a post");
+        let field = |shift: u32, bits: u64| {
+            let field = stamp >> (shift + 1) & bits;
+            u8::try_from(field).unwrap_or(0) // at most 8 bits
+        };
         let tag = u32::try_from(stamp >> 32).unwrap_or(0);
         let detail = Detail {
-            len: len.into(),
-            element,
-            operation,
+            len: field(0, 0xff).into(),
+            count: field(8, 0xff).into(),
+            class: field(16, 0xf),
+            operation: field(20, 0xff),
         };
         (Tag(tag.cast_signed()), detail)
     }
@@ -203,16 +203,23 @@ fn exchange(
     mine: &[u8],
     each: impl FnMut(u32, &[u8]),
 ) -> Result<()> {
+    board::exchange(comm, detail.stamp(tag), mine, each, |waiting| {
+        await_all(comm, tag, detail, &waiting)
+    })
+}
+
+#[inline(never)]
+fn await_all(comm: &Comm, tag: Tag, detail: Detail, waiting: &Waiting<'_>) -> Result<Vec<u32>> {
     let mut watch = Watch::default();
     let mut stalled = false;
-    board::exchange(comm, detail.stamp(tag), tag.0, mine, each, |others| {
+    let elsewhere = board::await_all(waiting, tag.0, |others| {
         stalled = true;
         look(comm, &mut watch, tag, detail, others)
     })?;
-    if stalled && let Some(error) = comm.collectives.take_late() {
-        return Err(error);
+    match stalled.then(|| comm.collectives.take_late()).flatten() {
+        Some(error) => Err(error),
+        None => Ok(elsewhere),
     }
-    Ok(())
 }
 
 /// Looks at the last posts of those who have not posted for this collective.
@@ -282,7 +289,8 @@ pub(super) unsafe fn allreduce(
     }
     let detail = Detail {
         len,
-        element: element.code(),
+        count: reduction.count,
+        class: element.class(),
         operation: reduction.reducer.number(),
     };
     let send = reduction.send.unwrap_or(reduction.receive);
@@ -322,7 +330,8 @@ mod tests {
     fn a_stamp_says_what_was_posted() {
         let detail = Detail {
             len: ROOM,
-            element: 0xa5,
+            count: 15,
+            class: 9,
             operation: 14,
         };
         let all = Tag(tag(Kind::ALLREDUCE, 77));
@@ -339,12 +348,6 @@ mod tests {
             }),
             Class::OP
         );
-        assert_eq!(
-            class(Detail {
-                element: 1,
-                ..detail
-            }),
-            Class::TYPE
-        );
+        assert_eq!(class(Detail { class: 1, ..detail }), Class::TYPE);
     }
 }

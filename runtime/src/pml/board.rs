@@ -114,13 +114,11 @@ pub struct Other {
 
 /// Posts `mine` (at most [`ROOM`] bytes) under `stamp` on the board of `comm`,
 /// waits until every member has posted under the same stamp, and shows what each
-/// has posted, in the order of ranks, as many bytes as `mine` has.
-///
-/// When the wait has been long, `stalled` is told which stamps there are of those
-/// who are missing; the exchange is given up with the error that it returns.
+/// has posted, in the order of ranks, as many bytes as `mine` has. `waiting` is called
+/// where posts are missing, and comes down to [`await_all`].
 ///
 /// # Errors
-/// That, if it was given up.
+/// That of `waiting`.
 ///
 /// # Panics
 /// If MPI is not up, or `comm` has no board: bugs of the caller.
@@ -128,10 +126,9 @@ pub struct Other {
 pub fn exchange(
     comm: &Comm,
     stamp: u64,
-    tag: i32,
     mine: &[u8],
     mut each: impl FnMut(u32, &[u8]),
-    stalled: impl FnMut(&[Other]) -> Option<Error>,
+    waiting: impl FnOnce(Waiting<'_>) -> Result<Vec<u32>>,
 ) -> Result<()> {
     let job = job::current().expect("boards are made while MPI is initialized");
     let members = comm.size();
@@ -147,16 +144,25 @@ pub fn exchange(
     while next < members && board.stamp(next, turn) == stamp {
         next += 1;
     }
-    let mut elsewhere = Vec::new();
     if next < members {
-        elsewhere = await_all(comm, &board, (turn, stamp, tag), next, stalled)?;
+        let elsewhere = waiting(Waiting {
+            comm,
+            board: &board,
+            turn,
+            stamp,
+            next,
+        })?;
+        if !elsewhere.is_empty() {
+            read_all(&board, (turn, elsewhere), mine.len(), each);
+            comm.board.turn.set(turn);
+            return Ok(());
+        }
     }
     comm.board.turn.set(turn);
     let mut bytes = [0u8; ROOM];
     for rank in 0..members {
         let bytes = &mut bytes[..mine.len()];
         if !bytes.is_empty() {
-            let turn = turn + u64::from(elsewhere.contains(&rank));
             board.read(rank, turn, bytes);
         }
         each(rank, bytes);
@@ -164,15 +170,51 @@ pub fn exchange(
     Ok(())
 }
 
-/// Waits for the posts of the members from `next` on. What comes back are those
-/// who count turns differently.
-fn await_all(
-    comm: &Comm,
+/// Shows what each has posted, where some members count turns differently.
+#[cold]
+fn read_all(
     board: &Board,
-    (turn, stamp, tag): (u64, u64, i32),
+    (turn, elsewhere): (u64, Vec<u32>),
+    len: usize,
+    mut each: impl FnMut(u32, &[u8]),
+) {
+    let mut bytes = [0u8; ROOM];
+    for rank in 0..board.members() {
+        let turn = turn + u64::from(elsewhere.contains(&rank));
+        board.read(rank, turn, &mut bytes[..len]);
+        each(rank, &bytes[..len]);
+    }
+}
+
+/// An exchange in which the posts of some members are missing.
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    comm: &'a Comm,
+    board: &'a Board,
+    turn: u64,
+    stamp: u64,
+    /// The first member whose post is missing.
     next: u32,
+}
+
+/// Waits for the posts that are missing. When that has taken long, `stalled` is told
+/// which stamps there are of those who are missing; the exchange is given up with the
+/// error that it returns. What comes back are the members who count turns differently.
+///
+/// # Errors
+/// That, if it was given up.
+pub fn await_all(
+    waiting: &Waiting<'_>,
+    tag: i32,
     mut stalled: impl FnMut(&[Other]) -> Option<Error>,
 ) -> Result<Vec<u32>> {
+    let Waiting {
+        comm,
+        board,
+        turn,
+        stamp,
+        next,
+    } = *waiting;
     let members = comm.size();
     let next = Cell::new(next);
     let has_posted = |rank| board.stamp(rank, turn) == stamp;

@@ -116,11 +116,11 @@ impl Element {
         }
     }
 
-    /// What it is, in 8 bits: its class, and how long it is.
+    /// Which class of elements it belongs to, whatever its size; below 16.
     #[inline]
     #[must_use]
-    pub const fn code(self) -> u8 {
-        let class = match self {
+    pub const fn class(self) -> u8 {
+        match self {
             Element::Int { signed, .. } => 1 + signed as u8,
             Element::Float(_) => 3,
             Element::Complex(_) => 4,
@@ -130,10 +130,7 @@ impl Element {
             Element::Byte => 8,
             Element::Packed => 9,
             Element::Pair { .. } => 10,
-        };
-        #[allow(clippy::cast_possible_truncation, reason = "at most 32 bytes")]
-        let log = self.size().ilog2() as u8;
-        class << 4 | log
+        }
     }
 
     /// The alignment in memory, in bytes.
