@@ -78,8 +78,8 @@ pub fn check(global: &Global, programs: &[u32], cgroups: &Cgroups) -> Result<u32
         Need {
             unit: Unit::Processes,
             each: 1,
-            // the thread that writes output, and the one that copies input
-            besides: 1 + u64::from(global.stdin == Some(Stdin::All)),
+            // the guard, the thread that writes output, and the one that copies input
+            besides: 2 + u64::from(global.stdin == Some(Stdin::All)),
         },
         Need {
             unit: Unit::Descriptors,

@@ -76,13 +76,13 @@ fn a_users_processes_are_counted_beforehand() {
         skipped(&format!("no other user can run mpirun here: {one}"));
         return;
     }
-    // mpirun, its thread that writes output, and the ranks
-    let _ = job.clone().ranks(6).run().exits(0);
+    // mpirun, its thread that writes output, its guard, and the ranks
+    let _ = job.clone().ranks(5).run().exits(0);
     let _ = job
-        .ranks(7)
+        .ranks(6)
         .run()
         .fails()
-        .says(["7 ranks", "RLIMIT_NPROC", "allows 8"]);
+        .says(["6 ranks", "RLIMIT_NPROC", "allows 8"]);
 }
 
 /// A machine without much: the job runs, and what ranks leave behind is ended.
@@ -130,8 +130,8 @@ fn processes_of_a_control_group_are_counted_beforehand() {
         skipped("no control group for pids can be made here");
         return;
     };
-    // mpirun, its thread that writes output, and the ranks
-    let group = group.limit(7);
+    // mpirun, its thread that writes output, its guard, and the ranks
+    let group = group.limit(8);
     let (job, folder) = touching("pids");
     let job = job.before(group.before());
     let source = group.dir().join("pids.max");
@@ -143,7 +143,7 @@ fn processes_of_a_control_group_are_counted_beforehand() {
         .ranks(6)
         .run()
         .fails()
-        .says(["6 ranks", source, "allows 7"]);
+        .says(["6 ranks", source, "allows 8"]);
     assert_eq!(ran(&folder), 0);
     let _ = job.ranks(5).run().exits(0);
     assert_eq!(ran(&folder), 5);

@@ -7,18 +7,24 @@
 
 use super::arg::{self, Number};
 use super::coll_alias as alias;
-use super::coll_check::{
-    Integer, Part, RECEIVE, SEND, buffer, buffer_or_in_place, counts, equal, is_in_place,
-    no_groups, nowhere_in_place, peers, reduction, root, typed, types, varying, within,
+pub use super::coll_arg_neighbor::{
+    neighbor_allgather, neighbor_allgatherv, neighbor_alltoall, neighbor_alltoallv,
+    neighbor_alltoallw,
 };
-use super::types::{MPI_Comm, MPI_Datatype, MPI_Info, MPI_Op, MPI_Request};
+pub use super::coll_arg_reduce::{
+    allreduce, exscan, reduce, reduce_scatter, reduce_scatter_block, scan,
+};
+use super::coll_check::{
+    Integer, RECEIVE, SEND, buffer, buffer_or_in_place, equal, is_in_place, peers, root, typed,
+    types, varying, within,
+};
+use super::types::{MPI_Comm, MPI_Datatype, MPI_Info, MPI_Request};
 use crate::coll::{self, Call, Root};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::object::comm::Comm;
 use crate::object::info;
 use crate::pml::{Buffer, collective};
-use crate::topo;
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 use wireup::collective::Kind;
@@ -42,7 +48,7 @@ pub enum How {
     clippy::inline_always,
     reason = "each exported function takes one of the ways only"
 )]
-fn checked(
+pub(super) fn checked(
     comm: &Comm,
     kind: Kind,
     how: How,
@@ -76,7 +82,12 @@ fn refused(comm: &Comm, kind: Kind, error: Error) -> Result<()> {
     clippy::inline_always,
     reason = "each exported function takes one of the ways only"
 )]
-unsafe fn perform(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>, how: How) -> Result<Result<()>> {
+pub(super) unsafe fn perform(
+    comm: &Arc<Comm>,
+    kind: Kind,
+    call: &Call<'_>,
+    how: How,
+) -> Result<Result<()>> {
     // SAFETY: the caller's promise.
     unsafe {
         match how {
@@ -527,378 +538,6 @@ pub unsafe fn alltoallw<C: Integer, D: Integer>(
                 (&receive, peers(comm)),
             )?;
             perform(comm, kind, &Call::Alltoall(send, receive), how)
-        }
-    })
-}
-
-/// Section 6.9.1.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn reduce(
-    sendbuf: *const c_void,
-    recvbuf: *mut c_void,
-    count: impl Number,
-    datatype: MPI_Datatype,
-    operation: MPI_Op,
-    at: c_int,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::REDUCE, how, |kind| {
-        let (root, here) = root(comm, at)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            if root == Root::Beside {
-                let nothing = Buffer::bytes(std::ptr::null(), 0);
-                return perform(comm, kind, &Call::Bcast(nothing, root), how);
-            }
-            let count = arg::count(count)?;
-            let part = match (root, here) {
-                (Root::Here, _) => Part::Result,
-                (_, true) => Part::Both,
-                (_, false) => Part::Contribution,
-            };
-            let reduction =
-                reduction(comm, part, sendbuf, (recvbuf, count), (datatype, operation))?;
-            perform(comm, kind, &Call::Reduce(reduction, root), how)
-        }
-    })
-}
-
-/// Section 6.9.6.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn allreduce(
-    sendbuf: *const c_void,
-    recvbuf: *mut c_void,
-    count: impl Number,
-    datatype: MPI_Datatype,
-    operation: MPI_Op,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::ALLREDUCE, how, |kind| {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let count = arg::count(count)?;
-            let both = Part::Both;
-            let reduction =
-                reduction(comm, both, sendbuf, (recvbuf, count), (datatype, operation))?;
-            perform(comm, kind, &Call::Allreduce(reduction), how)
-        }
-    })
-}
-
-/// Section 6.11.1.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn scan(
-    sendbuf: *const c_void,
-    recvbuf: *mut c_void,
-    count: impl Number,
-    datatype: MPI_Datatype,
-    operation: MPI_Op,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::SCAN, how, |kind| {
-        // SAFETY: the caller's promise.
-        unsafe {
-            no_groups(comm)?;
-            let count = arg::count(count)?;
-            let both = Part::Both;
-            let reduction =
-                reduction(comm, both, sendbuf, (recvbuf, count), (datatype, operation))?;
-            perform(comm, kind, &Call::Scan(reduction), how)
-        }
-    })
-}
-
-/// Section 6.11.2.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn exscan(
-    sendbuf: *const c_void,
-    recvbuf: *mut c_void,
-    count: impl Number,
-    datatype: MPI_Datatype,
-    operation: MPI_Op,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::EXSCAN, how, |kind| {
-        // SAFETY: the caller's promise.
-        unsafe {
-            no_groups(comm)?;
-            let count = arg::count(count)?;
-            let both = Part::Both;
-            let reduction =
-                reduction(comm, both, sendbuf, (recvbuf, count), (datatype, operation))?;
-            perform(comm, kind, &Call::Exscan(reduction), how)
-        }
-    })
-}
-
-/// Section 6.10.1.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn reduce_scatter_block(
-    sendbuf: *const c_void,
-    recvbuf: *mut c_void,
-    count: impl Number,
-    datatype: MPI_Datatype,
-    operation: MPI_Op,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::REDUCE_SCATTER_BLOCK, how, |kind| {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let each = arg::count(count)?;
-            let all = each.saturating_mul(comm.size() as usize);
-            let (both, kinds) = (Part::Scattered(each), (datatype, operation));
-            let mut reduction = reduction(comm, both, sendbuf, (recvbuf, all), kinds)?;
-            reduction.count = each;
-            perform(comm, kind, &Call::ReduceScatterBlock(reduction), how)
-        }
-    })
-}
-
-/// Section 6.10.2.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn reduce_scatter<C: Integer>(
-    sendbuf: *const c_void,
-    recvbuf: *mut c_void,
-    recvcounts: *const C,
-    datatype: MPI_Datatype,
-    operation: MPI_Op,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::REDUCE_SCATTER, how, |kind| {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let ranks = comm.size() as usize;
-            let each = counts(recvcounts, ranks, "recvcounts")?;
-            let all = (0..ranks).fold(0, |sum: usize, i| sum.saturating_add(each.count(i)));
-            let both = Part::Scattered(each.count(comm.rank as usize));
-            let reduction = reduction(comm, both, sendbuf, (recvbuf, all), (datatype, operation))?;
-            perform(comm, kind, &Call::ReduceScatter(reduction, each), how)
-        }
-    })
-}
-
-/// Section 8.6.1, equal parts.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn neighbor_allgather(
-    sendbuf: *const c_void,
-    sendcount: impl Number,
-    sendtype: MPI_Datatype,
-    recvbuf: *mut c_void,
-    recvcount: impl Number,
-    recvtype: MPI_Datatype,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::NEIGHBOR_ALLGATHER, how, |kind| {
-        let (sources, _) = topo::neighbors(comm)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            nowhere_in_place("sendbuf", sendbuf)?;
-            let send = buffer("sendbuf", sendbuf, sendcount, sendtype)?;
-            let receive = equal("recvbuf", sources.len(), recvbuf, recvcount, recvtype)?;
-            alias::buffer_and_parts(Some(&send), Some(&receive), sources.len())?;
-            perform(comm, kind, &Call::NeighborAllgather(send, receive), how)
-        }
-    })
-}
-
-/// Section 8.6.1, varying parts.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn neighbor_allgatherv<C: Integer, D: Integer>(
-    sendbuf: *const c_void,
-    sendcount: impl Number,
-    sendtype: MPI_Datatype,
-    recvbuf: *mut c_void,
-    recvcounts: *const C,
-    rdispls: *const D,
-    recvtype: MPI_Datatype,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::NEIGHBOR_ALLGATHERV, how, |kind| {
-        let (sources, _) = topo::neighbors(comm)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            nowhere_in_place("sendbuf", sendbuf)?;
-            let send = buffer("sendbuf", sendbuf, sendcount, sendtype)?;
-            let receive = varying(
-                RECEIVE,
-                sources.len(),
-                recvbuf,
-                (recvcounts, rdispls),
-                recvtype,
-            )?;
-            alias::buffer_and_parts(Some(&send), Some(&receive), sources.len())?;
-            alias::received(&receive, sources.len())?;
-            perform(comm, kind, &Call::NeighborAllgather(send, receive), how)
-        }
-    })
-}
-
-/// Section 8.6.2, equal parts.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn neighbor_alltoall(
-    sendbuf: *const c_void,
-    sendcount: impl Number,
-    sendtype: MPI_Datatype,
-    recvbuf: *mut c_void,
-    recvcount: impl Number,
-    recvtype: MPI_Datatype,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::NEIGHBOR_ALLTOALL, how, |kind| {
-        let (sources, destinations) = topo::neighbors(comm)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            nowhere_in_place("sendbuf", sendbuf)?;
-            let send = equal("sendbuf", destinations.len(), sendbuf, sendcount, sendtype)?;
-            let receive = equal("recvbuf", sources.len(), recvbuf, recvcount, recvtype)?;
-            let send_parts = Some((&send, destinations.len()));
-            alias::parts(send_parts, (&receive, sources.len()))?;
-            perform(comm, kind, &Call::NeighborAlltoall(send, receive), how)
-        }
-    })
-}
-
-/// Section 8.6.2, varying parts.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn neighbor_alltoallv<C: Integer, D: Integer>(
-    sendbuf: *const c_void,
-    sendcounts: *const C,
-    sdispls: *const D,
-    sendtype: MPI_Datatype,
-    recvbuf: *mut c_void,
-    recvcounts: *const C,
-    rdispls: *const D,
-    recvtype: MPI_Datatype,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::NEIGHBOR_ALLTOALLV, how, |kind| {
-        let (sources, destinations) = topo::neighbors(comm)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            nowhere_in_place("sendbuf", sendbuf)?;
-            let (outs, ins) = (destinations.len(), sources.len());
-            let send = varying(SEND, outs, sendbuf, (sendcounts, sdispls), sendtype)?;
-            let receive = varying(RECEIVE, ins, recvbuf, (recvcounts, rdispls), recvtype)?;
-            let send_parts = Some((&send, destinations.len()));
-            alias::parts(send_parts, (&receive, sources.len()))?;
-            perform(comm, kind, &Call::NeighborAlltoall(send, receive), how)
-        }
-    })
-}
-
-/// Section 8.6.2, parts of several types.
-///
-/// # Safety
-/// The arguments are good for what the standard says of the C function.
-///
-/// # Errors
-/// An argument is wrong, or a message failed.
-#[inline]
-pub unsafe fn neighbor_alltoallw<C: Integer, D: Integer>(
-    sendbuf: *const c_void,
-    sendcounts: *const C,
-    sdispls: *const D,
-    sendtypes: *const MPI_Datatype,
-    recvbuf: *mut c_void,
-    recvcounts: *const C,
-    rdispls: *const D,
-    recvtypes: *const MPI_Datatype,
-    comm: MPI_Comm,
-    how: How,
-) -> Result<()> {
-    let comm = arg::comm(comm)?;
-    checked(comm, Kind::NEIGHBOR_ALLTOALLW, how, |kind| {
-        let (sources, destinations) = topo::neighbors(comm)?;
-        // SAFETY: the caller's promise.
-        unsafe {
-            nowhere_in_place("sendbuf", sendbuf)?;
-            let source_types = types(sendtypes, destinations.len(), "sendtypes")?;
-            let target_types = types(recvtypes, sources.len(), "recvtypes")?;
-            let send = typed(SEND, sendbuf, (sendcounts, sdispls), &source_types)?;
-            let receive = typed(RECEIVE, recvbuf, (recvcounts, rdispls), &target_types)?;
-            let send_parts = Some((&send, destinations.len()));
-            alias::parts(send_parts, (&receive, sources.len()))?;
-            perform(comm, kind, &Call::NeighborAlltoall(send, receive), how)
         }
     })
 }

@@ -78,6 +78,8 @@ pub mod buffer;
 pub mod coll;
 mod coll_alias;
 pub mod coll_arg;
+mod coll_arg_neighbor;
+mod coll_arg_reduce;
 mod coll_check;
 pub mod coll_init;
 pub mod coll_start;
