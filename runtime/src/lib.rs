@@ -9,6 +9,7 @@ pub mod clock;
 pub mod coll;
 pub mod comm_make;
 pub mod error;
+pub mod exhausted;
 pub mod handle;
 pub mod job;
 pub mod lock;

@@ -62,7 +62,8 @@ fn may_replace(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a file can be made in the folder of `path`, or the folder itself.
+/// Whether a file can be made in the folder of `path`, or the folder itself: tried with
+/// a file that is removed at once, since root is granted more than some file systems do.
 fn writable(path: &Path) -> Result<(), String> {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
     let there = folder.unwrap_or(Path::new(".")).ancestors();
@@ -76,14 +77,12 @@ fn writable(path: &Path) -> Result<(), String> {
     let Some(nearest) = there.into_iter().find(|f| f.exists()) else {
         return Ok(()); // what is wrong will show
     };
-    let flags = nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK;
-    let why = match nix::unistd::access(nearest, flags) {
-        Err(why) => why.desc(),
-        Ok(()) if !nearest.is_dir() => "this is no directory",
-        Ok(()) => return Ok(()),
-    };
-    let (shown, nearest) = (path.display(), nearest.display());
-    Err(format!("{shown} cannot be written: {nearest}: {why}"))
+    let tried = fresh(&nearest.join("settings"));
+    let tried = tried.and_then(|(name, _)| std::fs::remove_file(name));
+    tried.map_err(|why| {
+        let (shown, nearest) = (path.display(), nearest.display());
+        format!("{shown} cannot be written: {nearest}: {why}")
+    })
 }
 
 /// Writes the file: what is in it now, with these values in the place of what it

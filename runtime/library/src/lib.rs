@@ -14,6 +14,10 @@
 
 extern crate lariat;
 
+/// What the library's own objects are made of.
+#[global_allocator]
+static MEMORY: lariat::exhausted::Allocator = lariat::exhausted::Allocator;
+
 /// Exports everything whose name begins with `MPI_`. The symbol itself, which
 /// nobody needs, is hidden.
 #[unsafe(export_name = "MPI_*")]

@@ -86,6 +86,8 @@ mod tests {
         }
     }
 
+    type Change<'a> = &'a dyn Fn(&mut Claims);
+
     #[test]
     fn a_good_one_is_believed() {
         assert_eq!(verify(&good()), Ok(()));
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn whatever_is_wrong_is_named() {
         let start = good().constants.arena_start;
-        let changed: [(&str, &dyn Fn(&mut Claims)); 16] = [
+        let changed: [(&str, Change); 16] = [
             ("versions", &|c| {
                 c.magic = u64::from_le_bytes(*b"lariat\0\x01")
             }),
