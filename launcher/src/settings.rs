@@ -157,6 +157,7 @@ fn command_line(global: &Global) -> Vec<(String, String)> {
     let on = |name: &str| (name.to_owned(), "1".to_owned());
     let flags = [
         ("verbose", global.verbose),
+        ("check", global.check),
         ("heap", global.shared_heap),
         ("report_regions", global.report_regions),
         ("report_arms", global.report_arms),
@@ -205,6 +206,7 @@ mod tests {
             set: vec![("arm".into(), "cma".into()), ("arm".into(), "copy".into())],
             no_shared_heap: true,
             verbose: true,
+            check: true,
             no_settings_files: true,
             ..Global::default()
         };
@@ -212,5 +214,6 @@ mod tests {
         assert_eq!(first("arm").unwrap().1, "copy");
         assert_eq!(first("heap").unwrap().1, "0");
         assert_eq!(first("verbose").unwrap().1, "1");
+        assert_eq!(first("check").unwrap().1, "1");
     }
 }

@@ -151,6 +151,9 @@ pub struct Global {
     /// Accepted: root is always allowed
     #[arg(long)]
     pub allow_run_as_root: bool,
+    /// Check more than is free: types of messages; kind, root, operator and all lengths of collectives
+    #[arg(long)]
+    pub check: bool,
     /// Let ranks say at start what was chosen and why
     #[arg(short = 'v', long)]
     pub verbose: bool,

@@ -273,6 +273,7 @@ pub const OPTIONS: &[Opt] = &[
     local(valued_pair(&["env"]), 2),
     local(valued(&["envlist"], &["HOME"], &["", ",", "A=B"], &[]), 1),
     flag(&["no-shared-heap"]),
+    flag(&["check"]),
     flag(&["report-regions"]),
     flag(&["report-arms"]),
     valued(
