@@ -181,7 +181,9 @@ impl Comm {
 
 static WORLD_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
 static SELF_COMM: AtomicPtr<Arc<Comm>> = AtomicPtr::new(std::ptr::null_mut());
-/// Both, after their end: who looks for leaks finds that they are still known.
+/// Both, after their end: who looks for leaks finds that they are still known. Nobody
+/// reads it, and without `used` it may be left out.
+#[used]
 static PAST: [AtomicPtr<Arc<Comm>>; 2] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 2];
 static DERIVED: Local<Table<Arc<Comm>>> = Local::new(Table::new(Kind::Comm));
 
