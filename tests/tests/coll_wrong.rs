@@ -72,3 +72,13 @@ fn communicators_leave_nothing_in_the_segment() {
     let (few, many) = (held("100"), held("4000"));
     assert!(many <= few, "{few} bytes after 100, {many} after 4000");
 }
+
+#[test]
+fn a_message_that_is_too_long_is_told_of_by_its_collective() {
+    for ranks in [2, 4] {
+        let outcome = Job::of("coll_too_long").ranks(ranks).run().fails();
+        let outcome = outcome.says(["64 bytes from rank 0", "56 bytes", "MPI_ERR_TRUNCATE"]);
+        let outcome = outcome.says(["in MPI_Scatterv (collective no. 2)"]);
+        assert!(!outcome.stderr.contains("with tag"), "{outcome}");
+    }
+}

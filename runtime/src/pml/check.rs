@@ -4,6 +4,7 @@
 use crate::error::{Class, Error};
 use crate::object::datatype::{Datatype, Element};
 use crate::pml::Buffer;
+use crate::pml::delivery;
 use crate::pml::request::Shared;
 
 /// Stands for a message whose types are not known, or match anything
@@ -40,7 +41,8 @@ pub(super) fn compare(receive: &Shared, source: u32, tag: i32, len: usize, signa
     let wanted = of(datatype, len / size);
     if wanted != UNKNOWN && wanted != signature {
         let text = format!(
-            "the message of {len} bytes from rank {source} with tag {tag} was sent as other types than {} of the {} that the receive asks for",
+            "the message of {len} bytes from rank {source} {} was sent as other types than {} of the {} that the receive asks for",
+            delivery::about(receive, tag),
             len / size,
             String::from_utf8_lossy(&datatype.name()),
         );

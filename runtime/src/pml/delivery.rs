@@ -2,6 +2,8 @@
 
 use crate::error::{Class, Error};
 use crate::job;
+use crate::object::collective::Tag;
+use crate::object::comm::Space;
 use crate::pml::check;
 use crate::pml::memory::{self, Memory};
 use crate::pml::request::Shared;
@@ -33,11 +35,22 @@ pub(super) fn matched(
     }
 }
 
+/// What message a receive got, in the user's words: a tag of the library's own tells
+/// which collective it belongs to.
+pub(super) fn about(receive: &Shared, tag: i32) -> String {
+    match receive.context % 2 == Space::Collective as u32 {
+        true if tag >= 0 => format!("in {}", Tag(tag)),
+        true => "of the library's own".to_owned(),
+        false => format!("with tag {tag}"),
+    }
+}
+
 #[cold]
 fn too_long(receive: &Shared, source: u32, tag: i32, len: usize) {
     let room = receive.memory.len();
+    let what = about(receive, tag);
     let text = format!(
-        "the message of {len} bytes from rank {source} with tag {tag} does not fit the receive buffer of {room} bytes"
+        "the message of {len} bytes from rank {source} {what} does not fit the receive buffer of {room} bytes"
     );
     receive.fail(Error::new(Class::TRUNCATE, text));
 }
