@@ -351,7 +351,7 @@ pub const VARIABLES: &[(&str, &[&str], &[&str])] = &[
     (
         "LARIAT_ARM",
         &["copy", "cma", "auto", "shared"],
-        &["leg", "", " copy", "COPY", "copy,cma"],
+        &["leg", "", "COPY", "copy,cma"],
     ),
     (
         "LARIAT_EAGER_LIMIT",
