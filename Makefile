@@ -43,7 +43,7 @@ test: build ## every test (installs what they need: libclang for bindgen, strace
 .PHONY: storm
 storm: build ## kills, fuzzed commands, scribbled segments, forged environments (STORM=kills COUNT=… SEED=…)
 	@$(CARGO) build -q --release -p lariat-tests --bin storm
-	@LARIAT_PREFIX=$(call quoted,$(BUILD)) nice $(call quoted,$(TARGET)/release/storm) '$(STORM)' '$(COUNT)' '$(SEED)' '$(WORKERS)'
+	@LARIAT_PREFIX=$(call quoted,$(BUILD)) nice env --default-signal=INT $(call quoted,$(TARGET)/release/storm) '$(STORM)' '$(COUNT)' '$(SEED)' '$(WORKERS)'
 
 .PHONY: bench
 bench: build ## OSU-style benchmarks, two ranks and all cores
