@@ -328,7 +328,9 @@ fn strike(run: &mut Run, blow: &Blow, rng: &mut Rng) -> Vec<Process> {
     let mut all = run.processes();
     all.sort_by_key(|process| process.pid);
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|p| p.pid == mpirun);
-    let (ranks, children): (Vec<_>, Vec<_>) = others.into_iter().partition(|p| p.parent == mpirun);
+    // mpirun's guard is its child, but no rank: a job goes on without it.
+    let is_rank = |p: &Process| p.parent == mpirun && p.name != "lariat-guard";
+    let (ranks, children): (Vec<_>, Vec<_>) = others.into_iter().partition(is_rank);
     let one = |rng: &mut Rng, of: Vec<Process>| match of.len() {
         0 => Vec::new(),
         n => vec![of[rng.index(n)].clone()],
