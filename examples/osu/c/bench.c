@@ -93,7 +93,10 @@ size_t bench_first_size(void)
 
 size_t bench_next_size(size_t size)
 {
-    return size == 0 ? 1 : size * 2;
+    for (int i = 0; i < options.size_count; i++)
+        if (options.sizes[i] > size)
+            return options.sizes[i];
+    return size == 0 ? 1 : options.size_count ? options.max_size + 1 : size * 2;
 }
 
 struct rounds { long iterations, warmup; };

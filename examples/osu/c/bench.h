@@ -34,6 +34,7 @@ struct program {
     bool many_pairs;    /* any even number of ranks instead of exactly two */
     bool neighbors;     /* every rank only with its neighbours (-N) */
     bool threads;       /* several threads of a rank call MPI (-t) */
+    bool has_patterns;  /* can show every use of the buffers (--patterns) */
 };
 
 /* An element type: what a message consists of. */
@@ -43,8 +44,20 @@ struct element {
     size_t size;
 };
 
+/* What a program does with its buffers between two messages. */
+enum buffer_use {
+    LEFT_ALONE,          /* nothing, as OSU's programs */
+    REWRITTEN,           /* --dirty: rewrites what it sends, not counted */
+    REWRITTEN_AND_READ,  /* --read: rewrites what it sends and reads what it got, counted */
+    BUFFER_USES
+};
+
+enum { MAX_SIZES = 64 };
+
 struct options {
     size_t min_size, max_size;  /* -m, bytes */
+    size_t sizes[MAX_SIZES];    /* -m A,B,C: these sizes only */
+    int size_count;             /* 0: all powers of two */
     size_t memory_limit;        /* -M, bytes that one rank may use for buffers */
     long iterations, warmup;    /* -i, -x; negative: chosen by size */
     int window;                 /* -W, messages in flight */
@@ -56,7 +69,8 @@ struct options {
     bool validate;              /* -c */
     long checked_rounds;        /* -u, rounds per size that -c looks at */
     bool full;                  /* -f, minimum and maximum over the ranks */
-    bool dirty;                 /* --dirty, rewrite a buffer before it is sent */
+    enum buffer_use use;        /* --dirty, --read */
+    bool patterns;              /* --patterns, every use of the buffers, a column each */
     bool json;                  /* --json */
     const char *json_file;      /* --json=FILE, otherwise stdout */
     const char *plot_file;      /* --plot */
@@ -79,7 +93,7 @@ int bench_end(void);
  * every rank for the same reason. */
 _Noreturn void bench_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The sizes: powers of two from the smallest asked for. */
+/* The sizes: powers of two from the smallest asked for, or those listed. */
 size_t bench_first_size(void);
 size_t bench_next_size(size_t size);
 /* Iterations and warm-up rounds for messages of this size. */
@@ -101,9 +115,13 @@ bool options_wants_help(void);
 /* Page-aligned memory, every page touched. Never returns NULL. */
 void *buffer_new(size_t bytes);
 
-/* Writes new contents as a program would, with ordinary stores; returns the
- * seconds that it took, the clock's own cost included. */
+/* Writes new contents as a program would, with ordinary stores. */
+void buffer_store(void *buffer, size_t bytes, long round);
+/* The same; returns the seconds that it took, the clock's own cost included. */
 double buffer_rewrite(void *buffer, size_t bytes, long round);
+
+/* Loads every byte, as a program that uses what it got. */
+void buffer_read(const void *buffer, size_t bytes);
 
 /* Element `index` of what the rank `sender` sends in `round`. Small whole
  * numbers: sums over thousands of ranks stay exact in every element type. */
@@ -162,7 +180,12 @@ struct pair_buffers {
 
 struct pair_buffers pair_buffers_new(size_t messages);
 
-/* Seconds for one way, half a round trip, mean of all iterations. */
+/* Every use that a program was asked to measure: the first, and one behind the last. */
+struct uses { enum buffer_use first, end; };
+struct uses pair_uses(void);
+
+/* Seconds for one way, half a round trip, mean of all iterations. The buffers are used
+ * as `options.use` says, here and in `pair_windows`. */
 double pair_ping_pong(struct pair pair, const struct pair_buffers *buffers, size_t size);
 bool pair_check_ping_pong(struct pair pair, const struct pair_buffers *buffers, size_t size);
 

@@ -34,7 +34,7 @@ static double clock_cost(void)
     return cost;
 }
 
-static void store(char *buffer, size_t bytes, long round)
+void buffer_store(void *buffer, size_t bytes, long round)
 {
     /* Numbers stay small and normal for reductions; bytes take whole words. */
     size_t size = options.element.size;
@@ -52,18 +52,30 @@ static void store(char *buffer, size_t bytes, long round)
         for (size_t i = 0; i < words; i++)
             ((uint64_t *)buffer)[i] = i + (uint64_t)round;
         for (size_t i = words * sizeof(uint64_t); i < bytes; i++)
-            buffer[i] = (char)(i + (size_t)round);
+            ((char *)buffer)[i] = (char)(i + (size_t)round);
     }
+    /* The stores must be done, not postponed into what the caller times. */
+    __asm__ volatile("" ::: "memory");
 }
 
 double buffer_rewrite(void *buffer, size_t bytes, long round)
 {
     double cost = clock_cost();
     double start = now();
-    store(buffer, bytes, round);
-    /* The stores must be done, not postponed into the timed part. */
-    __asm__ volatile("" ::: "memory");
+    buffer_store(buffer, bytes, round);
     return now() - start + cost;
+}
+
+void buffer_read(const void *buffer, size_t bytes)
+{
+    const char *at = buffer;
+    size_t words = bytes / sizeof(uint64_t);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++)
+        sum += ((const uint64_t *)buffer)[i];
+    for (size_t i = words * sizeof(uint64_t); i < bytes; i++)
+        sum += (unsigned char)at[i];
+    __asm__ volatile("" : : "r"(sum)); /* the sum counts as used */
 }
 
 double buffer_value(long round, int sender, size_t index)

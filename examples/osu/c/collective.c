@@ -3,7 +3,8 @@
  * Every rank takes the time of each call alone; between calls stands a barrier
  * that is not timed. A rank's mean over the iterations is averaged over the
  * ranks; -f adds the smallest and the largest of those means. --dirty rewrites
- * what is sent before that barrier. A persistent call is prepared once per size;
+ * what is sent before that barrier. --read does it within the time of the call, as
+ * it does the reading of what was received. A persistent call is prepared once per size;
  * starting it and waiting for it is what takes the time. */
 #include "bench.h"
 
@@ -189,18 +190,23 @@ static const struct column LATENCY_COLUMNS[] = {
 };
 
 static void measure(const struct collective *c, const struct exchange *x, MPI_Request *request,
-                    size_t size, size_t dirty_bytes, bool valid)
+                    size_t size, size_t dirty_bytes, size_t read_bytes, bool valid)
 {
     long iterations = bench_iterations(size), warmup = bench_warmup(size);
+    bool all_counts = options.use == REWRITTEN_AND_READ;
     double timed = 0;
     MPI_Barrier(MPI_COMM_WORLD);
     for (long i = -warmup; i < iterations; i++) {
         double start = now();
+        if (all_counts && dirty_bytes > 0)
+            buffer_store(x->send, dirty_bytes, i);
         perform(c, x, request);
+        if (read_bytes > 0)
+            buffer_read(x->receive, read_bytes);
         double stop = now();
         if (i >= 0)
             timed += stop - start;
-        if (dirty_bytes > 0)
+        if (!all_counts && dirty_bytes > 0)
             buffer_rewrite(x->send, dirty_bytes, i);
         if (c->pattern != TO_NONE)
             MPI_Barrier(MPI_COMM_WORLD);
@@ -231,11 +237,13 @@ int collective_main(int argc, char **argv, const struct collective *c)
         if (c->prepare)
             c->prepare(&x, &request);
         bool valid = !options.validate || check(c, &x, &request, send_bytes, receive_bytes);
-        size_t dirty_bytes = options.dirty && contributes(c->pattern, x.root) ? send_bytes : 0;
+        bool rewrites = options.use >= REWRITTEN && contributes(c->pattern, x.root);
+        bool reads = options.use == REWRITTEN_AND_READ && gets_result(c->pattern, x.root);
+        size_t dirty_bytes = rewrites ? send_bytes : 0;
         if (c->start)
             overlap_measure(c, &x, size, dirty_bytes, valid);
         else
-            measure(c, &x, &request, size, dirty_bytes, valid);
+            measure(c, &x, &request, size, dirty_bytes, reads ? receive_bytes : 0, valid);
         if (c->prepare)
             MPI_Request_free(&request);
     }

@@ -14,7 +14,7 @@ struct options options;
 static bool help;
 static char mistake[256];
 
-enum { OPTION_JSON = 256, OPTION_PLOT, OPTION_DIRTY };
+enum { OPTION_JSON = 256, OPTION_PLOT, OPTION_DIRTY, OPTION_READ, OPTION_PATTERNS };
 
 static const struct option LONG[] = {
     {"message-size", required_argument, NULL, 'm'},
@@ -34,6 +34,8 @@ static const struct option LONG[] = {
     {"json", optional_argument, NULL, OPTION_JSON},
     {"plot", required_argument, NULL, OPTION_PLOT},
     {"dirty", no_argument, NULL, OPTION_DIRTY},
+    {"read", no_argument, NULL, OPTION_READ},
+    {"patterns", no_argument, NULL, OPTION_PATTERNS},
     {NULL, 0, NULL, 0},
 };
 
@@ -62,9 +64,13 @@ static bool takes(int option)
         return true;
     if (option == 'N')
         return program->neighbors;
-    if (option == OPTION_DIRTY && program->threads)
+    if (option == OPTION_PATTERNS)
+        return program->has_patterns;
+    if ((option == OPTION_DIRTY || option == OPTION_READ) && program->threads)
         return false;
-    if (option == OPTION_PLOT || option == OPTION_DIRTY)
+    if (option == OPTION_READ && program->family == OVERLAP)
+        return false;
+    if (option == OPTION_PLOT || option == OPTION_DIRTY || option == OPTION_READ)
         return program->family != STARTUP && !program->sizeless;
     return option != ':' && strchr(letters(), option) != NULL;
 }
@@ -126,9 +132,30 @@ static bool read_int(const char *option, int least, int *value)
     return true;
 }
 
-/* MAX, MIN:MAX, MIN: or :MAX. */
+/* Two or more sizes, each larger than the one before. */
+static bool read_size_list(const char *text)
+{
+    options.size_count = 0;
+    for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        long number, least = options.size_count ? (long)options.max_size + 1 : 0;
+        if (options.size_count == MAX_SIZES) {
+            snprintf(mistake, sizeof mistake, "-m: more than %d sizes", MAX_SIZES);
+            return false;
+        }
+        if (!read_number("-m", at, strcspn(at, ","), least, INT_MAX, &number))
+            return false;
+        options.sizes[options.size_count++] = options.max_size = (size_t)number;
+    }
+    options.min_size = options.sizes[0];
+    return true;
+}
+
+/* MAX, MIN:MAX, MIN: or :MAX; or a list. */
 static bool read_sizes(const char *text)
 {
+    if (strchr(text, ','))
+        return read_size_list(text);
+    options.size_count = 0;
     const char *colon = strchr(text, ':');
     const char *max = colon ? colon + 1 : text;
     long number;
@@ -242,7 +269,13 @@ static bool read_one(int option)
         options.full = true;
         return true;
     case OPTION_DIRTY:
-        options.dirty = true;
+        options.use = REWRITTEN;
+        return true;
+    case OPTION_READ:
+        options.use = REWRITTEN_AND_READ;
+        return true;
+    case OPTION_PATTERNS:
+        options.patterns = true;
         return true;
     case OPTION_PLOT:
         options.plot_file = optarg;
@@ -330,6 +363,7 @@ void options_help(void)
     printf("%s: %s\nusage: mpirun -n RANKS %s [options]\n", program->name, program->title,
            program->name);
     help_line('m', "-m, --message-size [MIN:]MAX", "sizes in bytes, powers of two; K, M and G work");
+    help_line('m', "-m, --message-size A,B,C", "these sizes only, in ascending order");
     help_line('M', "-M, --mem-limit BYTES", "most memory for buffers in a rank (512M)");
     help_line('i', "-i, --iterations N", "timed rounds per size (fewer above 8 KiB by default)");
     help_line('x', "-x, --warmup N", "untimed rounds before them");
@@ -346,6 +380,9 @@ void options_help(void)
     help_line('c', "-c, --validation", "check the data first, in rounds that are not timed");
     help_line('u', "-u, --validation-warmup N", "how many such rounds per size (5)");
     help_line(OPTION_DIRTY, "--dirty", "rewrite a buffer before it is sent, untimed");
+    help_line(OPTION_READ, "--read", "rewrite what is sent, read what is received, all timed");
+    help_line(OPTION_PATTERNS, "--patterns",
+              "columns for buffers left alone, rewritten, rewritten and read");
     help_line(OPTION_JSON, "--json[=FILE]", "results as JSON, to stdout instead of the columns");
     help_line(OPTION_PLOT, "--plot FILE.svg", "draw the results");
     help_line('h', "-h, --help", "this text");

@@ -2,7 +2,7 @@
 #include "bench.h"
 
 static const struct program BOTH_WAYS = {
-    .name = "osu_bibw", .title = "MPI Bi-Directional Bandwidth Test", .family = BANDWIDTH};
+    .name = "osu_bibw", .title = "MPI Bi-Directional Bandwidth Test", .family = BANDWIDTH, .has_patterns = true};
 
 int main(int argc, char **argv)
 {

@@ -2,7 +2,7 @@
 #include "bench.h"
 
 static const struct program BANDWIDTH_TEST = {
-    .name = "osu_bw", .title = "MPI Bandwidth Test", .family = BANDWIDTH};
+    .name = "osu_bw", .title = "MPI Bandwidth Test", .family = BANDWIDTH, .has_patterns = true};
 
 int main(int argc, char **argv)
 {

@@ -130,7 +130,9 @@ bool plot_write(const char *file, const char *title, const char *unit, const siz
         draw_series(out, &a, sizes, points, &series[s], COLOURS[s]);
     draw_legend(out, series, count);
     fprintf(out, "<text x='%d' y='28' font-size='16' text-anchor='middle'>%s, %d ranks%s</text>\n",
-            WIDTH / 2, title, ranks, options.dirty ? ", rewritten buffers" : "");
+            WIDTH / 2, title, ranks, options.patterns ? ""
+            : options.use == REWRITTEN ? ", rewritten buffers"
+            : options.use == REWRITTEN_AND_READ ? ", buffers rewritten and read" : "");
     fprintf(out, "<text x='%d' y='%d' text-anchor='middle'>message size (bytes)</text>\n", WIDTH / 2,
             HEIGHT - 12);
     fprintf(out, "<text transform='translate(18 %d) rotate(-90)' text-anchor='middle'>%s</text>\n",

@@ -25,6 +25,28 @@ static bool prints_columns(void)
     return rank == 0 && program->family != STARTUP && !(options.json && options.json_file == NULL);
 }
 
+static const char *report_use(enum buffer_use use)
+{
+    switch (use) {
+    case REWRITTEN:
+        return "Buffers rewritten before each send, the rewriting not counted";
+    case REWRITTEN_AND_READ:
+        return "What is sent is rewritten, what is received is read, all of it counted";
+    default:
+        return "";
+    }
+}
+
+static void print_use(void)
+{
+    if (options.patterns)
+        printf("# Left alone: no buffer is touched between messages, as in OSU's programs\n"
+               "# Rewritten: before each send, the rewriting not counted\n"
+               "# And read: rewritten before each send, read after each receive, all of it counted\n");
+    else if (options.use != LEFT_ALONE)
+        printf("# %s\n", report_use(options.use));
+}
+
 void report_begin(const struct column *these, int count)
 {
     columns = these;
@@ -32,8 +54,7 @@ void report_begin(const struct column *these, int count)
     if (!prints_columns())
         return;
     printf("# OSU-style %s (Lariat)\n", program->title);
-    if (options.dirty)
-        printf("# Buffers rewritten before each send, the rewriting not counted\n");
+    print_use();
     if (program->many_pairs)
         printf("# [ pairs: %d ]", options.pairs);
     if (program->many_pairs && program->family == BANDWIDTH)
@@ -123,7 +144,11 @@ static void json_write(FILE *out)
     fprintf(out, "{\"program\": \"%s\", \"title\": \"%s\", \"library\": ", program->name,
             program->title);
     json_string(out, library);
-    fprintf(out, ", \"ranks\": %d, \"dirty\": %s", ranks, options.dirty ? "true" : "false");
+    fprintf(out, ", \"ranks\": %d", ranks);
+    if (!options.patterns)
+        fprintf(out, ", \"dirty\": %s, \"read\": %s",
+                options.use != LEFT_ALONE ? "true" : "false",
+                options.use == REWRITTEN_AND_READ ? "true" : "false");
     if (program->family == BANDWIDTH)
         fprintf(out, ", \"window\": %d", options.window);
     if (program->many_pairs)
