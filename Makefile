@@ -49,6 +49,20 @@ storm: build ## kills, fuzzed commands, scribbled segments, forged environments 
 bench: build ## OSU-style benchmarks, two ranks and all cores
 	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/bench
 
+.PHONY: files-entered
+files-entered: build ## the source files that a message enters, in order; fails if there are too many
+	@$(NEED) valgrind
+	@tests/instruments/files-entered --prefix $(call quoted,$(BUILD))
+
+.PHONY: instructions
+instructions: build ## instructions of MPI calls, of another tree beside this one (OLD=PREFIX)
+	@$(NEED) valgrind
+	@tests/instruments/instructions $(if $(OLD),$(call quoted,$(OLD))) $(call quoted,$(BUILD))
+
+.PHONY: compare-builds
+compare-builds: build ## which is faster, another tree or this one (OLD=PREFIX)
+	@tests/instruments/compare-builds old=$(call quoted,$(OLD)) new=$(call quoted,$(BUILD))
+
 .PHONY: tune
 tune: build ## measure this machine; later runs of this user use what was found
 	@$(call quoted,$(BUILD)/bin/mpirun) --tune
@@ -84,4 +98,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
 	@echo
 	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR,'
-	@echo 'STORM, COUNT, SEED and WORKERS (storm).'
+	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds).'
