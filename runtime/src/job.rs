@@ -8,7 +8,7 @@
 
 use crate::error::{Class, Error, Result};
 use crate::membership::{self, Membership};
-use crate::object::{attr, comm, errhandler, group, session};
+use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, WaitFor, bsend, progress};
 use crate::{fail, lock, report, trace};
 use btl_shm::peer::Peers;
@@ -175,7 +175,7 @@ fn join() -> Result<&'static Job> {
         trace::open(&job.segment.record(job.rank).call);
         return Ok(job);
     }
-    errhandler::on_abort(abort);
+    raise::on_abort(abort);
     let settings =
         Settings::read(env::get).map_err(|why| Error::new(Class::OTHER, why.to_string()))?;
     let Membership {

@@ -4,7 +4,7 @@ use super::prelude::*;
 use crate::comm_make::{self, idup, inter, intra, split, split_type};
 use crate::handle;
 use crate::object::info::{self, Info};
-use crate::object::{comm, errhandler, group, win};
+use crate::object::{comm, errhandler, group, raise, win};
 use crate::pml::collective;
 use wireup::collective::Kind;
 
@@ -42,7 +42,7 @@ export! {
         let handler = errhandler::for_kind(handle::Kind::Comm, errhandler.0)?;
         let (group, tag) = (group::get(group.0)?, arg::cstr(stringtag, "stringtag")?);
         let new = intra::create_from_group(&group, tag, &arg::hints(info)?, handler.clone());
-        let new = errhandler::under(handler, new)?;
+        let new = raise::under(handler, new)?;
         arg::put(newcomm, "newcomm", MPI_Comm(new))
     }
 
@@ -165,7 +165,7 @@ export! {
         let (tag, info) = (arg::cstr(stringtag, "stringtag")?, arg::hints(info)?);
         let at = handler.clone();
         let new = inter::intercomm_create_from_groups(groups, leaders, tag, &info, handler);
-        let new = errhandler::under(at, new)?;
+        let new = raise::under(at, new)?;
         arg::put(newintercomm, "newintercomm", MPI_Comm(new))
     }
 

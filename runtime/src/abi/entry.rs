@@ -5,7 +5,7 @@ use super::consts::MPI_SUCCESS;
 use super::early;
 use super::types::{MPI_Comm, MPI_File, MPI_Session, MPI_Win};
 use crate::error::{Class, Error, Result};
-use crate::object::errhandler::{self, On};
+use crate::object::raise::{self, Subject};
 use crate::{job, lock, trace};
 use std::ffi::c_int;
 use std::sync::atomic::Ordering;
@@ -80,14 +80,14 @@ const fn less(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Runs an exported function's body: checks that MPI is up, enters the library,
-/// publishes which call this is, and raises the error handler of `on` if the
+/// publishes which call this is, and raises the error handler of `subject` if the
 /// body fails.
 #[inline(always)]
 #[allow(
     clippy::inline_always,
     reason = "the body must melt into its exported function"
 )]
-pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
+pub fn call(call: Call, subject: Subject, body: impl FnOnce() -> Result<()>) -> c_int {
     let slot = if call.any_time {
         trace::slot_or_spare()
     } else {
@@ -101,7 +101,7 @@ pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
     slot.store(call.number, Ordering::Relaxed);
     let code = match body() {
         Ok(()) => MPI_SUCCESS,
-        Err(error) => failed(call, on, error),
+        Err(error) => failed(call, subject, error),
     };
     slot.store(0, Ordering::Relaxed);
     drop(inside);
@@ -116,11 +116,11 @@ pub fn call(call: Call, on: On, body: impl FnOnce() -> Result<()>) -> c_int {
     clippy::needless_pass_by_value,
     reason = "freed here, and not in each exported function"
 )]
-fn failed(call: Call, on: On, error: Error) -> c_int {
+fn failed(call: Call, subject: Subject, error: Error) -> c_int {
     if call.quiet {
         return error.class().0;
     }
-    errhandler::raise(on, call.name, &error)
+    raise::raise(subject, call.name, &error)
 }
 
 /// A call that came too early or too late.
@@ -135,7 +135,7 @@ fn refused(name: &'static str) -> c_int {
     } else {
         "called while MPI is not initialized: before MPI_Init, or without an open session"
     };
-    errhandler::raise(On::Nothing, name, &Error::new(Class::OTHER, text))
+    raise::raise(Subject::Nothing, name, &Error::new(Class::OTHER, text))
 }
 
 /// What a function that is not finished does.
@@ -156,23 +156,23 @@ pub trait Object {
     ///
     /// # Safety
     /// A pointer is null or points to a handle.
-    unsafe fn on(self) -> On;
+    unsafe fn on(self) -> Subject;
 }
 
 macro_rules! objects {
     ($($handle:ident $variant:ident)*) => {$(
         impl Object for $handle {
             #[inline]
-            unsafe fn on(self) -> On {
-                On::$variant(self.0)
+            unsafe fn on(self) -> Subject {
+                Subject::$variant(self.0)
             }
         }
 
         impl Object for *mut $handle {
             #[inline]
-            unsafe fn on(self) -> On {
+            unsafe fn on(self) -> Subject {
                 // SAFETY: null or pointing to a handle, as the caller said.
-                unsafe { self.as_ref() }.map_or(On::Nothing, |handle| On::$variant(handle.0))
+                unsafe { self.as_ref() }.map_or(Subject::Nothing, |handle| Subject::$variant(handle.0))
             }
         }
     )*};

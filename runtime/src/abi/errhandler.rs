@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::handle::Kind;
 use crate::object::errhandler::{self, Function, Slot};
-use crate::object::{error_code, session, win};
+use crate::object::{error_code, raise, session, win};
 
 /// An error handler's function, whatever the kind of its object: handle types
 /// are transparent.
@@ -67,14 +67,14 @@ export! {
 
     /// Section 9.3.3, error handlers for files.
     fn MPI_File_get_errhandler(file: MPI_File, errhandler: *mut MPI_Errhandler) on file {
-        errhandler::check_file(file.0)?;
+        raise::check_file(file.0)?;
         let used = errhandler::FILE_DEFAULT.with(|handler| handler.clone());
         arg::put(errhandler, "errhandler", MPI_Errhandler(Slot::new(used).get()?))
     }
 
     /// Section 9.3.3, error handlers for files.
     fn MPI_File_set_errhandler(file: MPI_File, errhandler: MPI_Errhandler) on file {
-        errhandler::check_file(file.0)?;
+        raise::check_file(file.0)?;
         let handler = errhandler::for_kind(Kind::File, errhandler.0)?;
         errhandler::FILE_DEFAULT.with(|default| *default = handler);
         Ok(())
@@ -138,14 +138,14 @@ export! {
     /// Section 9.5, error classes, codes and handlers of the user.
     fn MPI_Comm_call_errhandler(comm: MPI_Comm, errorcode: c_int) on comm {
         arg::comm(comm)?;
-        errhandler::call(On::Comm(comm.0), "MPI_Comm_call_errhandler", errorcode);
+        raise::call(Subject::Comm(comm.0), "MPI_Comm_call_errhandler", errorcode);
         Ok(())
     }
 
     /// Section 9.5, error classes, codes and handlers of the user.
     fn MPI_File_call_errhandler(fh: MPI_File, errorcode: c_int) on fh {
-        errhandler::check_file(fh.0)?;
-        errhandler::call(On::File(fh.0), "MPI_File_call_errhandler", errorcode);
+        raise::check_file(fh.0)?;
+        raise::call(Subject::File(fh.0), "MPI_File_call_errhandler", errorcode);
         Ok(())
     }
 
@@ -167,14 +167,14 @@ export! {
     /// Section 9.5, error classes, codes and handlers of the user.
     fn MPI_Session_call_errhandler(session: MPI_Session, errorcode: c_int) on session at ANY_TIME {
         session::check(session.0)?;
-        errhandler::call(On::Session(session.0), "MPI_Session_call_errhandler", errorcode);
+        raise::call(Subject::Session(session.0), "MPI_Session_call_errhandler", errorcode);
         Ok(())
     }
 
     /// Section 9.5, error classes, codes and handlers of the user.
     fn MPI_Win_call_errhandler(win: MPI_Win, errorcode: c_int) on win {
         win::get(win.0)?;
-        errhandler::call(On::Win(win.0), "MPI_Win_call_errhandler", errorcode);
+        raise::call(Subject::Win(win.0), "MPI_Win_call_errhandler", errorcode);
         Ok(())
     }
 }

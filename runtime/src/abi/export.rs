@@ -40,7 +40,7 @@ macro_rules! export {
     (@large $t:ty, $l:ty) => { $l };
     (@at) => { false };
     (@at ANY_TIME) => { $crate::abi::entry::ANY_TIME };
-    (@on) => { $crate::object::errhandler::On::Nothing };
+    (@on) => { $crate::object::raise::Subject::Nothing };
     (@on $on:ident) => { $crate::abi::entry::Object::on($on) };
     (@body [] $($p:ident)*) => {{
         $(let _ = $p;)*

@@ -8,5 +8,5 @@ pub use super::types::*;
 pub use super::{arg, entry};
 pub use crate::error::{Class, Error, Result};
 pub use crate::fail;
-pub use crate::object::errhandler::On;
+pub use crate::object::raise::Subject;
 pub use std::ffi::{c_char, c_int, c_void};

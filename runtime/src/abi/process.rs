@@ -3,7 +3,7 @@
 use super::panic;
 use super::prelude::*;
 use crate::handle::Kind;
-use crate::object::{comm, errhandler, info, session};
+use crate::object::{comm, errhandler, info, raise, session};
 use crate::{coll, job};
 
 export! {
@@ -28,7 +28,7 @@ export! {
             arg::put(session, "session", MPI_Session(session::create(handler.clone(), level)?))?;
             Ok(level)
         };
-        errhandler::under(handler.clone(), start()).map(job::use_threads)
+        raise::under(handler.clone(), start()).map(job::use_threads)
     }
 
     /// Section 11.3.2, process sets.

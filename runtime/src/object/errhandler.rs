@@ -1,19 +1,16 @@
-//! Error handlers (MPI 5.0, section 9.3), and the one place that turns an
-//! [`Error`] into a return code: [`raise`].
+//! Error handlers (MPI 5.0, section 9.3). `raise` calls them.
 //!
 //! A handler lives as long as an object uses it; its handle, as long as the
 //! program holds references to it: one from its creation, and one from each
 //! `MPI_X_get_errhandler`.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
-use crate::lock::{self, Local};
-use crate::object::{comm, error_code, group, session, win};
+use crate::lock::Local;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// `MPI_ERRHANDLER_NULL`.
 pub const NULL: Raw = 0x140;
@@ -32,7 +29,7 @@ pub type Function = unsafe extern "C" fn(*mut Raw, *mut c_int, ...);
 pub struct Errhandler {
     /// The kind of objects that it is for.
     kind: Kind,
-    function: Function,
+    pub(super) function: Function,
     /// Its handle while `references` is above 0.
     handle: Cell<Raw>,
     references: Cell<usize>,
@@ -83,7 +80,7 @@ impl Slot {
     }
 
     /// The handler, if the program has set it on this very object.
-    fn set_one(&self) -> Option<Handler> {
+    pub(super) fn set_by_program(&self) -> Option<Handler> {
         self.is_set.get().then(|| self.handler())
     }
 
@@ -115,6 +112,13 @@ impl Slot {
         }
     }
 }
+
+/// The handler of files that are not open (`MPI_FILE_NULL`), and the first one
+/// of each file (MPI 5.0, section 14.7).
+pub static FILE_DEFAULT: Local<Handler> = Local::new(Handler::Return);
+/// The handler before `MPI_Init`, after `MPI_Finalize` and in a program of sessions
+/// alone (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
+pub static INITIAL: Local<Handler> = Local::new(Handler::Fatal);
 
 static TABLE: Local<Table<Arc<Errhandler>>> = Local::new(Table::new(Kind::Errhandler));
 
@@ -207,194 +211,25 @@ pub fn from_low(low: u32) -> Option<Raw> {
     TABLE.with(|table| table.from_low(low))
 }
 
-/// The object that a failed call was about: its error handler is called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum On {
-    /// A communicator's handle.
-    Comm(Raw),
-    /// A window's handle.
-    Win(Raw),
-    /// A file's handle.
-    File(Raw),
-    /// A session's handle.
-    Session(Raw),
-    /// No object: `MPI_COMM_SELF`'s handler, outside the world model the initial one.
-    Nothing,
-}
-
-/// The handler of files that are not open (`MPI_FILE_NULL`), and the first one
-/// of each file (MPI 5.0, section 14.7).
-pub static FILE_DEFAULT: Local<Handler> = Local::new(Handler::Return);
-/// The handler before `MPI_Init`, after `MPI_Finalize` and in a program of sessions
-/// alone (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
-pub static INITIAL: Local<Handler> = Local::new(Handler::Fatal);
-
-/// What [`under`] left for the [`raise`] that follows.
-static GIVEN: Local<Option<Handler>> = Local::new(None);
-
-/// The result of a call that brings an error handler along, since the object
-/// that it makes does not exist yet (`MPI_Comm_create_from_group`,
-/// `MPI_Session_init`): if it failed, `handler` is the one that [`raise`] calls.
-///
-/// # Errors
-/// That of `result`.
-pub fn under<R>(handler: Handler, result: Result<R>) -> Result<R> {
-    if result.is_err() {
-        GIVEN.with(|given| *given = Some(handler));
-    }
-    result
-}
-
-/// Aborts the job: exit code, and why.
-pub type AbortFn = fn(i32, &str) -> !;
-
-static ABORT_HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-
-/// Sets how a fatal error ends the job; `job` does so before anything can fail.
-pub fn on_abort(hook: AbortFn) {
-    ABORT_HOOK.store(hook as *mut (), Ordering::Relaxed);
-}
-
-/// Turns `error`, met in `call` (`MPI_Send`), into the code that the call
-/// returns, after the error handler of the object that it was about had its say.
-/// Does not return where that handler ends the job. No [`Local`] may be borrowed.
-#[cold]
-pub fn raise(on: On, call: &str, error: &Error) -> i32 {
-    error_code::remember(error);
-    dispatch(on, call, error)
-}
-
-/// `MPI_X_call_errhandler`: as if `call` had failed with `code` on the object.
-#[cold]
-pub fn call(on: On, call: &str, code: i32) {
-    dispatch(on, call, &error_code::of_code(code));
-}
-
-/// Whether `raw` may stand for a file here: as long as there are none,
-/// `MPI_FILE_NULL`, which stands for the handler that files get first.
-///
-/// # Errors
-/// It may not.
-pub fn check_file(raw: Raw) -> Result<()> {
-    if raw != 0x118 {
-        fail!(FILE, "file {raw:#x} is not a handle of an open file");
-    }
-    Ok(())
-}
-
-fn dispatch(on: On, call: &str, error: &Error) -> i32 {
-    let code = error.class().0;
-    let (handler, on) = handler_of(error.comm().map_or(on, On::Comm));
-    match handler {
-        Handler::Return => {}
-        Handler::Fatal | Handler::Abort => die(on, call, error),
-        Handler::User(user) => {
-            let mut raw = raw_of(on);
-            let mut passed = code;
-            let function = user.function;
-            // SAFETY: the program gave this function for handles of this kind;
-            // both pointers are to live variables of ours.
-            lock::released(|| unsafe { function(&raw mut raw, &raw mut passed) });
-        }
-    }
-    code
-}
-
-fn raw_of(on: On) -> Raw {
-    match on {
-        On::Comm(raw) | On::Win(raw) | On::File(raw) | On::Session(raw) => raw,
-        On::Nothing => comm::NULL,
-    }
-}
-
-/// The handler to call, and the object to call it with.
-fn handler_of(on: On) -> (Handler, On) {
-    if let Some(given) = GIVEN.with(Option::take) {
-        return (given, on);
-    }
-    let own = match on {
-        On::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
-        On::File(_) => Some(FILE_DEFAULT.with(|handler| handler.clone())),
-        On::Session(raw) => session::errhandler(raw),
-        On::Win(raw) => win::find(raw).map(|win| win.errhandler.handler()),
-        On::Nothing => None,
-    };
-    if let Some(handler) = own {
-        return (handler, on);
-    }
-    of_the_world().unwrap_or_else(|| (INITIAL.with(|handler| handler.clone()), On::Nothing))
-}
-
-/// The handler for errors that are about no object (MPI 5.0, section 9.3): that of
-/// `MPI_COMM_SELF`. Up to MPI 3.1 it was that of `MPI_COMM_WORLD`, and programs of
-/// that time set no other: theirs decides while the program has left
-/// `MPI_COMM_SELF`'s alone.
-fn of_the_world() -> Option<(Handler, On)> {
-    let own = comm::find(comm::SELF)?;
-    let world = comm::find(comm::WORLD).and_then(|world| world.errhandler.set_one());
-    match (own.errhandler.set_one(), world) {
-        (None, Some(world)) => Some((world, On::Comm(comm::WORLD))),
-        (_, _) => Some((own.errhandler.handler(), On::Comm(comm::SELF))),
-    }
-}
-
-fn die(on: On, call: &str, error: &Error) -> ! {
-    let rank = group::here().map_or(String::new(), |here| format!("rank {} ", here.0.0));
-    let place = match on {
-        On::Comm(raw) => match comm::find(raw) {
-            Some(comm) => format!(" on {}", comm.label()),
-            None => String::new(),
-        },
-        On::Win(raw) => match win::find(raw) {
-            Some(win) => format!(" on {}", win.label()),
-            None => String::new(),
-        },
-        On::File(_) => " on a file".to_owned(),
-        On::Session(_) => " on a session".to_owned(),
-        On::Nothing => String::new(),
-    };
-    let class = error_code::name(error.class().0)
-        .map_or_else(|| format!("error code {}", error.class().0), str::to_owned);
-    let text = format!("{rank}in {call}{place}: {} ({class})", error.text());
-    end(error.class().0, &text)
-}
-
-fn end(code: i32, text: &str) -> ! {
-    let hook = ABORT_HOOK.load(Ordering::Relaxed);
-    if hook.is_null() {
-        eprintln!("lariat: {text}");
-        std::process::exit(if code & 0xff == 0 { 1 } else { code });
-    }
-    // SAFETY: only `on_abort` stores here, and what it stores is an AbortFn.
-    let hook = unsafe { std::mem::transmute::<*mut (), AbortFn>(hook) };
-    hook(code, text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Class;
-    use std::sync::atomic::AtomicI32;
+    use crate::lock;
 
-    static SEEN: AtomicI32 = AtomicI32::new(0);
+    unsafe extern "C" fn nothing(_object: *mut Raw, _code: *mut c_int) {}
 
-    // A C-variadic function cannot be defined in stable Rust, but one that
-    // takes only the named arguments is called the same way.
-    unsafe extern "C" fn note(_comm: *mut Raw, code: *mut c_int) {
-        // SAFETY: `raise` passes pointers to live variables.
-        SEEN.store(unsafe { *code }, Ordering::Relaxed);
-    }
-
-    fn noting() -> Function {
+    fn function() -> Function {
         // SAFETY: on the platforms we run on, a call through the variadic type
-        // passes its named arguments as a call of the plain one.
-        unsafe { std::mem::transmute::<unsafe extern "C" fn(*mut Raw, *mut c_int), Function>(note) }
+        // passes its named arguments as a call of the plain one; nobody calls it.
+        unsafe {
+            std::mem::transmute::<unsafe extern "C" fn(*mut Raw, *mut c_int), Function>(nothing)
+        }
     }
 
     #[test]
     fn a_handle_lives_by_its_references() {
         let _inside = lock::inside();
-        let raw = create(Kind::Comm, Some(noting())).unwrap();
+        let raw = create(Kind::Comm, Some(function())).unwrap();
         let slot = Slot::default();
         assert_eq!(slot.get().unwrap(), ARE_FATAL);
         slot.set(Kind::Comm, raw).unwrap();
@@ -409,18 +244,5 @@ mod tests {
         assert_ne!(anew, raw, "the old handle stays stale");
         free(anew).unwrap();
         assert!(create(Kind::Comm, None).is_err());
-    }
-
-    #[test]
-    fn the_handler_is_called_and_the_class_returned() {
-        let _inside = lock::inside();
-        let raw = create(Kind::Comm, Some(noting())).unwrap();
-        let before = INITIAL.with(|handler| std::mem::replace(handler, find(raw).unwrap()));
-        let error = Error::new(Class::TAG, "tag -5");
-        assert_eq!(raise(On::Comm(0x999), "MPI_Send", &error), Class::TAG.0);
-        assert_eq!(SEEN.load(Ordering::Relaxed), Class::TAG.0);
-        assert!(error_code::text(Class::TAG.0).unwrap().ends_with("tag -5"));
-        INITIAL.with(|handler| *handler = before);
-        free(raw).unwrap();
     }
 }

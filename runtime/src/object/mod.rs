@@ -10,6 +10,7 @@ pub mod fortran;
 pub mod group;
 pub mod info;
 pub mod op;
+pub mod raise;
 pub mod session;
 pub mod topology;
 pub mod win;

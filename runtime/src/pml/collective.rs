@@ -26,7 +26,8 @@ use crate::job;
 use crate::lock::Local;
 use crate::object::collective::{Known, Tag};
 use crate::object::comm::{self, Comm, Space};
-use crate::object::errhandler::{self, Handler, On};
+use crate::object::errhandler::Handler;
+use crate::object::raise::{self, Subject};
 use crate::pml::{self, Buffer, Mode, Request, probe, with_engine};
 use std::fmt::Write as _;
 use wireup::collective::{self, Kind};
@@ -467,7 +468,7 @@ pub fn before_free(raw: Raw) -> Result<()> {
 /// Deals with an error of a collective that is over here.
 fn raise(comm: &Comm, tag: Tag, error: Error) {
     if matches!(comm.errhandler.handler(), Handler::Fatal | Handler::Abort) {
-        errhandler::raise(On::Comm(comm.handle.get()), &tag.kind().name(), &error);
+        raise::raise(Subject::Comm(comm.handle.get()), &tag.kind().name(), &error);
     }
     give_up(comm, tag, None, &error);
     comm.collectives.keep(error);

@@ -1,8 +1,8 @@
 //! Parts of arrays: `MPI_Type_create_subarray` and `MPI_Type_create_darray`
 //! (MPI 5.0, sections 5.1.3 and 5.1.4).
 
-use super::Datatype;
 use super::bounds::too_large;
+use super::definition::Datatype;
 use super::envelope::{Combiner, Envelope, Width};
 use super::form::{Block, Form};
 use crate::error::Result;

@@ -5,8 +5,8 @@
 //! that must not be negative are checked here. `width` says through which C
 //! interface the call came, for its envelope.
 
-use super::Datatype;
 use super::bounds::too_large;
+use super::definition::Datatype;
 use super::envelope::{Combiner, Envelope, Width};
 use super::form::{Block, Form};
 use crate::error::Result;

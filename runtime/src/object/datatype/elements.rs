@@ -1,8 +1,9 @@
 //! How many elements, whole or partial, a number of received bytes is
 //! (MPI 5.0, sections 3.2.5 and 5.1.11).
 
+use super::definition::Datatype;
+use super::element::Element;
 use super::form::Form;
-use super::{Datatype, Element};
 
 impl Datatype {
     /// What `MPI_Get_count` answers for `bytes` received bytes; `None` is

@@ -1,7 +1,7 @@
 //! How a datatype was built: its combiner and the arguments of the call
 //! (MPI 5.0, section 5.1.13).
 
-use super::Datatype;
+use super::definition::Datatype;
 use std::sync::Arc;
 
 /// Which constructor made a type, with the numbers of the standard ABI.

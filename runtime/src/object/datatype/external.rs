@@ -2,8 +2,9 @@
 //! endian, IEEE, without holes, and with sizes of its own for `long`, `wchar_t`
 //! and `long double`.
 
+use super::definition::Datatype;
+use super::element::{Element, Float, Number};
 use super::form::Form;
-use super::{Datatype, Element, Float, Number};
 
 const _: () = assert!(cfg!(target_endian = "little"), "values are byte-reversed");
 

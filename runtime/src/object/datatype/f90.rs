@@ -1,10 +1,11 @@
 //! Predefined types without a name: Fortran kinds (MPI 5.0, section 19.1.9) and
 //! value-index pairs (section 6.9.4). Each is made once and lives for good.
 
+use super::definition::Datatype;
 use super::element::{Element, Float, Number};
 use super::envelope::{Combiner, Envelope};
 use super::predefined::{DATATYPE_NULL, all_predefined};
-use super::{Datatype, table};
+use super::table;
 use crate::error::Result;
 use crate::fail;
 use crate::handle::Raw;

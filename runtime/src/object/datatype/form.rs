@@ -3,9 +3,10 @@
 //! by. Every constructor comes down to one of four forms.
 
 use super::bounds::{Bounds, too_large};
+use super::definition::Datatype;
+use super::element::Element;
 use super::layout::{Builder, Node};
 use super::signature::Signature;
-use super::{Datatype, Element};
 use crate::error::Result;
 use std::sync::Arc;
 
@@ -158,7 +159,7 @@ impl Derived {
             size: product(child.size(), len)?,
             layout: child.layout().repeated(len, child.extent()),
             signature: child.signature().repeat(len),
-            uniform: child.uniform,
+            uniform: child.uniform(),
         })
     }
 }
@@ -210,8 +211,8 @@ impl Sum {
         }
         if child.size() > 0 {
             self.uniform = Some(match self.uniform {
-                None => child.uniform,
-                Some(kind) => kind.filter(|_| kind == child.uniform),
+                None => child.uniform(),
+                Some(kind) => kind.filter(|_| kind == child.uniform()),
             });
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! one layout to another. Any range of bytes of the stream can be moved by
 //! itself, so that a message can be cut into fragments.
 
-use super::Datatype;
+use super::definition::Datatype;
 use super::layout::Node;
 use super::walk::{self, Visit};
 use std::mem::MaybeUninit;

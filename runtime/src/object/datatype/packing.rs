@@ -1,7 +1,7 @@
 //! `MPI_Pack`, `MPI_Unpack` and their external32 forms (MPI 5.0, sections 5.2
 //! and 5.3): buffers with a position.
 
-use super::Datatype;
+use super::definition::Datatype;
 use crate::error::Result;
 use crate::fail;
 

@@ -1,8 +1,9 @@
 //! The predefined datatypes (MPI 5.0, section 3.2.2 and annex A.1), found by
 //! the standard ABI's handle values without a search.
 
+use super::definition::Datatype;
 use super::element::{Element, Float, Number};
-use super::{Combiner, Datatype};
+use super::envelope::Combiner;
 use crate::handle::Raw;
 use std::sync::{Arc, LazyLock};
 

@@ -1,7 +1,7 @@
 //! The runs of memory of a message, one by one: for scatter-gather lists, and
 //! for copies whose other side has a layout of its own.
 
-use super::Datatype;
+use super::definition::Datatype;
 use super::layout::{Node, Run};
 
 impl Datatype {

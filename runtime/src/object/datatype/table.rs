@@ -1,7 +1,8 @@
 //! Handles of datatypes: constants for the predefined ones, slots for the rest.
 
+use super::definition::Datatype;
+use super::envelope::Combiner;
 use super::predefined::{DATATYPE_NULL, predefined};
-use super::{Combiner, Datatype};
 use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};

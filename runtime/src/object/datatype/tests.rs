@@ -3,6 +3,7 @@
 
 use super::*;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// A small generator (splitmix64), so that a seed means the same everywhere.
 pub(super) struct Random(u64);

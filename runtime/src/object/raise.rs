@@ -1,0 +1,207 @@
+//! The one place that turns an [`Error`] into a return code: [`raise`] calls the
+//! error handler of the object that a failed call is about (MPI 5.0, section 9.3).
+
+use crate::error::{Error, Result};
+use crate::fail;
+use crate::handle::Raw;
+use crate::lock::{self, Local};
+use crate::object::errhandler::{FILE_DEFAULT, Handler, INITIAL};
+use crate::object::{comm, error_code, group, session, win};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The object that a failed call was about: its error handler is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A communicator's handle.
+    Comm(Raw),
+    /// A window's handle.
+    Win(Raw),
+    /// A file's handle.
+    File(Raw),
+    /// A session's handle.
+    Session(Raw),
+    /// No object: `MPI_COMM_SELF`'s handler, outside the world model the initial one.
+    Nothing,
+}
+
+/// What [`under`] left for the [`raise`] that follows.
+static GIVEN: Local<Option<Handler>> = Local::new(None);
+
+/// The result of a call that brings an error handler along, since the object
+/// that it makes does not exist yet (`MPI_Comm_create_from_group`,
+/// `MPI_Session_init`): if it failed, `handler` is the one that [`raise`] calls.
+///
+/// # Errors
+/// That of `result`.
+pub fn under<R>(handler: Handler, result: Result<R>) -> Result<R> {
+    if result.is_err() {
+        GIVEN.with(|given| *given = Some(handler));
+    }
+    result
+}
+
+/// Aborts the job: exit code, and why.
+pub type AbortFn = fn(i32, &str) -> !;
+
+static ABORT_HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Sets how a fatal error ends the job; `job` does so before anything can fail.
+pub fn on_abort(hook: AbortFn) {
+    ABORT_HOOK.store(hook as *mut (), Ordering::Relaxed);
+}
+
+/// Turns `error`, met in `call` (`MPI_Send`), into the code that the call
+/// returns, after the error handler of the object that it was about had its say.
+/// Does not return where that handler ends the job. No [`Local`] may be borrowed.
+#[cold]
+pub fn raise(subject: Subject, call: &str, error: &Error) -> i32 {
+    error_code::remember(error);
+    dispatch(subject, call, error)
+}
+
+/// `MPI_X_call_errhandler`: as if `call` had failed with `code` on the object.
+#[cold]
+pub fn call(subject: Subject, call: &str, code: i32) {
+    dispatch(subject, call, &error_code::of_code(code));
+}
+
+/// Whether `raw` may stand for a file here: as long as there are none,
+/// `MPI_FILE_NULL`, which stands for the handler that files get first.
+///
+/// # Errors
+/// It may not.
+pub fn check_file(raw: Raw) -> Result<()> {
+    if raw != 0x118 {
+        fail!(FILE, "file {raw:#x} is not a handle of an open file");
+    }
+    Ok(())
+}
+
+fn dispatch(subject: Subject, call: &str, error: &Error) -> i32 {
+    let code = error.class().0;
+    let (handler, subject) = handler_of(error.comm().map_or(subject, Subject::Comm));
+    match handler {
+        Handler::Return => {}
+        Handler::Fatal | Handler::Abort => die(subject, call, error),
+        Handler::User(user) => {
+            let mut raw = raw_of(subject);
+            let mut passed = code;
+            let function = user.function;
+            // SAFETY: the program gave this function for handles of this kind;
+            // both pointers are to live variables of ours.
+            lock::released(|| unsafe { function(&raw mut raw, &raw mut passed) });
+        }
+    }
+    code
+}
+
+fn raw_of(subject: Subject) -> Raw {
+    match subject {
+        Subject::Comm(raw) | Subject::Win(raw) | Subject::File(raw) | Subject::Session(raw) => raw,
+        Subject::Nothing => comm::NULL,
+    }
+}
+
+/// The handler to call, and the object to call it with.
+fn handler_of(subject: Subject) -> (Handler, Subject) {
+    if let Some(given) = GIVEN.with(Option::take) {
+        return (given, subject);
+    }
+    let own = match subject {
+        Subject::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
+        Subject::File(_) => Some(FILE_DEFAULT.with(|handler| handler.clone())),
+        Subject::Session(raw) => session::errhandler(raw),
+        Subject::Win(raw) => win::find(raw).map(|win| win.errhandler.handler()),
+        Subject::Nothing => None,
+    };
+    if let Some(handler) = own {
+        return (handler, subject);
+    }
+    of_the_world().unwrap_or_else(|| (INITIAL.with(|handler| handler.clone()), Subject::Nothing))
+}
+
+/// The handler for errors that are about no object (MPI 5.0, section 9.3): that of
+/// `MPI_COMM_SELF`. Up to MPI 3.1 it was that of `MPI_COMM_WORLD`, and programs of
+/// that time set no other: theirs decides while the program has left
+/// `MPI_COMM_SELF`'s alone.
+fn of_the_world() -> Option<(Handler, Subject)> {
+    let own = comm::find(comm::SELF)?;
+    let world = comm::find(comm::WORLD).and_then(|world| world.errhandler.set_by_program());
+    match (own.errhandler.set_by_program(), world) {
+        (None, Some(world)) => Some((world, Subject::Comm(comm::WORLD))),
+        (_, _) => Some((own.errhandler.handler(), Subject::Comm(comm::SELF))),
+    }
+}
+
+fn die(subject: Subject, call: &str, error: &Error) -> ! {
+    let rank = group::here().map_or(String::new(), |here| format!("rank {} ", here.0.0));
+    let place = match subject {
+        Subject::Comm(raw) => match comm::find(raw) {
+            Some(comm) => format!(" on {}", comm.label()),
+            None => String::new(),
+        },
+        Subject::Win(raw) => match win::find(raw) {
+            Some(win) => format!(" on {}", win.label()),
+            None => String::new(),
+        },
+        Subject::File(_) => " on a file".to_owned(),
+        Subject::Session(_) => " on a session".to_owned(),
+        Subject::Nothing => String::new(),
+    };
+    let class = error_code::name(error.class().0)
+        .map_or_else(|| format!("error code {}", error.class().0), str::to_owned);
+    let text = format!("{rank}in {call}{place}: {} ({class})", error.text());
+    end(error.class().0, &text)
+}
+
+fn end(code: i32, text: &str) -> ! {
+    let hook = ABORT_HOOK.load(Ordering::Relaxed);
+    if hook.is_null() {
+        eprintln!("lariat: {text}");
+        std::process::exit(if code & 0xff == 0 { 1 } else { code });
+    }
+    // SAFETY: only `on_abort` stores here, and what it stores is an AbortFn.
+    let hook = unsafe { std::mem::transmute::<*mut (), AbortFn>(hook) };
+    hook(code, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+    use crate::handle::Kind;
+    use crate::object::errhandler::{Function, create, find, free};
+    use std::ffi::c_int;
+    use std::sync::atomic::AtomicI32;
+
+    static SEEN: AtomicI32 = AtomicI32::new(0);
+
+    // A C-variadic function cannot be defined in stable Rust, but one that
+    // takes only the named arguments is called the same way.
+    unsafe extern "C" fn note(_comm: *mut Raw, code: *mut c_int) {
+        // SAFETY: `raise` passes pointers to live variables.
+        SEEN.store(unsafe { *code }, Ordering::Relaxed);
+    }
+
+    fn noting() -> Function {
+        // SAFETY: on the platforms we run on, a call through the variadic type
+        // passes its named arguments as a call of the plain one.
+        unsafe { std::mem::transmute::<unsafe extern "C" fn(*mut Raw, *mut c_int), Function>(note) }
+    }
+
+    #[test]
+    fn the_handler_is_called_and_the_class_returned() {
+        let _inside = lock::inside();
+        let raw = create(Kind::Comm, Some(noting())).unwrap();
+        let before = INITIAL.with(|handler| std::mem::replace(handler, find(raw).unwrap()));
+        let error = Error::new(Class::TAG, "tag -5");
+        assert_eq!(
+            raise(Subject::Comm(0x999), "MPI_Send", &error),
+            Class::TAG.0
+        );
+        assert_eq!(SEEN.load(Ordering::Relaxed), Class::TAG.0);
+        assert!(error_code::text(Class::TAG.0).unwrap().ends_with("tag -5"));
+        INITIAL.with(|handler| *handler = before);
+        free(raw).unwrap();
+    }
+}
