@@ -78,8 +78,15 @@ driver-install: ## build it, install it for the running kernel, and load it (as 
 .PHONY: lint
 lint: ## what must be clean before a change lands: formatting and clippy
 	@$(NEED) $(BUILD_PACKAGES)
+	@for tool in fmt clippy; do $(CARGO) $$tool --version >/dev/null 2>&1 || \
+	    { echo "make lint: no cargo $$tool here; with rustup: rustup component add rustfmt clippy" >&2; exit 1; }; done
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+.PHONY: doc
+doc: ## the documentation of every item, private ones too, into target/doc; a warning is an error
+	@$(NEED) $(BUILD_PACKAGES)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
 .PHONY: install
 install: release tree ## install into PREFIX (default /usr/local; DESTDIR is honoured)

@@ -62,11 +62,18 @@ pub struct Global {
     #[arg(short = 'f', long, aliases = ["machinefile", "machine-file", "default-hostfile"], value_name = "FILE", help_heading = "Placement")]
     pub hostfile: Option<PathBuf>,
 
-    /// Put the rank before each line: [3]
-    #[arg(short = 'l', long, help_heading = "Output")]
+    #[arg(
+        short = 'l',
+        long,
+        help_heading = "Output",
+        help = "Put the rank before each line: [3]"
+    )]
     pub prepend_rank: bool,
-    /// Put rank and stream before each line: [1,3]<stdout>:
-    #[arg(long, help_heading = "Output")]
+    #[arg(
+        long,
+        help_heading = "Output",
+        help = "Put rank and stream before each line: [1,3]<stdout>:"
+    )]
     pub tag_output: bool,
     /// Put the time before each line
     #[arg(long, help_heading = "Output")]

@@ -169,7 +169,7 @@ pub unsafe fn slice_mut<'a, T>(at: *mut T, len: usize, what: &str) -> Result<&'a
 /// A run of counts, none of them negative.
 ///
 /// # Safety
-/// As [`slice`].
+/// As [`slice()`].
 ///
 /// # Errors
 /// `MPI_ERR_COUNT`, and `MPI_ERR_ARG` for a null pointer.
@@ -186,7 +186,7 @@ pub unsafe fn counts<N: Number>(at: *const N, len: usize, what: &str) -> Result<
 /// A run of displacements, strides or addresses, of any sign.
 ///
 /// # Safety
-/// As [`slice`].
+/// As [`slice()`].
 ///
 /// # Errors
 /// `MPI_ERR_ARG`: a null pointer.

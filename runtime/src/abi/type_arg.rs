@@ -39,7 +39,7 @@ pub unsafe fn committed(handle: MPI_Datatype) -> Result<&'static Arc<Datatype>> 
 /// An array of datatypes, shared.
 ///
 /// # Safety
-/// As [`slice`].
+/// As [`slice()`].
 ///
 /// # Errors
 /// `MPI_ERR_TYPE`, and `MPI_ERR_ARG` for a null pointer.
@@ -188,7 +188,7 @@ pub fn whole(value: impl Number) -> isize {
 /// An array of what [`whole`] takes.
 ///
 /// # Safety
-/// As [`slice`].
+/// As [`slice()`].
 ///
 /// # Errors
 /// `MPI_ERR_ARG`: a null pointer.

@@ -355,7 +355,7 @@ impl Shared {
     }
 }
 
-/// What [`pml::progress`] calls.
+/// What [`pml::progress()`] calls.
 fn drive() -> bool {
     let mut moved = false;
     let mut ended = false;

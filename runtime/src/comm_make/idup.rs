@@ -233,7 +233,7 @@ fn look() -> bool {
     })
 }
 
-/// What [`pml::progress`] calls.
+/// What [`pml::progress()`] calls.
 fn drive() -> bool {
     let active = ACTIVE.with(|active| active.clone());
     let mut moved = false;

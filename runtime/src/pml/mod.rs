@@ -1,7 +1,7 @@
 //! Point-to-point messaging: what `coll`, `topo` and `abi` call.
 //!
 //! A [`Request`] is one send or receive under way, owned by whoever started it.
-//! Nothing completes by itself: [`progress`] moves everything of this process,
+//! Nothing completes by itself: [`progress()`] moves everything of this process,
 //! and [`wait`] runs it until a condition holds, spinning first, then yielding,
 //! then sleeping.
 //!

@@ -300,7 +300,7 @@ fn weights(weights: &[i32], what: &str) -> Result<()> {
     }
 }
 
-/// `MPI_Cart_map`: the rank that this process would get from [`cart`] with
+/// `MPI_Cart_map`: the rank that this process would get from [`cart()`] with
 /// reordering, `MPI_UNDEFINED` beyond the grid.
 ///
 /// # Errors

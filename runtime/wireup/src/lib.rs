@@ -1,5 +1,5 @@
 //! What `mpirun` and a rank must agree on, and nothing else: the names in the
-//! environment ([`env`]) and what a rank finds by them ([`handover`]), descriptors
+//! environment ([`mod@env`]) and what a rank finds by them ([`handover`]), descriptors
 //! that programs may close ([`descriptor`]), the layout of the job segment ([`layout`]), how the
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
 //! process's own ([`foreign`]), how processes die with the launcher

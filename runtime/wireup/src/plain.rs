@@ -52,7 +52,7 @@ fn put(out: &mut String, c: char) {
     }
 }
 
-/// As [`line`], but line feeds stay. Lines after the first are indented, so that none
+/// As [`line()`], but line feeds stay. Lines after the first are indented, so that none
 /// passes for one of the launcher's own.
 #[must_use]
 pub fn lines(bytes: &[u8]) -> String {

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "floor", version)]
 struct Cli {
-    /// Sizes in bytes as [MIN:]MAX, powers of two; K, M and G work.
+    /// Sizes in bytes as `[MIN:]MAX`, powers of two; K, M and G work.
     #[arg(short = 'm', long, value_name = "[MIN:]MAX", default_value = "1:4M")]
     message_size: sizes::Sizes,
     /// The two cores as A,B; by default the first two that this process may use.
