@@ -337,6 +337,27 @@ mod tests {
     }
 
     #[test]
+    fn the_table_in_the_docs_is_true() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tuning.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        for (name, _) in NAMES {
+            let mark = if MEASURED.contains(&name) { " •" } else { "" };
+            let head = format!("| `{name}`{mark} |");
+            let row = text.lines().find(|line| line.starts_with(&head));
+            let row = row.unwrap_or_else(|| panic!("no row \"{head}\" in docs/tuning.md"));
+            let default = row
+                .split('|')
+                .nth(3)
+                .map(|cell| cell.replace(['`', ' '], ""));
+            assert_eq!(
+                default,
+                Settings::default().shown(name),
+                "default of {name}"
+            );
+        }
+    }
+
+    #[test]
     fn values_are_read_and_units_understood() {
         let get = |name: &str| match name {
             "LARIAT_ARM" => Some("cma".to_owned()),
