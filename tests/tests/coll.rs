@@ -54,6 +54,13 @@ fn among_neighbors() {
 }
 
 #[test]
+fn persistent_ones_of_which_some_ranks_are_a_round_ahead() {
+    for ranks in [2, 3, 4, 7] {
+        Job::of("coll_ahead").ranks(ranks).passes();
+    }
+}
+
+#[test]
 fn many_at_a_time() {
     for ranks in [1, 2, 3, 5] {
         Job::of("coll_many").ranks(ranks).passes();
