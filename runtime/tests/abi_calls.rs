@@ -4,6 +4,9 @@
 
 mod common;
 
+use lariat::abi::coll::{MPI_Barrier, MPI_Bcast_c, MPI_Bcast_init, MPI_Ibcast_c};
+use lariat::abi::types::{MPI_Comm, MPI_Count, MPI_Datatype, MPI_Info, MPI_Request};
+use std::ffi::{c_int, c_void};
 use std::fmt::Write;
 
 fn document() -> String {
@@ -112,4 +115,30 @@ fn rust_signatures_are_the_standards() {
         let wanted: Vec<String> = params.split(',').filter_map(rust).collect();
         assert_eq!(calls[&name].params, wanted, "{name}({params})");
     }
+}
+
+/// The sources of a collective give its parameters once, and the macro `collectives!` appends
+/// to them. That this compiles shows that it appends what the tests above suppose.
+#[test]
+fn the_forms_of_a_collective_have_the_parameters_that_are_appended() {
+    let _: unsafe extern "C" fn(MPI_Comm) -> c_int = MPI_Barrier;
+    let _: unsafe extern "C" fn(*mut c_void, MPI_Count, MPI_Datatype, c_int, MPI_Comm) -> c_int =
+        MPI_Bcast_c;
+    let _: unsafe extern "C" fn(
+        *mut c_void,
+        MPI_Count,
+        MPI_Datatype,
+        c_int,
+        MPI_Comm,
+        *mut MPI_Request,
+    ) -> c_int = MPI_Ibcast_c;
+    let _: unsafe extern "C" fn(
+        *mut c_void,
+        c_int,
+        MPI_Datatype,
+        c_int,
+        MPI_Comm,
+        MPI_Info,
+        *mut MPI_Request,
+    ) -> c_int = MPI_Bcast_init;
 }

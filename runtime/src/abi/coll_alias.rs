@@ -128,24 +128,25 @@ pub(super) fn buffer_and_parts(
     scattered(&[one], &each(parts, ranks))
 }
 
-/// Checks two buffers with parts, of which `receive` is received; `ranks` are the
-/// number of parts in each.
+/// Checks a buffer that is sent against one that is received, each with so many parts.
 ///
 /// # Errors
 /// Class BUFFER: they share memory.
 #[inline]
-pub(super) fn parts(send: Option<(&Parts<'_>, usize)>, receive: (&Parts<'_>, usize)) -> Result<()> {
-    let (into, ranks) = receive;
-    let Some((from, others)) = send else {
-        return distinct(&each_if_checked(into, ranks));
+pub(super) fn parts(
+    (send, destinations): (Option<&Parts<'_>>, usize),
+    (receive, sources): (&Parts<'_>, usize),
+) -> Result<()> {
+    let Some(send) = send else {
+        return received(receive, sources);
     };
-    if let (Some(from), Some(into)) = (whole(from, others), whole(into, ranks))
+    if let (Some(from), Some(into)) = (whole(send, destinations), whole(receive, sources))
         && let (Some(a), Some(b)) = (from.run(), into.run())
     {
         return if meet(a, b) { aliased() } else { Ok(()) };
     }
-    scattered(&each(from, others), &each(into, ranks))?;
-    distinct(&each_if_checked(into, ranks))
+    scattered(&each(send, destinations), &each(receive, sources))?;
+    received(receive, sources)
 }
 
 /// Checks that parts that are received do not share memory, where all is checked.
@@ -317,8 +318,8 @@ mod tests {
         };
         assert_eq!((counts, out, into), ([4, 4], [0, 8], [4, 12]));
         let (even, odd) = (part(&[0, 8]), part(&[4, 12]));
-        assert!(parts(Some((&even, 2)), (&odd, 2)).is_ok());
-        assert!(parts(Some((&even, 2)), (&part(&[4, 11]), 2)).is_err());
-        assert!(parts(Some((&even, 2)), (&equal(4100, 8), 2)).is_err());
+        assert!(parts((Some(&even), 2), (&odd, 2)).is_ok());
+        assert!(parts((Some(&even), 2), (&part(&[4, 11]), 2)).is_err());
+        assert!(parts((Some(&even), 2), (&equal(4100, 8), 2)).is_err());
     }
 }

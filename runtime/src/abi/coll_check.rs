@@ -27,7 +27,7 @@ pub(super) fn is_inter(comm: &Comm) -> bool {
 /// # Safety
 /// As [`arg::committed`].
 #[inline]
-pub(super) unsafe fn buffer(
+pub(super) unsafe fn plain_buffer(
     what: &str,
     addr: *const c_void,
     count: impl Number,
@@ -86,7 +86,7 @@ pub(super) fn bad_address(
     Ok(())
 }
 
-/// As [`buffer`], `None` where it is `MPI_IN_PLACE`, which an intracommunicator
+/// As [`plain_buffer`], `None` where it is `MPI_IN_PLACE`, which an intracommunicator
 /// allows.
 ///
 /// # Safety
@@ -100,14 +100,55 @@ pub(super) unsafe fn buffer_or_in_place(
     datatype: MPI_Datatype,
 ) -> Result<Option<Buffer<'static>>> {
     if is_in_place(addr) {
-        within(comm, what)?;
+        check_intra(comm, what)?;
         return Ok(None);
     }
     // SAFETY: the caller's promise.
-    unsafe { buffer(what, addr, count, datatype) }.map(Some)
+    unsafe { plain_buffer(what, addr, count, datatype) }.map(Some)
 }
 
-pub(super) fn within(comm: &Comm, what: &str) -> Result<()> {
+/// The buffer that a rank of a rooted collective has for its own part: none if it is not
+/// significant here, or `MPI_IN_PLACE` at the root.
+///
+/// # Safety
+/// As [`arg::committed`].
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "its result is long")]
+pub(super) unsafe fn own_buffer(
+    comm: &Comm,
+    (root, here): (Root, bool),
+    what: &str,
+    addr: *const c_void,
+    count: impl Number,
+    datatype: MPI_Datatype,
+) -> Result<Option<Buffer<'static>>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match root {
+            Root::Here | Root::Beside => Ok(None),
+            Root::Rank(_) if here => buffer_or_in_place(comm, what, addr, count, datatype),
+            Root::Rank(_) => plain_buffer(what, addr, count, datatype).map(Some),
+        }
+    }
+}
+
+/// What `make` makes of a buffer; `None` where the buffer is `MPI_IN_PLACE`.
+#[inline]
+pub(super) fn unless_in_place<T>(
+    comm: &Comm,
+    what: &str,
+    addr: *const c_void,
+    make: impl FnOnce() -> Result<T>,
+) -> Result<Option<T>> {
+    if is_in_place(addr) {
+        check_intra(comm, what)?;
+        return Ok(None);
+    }
+    make().map(Some)
+}
+
+/// Refuses `MPI_IN_PLACE` on an intercommunicator.
+fn check_intra(comm: &Comm, what: &str) -> Result<()> {
     if is_inter(comm) {
         fail!(
             BUFFER,
@@ -280,7 +321,7 @@ pub(super) const SEND: [&str; 3] = ["sendbuf", "sendcounts", "sdispls"];
 pub(super) const RECEIVE: [&str; 3] = ["recvbuf", "recvcounts", "rdispls"];
 
 /// What a rooted operation's root is, and whether it is this process.
-pub(super) fn root(comm: &Comm, root: c_int) -> Result<(Root, bool)> {
+pub(super) fn rooted(comm: &Comm, root: c_int) -> Result<(Root, bool)> {
     Ok(match arg::root(comm, root)? {
         RootArg::Rank(rank) => (Root::Rank(rank), !is_inter(comm) && rank == comm.rank),
         RootArg::Root => (Root::Here, true),
@@ -293,51 +334,54 @@ pub(super) fn peers(comm: &Comm) -> usize {
     comm.peers().size() as usize
 }
 
-/// Which buffers of a reduction count at this rank.
+/// What a rank does in a reduction, which says which of its buffers are significant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Part {
-    /// Only the contribution.
-    Contribution,
-    /// Only the result.
-    Result,
-    /// Both.
+pub(super) enum Role {
+    /// It gives an operand.
+    Sender,
+    /// It gets the result.
+    Receiver,
+    /// It gives an operand and gets the result.
     Both,
-    /// Both, the result having so many elements.
+    /// It gives an operand and gets this many elements of the result.
     Scattered(usize),
 }
 
-/// The arguments of a reduction of `count` elements.
+/// The arguments of a reduction. `count` elements are significant in each buffer, but for
+/// the result that is scattered.
 ///
 /// # Safety
 /// As [`arg::committed`].
 #[inline]
 pub(super) unsafe fn reduction(
     comm: &Comm,
-    part: Part,
+    role: Role,
     sendbuf: *const c_void,
-    (recvbuf, count): (*mut c_void, usize),
-    (datatype, operation): (MPI_Datatype, MPI_Op),
+    recvbuf: *mut c_void,
+    count: usize,
+    datatype: MPI_Datatype,
+    op: MPI_Op,
 ) -> Result<Reduction<'static>> {
     let handle = datatype.0;
     // SAFETY: the caller's promise.
     let datatype = unsafe { arg::committed(datatype) }?;
-    let reducer = op::get(operation.0)?.reducer(datatype, handle)?;
-    let in_place = part != Part::Result && is_in_place(sendbuf);
+    let reducer = op::get(op.0)?.reducer(datatype, handle)?;
+    let in_place = role != Role::Receiver && is_in_place(sendbuf);
     if in_place {
-        within(comm, "sendbuf")?;
-        if part == Part::Contribution {
+        check_intra(comm, "sendbuf")?;
+        if role == Role::Sender {
             fail!(BUFFER, "sendbuf can be MPI_IN_PLACE only at the root");
         }
-    } else if part != Part::Result {
+    } else if role != Role::Receiver {
         check_memory("sendbuf", sendbuf, count, datatype)?;
     }
-    if part != Part::Contribution {
-        let room = match part {
-            Part::Scattered(each) if !in_place => each,
+    if role != Role::Sender {
+        let room = match role {
+            Role::Scattered(part) if !in_place => part,
             _ => count,
         };
         check_memory("recvbuf", recvbuf, room, datatype)?;
-        if !in_place && part != Part::Result {
+        if !in_place && role != Role::Receiver {
             let send = (sendbuf.cast_mut().cast(), count);
             coll_alias::operands(datatype, send, (recvbuf.cast(), room))?;
         }

@@ -39,6 +39,7 @@
 //!   at 3 to 8 lines and below 100 columns.
 //! - Functions that return something else than an error code stand in
 //!   `export_value!`.
+//! - The three forms of a collective are one declaration: see [`coll_form`].
 //!
 //! After finishing a call, run `LARIAT_BLESS=1 cargo test -p lariat --test
 //! abi_calls` to renew `docs/calls.md`.
@@ -55,6 +56,8 @@
 
 #[macro_use]
 mod export;
+#[macro_use]
+mod coll_form;
 pub mod arg;
 pub mod callback;
 pub mod consts;
@@ -77,12 +80,9 @@ pub mod attr;
 pub mod buffer;
 pub mod coll;
 mod coll_alias;
-pub mod coll_arg;
-mod coll_arg_neighbor;
-mod coll_arg_reduce;
 mod coll_check;
-pub mod coll_init;
-pub mod coll_start;
+pub mod coll_neighbor;
+pub mod coll_reduce;
 pub mod comm;
 pub mod datatype;
 pub mod env;

@@ -76,6 +76,8 @@ fn functions(file: &str, text: &str) -> Vec<Source> {
         .to_owned();
     let mut found = Vec::new();
     let mut section = String::new();
+    // Lines of names that share the next parameter list: one, or a collective's three forms.
+    let mut heads: Vec<(&str, String)> = Vec::new();
     let mut rest = text;
     while let Some(line) = rest.lines().next() {
         let trimmed = line.trim_start();
@@ -83,26 +85,41 @@ fn functions(file: &str, text: &str) -> Vec<Source> {
             section = said.trim_end_matches('.').to_owned();
         }
         if line.starts_with("    fn MPI_") {
-            let end = rest.find(')').expect("parameters end");
-            let (names, params) = rest[..end].split_once('(').expect("parameters begin");
-            let tail = &rest[end..];
+            let names = trimmed.split('(').next().expect("names");
+            heads.push((names, section.clone()));
+        }
+        if !heads.is_empty() && !trimmed.starts_with("///") && line.contains('(') {
+            let (params, tail) = rest.split_once(')').expect("parameters end");
+            let (_, params) = params.split_once('(').expect("parameters begin");
             let stop = tail.find([';', '{']).expect("a body or none");
             let finished = tail[stop..].starts_with('{');
-            for (which, name) in names.split(',').enumerate() {
-                found.push(Source {
-                    name: name.trim().trim_start_matches("fn ").to_owned(),
-                    file: file.to_owned(),
-                    chapter: chapter.clone(),
-                    section: section.clone(),
-                    params: types(params, which == 1),
-                    finished,
-                });
+            for (form, (names, section)) in heads.drain(..).enumerate() {
+                for (which, name) in names.split(',').enumerate() {
+                    let mut params = types(params, which == 1);
+                    params.extend(FORMS[form].iter().map(|ty| (*ty).to_owned()));
+                    found.push(Source {
+                        name: name.trim().trim_start_matches("fn ").to_owned(),
+                        file: file.to_owned(),
+                        chapter: chapter.clone(),
+                        section: section.clone(),
+                        params,
+                        finished,
+                    });
+                }
             }
         }
         rest = &rest[(line.len() + 1).min(rest.len())..];
     }
     found
 }
+
+/// What the macro `collectives!` appends to the parameters of the blocking, the
+/// nonblocking and the persistent form of a collective.
+const FORMS: [&[&str]; 3] = [
+    &[],
+    &["*mut MPI_Request"],
+    &["MPI_Info", "*mut MPI_Request"],
+];
 
 /// The types in a parameter list, of the `int` or of the large-count form.
 fn types(params: &str, large: bool) -> Vec<String> {
