@@ -1,4 +1,5 @@
-//! The C ABI: a file per chapter of the MPI standard, and no logic.
+//! The C ABI: a file per chapter of the MPI standard. It checks and converts
+//! arguments and results; protocols and algorithms are in the modules below.
 //!
 //! # How to write a call
 //! Every function of the standard ABI stands in one of the chapter files, with

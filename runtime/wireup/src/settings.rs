@@ -8,19 +8,22 @@
 
 use std::fmt;
 
-/// How to move what is too large for the rings.
+/// How messages move that are too large for the rings. A forced arm takes the memory that
+/// it reaches; other messages go by [`Arm::Copy`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Arm {
-    /// The one that was measured to be best: copies by both sides.
+    /// Chosen for each message: [`Arm::Shared`] or [`Arm::Driver`] where they reach its
+    /// memory, else [`Arm::Copy`] or [`Arm::Cma`], whichever was faster of late.
     #[default]
     Auto,
-    /// Through attachments of the kernel driver's.
+    /// Loads and stores through attachments of the kernel driver.
     Driver,
-    /// Through mappings of the job's heap file.
+    /// Loads and stores through mappings of the job's heap file.
     Shared,
-    /// Through fragments in the segment, both sides copying.
+    /// Two copies through fragments in the job segment, made by both sides at a time.
     Copy,
-    /// `process_vm_readv`, the receiver copying.
+    /// Copies by the kernel, which either side may ask for (`process_vm_readv`,
+    /// `process_vm_writev`).
     Cma,
 }
 
