@@ -61,6 +61,7 @@ instructions: build ## instructions of MPI calls, of another tree beside this on
 
 .PHONY: compare-builds
 compare-builds: build ## which is faster, another tree or this one (OLD=PREFIX)
+	@$(if $(OLD),,echo 'compare-builds: OLD=PREFIX says which tree to compare with' >&2; exit 2)
 	@tests/instruments/compare-builds old=$(call quoted,$(OLD)) new=$(call quoted,$(BUILD))
 
 .PHONY: tune
@@ -102,7 +103,7 @@ clean: ## remove all that was built
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 23
 	@echo
 	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR,'
 	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds).'
