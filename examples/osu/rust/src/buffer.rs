@@ -54,6 +54,16 @@ impl Memory {
         start.elapsed().as_secs_f64()
     }
 
+    /// Loads every byte, as a program that uses what it got.
+    pub fn read(&mut self, len: usize) {
+        let words = self.bytes(len).chunks(8).map(|word| {
+            let mut whole = [0; 8];
+            whole[..word.len()].copy_from_slice(word);
+            u64::from_ne_bytes(whole)
+        });
+        std::hint::black_box(words.fold(0, u64::wrapping_add));
+    }
+
     /// What `sender` sends in `round`.
     pub fn fill(&mut self, len: usize, round: u64, sender: usize) {
         for (byte, index) in self.bytes(len).iter_mut().zip(0..) {

@@ -46,6 +46,9 @@ pub struct Options {
     /// Rewrite a buffer before it is sent, untimed.
     #[arg(long)]
     pub dirty: bool,
+    /// Rewrite what is sent, read what is received, all timed.
+    #[arg(long, conflicts_with = "dirty")]
+    pub read: bool,
     /// Results as JSON, to stdout instead of the columns.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub json: Option<Option<PathBuf>>,
@@ -58,6 +61,11 @@ impl Options {
     /// Messages in flight.
     pub fn window(&self) -> usize {
         self.window.unwrap_or(64)
+    }
+
+    /// Whether buffers are rewritten before they are sent.
+    pub fn rewrites(&self) -> bool {
+        self.dirty || self.read
     }
 }
 
@@ -153,6 +161,7 @@ pub fn read(program: &Program) -> Result<Options, clap::Error> {
         ("validate", sized),
         ("checked_rounds", sized),
         ("dirty", sized),
+        ("read", sized && program.family != Family::Collective),
         ("plot", sized),
     ];
     for (name, _) in taken.iter().filter(|(_, taken)| !taken) {

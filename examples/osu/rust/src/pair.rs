@@ -4,6 +4,10 @@
 //! ping-pong both rewritings lie on the way of the round trip, so each rank
 //! clocks its own and both are taken off. In a window every message has its own
 //! buffer, all rewritten before the window starts.
+//!
+//! With `--read` the receiver also reads what it got, in a window before it
+//! acknowledges it, and nothing is taken off: what a copy saves or costs the
+//! caches of the two shows in the time of the loop.
 
 use crate::Bench;
 use crate::Program;
@@ -49,8 +53,8 @@ impl<'a> Pair<'a> {
             bench,
             peer: (rank < 2 * pairs).then_some(peer as Rank),
             first,
-            send: Memory::new(several(bench.options.validate || bench.options.dirty)),
-            receive: Memory::new(several(bench.options.validate)),
+            send: Memory::new(several(bench.options.validate || bench.options.rewrites())),
+            receive: Memory::new(several(bench.options.validate || bench.options.read)),
         }
     }
 
@@ -67,26 +71,29 @@ impl<'a> Pair<'a> {
         let Some(peer) = self.peer else { return 0.0 };
         let peer = self.bench.world.process_at_rank(peer);
         let (mut start, mut rewriting) = (Instant::now(), 0.0);
-        let dirty = self.bench.options.dirty;
+        let options = &self.bench.options;
         let outgoing = self.send.message(0, size);
         let mut incoming = self.receive.message(0, size);
         for round in 0..rounds.warmup + rounds.iterations {
             if round == rounds.warmup {
                 (start, rewriting) = (Instant::now(), 0.0);
             }
-            if !self.first {
-                peer.receive_into(&mut incoming);
-            }
-            if dirty {
-                rewriting += self.send.rewrite(size, round);
-            }
-            peer.send(&outgoing);
-            if self.first {
-                peer.receive_into(&mut incoming);
+            for sends in [self.first, !self.first] {
+                if sends {
+                    if options.rewrites() {
+                        rewriting += self.send.rewrite(size, round);
+                    }
+                    peer.send(&outgoing);
+                } else {
+                    peer.receive_into(&mut incoming);
+                    if options.read {
+                        self.receive.read(size);
+                    }
+                }
             }
         }
         let mut elapsed = start.elapsed().as_secs_f64();
-        if dirty {
+        if options.dirty {
             let (of_peer, _) = p2p::send_receive::<f64, _, _, _>(&rewriting, &peer, &peer);
             elapsed -= rewriting + of_peer;
         }
@@ -120,7 +127,7 @@ impl<'a> Pair<'a> {
     // --- windows ------------------------------------------------------------
 
     /// One window; going one way, the receiver acknowledges it with four bytes.
-    fn exchange_window(&self, size: usize, both_ways: bool, strides: Strides) {
+    fn exchange_window(&mut self, size: usize, both_ways: bool, strides: Strides, reads: bool) {
         let Some(peer) = self.peer else { return };
         let peer = self.bench.world.process_at_rank(peer);
         let window = self.bench.options.window();
@@ -130,7 +137,8 @@ impl<'a> Pair<'a> {
                 .map(|slot| memory.message(slot * stride, size))
                 .collect()
         };
-        let mut incoming = messages(&self.receive, strides.receive, !self.first || both_ways);
+        let receives = !self.first || both_ways;
+        let mut incoming = messages(&self.receive, strides.receive, receives);
         let outgoing = messages(&self.send, strides.send, self.first || both_ways);
         let pending = incoming.len() + outgoing.len();
         mpi::request::multiple_scope(pending, |scope, requests| {
@@ -142,6 +150,9 @@ impl<'a> Pair<'a> {
             }
             requests.wait_all(&mut Vec::with_capacity(pending));
         });
+        if reads && receives {
+            self.receive.read(window * size);
+        }
         let mut acknowledgement = [0u8; 4];
         match (both_ways, self.first) {
             (true, _) => {}
@@ -153,11 +164,11 @@ impl<'a> Pair<'a> {
     /// Seconds for all windows together; `both_ways`: both send.
     pub fn windows(&mut self, size: usize, both_ways: bool) -> f64 {
         let rounds = self.bench.rounds(size);
-        let dirty = self.bench.options.dirty;
-        let rewrites = dirty && self.peer.is_some() && (self.first || both_ways);
+        let options = &self.bench.options;
+        let rewrites = options.rewrites() && self.peer.is_some() && (self.first || both_ways);
         let strides = Strides {
-            send: if dirty { size } else { 0 },
-            receive: 0,
+            send: if options.rewrites() { size } else { 0 },
+            receive: if options.read { size } else { 0 },
         };
         let (mut start, mut rewriting) = (Instant::now(), 0.0);
         self.bench.world.barrier();
@@ -167,11 +178,12 @@ impl<'a> Pair<'a> {
                 (start, rewriting) = (Instant::now(), 0.0);
             }
             if rewrites {
-                rewriting += self.send.rewrite(self.bench.options.window() * size, round);
+                rewriting += self.send.rewrite(options.window() * size, round);
             }
-            self.exchange_window(size, both_ways, strides);
+            self.exchange_window(size, both_ways, strides, options.read);
         }
-        start.elapsed().as_secs_f64() - rewriting
+        let not_counted = if options.read { 0.0 } else { rewriting };
+        start.elapsed().as_secs_f64() - not_counted
     }
 
     /// Whether windows bring the right data; collective.
@@ -187,7 +199,7 @@ impl<'a> Pair<'a> {
         for round in 0..self.bench.options.checked_rounds {
             self.send.fill(bytes, round, rank);
             self.receive.fill(bytes, round + 1, rank);
-            self.exchange_window(size, both_ways, strides);
+            self.exchange_window(size, both_ways, strides, false);
             valid &= !receives
                 || self
                     .receive

@@ -86,6 +86,9 @@ impl Report {
         if bench.options.dirty {
             head += "# Buffers rewritten before each send, the rewriting not counted\n";
         }
+        if bench.options.read {
+            head += "# What is sent is rewritten, what is received is read, all of it counted\n";
+        }
         if bench.program.many_pairs {
             _ = write!(head, "# [ pairs: {} ]", bench.options.pairs.unwrap_or(1));
             if bench.program.family == Family::Bandwidth {
@@ -165,12 +168,13 @@ impl Report {
             .map(|row| self.json_row(bench, row))
             .collect();
         format!(
-            "{{\"program\": \"{}\", \"title\": \"{}\", \"library\": {}, \"ranks\": {}, \"dirty\": {},\n \"rows\": [\n  {}\n]}}\n",
+            "{{\"program\": \"{}\", \"title\": \"{}\", \"library\": {}, \"ranks\": {}, \"dirty\": {}, \"read\": {},\n \"rows\": [\n  {}\n]}}\n",
             bench.program.name,
             bench.program.title,
             json_string(library),
             bench.ranks(),
-            bench.options.dirty,
+            bench.options.rewrites(),
+            bench.options.read,
             rows.join(",\n  ")
         )
     }
