@@ -1,14 +1,13 @@
-//! From options and machine to what each rank is bound to, and the picture of
-//! it that `--report-bindings` prints.
+//! Decides what each rank is bound to, from the options and the machine, and draws the
+//! picture that `--report-bindings` prints.
 //!
-//! Unasked, ranks are bound to their shares of the cores ([`crate::share`]) while
-//! there is a core for each. A job marks one core of each rank's share by an
-//! abstract socket name, which vanishes with the job. A marked core does not
-//! count for others: two jobs started side by side would else share the first
-//! cores and leave the others idle. The rest of a share is room for threads,
-//! which a later job may have as well.
+//! Without options, ranks are bound to their shares of the cores ([`crate::share`]), as long
+//! as there is a core for each rank. A job marks one core of each rank's share with an
+//! abstract socket name, which vanishes with the job. Other jobs leave marked cores alone:
+//! two jobs started side by side would otherwise share the first cores and leave the rest
+//! idle. The other cores of a share are room for threads, and a later job may use them too.
 
-use crate::cli::{Bind, Global, Map, MapBy, Object};
+use crate::cli::{BindTo, Global, MapBy, Mapping, Object};
 use crate::placement::{self, Placement};
 use crate::share;
 use crate::topology::{self, Machine, Pu};
@@ -19,31 +18,32 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use wireup::layout::PLACE_LEVELS;
 use wireup::report::ranges;
 
-/// What was decided.
+/// What the ranks of a job are bound to.
 #[derive(Debug)]
 pub struct Binding {
-    /// For each rank its processors; empty: not bound.
+    /// For each rank its processors. Empty if it is not bound.
     pub placement: Placement,
     /// The machine, if it had to be read.
     machine: Option<Machine>,
-    /// Why nobody is bound, if so.
+    /// Why no rank is bound, if so.
     reason: &'static str,
     /// The marks on this job's cores.
     _marks: Vec<UnixDatagram>,
 }
 
-/// The machine's side of a job, before the number of ranks is known.
+/// What the machine offers to a job. Needed before the number of ranks is known.
 #[derive(Debug)]
 pub struct Resources {
     /// The processors that mpirun may use.
     allowed: Vec<u32>,
-    /// How many of them a quota leaves.
+    /// How many of them the CPU quota of the control group allows to run at once.
     pub processors: u32,
+    /// The machine, read when it is first needed.
     machine: Option<Machine>,
 }
 
 impl Resources {
-    /// Reads what is cheap to read.
+    /// Reads the processors; reading the whole machine takes longer and is put off.
     pub fn read() -> Resources {
         let quota = std::thread::available_parallelism().map_or(1, usize::from);
         let allowed = topology::allowed();
@@ -60,12 +60,12 @@ impl Resources {
         self.machine.get_or_insert_with(|| Machine::read(allowed))
     }
 
-    /// How many ranks a layout says, if it does.
-    pub fn laid_out(&mut self, map: Option<&Map>) -> Option<u32> {
+    /// How many ranks a layout is for, if it says so.
+    pub fn ranks_of_layout(&mut self, map: Option<&Mapping>) -> Option<u32> {
         placement::ranks_of(self.machine(), map?)
     }
 
-    /// The cores that a job may use.
+    /// The number of cores that a job may use.
     pub fn cores(&mut self) -> u32 {
         let processors = self.processors;
         let cores = self.machine().count(Object::Core);
@@ -73,21 +73,21 @@ impl Resources {
         cores.min(processors).max(1)
     }
 
-    /// Decides for a job of `ranks` ranks.
+    /// Binds the ranks of a job of `ranks` ranks.
     ///
     /// # Errors
-    /// What was asked for is not on this machine.
+    /// The machine does not have what the options ask for.
     pub fn bind(mut self, global: &Global, ranks: u32) -> Result<Binding, String> {
         let map = global.map_by.clone();
-        let report = reports(global);
-        let slot = Map {
+        let report = is_reported(global);
+        let slot = Mapping {
             by: MapBy::Slot,
             cores: 1,
         };
-        let unasked = global.bind_to.is_none() && map.is_none();
+        let no_options = global.bind_to.is_none() && map.is_none();
         let listed = matches!(
             map,
-            Some(Map {
+            Some(Mapping {
                 by: MapBy::List(_),
                 ..
             })
@@ -100,23 +100,23 @@ impl Resources {
         };
         let wanted = match global.bind_to {
             Some(bind) => bind,
-            None if ranks > self.processors && !listed => Bind::Nothing,
-            None => Bind::To(Object::Core, 1), // or to a share of them
+            None if ranks > self.processors && !listed => BindTo::Nothing,
+            None => BindTo::To(Object::Core, 1), // without options: to a share of the cores
         };
-        if wanted == Bind::Nothing && map.is_none() {
+        if wanted == BindTo::Nothing && map.is_none() {
             if report {
                 self.machine();
             }
             let reason = match global.bind_to {
                 Some(_) => "as asked for",
-                None => "more ranks than processors",
+                None => "oversubscribed: more ranks than processors",
             };
             return Ok(none(self.machine, reason));
         }
         let map = map.unwrap_or(slot);
         let processors = self.processors;
         let machine = self.machine();
-        if unasked {
+        if no_options {
             return Ok(match share_out(machine, processors, ranks) {
                 Err(reason) => none(self.machine, reason),
                 Ok((placement, marks)) => Binding {
@@ -140,18 +140,18 @@ impl Resources {
 }
 
 /// Whether the command line asks for the picture.
-pub fn reports(global: &Global) -> bool {
+pub fn is_reported(global: &Global) -> bool {
     global.report_bindings || global.display.is_some()
 }
 
-/// How often the cores are shared out anew because another job, started at the
-/// same moment, was quicker.
+/// How often to share the cores out again if another job, started at the same moment, has
+/// marked one of them first.
 const ATTEMPTS: u32 = 16;
 
 /// Shares out the cores that no other job has marked, and marks one of each share.
 ///
 /// # Errors
-/// Why nobody is bound.
+/// Why no rank is bound.
 fn share_out(
     machine: &Machine,
     processors: u32,
@@ -177,7 +177,7 @@ fn share_out(
     Err("too few cores are left by other jobs")
 }
 
-/// The name by which a core is marked.
+/// The socket name that marks a core.
 fn mark_of(machine: &Machine, core: u32) -> Option<SocketAddr> {
     let first = machine.pus.iter().find(|p| p.core == core)?.os;
     SocketAddr::from_abstract_name(format!("lariat-rank-on-processor-{first}")).ok()
@@ -195,13 +195,13 @@ fn marked(machine: &Machine) -> BTreeSet<u32> {
     };
     let cores: BTreeSet<u32> = machine.pus.iter().map(|p| p.core).collect();
     let is_marked = |core: &u32| {
-        // who connects is not noticed, and only finds what is there
+        // Connecting a datagram socket succeeds if the name exists, and disturbs nobody.
         mark_of(machine, *core).is_some_and(|name| probe.connect_addr(&name).is_ok())
     };
     cores.into_iter().filter(is_marked).collect()
 }
 
-/// The kernel's bit mask of these processors.
+/// The bit mask of these processors, as the kernel wants it.
 pub fn mask(pus: &[Pu]) -> Vec<libc::c_ulong> {
     let bits = libc::c_ulong::BITS;
     let mut mask = Vec::new();
@@ -215,17 +215,17 @@ pub fn mask(pus: &[Pu]) -> Vec<libc::c_ulong> {
     mask
 }
 
-/// The one processor that stands for a rank's binding in its record: that of
-/// the core it is bound to; none if it may roam over several cores.
+/// The processor that stands for a rank's binding in its record: the first one of its core.
+/// None if the rank may run on several cores.
 pub fn processor(pus: &[Pu]) -> Option<u32> {
     let first = pus.first()?;
     let alone = pus.iter().all(|p| p.core == first.core);
     alone.then_some(first.os)
 }
 
-/// Where a rank is bound, for its record: by level the object that all of its
-/// processors are part of; `u32::MAX` where there is no one such object.
-pub fn place(pus: &[Pu]) -> [u32; PLACE_LEVELS] {
+/// Where a rank is bound, for its record: at each level the object that contains all of the
+/// rank's processors, or `u32::MAX` if there is none.
+pub fn common_objects(pus: &[Pu]) -> [u32; PLACE_LEVELS] {
     let levels = [Object::Package, Object::Numa, Object::L3cache, Object::Core];
     levels.map(|level| {
         let first = pus.first().map(|p| p.part_of(level));
@@ -258,7 +258,7 @@ impl Binding {
             })
             .collect();
         let _ = writeln!(out, "this job may use {}", counts.join(", "));
-        let mut place = None;
+        let mut last = None;
         let mut cores: Vec<&Pu> = Vec::new();
         for pu in &machine.pus {
             if cores.last().is_none_or(|c| c.core != pu.core) {
@@ -267,7 +267,7 @@ impl Binding {
         }
         for first in cores {
             let around = (first.package, first.numa, first.l3);
-            if place.replace(around) != Some(around) {
+            if last.replace(around) != Some(around) {
                 let l3 = match machine.has_l3 {
                     true => format!(", L3 cache {}", first.l3),
                     false => String::new(),
@@ -330,25 +330,28 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_what_all_processors_share() {
+    fn objects_that_contain_all_processors() {
         let machine = machine(2, 2, 2, 2);
         let core = |n| -> Vec<Pu> {
             let own = machine.pus.iter().filter(|p| p.core == n);
             own.copied().collect()
         };
         const ANY: u32 = u32::MAX;
-        assert_eq!(place(&core(5)), [1, 2, 2, 5]);
-        assert_eq!(place(&[core(4), core(5)].concat()), [1, 2, 2, ANY]);
-        assert_eq!(place(&[core(1), core(2)].concat()), [0, ANY, ANY, ANY]);
-        assert_eq!(place(&machine.pus), [ANY; 4]);
-        assert_eq!(place(&[]), [ANY; 4]);
+        assert_eq!(common_objects(&core(5)), [1, 2, 2, 5]);
+        assert_eq!(common_objects(&[core(4), core(5)].concat()), [1, 2, 2, ANY]);
+        assert_eq!(
+            common_objects(&[core(1), core(2)].concat()),
+            [0, ANY, ANY, ANY]
+        );
+        assert_eq!(common_objects(&machine.pus), [ANY; 4]);
+        assert_eq!(common_objects(&[]), [ANY; 4]);
     }
 
     #[test]
     fn the_picture_shows_machine_and_ranks() {
         let machine = machine(2, 1, 2, 2);
         let map = crate::cli::map("package").unwrap();
-        let placement = placement::place(&machine, 2, &map, Bind::To(Object::Core, 1)).unwrap();
+        let placement = placement::place(&machine, 2, &map, BindTo::To(Object::Core, 1)).unwrap();
         let binding = Binding {
             placement,
             machine: Some(machine),

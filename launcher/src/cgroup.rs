@@ -1,42 +1,42 @@
-//! The control groups that mpirun is in, of both versions: how many processes
-//! and how much memory they allow, and how often the kernel has killed in them
-//! for want of memory.
+//! The control groups that mpirun is in, of both versions: how many processes and how much
+//! memory they allow, and how many processes the kernel has killed in them for want of
+//! memory.
 //!
-//! A group's limit holds together with those of all groups above it, so each
-//! question is put to every level that can be seen from here.
+//! The limits of all groups above a group hold for it too, so that all levels that can be
+//! seen from here are read.
 
 use std::path::{Path, PathBuf};
 
-/// What a group allows of something, and how much of it is in use.
+/// How much of something a group allows, and how much of it is in use.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Limit {
+pub struct GroupLimit {
     /// The most that the group may have.
     pub max: u64,
-    /// What is in use, what the kernel would give back when asked not counted.
+    /// How much is in use. Memory that the kernel can reclaim at once does not count.
     pub used: u64,
-    /// The file that says so.
+    /// The file in which the limit stands.
     pub source: PathBuf,
 }
 
 /// The groups that mpirun and its ranks are in, the innermost first.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cgroups {
-    /// Of the version 2 hierarchy.
+    /// In the hierarchy of version 2.
     unified: Vec<PathBuf>,
-    /// Of version 1, the controller `pids`.
+    /// In the hierarchy of version 1's controller `pids`.
     pids: Vec<PathBuf>,
-    /// Of version 1, the controller `memory`.
+    /// In the hierarchy of version 1's controller `memory`.
     memory: Vec<PathBuf>,
 }
 
 impl Cgroups {
-    /// Those of this process; none where /proc does not tell.
+    /// The groups of this process. None if /proc does not show them.
     pub fn own() -> Cgroups {
         let text = |name| std::fs::read_to_string(name).unwrap_or_default();
         Cgroups::of(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"))
     }
 
-    /// From the contents of /proc/PID/cgroup and /proc/PID/mountinfo.
+    /// The groups from the contents of /proc/PID/cgroup and /proc/PID/mountinfo.
     fn of(groups: &str, mounts: &str) -> Cgroups {
         let mut found = Cgroups::default();
         for line in groups.lines() {
@@ -59,11 +59,11 @@ impl Cgroups {
     }
 
     /// The limits of processes and threads.
-    pub fn processes(&self) -> Vec<Limit> {
+    pub fn processes(&self) -> Vec<GroupLimit> {
         let all = self.unified.iter().chain(&self.pids);
         let limit = |dir: &PathBuf| {
             let source = dir.join("pids.max");
-            Some(Limit {
+            Some(GroupLimit {
                 max: number(&source)?,
                 used: number(&dir.join("pids.current"))?,
                 source,
@@ -72,56 +72,62 @@ impl Cgroups {
         all.filter_map(limit).collect()
     }
 
-    /// The limits of memory, in bytes, with what may be swapped out of it, of which
-    /// `swap` is free on this machine.
-    pub fn memory(&self, swap: u64) -> Vec<Limit> {
+    /// The limits of memory in bytes. Each includes the swap space that the group may use, of
+    /// which `swap` bytes are free on this machine.
+    pub fn memory(&self, swap: u64) -> Vec<GroupLimit> {
         let more =
             |max: u64, out: Option<u64>| max.saturating_add(out.map_or(swap, |o| o.min(swap)));
         let new = self.unified.iter().filter_map(|dir| {
             let stat = std::fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-            let kept = ["inactive_file", "active_file", "slab_reclaimable"];
-            let kept: u64 = kept.iter().filter_map(|name| entry(&stat, name)).sum();
+            let reclaimable = ["inactive_file", "active_file", "slab_reclaimable"];
+            let reclaimable: u64 = reclaimable
+                .iter()
+                .filter_map(|name| entry(&stat, name))
+                .sum();
             let source = dir.join("memory.max");
             let used = number(&dir.join("memory.swap.current")).unwrap_or(0);
             let out = number(&dir.join("memory.swap.max")).map(|m| m.saturating_sub(used));
-            Some(Limit {
+            Some(GroupLimit {
                 max: more(number(&source)?, out),
-                used: number(&dir.join("memory.current"))?.saturating_sub(kept),
+                used: number(&dir.join("memory.current"))?.saturating_sub(reclaimable),
                 source,
             })
         });
         let old = self.memory.iter().filter_map(|dir| {
             let stat = std::fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-            let kept = ["total_inactive_file", "total_active_file"];
-            let kept: u64 = kept.iter().filter_map(|name| entry(&stat, name)).sum();
+            let reclaimable = ["total_inactive_file", "total_active_file"];
+            let reclaimable: u64 = reclaimable
+                .iter()
+                .filter_map(|name| entry(&stat, name))
+                .sum();
             let source = dir.join("memory.limit_in_bytes");
             let max = number(&source)?;
             let both = number(&dir.join("memory.memsw.limit_in_bytes"));
-            Some(Limit {
+            Some(GroupLimit {
                 max: more(max, both.map(|b| b.saturating_sub(max))),
-                used: number(&dir.join("memory.usage_in_bytes"))?.saturating_sub(kept),
+                used: number(&dir.join("memory.usage_in_bytes"))?.saturating_sub(reclaimable),
                 source,
             })
         });
         new.chain(old).collect()
     }
 
-    /// How many processes the kernel has killed so far for want of memory: in the
-    /// innermost group that counts them (a group of version 2 counts those of the
-    /// groups below it too), else on the whole machine.
-    pub fn oom_kills(&self) -> Option<Kills> {
+    /// How many processes the kernel has killed so far for want of memory. The innermost group
+    /// that counts them is asked (a group of version 2 also counts those of the groups below
+    /// it), else the whole machine.
+    pub fn oom_kills(&self) -> Option<OomKills> {
         let new = self.unified.iter().map(|dir| dir.join("memory.events"));
         let old = self.memory.iter().map(|dir| dir.join("memory.oom_control"));
         let groups = new.chain(old).find_map(|file| {
             let text = std::fs::read_to_string(&file).ok()?;
-            Some(Kills {
+            Some(OomKills {
                 count: entry(&text, "oom_kill")?,
                 group: file.parent().map(Path::to_path_buf),
             })
         });
         groups.or_else(|| {
             let text = std::fs::read_to_string("/proc/vmstat").ok()?;
-            Some(Kills {
+            Some(OomKills {
                 count: entry(&text, "oom_kill")?,
                 group: None,
             })
@@ -131,15 +137,15 @@ impl Cgroups {
 
 /// A count of processes that the kernel has killed for want of memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Kills {
+pub struct OomKills {
     /// How many so far.
     pub count: u64,
-    /// The group that they were in; `None`: anywhere on the machine.
+    /// The group that they were in. None: anywhere on the machine.
     pub group: Option<PathBuf>,
 }
 
-/// The folders of a group and of those above it, in the hierarchy of a version 1
-/// controller, or in that of version 2.
+/// The folders of a group and of the groups above it, in the hierarchy of a controller of
+/// version 1, or without a controller in that of version 2.
 fn levels(mounts: &str, controller: Option<&str>, path: &str) -> Vec<PathBuf> {
     let mount = mounts.lines().find_map(|line| {
         let (mount, system) = line.split_once(" - ")?;
@@ -156,8 +162,8 @@ fn levels(mounts: &str, controller: Option<&str>, path: &str) -> Vec<PathBuf> {
     let Some((root, point)) = mount else {
         return Vec::new();
     };
-    // What is mounted may be a part of the hierarchy only (a container's); the
-    // path is then that of the group within this part, or lies outside of it.
+    // Only a part of the hierarchy may be mounted (a container's). The path is then relative
+    // to this part, or lies outside of it.
     let below = Path::new(path).strip_prefix(&root);
     let below = below.unwrap_or(Path::new(""));
     let outside = below
@@ -171,7 +177,7 @@ fn levels(mounts: &str, controller: Option<&str>, path: &str) -> Vec<PathBuf> {
     levels.map(Path::to_path_buf).collect()
 }
 
-/// A field of mountinfo, in which blanks and backslashes stand as `\040`.
+/// A field of mountinfo with its escapes replaced: a space stands there as `\040`.
 fn unescaped(field: &str) -> String {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
@@ -192,12 +198,12 @@ fn unescaped(field: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The number in a file; `None` also where it says `max`.
+/// The number in a file. None also if the file says `max`.
 fn number(file: &Path) -> Option<u64> {
     std::fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// The number behind a name, in lines `name number`.
+/// The number behind a name, in text of lines `name number`.
 fn entry(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(|l| l.split_once(' '));
     lines.find(|l| l.0 == name)?.1.trim().parse().ok()

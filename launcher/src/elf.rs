@@ -1,6 +1,5 @@
-//! What a program's or a library's file says of how it is loaded: enough to tell
-//! whether a library can be preloaded into it, and which others it needs. Reads the
-//! tables that are wanted, not the file.
+//! Reads from a program's or a library's file how it is loaded: whether a library can be
+//! preloaded into it, and which libraries it needs. Reads single tables, not the whole file.
 
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
@@ -8,39 +7,39 @@ use object::{Endianness, FileKind, ReadCache, ReadRef};
 use std::fs::File;
 use std::path::Path;
 
-/// An executable or a library in the ELF format.
+/// A program or a library in the ELF format.
 #[derive(Debug, PartialEq, Eq, Clone, Default)]
 pub struct Image {
     /// 32 or 64.
     pub bits: u8,
     /// The machine's number in ELF (`EM_X86_64` is 62).
     pub machine: u16,
-    /// The loader that it names; none: it is linked statically, or is a library.
+    /// The loader that it names. None if it is linked statically, or is a library.
     pub loader: Option<String>,
-    /// The libraries that it names.
+    /// The libraries that it needs.
     pub needed: Vec<String>,
-    /// Those of [`WATCHED`] that it defines for its libraries too.
+    /// The functions of [`ALLOCATOR_FUNCTIONS`] that it defines and exports.
     pub defines: Vec<&'static str>,
 }
 
-/// What an image asks of the loader: the libraries it needs, and where they lie.
+/// What an image asks of the loader: the libraries that it needs, and where to look for them.
 #[derive(Debug, PartialEq, Eq, Clone, Default)]
 pub struct Links {
     /// 32 or 64.
     pub bits: u8,
     /// The machine's number in ELF.
     pub machine: u16,
-    /// The libraries that it names.
+    /// The libraries that it needs.
     pub needed: Vec<String>,
-    /// Folders to look for them in (`DT_RPATH`), also for the libraries of libraries.
+    /// `DT_RPATH`: folders to look for them in, and for the libraries that they need.
     pub rpath: Vec<String>,
-    /// Folders to look for its own in, after `LD_LIBRARY_PATH` (`DT_RUNPATH`).
+    /// `DT_RUNPATH`: folders to look for them in, after `LD_LIBRARY_PATH`.
     pub runpath: Vec<String>,
 }
 
-/// Functions by which a program shows that it brings an allocator, or an
-/// instrumenting runtime with one, of its own.
-pub const WATCHED: [&str; 5] = [
+/// Functions that show that a program has an allocator of its own, or a sanitizer's runtime
+/// with one.
+pub const ALLOCATOR_FUNCTIONS: [&str; 5] = [
     "malloc",
     "__asan_init",
     "__tsan_init",
@@ -48,10 +47,10 @@ pub const WATCHED: [&str; 5] = [
     "__hwasan_init",
 ];
 
-/// Reads an image; `None`: it is something else (a script).
+/// Reads an image. None if the file is something else, such as a script.
 ///
 /// # Errors
-/// It cannot be read, or its tables make no sense; what is wrong with it.
+/// It cannot be read, or its tables make no sense. The text follows the file's name.
 pub fn read(path: &Path) -> Result<Option<Image>, String> {
     let file = File::open(path).map_err(|why| format!("cannot be read: {why}"))?;
     let data = ReadCache::new(file);
@@ -65,8 +64,8 @@ pub fn read(path: &Path) -> Result<Option<Image>, String> {
         .map_err(|why| format!("is a damaged ELF file: {why}"))
 }
 
-/// Reads what an image asks of the loader; `None`: it is something else, or cannot
-/// be read.
+/// Reads what an image asks of the loader. None if the file is something else, or cannot be
+/// read.
 pub fn links(path: &Path) -> Option<Links> {
     let data = ReadCache::new(File::open(path).ok()?);
     match FileKind::parse(&data) {
@@ -128,7 +127,7 @@ where
     let mut defines = Vec::new();
     for symbol in symbols.iter().filter(|s| !s.is_undefined(endian)) {
         let name = symbols.symbol_name(endian, symbol)?;
-        defines.extend(WATCHED.iter().find(|w| w.as_bytes() == name));
+        defines.extend(ALLOCATOR_FUNCTIONS.iter().find(|w| w.as_bytes() == name));
     }
     Ok(Image {
         bits,

@@ -1,22 +1,21 @@
-//! Programs that are built for another MPI. Each of their ranks would find no
-//! launcher of its own and run as a job of one: the same work N times, and no error.
+//! Recognizes programs that are built for another MPI. Each rank of such a program would find
+//! no launcher of its own and run as a job of one rank: the same work N times, and no error.
 //!
-//! What a program needs stands in its file, and in those of the libraries that it is
-//! linked with. What a script, an interpreter or a debugger goes on to start cannot
-//! be seen from here.
+//! The libraries that a program needs stand in its file and in the files of these libraries.
+//! What a script, an interpreter or a debugger starts later is not known here.
 
 use crate::elf;
-use crate::loader::{Found, Loader};
+use crate::loader::{ElfFile, Loader};
 use crate::plan::App;
-use crate::program::Unusable;
+use crate::program::ProgramError;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 
-/// Our own, and any other library with the standard ABI, which ours replaces.
-const STANDARD: &str = "libmpi_abi.so";
+/// The library of the standard ABI. Ours replaces it, whoever has built it.
+const STANDARD_ABI: &str = "libmpi_abi.so";
 
-/// Beginnings of libraries' names, and whose they are.
-const OTHERS: [(&str, &str); 16] = [
+/// Prefixes of libraries' names, and the MPI that they belong to.
+const OTHER_MPIS: [(&str, &str); 16] = [
     ("libmpi.so.40", "Open MPI"),
     ("libmpi.so.20", "Open MPI"),
     (
@@ -44,8 +43,8 @@ const OTHERS: [(&str, &str); 16] = [
     ("libmpi++", "another MPI"),
 ];
 
-/// Libraries of every system, which need no MPI.
-const SYSTEM: [&str; 9] = [
+/// Prefixes of the names of system libraries, which need no MPI.
+const SYSTEM_LIBRARIES: [&str; 9] = [
     "libc.so",
     "libm.so",
     "libdl.so",
@@ -57,26 +56,26 @@ const SYSTEM: [&str; 9] = [
     "linux-vdso",
 ];
 
-/// Libraries that are looked into at the most.
-const MOST: usize = 1000;
+/// Libraries that are read at the most.
+const MAX_LIBRARIES: usize = 1000;
 
 /// Another MPI's library that a program needs.
 #[derive(Debug, PartialEq, Eq)]
-struct Foreign {
+struct ForeignLibrary {
     /// Its name.
-    library: String,
-    /// Whose it is.
-    whose: &'static str,
-    /// The library that needs it; none: the program itself.
-    by: Option<String>,
+    name: String,
+    /// The MPI that it belongs to.
+    mpi: &'static str,
+    /// The library that needs it. None: the program itself does.
+    needed_by: Option<String>,
 }
 
-/// Refuses a program that is built for another MPI. `inherit`: it finds mpirun's
-/// environment too.
+/// Refuses a program that is built for another MPI. `inherit`: the program inherits mpirun's
+/// environment.
 ///
 /// # Errors
-/// Which MPI, how that is known, and what would be right.
-pub fn check(app: &App, inherit: bool) -> Result<(), Unusable> {
+/// Which MPI it is, how that is known, and what would be right.
+pub fn check(app: &App, inherit: bool) -> Result<(), ProgramError> {
     let variable = "LD_LIBRARY_PATH";
     let set = app.vars.get(OsStr::new(variable)).cloned();
     let inherited = inherit.then(|| std::env::var_os(variable)).flatten();
@@ -84,49 +83,49 @@ pub fn check(app: &App, inherit: bool) -> Result<(), Unusable> {
     let Some(links) = elf::links(&app.file) else {
         return Ok(());
     };
-    let program = Found {
+    let program = ElfFile {
         path: app.file.clone(),
         links,
     };
-    let Some(foreign) = look(&program, &Loader::new(&path)) else {
+    let Some(foreign) = find(&program, &Loader::new(&path)) else {
         return Ok(());
     };
     let by = foreign
-        .by
+        .needed_by
         .map_or("it".to_owned(), |by| format!("its library {by}"));
-    Err(Unusable::NotExecutable(format!(
+    Err(ProgramError::NotExecutable(format!(
         "program {} is built for {}: {by} needs {}. Its ranks would not find each other here, \
          each would run alone. Build it with the mpicc beside this mpirun, or start it with \
          the mpirun of its own MPI (--allow-other-mpi runs it all the same)",
         app.name.display(),
-        foreign.whose,
-        foreign.library
+        foreign.mpi,
+        foreign.name
     )))
 }
 
-/// Another MPI's library in what a program needs, unless it has the standard ABI's
-/// too: then the other one is a layer over it.
-fn look(program: &Found, loader: &Loader) -> Option<Foreign> {
+/// The first library of another MPI that a program needs. None if it also needs the standard
+/// ABI's library: then the other one is a layer above it.
+fn find(program: &ElfFile, loader: &Loader) -> Option<ForeignLibrary> {
     let mut first = None;
     let mut seen = HashSet::new();
-    let mut ahead: Vec<Found> = Vec::new();
+    let mut ahead: Vec<ElfFile> = Vec::new();
     let mut image = None;
-    for _ in 0..MOST {
+    for _ in 0..MAX_LIBRARIES {
         let at = image.as_ref().unwrap_or(program);
-        let standard = |n: &String| base(n).starts_with(STANDARD);
+        let standard = |n: &String| base(n).starts_with(STANDARD_ABI);
         if at.links.needed.iter().any(standard) {
             return None;
         }
         for name in &at.links.needed {
             let base = base(name);
-            if SYSTEM.iter().any(|s| base.starts_with(s)) || !seen.insert(name.clone()) {
+            if SYSTEM_LIBRARIES.iter().any(|s| base.starts_with(s)) || !seen.insert(name.clone()) {
                 continue;
             }
-            if let Some(whose) = whose(base) {
-                first.get_or_insert_with(|| Foreign {
-                    library: name.clone(),
-                    whose,
-                    by: image.as_ref().map(|i| i.path.display().to_string()),
+            if let Some(mpi) = mpi_of(base) {
+                first.get_or_insert_with(|| ForeignLibrary {
+                    name: name.clone(),
+                    mpi,
+                    needed_by: image.as_ref().map(|i| i.path.display().to_string()),
                 });
             }
             ahead.extend(loader.find(name, at, program));
@@ -144,10 +143,10 @@ fn base(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// Whose MPI a library of this name is.
-fn whose(base: &str) -> Option<&'static str> {
-    let found = OTHERS.iter().find(|(start, _)| base.starts_with(start));
-    found.map(|(_, whose)| *whose)
+/// The other MPI that a library of this name belongs to, if any.
+fn mpi_of(base: &str) -> Option<&'static str> {
+    let found = OTHER_MPIS.iter().find(|(start, _)| base.starts_with(start));
+    found.map(|(_, mpi)| *mpi)
 }
 
 #[cfg(test)]
@@ -156,18 +155,18 @@ mod tests {
 
     #[test]
     fn libraries_of_other_mpis_are_known() {
-        assert_eq!(whose("libmpi.so.40"), Some("Open MPI"));
-        assert_eq!(whose("libmpi.so.40.30.1"), Some("Open MPI"));
-        assert!(whose("libmpi.so.12").unwrap().contains("Intel MPI"));
-        assert_eq!(whose("libmpi.so"), Some("another MPI"));
-        assert_eq!(whose("libmpich.so.10"), Some("MPICH"));
+        assert_eq!(mpi_of("libmpi.so.40"), Some("Open MPI"));
+        assert_eq!(mpi_of("libmpi.so.40.30.1"), Some("Open MPI"));
+        assert!(mpi_of("libmpi.so.12").unwrap().contains("Intel MPI"));
+        assert_eq!(mpi_of("libmpi.so"), Some("another MPI"));
+        assert_eq!(mpi_of("libmpich.so.10"), Some("MPICH"));
         for other in [
             "libmpi_abi.so.1",
             "libmpi_rs.so",
             "libmpc.so.3",
             "libc.so.6",
         ] {
-            assert_eq!(whose(other), None, "{other}");
+            assert_eq!(mpi_of(other), None, "{other}");
         }
     }
 
@@ -176,6 +175,6 @@ mod tests {
         let path = std::env::current_exe().unwrap();
         let links = elf::links(&path).unwrap();
         let loader = Loader::new(OsStr::new(""));
-        assert_eq!(look(&Found { path, links }, &loader), None);
+        assert_eq!(find(&ElfFile { path, links }, &loader), None);
     }
 }

@@ -1,105 +1,82 @@
-//! The thread that forwards what ranks print, and what mpirun itself says: it
-//! reads all pipes and writes whole lines, so that lines of different ranks
-//! never tear each other.
+//! The thread that forwards what ranks print, and what mpirun itself says. It reads all
+//! pipes and writes whole lines, so that lines of different ranks never mix.
 //!
-//! A line longer than what is worth holding is passed on in pieces; meanwhile
-//! only its stream is read and the others wait in their pipes, until the line
-//! ends or pauses (a rank may be waiting for one of those others).
+//! A line that is too long to be held is passed on in pieces. Meanwhile only its stream is
+//! read and the others wait in their pipes, until the line ends, or until it pauses: its
+//! rank may be waiting for a rank whose output waits.
 //!
-//! Nothing here waits for a reader: what standard output or error does not take
-//! is held, up to a bound. Beyond it the pipes that lead there are not read, so a
-//! slow reader slows the ranks and fills no memory, and one that does not read at
-//! all holds up neither the other stream nor what mpirun says. When nobody reads
-//! any more (`mpirun … | head -1`), the pipes are closed, so that ranks learn of
-//! it as they would without mpirun.
+//! The thread never waits for a reader. What standard output or error does not take is
+//! held, up to a bound. Beyond the bound the pipes that lead there are not read: a slow
+//! reader slows the ranks and fills no memory, and a reader that has stopped holds up
+//! neither the other stream nor mpirun's messages. When nobody reads any more
+//! (`mpirun … | head -1`), the pipes are closed, and ranks learn of it as they would
+//! without mpirun.
 //!
-//! Each of the two is a *lane*: a sink and the pipes that lead to it. They are one
-//! lane where they lead to one place. A third lane has what goes to files only.
+//! A [`Lane`] is a sink with the pipes that lead to it: one for standard output, one for
+//! standard error (the same one if both lead to the same place), and one for the streams
+//! that go to files only.
 
-use crate::sink::{Kind, Own, Sink};
-use crate::stdio::Stream;
+use crate::say::{Outbox, say};
+use crate::sink::{OwnStream, Sink, StdStream};
+use crate::stream::RankStream;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// How long an unfinished huge line keeps the others waiting when nothing
-/// comes, and how long a prompt on a terminal is held, in milliseconds.
+/// Milliseconds without news after which an unfinished huge line no longer keeps the others
+/// waiting, and after which a prompt on a terminal is shown.
 const PAUSE: u16 = 50;
-/// Streams that are read between two looks at everything else.
-const TURN: usize = 64;
+/// Streams of a lane that are read before everything else gets its turn.
+const STREAMS_PER_TURN: usize = 64;
 
-/// What the forwarding thread and the main thread tell each other.
+/// The forwarding thread, as the main thread sees it.
 #[derive(Debug)]
-pub struct Shared {
-    /// No rank lives any more: read what is there, and end.
+pub struct Forwarder {
+    /// Set by the main thread: no rank lives any more. The thread reads what is there, and
+    /// ends.
     drain: AtomicBool,
-    /// Standard output cannot be written: the errno, or 0.
+    /// The error number with which standard output failed, or 0.
     broken: AtomicI32,
     /// Wakes the thread.
-    wake: EventFd,
-    /// Readable when the thread has ended, or `broken` changed.
+    wake: Arc<EventFd>,
+    /// Readable when the thread has ended, has caught up, or `broken` has changed.
     pub news: EventFd,
     ended: AtomicBool,
-    /// Set by the main thread, cleared when all that was printed is written.
+    /// Set by the main thread, cleared when everything printed so far is written.
     catch_up: AtomicBool,
-    /// Bytes that went out so far.
+    /// Bytes written so far.
     written: AtomicU64,
-    /// What mpirun wants to say; `None`: the thread takes no more.
-    sayings: Mutex<Option<Vec<u8>>>,
+    /// What mpirun itself says.
+    outbox: Arc<Outbox>,
 }
 
-/// The forwarding thread of this process's job.
-static FORWARDING: OnceLock<Arc<Shared>> = OnceLock::new();
-
-/// Has the forwarding thread write this to standard error. Returns whether it
-/// does: not before it runs, and not when it has ended.
-pub fn hand_over(text: &[u8]) -> bool {
-    let Some(shared) = FORWARDING.get() else {
-        return false;
-    };
-    let taken = match shared.sayings().as_mut() {
-        Some(sayings) => {
-            sayings.extend_from_slice(text);
-            true
-        }
-        None => false,
-    };
-    if taken {
-        let _ = shared.wake.write(1);
-    }
-    taken
-}
-
-impl Shared {
-    fn new() -> io::Result<Shared> {
+impl Forwarder {
+    fn new() -> io::Result<Forwarder> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = || {
             let made = EventFd::from_flags(flags);
             made.map_err(|why| io::Error::other(format!("eventfd, to wake a thread: {why}")))
         };
-        Ok(Shared {
+        let wake = Arc::new(event()?);
+        Ok(Forwarder {
             drain: AtomicBool::new(false),
             broken: AtomicI32::new(0),
-            wake: event()?,
+            outbox: Arc::new(Outbox::new(Arc::clone(&wake))),
+            wake,
             news: event()?,
             ended: AtomicBool::new(false),
             catch_up: AtomicBool::new(false),
             written: AtomicU64::new(0),
-            sayings: Mutex::new(Some(Vec::new())),
         })
     }
 
-    fn sayings(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
-        self.sayings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits a moment until what ranks have printed so far is written, so that
-    /// what mpirun says next comes after it.
+    /// Waits until what ranks have printed so far is written, so that mpirun's next message
+    /// comes after it. Gives up after 0.2 s.
     pub fn catch_up(&self) {
         self.catch_up.store(true, Ordering::Release); // pairs with the Acquire in `run`
         let _ = self.wake.write(1);
@@ -113,7 +90,7 @@ impl Shared {
         }
     }
 
-    /// Why standard output cannot be written, if so.
+    /// The error with which standard output failed, if it did.
     pub fn broken(&self) -> Option<Errno> {
         match self.broken.load(Ordering::Acquire) {
             0 => None,
@@ -121,39 +98,38 @@ impl Shared {
         }
     }
 
-    /// Everything is written.
+    /// Whether everything is written and the thread has ended.
     pub fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire) // pairs with the Release at the thread's end
     }
 
-    /// A number that grows as long as somebody reads what is printed.
+    /// Bytes written so far. The number grows as long as somebody reads.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Says that no rank lives any more.
+    /// Tells the thread that no rank lives any more.
     pub fn drain(&self) {
         self.drain.store(true, Ordering::Release); // pairs with the Acquire in `run`
         let _ = self.wake.write(1);
     }
 
-    /// Gives up what is not written yet: what mpirun says from now on it writes
-    /// itself.
+    /// Gives up what is not written yet. From now on mpirun writes its messages itself.
     pub fn abandon(&self) {
-        self.sayings().take();
+        self.outbox.close();
     }
 }
 
-/// Starts the thread for these streams. `one`: standard output and error lead to
-/// one place.
+/// Starts the thread for these streams. `together`: standard output and error lead to the
+/// same place.
 ///
 /// # Errors
-/// No thread or descriptor to be had, and what for.
-pub fn start(streams: Vec<Stream>, one: bool) -> io::Result<Arc<Shared>> {
-    let shared = Arc::new(Shared::new()?);
-    let mut lanes = vec![Lane::new(Some(Kind::Out))?];
-    if !one {
-        lanes.push(Lane::new(Some(Kind::Err))?);
+/// There are no more threads or descriptors; the text says what for.
+pub fn start(streams: Vec<RankStream>, together: bool) -> io::Result<Arc<Forwarder>> {
+    let forwarder = Arc::new(Forwarder::new()?);
+    let mut lanes = vec![Lane::new(Some(StdStream::Out))?];
+    if !together {
+        lanes.push(Lane::new(Some(StdStream::Err))?);
     }
     lanes.push(Lane::new(None)?);
     for (index, stream) in streams.iter().enumerate() {
@@ -165,43 +141,43 @@ pub fn start(streams: Vec<Stream>, one: bool) -> io::Result<Arc<Shared>> {
         })?;
     }
     let prompts = streams.iter().enumerate().filter(|(_, s)| s.prompt);
-    let forward = Forward {
+    let thread = ForwardThread {
         prompts: prompts.map(|(index, _)| index).collect(),
         streams: streams.into_iter().map(Some).collect(),
         lanes,
-        shared: Arc::clone(&shared),
+        forwarder: Arc::clone(&forwarder),
         out: Vec::new(),
         buffer: vec![0; 64 << 10],
     };
     std::thread::Builder::new()
         .name("output".to_owned())
-        .spawn(move || forward.run())
+        .spawn(move || thread.run())
         .map_err(|why| io::Error::new(why.kind(), format!("a thread for it: {why}")))?;
-    let _ = FORWARDING.set(Arc::clone(&shared)); // there is one job
-    Ok(shared)
+    forwarder.outbox.install();
+    Ok(forwarder)
 }
 
-/// The number of a stream's lane among so many.
-fn lane(stream: &Stream, lanes: usize) -> usize {
+/// The index of a stream's lane, where there are `lanes` lanes.
+fn lane(stream: &RankStream, lanes: usize) -> usize {
     match (stream.to_own, stream.kind) {
         (false, _) => lanes - 1,
-        (true, Kind::Out) => 0,
-        (true, Kind::Err) => lanes - 2,
+        (true, StdStream::Out) => 0,
+        (true, StdStream::Err) => lanes - 2,
     }
 }
 
-/// The pipes whose contents go one way.
+/// A sink, and the pipes that lead to it.
 struct Lane {
-    /// Where to; `None`: to files only, or nobody reads there any more.
-    sink: Option<Sink<Own>>,
-    /// Which of the pipes can be read.
+    /// None for streams that go to files only, and once nobody reads any more.
+    sink: Option<Sink<OwnStream>>,
+    /// Tells which of the pipes can be read.
     ready: Epoll,
-    /// The stream whose huge line is half out.
+    /// The stream whose huge line is written in part.
     owner: Option<usize>,
 }
 
 impl Lane {
-    fn new(kind: Option<Kind>) -> io::Result<Lane> {
+    fn new(kind: Option<StdStream>) -> io::Result<Lane> {
         let ready = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
         let ready = ready.map_err(|why| {
             io::Error::other(format!(
@@ -209,7 +185,7 @@ impl Lane {
             ))
         })?;
         Ok(Lane {
-            sink: kind.map(|k| Sink::new(k.own())),
+            sink: kind.map(|kind| Sink::new(kind.own())),
             ready,
             owner: None,
         })
@@ -224,31 +200,35 @@ impl Lane {
     }
 }
 
-/// What a wait was ended by.
-struct Next {
+/// What the thread finds after a wait.
+struct Readiness {
     /// Streams that can be read now.
     ready: Vec<usize>,
-    /// Nothing came for a while, where something is held.
+    /// Something is held, and nothing has come for a while.
     quiet: bool,
 }
 
-struct Forward {
-    streams: Vec<Option<Stream>>,
-    /// Standard output, standard error unless it is the same place, files.
+/// The state of the thread.
+struct ForwardThread {
+    /// None for a stream that is closed.
+    streams: Vec<Option<RankStream>>,
+    /// Standard output, standard error if it leads elsewhere, files.
     lanes: Vec<Lane>,
     /// Streams that may show a prompt.
     prompts: Vec<usize>,
-    shared: Arc<Shared>,
+    forwarder: Arc<Forwarder>,
+    /// What is on its way from a stream to where it belongs.
     out: Vec<u8>,
+    /// What was just read.
     buffer: Vec<u8>,
 }
 
-impl Forward {
+impl ForwardThread {
     fn run(mut self) {
         loop {
-            let draining = self.shared.drain.load(Ordering::Acquire); // pairs with `drain`
-            let catching_up = self.shared.catch_up.load(Ordering::Acquire); // pairs with `catch_up`
-            self.take_sayings();
+            let draining = self.forwarder.drain.load(Ordering::Acquire); // pairs with `drain`
+            let catching_up = self.forwarder.catch_up.load(Ordering::Acquire); // pairs with `catch_up`
+            self.take_messages();
             self.pour();
             let idle = self.lanes.iter().all(Lane::is_empty);
             let next = self.wait(draining, idle && (draining || catching_up));
@@ -259,43 +239,35 @@ impl Forward {
                 self.pause();
             }
             if next.ready.is_empty() && idle {
-                if draining && self.close_sayings() {
+                if draining && self.finish() {
                     break;
                 }
                 if catching_up {
-                    self.shared.catch_up.store(false, Ordering::Release); // pairs with `catch_up`
-                    let _ = self.shared.news.write(1);
+                    self.forwarder.catch_up.store(false, Ordering::Release); // pairs with `catch_up`
+                    let _ = self.forwarder.news.write(1);
                 }
             }
         }
-        // pairs with the Acquire in `Shared::ended`
-        self.shared.ended.store(true, Ordering::Release);
-        let _ = self.shared.news.write(1);
+        // pairs with the Acquire in `Forwarder::ended`
+        self.forwarder.ended.store(true, Ordering::Release);
+        let _ = self.forwarder.news.write(1);
     }
 
-    /// Takes no more sayings, if there are none to write and nothing is held.
-    fn close_sayings(&mut self) -> bool {
+    /// Closes all streams, and then the outbox if nothing is left to write. Returns whether
+    /// it did.
+    fn finish(&mut self) -> bool {
         for index in 0..self.streams.len() {
             self.close(index);
         }
-        let mut sayings = self.shared.sayings();
-        let over = sayings.as_ref().is_none_or(Vec::is_empty);
-        if over && self.lanes.iter().all(Lane::is_empty) {
-            *sayings = None;
-            return true;
-        }
-        false
+        self.lanes.iter().all(Lane::is_empty) && self.forwarder.outbox.close_if_empty()
     }
 
-    /// What mpirun says goes to standard error.
-    fn take_sayings(&mut self) {
-        let sayings = self.shared.sayings().as_mut().map(std::mem::take);
-        let Some(sayings) = sayings.filter(|s| !s.is_empty()) else {
-            return;
-        };
+    /// Moves mpirun's own messages to standard error.
+    fn take_messages(&mut self) {
         let errors = self.lanes.len() - 2;
+        let messages = self.forwarder.outbox.take();
         if let Some(sink) = &mut self.lanes[errors].sink {
-            sink.push(&sayings);
+            sink.push(&messages);
         }
     }
 
@@ -309,16 +281,17 @@ impl Forward {
                 Ok(0) => {}
                 Ok(n) => {
                     let n = n as u64;
-                    self.shared.written.fetch_add(n, Ordering::Relaxed);
+                    self.forwarder.written.fetch_add(n, Ordering::Relaxed);
                 }
                 Err(why) => self.lost(index, why),
             }
         }
     }
 
-    /// Waits until there is something to read, to write or to do; not `at_once`.
-    fn wait(&self, draining: bool, at_once: bool) -> Next {
-        let mut fds = vec![PollFd::new(self.shared.wake.as_fd(), PollFlags::POLLIN)];
+    /// Waits until there is something to read, to write or to do. `poll_only`: looks for it
+    /// without waiting.
+    fn wait(&self, draining: bool, poll_only: bool) -> Readiness {
+        let mut fds = vec![PollFd::new(self.forwarder.wake.as_fd(), PollFlags::POLLIN)];
         let mut who = Vec::new();
         let prompt = |index: &usize| self.streams[*index].as_ref();
         let prompts = self.prompts.iter().filter_map(prompt);
@@ -339,7 +312,7 @@ impl Forward {
                 fds.push(PollFd::new(sink.as_fd(), PollFlags::POLLOUT));
             }
         }
-        let timeout = match (at_once, held) {
+        let timeout = match (poll_only, held) {
             (true, _) => PollTimeout::ZERO,
             (false, true) => PollTimeout::from(PAUSE),
             (false, false) => PollTimeout::NONE,
@@ -351,7 +324,7 @@ impl Forward {
             }
         };
         if fds[0].any() == Some(true) {
-            let _ = self.shared.wake.read();
+            let _ = self.forwarder.wake.read();
         }
         let mut ready = Vec::new();
         for (fd, (pipes, owner)) in fds[1..sources].iter().zip(who) {
@@ -362,18 +335,19 @@ impl Forward {
                 ready.push(owner);
                 continue;
             }
-            let mut events = [EpollEvent::empty(); TURN];
+            let mut events = [EpollEvent::empty(); STREAMS_PER_TURN];
             let count = pipes.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
             let index = |e: &EpollEvent| usize::try_from(e.data()).ok();
             ready.extend(events[..count].iter().filter_map(index));
         }
-        Next {
+        Readiness {
             ready,
             quiet: events == 0 && held,
         }
     }
 
-    /// Nothing came for a while: the others may go on, and prompts are shown.
+    /// Nothing has come for a while: streams that wait for the end of a huge line may go on,
+    /// and prompts are shown.
     fn pause(&mut self) {
         for lane in &mut self.lanes {
             lane.owner = None;
@@ -384,7 +358,7 @@ impl Forward {
                 && stream.lines.is_holding()
             {
                 stream.lines.flush(&mut self.out);
-                self.give(index);
+                self.pass_on(index);
             }
         }
     }
@@ -396,14 +370,14 @@ impl Forward {
         };
         let lane = lane(stream, lanes);
         if !self.lanes[lane].has_room() {
-            return; // filled since
+            return; // the sink was filled since
         }
         match nix::unistd::read(&stream.pipe, &mut self.buffer) {
             Ok(0) => self.close(index),
             Ok(n) => {
                 stream.lines.push(&self.buffer[..n], &mut self.out);
                 let open = stream.lines.is_open() && !stream.prompt;
-                self.give(index);
+                self.pass_on(index);
                 if open {
                     self.lanes[lane].owner = Some(index);
                 } else if self.lanes[lane].owner == Some(index) {
@@ -418,7 +392,7 @@ impl Forward {
     fn close(&mut self, index: usize) {
         if let Some(stream) = &mut self.streams[index] {
             stream.lines.flush(&mut self.out);
-            self.give(index);
+            self.pass_on(index);
         }
         self.streams[index] = None; // closing the pipe takes it out of `ready` too
         for lane in &mut self.lanes {
@@ -428,14 +402,14 @@ impl Forward {
         }
     }
 
-    /// Hands `out`, which came from stream `index`, to where it belongs.
-    fn give(&mut self, index: usize) {
+    /// Passes `out`, which came from stream `index`, on to where it belongs.
+    fn pass_on(&mut self, index: usize) {
         let lanes = self.lanes.len();
         if let Some(stream) = &mut self.streams[index] {
             if let Some(file) = &mut stream.file
                 && let Err(why) = file.write_all(&self.out)
             {
-                crate::say(&format!("a rank's output file cannot be written: {why}"));
+                say(&format!("a rank's output file cannot be written: {why}"));
                 stream.file = None;
             }
             if let Some(sink) = &mut self.lanes[lane(stream, lanes)].sink {
@@ -445,7 +419,7 @@ impl Forward {
         self.out.clear();
     }
 
-    /// Our own standard output or error takes no more.
+    /// Lane `index`, standard output or error, cannot be written any more.
     fn lost(&mut self, index: usize, why: Errno) {
         self.lanes[index].sink = None;
         self.lanes[index].owner = None;
@@ -455,23 +429,14 @@ impl Forward {
                 && stream.to_own
                 && lane(stream, lanes) == index
                 && stream.file.is_none()
-                && stream.kind == Kind::Out
+                && stream.kind == StdStream::Out
             {
                 *slot = None; // closes the pipe: its ranks get SIGPIPE
             }
         }
         if index == 0 {
-            self.shared.broken.store(why as i32, Ordering::Release); // pairs with `broken`
-            let _ = self.shared.news.write(1);
+            self.forwarder.broken.store(why as i32, Ordering::Release); // pairs with `broken`
+            let _ = self.forwarder.news.write(1);
         }
-    }
-}
-
-/// Whether mpirun's standard output and error are one place.
-pub fn same_place() -> bool {
-    let stat = |fd: BorrowedFd| nix::sys::stat::fstat(fd).ok();
-    match (stat(io::stdout().as_fd()), stat(io::stderr().as_fd())) {
-        (Some(a), Some(b)) => a.st_dev == b.st_dev && a.st_ino == b.st_ino,
-        _ => false,
     }
 }

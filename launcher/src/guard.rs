@@ -1,11 +1,11 @@
-//! A process beside mpirun that ends what is left of a job whose mpirun was killed.
+//! A process beside mpirun that ends what is left of a job when mpirun is killed.
 //!
-//! Ranks and what stays in their process groups are ended by the kernel (see
-//! `docs/decisions/0012-nothing-survives-mpirun.md`). What a rank's program started in a
-//! session of its own is not tied to anything: the guard finds it by the job's mark in
-//! its environment. It sleeps until the lifeline closes, and is ended by an mpirun that
-//! ends well. It has a process group and a name of its own, so that a signal to mpirun's
-//! does not reach it.
+//! The kernel ends the ranks and what stays in their process groups (see
+//! `docs/decisions/0012-nothing-survives-mpirun.md`). A process that a rank has started in
+//! a session of its own is not tied to anything: the guard finds it by the job's mark in
+//! its environment. The guard sleeps until the lifeline closes. An mpirun that ends normally
+//! ends its guard. The guard has a process group and a name of its own, so that a signal to
+//! mpirun's group or by mpirun's name does not reach it.
 
 use crate::spawn;
 use nix::sys::signal::{Signal, kill};
@@ -17,17 +17,18 @@ use std::time::{Duration, Instant};
 /// The guard's name in lists of processes.
 const NAME: &str = "lariat-guard";
 
-/// How long it goes on looking for processes that do not end.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the guard goes on looking for processes that do not end.
+const SEARCH_TIME: Duration = Duration::from_secs(5);
 
 /// A running guard. Dropping it ends it.
 #[derive(Debug)]
 pub struct Guard(Option<Pid>);
 
 impl Guard {
-    /// Starts one that waits for the end of the pipe behind `lifeline`; `mark` is the
-    /// environment's entry by which it knows the job's processes. Where the system has
-    /// no process for it the job does without. Call it before any thread exists.
+    /// Starts a guard that waits until the write end of the pipe `lifeline` is closed. `mark`
+    /// is the entry of the environment by which it recognizes the job's processes. If no
+    /// process can be started, the job runs without a guard. Must be called before any
+    /// thread exists.
     pub fn start(lifeline: RawFd, mark: String) -> Guard {
         Guard(spawn::beside(NAME, lifeline, || end_all(mark.as_bytes())))
     }
@@ -50,7 +51,7 @@ impl Drop for Guard {
 /// Sends SIGKILL to the job's processes until there are none.
 fn end_all(mark: &[u8]) {
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < SEARCH_TIME {
         let left = marked(mark);
         if left.is_empty() {
             return;
@@ -62,8 +63,8 @@ fn end_all(mark: &[u8]) {
     }
 }
 
-/// The processes that have `mark` in their environment, guards of jobs within this job
-/// excepted: those have work of their own then.
+/// The processes that have `mark` in their environment. Guards of jobs that this job has
+/// started do not count: they have work of their own to do.
 fn marked(mark: &[u8]) -> Vec<i32> {
     let Ok(dir) = std::fs::read_dir("/proc") else {
         return Vec::new();

@@ -1,12 +1,12 @@
-//! `-H`, `-hosts`, `--hostfile`, `-f`: only names of this machine are right,
-//! since all ranks run here.
+//! `-H`, `-hosts`, `--hostfile`, `-f`. All ranks run on this machine, so that only its names
+//! are accepted.
 
 use crate::cli::Global;
 
-/// Checks all names; returns how many ranks they offer where that is said.
+/// Checks all names. Returns how many ranks they offer together, if any of them says so.
 ///
 /// # Errors
-/// A name of another machine, or a file that cannot be read.
+/// A name is another machine's, or a file cannot be read.
 pub fn ranks(global: &Global) -> Result<Option<u32>, String> {
     let own = nix::unistd::gethostname().unwrap_or_default();
     let own = own.to_string_lossy();
@@ -30,7 +30,7 @@ pub fn ranks(global: &Global) -> Result<Option<u32>, String> {
     Ok(offered)
 }
 
-/// One entry: `name`, `name:4` or `name slots=4 …`.
+/// Checks one entry, `name`, `name:4` or `name slots=4 …`, and adds its ranks.
 fn add(offered: &mut Option<u32>, entry: &str, own: &str) -> Result<(), String> {
     let mut words = entry.split_whitespace();
     let first = words.next().unwrap_or_default();

@@ -1,38 +1,40 @@
-//! Cutting what a rank prints into whole lines, with a prefix if wanted. Pure.
+//! Cuts what a rank prints into whole lines, and puts a prefix before each if that is
+//! wanted. Pure.
 
-/// Bytes of an unfinished line that are kept at the most; a longer line is
-/// passed on in pieces while the others wait (see [`crate::stdio`]).
-pub const LONGEST_HELD: usize = 64 << 10;
+/// Bytes of an unfinished line that are held at the most. A longer line is passed on in
+/// pieces, while other streams wait (see [`crate::forward`]).
+const LONGEST_HELD: usize = 64 << 10;
 
 /// What is put before each line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prefix {
+pub struct LinePrefix {
     /// The time, as [`clock`] writes it.
     pub time: bool,
-    /// Rank and stream, ready made.
+    /// The rank, and the stream if it is to be shown.
     pub tag: String,
 }
 
-impl Prefix {
+impl LinePrefix {
     fn is_empty(&self) -> bool {
         !self.time && self.tag.is_empty()
     }
 }
 
-/// One stream of one rank.
+/// The lines of one stream of one rank.
 #[derive(Debug)]
-pub struct Lines {
-    prefix: Prefix,
+pub struct LineBuffer {
+    prefix: LinePrefix,
+    /// Bytes are passed on as they come, not by whole lines.
     raw: bool,
     held: Vec<u8>,
-    /// The last byte given out was not a line's end.
+    /// The last byte passed on did not end a line.
     open: bool,
 }
 
-impl Lines {
-    /// A stream; `raw` passes bytes on as they come.
-    pub fn new(prefix: Prefix, raw: bool) -> Lines {
-        Lines {
+impl LineBuffer {
+    /// An empty buffer. If `raw`, bytes are passed on as they come.
+    pub fn new(prefix: LinePrefix, raw: bool) -> LineBuffer {
+        LineBuffer {
             prefix,
             raw,
             held: Vec::new(),
@@ -40,7 +42,7 @@ impl Lines {
         }
     }
 
-    /// Takes what was read, and appends to `out` what can be written now.
+    /// Takes what was read, and appends to `out` what can be passed on now.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let whole = match self.raw {
             true => bytes.len(),
@@ -51,8 +53,8 @@ impl Lines {
         };
         if whole > 0 {
             let held = std::mem::take(&mut self.held);
-            self.give(&held, out);
-            self.give(&bytes[..whole], out);
+            self.pass_on(&held, out);
+            self.pass_on(&bytes[..whole], out);
         }
         self.held.extend_from_slice(&bytes[whole..]);
         if self.held.len() > LONGEST_HELD || (self.open && !self.held.is_empty()) {
@@ -60,23 +62,23 @@ impl Lines {
         }
     }
 
-    /// Gives out what is held, though its line is not finished.
+    /// Appends to `out` what is held, though its line is not finished.
     pub fn flush(&mut self, out: &mut Vec<u8>) {
         let held = std::mem::take(&mut self.held);
-        self.give(&held, out);
+        self.pass_on(&held, out);
     }
 
-    /// Part of a line is out, and its end is not.
+    /// Whether a part of a line is passed on, and its end is not.
     pub fn is_open(&self) -> bool {
         self.open && !self.raw
     }
 
-    /// Some bytes wait for the end of their line.
+    /// Whether some bytes wait for the end of their line.
     pub fn is_holding(&self) -> bool {
         !self.held.is_empty()
     }
 
-    fn give(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    fn pass_on(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let Some(last) = bytes.last() else { return };
         if self.prefix.is_empty() {
             out.extend_from_slice(bytes);
@@ -96,7 +98,7 @@ impl Lines {
     }
 }
 
-/// The time now in UTC, to the millisecond, and a blank.
+/// The time now in UTC, to the millisecond, with a space behind it.
 fn clock() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.unwrap_or_default();
@@ -106,7 +108,7 @@ fn clock() -> String {
 /// Seconds since 1970 as `2026-11-23T17:02:28.001Z `.
 fn stamp(seconds: u64, millis: u32) -> String {
     let (day, time) = (seconds / 86400, seconds % 86400);
-    // Counted from 0000-03-01, so that a leap day is its year's last day.
+    // Days are counted from 0000-03-01, so that a leap day is the last day of its year.
     let day = day + 719_468;
     let (era, day) = (day / 146_097, day % 146_097);
     let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
@@ -127,12 +129,12 @@ fn stamp(seconds: u64, millis: u32) -> String {
 mod tests {
     use super::*;
 
-    fn tagged() -> Lines {
+    fn tagged() -> LineBuffer {
         let tag = "[1] ".to_owned();
-        Lines::new(Prefix { time: false, tag }, false)
+        LineBuffer::new(LinePrefix { time: false, tag }, false)
     }
 
-    fn push(lines: &mut Lines, bytes: &[u8]) -> String {
+    fn push(lines: &mut LineBuffer, bytes: &[u8]) -> String {
         let mut out = Vec::new();
         lines.push(bytes, &mut out);
         String::from_utf8(out).unwrap()
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_whole_lines_come_out() {
-        let mut lines = Lines::new(Prefix::default(), false);
+        let mut lines = LineBuffer::new(LinePrefix::default(), false);
         assert_eq!(push(&mut lines, b"ab"), "");
         assert_eq!(push(&mut lines, b"c\nd"), "abc\n");
         assert_eq!(push(&mut lines, b"\n\n"), "d\n\n");
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn bytes_come_out_as_they_went_in() {
-        let mut lines = Lines::new(Prefix::default(), false);
+        let mut lines = LineBuffer::new(LinePrefix::default(), false);
         let all: Vec<u8> = (0..=255).cycle().take(100_000).collect();
         let mut out = Vec::new();
         for piece in all.chunks(777) {

@@ -1,39 +1,40 @@
-//! Where the dynamic loader would find a library: as `ld.so(8)` describes it, for
-//! what is to be known of a program before it runs.
+//! Finds libraries as the dynamic loader does (`ld.so(8)`), to know before a program runs
+//! which libraries it will get.
 
 use crate::elf::{self, Links};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-/// The loader's list of what lies in the system's folders.
+/// The loader's list of the libraries in the system's folders.
 const CACHE: &str = "/etc/ld.so.cache";
-/// How such a list begins.
-const MARK: &[u8] = b"glibc-ld.so.cache1.1";
-/// Bytes of its head, and of each entry.
-const HEAD: usize = 48;
-const ENTRY: usize = 24;
+/// The bytes with which the list begins.
+const CACHE_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
+/// Bytes of the list's head.
+const CACHE_HEAD: usize = 48;
+/// Bytes of an entry.
+const CACHE_ENTRY: usize = 24;
 
-/// Where it looks when nothing else says.
-const FOLDERS: [&str; 4] = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+/// The folders that are searched last.
+const DEFAULT_FOLDERS: [&str; 4] = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
 
-/// The loader as a rank will have it.
+/// The loader, as a rank will have it.
 pub struct Loader {
     /// The folders of `LD_LIBRARY_PATH`.
     library_path: Vec<PathBuf>,
-    /// The contents of [`CACHE`], once they were wanted.
+    /// The contents of [`CACHE`], read when they are first needed.
     cache: OnceCell<Vec<u8>>,
 }
 
-/// An image that was found.
-pub struct Found {
-    /// Its file.
+/// A program or a library.
+pub struct ElfFile {
+    /// Its path.
     pub path: PathBuf,
-    /// What it asks for.
+    /// What it asks of the loader.
     pub links: Links,
 }
 
 impl Loader {
-    /// With this value of `LD_LIBRARY_PATH`.
+    /// A loader with this value of `LD_LIBRARY_PATH`.
     pub fn new(library_path: &std::ffi::OsStr) -> Loader {
         let folders = std::env::split_paths(library_path);
         Loader {
@@ -42,19 +43,19 @@ impl Loader {
         }
     }
 
-    /// The library `name` that `by`, a part of `program`, needs.
-    pub fn find(&self, name: &str, by: &Found, program: &Found) -> Option<Found> {
+    /// Finds the library `name` for `by`, the program itself or one of its libraries.
+    pub fn find(&self, name: &str, by: &ElfFile, program: &ElfFile) -> Option<ElfFile> {
         let fits = |path: PathBuf| {
             let links = elf::links(&path)?;
             let same = (links.bits, links.machine) == (by.links.bits, by.links.machine);
-            same.then_some(Found { path, links })
+            same.then_some(ElfFile { path, links })
         };
         if name.contains('/') {
             return fits(PathBuf::from(name));
         }
-        let old = |image: &Found| match image.links.runpath.is_empty() {
+        let old = |image: &ElfFile| match image.links.runpath.is_empty() {
             true => expanded(&image.links.rpath, &image.path),
-            false => Vec::new(), // then an old path does not count
+            false => Vec::new(), // DT_RUNPATH disables DT_RPATH
         };
         let before = old(by).into_iter().chain(old(program));
         let folders = before
@@ -67,13 +68,13 @@ impl Loader {
             paths.into_iter().find_map(fits)
         });
         found.or_else(|| {
-            let folders = FOLDERS.iter();
+            let folders = DEFAULT_FOLDERS.iter();
             folders.map(|f| Path::new(f).join(name)).find_map(fits)
         })
     }
 }
 
-/// Folders with `$ORIGIN` replaced, the folder that `image` lies in.
+/// Folders in which `$ORIGIN` is replaced by the folder of `image`.
 fn expanded(folders: &[String], image: &Path) -> Vec<PathBuf> {
     let image = std::fs::canonicalize(image).unwrap_or_else(|_| image.to_owned());
     let origin = image.parent().unwrap_or(Path::new("/")).to_string_lossy();
@@ -84,9 +85,11 @@ fn expanded(folders: &[String], image: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The paths that a cache has for a library.
+/// The paths that the cache lists for a library.
 fn cached(cache: &[u8], name: &str) -> Vec<PathBuf> {
-    let start = cache.windows(MARK.len()).position(|w| w == MARK);
+    let start = cache
+        .windows(CACHE_MAGIC.len())
+        .position(|w| w == CACHE_MAGIC);
     let Some(cache) = start.map(|at| &cache[at..]) else {
         return Vec::new();
     };
@@ -99,14 +102,14 @@ fn cached(cache: &[u8], name: &str) -> Vec<PathBuf> {
         let end = rest.iter().position(|b| *b == 0)?;
         std::str::from_utf8(&rest[..end]).ok()
     };
-    let entries = 0..number(MARK.len()).unwrap_or(0);
+    let entries = 0..number(CACHE_MAGIC.len()).unwrap_or(0);
     let path = |index: usize| {
-        let at = HEAD + index * ENTRY;
+        let at = CACHE_HEAD + index * CACHE_ENTRY;
         let key = text(number(at + 4)?)?;
         (key == name).then_some(PathBuf::from(text(number(at + 8)?)?))
     };
-    // no more entries than there are bytes, whatever the head says
-    let entries = entries.take(cache.len() / ENTRY);
+    // A damaged head may give any number: there are no more entries than bytes for them.
+    let entries = entries.take(cache.len() / CACHE_ENTRY);
     entries.filter_map(path).collect()
 }
 
@@ -114,10 +117,10 @@ fn cached(cache: &[u8], name: &str) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn this_test() -> Found {
+    fn this_test() -> ElfFile {
         let path = std::env::current_exe().unwrap();
         let links = elf::links(&path).unwrap();
-        Found { path, links }
+        ElfFile { path, links }
     }
 
     #[test]
@@ -131,17 +134,17 @@ mod tests {
 
     #[test]
     fn a_cache_is_searched_and_a_damaged_one_has_nothing() {
-        let mut cache = MARK.to_vec();
+        let mut cache = CACHE_MAGIC.to_vec();
         cache.extend(1_u32.to_ne_bytes());
-        cache.resize(HEAD, 0);
-        let texts = u32::try_from(HEAD + ENTRY).unwrap();
+        cache.resize(CACHE_HEAD, 0);
+        let texts = u32::try_from(CACHE_HEAD + CACHE_ENTRY).unwrap();
         for word in [3, texts, texts + 8, 0, 0, 0] {
             cache.extend(word.to_ne_bytes());
         }
         cache.extend(b"liba.so\0/x/liba.so\0");
         assert_eq!(cached(&cache, "liba.so"), [PathBuf::from("/x/liba.so")]);
         assert!(cached(&cache, "libb.so").is_empty());
-        cache[MARK.len()..MARK.len() + 4].copy_from_slice(&u32::MAX.to_ne_bytes());
+        cache[CACHE_MAGIC.len()..CACHE_MAGIC.len() + 4].copy_from_slice(&u32::MAX.to_ne_bytes());
         assert_eq!(cached(&cache, "liba.so").len(), 1);
         for len in 0..cache.len() {
             let _ = cached(&cache[..len], "liba.so");

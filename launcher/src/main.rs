@@ -1,24 +1,32 @@
-//! `mpirun`: starts the ranks of a job, each bound to its processors, forwards
-//! what they print, and tells how they ended.
+//! `mpirun`: starts the ranks of a job, each bound to its processors, forwards what they
+//! print, and reports how they ended.
 //!
 //! ```text
-//! cli        the command line, in the spellings of both common launchers
-//! settings   what is set where, and which of it counts
-//! plan       one program, environment and directory for each rank
-//! elf, loader, foreign    what a program's file needs, and whether it is another MPI's
-//! slurm      how many ranks an allocation is for
-//! preload    which of them get the shared heap
-//! capacity   whether so many ranks can run here     cgroup  what groups allow
+//! cli         the command line, in the spellings of both common launchers
+//! settings    where settings are given, and which of them win
+//! plan        program, environment and directory of each rank
+//! program     finds a program
+//! elf, loader, foreign    what a program's file needs, and whether it is built for another MPI
+//! hosts, slurm            how many ranks a host list or an allocation is for
+//! preload, tree           which programs get the shared heap, and the installed tree
+//! capacity, cgroup        whether so many ranks can run here
 //! topology → placement, share → binding    which processors each rank gets
-//! start      the job's segment, pipes and processes
-//! spawn      fork and exec (all unsafe code)
-//! stdio, forward, sink, lines, stdin    what goes in and out
-//! control    the loop: signals, ended children, timeout
-//! verdict    how an end is judged     want  killed for want of memory     explain  who waits for whom
-//! watch      who can never go on: stuck (pure), threads (/proc)
-//! reap       the process tree, and what is left of it
-//! guard      ends what is left when mpirun is killed
-//! report     what ranks tell about their memory     tune  measuring the machine
+//! start       creates the job's segment, pipes and processes
+//! spawn       fork and exec (all unsafe code)
+//! stdin, stdio, stream    a rank's input and output
+//! forward, lines, sink    the thread that passes output on
+//! say         what mpirun itself says
+//! control     the job's loop: signals, ended children, deadline
+//! signals, deadline       what ends a job from outside
+//! ranks, process, reap    the ranks' processes, and the process tree below mpirun
+//! flush       the end of the output
+//! snapshot    what ranks publish
+//! verdict, oom            whether a rank's end is a failure, and why
+//! watch, stuck, threads   who can never go on
+//! explain     the report of who waits for whom
+//! report      tables of what ranks publish about their memory
+//! guard       ends what is left when mpirun is killed
+//! tune        measures the machine
 //! ```
 
 #![deny(unsafe_code)]
@@ -28,85 +36,65 @@ mod capacity;
 mod cgroup;
 mod cli;
 mod control;
+mod deadline;
 mod elf;
 mod explain;
+mod flush;
 mod foreign;
 mod forward;
 mod guard;
 mod hosts;
 mod lines;
 mod loader;
+mod oom;
 mod placement;
 mod plan;
 mod preload;
+mod process;
 mod program;
+mod ranks;
 mod reap;
 mod report;
+mod say;
 mod settings;
 mod share;
+mod signals;
 mod sink;
 mod slurm;
+mod snapshot;
 mod spawn;
 mod start;
 mod stdin;
 mod stdio;
+mod stream;
 mod stuck;
 mod threads;
 mod topology;
 mod tree;
 mod tune;
 mod verdict;
-mod want;
 mod watch;
 
-use cli::{Asked, Global, Local};
-use start::Start;
-use std::fmt::Display;
+use cli::{Global, Local, Request};
+use say::{Failure, failure, say};
+use start::JobBuilder;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// Why mpirun ends before its job began: what it says and exits with.
-struct Stop {
-    code: u8,
-    text: String,
-}
-
-fn stop(text: impl Display) -> Stop {
-    Stop {
-        code: 1,
-        text: text.to_string(),
-    }
-}
-
-/// How long somebody who may read what mpirun prints is waited for where the job
-/// is over for another reason than its own end.
-pub const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Says something on standard error, in one piece, so that nothing tears it. While
-/// a job runs, it does not wait for anybody to read it. It may quote what users wrote,
-/// so nothing in it that a terminal would obey is passed on.
-pub fn say(text: &str) {
-    let line = format!("mpirun: {}\n", wireup::plain::text(text));
-    if !forward::hand_over(line.as_bytes()) {
-        sink::write_patiently(std::io::stderr(), line.as_bytes(), PATIENCE);
-    }
-}
 
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
-    let ended = match cli::parse(&args) {
-        Ok(Asked::Text(text)) => print(&text),
-        Ok(Asked::Settings(global)) => settings::gather(&global)
-            .map_err(stop)
-            .and_then(|gathered| print(&gathered.table())),
-        Ok(Asked::Tune(global)) => tune::run(&global).map(|()| 0).map_err(stop),
-        Ok(Asked::Run(global, locals)) => run(&global, &locals),
-        Err(why) => Err(stop(why)),
+    let result = match cli::parse(&args) {
+        Ok(Request::Text(text)) => print(&text),
+        Ok(Request::Settings(global)) => settings::gather(&global)
+            .map_err(failure)
+            .and_then(|settings| print(&settings.table())),
+        Ok(Request::Tune(global)) => tune::run(&global).map(|()| 0).map_err(failure),
+        Ok(Request::Run(global, locals)) => run(&global, &locals),
+        Err(why) => Err(failure(why)),
     };
-    match ended {
+    match result {
         Ok(code) => ExitCode::from(code),
-        Err(Stop { code, text }) => {
+        Err(Failure { code, text }) => {
             say(&text);
             ExitCode::from(code)
         }
@@ -114,16 +102,19 @@ fn main() -> ExitCode {
 }
 
 /// Prints to standard output.
-fn print(text: &str) -> Result<u8, Stop> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(stop)?;
+fn print(text: &str) -> Result<u8, Failure> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(failure)?;
     Ok(0)
 }
 
-fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
-    let settings = settings::gather(global).map_err(stop)?;
-    let timeout = timeout(global)?;
-    let hosts = hosts::ranks(global).map_err(stop)?;
-    let quiet = spawn::quiet_hwloc();
+/// Runs a job. Returns what mpirun exits with.
+fn run(global: &Global, locals: &[Local]) -> Result<u8, Failure> {
+    let settings = settings::gather(global).map_err(failure)?;
+    let timeout = deadline::seconds(global).map_err(failure)?;
+    let hosts = hosts::ranks(global).map_err(failure)?;
+    let hwloc_variables = spawn::limit_hwloc();
     let mut resources = binding::Resources::read();
     let processors = resources.processors;
     let mut apps = Vec::with_capacity(locals.len());
@@ -131,106 +122,88 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Stop> {
         let ranks = match local.ranks {
             Some(n) => n,
             None if locals.len() > 1 => 1,
-            None => unsaid(global, hosts, &mut resources).map_err(stop)?,
+            None => default_ranks(global, hosts, &mut resources).map_err(failure)?,
         };
-        let app = plan::app(global, &settings, local, ranks).map_err(|why| Stop {
-            code: why.code(),
-            text: why.to_string(),
-        })?;
+        let app = plan::app(global, &settings, local, ranks).map_err(program_failure)?;
         if !global.allow_other_mpi {
-            foreign::check(&app, !global.genvnone).map_err(|why| Stop {
-                code: why.code(),
-                text: why.to_string(),
-            })?;
+            foreign::check(&app, !global.genvnone).map_err(program_failure)?;
         }
         apps.push(app);
     }
     let cgroups = cgroup::Cgroups::own();
     let ranks: Vec<u32> = apps.iter().map(|a| a.ranks).collect();
-    let size = capacity::check(global, &ranks, &cgroups).map_err(stop)?;
-    if let Some(cli::Stdin::Rank(r)) = global.stdin
+    let size = capacity::check(global, &ranks, &cgroups).map_err(failure)?;
+    if let Some(cli::StdinReader::Rank(r)) = global.stdin
         && r >= size
     {
-        return Err(stop(format!(
+        return Err(failure(format!(
             "--stdin {r}: the job has ranks 0 to {}",
             size - 1
         )));
     }
-    let binding = resources.bind(global, size).map_err(stop)?;
-    if binding::reports(global) {
+    let binding = resources.bind(global, size).map_err(failure)?;
+    if binding::is_reported(global) {
         say(binding.picture().trim_end());
     }
-    let mut start = Start::new(global, size, processors, quiet, cgroups)?;
-    start.publish(&binding.placement);
-    let wish = |app: &plan::App| heap_wish(global, app);
+    let mut job = JobBuilder::new(global, size, processors, hwloc_variables, cgroups)?;
+    job.publish(&binding.placement);
+    let mode = |app: &plan::App| heap_mode(global, app);
     let inherit = !global.genvnone;
-    let said = preload::apply(&mut apps, wish, size, start.no_heap(), inherit).map_err(stop)?;
-    if is_set(&apps[0], "verbose") {
+    let notes = preload::apply(&mut apps, mode, size, job.no_heap(), inherit).map_err(failure)?;
+    if is_on(&apps[0], "verbose") {
         let passed_over = settings.passed_over.iter();
-        passed_over.chain(&said).for_each(|line| say(line));
+        passed_over.chain(&notes).for_each(|line| say(line));
     }
     for (index, app) in apps.iter().enumerate() {
         for _ in 0..app.ranks {
-            start.rank(global, app, index, &binding.placement)?;
+            job.rank(global, app, index, &binding.placement)?;
         }
     }
-    let told = |name: &str| apps.iter().any(|app| is_set(app, name));
-    let reports = report::Reports::new(told("report_regions"), told("report_arms"));
-    start.run(global, timeout, reports)
+    let any = |name: &str| apps.iter().any(|app| is_on(app, name));
+    let reports = report::Reports::new(any("report_regions"), any("report_arms"));
+    job.run(global, timeout, reports)
 }
 
-/// How many ranks a job has that does not say: what its hosts or its layout offer,
-/// what a batch system's allocation is for, else one for each core.
-fn unsaid(
+fn program_failure(why: program::ProgramError) -> Failure {
+    Failure {
+        code: why.code(),
+        text: why.to_string(),
+    }
+}
+
+/// The number of ranks where the command line does not give one: what the hosts or the
+/// layout offer, else what a batch system's allocation is for, else one for each core.
+fn default_ranks(
     global: &Global,
     hosts: Option<u32>,
     resources: &mut binding::Resources,
 ) -> Result<u32, String> {
     let offered = global.perhost.or(hosts);
-    if let Some(n) = offered.or_else(|| resources.laid_out(global.map_by.as_ref())) {
+    if let Some(n) = offered.or_else(|| resources.ranks_of_layout(global.map_by.as_ref())) {
         return Ok(n);
     }
-    let asked = slurm::ranks(|name| std::env::var(name).ok())?;
-    Ok(asked.unwrap_or_else(|| resources.cores()))
+    let allocated = slurm::ranks(|name| std::env::var(name).ok())?;
+    Ok(allocated.unwrap_or_else(|| resources.cores()))
 }
 
-/// Whether this setting, one of 0 or 1, is 1 for a program.
-fn is_set(app: &plan::App, name: &str) -> bool {
-    let value = app
-        .vars
-        .get(std::ffi::OsStr::new(&wireup::settings::variable(name)));
-    value.is_some_and(|v| v == "1")
+/// The value of a setting in a program's environment, if it is set there.
+fn setting<'a>(app: &'a plan::App, name: &str) -> Option<&'a std::ffi::OsString> {
+    let variable = wireup::settings::variable(name);
+    app.vars.get(std::ffi::OsStr::new(&variable))
+}
+
+/// Whether a setting that takes 0 or 1 is 1 for a program.
+fn is_on(app: &plan::App, name: &str) -> bool {
+    setting(app, name).is_some_and(|value| value == "1")
 }
 
 /// Whether a program is to have the shared heap.
-fn heap_wish(global: &Global, app: &plan::App) -> preload::Wish {
-    let variable = wireup::settings::variable("heap");
-    if app
-        .vars
-        .get(std::ffi::OsStr::new(&variable))
-        .is_some_and(|v| v == "0")
-    {
-        preload::Wish::Off
+fn heap_mode(global: &Global, app: &plan::App) -> preload::HeapMode {
+    if setting(app, "heap").is_some_and(|value| value == "0") {
+        preload::HeapMode::Off
     } else if global.shared_heap {
-        preload::Wish::Forced
+        preload::HeapMode::Forced
     } else {
-        preload::Wish::Auto
-    }
-}
-
-/// `--timeout`, else `MPIEXEC_TIMEOUT`, in seconds.
-fn timeout(global: &Global) -> Result<Option<f64>, Stop> {
-    if let Some(seconds) = global.timeout {
-        return Ok(Some(seconds));
-    }
-    match std::env::var("MPIEXEC_TIMEOUT") {
-        Ok(text) if !text.is_empty() => match text.trim().parse::<f64>() {
-            Ok(s) if s.is_finite() && s > 0.0 => Ok(Some(s)),
-            Ok(s) if s <= 0.0 => Ok(None),
-            _ => Err(stop(format!(
-                "MPIEXEC_TIMEOUT={text:?}: wanted a number of seconds"
-            ))),
-        },
-        _ => Ok(None),
+        preload::HeapMode::Auto
     }
 }

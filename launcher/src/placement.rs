@@ -1,24 +1,28 @@
-//! Which processors each rank gets. Pure: from plain data to plain data.
+//! Which processors each rank gets, as `--map-by` and `--bind-to` say. Pure.
 //!
-//! Ranks are laid over *units*, which are cores (or hardware threads where
-//! those were asked for), and then bound to the object that was asked for
-//! around the units they got.
+//! Ranks are laid out over *units*: cores, or hardware threads if the options name those.
+//! Then each rank is bound to the object of the wanted kind that contains its units.
 
-use crate::cli::{Bind, Map, MapBy, Object};
+use crate::cli::{BindTo, MapBy, Mapping, Object};
 use crate::topology::{Machine, Pu};
 
-/// For each rank the processors it is bound to; empty: it is not bound.
+/// For each rank the processors that it is bound to. Empty if it is not bound.
 pub type Placement = Vec<Vec<Pu>>;
 
-/// Places `ranks` ranks. Where there are more than places, they wrap around.
+/// Places `ranks` ranks. If there are more ranks than units, the layout starts over.
 ///
 /// # Errors
-/// What was asked for is not on this machine; what is.
-pub fn place(machine: &Machine, ranks: u32, map: &Map, bind: Bind) -> Result<Placement, String> {
+/// The machine does not have what was asked for. The text says what it has.
+pub fn place(
+    machine: &Machine,
+    ranks: u32,
+    map: &Mapping,
+    bind: BindTo,
+) -> Result<Placement, String> {
     check_l3(machine, map, bind)?;
     let (kind, wide) = match bind {
-        Bind::Nothing => (None, 1),
-        Bind::To(object, count) => (Some(object), count),
+        BindTo::Nothing => (None, 1),
+        BindTo::To(object, count) => (Some(object), count),
     };
     let threads = map.by == MapBy::Object(Object::Hwthread)
         || (map.by == MapBy::Slot && kind == Some(Object::Hwthread));
@@ -77,11 +81,11 @@ pub fn place(machine: &Machine, ranks: u32, map: &Map, bind: Bind) -> Result<Pla
     Ok(placement)
 }
 
-/// How many ranks the layout itself says, if it does.
-pub fn ranks_of(machine: &Machine, map: &Map) -> Option<u32> {
+/// How many ranks a layout is for, if it says so.
+pub fn ranks_of(machine: &Machine, map: &Mapping) -> Option<u32> {
     match &map.by {
         MapBy::PerResource(n, object) => {
-            // more than can be counted are refused as any number that is too large
+            // A product that does not fit is refused later, as any number that is too large.
             let all = u64::from(*n) * machine.count(*object) as u64;
             Some(u32::try_from(all).unwrap_or(u32::MAX))
         }
@@ -91,11 +95,17 @@ pub fn ranks_of(machine: &Machine, map: &Map) -> Option<u32> {
     }
 }
 
-/// The groups of units that ranks go to in turn, or, with a number, so many
-/// ranks to each group before the next.
+/// Groups of units. Ranks go to the groups in turn. With a number, so many ranks go to each
+/// group before the next one.
 type Groups = (Vec<Vec<usize>>, Option<usize>);
 
-fn layout(machine: &Machine, units: &[Vec<Pu>], map: &Map, ranks: u32) -> Result<Groups, String> {
+/// The groups of units that a layout stands for.
+fn layout(
+    machine: &Machine,
+    units: &[Vec<Pu>],
+    map: &Mapping,
+    ranks: u32,
+) -> Result<Groups, String> {
     let by = |object: Object| -> Vec<Vec<usize>> {
         let numbers = order(machine, object);
         let own = |n: &u32| {
@@ -139,13 +149,14 @@ fn layout(machine: &Machine, units: &[Vec<Pu>], map: &Map, ranks: u32) -> Result
     }
 }
 
-fn check_l3(machine: &Machine, map: &Map, bind: Bind) -> Result<(), String> {
+/// Checks that the machine has level-3 caches, if the options name them.
+fn check_l3(machine: &Machine, map: &Mapping, bind: BindTo) -> Result<(), String> {
     let l3 = |o: &Object| *o == Object::L3cache;
     let mapped = match &map.by {
         MapBy::Object(o) | MapBy::PerResource(_, o) => l3(o),
         _ => false,
     };
-    if (mapped || matches!(bind, Bind::To(o, _) if l3(&o))) && !machine.has_l3 {
+    if (mapped || matches!(bind, BindTo::To(o, _) if l3(&o))) && !machine.has_l3 {
         return Err(
             "this machine shows no level-3 cache; core, numa and package can be used".to_owned(),
         );
@@ -153,7 +164,7 @@ fn check_l3(machine: &Machine, map: &Map, bind: Bind) -> Result<(), String> {
     Ok(())
 }
 
-/// The numbers of the objects of one kind, in the machine's order.
+/// The numbers of the objects of this kind, in the machine's order.
 fn order(machine: &Machine, object: Object) -> Vec<u32> {
     let mut numbers = Vec::new();
     for pu in &machine.pus {
@@ -164,7 +175,7 @@ fn order(machine: &Machine, object: Object) -> Vec<u32> {
     numbers
 }
 
-/// The processors, those of one such object together.
+/// The processors in groups: those of one object of this kind together.
 pub fn group(pus: &[Pu], object: Object) -> Vec<Vec<Pu>> {
     let mut groups: Vec<Vec<Pu>> = Vec::new();
     for pu in pus {
@@ -176,6 +187,7 @@ pub fn group(pus: &[Pu], object: Object) -> Vec<Vec<Pu>> {
     groups
 }
 
+/// The processors that `which` selects.
 fn all(machine: &Machine, which: impl Fn(&Pu) -> bool) -> Vec<Pu> {
     machine.pus.iter().copied().filter(|p| which(p)).collect()
 }
@@ -184,8 +196,8 @@ fn all(machine: &Machine, which: impl Fn(&Pu) -> bool) -> Vec<Pu> {
 pub mod tests {
     use super::*;
 
-    /// Packages × NUMA nodes in each × cores in each × threads in each; the
-    /// kernel numbers all first threads before all second ones.
+    /// A machine of so many packages, NUMA nodes in each, cores in each node and threads in
+    /// each core. The kernel numbers the first threads of all cores before the second ones.
     pub fn machine(packages: u32, nodes: u32, cores: u32, threads: u32) -> Machine {
         let mut pus = Vec::new();
         for core in 0..packages * nodes * cores {
@@ -241,7 +253,7 @@ pub mod tests {
         assert_eq!(placed(&m, 2, "package:PE=2", "core"), [[0, 1], [4, 5]]);
         assert_eq!(placed(&m, 2, "slot", "core:2"), [[0, 1], [2, 3]]);
         let map = crate::cli::map("package:PE=5").unwrap();
-        assert!(place(&m, 1, &map, Bind::To(Object::Core, 1)).is_err());
+        assert!(place(&m, 1, &map, BindTo::To(Object::Core, 1)).is_err());
     }
 
     #[test]
@@ -251,7 +263,7 @@ pub mod tests {
         assert_eq!(four, [[0], [1], [4], [5]]);
         let map = crate::cli::map("ppr:2:package").unwrap();
         assert_eq!(ranks_of(&m, &map), Some(4));
-        let said = place(&m, 5, &map, Bind::Nothing).unwrap_err();
+        let said = place(&m, 5, &map, BindTo::Nothing).unwrap_err();
         assert!(said.contains('5') && said.contains('4'), "{said}");
     }
 
@@ -267,7 +279,7 @@ pub mod tests {
         let m = machine(1, 1, 4, 1);
         assert_eq!(placed(&m, 3, "pe-list=3,0", "core"), [[3], [0], [3]]);
         let map = crate::cli::map("pe-list=9").unwrap();
-        let said = place(&m, 1, &map, Bind::Nothing).unwrap_err();
+        let said = place(&m, 1, &map, BindTo::Nothing).unwrap_err();
         assert!(said.contains('9') && said.contains("0-3"), "{said}");
     }
 
@@ -276,7 +288,7 @@ pub mod tests {
         let mut m = machine(1, 1, 2, 1);
         m.has_l3 = false;
         let map = crate::cli::map("slot").unwrap();
-        assert!(place(&m, 1, &map, Bind::To(Object::L3cache, 1)).is_err());
+        assert!(place(&m, 1, &map, BindTo::To(Object::L3cache, 1)).is_err());
         assert!(placed(&m, 2, "slot", "none").iter().all(Vec::is_empty));
     }
 }

@@ -1,8 +1,8 @@
-//! From the command line to one plan per rank: program, environment, directory.
+//! From the command line to a plan for each rank: program, environment, directory.
 
 use crate::cli::{Global, Local};
-use crate::program::{self, Unusable};
-use crate::settings::{Gathered, Source};
+use crate::program::{self, ProgramError};
+use crate::settings::{JobSettings, SettingSource};
 use crate::tree;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -21,44 +21,44 @@ pub struct App {
     pub name: OsString,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Where it starts; mpirun's own directory if not said.
+    /// The directory in which it starts. None: mpirun's own.
     pub dir: Option<PathBuf>,
-    /// Variables that are set beside the inherited ones.
+    /// Variables that are set in addition to the inherited ones.
     pub vars: BTreeMap<OsString, OsString>,
     /// How many ranks run it.
     pub ranks: u32,
 }
 
-/// What every rank of the job is told.
+/// How ranks find the job: what every rank's environment says.
 #[derive(Debug, Clone, Copy)]
-pub struct Wiring {
-    /// Ranks of the job.
+pub struct WireUp {
+    /// The number of ranks.
     pub size: u32,
     /// The job segment, whose descriptor is inherited.
     pub segment: descriptor::Source,
-    /// The read end of the lifeline, which is inherited too.
+    /// The read end of the lifeline, inherited too.
     pub lifeline: descriptor::Source,
-    /// The heap file, if there is one, also inherited.
+    /// The heap file, inherited too, if there is one.
     pub heap: Option<descriptor::Source>,
 }
 
-impl Wiring {
-    /// The identities of the job's files, as ranks are told them.
+impl WireUp {
+    /// The identities of the job's files, as text.
     fn files(&self) -> String {
         let all = [Some(self.segment), Some(self.lifeline), self.heap];
         let files: Vec<_> = all.iter().flatten().map(|source| source.file).collect();
         handover::files_text(&files)
     }
 
-    /// What all processes of this job, and no others, have in their environment.
+    /// The entry that all processes of this job, and no others, have in their environment.
     pub fn mark(&self) -> String {
         format!("{}={}", env::FILES, self.files())
     }
 }
 
-/// Handles of other launchers' servers: a rank must not find those of a job
-/// that mpirun itself may be part of.
-const SCRUB: &[&str] = &[
+/// Variables by which ranks find another launcher's server. They are removed, since mpirun
+/// itself may be part of another launcher's job.
+const OTHER_LAUNCHERS: &[&str] = &[
     "PMI_FD",
     "PMI_PORT",
     "PMI_ID",
@@ -77,8 +77,8 @@ const SCRUB: &[&str] = &[
     "PRTE_LAUNCHED",
 ];
 
-/// The directory that holds `libmpi_abi.so.1` for ranks that were linked
-/// without a path to it, as it can stand in a list.
+/// The directory of `libmpi_abi.so.1`, in a form that can stand in `LD_LIBRARY_PATH`, for
+/// programs that were linked without a path to it.
 fn library_dir() -> Option<PathBuf> {
     let lib = tree::lib_in_lists().ok()?;
     lib.join("libmpi_abi.so.1").exists().then_some(lib)
@@ -89,16 +89,16 @@ fn has_dir(list: &OsStr, dir: &Path) -> bool {
     std::env::split_paths(list).any(|d| d == dir)
 }
 
-/// Plans one program: its variables, and where its file is.
+/// Plans one program: finds its file and determines its variables.
 ///
 /// # Errors
-/// The directory or the program cannot be used, with mpirun's exit code.
+/// The directory or the program cannot be used.
 pub fn app(
     global: &Global,
-    settings: &Gathered,
+    settings: &JobSettings,
     local: &Local,
     ranks: u32,
-) -> Result<App, Unusable> {
+) -> Result<App, ProgramError> {
     let (name, args) = local
         .program
         .split_first()
@@ -108,7 +108,7 @@ pub fn app(
     if let Some(dir) = &dir
         && !dir.is_dir()
     {
-        return Err(Unusable::NotFound(format!(
+        return Err(ProgramError::NotFound(format!(
             "--wdir {}: no such directory",
             dir.display()
         )));
@@ -130,24 +130,25 @@ pub fn app(
     })
 }
 
+/// The variables that are set for a program in addition to the inherited ones.
 fn variables(
     global: &Global,
-    settings: &Gathered,
+    settings: &JobSettings,
     local: &Local,
     dir: Option<&Path>,
 ) -> BTreeMap<OsString, OsString> {
     let mut vars = BTreeMap::new();
-    let mut keep = |name: &OsStr| {
+    let mut copy = |name: &OsStr| {
         if let Some(value) = std::env::var_os(name) {
             vars.insert(name.to_owned(), value);
         }
     };
     if global.genvnone {
-        keep(OsStr::new("PATH"));
-        keep(OsStr::new("LD_LIBRARY_PATH"));
+        copy(OsStr::new("PATH"));
+        copy(OsStr::new("LD_LIBRARY_PATH"));
         let lists = [&global.genvlist, &local.envlist];
         for name in lists.into_iter().flatten().flat_map(|l| l.split(',')) {
-            keep(OsStr::new(name.trim()));
+            copy(OsStr::new(name.trim()));
         }
     }
     for pair in global.genv.chunks_exact(2).chain(local.env.chunks_exact(2)) {
@@ -158,8 +159,9 @@ fn variables(
     }
     for given in &settings.given {
         let name = OsString::from(wireup::settings::variable(given.name));
-        // a variable that was passed by name (-x, -genv) is nearer than one found
-        if given.source == Source::CommandLine || !vars.contains_key(&name) {
+        // A variable that -x or -genv sets counts as given on the command line, and wins over
+        // a setting from elsewhere.
+        if given.source == SettingSource::CommandLine || !vars.contains_key(&name) {
             vars.insert(name, (&given.value).into());
         }
     }
@@ -182,8 +184,8 @@ fn variables(
     vars
 }
 
-/// `-x VAR`, `-x VAR=VALUE`, `-x PREFIX*`. What mpirun has is inherited anyway,
-/// so the first and the last matter only with `-genvnone`.
+/// Applies `-x VAR`, `-x VAR=VALUE` or `-x PREFIX*`. mpirun's variables are inherited
+/// anyway, so the first and the last form matter only with `-genvnone`.
 fn export_into(vars: &mut BTreeMap<OsString, OsString>, export: &[u8]) {
     let text = OsStr::from_bytes;
     if let Some(at) = export.iter().position(|b| *b == b'=') {
@@ -198,7 +200,7 @@ fn export_into(vars: &mut BTreeMap<OsString, OsString>, export: &[u8]) {
 }
 
 /// The command that starts `rank`, which runs program number `index`.
-pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool) -> Command {
+pub fn command(app: &App, index: usize, rank: u32, wire_up: WireUp, inherit: bool) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(&app.file);
     command.arg0(&app.name).args(&app.args);
@@ -208,7 +210,7 @@ pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool
     if !inherit {
         command.env_clear();
     }
-    for name in SCRUB {
+    for name in OTHER_LAUNCHERS {
         command.env_remove(name);
     }
     for (name, _) in std::env::vars_os() {
@@ -217,7 +219,7 @@ pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool
         }
     }
     command.envs(&app.vars);
-    let (rank, size) = (rank.to_string(), wiring.size.to_string());
+    let (rank, size) = (rank.to_string(), wire_up.size.to_string());
     let ranks = [
         env::RANK,
         "OMPI_COMM_WORLD_RANK",
@@ -237,14 +239,14 @@ pub fn command(app: &App, index: usize, rank: u32, wiring: Wiring, inherit: bool
         command.env(name, &size);
     }
     command
-        .env(env::SEGMENT, wiring.segment.number.to_string())
-        .env(env::LIFELINE, wiring.lifeline.number.to_string())
+        .env(env::SEGMENT, wire_up.segment.number.to_string())
+        .env(env::LIFELINE, wire_up.lifeline.number.to_string())
         .env(env::APPNUM, index.to_string())
         .env(env::LAUNCHER, std::process::id().to_string());
-    match wiring.heap {
+    match wire_up.heap {
         Some(heap) => command.env(env::HEAP_FILE, heap.number.to_string()),
         None => command.env_remove(env::HEAP_FILE),
     };
-    command.env(env::FILES, wiring.files());
+    command.env(env::FILES, wire_up.files());
     command
 }

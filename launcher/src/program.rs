@@ -1,5 +1,5 @@
-//! Finding a rank's program before anything is started, so that what is wrong
-//! with it is said once and in words.
+//! Finds a program before anything is started, so that an error is reported once and not by
+//! every rank.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,36 +8,37 @@ use std::path::{Path, PathBuf};
 
 /// Why a program cannot be run.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unusable {
-    /// There is no such file; a hint may follow.
+pub enum ProgramError {
+    /// There is no such file.
     NotFound(String),
-    /// There is one, but it cannot be executed; why.
+    /// There is one, but it cannot be executed.
     NotExecutable(String),
 }
 
-impl Unusable {
-    /// What a shell exits with in the same case.
+impl ProgramError {
+    /// The code that a shell exits with in the same case.
     pub fn code(&self) -> u8 {
         match self {
-            Unusable::NotFound(_) => 127,
-            Unusable::NotExecutable(_) => 126,
+            ProgramError::NotFound(_) => 127,
+            ProgramError::NotExecutable(_) => 126,
         }
     }
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Unusable::NotFound(why) | Unusable::NotExecutable(why)) = self;
+        let (ProgramError::NotFound(why) | ProgramError::NotExecutable(why)) = self;
         f.write_str(why)
     }
 }
 
-/// Finds `program` as a shell would: a name with a slash as it stands (from
-/// `dir`, where the rank will start), any other along `path` (the value of PATH).
+/// Finds `program` as a shell would. A name with a slash is a path, relative to `dir`, the
+/// directory in which the rank will start. Any other name is looked for along `path`, the
+/// value of PATH.
 ///
 /// # Errors
 /// What is wrong, and what would be right.
-pub fn resolve(program: &OsStr, dir: &Path, path: &OsStr) -> Result<PathBuf, Unusable> {
+pub fn resolve(program: &OsStr, dir: &Path, path: &OsStr) -> Result<PathBuf, ProgramError> {
     let shown = program.display();
     if program.as_encoded_bytes().contains(&b'/') {
         let full = dir.join(program);
@@ -48,7 +49,7 @@ pub fn resolve(program: &OsStr, dir: &Path, path: &OsStr) -> Result<PathBuf, Unu
         let full = dir.join(place).join(program);
         match check(&full) {
             Ok(()) => return Ok(full),
-            Err(why @ Unusable::NotExecutable(_)) if refused.is_none() && !full.is_dir() => {
+            Err(why @ ProgramError::NotExecutable(_)) if refused.is_none() && !full.is_dir() => {
                 refused = Some(why);
             }
             Err(_) => {}
@@ -62,42 +63,43 @@ pub fn resolve(program: &OsStr, dir: &Path, path: &OsStr) -> Result<PathBuf, Unu
         true => format!("; {} exists: write ./{shown}", here.display()),
         false => String::new(),
     };
-    Err(Unusable::NotFound(format!(
+    Err(ProgramError::NotFound(format!(
         "program {shown} is not found in PATH ({}){hint}",
         path.display()
     )))
 }
 
-fn check(full: &Path) -> Result<(), Unusable> {
+/// Checks that this file can be executed.
+fn check(full: &Path) -> Result<(), ProgramError> {
     let shown = full.display();
     let meta = match std::fs::metadata(full) {
         Ok(meta) => meta,
         Err(why) if why.kind() == std::io::ErrorKind::PermissionDenied => {
-            return Err(Unusable::NotExecutable(format!(
+            return Err(ProgramError::NotExecutable(format!(
                 "program {shown} cannot be reached: {why}"
             )));
         }
         Err(why) => {
-            return Err(Unusable::NotFound(format!(
+            return Err(ProgramError::NotFound(format!(
                 "program {shown} is not found: {why}"
             )));
         }
     };
     if meta.is_dir() {
-        return Err(Unusable::NotExecutable(format!(
+        return Err(ProgramError::NotExecutable(format!(
             "program {shown} is a directory: a file that can be executed is wanted"
         )));
     }
     let mode = meta.permissions().mode();
     if mode & 0o111 == 0 {
-        return Err(Unusable::NotExecutable(format!(
+        return Err(ProgramError::NotExecutable(format!(
             "program {shown} is not executable (mode {:04o}); chmod +x makes it so",
             mode & 0o7777
         )));
     }
-    let may = nix::unistd::access(full, nix::unistd::AccessFlags::X_OK);
-    may.map_err(|why| {
-        Unusable::NotExecutable(format!(
+    let access = nix::unistd::access(full, nix::unistd::AccessFlags::X_OK);
+    access.map_err(|why| {
+        ProgramError::NotExecutable(format!(
             "program {shown} is not executable for this user: {}",
             why.desc()
         ))
@@ -106,11 +108,11 @@ fn check(full: &Path) -> Result<(), Unusable> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unusable, resolve};
+    use super::{ProgramError, resolve};
     use std::ffi::OsStr;
     use std::path::Path;
 
-    fn find(name: &str) -> Result<std::path::PathBuf, Unusable> {
+    fn find(name: &str) -> Result<std::path::PathBuf, ProgramError> {
         resolve(
             OsStr::new(name),
             Path::new(env!("CARGO_MANIFEST_DIR")),

@@ -1,8 +1,7 @@
-//! The process tree below mpirun: who ended, and who is left when the ranks
-//! have. mpirun is the subreaper of its job, so what a rank leaves behind
-//! becomes mpirun's own child and can be found and ended.
+//! The process tree below mpirun: which processes have ended, and which are left when the
+//! ranks have ended. mpirun is the subreaper of its job: a process that a rank leaves
+//! behind becomes mpirun's own child, so that it can be found and ended.
 
-use crate::verdict::How;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
@@ -12,37 +11,48 @@ use std::time::{Duration, Instant};
 /// How long processes that ranks left behind may take to end on SIGTERM.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
 
-/// What is there of children.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Child {
-    /// This one ended, so.
-    Ended(i32, How),
-    /// Some live, none has ended since.
-    Alive,
-    /// There are none.
-    Nobody,
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExitStatus {
+    /// It exited with this code.
+    Exit(i32),
+    /// This signal killed it; whether a core was dumped.
+    Signal(i32, bool),
 }
 
-/// Takes the next child that ended.
-pub fn next() -> Child {
+/// What mpirun learns about its children.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WaitOutcome {
+    /// This child has ended, with this status.
+    Ended(i32, ExitStatus),
+    /// There are children, and none has ended since the last call.
+    StillRunning,
+    /// There are no children.
+    NoChildren,
+}
+
+/// Takes the next child that has ended.
+pub fn next() -> WaitOutcome {
     loop {
         return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => Child::Ended(pid.as_raw(), How::Exit(code)),
-            Ok(WaitStatus::Signaled(pid, signal, core)) => {
-                Child::Ended(pid.as_raw(), How::Signal(signal as i32, core))
+            Ok(WaitStatus::Exited(pid, code)) => {
+                WaitOutcome::Ended(pid.as_raw(), ExitStatus::Exit(code))
             }
-            Ok(WaitStatus::StillAlive) => Child::Alive,
-            Err(nix::errno::Errno::ECHILD) => Child::Nobody,
-            Ok(_) | Err(_) => continue, // not an end, or interrupted
+            Ok(WaitStatus::Signaled(pid, signal, core)) => {
+                WaitOutcome::Ended(pid.as_raw(), ExitStatus::Signal(signal as i32, core))
+            }
+            Ok(WaitStatus::StillAlive) => WaitOutcome::StillRunning,
+            Err(nix::errno::Errno::ECHILD) => WaitOutcome::NoChildren,
+            Ok(_) | Err(_) => continue, // no end, or interrupted
         };
     }
 }
 
-/// Children that mpirun has before it starts any: a shell that started some
-/// and then became mpirun by `exec`. They are not the job's.
+/// The children that mpirun has before it starts any. A shell has them if it started
+/// something and then became mpirun by `exec`. They are not the job's.
 pub fn strangers() -> HashSet<i32> {
     match next() {
-        Child::Nobody => HashSet::new(),
+        WaitOutcome::NoChildren => HashSet::new(),
         _ => {
             let own = own_pid();
             let parents = parents();
@@ -52,15 +62,15 @@ pub fn strangers() -> HashSet<i32> {
     }
 }
 
-/// Ends whatever ranks left behind: SIGTERM, a moment, SIGKILL, until nothing is left.
-pub fn leftovers(strangers: &HashSet<i32>) {
+/// Ends whatever ranks have left behind: SIGTERM, a moment, SIGKILL, until nothing is left.
+pub fn end_leftovers(strangers: &HashSet<i32>) {
     let began = Instant::now();
     let mut last = None;
     loop {
         match next() {
-            Child::Nobody => return,
-            Child::Ended(..) => continue,
-            Child::Alive => {}
+            WaitOutcome::NoChildren => return,
+            WaitOutcome::Ended(..) => continue,
+            WaitOutcome::StillRunning => {}
         }
         let left = descendants(strangers);
         if left.is_empty() {
@@ -88,8 +98,9 @@ pub fn is_below(pid: i32, strangers: &HashSet<i32>) -> bool {
     descendants(strangers).contains(&pid)
 }
 
-/// Whether something that `rank` left behind may still join the job as that rank: a
-/// program that has MPI's library, or, `early`, any, since it may be about to become one.
+/// Whether something that `rank` has left behind may still join the job as that rank. That
+/// is a process with MPI's library. If `early`, it is any process, since it may be about to
+/// load the library.
 pub fn may_join(rank: u32, strangers: &HashSet<i32>, early: bool) -> bool {
     let mark = format!("{}={rank}", wireup::env::RANK).into_bytes();
     descendants(strangers).into_iter().any(|pid| {
@@ -100,7 +111,7 @@ pub fn may_join(rank: u32, strangers: &HashSet<i32>, early: bool) -> bool {
             .get(behind + 2)
             .is_none_or(|state| b"ZX".contains(state));
         let environ = file("environ");
-        // in the middle of an exec it is empty
+        // It is empty during an exec.
         let its = environ.is_empty() || environ.split(|b| *b == 0).any(|entry| entry == mark);
         !ended && its && (early || contains(&file("maps"), b"/libmpi_abi.so"))
     })
@@ -123,7 +134,7 @@ fn own_pid() -> i32 {
     Pid::this().as_raw()
 }
 
-/// All processes below mpirun but strangers and what is below those.
+/// All processes below mpirun, but not strangers and what is below those.
 fn descendants(strangers: &HashSet<i32>) -> Vec<i32> {
     let parents = parents();
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
@@ -143,11 +154,11 @@ fn descendants(strangers: &HashSet<i32>) -> Vec<i32> {
     found
 }
 
-/// The parent of every process that /proc shows; where it does not show this one,
-/// those of mpirun's own children.
+/// The parent of each process that /proc shows. If /proc does not show mpirun itself, only
+/// mpirun's children are found.
 fn parents() -> HashMap<i32, i32> {
     let own = own_pid();
-    // it may be that of another process namespace, with other numbers
+    // /proc may belong to another process namespace, in which processes have other numbers.
     let shown = std::fs::read_link("/proc/self");
     if !shown.is_ok_and(|s| s.to_str() == Some(&own.to_string())) {
         return children_by_asking().map(|pid| (pid, own)).collect();
@@ -164,17 +175,18 @@ fn parents() -> HashMap<i32, i32> {
         .collect()
 }
 
-/// mpirun's children, found without /proc: every number there can be is tried,
-/// which takes about a second. The children of one that ends become mpirun's own.
+/// mpirun's children, found without /proc: every possible number is tried, which takes
+/// about a second. Grandchildren are found later: they become children of mpirun's when
+/// their parent ends.
 fn children_by_asking() -> impl Iterator<Item = i32> {
-    const LARGEST: i32 = 1 << 22;
+    const LARGEST_PID: i32 = 1 << 22;
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     let is_child = move |pid: &i32| waitid(Id::Pid(Pid::from_raw(*pid)), flags).is_ok();
-    (1..=LARGEST).filter(is_child)
+    (1..=LARGEST_PID).filter(is_child)
 }
 
-/// The parent in a line of /proc/PID/stat, whose second field is the program's
-/// name in brackets and may hold anything.
+/// The parent in a line of /proc/PID/stat. The second field is the program's name in
+/// parentheses, which may hold any characters.
 fn parent_in(stat: &str) -> Option<i32> {
     let behind = &stat[stat.rfind(')')? + 1..];
     behind.split_whitespace().nth(1)?.parse().ok()

@@ -1,109 +1,109 @@
-//! What ranks tell about their memory (`--report-regions`, `--report-arms`):
-//! printed as one table once all ranks have told it, and again at the end of the
-//! job where they told something new since.
+//! Tables of what ranks publish about their memory (`--report-regions`, `--report-arms`).
+//! A table is printed once all ranks have published their part, and again at the end of the
+//! job if it has changed.
 
-use crate::say;
+use crate::say::say;
 use std::time::Duration;
 use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
-/// How long the launcher sleeps at the most while a table is due.
-const TICK: Duration = Duration::from_millis(20);
-/// The same where what ranks have told makes no sense: it is much to read.
-const LONG_TICK: Duration = Duration::from_secs(1);
+/// How often to look while a table is due.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// The same at the most while what ranks have published makes no sense: reading it takes
+/// long.
+const LONG_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A table that was asked for.
+/// A table that is to be printed.
 #[derive(Debug)]
-struct Asked {
+struct Table {
     report: Report,
     /// What it shows.
     title: &'static str,
-    /// What was printed; `None`: nothing yet.
+    /// What was printed last, if anything.
     printed: Option<Vec<(u32, Rows)>>,
 }
 
-/// The tables that were asked for.
+/// The tables that are to be printed.
 #[derive(Debug)]
 pub struct Reports {
-    asked: Vec<Asked>,
-    tick: Duration,
+    tables: Vec<Table>,
+    interval: Duration,
 }
 
 impl Reports {
-    /// Those that are wanted.
+    /// The tables that the user asks for: of memory regions, of arms.
     pub fn new(regions: bool, arms: bool) -> Reports {
         let all = [
             (regions, Report::Regions, "memory regions"),
             (arms, Report::Arms, "arms between ranks"),
         ];
         let wanted = all.into_iter().filter(|a| a.0);
-        let wanted = wanted.map(|(_, report, title)| Asked {
+        let wanted = wanted.map(|(_, report, title)| Table {
             report,
             title,
             printed: None,
         });
         Reports {
-            asked: wanted.collect(),
-            tick: TICK,
+            tables: wanted.collect(),
+            interval: LOOK_INTERVAL,
         }
     }
 
-    /// When to look again; `None`: no table has still to be printed.
+    /// The time after which to look again. None if all tables were printed.
     pub fn due(&self) -> Option<Duration> {
-        let due = self.asked.iter().any(|a| a.printed.is_none());
-        due.then_some(self.tick)
+        let due = self.tables.iter().any(|table| table.printed.is_none());
+        due.then_some(self.interval)
     }
 
-    /// Prints the tables that all ranks have told by now.
+    /// Prints the tables that are complete by now and were not printed before.
     pub fn look(&mut self, segment: &Segment) {
         let ranks = 0..segment.ranks();
-        for asked in self.asked.iter_mut().filter(|a| a.printed.is_none()) {
-            let is_there = |rank| report::is_there(segment, rank, asked.report);
+        for table in self.tables.iter_mut().filter(|t| t.printed.is_none()) {
+            let is_there = |rank| report::is_there(segment, rank, table.report);
             if !ranks.clone().all(is_there) {
                 continue;
             }
-            let told = told(segment, asked.report);
-            if told.len() < ranks.len() {
-                self.tick = (self.tick * 2).min(LONG_TICK);
+            let rows = published(segment, table.report);
+            if rows.len() < ranks.len() {
+                self.interval = (self.interval * 2).min(LONG_LOOK_INTERVAL);
             } else {
-                say(&format!("{}:\n{}", asked.title, report::table(&told)));
-                asked.printed = Some(told);
+                say(&format!("{}:\n{}", table.title, report::table(&rows)));
+                table.printed = Some(rows);
             }
         }
     }
 
-    /// Prints, at the end of the job, what is new or was never complete.
+    /// Prints, at the end of the job, the tables that have changed or were never complete.
     pub fn last(&mut self, segment: &Segment) {
         let ranks = segment.ranks();
-        for asked in &mut self.asked {
-            let told = told(segment, asked.report);
-            let title = match &asked.printed {
-                Some(old) if *old == told => continue,
-                Some(_) => format!("{} at the end", asked.title),
-                None => asked.title.to_owned(),
+        for table in &mut self.tables {
+            let rows = published(segment, table.report);
+            let title = match &table.printed {
+                Some(old) if *old == rows => continue,
+                Some(_) => format!("{} at the end", table.title),
+                None => table.title.to_owned(),
             };
-            let silent = (0..ranks).filter(|r| told.iter().all(|t| t.0 != *r));
+            let silent = (0..ranks).filter(|rank| rows.iter().all(|row| row.0 != *rank));
             let silent: Vec<u32> = silent.collect();
-            let missing = match (silent.len(), told.len()) {
+            let missing = match (silent.len(), rows.len()) {
                 (0, _) => String::new(),
                 (_, 0) => "\nno rank has told any (they do in MPI_Init)".to_owned(),
                 _ => format!("\nnot told by: {}", report::ranges(silent.into_iter())),
             };
-            let table = report::table(&told);
-            let table = if table.is_empty() {
-                table
-            } else {
-                format!("\n{table}")
+            let text = report::table(&rows);
+            let text = match text.is_empty() {
+                true => text,
+                false => format!("\n{text}"),
             };
-            say(&format!("{title}:{table}{missing}"));
-            asked.printed = Some(told);
+            say(&format!("{title}:{text}{missing}"));
+            table.printed = Some(rows);
         }
     }
 }
 
-/// What the ranks have told, in the order of their numbers. A table without
-/// columns is none yet.
-fn told(segment: &Segment, report: Report) -> Vec<(u32, Rows)> {
+/// What the ranks have published so far, in the order of their numbers. Rows without columns
+/// are not finished yet.
+fn published(segment: &Segment, report: Report) -> Vec<(u32, Rows)> {
     (0..segment.ranks())
         .filter_map(|rank| Some((rank, report::read(segment, rank, report)?)))
         .filter(|(_, rows)| !rows.columns.is_empty())

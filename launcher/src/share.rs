@@ -1,15 +1,14 @@
-//! Each rank's share of the cores, where nobody said how ranks are to be bound.
-//! Pure.
+//! Each rank's share of the cores, where the options do not say how ranks are bound. Pure.
 //!
-//! The cores are shared out from the top of the machine down: ranks go to
-//! packages, in each package to its NUMA nodes, in each node to the level-3
-//! caches, and under one cache each rank gets neighbouring cores. So a share
-//! crosses such a border only if it is wider than what lies inside.
+//! The cores are shared out from the top of the machine down: ranks go to packages, in each
+//! package to its NUMA nodes, in each node to its level-3 caches, and under one cache each
+//! rank gets neighbouring cores. So a share crosses the border of an object only if it is
+//! larger than the object.
 //!
-//! * More ranks than objects: each object gets as many as its cores make room
-//!   for, so that the smallest share is as large as can be.
-//! * Fewer: each rank gets the same number of whole objects. What is left over
-//!   belongs to nobody: it would lie behind a border for whoever had it.
+//! * If there are more ranks than objects, each object gets as many ranks as suit its number
+//!   of cores. The smallest share is then as large as possible.
+//! * If there are fewer, each rank gets the same number of whole objects. The remaining
+//!   objects stay unused: for any rank they would lie behind a border.
 
 use crate::cli::Object;
 use crate::placement::{self, Placement};
@@ -18,11 +17,11 @@ use crate::topology::{Machine, Pu};
 /// A core, with its hardware threads.
 type Core = Vec<Pu>;
 
-/// What may hold several cores, the widest first.
+/// The kinds of objects that may hold several cores, the largest first.
 const BORDERS: [Object; 3] = [Object::Package, Object::Numa, Object::L3cache];
 
-/// Shares the cores of `machine` out among `ranks` ranks, in the order of ranks:
-/// for each its processors. `None` if there are fewer cores than ranks.
+/// Shares out the cores of `machine` among `ranks` ranks. Returns each rank's processors, or
+/// None if there are fewer cores than ranks.
 pub fn out(machine: &Machine, ranks: u32) -> Option<Placement> {
     let cores = placement::group(&machine.pus, Object::Core);
     let ranks = ranks as usize;
@@ -34,8 +33,8 @@ pub fn out(machine: &Machine, ranks: u32) -> Option<Placement> {
     Some(shares.iter().map(|cores| cores.concat()).collect())
 }
 
-/// Leaves as many cores in `machine`, the first ones, as have `processors`
-/// processors together, but one for each rank in any case.
+/// Leaves only the first cores in `machine`: as many as have `processors` processors together,
+/// but at least one for each rank.
 pub fn limit(machine: &mut Machine, processors: u32, ranks: u32) {
     let cores = placement::group(&machine.pus, Object::Core);
     let mut pus = 0;
@@ -49,7 +48,7 @@ pub fn limit(machine: &mut Machine, processors: u32, ranks: u32) {
         .truncate(cores[..fit].iter().map(Vec::len).sum());
 }
 
-/// Adds the shares of `ranks` ranks, at least one and at most one for each core.
+/// Adds the shares of `ranks` ranks, of which there are 1 up to the number of cores.
 fn divide(cores: &[Core], ranks: usize, borders: &[Object], shares: &mut Vec<Vec<Core>>) {
     if ranks == 1 {
         shares.push(cores.to_vec());
@@ -80,15 +79,15 @@ fn divide(cores: &[Core], ranks: usize, borders: &[Object], shares: &mut Vec<Vec
 /// The `count` objects with the most cores, in the machine's order.
 fn largest<'a>(objects: &[&'a [Core]], count: usize) -> Vec<&'a [Core]> {
     let mut order: Vec<usize> = (0..objects.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(objects[*at].len())); // stable: the first of equals
+    order.sort_by_key(|at| std::cmp::Reverse(objects[*at].len())); // stable: the first of equals stays first
     order.truncate(count);
     order.sort_unstable();
     order.into_iter().map(|at| objects[at]).collect()
 }
 
-/// How many of `ranks` ranks go to each object of so many cores: one after the
-/// other to where a rank has most room. (As seats are given to parties by
-/// D'Hondt; no other way makes the smallest share larger.)
+/// How many of `ranks` ranks go to each object, given the objects' numbers of cores. Each rank
+/// goes to the object in which it has most room, as seats are allotted to parties by the
+/// D'Hondt method. No other method makes the smallest share larger.
 fn seats(sizes: &[usize], ranks: usize) -> Vec<usize> {
     let mut seats = vec![0; sizes.len()];
     for _ in 0..ranks {

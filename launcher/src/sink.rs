@@ -1,9 +1,9 @@
-//! mpirun's own standard output and error, written without ever waiting for a
-//! reader: what does not go out now is held, and the caller looks again when the
-//! descriptor can take more.
+//! mpirun's own standard output and error, written without ever waiting for a reader. What
+//! does not go out at once is held, and the caller tries again when the descriptor can take
+//! more.
 //!
-//! The descriptors stay blocking, since others (a shell) may share them. A pipe
-//! or socket that polls writable takes [`PIECE`] bytes at once, so that is how
+//! The descriptors stay blocking, since other processes (a shell) may share them. A pipe or
+//! socket that polls writable takes [`PIPE_PIECE`] bytes without blocking, so that is how
 //! much is written at a time.
 
 use nix::errno::Errno;
@@ -12,71 +12,71 @@ use nix::sys::stat::{SFlag, fstat};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-/// Bytes that a pipe takes without waiting where it takes any (`PIPE_BUF`).
-const PIECE: usize = 4096;
-/// Bytes held at the most before what would fill it further has to wait.
+/// Bytes that a pipe takes without blocking if it takes any (`PIPE_BUF`).
+const PIPE_PIECE: usize = 4096;
+/// Bytes held from which on a sink counts as full, so that its sources are not read.
 const FULL: usize = 64 << 10;
-/// Pieces written in a row before others get their turn.
-const TURN: usize = 64;
+/// Pieces written in a row before other sinks get their turn.
+const PIECES_PER_TURN: usize = 64;
 
 /// Standard output or standard error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum StdStream {
     /// Descriptor 1.
     Out,
     /// Descriptor 2.
     Err,
 }
 
-impl Kind {
-    /// As users know it.
+impl StdStream {
+    /// The name that users know.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Out => "stdout",
-            Kind::Err => "stderr",
+            StdStream::Out => "stdout",
+            StdStream::Err => "stderr",
         }
     }
 
-    /// mpirun's own.
-    pub fn own(self) -> Own {
+    /// mpirun's own stream of this kind.
+    pub fn own(self) -> OwnStream {
         match self {
-            Kind::Out => Own::Out(std::io::stdout()),
-            Kind::Err => Own::Err(std::io::stderr()),
+            StdStream::Out => OwnStream::Out(std::io::stdout()),
+            StdStream::Err => OwnStream::Err(std::io::stderr()),
         }
     }
 }
 
 /// mpirun's own standard output or error.
 #[derive(Debug)]
-pub enum Own {
+pub enum OwnStream {
     /// Descriptor 1.
     Out(std::io::Stdout),
     /// Descriptor 2.
     Err(std::io::Stderr),
 }
 
-impl AsFd for Own {
+impl AsFd for OwnStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Own::Out(out) => out.as_fd(),
-            Own::Err(err) => err.as_fd(),
+            OwnStream::Out(out) => out.as_fd(),
+            OwnStream::Err(err) => err.as_fd(),
         }
     }
 }
 
-/// What is to be written to a descriptor.
+/// Bytes on their way to a descriptor.
 #[derive(Debug)]
 pub struct Sink<F> {
     fd: F,
     held: Vec<u8>,
-    /// Bytes of `held` that are out.
+    /// Bytes of `held` that are written.
     done: usize,
     /// Bytes to write at a time.
     piece: usize,
 }
 
 impl<F: AsFd> Sink<F> {
-    /// An empty one.
+    /// A sink that holds nothing.
     pub fn new(fd: F) -> Sink<F> {
         Sink {
             piece: piece(fd.as_fd()),
@@ -91,23 +91,23 @@ impl<F: AsFd> Sink<F> {
         self.held.extend_from_slice(bytes);
     }
 
-    /// Whether all of it is out.
+    /// Whether everything is written.
     pub fn is_empty(&self) -> bool {
         self.done == self.held.len()
     }
 
-    /// Whether more should be given to it.
+    /// Whether the sink may be given more.
     pub fn has_room(&self) -> bool {
         self.held.len() - self.done < FULL
     }
 
-    /// Writes what goes out without waiting. Returns how much did.
+    /// Writes what can be written without blocking. Returns how many bytes that was.
     ///
     /// # Errors
-    /// The other side takes no more, ever.
+    /// Nothing can be written any more.
     pub fn pour(&mut self) -> Result<usize, Errno> {
         let mut written = 0;
-        for _ in 0..TURN {
+        for _ in 0..PIECES_PER_TURN {
             if self.is_empty() {
                 break;
             }
@@ -135,16 +135,16 @@ impl<F: AsFd> AsFd for Sink<F> {
     }
 }
 
-/// How much to write at a time to this descriptor.
+/// Bytes to write at a time to this descriptor.
 fn piece(fd: BorrowedFd) -> usize {
     let kind = fstat(fd).map_or(0, |s| s.st_mode & SFlag::S_IFMT.bits());
     match SFlag::from_bits_truncate(kind) {
-        SFlag::S_IFREG => usize::MAX, // nobody has to read it
-        _ => PIECE,
+        SFlag::S_IFREG => usize::MAX, // a file takes any number
+        _ => PIPE_PIECE,
     }
 }
 
-/// Writes some of `bytes`, or none where that would have to wait.
+/// Writes some of `bytes`, or none if that would block.
 fn write_now(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     match poll(&mut fds, PollTimeout::ZERO) {
@@ -155,7 +155,7 @@ fn write_now(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
         Ok(n) => Ok(n),
         Err(Errno::EINTR) => Ok(0),
         Err(Errno::EAGAIN) => {
-            // somebody else filled it meanwhile, or set it non-blocking
+            // Another process has filled the pipe meanwhile, or has made it non-blocking.
             std::thread::sleep(Duration::from_millis(1));
             Ok(0)
         }
@@ -163,8 +163,8 @@ fn write_now(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
     }
 }
 
-/// Writes all of `bytes`, but gives up when nothing of it has gone out for as
-/// long as `patience`. Where nobody reads there is nobody to tell.
+/// Writes all of `bytes`, but gives up when nothing could be written for as long as
+/// `patience`. There is no error: if nobody reads, there is nobody to tell.
 pub fn write_patiently(fd: impl AsFd, mut bytes: &[u8], patience: Duration) {
     let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
     let fd = fd.as_fd();
@@ -176,10 +176,22 @@ pub fn write_patiently(fd: impl AsFd, mut bytes: &[u8], patience: Duration) {
             Ok(_) => {}
             Err(_) => return,
         }
-        match write_now(fd, &bytes[..bytes.len().min(PIECE)]) {
+        match write_now(fd, &bytes[..bytes.len().min(PIPE_PIECE)]) {
             Ok(n) => bytes = &bytes[n..],
             Err(_) => return,
         }
+    }
+}
+
+/// Whether mpirun's standard output and error lead to the same place.
+pub fn stdout_is_stderr() -> bool {
+    let stat = |fd: BorrowedFd| fstat(fd).ok();
+    match (
+        stat(std::io::stdout().as_fd()),
+        stat(std::io::stderr().as_fd()),
+    ) {
+        (Some(a), Some(b)) => a.st_dev == b.st_dev && a.st_ino == b.st_ino,
+        _ => false,
     }
 }
 

@@ -1,19 +1,19 @@
-//! How many ranks an allocation of Slurm's is for, where the command line does not
-//! say. Pure, but for the look at the environment that is handed in.
+//! How many ranks a Slurm allocation is for, where the command line does not say. Pure: the
+//! caller hands in the environment.
 
-/// Which variable said it, and how many.
+/// A variable, and its value.
 type Number = (&'static str, u32);
 
-/// Tasks of the job or of its step. Slurm sets some of them by version and by how
-/// the allocation was made.
+/// Variables with the tasks of the job or of its step. Which of them Slurm sets depends on
+/// its version and on how the allocation was made.
 const TASKS: [&str; 3] = ["SLURM_NTASKS", "SLURM_NPROCS", "SLURM_STEP_NUM_TASKS"];
 
-/// The ranks of a job that does not say; `None`: there is no allocation, or it does
-/// not say either.
+/// The number of ranks that the allocation is for. None if there is no allocation, or if it
+/// does not say. `get` returns a variable's value.
 ///
 /// # Errors
-/// A value that is no number; an allocation of several machines; one of several
-/// copies of mpirun that one step has started.
+/// A value is no number, the allocation has several machines, or one step has started mpirun
+/// several times.
 pub fn ranks(get: impl Fn(&str) -> Option<String>) -> Result<Option<u32>, String> {
     let number = |name: &'static str| -> Result<Option<Number>, String> {
         let Some(text) = get(name).filter(|t| !t.trim().is_empty()) else {

@@ -1,8 +1,8 @@
-//! Starting the ranks' processes: the launcher's only unsafe code.
+//! Starts the ranks' processes. The launcher's only unsafe code.
 //!
-//! Between `fork` and `exec` a rank is tied to mpirun's life, bound to its
-//! processors and given the job segment; all of it is prepared before `fork`,
-//! so that the child only makes system calls.
+//! Between `fork` and `exec` a rank is tied to mpirun's life, bound to its processors and
+//! given the job segment. Everything is prepared before `fork`, so that the child only
+//! makes system calls.
 
 #![allow(unsafe_code)]
 
@@ -15,47 +15,48 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use wireup::lifeline::{self, Who};
 
-/// What a rank's process gets beside its program, environment and streams.
+/// What a rank's process is given beside its program, environment and streams.
 #[derive(Debug, Clone)]
-pub struct Birth {
+pub struct SpawnAttributes {
     /// Descriptors that it inherits under the same number.
     pub inherit: Vec<RawFd>,
-    /// The read end of the lifeline; one of `inherit`.
+    /// The read end of the lifeline, one of `inherit`.
     pub lifeline: RawFd,
-    /// It leads a process group of its own. Not so for a rank that reads the
-    /// terminal: a background group would be stopped for it.
+    /// It leads a process group of its own. A rank that reads the terminal does not: the
+    /// terminal stops background groups that read it.
     pub own_group: bool,
-    /// The processors it may run on, as the kernel's bit mask; empty: mpirun's.
+    /// The processors that it may run on, as the kernel's bit mask. Empty: those that mpirun
+    /// may run on.
     pub mask: Vec<libc::c_ulong>,
-    /// The signals that were blocked when mpirun started; it blocks more since.
+    /// The signals that were blocked when mpirun started. mpirun itself blocks more.
     pub blocked: SigSet,
-    /// The soft and hard limit of descriptors to set, where mpirun raised its own.
+    /// The soft and hard limit of descriptors to restore, if mpirun has raised its own.
     pub descriptors: Option<(u64, u64)>,
 }
 
 /// Starts `command` as a rank.
 ///
 /// # Errors
-/// What `fork`, `exec` or a step between them said.
-pub fn start(command: &mut Command, birth: &Birth) -> io::Result<Child> {
+/// `fork`, `exec` or a step between them has failed.
+pub fn start(command: &mut Command, attributes: &SpawnAttributes) -> io::Result<Child> {
     let parent = std::process::id();
-    let birth = birth.clone();
-    let path = CString::new(format!("/proc/self/fd/{}", birth.lifeline))?;
-    if birth.own_group {
+    let attributes = attributes.clone();
+    let path = CString::new(format!("/proc/self/fd/{}", attributes.lifeline))?;
+    if attributes.own_group {
         command.process_group(0);
     }
     // SAFETY: the closure runs between fork and exec and only makes system
     // calls on what was prepared above; it allocates nothing and takes no lock.
     unsafe {
-        command.pre_exec(move || become_rank(&birth, &path, parent));
+        command.pre_exec(move || become_rank(&attributes, &path, parent));
     }
     command.spawn()
 }
 
-/// Whether a system call is forbidden here, which fails otherwise when it is called with
-/// arguments that make no sense: such as those.
+/// Whether a system call is forbidden here. Only for calls that do nothing, and fail with
+/// another error, if all their arguments are -1.
 fn is_forbidden(call: libc::c_long) -> bool {
-    // SAFETY: no call that is asked about does anything with these.
+    // SAFETY: the calls that are asked about do nothing with these arguments.
     let failed = unsafe { libc::syscall(call, -1, -1, -1, -1) } < 0;
     let why = io::Error::last_os_error().raw_os_error();
     failed && matches!(why, Some(libc::ENOSYS | libc::EPERM))
@@ -66,8 +67,8 @@ pub fn can_group() -> bool {
     !is_forbidden(libc::SYS_setpgid)
 }
 
-/// An error that names its system call, if that is what it says: that it is not there, or
-/// is forbidden. Others speak for themselves.
+/// Adds the system call's name, and what it is needed for, to an error that says that the
+/// call does not exist or is forbidden. Other errors stay as they are.
 pub fn named(call: &'static str, what_for: &'static str) -> impl Fn(io::Error) -> io::Error {
     move |why| match why.raw_os_error() {
         Some(libc::ENOSYS | libc::EPERM) => {
@@ -78,7 +79,7 @@ pub fn named(call: &'static str, what_for: &'static str) -> impl Fn(io::Error) -
 }
 
 /// Runs in the child, before `exec`.
-fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
+fn become_rank(attributes: &SpawnAttributes, path: &CString, parent: u32) -> io::Result<()> {
     // SAFETY: prctl with integer arguments.
     let dies_with_us = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } == 0;
     let why = io::Error::last_os_error();
@@ -87,18 +88,17 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
         // SAFETY: mpirun died before the line above could take effect; _exit runs no handlers.
         unsafe { libc::_exit(1) };
     }
-    let who = match birth.own_group {
+    let who = match attributes.own_group {
         true => Who::Group,
         false => Who::Process,
     };
-    for fd in &birth.inherit {
+    for fd in &attributes.inherit {
         // SAFETY: fcntl with an integer argument; a bad number is only EBADF.
         if unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) } < 0 {
             return Err(io::Error::last_os_error());
         }
     }
-    // Without /proc only PDEATHSIG is left; that is no reason not to start. Nor is it
-    // that prctl is forbidden, as long as the lifeline holds.
+    // One of the two ties is enough: the lifeline needs /proc, and prctl may be forbidden.
     let tied = lifeline::tie(path, who);
     if !dies_with_us && tied.is_err() {
         return Err(why);
@@ -107,23 +107,23 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
         // SAFETY: the tie's descriptor takes the place of the inherited read
         // end, both are this child's own, and close-on-exec is off after dup2.
         unsafe {
-            libc::dup2(tied, birth.lifeline);
+            libc::dup2(tied, attributes.lifeline);
             libc::close(tied);
         }
     }
-    if !birth.mask.is_empty() {
-        let bytes = size_of_val(birth.mask.as_slice());
+    if !attributes.mask.is_empty() {
+        let bytes = size_of_val(attributes.mask.as_slice());
         // SAFETY: the mask is `bytes` long and only read.
-        let set = unsafe { libc::sched_setaffinity(0, bytes, birth.mask.as_ptr().cast()) };
+        let set = unsafe { libc::sched_setaffinity(0, bytes, attributes.mask.as_ptr().cast()) };
         let why = io::Error::last_os_error();
-        // A rank that may not be bound runs all the same.
+        // Where binding is forbidden, the rank runs unbound.
         let forbidden = matches!(why.raw_os_error(), Some(libc::ENOSYS | libc::EPERM));
         if set < 0 && !forbidden {
             return Err(why);
         }
     }
-    birth.blocked.thread_set_mask()?; // the standard library leaves the mask as it is
-    if let Some((soft, hard)) = birth.descriptors {
+    attributes.blocked.thread_set_mask()?; // the standard library does not change the mask
+    if let Some((soft, hard)) = attributes.descriptors {
         let limit = libc::rlimit {
             rlim_cur: soft,
             rlim_max: hard,
@@ -134,15 +134,14 @@ fn become_rank(birth: &Birth, path: &CString, parent: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps hwloc to what placement needs: Linux's own account of the machine.
+/// Limits hwloc to what placement needs: what Linux says about the machine.
 ///
-/// Its `x86` component would run on each processor in turn, which changes our
-/// affinity for a moment and waits for busy processors; its plug-ins (graphics,
-/// PCI, XML) take longer to load than all the rest of mpirun's work. A user's
-/// own choices are left alone.
+/// hwloc's `x86` component would run on each processor in turn, which changes mpirun's
+/// affinity for a moment and waits for busy processors. Its plug-ins (graphics, PCI, XML)
+/// take longer to load than the rest of mpirun's work. What the user has set stays.
 ///
-/// Call it before any thread exists. Returns the variables that were set.
-pub fn quiet_hwloc() -> Vec<&'static str> {
+/// Must be called before any thread exists. Returns the variables that were set.
+pub fn limit_hwloc() -> Vec<&'static str> {
     let wanted = [
         ("HWLOC_COMPONENTS", "-x86"),
         ("HWLOC_PLUGINS_PATH", "/dev/null"),
@@ -167,26 +166,26 @@ pub fn is_ignored(signal: i32) -> bool {
     got == 0 && unsafe { old.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
-/// Undoes an inherited «ignore» of SIGCHLD, under which the kernel would take
-/// ended children away before mpirun could ask how they ended.
+/// Restores the default action of SIGCHLD. If mpirun was started with SIGCHLD ignored, the
+/// kernel would discard how its children ended.
 pub fn notice_children() {
     // SAFETY: the default action is installed, no handler of ours runs.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Makes mpirun the parent of what its job's processes leave behind.
+/// Makes mpirun the parent of processes that its job's processes leave behind.
 pub fn adopt_orphans() {
-    // SAFETY: prctl with integer arguments; kernels without it say no.
+    // SAFETY: prctl with integer arguments; kernels that do not know it return an error.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
 }
 
-/// Starts a process beside mpirun that waits until the pipe behind `lifeline` ends, then
-/// runs `then`, and ends. It keeps no other descriptor, takes no signal but SIGKILL, and
-/// leads a process group. `None`: there is no process to be had. For an mpirun with one
-/// thread.
+/// Starts a process beside mpirun that waits until the write end of the pipe `lifeline` is
+/// closed, then runs `then`, and ends. It keeps no other descriptor, takes no signal but
+/// SIGKILL, and leads a process group. Returns None if no process can be started. mpirun
+/// must have no other thread.
 pub fn beside(name: &str, lifeline: RawFd, then: impl FnOnce()) -> Option<Pid> {
     let name = CString::new(name).ok()?;
-    // SAFETY: mpirun has one thread so far, so that the child may do what it likes.
+    // SAFETY: mpirun has no other thread, so the child may use everything that it has.
     match unsafe { fork() } {
         Ok(ForkResult::Parent { child }) => return Some(child),
         Err(_) => return None,
@@ -224,7 +223,7 @@ unsafe fn close_between(first: RawFd, end: RawFd) {
         return;
     }
     let (from, to) = (first.unsigned_abs(), end.unsigned_abs() - 1);
-    // SAFETY: as the caller said. By number, since not every C library has a function.
+    // SAFETY: as the caller said. Called by its number, since not every C library has it.
     if unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) } == 0 {
         return;
     }

@@ -1,94 +1,99 @@
-//! Making a job: its segment, lifeline and pipes, then its processes one by one.
+//! Starts a job: creates its segment, lifeline and pipes, then its processes one by one.
 
 use crate::binding;
+use crate::capacity;
 use crate::cgroup::Cgroups;
 use crate::cli::Global;
-use crate::control::{self, Job, Process};
+use crate::control::Job;
+use crate::deadline::Deadline;
 use crate::guard::Guard;
+use crate::oom::OomWatch;
 use crate::placement::Placement;
-use crate::plan::{self, App, Wiring};
+use crate::plan::{self, App, WireUp};
+use crate::process::RankProcess;
+use crate::ranks::Ranks;
+use crate::reap;
 use crate::report::Reports;
-use crate::spawn::{self, Birth, named};
-use crate::stdin::Input;
-use crate::stdio::Outputs;
-use crate::want::Watch;
-use crate::{Stop, capacity, reap, say, stop};
+use crate::say::{Failure, failure, say};
+use crate::signals;
+use crate::spawn::{self, SpawnAttributes, named};
+use crate::stdin::StandardInput;
+use crate::stdio::OutputPipes;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
-use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wireup::descriptor::{self, Identity, Source};
 use wireup::heap::HeapFile;
 use wireup::segment::Segment;
 
 /// A job while its ranks are being started.
-pub struct Start {
+pub struct JobBuilder {
     segment: Segment,
-    wiring: Wiring,
-    birth: Birth,
-    /// The only write end: when it closes, the kernel kills the job's processes.
+    wire_up: WireUp,
+    attributes: SpawnAttributes,
+    /// The only write end of the lifeline: when it closes, the kernel kills the job's
+    /// processes.
     lifeline: OwnedFd,
-    /// Ends what the kernel does not when mpirun is killed.
+    /// If mpirun is killed, ends what the kernel does not.
     guard: Guard,
     signals: SignalFd,
-    strangers: HashSet<i32>,
-    input: Input,
-    output: Outputs,
+    input: StandardInput,
+    output: OutputPipes,
     began: Instant,
-    ranks: Vec<Process>,
+    ranks: Ranks,
     /// Why there is no heap file, if there is none.
     no_heap: Option<String>,
-    /// Variables that were set for hwloc and that ranks must not find.
-    quiet: Vec<&'static str>,
+    /// Variables that mpirun has set for hwloc, and that ranks must not find.
+    hwloc_variables: Vec<&'static str>,
     cgroups: Cgroups,
-    memory: Watch,
+    oom: OomWatch,
 }
 
-impl Start {
+impl JobBuilder {
     /// Prepares a job of `size` ranks on `processors` processors.
     ///
     /// # Errors
-    /// What the system has not enough of.
+    /// The system is short of something, or forbids it.
     pub fn new(
         global: &Global,
         size: u32,
         processors: u32,
-        quiet: Vec<&'static str>,
+        hwloc_variables: Vec<&'static str>,
         cgroups: Cgroups,
-    ) -> Result<Start, Stop> {
+    ) -> Result<JobBuilder, Failure> {
         let began = Instant::now();
         spawn::adopt_orphans();
         let mut strangers = reap::strangers();
-        let heard = control::take_signals().map_err(std::io::Error::from);
-        let heard = heard.map_err(named("signalfd", "to hear of signals and of ended ranks"));
-        let (signals, blocked) = heard.map_err(stop)?;
-        let segment = Segment::create(size, processors).map_err(stop)?;
-        let made = std::io::pipe().map_err(named("pipe2", "to tie ranks to mpirun"));
-        let (reader, writer) = made.map_err(stop)?;
-        let own = handed(segment.fd().as_raw_fd())?;
-        let line = handed(reader.as_raw_fd())?;
+        let taken = signals::take().map_err(std::io::Error::from);
+        let taken = taken.map_err(named("signalfd", "to hear of signals and of ended ranks"));
+        let (signals, blocked) = taken.map_err(failure)?;
+        let segment = Segment::create(size, processors).map_err(failure)?;
+        let pipe = std::io::pipe().map_err(named("pipe2", "to tie ranks to mpirun"));
+        let (reader, writer) = pipe.map_err(failure)?;
+        let own = inheritable(segment.fd().as_raw_fd())?;
+        let line = inheritable(reader.as_raw_fd())?;
         // Without a heap file (`ulimit -f`) ranks have ordinary memory.
         let (heap, no_heap) = match HeapFile::create(&segment) {
-            Ok(file) => (Some(handed(file.fd().as_raw_fd())?), None),
+            Ok(file) => (Some(inheritable(file.fd().as_raw_fd())?), None),
             Err(why) => (None, Some(why.to_string())),
         };
-        // Not sooner: what ranks inherit lies below the limit that they have.
+        // Not earlier: what ranks inherit must lie below the limit that they have.
         let descriptors = raise_descriptors(capacity::descriptors(global, size.into()));
-        let wiring = Wiring {
+        let wire_up = WireUp {
             size,
             segment: own,
             lifeline: line,
             heap,
         };
-        let guard = Guard::start(line.number, wiring.mark());
+        let guard = Guard::start(line.number, wire_up.mark());
         strangers.extend(guard.pid());
-        Ok(Start {
+        Ok(JobBuilder {
             segment,
-            wiring,
-            birth: Birth {
+            wire_up,
+            attributes: SpawnAttributes {
                 inherit: [Some(own), Some(line), heap]
                     .iter()
                     .flatten()
@@ -103,29 +108,28 @@ impl Start {
             lifeline: writer.into(),
             guard,
             signals,
-            strangers,
-            input: Input::new(global.stdin),
-            output: Outputs::new(global, size),
+            input: StandardInput::new(global.stdin),
+            output: OutputPipes::new(global, size),
             began,
-            ranks: Vec::with_capacity(size as usize),
+            ranks: Ranks::new(strangers),
             no_heap,
-            quiet,
-            memory: Watch::new(cgroups.clone()),
+            hwloc_variables,
+            oom: OomWatch::new(cgroups.clone()),
             cgroups,
         })
     }
 
-    /// Why the job has no heap file; `None`: it has one.
+    /// Why the job has no heap file. None if it has one.
     pub fn no_heap(&self) -> Option<&str> {
         self.no_heap.as_deref()
     }
 
-    /// Tells every rank where each is going to be bound. Once, before the first
-    /// rank starts: ranks conclude from it and must conclude the same.
+    /// Publishes in the segment where each rank is bound. Once, before the first rank starts:
+    /// all ranks draw conclusions from it, which must be the same.
     pub fn publish(&self, placement: &Placement) {
-        for (rank, pus) in (0..self.wiring.size).zip(placement) {
+        for (rank, pus) in (0..self.wire_up.size).zip(placement) {
             let record = self.segment.record(rank);
-            for (at, number) in record.place.iter().zip(binding::place(pus)) {
+            for (at, number) in record.place.iter().zip(binding::common_objects(pus)) {
                 at.store(number, Relaxed);
             }
         }
@@ -134,17 +138,17 @@ impl Start {
     /// Starts the next rank, which runs `app`, program number `index`.
     ///
     /// # Errors
-    /// It cannot be started; those that were are ended then.
+    /// It cannot be started. The ranks that were started are ended.
     pub fn rank(
         &mut self,
         global: &Global,
         app: &App,
         index: usize,
         placement: &Placement,
-    ) -> Result<(), Stop> {
-        let rank = u32::try_from(self.ranks.len()).map_err(stop)?;
-        let mut command = plan::command(app, index, rank, self.wiring, !global.genvnone);
-        for name in &self.quiet {
+    ) -> Result<(), Failure> {
+        let rank = u32::try_from(self.ranks.started()).map_err(failure)?;
+        let mut command = plan::command(app, index, rank, self.wire_up, !global.genvnone);
+        for name in &self.hwloc_variables {
             command.env_remove(name);
         }
         let connected = self.input.connect(&mut command, rank).and_then(|terminal| {
@@ -153,20 +157,24 @@ impl Start {
         });
         let terminal = match connected {
             Ok(terminal) => terminal,
-            Err(why) => return Err(self.failed(rank, stop(format!("rank {rank}: {why}")))),
+            Err(why) => {
+                self.ranks.abandon();
+                return Err(failure(format!("rank {rank}: {why}")));
+            }
         };
         let pus = &placement[rank as usize];
-        self.birth.own_group = !terminal && spawn::can_group();
-        self.birth.mask = binding::mask(pus);
+        self.attributes.own_group = !terminal && spawn::can_group();
+        self.attributes.mask = binding::mask(pus);
         let record = self.segment.record(rank);
-        // Nobody reads these before the rank is started, which orders enough.
+        // Relaxed is enough: nobody reads the record before the rank has been started.
         let processor = binding::processor(pus).unwrap_or(u32::MAX);
         record.processor.store(processor, Relaxed);
-        match spawn::start(&mut command, &self.birth) {
+        match spawn::start(&mut command, &self.attributes) {
             Ok(child) => {
                 record.child.store(child.id(), Relaxed);
-                let pid = i32::try_from(child.id()).map_err(stop)?;
-                self.ranks.push(Process::new(pid, self.birth.own_group));
+                let pid = i32::try_from(child.id()).map_err(failure)?;
+                self.ranks
+                    .push(RankProcess::new(pid, self.attributes.own_group));
                 Ok(())
             }
             Err(why) => {
@@ -181,76 +189,61 @@ impl Start {
                     "rank {rank} cannot be started: {file}: {why}{}",
                     hint(&why, &self.cgroups)
                 );
-                Err(self.failed(rank, Stop { code, text }))
+                self.ranks.abandon();
+                Err(Failure { code, text })
             }
         }
-    }
-
-    /// Ends the ranks below `rank`, which could not be started.
-    fn failed(&mut self, rank: u32, stop: Stop) -> Stop {
-        if rank > 0 {
-            for process in &self.ranks {
-                process.kill();
-            }
-            reap::leftovers(&self.strangers);
-        }
-        stop
     }
 
     /// Runs the job to its end. Returns what mpirun exits with.
     ///
     /// # Errors
     /// The threads that forward cannot be started.
-    pub fn run(self, global: &Global, timeout: Option<f64>, reports: Reports) -> Result<u8, Stop> {
-        let Start { input, output, .. } = self;
+    pub fn run(
+        self,
+        global: &Global,
+        timeout: Option<f64>,
+        reports: Reports,
+    ) -> Result<u8, Failure> {
+        let JobBuilder { input, output, .. } = self;
         let output = match input.start().and_then(|()| output.start()) {
             Ok(output) => output,
             Err(why) => {
-                for process in &self.ranks {
-                    process.kill();
-                }
-                reap::leftovers(&self.strangers);
-                return Err(stop(format!(
+                self.ranks.abandon();
+                return Err(failure(format!(
                     "what ranks print and read cannot be forwarded: {why}{}",
                     hint(&why, &self.cgroups)
                 )));
             }
         };
-        let deadline = timeout.map(|s| {
-            let limit = Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
-            let far = Duration::from_secs(1 << 30);
-            (self.began + limit.min(far), s)
-        });
-        let (segment, strangers) = (self.segment, self.strangers);
-        let ranks = self.ranks;
+        let deadline = timeout.map(|seconds| Deadline::new(self.began, seconds));
         let mut job = Job::new(
-            segment,
-            ranks,
-            strangers,
+            self.segment,
+            self.ranks,
             output,
             deadline,
             reports,
-            self.memory,
+            self.oom,
         );
         let code = job.run(&self.signals);
         if global.report_segment {
             say(&format!(
                 "the job segment of {} ranks holds {} bytes",
-                self.wiring.size,
-                job.segment.backed().unwrap_or(0)
+                self.wire_up.size,
+                job.segment_bytes()
             ));
         }
         drop(self.guard); // nothing is left for it
-        drop(self.lifeline); // not sooner: it keeps the ranks alive
+        drop(self.lifeline); // not earlier: the kernel kills the ranks when it closes
         Ok(code)
     }
 }
 
-/// What to do about an error of starting a process or a thread.
+/// The likely reason for an error of starting a process or a thread, in parentheses.
 fn hint(why: &std::io::Error, cgroups: &Cgroups) -> String {
     match (why.raw_os_error(), why.kind()) {
         (Some(libc::ENOENT), _) => " (its interpreter or loader is missing)".to_owned(),
-        (_, ErrorKind::WouldBlock) => match capacity::nearest_of_processes(cgroups) {
+        (_, ErrorKind::WouldBlock) => match capacity::nearest_process_limit(cgroups) {
             Some(limit) => format!(" ({limit})"),
             None => " (the limit of processes, ulimit -u)".to_owned(),
         },
@@ -260,11 +253,11 @@ fn hint(why: &std::io::Error, cgroups: &Cgroups) -> String {
     }
 }
 
-/// Copies a descriptor of what ranks inherit to a number out of programs' way. It stays
-/// open until mpirun ends: ranks that were left without theirs come to this one.
-fn handed(fd: RawFd) -> Result<Source, Stop> {
-    let file = Identity::of(fd).map_err(stop)?;
-    let number = descriptor::duplicate(fd).map_err(stop)?.into_raw_fd();
+/// Copies a descriptor that ranks are to inherit to a number that programs do not use. The
+/// copy stays open until mpirun ends: a rank whose own copy was closed opens this one.
+fn inheritable(fd: RawFd) -> Result<Source, Failure> {
+    let file = Identity::of(fd).map_err(failure)?;
+    let number = descriptor::duplicate(fd).map_err(failure)?.into_raw_fd();
     let launcher = std::process::id();
     Ok(Source {
         number,
@@ -273,8 +266,8 @@ fn handed(fd: RawFd) -> Result<Source, Stop> {
     })
 }
 
-/// Makes room for `needed` descriptors and for some with high numbers, as far as
-/// the hard limit goes. Returns the limits that ranks must get back.
+/// Raises mpirun's own limit so that it can open `needed` descriptors, and some with high
+/// numbers, as far as the hard limit allows. Returns the limits that ranks are given back.
 fn raise_descriptors(needed: u64) -> Option<(u64, u64)> {
     let wanted = needed + 300;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;

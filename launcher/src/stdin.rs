@@ -1,29 +1,31 @@
-//! Who reads mpirun's standard input. One rank gets the descriptor itself, so
-//! that files, pipes and terminals behave as without mpirun; only when all
-//! ranks read it does mpirun read and copy.
+//! Who reads mpirun's standard input. One rank gets the descriptor itself, so that files,
+//! pipes and terminals behave as they do without mpirun. Only if all ranks are to read it,
+//! mpirun reads and copies.
 
-use crate::cli::Stdin;
+use crate::cli::StdinReader;
 use crate::spawn::named;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
-/// Hands standard input out.
+/// Hands out mpirun's standard input.
 #[derive(Debug)]
-pub struct Input {
-    who: Stdin,
-    /// It is our controlling terminal: its reader stays in our process group.
+pub struct StandardInput {
+    reader: StdinReader,
+    /// It is mpirun's controlling terminal: the rank that reads it stays in mpirun's process
+    /// group.
     terminal: bool,
+    /// The pipes that copies are written to.
     copies: Vec<io::PipeWriter>,
 }
 
-impl Input {
-    /// As `--stdin` said; rank 0 if it did not.
-    pub fn new(who: Option<Stdin>) -> Input {
+impl StandardInput {
+    /// `reader` is what `--stdin` says. Without it rank 0 reads.
+    pub fn new(reader: Option<StdinReader>) -> StandardInput {
         let stdin = io::stdin();
-        Input {
-            who: who.unwrap_or(Stdin::Rank(0)),
+        StandardInput {
+            reader: reader.unwrap_or(StdinReader::Rank(0)),
             terminal: stdin.is_terminal() && nix::unistd::tcgetpgrp(stdin.as_fd()).is_ok(),
             copies: Vec::new(),
         }
@@ -33,30 +35,30 @@ impl Input {
     /// whether the rank reads the terminal.
     ///
     /// # Errors
-    /// No more descriptors.
+    /// There are no more descriptors.
     pub fn connect(&mut self, command: &mut Command, rank: u32) -> io::Result<bool> {
-        match self.who {
-            Stdin::Rank(r) if r == rank => {
+        match self.reader {
+            StdinReader::Rank(r) if r == rank => {
                 command.stdin(Stdio::inherit());
                 return Ok(self.terminal);
             }
-            Stdin::All => {
+            StdinReader::All => {
                 let made = io::pipe();
                 let (reader, writer) = made.map_err(named("pipe2", "for what ranks read"))?;
                 self.copies.push(writer);
                 command.stdin(Stdio::from(reader));
             }
             _ => {
-                command.stdin(nothing()?);
+                command.stdin(empty()?);
             }
         }
         Ok(false)
     }
 
-    /// Starts copying, if there is anything to copy.
+    /// Starts the thread that copies, if any rank reads a copy.
     ///
     /// # Errors
-    /// No thread to be had.
+    /// There are no more threads.
     pub fn start(self) -> io::Result<()> {
         if self.copies.is_empty() {
             return Ok(());
@@ -70,9 +72,8 @@ impl Input {
     }
 }
 
-/// Something that is at its end at once: `/dev/null`, and where there is none, a
-/// pipe that nobody writes to.
-fn nothing() -> io::Result<Stdio> {
+/// An empty input: `/dev/null`, or if there is none, a pipe that nobody writes to.
+fn empty() -> io::Result<Stdio> {
     if let Ok(null) = File::open("/dev/null") {
         return Ok(Stdio::from(null));
     }
@@ -80,7 +81,7 @@ fn nothing() -> io::Result<Stdio> {
     Ok(Stdio::from(reader))
 }
 
-/// Until the input ends or nobody reads any more. A slow rank slows the others.
+/// Copies until the input ends or no rank reads any more. A slow rank slows the others.
 fn copy(mut source: File, mut copies: Vec<io::PipeWriter>) {
     let mut buffer = vec![0; 64 << 10];
     while !copies.is_empty() {

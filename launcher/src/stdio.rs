@@ -1,11 +1,12 @@
-//! Where the ranks' standard output and error go: a pipe or two for each rank,
-//! which the forwarding thread ([`crate::forward`]) reads, and files if wanted.
+//! Where the ranks' standard output and error go: one or two pipes for each rank, which the
+//! forwarding thread ([`crate::forward`]) reads, and files if they are asked for.
 
 use crate::cli::Global;
-use crate::forward::{self, Shared, same_place};
-use crate::lines::{Lines, Prefix};
-use crate::sink::Kind;
+use crate::forward::{self, Forwarder};
+use crate::lines::{LineBuffer, LinePrefix};
+use crate::sink::{StdStream, stdout_is_stderr};
 use crate::spawn::named;
+use crate::stream::RankStream;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::fs::File;
 use std::io;
@@ -14,24 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-/// One of a rank's two.
-#[derive(Debug)]
-pub struct Stream {
-    /// The read end.
-    pub pipe: OwnedFd,
-    /// Which of mpirun's own it goes to.
-    pub kind: Kind,
-    /// It may show a prompt: what it holds is given out after a pause.
-    pub prompt: bool,
-    /// What is read and not given out.
-    pub lines: Lines,
-    /// Also, or only, written here.
-    pub file: Option<File>,
-    /// Written to mpirun's own.
-    pub to_own: bool,
-}
-
-/// Makes or empties a file for output; does not wait where it is a FIFO.
+/// Creates or empties a file for output. Does not wait for a reader if it is a FIFO.
 fn create(name: &str) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
@@ -43,23 +27,25 @@ fn create(name: &str) -> io::Result<File> {
         };
         io::Error::new(why.kind(), format!("{name}: {why}{hint}"))
     })?;
-    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?; // it is written as a whole
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?; // later writes may wait
     Ok(file)
 }
 
-/// The pipes of all ranks, before the thread starts.
+/// The output pipes of all ranks, before the forwarding thread starts.
 #[derive(Debug)]
-pub struct Outputs {
-    streams: Vec<Stream>,
+pub struct OutputPipes {
+    streams: Vec<RankStream>,
     global: Global,
-    /// Both streams end in one place: one pipe keeps their order.
+    /// Each rank has one pipe for both streams, since they lead to the same place: that
+    /// keeps their order.
     together: bool,
+    /// Digits of a rank's number in file names.
     width: usize,
 }
 
-impl Outputs {
-    /// For a job of `ranks` ranks.
-    pub fn new(global: &Global, ranks: u32) -> Outputs {
+impl OutputPipes {
+    /// The pipes of a job of `ranks` ranks; they are made by [`OutputPipes::connect`].
+    pub fn new(global: &Global, ranks: u32) -> OutputPipes {
         let spec = global.output.clone().unwrap_or_default();
         let split = global.tag_output
             || spec.tag
@@ -67,31 +53,31 @@ impl Outputs {
             || spec.file.is_some()
             || global.outfile_pattern.is_some()
             || global.errfile_pattern.is_some();
-        Outputs {
+        OutputPipes {
             streams: Vec::new(),
             global: global.clone(),
-            together: !split && (spec.merge || same_place()),
+            together: !split && (spec.merge || stdout_is_stderr()),
             width: ranks.saturating_sub(1).to_string().len(),
         }
     }
 
-    /// Gives `command`, which starts `rank`, its standard output and error.
-    /// `prompt`: it reads a terminal.
+    /// Gives `command`, which starts `rank`, its standard output and error. `prompt`: the
+    /// rank reads a terminal, and may show prompts.
     ///
     /// # Errors
-    /// No more descriptors, or a file that cannot be made.
+    /// There are no more descriptors, or a file cannot be created.
     pub fn connect(&mut self, command: &mut Command, rank: u32, prompt: bool) -> io::Result<()> {
-        let out = self.stream(rank, Kind::Out, prompt)?;
+        let out = self.stream(rank, StdStream::Out, prompt)?;
         if self.together {
             command.stderr(Stdio::from(out.try_clone()?));
         } else {
-            command.stderr(Stdio::from(self.stream(rank, Kind::Err, prompt)?));
+            command.stderr(Stdio::from(self.stream(rank, StdStream::Err, prompt)?));
         }
         command.stdout(Stdio::from(out));
         Ok(())
     }
 
-    fn stream(&mut self, rank: u32, kind: Kind, prompt: bool) -> io::Result<OwnedFd> {
+    fn stream(&mut self, rank: u32, kind: StdStream, prompt: bool) -> io::Result<OwnedFd> {
         let spec = self.global.output.clone().unwrap_or_default();
         let (pipe, writer) = io::pipe().map_err(named("pipe2", "for what ranks print"))?;
         let pipe = OwnedFd::from(pipe);
@@ -104,8 +90,8 @@ impl Outputs {
         }
         let time = self.global.timestamp_output || spec.timestamp;
         let to = match kind {
-            Kind::Out => &self.global.outfile_pattern,
-            Kind::Err => &self.global.errfile_pattern,
+            StdStream::Out => &self.global.outfile_pattern,
+            StdStream::Err => &self.global.errfile_pattern,
         };
         let (file, only) = match (to, &spec.dir, &spec.file) {
             (Some(pattern), ..) => (Some(self.pattern(pattern, rank)), true),
@@ -125,17 +111,18 @@ impl Outputs {
             Some(name) => Some(create(&name)?),
             None => None,
         };
-        self.streams.push(Stream {
+        self.streams.push(RankStream {
             pipe,
-            kind: if spec.merge { Kind::Out } else { kind },
+            kind: if spec.merge { StdStream::Out } else { kind },
             prompt,
-            lines: Lines::new(Prefix { time, tag }, spec.raw),
+            lines: LineBuffer::new(LinePrefix { time, tag }, spec.raw),
             file,
             to_own: !only,
         });
         Ok(writer.into())
     }
 
+    /// The file name that a pattern stands for.
     fn pattern(&self, pattern: &str, rank: u32) -> String {
         let host = nix::unistd::gethostname().unwrap_or_default();
         pattern
@@ -145,11 +132,11 @@ impl Outputs {
             .replace("%p", "0")
     }
 
-    /// Starts the thread.
+    /// Starts the forwarding thread.
     ///
     /// # Errors
-    /// No thread or descriptor to be had.
-    pub fn start(self) -> io::Result<Arc<Shared>> {
-        forward::start(self.streams, same_place())
+    /// There are no more threads or descriptors.
+    pub fn start(self) -> io::Result<Arc<Forwarder>> {
+        forward::start(self.streams, stdout_is_stderr())
     }
 }

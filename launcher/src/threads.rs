@@ -1,20 +1,20 @@
-//! What the threads of a rank do, from /proc: where several threads may call MPI, one
-//! that is at work outside of it may help the others.
+//! What the threads of a rank do, from /proc. Where several threads may call MPI, a thread
+//! that works outside of MPI may help those that wait in it.
 
 use std::collections::HashMap;
 use std::fs;
 
 /// The commands of `futex` that wait: `FUTEX_WAIT`, `_LOCK_PI`, `_WAIT_BITSET`, `_LOCK_PI2`.
-const WAITS: [u64; 4] = [0, 6, 9, 13];
+const FUTEX_WAITS: [u64; 4] = [0, 6, 9, 13];
 
 /// A thread at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Thread {
-    /// How often it has given its processor away, to wait for something.
+    /// Voluntary context switches: how often it has gone to wait for something.
     waits: u64,
-    /// How often it was taken away.
+    /// Involuntary context switches: how often its processor was taken away.
     pauses: u64,
-    /// It sleeps until another thread wakes it, and no clock will.
+    /// It sleeps until another thread wakes it: its wait has no timeout.
     asleep: bool,
 }
 
@@ -23,7 +23,7 @@ struct Thread {
 pub struct Threads(HashMap<i32, Thread>);
 
 impl Threads {
-    /// Those of `pid`; `None`: /proc does not tell.
+    /// The threads of process `pid`. None if /proc does not show them.
     pub fn of(pid: u32) -> Option<Threads> {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
         let mut found = HashMap::new();
@@ -31,7 +31,8 @@ impl Threads {
             let task = task.ok()?;
             let number = task.file_name().to_str()?.parse().ok()?;
             let read = |name| fs::read_to_string(task.path().join(name)).ok();
-            // First what it does: if it runs after that, the counts have risen.
+            // The state is read before the counts: if the thread runs in between, the counts
+            // have risen.
             let asleep = sleeps_on_a_futex(&read("syscall")?);
             let (waits, pauses) = switches(&read("status")?)?;
             let thread = Thread {
@@ -44,9 +45,9 @@ impl Threads {
         Some(Threads(found))
     }
 
-    /// Whether, since `before`, all threads have slept on but `waiters`, and these have
-    /// woken up several times and gone back to sleep: as threads do that wait in MPI.
-    pub fn have_only(&self, waiters: u32, before: &Threads) -> bool {
+    /// Whether, since `before`, exactly `waiters` threads have woken up several times and
+    /// gone back to sleep, as threads that wait in MPI do, and all others have slept on.
+    pub fn only_wait(&self, waiters: u32, before: &Threads) -> bool {
         let mut awake = 0;
         for (number, now) in &self.0 {
             let Some(then) = before.0.get(number) else {
@@ -75,12 +76,12 @@ fn sleeps_on_a_futex(line: &str) -> bool {
     let (Some(_), Some(command), Some(_), Some(limit)) =
         (argument(), argument(), argument(), argument())
     else {
-        return false; // it runs
+        return false; // the thread runs
     };
-    call == Some(libc::SYS_futex) && WAITS.contains(&(command & 0x7f)) && limit == 0
+    call == Some(libc::SYS_futex) && FUTEX_WAITS.contains(&(command & 0x7f)) && limit == 0
 }
 
-/// The two counts in /proc/PID/task/TID/status.
+/// The voluntary and involuntary context switches in /proc/PID/task/TID/status.
 fn switches(status: &str) -> Option<(u64, u64)> {
     let count = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -130,21 +131,21 @@ mod tests {
         let at = |all: &[(i32, Thread)]| Threads(all.iter().copied().collect());
         let before = at(&[(1, thread(5, false)), (2, thread(7, true))]);
         let after = at(&[(1, thread(15, false)), (2, thread(7, true))]);
-        assert!(after.have_only(1, &before));
+        assert!(after.only_wait(1, &before));
         assert!(
-            !after.have_only(2, &before),
+            !after.only_wait(2, &before),
             "one of two does something else"
         );
         let woken = at(&[(1, thread(15, false)), (2, thread(8, true))]);
-        assert!(!woken.have_only(1, &before));
+        assert!(!woken.only_wait(1, &before));
         let busy = at(&[(1, thread(5, false)), (2, thread(7, true))]);
-        assert!(!busy.have_only(1, &before), "it has not looked");
+        assert!(!busy.only_wait(1, &before), "it has not looked");
         let more = at(&[
             (1, thread(15, false)),
             (2, thread(7, true)),
             (3, thread(0, true)),
         ]);
-        assert!(!more.have_only(1, &before));
+        assert!(!more.only_wait(1, &before));
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! The machine, read once from hwloc into plain data.
 //!
-//! Only what placement needs is read: for each processor its core, level-3
-//! cache, NUMA node and package. `hwloc2` has a fixed list of object types and
-//! none for dies, so objects are found by the depth of their type and never
-//! asked for their type; and it cannot reach NUMA nodes, which lie at a virtual
-//! depth, so a processor's node is taken from its node set.
+//! Only what placement needs is read: the core, level-3 cache, NUMA node and package of each
+//! processor. The crate `hwloc2` has two gaps. Its list of object types lacks dies, so that
+//! objects are found by the depth of their type and never asked for their type. And it does
+//! not reach NUMA nodes, which lie at a virtual depth, so that a processor's node is taken
+//! from its node set.
 
 use crate::cli::{self, Object};
 use hwloc2::{ObjectType, Topology, TopologyObject};
 use std::collections::BTreeSet;
 
-/// A processor (a hardware thread, hwloc's PU) and what it is part of, each by
-/// hwloc's logical number but for `os` and `numa`, which are the kernel's.
+/// A processor (a hardware thread, hwloc's PU) and what it is part of. `os` and `numa` are the
+/// kernel's numbers, the others hwloc's logical numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pu {
     /// The kernel's number (hwloc's P#).
     pub os: u32,
     /// Its core.
     pub core: u32,
-    /// Its level-3 cache; 0 on machines that show none.
+    /// Its level-3 cache; 0 if hwloc sees none.
     pub l3: u32,
     /// Its NUMA node (the first, where it has several kinds of memory).
     pub numa: u32,
@@ -39,7 +39,7 @@ impl Pu {
     }
 }
 
-/// The processors that this job may use, neighbours beside each other.
+/// The processors that this job may use, in hwloc's order: neighbours lie side by side.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Machine {
     /// The processors, in hwloc's order.
@@ -55,7 +55,7 @@ impl Machine {
         numbers.collect::<BTreeSet<_>>().len()
     }
 
-    /// Reads the machine, without processors outside of `allowed`.
+    /// Reads the machine. Processors that are not in `allowed` are left out.
     pub fn read(allowed: &[u32]) -> Machine {
         let allowed: BTreeSet<u32> = allowed.iter().copied().collect();
         let mut machine = Topology::new().map_or(
@@ -67,13 +67,14 @@ impl Machine {
         );
         machine.pus.retain(|p| allowed.contains(&p.os));
         if machine.pus.is_empty() {
-            // hwloc knows nothing here: processors without a structure
+            // hwloc knows nothing of this machine: processors without a structure.
             machine.pus = allowed.iter().map(|os| lone(*os)).collect();
         }
         machine
     }
 }
 
+/// A processor of which only its number is known.
 fn lone(os: u32) -> Pu {
     Pu {
         os,
@@ -123,8 +124,8 @@ fn above(object: &TopologyObject, depth: u32) -> Option<&TopologyObject> {
     None
 }
 
-/// The processors that mpirun itself may run on: its affinity mask, which a
-/// cgroup's cpuset has narrowed already.
+/// The processors that mpirun itself may run on: its affinity mask, which the cpuset of its
+/// control group has narrowed already.
 pub fn allowed() -> Vec<u32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let list = status

@@ -1,4 +1,4 @@
-//! The installed tree that mpirun lies in, as the loader of ranks can be told of it.
+//! The installed tree that mpirun lies in, and names of it that the dynamic loader accepts.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -7,26 +7,26 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The directory of the libraries: `lib` beside the `bin` that mpirun lies in.
+/// The directory of the libraries: `lib` beside mpirun's `bin`.
 ///
 /// # Errors
-/// mpirun cannot find itself.
+/// mpirun cannot find its own file.
 pub fn lib() -> Result<PathBuf, String> {
     let exe = std::env::current_exe().map_err(|why| format!("mpirun cannot find itself: {why}"))?;
     let prefix = exe.parent().and_then(Path::parent).unwrap_or(&exe);
     Ok(prefix.join("lib"))
 }
 
-/// That directory under a name that can stand in `LD_LIBRARY_PATH` and, with a
-/// file behind it, in `LD_PRELOAD`.
+/// The same directory in a form that can stand in `LD_LIBRARY_PATH`, and with a file's name
+/// behind it in `LD_PRELOAD`.
 ///
-/// The loader ends a name at spaces, colons and semicolons, puts other text in
-/// for some that begin with `$`, and knows no way to write these. A tree with
-/// such a path is named by a descriptor of mpirun, which lives as long as all
-/// processes of the job: a descriptor of their own they might close.
+/// The loader ends a name at spaces, colons and semicolons, replaces words that begin with
+/// `$`, and knows no way to quote these. A tree with such a path is named through a
+/// descriptor of mpirun's, which stays open as long as the job runs; a rank could close a
+/// descriptor of its own.
 ///
 /// # Errors
-/// Why there is no such name.
+/// There is no such form; the text says why.
 pub fn lib_in_lists() -> Result<PathBuf, String> {
     static HELD: OnceLock<File> = OnceLock::new();
     let lib = lib()?;
@@ -39,7 +39,7 @@ pub fn lib_in_lists() -> Result<PathBuf, String> {
     };
     if HELD.get().is_none() {
         let dir = File::open(&lib).map_err(|why| fail(&why))?;
-        let _ = HELD.set(dir); // mpirun plans with one thread
+        let _ = HELD.set(dir); // mpirun has one thread here
     }
     let held = HELD.get().expect("it was set above").as_raw_fd();
     let name = PathBuf::from(format!("/proc/{}/fd/{held}", std::process::id()));
@@ -49,7 +49,7 @@ pub fn lib_in_lists() -> Result<PathBuf, String> {
     }
 }
 
-/// Whether the loader takes this path as it is, wherever it stands in a list.
+/// Whether the loader takes this path as it is, in any list.
 fn is_plain(path: &OsStr) -> bool {
     let cut = |b: &u8| b":;$".contains(b) || b.is_ascii_whitespace();
     !path.as_bytes().iter().any(cut)

@@ -1,125 +1,148 @@
-//! Watches what ranks publish while the job runs, to tell those that can never go on
-//! from those that are slow. Nothing is guessed.
+//! Watches what ranks publish while the job runs, to tell ranks that can never go on from
+//! ranks that are slow. Nothing is guessed.
 //!
-//! A rank *stands still* between two looks if its count of changes is the same and it
-//! was in a wait at both: it has waited for the same all the time, and nothing has come.
-//! It looks for messages about ten times a second meanwhile, and each of its sleeps
-//! between has a number of its own ([`wireup::layout::RankRecord::asleep`]). So when
-//! two more sleeps have begun since a moment at which certain others stood still, or
-//! had left, nothing of theirs was under way to it. What follows is for [`stuck`].
+//! A rank *stands still* between two looks if its count of changes is the same and it was
+//! in a wait at both: it has waited for the same thing all the time, and nothing has come.
+//!
+//! That alone is not certain, since a message may be on its way to the rank. While it
+//! waits, a rank looks for messages about ten times a second, and sleeps between; each
+//! sleep has a number of its own ([`wireup::layout::RankRecord::asleep`]). So take a moment
+//! at which its peers stood still or had left: once two more sleeps of the rank have begun
+//! after it, the rank has looked, and nothing of theirs was under way to it. [`stuck`] then
+//! says who can never go on.
 
-use crate::explain::View;
-use crate::stuck::{self, Fate};
+use crate::snapshot::RankSnapshot;
+use crate::stuck::{self, Activity};
 use crate::threads::Threads;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 use wireup::layout::{State, WaitKind};
 
 /// How often to look.
-pub const TICK: Duration = Duration::from_millis(250);
-/// For how long ranks must have stood still.
-const WINDOW: Duration = Duration::from_secs(1);
-/// Sleeps of a rank that must have been seen since the moment in question: of the
-/// first, it is not known when its look was; the second was then looked for, and the
-/// third says that this look is over.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// How long ranks must have stood still.
+const STANDSTILL: Duration = Duration::from_secs(1);
+/// Sleeps of a rank that must have been seen since the moment in question. The first may
+/// have begun before it. Before the second the rank has looked for messages, and the third
+/// shows that this look is over.
 const SLEEPS: usize = 3;
 
-/// What is kept of a rank from look to look.
+/// What is remembered of a rank from look to look.
 #[derive(Debug)]
-struct Rank {
-    /// What must stay the same.
-    mark: (u32, u32, u32, Option<State>, bool),
-    /// Since when it has.
+struct RankHistory {
+    /// What must stay the same while the rank stands still.
+    state: StandingState,
+    /// Since when it has been the same.
     since: Instant,
-    /// When the last sleeps were first seen, and the number of the latest.
+    /// When each of the last sleeps was first seen.
     sleeps: [Option<Instant>; SLEEPS],
-    last: u32,
-    /// Its threads as they were at some time after `since`.
+    /// The number of the latest sleep.
+    last_sleep: u32,
+    /// The rank's threads at some time after `since`.
     threads: Option<(Instant, Threads)>,
 }
 
-impl Rank {
-    fn new(view: &View, ended: bool, now: Instant) -> Rank {
-        Rank {
-            mark: mark(view, ended),
+/// What stays the same while a rank stands still.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct StandingState {
+    changes: u32,
+    waiters: u32,
+    pid: u32,
+    state: Option<State>,
+    /// The rank's process has ended.
+    ended: bool,
+}
+
+impl StandingState {
+    fn of(snapshot: &RankSnapshot, ended: bool) -> StandingState {
+        StandingState {
+            changes: snapshot.counters.changes,
+            waiters: snapshot.counters.waiters,
+            pid: snapshot.pid,
+            state: snapshot.state,
+            ended,
+        }
+    }
+}
+
+impl RankHistory {
+    fn new(snapshot: &RankSnapshot, ended: bool, now: Instant) -> RankHistory {
+        RankHistory {
+            state: StandingState::of(snapshot, ended),
             since: now,
             sleeps: [None; SLEEPS],
-            last: 0,
+            last_sleep: 0,
             threads: None,
         }
     }
 
-    fn look(&mut self, view: &View, ended: bool, now: Instant) {
-        if self.mark != mark(view, ended) {
-            *self = Rank::new(view, ended, now);
-        } else if self.threads.is_none() && view.pulse.multiple && view.pulse.waiters > 0 {
-            self.threads = sample(view);
+    fn look(&mut self, snapshot: &RankSnapshot, ended: bool, now: Instant) {
+        let counters = &snapshot.counters;
+        if self.state != StandingState::of(snapshot, ended) {
+            *self = RankHistory::new(snapshot, ended, now);
+        } else if self.threads.is_none() && counters.multiple && counters.waiters > 0 {
+            self.threads = sample(snapshot);
         }
-        let asleep = view.pulse.asleep;
-        if asleep != 0 && asleep != self.last {
-            self.last = asleep;
+        let asleep = counters.asleep;
+        if asleep != 0 && asleep != self.last_sleep {
+            self.last_sleep = asleep;
             self.sleeps.rotate_left(1);
             self.sleeps[SLEEPS - 1] = Some(now);
         }
     }
 
-    /// Since when it, with all its threads, can have stood still.
+    /// The earliest moment since which the rank, with all its threads, may have stood still.
     fn since(&self) -> Instant {
         let threads = self.threads.as_ref().map(|(at, _)| *at);
         threads.map_or(self.since, |at| at.max(self.since))
     }
 
-    /// Whether no thread of the rank can end its wait.
-    fn has_no_helper(&mut self, view: &View) -> bool {
-        if !view.pulse.multiple {
-            return view.pulse.waiters == 1;
+    /// Whether no other thread of the rank can end its wait.
+    fn has_no_helper(&mut self, snapshot: &RankSnapshot) -> bool {
+        let waiters = snapshot.counters.waiters;
+        if !snapshot.counters.multiple {
+            return waiters == 1;
         }
-        let now = sample(view);
+        let now = sample(snapshot);
         let both = now.as_ref().zip(self.threads.as_ref());
-        let right =
-            both.is_some_and(|((_, now), (_, before))| now.have_only(view.pulse.waiters, before));
-        if !right {
-            self.threads = now; // from here on, perhaps
+        let alone = both.is_some_and(|((_, now), (_, before))| now.only_wait(waiters, before));
+        if !alone {
+            self.threads = now; // the next look compares with this one
         }
-        right
+        alone
     }
 
-    /// Whether it has looked for what came since `moment`.
+    /// Whether the rank has looked for messages since `moment`.
     fn has_looked_since(&self, moment: Instant) -> bool {
         self.sleeps[0].is_some_and(|first| first >= moment)
     }
 }
 
-fn sample(view: &View) -> Option<(Instant, Threads)> {
-    let threads = Threads::of(view.pid)?;
+fn sample(snapshot: &RankSnapshot) -> Option<(Instant, Threads)> {
+    let threads = Threads::of(snapshot.pid)?;
     Some((Instant::now(), threads))
 }
 
-fn mark(view: &View, ended: bool) -> (u32, u32, u32, Option<State>, bool) {
-    let pulse = &view.pulse;
-    (pulse.changes, pulse.waiters, view.pid, view.state, ended)
-}
-
-/// What was found: nothing of it is a guess.
+/// What is certain of the ranks that wait.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// Ranks that wait and can never go on.
     pub stuck: Vec<u32>,
-    /// Those of them that wait for each other in a ring, the first repeated.
+    /// Stuck ranks that wait for each other in a ring; the first stands again at the end.
     pub ring: Option<Vec<u32>>,
     /// No rank at all can go on.
     pub all: bool,
-    /// Ranks that have left, each with those that wait for what it can no longer do.
+    /// Ranks that have left, each with the ranks that wait for what it can no longer do.
     pub left: Vec<(u32, Vec<u32>)>,
 }
 
 /// The job as it was from look to look.
 #[derive(Debug, Default)]
 pub struct History {
-    ranks: Vec<Rank>,
+    ranks: Vec<RankHistory>,
     next: Option<Instant>,
-    /// Pairs of a rank that has left and one that waits for it that were told of.
-    told: HashSet<(u32, u32)>,
+    /// Pairs that were reported: a rank that has left, and one that waits for it.
+    reported: HashSet<(u32, u32)>,
 }
 
 impl History {
@@ -133,53 +156,56 @@ impl History {
         self.next.is_none_or(|next| now >= next)
     }
 
-    /// Looks. `ended`: whether a rank's process is over.
-    pub fn look(&mut self, views: &[View], ended: impl Fn(u32) -> bool, now: Instant) {
-        self.next = Some(now + TICK);
-        if self.ranks.len() != views.len() {
-            let new = views.iter().map(|v| Rank::new(v, ended(v.rank), now));
+    /// Takes a new set of snapshots. `ended` says whether a rank's process has ended.
+    pub fn look(&mut self, snapshots: &[RankSnapshot], ended: impl Fn(u32) -> bool, now: Instant) {
+        self.next = Some(now + LOOK_INTERVAL);
+        if self.ranks.len() != snapshots.len() {
+            let new = snapshots
+                .iter()
+                .map(|s| RankHistory::new(s, ended(s.rank), now));
             self.ranks = new.collect();
         }
-        for (rank, view) in self.ranks.iter_mut().zip(views) {
-            rank.look(view, ended(view.rank), now);
+        for (rank, snapshot) in self.ranks.iter_mut().zip(snapshots) {
+            rank.look(snapshot, ended(snapshot.rank), now);
         }
     }
 
-    /// What is certain now, `views` being what was looked at last.
-    pub fn findings(&mut self, views: &[View], now: Instant) -> Findings {
-        let ranks = self.ranks.iter().zip(views);
-        let mut fates: Vec<Fate> = ranks.map(|(rank, view)| fate(rank, view)).collect();
-        let mut stuck = stuck::stuck(&fates);
-        if !(0..fates.len()).any(|at| stuck[at] && fates[at] != Fate::Left) {
+    /// What is certain now. `snapshots` are the ones that [`History::look`] was given last.
+    pub fn findings(&mut self, snapshots: &[RankSnapshot], now: Instant) -> Findings {
+        let ranks = self.ranks.iter().zip(snapshots);
+        let activity = |(rank, snapshot): (&RankHistory, &RankSnapshot)| activity(rank, snapshot);
+        let mut activities: Vec<Activity> = ranks.map(activity).collect();
+        let mut stuck = stuck::stuck(&activities);
+        if !(0..activities.len()).any(|at| stuck[at] && activities[at] != Activity::Left) {
             return Findings::default();
         }
         let candidates = self.ranks.iter().zip(&stuck).filter(|(_, stuck)| **stuck);
         let Some(moment) = candidates.map(|(rank, _)| rank.since()).max() else {
             return Findings::default();
         };
-        if now.saturating_duration_since(moment) < WINDOW {
+        if now.saturating_duration_since(moment) < STANDSTILL {
             return Findings::default();
         }
-        let ranks = self.ranks.iter_mut().zip(views).zip(&stuck);
-        for (((rank, view), stuck), fate) in ranks.zip(&mut fates) {
-            let ended = *fate == Fate::Left && rank.mark.4;
+        let ranks = self.ranks.iter_mut().zip(snapshots).zip(&stuck);
+        for (((rank, snapshot), stuck), activity) in ranks.zip(&mut activities) {
+            let ended = *activity == Activity::Left && rank.state.ended;
             let stands = ended || *stuck && rank.has_looked_since(moment);
-            if !stands || !(ended || rank.has_no_helper(view)) {
-                *fate = Fate::Free;
+            if !stands || !(ended || rank.has_no_helper(snapshot)) {
+                *activity = Activity::Free;
             }
         }
-        stuck = stuck::stuck(&fates);
-        findings(views, &fates, &stuck)
+        stuck = stuck::stuck(&activities);
+        findings(snapshots, &activities, &stuck)
     }
 
-    /// Those that have left, with others that wait for them, of whom this is not told
-    /// yet.
+    /// The ranks that have left and those that wait for them, where this was not reported
+    /// before.
     pub fn news(&mut self, findings: &Findings) -> Vec<(u32, Vec<u32>)> {
         let mut news = Vec::new();
         for (left, waiters) in &findings.left {
             let fresh: Vec<bool> = waiters
                 .iter()
-                .map(|waiter| self.told.insert((*left, *waiter)))
+                .map(|waiter| self.reported.insert((*left, *waiter)))
                 .collect();
             if fresh.contains(&true) {
                 news.push((*left, waiters.clone()));
@@ -189,61 +215,63 @@ impl History {
     }
 }
 
-/// What a rank that goes on as it has done would be.
-fn fate(rank: &Rank, view: &View) -> Fate {
-    if rank.mark.4 {
-        return Fate::Left;
+/// What a rank does, if it goes on as it has done since the last change.
+fn activity(rank: &RankHistory, snapshot: &RankSnapshot) -> Activity {
+    if rank.state.ended {
+        return Activity::Left;
     }
-    if view.pulse.waiters == 0 {
-        return Fate::Free;
+    if snapshot.counters.waiters == 0 {
+        return Activity::Free;
     }
-    match &view.wait {
-        // one of several threads that wait is shown; another may be helped, and go on to
-        // do what others wait for
-        _ if view.pulse.waiters > 1 => Fate::Waits(None),
-        Some(wait) if wait.kind == WaitKind::Leaving => Fate::Left,
-        Some(wait) if wait.kind != WaitKind::Other => Fate::Waits(u32::try_from(wait.peer).ok()),
-        // of several threads that wait, none is shown for a moment
-        _ => Fate::Waits(None),
+    match &snapshot.wait {
+        // Several threads wait, and only one of them is shown. Another one may be helped,
+        // and then do what others wait for.
+        _ if snapshot.counters.waiters > 1 => Activity::Waits(None),
+        Some(wait) if wait.kind == WaitKind::Leaving => Activity::Left,
+        Some(wait) if wait.kind != WaitKind::Other => {
+            Activity::Waits(u32::try_from(wait.peer).ok())
+        }
+        // Several threads wait, and none of them is shown at this moment.
+        _ => Activity::Waits(None),
     }
 }
 
-fn findings(views: &[View], fates: &[Fate], stuck: &[bool]) -> Findings {
-    let waits = |at: usize| stuck[at] && matches!(fates[at], Fate::Waits(_));
-    let all = stuck.iter().all(|s| *s) && (0..views.len()).any(waits);
+fn findings(snapshots: &[RankSnapshot], activities: &[Activity], stuck: &[bool]) -> Findings {
+    let waits = |at: usize| stuck[at] && matches!(activities[at], Activity::Waits(_));
+    let all = stuck.iter().all(|s| *s) && (0..snapshots.len()).any(waits);
     let mut direct: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (at, fate) in fates.iter().enumerate() {
-        if let Fate::Waits(Some(peer)) = fate
-            && fates.get(*peer as usize) == Some(&Fate::Left)
+    for (at, activity) in activities.iter().enumerate() {
+        if let Activity::Waits(Some(peer)) = activity
+            && activities.get(*peer as usize) == Some(&Activity::Left)
         {
             direct.entry(*peer).or_default().push(at);
         }
     }
     let mut left = Vec::new();
     for (peer, mut waiters) in direct {
-        // Others in the same collective may wait for it by way of these.
-        let first = &views[waiters[0]];
-        let same = |at: &usize| waits(*at) && in_one_collective(&views[*at], first);
-        waiters.extend((0..views.len()).filter(same));
+        // Others in the same collective may wait for it through these.
+        let first = &snapshots[waiters[0]];
+        let same = |at: &usize| waits(*at) && in_one_collective(&snapshots[*at], first);
+        waiters.extend((0..snapshots.len()).filter(same));
         waiters.sort_unstable();
         waiters.dedup();
-        left.push((peer, waiters.iter().map(|at| views[*at].rank).collect()));
+        left.push((peer, waiters.iter().map(|at| snapshots[*at].rank).collect()));
     }
     Findings {
-        stuck: (0..views.len())
+        stuck: (0..snapshots.len())
             .filter(|at| waits(*at))
-            .map(|at| views[at].rank)
+            .map(|at| snapshots[at].rank)
             .collect(),
-        ring: stuck::ring(fates, stuck),
+        ring: stuck::ring(activities, stuck),
         all,
         left,
     }
 }
 
-fn in_one_collective(one: &View, other: &View) -> bool {
-    let what = |view: &View| {
-        let wait = view.wait.as_ref()?;
-        (wait.kind == WaitKind::Collective).then_some((wait.context, view.call))
+fn in_one_collective(one: &RankSnapshot, other: &RankSnapshot) -> bool {
+    let what = |snapshot: &RankSnapshot| {
+        let wait = snapshot.wait.as_ref()?;
+        (wait.kind == WaitKind::Collective).then_some((wait.context, snapshot.call))
     };
     what(one).is_some() && what(one) == what(other)
 }

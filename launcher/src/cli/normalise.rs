@@ -1,14 +1,13 @@
-//! Brings the spellings of both common launchers into the one that clap reads:
-//! single-dash long options get their second dash, the end of mpirun's own
-//! options (the program's name) is marked with `--`, and what is unknown is
-//! named together with the nearest known option.
+//! Rewrites the spellings of both common launchers for clap. Long options with a single dash
+//! get the second one. The program's name, at which mpirun's own options end, gets a `--`
+//! before it. The error for an unknown option names the nearest known one.
 
 use clap::Command;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 
-/// Options of other launchers that Lariat does not have, and what to do instead.
-const ELSEWHERE: &[(&str, &str)] = &[
+/// Options of other launchers that Lariat does not have, and what to use instead.
+const NOT_HERE: &[(&str, &str)] = &[
     (
         "mca",
         "Lariat has no MCA parameters; its settings are given by --set NAME=VALUE (see --help)",
@@ -40,9 +39,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
 ];
 
-/// How many values an option takes as separate arguments.
-struct Known {
+/// An option of mpirun.
+struct OptionSpec {
+    /// Its long name.
     long: String,
+    /// How many values it takes as separate arguments.
     values: usize,
 }
 
@@ -94,8 +95,8 @@ pub fn normalise(args: &[OsString], command: &Command) -> Result<Vec<OsString>, 
     Ok(out)
 }
 
-/// A setting that was written with spaces, as in a settings file, and came as
-/// several arguments: `NAME = VALUE`, `NAME =VALUE` or `NAME= VALUE`.
+/// Joins a setting that was written with spaces, as in a settings file, and came as several
+/// arguments: `NAME = VALUE`, `NAME =VALUE` or `NAME= VALUE`.
 fn spaced_setting(first: &OsString, rest: &mut std::slice::Iter<OsString>) -> OsString {
     let has = |text: &OsStr, end: bool| match end {
         true => text.as_encoded_bytes().ends_with(b"="),
@@ -112,7 +113,8 @@ fn spaced_setting(first: &OsString, rest: &mut std::slice::Iter<OsString>) -> Os
     whole
 }
 
-fn table(command: &Command) -> HashMap<String, Known> {
+/// The options by each of their names.
+fn table(command: &Command) -> HashMap<String, OptionSpec> {
     let mut known = HashMap::new();
     for arg in command.get_arguments().filter(|a| !a.is_positional()) {
         let Some(long) = arg.get_long() else { continue };
@@ -133,14 +135,15 @@ fn table(command: &Command) -> HashMap<String, Known> {
         }
         for name in names {
             let long = long.to_owned();
-            known.insert(name, Known { long, values });
+            known.insert(name, OptionSpec { long, values });
         }
     }
     known
 }
 
-fn unknown(text: &str, name: &str, known: &HashMap<String, Known>) -> String {
-    if let Some((_, instead)) = ELSEWHERE.iter().find(|e| e.0 == name) {
+/// The error for an unknown option, with a hint.
+fn unknown(text: &str, name: &str, known: &HashMap<String, OptionSpec>) -> String {
+    if let Some((_, instead)) = NOT_HERE.iter().find(|e| e.0 == name) {
         return format!("unknown option {text}: {instead}");
     }
     let near = known
@@ -157,7 +160,7 @@ fn unknown(text: &str, name: &str, known: &HashMap<String, Known>) -> String {
     }
 }
 
-/// Edits (insert, remove, replace a letter) that turn one word into the other.
+/// The number of letters to insert, remove or replace to turn one word into the other.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -188,11 +191,11 @@ pub fn split_programs(args: &[OsString]) -> Result<Vec<Vec<OsString>>, String> {
     Ok(parts)
 }
 
-/// Splits the text of an `--app` file into one argument list per line, with
-/// the quoting of a shell ('…', "…", \\x); empty lines and # comments are skipped.
+/// Splits the text of an `--app` file into one argument list for each line. Words are quoted
+/// as in a shell ('…', "…", \\x). Empty lines and comments (`# …`) are skipped.
 ///
 /// # Errors
-/// The line with an unfinished quote.
+/// A quote is not closed. The text shows the line.
 pub fn split_file(text: &str) -> Result<Vec<Vec<OsString>>, String> {
     let joined = text.replace("\\\n", " ");
     let mut lines = Vec::new();
@@ -206,6 +209,7 @@ pub fn split_file(text: &str) -> Result<Vec<Vec<OsString>>, String> {
     Ok(lines)
 }
 
+/// The words of a line. None if a quote is not closed.
 fn split_words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -244,7 +248,7 @@ fn split_words(line: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Options;
+    use crate::cli::options::Options;
     use clap::CommandFactory;
 
     fn normal(line: &str) -> Result<String, String> {

@@ -1,5 +1,5 @@
-//! The small languages inside option values: `--bind-to`, `--map-by`,
-//! `--output`, `--stdin` and numbers. Pure.
+//! The small languages inside option values: `--bind-to`, `--map-by`, `--output`, `--stdin`
+//! and numbers. Pure.
 
 /// An object of the machine that ranks are mapped by or bound to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,10 +18,10 @@ pub enum Object {
 
 /// What a rank is bound to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Bind {
-    /// To nothing: it may run wherever mpirun may.
+pub enum BindTo {
+    /// Nothing: it may run wherever mpirun may.
     Nothing,
-    /// To so many objects of this kind (1 unless `core:2` was written).
+    /// So many objects of this kind. The number is 1 without a suffix as in `core:2`.
     To(Object, u32),
 }
 
@@ -42,16 +42,16 @@ pub enum MapBy {
 
 /// `--map-by` with its qualifier.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Map {
+pub struct Mapping {
     /// How ranks are laid out.
     pub by: MapBy,
-    /// Cores for each rank (`PE=n`); 1 unless said.
+    /// Cores for each rank (`PE=n`), by default 1.
     pub cores: u32,
 }
 
 /// Who reads mpirun's standard input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stdin {
+pub enum StdinReader {
     /// One rank, by number.
     Rank(u32),
     /// Every rank gets a copy.
@@ -62,7 +62,7 @@ pub enum Stdin {
 
 /// `--output`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Output {
+pub struct OutputOptions {
     /// Rank and stream before each line.
     pub tag: bool,
     /// The time before each line.
@@ -71,7 +71,7 @@ pub struct Output {
     pub merge: bool,
     /// Pass bytes on as they come, not by whole lines.
     pub raw: bool,
-    /// What goes to files does not go to mpirun's own output.
+    /// Output that goes to files does not go to mpirun's own output.
     pub nocopy: bool,
     /// `DIR/rank.N/stdout` and `stderr`.
     pub dir: Option<String>,
@@ -87,7 +87,7 @@ pub fn count(text: &str) -> Result<u32, String> {
     }
 }
 
-/// How many times to measure.
+/// A number of rounds of `--tune`.
 pub fn rounds(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(n) if (1..=1000).contains(&n) => Ok(n),
@@ -111,7 +111,7 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A setting of the library: checked here, exported to the ranks.
+/// `--set`: a setting's name in lowercase, and its value, which is checked here.
 pub fn setting(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once('=') else {
         return Err("wanted NAME=VALUE".to_owned());
@@ -124,13 +124,13 @@ pub fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 /// `--stdin`.
-pub fn stdin(text: &str) -> Result<Stdin, String> {
+pub fn stdin(text: &str) -> Result<StdinReader, String> {
     match text {
-        "all" => Ok(Stdin::All),
-        "none" => Ok(Stdin::Nobody),
+        "all" => Ok(StdinReader::All),
+        "none" => Ok(StdinReader::Nobody),
         _ => text
             .parse()
-            .map(Stdin::Rank)
+            .map(StdinReader::Rank)
             .map_err(|_| "wanted a rank, all or none".to_owned()),
     }
 }
@@ -147,44 +147,44 @@ fn object(word: &str) -> Option<Object> {
 }
 
 /// `--bind-to`: an object, with `:N` for several, or `none`.
-pub fn bind(text: &str) -> Result<Bind, String> {
-    const WANTED: &str =
+pub fn bind(text: &str) -> Result<BindTo, String> {
+    const SYNTAX: &str =
         "wanted one of hwthread core l3cache numa package socket board none, core:2 for two cores";
     let lower = text.to_lowercase();
     let (word, qualifier) = lower.split_once(':').unwrap_or((&lower, ""));
     let count = match qualifier {
         "" | "overload-allowed" | "if-supported" => 1,
-        n => n.parse::<u32>().ok().filter(|n| *n > 0).ok_or(WANTED)?,
+        n => n.parse::<u32>().ok().filter(|n| *n > 0).ok_or(SYNTAX)?,
     };
     match word {
-        "none" | "board" | "node" | "machine" => Ok(Bind::Nothing),
+        "none" | "board" | "node" | "machine" => Ok(BindTo::Nothing),
         _ => object(word)
-            .map(|o| Bind::To(o, count))
-            .ok_or_else(|| WANTED.to_owned()),
+            .map(|o| BindTo::To(o, count))
+            .ok_or_else(|| SYNTAX.to_owned()),
     }
 }
 
 /// `--map-by`.
-pub fn map(text: &str) -> Result<Map, String> {
-    const WANTED: &str = "wanted slot, core, hwthread, l3cache, numa, package, socket or node, \
+pub fn map(text: &str) -> Result<Mapping, String> {
+    const SYNTAX: &str = "wanted slot, core, hwthread, l3cache, numa, package, socket or node, \
         each with :PE=N if wanted, or ppr:N:OBJECT, or pe-list=P,P-P";
     let lower = text.to_lowercase();
     let mut words = lower.split(':');
     let first = words.next().unwrap_or_default();
     let mut cores = 1;
     let by = if let Some(list) = first.strip_prefix("pe-list=") {
-        MapBy::List(numbers(list).ok_or(WANTED)?)
+        MapBy::List(numbers(list).ok_or(SYNTAX)?)
     } else if first == "ppr" {
         let n = words.next().and_then(|n| n.parse::<u32>().ok());
-        let n = n.filter(|n| *n > 0).ok_or(WANTED)?;
+        let n = n.filter(|n| *n > 0).ok_or(SYNTAX)?;
         match words.next().unwrap_or_default() {
             "node" | "board" | "machine" => MapBy::PerMachine(n),
-            word => MapBy::PerResource(n, object(word).ok_or(WANTED)?),
+            word => MapBy::PerResource(n, object(word).ok_or(SYNTAX)?),
         }
     } else {
         match first {
             "slot" | "node" | "board" | "machine" => MapBy::Slot,
-            word => MapBy::Object(object(word).ok_or(WANTED)?),
+            word => MapBy::Object(object(word).ok_or(SYNTAX)?),
         }
     };
     for word in words {
@@ -192,14 +192,14 @@ pub fn map(text: &str) -> Result<Map, String> {
             "oversubscribe" | "nooversubscribe" | "overload-allowed" | "span" | "ordered" => {}
             _ => {
                 let n = word.strip_prefix("pe=").unwrap_or(word).parse::<u32>();
-                cores = n.ok().filter(|n| *n > 0).ok_or(WANTED)?;
+                cores = n.ok().filter(|n| *n > 0).ok_or(SYNTAX)?;
             }
         }
     }
-    Ok(Map { by, cores })
+    Ok(Mapping { by, cores })
 }
 
-/// `0,2,4-7` as numbers, in the order written.
+/// The numbers of a list such as `0,2,4-7`, in the order in which they are written.
 pub fn numbers(list: &str) -> Option<Vec<u32>> {
     let mut out = Vec::new();
     for part in list.trim().split(',') {
@@ -213,9 +213,9 @@ pub fn numbers(list: &str) -> Option<Vec<u32>> {
     Some(out)
 }
 
-/// `--output`: words separated by commas; colons before qualifiers are taken too.
-pub fn output(text: &str) -> Result<Output, String> {
-    let mut out = Output::default();
+/// `--output`: words separated by commas, or by colons as Open MPI writes qualifiers.
+pub fn output(text: &str) -> Result<OutputOptions, String> {
+    let mut out = OutputOptions::default();
     for word in text.split([',', ':']) {
         match word {
             "tag" | "tag-detailed" | "tag-fullname" => out.tag = true,
@@ -244,10 +244,10 @@ mod tests {
 
     #[test]
     fn maps_in_all_spellings() {
-        let plain = |by| Map { by, cores: 1 };
+        let plain = |by| Mapping { by, cores: 1 };
         assert_eq!(map("slot"), Ok(plain(MapBy::Slot)));
         assert_eq!(map("Socket"), Ok(plain(MapBy::Object(Object::Package))));
-        let two = Map {
+        let two = Mapping {
             by: MapBy::Object(Object::Numa),
             cores: 2,
         };
@@ -266,9 +266,12 @@ mod tests {
 
     #[test]
     fn binds_in_all_spellings() {
-        assert_eq!(bind("core:2"), Ok(Bind::To(Object::Core, 2)));
-        assert_eq!(bind("core:overload-allowed"), Ok(Bind::To(Object::Core, 1)));
-        assert_eq!(bind("none"), Ok(Bind::Nothing));
+        assert_eq!(bind("core:2"), Ok(BindTo::To(Object::Core, 2)));
+        assert_eq!(
+            bind("core:overload-allowed"),
+            Ok(BindTo::To(Object::Core, 1))
+        );
+        assert_eq!(bind("none"), Ok(BindTo::Nothing));
         assert!(bind("core:0").is_err() && bind("l9cache").is_err());
     }
 

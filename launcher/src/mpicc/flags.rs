@@ -1,12 +1,12 @@
-//! What the wrappers add to a command line, and what they are asked. Pure.
+//! What the wrappers add to a command line, and the queries that they answer. Pure.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The library's name behind `-l`.
-pub const LIBRARY: &str = "mpi_abi";
+/// The library's name, as it follows `-l`.
+pub const MPI_LIBRARY: &str = "mpi_abi";
 
-/// What is compiled.
+/// The language that a wrapper compiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Language {
     /// `mpicc`.
@@ -16,7 +16,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// By the wrapper's name.
+    /// The language of a wrapper with this name.
     pub fn of(name: &str) -> Language {
         match name {
             n if n.contains("++") || n.contains("cxx") || n.contains("CC") => Language::Cxx,
@@ -24,7 +24,7 @@ impl Language {
         }
     }
 
-    /// As Open MPI's `--showme:version` writes it.
+    /// The language's name, as Open MPI's `--showme:version` writes it.
     pub fn name(self) -> &'static str {
         match self {
             Language::C => "C",
@@ -32,7 +32,7 @@ impl Language {
         }
     }
 
-    /// Variables that name a compiler, ours first.
+    /// Variables that name a compiler. The first that is set wins.
     pub fn variables(self) -> [&'static str; 3] {
         match self {
             Language::C => ["LARIAT_CC", "MPICH_CC", "OMPI_CC"],
@@ -40,7 +40,7 @@ impl Language {
         }
     }
 
-    /// Compilers to look for.
+    /// Compilers to look for if no variable is set.
     pub fn compilers(self) -> &'static [&'static str] {
         match self {
             Language::C => &["gcc", "cc", "clang"],
@@ -49,9 +49,9 @@ impl Language {
     }
 }
 
-/// Questions that are answered without running a compiler.
+/// A query that is answered without running a compiler.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asked {
+pub enum Query {
     /// The whole command.
     Show,
     /// The compiler and its flags for compiling.
@@ -74,32 +74,32 @@ pub enum Asked {
     Version,
 }
 
-/// Takes the question out of the arguments, if there is one.
+/// Removes the query from the arguments, if there is one.
 ///
 /// # Errors
-/// A `--showme:` that is not known.
-pub fn asked(args: &mut Vec<OsString>) -> Result<Option<Asked>, String> {
+/// The word behind `--showme:` is not known.
+pub fn take_query(args: &mut Vec<OsString>) -> Result<Option<Query>, String> {
     let mut found = None;
     let mut wrong = None;
     args.retain(|arg| {
         let text = arg.to_str().unwrap_or_default();
         let which = match text {
-            "-show" | "--show" | "-showme" | "--showme" => Asked::Show,
-            "-compile_info" | "-compile-info" => Asked::CompileInfo,
-            "-link_info" | "-link-info" => Asked::LinkInfo,
+            "-show" | "--show" | "-showme" | "--showme" => Query::Show,
+            "-compile_info" | "-compile-info" => Query::CompileInfo,
+            "-link_info" | "-link-info" => Query::LinkInfo,
             _ => {
                 let bare = text.trim_start_matches('-');
                 let Some(word) = bare.strip_prefix("showme:").filter(|_| text != bare) else {
                     return true;
                 };
                 match word {
-                    "compile" => Asked::Compile,
-                    "link" => Asked::Link,
-                    "incdirs" => Asked::IncDirs,
-                    "libdirs" => Asked::LibDirs,
-                    "libs" => Asked::Libs,
-                    "command" => Asked::Command,
-                    "version" => Asked::Version,
+                    "compile" => Query::Compile,
+                    "link" => Query::Link,
+                    "incdirs" => Query::IncDirs,
+                    "libdirs" => Query::LibDirs,
+                    "libs" => Query::Libs,
+                    "command" => Query::Command,
+                    "version" => Query::Version,
                     _ => {
                         wrong = Some(format!(
                             "{text} is none of --showme:compile, link, incdirs, libdirs, libs, \
@@ -116,7 +116,7 @@ pub fn asked(args: &mut Vec<OsString>) -> Result<Option<Asked>, String> {
     wrong.map_or(Ok(found), Err)
 }
 
-/// Takes `-cc=NAME` (`-cxx=NAME`) out of the arguments.
+/// Removes `-cc=NAME` or `-cxx=NAME` from the arguments, and returns the last such name.
 pub fn take_compiler(language: Language, args: &mut Vec<OsString>) -> Option<String> {
     let option = match language {
         Language::C => "-cc=",
@@ -133,26 +133,26 @@ pub fn take_compiler(language: Language, args: &mut Vec<OsString>) -> Option<Str
 
 /// The installed tree.
 #[derive(Clone, Debug)]
-pub struct Prefix(PathBuf);
+pub struct InstallTree(PathBuf);
 
-impl Prefix {
-    /// The tree that a wrapper in its `bin` belongs to.
-    pub fn of(exe: &Path) -> Option<Prefix> {
-        Some(Prefix(exe.parent()?.parent()?.to_owned()))
+impl InstallTree {
+    /// The tree of a wrapper that lies in its `bin`.
+    pub fn of(exe: &Path) -> Option<InstallTree> {
+        Some(InstallTree(exe.parent()?.parent()?.to_owned()))
     }
 
-    /// Where `mpi.h` is.
+    /// The directory of `mpi.h`.
     pub fn include(&self) -> PathBuf {
         self.0.join("include")
     }
 
-    /// Where the library is.
+    /// The directory of the library.
     pub fn lib(&self) -> PathBuf {
         self.0.join("lib")
     }
 
-    /// The compilers' own directories must not be named: that would put them
-    /// before others and change which headers are found.
+    /// Whether the tree is /usr. The compiler searches its directories anyway, after the
+    /// others. Naming them would put them first and change which headers are found.
     fn is_the_systems(&self) -> bool {
         self.0 == Path::new("/usr")
     }
@@ -167,7 +167,7 @@ impl Prefix {
 
     /// Flags for linking.
     pub fn link(&self) -> Vec<OsString> {
-        let library = OsString::from(format!("-l{LIBRARY}"));
+        let library = OsString::from(format!("-l{MPI_LIBRARY}"));
         if self.is_the_systems() {
             return vec![library];
         }
@@ -176,8 +176,8 @@ impl Prefix {
         match run_path(&lib) {
             RunPath::None => {}
             RunPath::Plain => flags.push(joined("-Wl,-rpath,", &lib)),
-            // The compiler cuts what follows -Wl at commas. Two words only: CMake
-            // drops what it takes for repetitions, such as a second -Xlinker.
+            // The compiler cuts the value of -Wl at commas. The path and its option are one
+            // word, since CMake drops a second -Xlinker as a repetition.
             RunPath::Whole => {
                 flags.push(OsString::from("-Xlinker"));
                 flags.push(joined("-rpath=", &lib));
@@ -187,7 +187,7 @@ impl Prefix {
         flags
     }
 
-    /// What to say of a program that is linked: why it has no run path, if so.
+    /// A warning for a program that is linked, if it gets no run path.
     pub fn warning(&self) -> Option<String> {
         if self.is_the_systems() || run_path(&self.lib()) != RunPath::None {
             return None;
@@ -201,14 +201,14 @@ impl Prefix {
     }
 }
 
-/// How a directory gets into a program's run path.
+/// How the library's directory gets into a program's run path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum RunPath {
-    /// As a part of one word.
+    /// In `-Wl,-rpath,DIR`.
     Plain,
-    /// As a word of its own.
+    /// In a word of its own behind `-Xlinker`.
     Whole,
-    /// Not at all.
+    /// Not at all: the loader would cut or replace the name.
     None,
 }
 
@@ -232,18 +232,18 @@ fn joined(flag: &str, dir: &Path) -> OsString {
     text
 }
 
-/// The compiler's arguments: the user's, then ours, so that the user's
-/// directories come first.
-pub fn complete(prefix: &Prefix, args: &[OsString]) -> Vec<OsString> {
+/// The compiler's arguments: the user's, then ours, so that the user's directories are
+/// searched first.
+pub fn complete(tree: &InstallTree, args: &[OsString]) -> Vec<OsString> {
     let mut all = args.to_vec();
-    all.extend(prefix.compile());
+    all.extend(tree.compile());
     if links(args) {
-        all.extend(prefix.link());
+        all.extend(tree.link());
     }
     all
 }
 
-/// Options that end before linking.
+/// Options with which the compiler stops before linking.
 const NO_LINK: [&str; 8] = [
     "-c",
     "-S",
@@ -274,10 +274,10 @@ const WITH_VALUE: [&str; 16] = [
     "-Xassembler",
 ];
 
-/// Whether the compiler will link: it has something to (or is only shown the
-/// bare wrapper, whose answer is for linking), and is not told to stop before.
-/// Questions about the compiler (`-v`, `--version`, `-print-…`) have no input,
-/// and a library would be taken for one.
+/// Whether the compiler will link: it has an input and is not told to stop earlier. Without
+/// arguments the answer is yes: `-show` alone asks for the command for linking. Options that
+/// ask about the compiler (`-v`, `--version`, `-print-…`) come without an input, and a
+/// library would count as one.
 pub fn links(args: &[OsString]) -> bool {
     let mut input = args.is_empty();
     let mut rest = args.iter();
@@ -295,11 +295,11 @@ pub fn links(args: &[OsString]) -> bool {
     input
 }
 
-/// Flags that are joined to a value. Where the value is quoted, the flag is not:
-/// CMake's FindMPI knows `-I"/a b"`, and neither `'-I/a b'` nor `"-I/a b"`.
+/// Flags that are written together with their value. If the value has to be quoted, the flag
+/// stays outside the quotes: CMake's FindMPI understands `-I"/a b"`, but not `"-I/a b"`.
 const JOINED: [&str; 4] = ["-I", "-L", "-D", "-Wl,"];
 
-/// A word as a shell would have to be given it.
+/// A word, quoted for a shell if necessary.
 pub fn quote(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@%^".contains(c);
@@ -319,7 +319,7 @@ pub fn quote(word: &OsStr) -> String {
     quoted
 }
 
-/// How the wrapper is used.
+/// The wrapper's usage text.
 pub fn usage(own: &str, language: Language) -> String {
     let (name, compiler) = (language.name(), language.compilers()[0]);
     let [variable, ..] = language.variables();
@@ -349,8 +349,8 @@ mod tests {
     }
 
     fn whole(line: &str) -> String {
-        let prefix = Prefix::of(Path::new("/opt/l/bin/mpicc")).unwrap();
-        let all = complete(&prefix, &args(line));
+        let tree = InstallTree::of(Path::new("/opt/l/bin/mpicc")).unwrap();
+        let all = complete(&tree, &args(line));
         let all: Vec<String> = all.iter().map(|w| quote(w)).collect();
         all.join(" ")
     }
@@ -374,9 +374,9 @@ mod tests {
     #[test]
     fn run_paths_of_odd_trees() {
         let link = |path: &str| {
-            let prefix = Prefix::of(&Path::new(path).join("bin/mpicc")).unwrap();
-            let words: Vec<String> = prefix.link().iter().map(|w| quote(w)).collect();
-            (words.join(" "), prefix.warning())
+            let tree = InstallTree::of(&Path::new(path).join("bin/mpicc")).unwrap();
+            let words: Vec<String> = tree.link().iter().map(|w| quote(w)).collect();
+            (words.join(" "), tree.warning())
         };
         let (flags, warning) = link("/a b");
         assert_eq!(flags, r#"-L"/a b/lib" -Wl,"-rpath,/a b/lib" -lmpi_abi"#);
@@ -393,16 +393,16 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_taken_out() {
+    fn queries_are_taken_out() {
         let mut line = args("-O2 -show a.c");
-        assert_eq!(asked(&mut line), Ok(Some(Asked::Show)));
+        assert_eq!(take_query(&mut line), Ok(Some(Query::Show)));
         assert_eq!(line, ["-O2", "a.c"]);
         assert_eq!(
-            asked(&mut args("-showme:libdirs")),
-            Ok(Some(Asked::LibDirs))
+            take_query(&mut args("-showme:libdirs")),
+            Ok(Some(Query::LibDirs))
         );
-        assert_eq!(asked(&mut args("-O2 a.c")), Ok(None));
-        assert!(asked(&mut args("--showme:weather")).is_err());
+        assert_eq!(take_query(&mut args("-O2 a.c")), Ok(None));
+        assert!(take_query(&mut args("--showme:weather")).is_err());
         let mut line = args("-cc=clang a.c");
         assert_eq!(
             take_compiler(Language::C, &mut line).as_deref(),

@@ -1,16 +1,16 @@
-//! `mpicc` and `mpicxx`: the C or C++ compiler with what a program needs to
-//! find `mpi.h` and the library, and answers to the questions by which build
-//! systems find an MPI (`-show`, `-compile_info`, `-link_info`, `--showme:…`).
+//! `mpicc` and `mpicxx`: run the C or C++ compiler with the flags by which a program finds
+//! `mpi.h` and the library, and answer the queries by which build systems find an MPI
+//! (`-show`, `-compile_info`, `-link_info`, `--showme:…`).
 //!
-//! Where they lie is asked of the wrapper's own place when it is called, so an
-//! installed tree can be moved. The library's directory goes into a linked
-//! program as its run path, so that it runs without `LD_LIBRARY_PATH`.
+//! The wrapper finds headers and library from its own path at each call, so that an
+//! installed tree can be moved. A linked program gets the library's directory as its run
+//! path, so that it runs without `LD_LIBRARY_PATH`.
 
 #![deny(unsafe_code)]
 
 mod flags;
 
-use flags::{Asked, Language, Prefix};
+use flags::{InstallTree, Language, Query};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -34,8 +34,8 @@ fn main() -> ExitCode {
 
 fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8, String)> {
     let exe = std::env::current_exe();
-    let exe = exe.map_err(|why| (1, format!("its own place cannot be found: {why}")))?;
-    let prefix = Prefix::of(&exe).ok_or_else(|| {
+    let exe = exe.map_err(|why| (1, format!("its own path cannot be found: {why}")))?;
+    let tree = InstallTree::of(&exe).ok_or_else(|| {
         let place = exe.display();
         (
             1,
@@ -47,8 +47,8 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
         return Err((1, format!("no input files\n\n{}", usage.trim_end())));
     }
     let compiler = compiler(language, &mut args);
-    let asked = flags::asked(&mut args).map_err(|why| (1, why))?;
-    let text = match asked {
+    let query = flags::take_query(&mut args).map_err(|why| (1, why))?;
+    let text = match query {
         None => {
             let Some((program, before)) = compiler.split_first() else {
                 return Err((1, "the compiler's name is empty".to_owned()));
@@ -56,34 +56,34 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
             if args == ["--help"] || args == ["-help"] {
                 args = vec![OsString::from("--help")];
                 print(&format!(
-                    "{}\nWhat follows is of {}.\n\n",
+                    "{}\nThe rest is the help of {}.\n\n",
                     flags::usage(own, language),
                     program.display()
                 ))?;
             }
             if flags::links(&args)
-                && let Some(warning) = prefix.warning()
+                && let Some(warning) = tree.warning()
             {
                 eprintln!("{own}: {warning}");
             }
             let mut command = Command::new(program);
-            command.args(before).args(flags::complete(&prefix, &args));
+            command.args(before).args(flags::complete(&tree, &args));
             let why = command.exec(); // returns only if it failed
             let name = program.display();
             let variable = language.variables()[0];
             let hint = format!("install it, or name another in {variable}");
             return Err((127, format!("compiler {name} cannot be run: {why}; {hint}")));
         }
-        Some(Asked::Show) => words(compiler.into_iter().chain(flags::complete(&prefix, &args))),
-        Some(Asked::CompileInfo) => words(compiler.into_iter().chain(prefix.compile())),
-        Some(Asked::LinkInfo) => words(compiler.into_iter().chain(prefix.link())),
-        Some(Asked::Compile) => words(prefix.compile()),
-        Some(Asked::Link) => words(prefix.link()),
-        Some(Asked::IncDirs) => words([prefix.include().into_os_string()]),
-        Some(Asked::LibDirs) => words([prefix.lib().into_os_string()]),
-        Some(Asked::Libs) => flags::LIBRARY.to_owned(),
-        Some(Asked::Command) => words(compiler),
-        Some(Asked::Version) => format!(
+        Some(Query::Show) => words(compiler.into_iter().chain(flags::complete(&tree, &args))),
+        Some(Query::CompileInfo) => words(compiler.into_iter().chain(tree.compile())),
+        Some(Query::LinkInfo) => words(compiler.into_iter().chain(tree.link())),
+        Some(Query::Compile) => words(tree.compile()),
+        Some(Query::Link) => words(tree.link()),
+        Some(Query::IncDirs) => words([tree.include().into_os_string()]),
+        Some(Query::LibDirs) => words([tree.lib().into_os_string()]),
+        Some(Query::Libs) => flags::MPI_LIBRARY.to_owned(),
+        Some(Query::Command) => words(compiler),
+        Some(Query::Version) => format!(
             "{own}: Lariat {} (Language: {})",
             env!("CARGO_PKG_VERSION"),
             language.name()
@@ -97,13 +97,14 @@ fn print(text: &str) -> Result<(), (u8, String)> {
     written.map_err(|why| (1, format!("standard output: {why}")))
 }
 
-/// The compiler: `-cc=NAME`, a variable, else the first that is installed.
+/// The compiler and its options: from `-cc=NAME`, a variable, else the first compiler that is
+/// installed.
 fn compiler(language: Language, args: &mut Vec<OsString>) -> Vec<OsString> {
     let given = flags::take_compiler(language, args);
     let set = |name: &&str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
     let named = given.or_else(|| language.variables().iter().find_map(set));
     if let Some(named) = named {
-        // a path with spaces, or a command with options
+        // A path, which may have spaces in it, or a command with options.
         if Path::new(&named).is_file() {
             return vec![OsString::from(named)];
         }
@@ -116,6 +117,7 @@ fn compiler(language: Language, args: &mut Vec<OsString>) -> Vec<OsString> {
     vec![OsString::from(found)]
 }
 
+/// Words as a shell would read them back.
 fn words(words: impl IntoIterator<Item = OsString>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|w| flags::quote(&w)).collect();
     quoted.join(" ")

@@ -1,8 +1,8 @@
-//! Reading a settings file, whatever lies at its path: what cannot be read counts as
-//! none, what is no ordinary file is refused without waiting for it, and a line that
-//! is no text is named.
+//! Reads a settings file, whatever lies at its path. A file that cannot be read counts as
+//! none. Something else than an ordinary file is refused, without waiting for it. A line
+//! that is no text is an error that names the line.
 
-use super::{Given, Source, known};
+use super::source::{Setting, SettingSource, canonical_name};
 use libc::{O_NOCTTY, O_NONBLOCK};
 use std::fs::{FileType, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -10,18 +10,19 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use wireup::settings::Settings;
 
-/// Bytes of a settings file at the most, and of a line of it.
-const LARGEST: u64 = 1 << 20;
-const LONGEST: usize = 4096;
+/// Bytes of a settings file at the most.
+const MAX_FILE: u64 = 1 << 20;
+/// Bytes of a line at the most.
+const MAX_LINE: usize = 4096;
 
-/// What was found at the path of a settings file.
+/// What lies at the path of a settings file.
 #[derive(Debug, PartialEq, Eq, Clone)]
-pub enum Found {
-    /// Its bytes.
+pub enum FileContent {
+    /// A file with these bytes.
     Text(Vec<u8>),
-    /// There is none.
+    /// Nothing.
     Absent,
-    /// It cannot be read; why.
+    /// A file that cannot be read, for this reason.
     Unreadable(String),
 }
 
@@ -29,10 +30,10 @@ pub enum Found {
 ///
 /// # Errors
 /// It is no ordinary file, or larger than a settings file can be.
-pub fn find(path: &Path) -> Result<Found, String> {
+pub fn find(path: &Path) -> Result<FileContent, String> {
     let failed = |why: std::io::Error| match why.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => Found::Absent,
-        _ => Found::Unreadable(why.to_string()),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FileContent::Absent,
+        _ => FileContent::Unreadable(why.to_string()),
     };
     let refused = |kind: FileType| {
         let shown = path.display();
@@ -46,7 +47,7 @@ pub fn find(path: &Path) -> Result<Found, String> {
         Ok(_) => {}
         Err(why) => return Ok(failed(why)),
     }
-    // Should it be something else by now, then without waiting for it.
+    // It may be something else by now: opening must not wait for a FIFO.
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(O_NONBLOCK | O_NOCTTY);
     let file = match options.open(path) {
@@ -59,16 +60,16 @@ pub fn find(path: &Path) -> Result<Found, String> {
         Err(why) => return Ok(failed(why)),
     }
     let mut bytes = Vec::new();
-    if let Err(why) = file.take(LARGEST + 1).read_to_end(&mut bytes) {
+    if let Err(why) = file.take(MAX_FILE + 1).read_to_end(&mut bytes) {
         return Ok(failed(why));
     }
-    if bytes.len() as u64 > LARGEST {
+    if bytes.len() as u64 > MAX_FILE {
         return Err(format!(
-            "{}: this is more than a settings file can have: {LARGEST} bytes",
+            "{}: this is more than a settings file can have: {MAX_FILE} bytes",
             path.display()
         ));
     }
-    Ok(Found::Text(bytes))
+    Ok(FileContent::Text(bytes))
 }
 
 fn name(kind: FileType) -> &'static str {
@@ -85,14 +86,14 @@ fn name(kind: FileType) -> &'static str {
     }
 }
 
-/// The settings in the bytes of a file: lines `NAME = VALUE`; what follows a `#`
-/// is a comment. Of two lines with one name the last one counts.
+/// The settings in the bytes of a file, line by line: `NAME = VALUE`, where a `#` begins a
+/// comment.
 ///
 /// # Errors
 /// The first line that cannot be used.
-pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Given>, String> {
+pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
     let mut given = Vec::new();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // a mark of some editors
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // a byte order mark
     for (line, number) in bytes.split(|b| *b == b'\n').zip(1..) {
         let place = format!("{}, line {number}", path.display());
         let line = text(line).map_err(|why| format!("{place}: {why}"))?;
@@ -104,19 +105,19 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Given>, String> {
             return Err(format!("{place}: {}: wanted NAME = VALUE", quoted(line)));
         };
         let (name, value) = (name.trim(), value.trim());
-        let Some(known) = known(name) else {
+        let Some(name) = canonical_name(name) else {
             return Err(format!(
                 "{place}: there is no setting {}: wanted one that mpirun --help lists",
                 quoted(name)
             ));
         };
         Settings::default()
-            .set(known, value)
-            .map_err(|wanted| format!("{place}: {known} = {}: wanted {wanted}", quoted(value)))?;
-        given.push(Given {
-            name: known,
+            .set(name, value)
+            .map_err(|wanted| format!("{place}: {name} = {}: wanted {wanted}", quoted(value)))?;
+        given.push(Setting {
+            name,
             value: value.to_owned(),
-            source: Source::File(path.to_owned(), number),
+            source: SettingSource::File(path.to_owned(), number),
         });
     }
     Ok(given)
@@ -124,9 +125,9 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Given>, String> {
 
 /// A line as text.
 fn text(line: &[u8]) -> Result<&str, String> {
-    if line.len() > LONGEST {
+    if line.len() > MAX_LINE {
         return Err(format!(
-            "it has {} bytes: a line of a settings file has {LONGEST} at the most",
+            "it has {} bytes: a line of a settings file has {MAX_LINE} at the most",
             line.len()
         ));
     }
@@ -148,10 +149,10 @@ fn text(line: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// What stands in a file, for a message: not too much of it.
+/// Text of a file for a message, cut if it is long.
 fn quoted(text: &str) -> String {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
+    const MAX_CHARS: usize = 60;
+    match text.char_indices().nth(MAX_CHARS) {
         Some((at, _)) => format!("{:?}…", &text[..at]),
         None => format!("{text:?}"),
     }
@@ -161,7 +162,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn lines(bytes: &[u8]) -> Result<Vec<Given>, String> {
+    fn lines(bytes: &[u8]) -> Result<Vec<Setting>, String> {
         read(Path::new("/etc/s"), bytes)
     }
 
@@ -175,12 +176,12 @@ mod tests {
             short,
             [("arm", "cma"), ("eager_limit", "4k"), ("arm", "copy"), last]
         );
-        assert_eq!(given[1].source, Source::File("/etc/s".into(), 4));
+        assert_eq!(given[1].source, SettingSource::File("/etc/s".into(), 4));
     }
 
     #[test]
     fn a_bad_line_is_named_with_what_would_be_right() {
-        let long = format!("\n# {}", "x".repeat(LONGEST));
+        let long = format!("\n# {}", "x".repeat(MAX_LINE));
         let name = format!("{} = 1", "leg".repeat(400));
         for (text, words) in [
             (&b"\narm = wing"[..], ["/etc/s, line 2", "\"wing\"", "cma"]),

@@ -1,12 +1,11 @@
-//! The settings file that what was measured is written to. What else the user has
-//! in it stays.
+//! Writes the measured values to a settings file. Everything else in the file stays.
 //!
-//! Only a file of the user's own is replaced, and none is reached through a link
-//! that somebody may have put there: the new text goes to a file that is made for
-//! it, which is then renamed.
+//! Only a file that belongs to the user is replaced, and never one behind a symbolic link
+//! that somebody else may have put there: the new text goes to a fresh file, which is then
+//! renamed.
 
-use super::Values;
-use crate::settings::{self, Found};
+use super::values::Values;
+use crate::settings::{self, FileContent};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,26 +15,26 @@ use wireup::settings::MEASURED;
 const BEGIN: &str = "# Measured by mpirun --tune";
 const END: &str = "# (end of what mpirun --tune measured)";
 
-/// The text of the file that is to be replaced; empty if there is none.
+/// The text of the file that is to be replaced, or nothing if there is none.
 ///
 /// # Errors
-/// It must not be replaced, a line of it cannot be used, or its folder is not
-/// writable: said before anything is measured.
+/// The file must not be replaced, a line of it cannot be used, or its folder is not
+/// writable.
 pub fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     may_replace(path)?;
     match settings::find(path)? {
-        Found::Text(bytes) => {
+        FileContent::Text(bytes) => {
             settings::read(path, &bytes)?;
             writable(path)?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         }
-        Found::Absent => writable(path).map(|()| String::new()),
-        Found::Unreadable(why) => Err(format!("{shown}: {why}")),
+        FileContent::Absent => writable(path).map(|()| String::new()),
+        FileContent::Unreadable(why) => Err(format!("{shown}: {why}")),
     }
 }
 
-/// Whether what is at `path` is this user's own file, and no link.
+/// Checks that what lies at `path` is a file of this user's, and no link.
 fn may_replace(path: &Path) -> Result<(), String> {
     let shown = path.display();
     let meta = match std::fs::symlink_metadata(path) {
@@ -62,8 +61,9 @@ fn may_replace(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a file can be made in the folder of `path`, or the folder itself: tried with
-/// a file that is removed at once, since root is granted more than some file systems do.
+/// Checks that a file, or a folder for it, can be created at `path`. Creates a file there and
+/// removes it: permission bits alone do not tell, since root may write anywhere but on some
+/// file systems.
 fn writable(path: &Path) -> Result<(), String> {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
     let there = folder.unwrap_or(Path::new(".")).ancestors();
@@ -75,7 +75,7 @@ fn writable(path: &Path) -> Result<(), String> {
         }
     });
     let Some(nearest) = there.into_iter().find(|f| f.exists()) else {
-        return Ok(()); // what is wrong will show
+        return Ok(()); // `write` will say what is wrong
     };
     let tried = fresh(&nearest.join("settings"));
     let tried = tried.and_then(|(name, _)| std::fs::remove_file(name));
@@ -85,11 +85,11 @@ fn writable(path: &Path) -> Result<(), String> {
     })
 }
 
-/// Writes the file: what is in it now, with these values in the place of what it
-/// says of them.
+/// Writes the file: its present text, with these values in the place of those that it has
+/// for the measured settings.
 ///
 /// # Errors
-/// It cannot be written; it is as it was then.
+/// The file cannot be written. It is as it was before.
 pub fn write(path: &Path, values: &Values, rounds: u32) -> Result<(), String> {
     let old = read(path)?; // it may have been edited meanwhile
     let text = merged(&old, &block(values, rounds));
@@ -116,14 +116,14 @@ pub fn write(path: &Path, values: &Values, rounds: u32) -> Result<(), String> {
     written
 }
 
-/// A file beside `path` that nobody had before.
+/// Creates a file beside `path`, and returns its path as well.
 fn fresh(path: &Path) -> std::io::Result<(PathBuf, File)> {
     let mut tries = 0;
     loop {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".new-{}-{tries}", std::process::id()));
         let name = PathBuf::from(name);
-        // O_CREAT | O_EXCL: not what lies there already, nor through a link
+        // O_CREAT | O_EXCL: never a file that is there already, nor one behind a link
         let mut options = OpenOptions::new();
         match options.write(true).create_new(true).mode(0o644).open(&name) {
             Err(why) if why.kind() == ErrorKind::AlreadyExists && tries < 100 => tries += 1,
@@ -132,19 +132,18 @@ fn fresh(path: &Path) -> std::io::Result<(PathBuf, File)> {
     }
 }
 
-/// The lines that are written.
+/// The block of lines with the measured values.
 fn block(values: &Values, rounds: u32) -> String {
     let host = nix::unistd::gethostname();
     let host = host.map_or_else(|_| "this machine".into(), |h| h.display().to_string());
     let mut text = format!("{BEGIN} on {host}, two ranks, medians of {rounds} rounds:\n");
-    for (name, value) in values {
+    for (name, value) in values.iter() {
         text.push_str(&format!("{name} = {value}\n"));
     }
     text + END + "\n"
 }
 
-/// `old` without an earlier block and without lines for what is measured, and
-/// `block` behind it.
+/// `old` without an earlier block and without lines for measured settings, then `block`.
 fn merged(old: &str, block: &str) -> String {
     let mut text = String::new();
     for line in old.lines() {
@@ -172,7 +171,8 @@ mod tests {
 
     #[test]
     fn what_else_is_in_the_file_stays() {
-        let block = block(&vec![("arm", "cma".to_owned())], 7);
+        let block =
+            "# Measured by mpirun --tune\narm = cma\n# (end of what mpirun --tune measured)\n";
         let old = "# mine\nverbose = 1\narm = copy\n ARM=copy # so\n";
         let once = merged(old, &block);
         assert_eq!(once, format!("# mine\nverbose = 1\n\n{block}"));
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        let block = block(&crate::tune::built_in(), 7);
+        let block = block(&Values::built_in(), 7);
         let given = settings::read(Path::new("x"), block.as_bytes()).unwrap();
         assert_eq!(given.len(), MEASURED.len());
     }
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn only_an_own_ordinary_file_is_replaced() {
         let dir = std::env::temp_dir().join(format!("lariat-tune-{}", std::process::id()));
-        let values = crate::tune::built_in();
+        let values = Values::built_in();
         let path = dir.join("a/b/settings");
         write(&path, &values, 7).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();

@@ -1,21 +1,21 @@
-//! What other programs take of the processors that mpirun may use.
+//! How much of the time of its processors other programs take from mpirun.
 
 use crate::topology;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// Clock ticks of these processors since the machine started.
+/// Clock ticks since the machine started, of the processors that mpirun may use.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub struct CpuTimes {
     busy: f64,
     all: f64,
-    /// What mpirun and its children that have ended took.
+    /// Ticks that mpirun and its children that have ended took.
     own: f64,
 }
 
-impl Times {
-    /// As they are now; `None`: /proc does not tell.
-    pub fn now() -> Option<Times> {
+impl CpuTimes {
+    /// The times now. None if /proc does not show them.
+    pub fn now() -> Option<CpuTimes> {
         let text = std::fs::read_to_string("/proc/stat").ok()?;
         let (busy, all) = ticks(&text, &topology::allowed())?;
         let per_second = sysconf(SysconfVar::CLK_TCK).ok()?? as f64;
@@ -25,19 +25,19 @@ impl Times {
             Some(seconds(usage.user_time()) + seconds(usage.system_time()))
         };
         let own = usage(UsageWho::RUSAGE_SELF)? + usage(UsageWho::RUSAGE_CHILDREN)?;
-        Some(Times {
+        Some(CpuTimes {
             busy,
             all,
             own: own * per_second,
         })
     }
 
-    /// The part of the time since then that others took.
+    /// The part of the time since then that other programs took.
     pub fn others(self) -> Option<f64> {
-        Some(self.share(Times::now()?))
+        Some(self.share(CpuTimes::now()?))
     }
 
-    fn share(self, now: Times) -> f64 {
+    fn share(self, now: CpuTimes) -> f64 {
         let all = now.all - self.all;
         let others = (now.busy - self.busy) - (now.own - self.own);
         if all > 0.0 {
@@ -58,7 +58,7 @@ fn ticks(text: &str, processors: &[u32]) -> Option<(f64, f64)> {
         if !number.is_some_and(|n| processors.contains(&n)) {
             continue;
         }
-        // user nice system idle iowait irq softirq steal; guests are in user already
+        // user nice system idle iowait irq softirq steal; the rest is contained in user
         let ticks: Vec<f64> = words.take(8).filter_map(|n| n.parse().ok()).collect();
         let sum: f64 = ticks.iter().sum();
         all += sum;
@@ -85,10 +85,10 @@ mod tests {
 
     #[test]
     fn what_mpirun_itself_took_is_not_the_others() {
-        let times = |busy, all, own| Times { busy, all, own };
+        let times = |busy, all, own| CpuTimes { busy, all, own };
         let share = times(10.0, 100.0, 5.0).share(times(90.0, 200.0, 75.0));
         assert!((share - 0.1).abs() < 1e-9);
         assert!(times(0.0, 0.0, 0.0).share(times(5.0, 10.0, 9.0)) == 0.0);
-        assert!(Times::now().is_some());
+        assert!(CpuTimes::now().is_some());
     }
 }

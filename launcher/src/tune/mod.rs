@@ -1,42 +1,47 @@
 //! `mpirun --tune`: measures this machine and writes the thresholds that suit it.
 //!
 //! ```text
+//! values   a value of each measured setting
 //! plan     what is compared with what, at which sizes
 //! bench    runs the measuring program under an mpirun of its own
+//! timings  the times that it measured
 //! choose   which candidate, or which size, is best (pure)
 //! load     what other programs take of the processors
-//! file     the settings file with what was found
+//! file     the settings file with the result
 //! ```
 //!
-//! Each comparison runs its candidates in turn, several times over, and looks at
-//! ratios within one turn: what disturbs the machine for a while disturbs them all.
-//! What is built in stays unless another value is clearly better.
+//! Each comparison measures its candidates in turn, in several rounds, and takes ratios
+//! within one round: what slows the machine for a while slows all of them. The built-in
+//! value stays unless another one is clearly better.
 
 mod bench;
 mod choose;
 mod file;
 mod load;
 mod plan;
+mod timings;
+mod values;
 
 use crate::cli::Global;
+use crate::say::say;
 use crate::settings;
-use bench::{Bench, Pattern};
-use plan::{Comparison, Kind};
+use bench::Bench;
+use plan::{Comparison, Tunable};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use timings::Pattern;
+use values::Values;
 use wireup::report::in_columns;
-use wireup::settings::{MEASURED, Settings, short};
+use wireup::settings::short;
 
-/// How often everything is measured unless said otherwise.
+/// How many rounds are measured without `--tune-rounds`.
 const ROUNDS: u32 = 7;
-/// The part of the processors' time that others may take without a word about it,
-/// before it begins and, less exactly known, while it measures.
-const BUSY: f64 = 0.1;
-const BUSY_MEANWHILE: f64 = 0.2;
-
-/// Values of the measured settings, by name.
-pub type Values = Vec<(&'static str, String)>;
+/// The part of the processors' time that other programs may take before the machine counts
+/// as busy.
+const BUSY_SHARE: f64 = 0.1;
+/// The same while mpirun measures, when the part is known less exactly.
+const BUSY_SHARE_MEANWHILE: f64 = 0.2;
 
 /// Measures, prints what was found, and writes the file.
 ///
@@ -56,10 +61,10 @@ pub fn run(global: &Global) -> Result<(), String> {
             );
         }
     };
-    file::read(&output)?; // what would stop it in the end is said now
+    file::read(&output)?; // an error of writing is found before anything is measured
     let rounds = global.tune_rounds.unwrap_or(ROUNDS);
     let bench = Bench::new(rounds)?;
-    let mut caution = plan::QUIET;
+    let mut caution = plan::CAUTION_QUIET;
     if let Some(share) = busy() {
         let share = format!(
             "other programs take {:.0} % of the processors",
@@ -71,10 +76,10 @@ pub fn run(global: &Global) -> Result<(), String> {
                  nothing written; try again on a quiet machine, or add --tune-force"
             ));
         }
-        crate::say(&format!("{share}: only large differences count now"));
-        caution = plan::BUSY;
+        say(&format!("{share}: only large differences count now"));
+        caution = plan::CAUTION_BUSY;
     }
-    let start = load::Times::now();
+    let start = load::CpuTimes::now();
     let arms = bench.probe()?;
     let mut lines = vec![vec!["arm".to_owned(), "here".to_owned()]];
     for (arm, answer) in &arms {
@@ -86,31 +91,31 @@ pub fn run(global: &Global) -> Result<(), String> {
     print(&format!("{}\n", in_columns(&lines)))?;
     let works = |arm: &str| arms.iter().any(|(name, a)| name == arm && a.is_ok());
     let mapped = works("shared") || works("driver");
-    let (seconds, comparisons) = plan::estimate(rounds, mapped);
+    let (seconds, comparisons) = bench::estimate(rounds, mapped);
     print(&format!(
         "\n{comparisons} comparisons, {rounds} rounds each, take about {seconds} s.\n\
          Microseconds from one rank to the other; buffers that stay the same, and\n\
          buffers that the sender has just rewritten (dirty).\n"
     ))?;
-    let mut values = built_in();
-    for kind in plan::ORDER {
-        if kind.needs_mapped() && !mapped {
-            let name = kind.setting();
+    let mut values = Values::built_in();
+    for setting in plan::ORDER {
+        if setting.needs_mapped() && !mapped {
+            let name = setting.name();
             print(&format!(
                 "\n{name} stays: no arm here maps a peer's memory\n"
             ))?;
             continue;
         }
-        let comparison = plan::comparison(kind, &values, &works);
+        let comparison = plan::comparison(setting, &values, &works);
         let value = compare(&bench, &comparison, caution)?;
-        plan::set(&mut values, kind.setting(), &value);
+        values.set(setting.name(), &value);
     }
     let meanwhile = start.and_then(|s| s.others());
     let mut text = String::new();
-    for (name, value) in &values {
+    for (name, value) in values.iter() {
         text.push_str(&format!("  {name} = {value}\n"));
     }
-    let meanwhile = meanwhile.filter(|share| *share > BUSY_MEANWHILE && !global.tune_force);
+    let meanwhile = meanwhile.filter(|share| *share > BUSY_SHARE_MEANWHILE && !global.tune_force);
     if let Some(share) = meanwhile {
         print(&format!("\nmeasured on a busy machine:\n{text}"))?;
         return Err(format!(
@@ -134,16 +139,9 @@ pub fn run(global: &Global) -> Result<(), String> {
     print(&text)
 }
 
-/// What is built in of the settings that are measured.
-fn built_in() -> Values {
-    let defaults = Settings::default();
-    let value = |name| defaults.shown(name).unwrap_or_default();
-    MEASURED.iter().map(|name| (*name, value(name))).collect()
-}
-
 /// Measures one comparison, prints it, and returns the value to take.
 fn compare(bench: &Bench, comparison: &Comparison, caution: f64) -> Result<String, String> {
-    let figures = bench.measure(comparison)?;
+    let timings = bench.measure(comparison)?;
     let mut lines = vec![vec!["bytes".to_owned(), "buffer".to_owned()]];
     lines[0].extend(comparison.candidates.iter().map(|c| c.label.clone()));
     let others = &comparison.candidates[1..];
@@ -158,49 +156,51 @@ fn compare(bench: &Bench, comparison: &Comparison, caution: f64) -> Result<Strin
             let all = 0..comparison.candidates.len();
             line.extend(
                 all.clone()
-                    .map(|c| format!("{:.2}", figures.time(c, at, pattern))),
+                    .map(|c| format!("{:.2}", timings.time(c, at, pattern))),
             );
             line.extend(
                 all.skip(1)
-                    .map(|c| format!("{:.2}", figures.ratio(c, at, pattern).middle)),
+                    .map(|c| format!("{:.2}", timings.ratio(c, at, pattern).median)),
             );
             lines.push(line);
         }
     }
-    let value = plan::verdict(comparison, &figures, caution);
-    let (name, was) = (comparison.kind.setting(), &comparison.built_in);
+    let value = plan::verdict(comparison, &timings, caution);
+    let (name, was) = (comparison.setting.name(), &comparison.built_in);
     let said = match value == *was {
         true => format!("{name} stays {value}, as is built in"),
         false => format!("{name} = {value} (built in: {was})"),
     };
-    let title = comparison.kind.title();
+    let title = comparison.setting.title();
     print(&format!("\n{title}\n{}\n→ {said}\n", in_columns(&lines)))?;
     Ok(value)
 }
 
-impl Kind {
-    /// What is compared, for the reader.
+impl Tunable {
+    /// What is compared, for the table.
     fn title(self) -> &'static str {
         match self {
-            Kind::EagerLimit => "eager_limit: sent at once, or announced first",
-            Kind::DirectMin => "direct_min: through rings, or straight out of the sender's memory",
-            Kind::CoopMin => "coop_min: copied by the receiver, or by both sides",
-            Kind::CoopChunk => "coop_chunk: bytes that one side takes at a time",
-            Kind::NtMin => "nt_min: copied through the caches, or around them",
-            Kind::Arm => "arm: each of those that work, with the thresholds above",
+            Tunable::EagerLimit => "eager_limit: sent at once, or announced first",
+            Tunable::DirectMin => {
+                "direct_min: through rings, or straight out of the sender's memory"
+            }
+            Tunable::CoopMin => "coop_min: copied by the receiver, or by both sides",
+            Tunable::CoopChunk => "coop_chunk: bytes that one side takes at a time",
+            Tunable::NtMin => "nt_min: copied through the caches, or around them",
+            Tunable::Arm => "arm: each of those that work, with the thresholds above",
         }
     }
 }
 
-/// The part of the processors' time that others take, if it is so much that figures
-/// are worth less. A moment's work of somebody else's does not count.
+/// The part of the processors' time that other programs take, if the machine is busy. A
+/// program that works for a moment only does not count.
 fn busy() -> Option<f64> {
     let mut least = f64::INFINITY;
     for _ in 0..5 {
-        let before = load::Times::now()?;
+        let before = load::CpuTimes::now()?;
         std::thread::sleep(Duration::from_millis(300));
         least = least.min(before.others()?);
-        if least <= BUSY {
+        if least <= BUSY_SHARE {
             return None;
         }
     }

@@ -1,9 +1,8 @@
-//! The shared heap for programs that were not built with it: a library that is
-//! preloaded into ranks, so that what `malloc` gives lies in the job's heap file,
-//! where peers can map it.
+//! The shared heap for programs that were not built with it: a library is preloaded into
+//! ranks, so that `malloc` returns memory in the job's heap file, which peers can map.
 //!
-//! It is left out where it would do harm or no good: then the program keeps the
-//! heap that it has, its messages take another arm, and `--verbose` says why.
+//! The library is left out where it would do harm or is useless. Then the program keeps its
+//! own heap, its messages take another arm, and `--verbose` says why.
 
 use crate::elf::{self, Image};
 use crate::plan::App;
@@ -12,12 +11,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The library, in `lib` beside the `bin` that mpirun lies in.
-const LIBRARY: &str = "liblariat_heap.so";
+/// The library, in the `lib` of the installed tree.
+const HEAP_LIBRARY: &str = "liblariat_heap.so";
 const LD_PRELOAD: &str = "LD_PRELOAD";
 
-/// Beginnings of the names of libraries that replace `malloc`. Two such at once
-/// would each get memory that the other one gave.
+/// Prefixes of the names of libraries that replace `malloc`. If there were two of them, each
+/// would be asked to free memory of the other one's.
 const ALLOCATORS: [&str; 8] = [
     "libjemalloc",
     "libtcmalloc",
@@ -29,8 +28,8 @@ const ALLOCATORS: [&str; 8] = [
     "libscudo",
 ];
 
-/// Beginnings of the names of runtimes that watch every access to memory. They
-/// replace `malloc` too, and some stop when they are not the first library.
+/// Prefixes of the names of sanitizers' runtimes, which check every access to memory. They
+/// replace `malloc` too, and some stop if they are not the first library.
 const SANITIZERS: [&str; 8] = [
     "libasan",
     "libtsan",
@@ -44,86 +43,87 @@ const SANITIZERS: [&str; 8] = [
 
 /// Why a program keeps its own heap.
 #[derive(Debug, PartialEq, Eq, Clone)]
-pub struct Reason {
-    /// In words, to follow the program's name.
+struct Obstacle {
+    /// The reason, as a clause to follow the program's name and a colon.
     text: String,
-    /// Whether it should have no shared memory of any kind, since something
-    /// watches over its memory.
-    watched: bool,
+    /// A sanitizer or checker watches the program's memory, so that it should have no shared
+    /// memory of any kind.
+    checker: bool,
 }
 
-fn reason(text: impl Into<String>) -> Reason {
-    Reason {
+fn obstacle(text: impl Into<String>) -> Obstacle {
+    Obstacle {
         text: text.into(),
-        watched: false,
+        checker: false,
     }
 }
 
-/// What the user asked for.
+/// What the user asks for.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-pub enum Wish {
-    /// As is best.
+pub enum HeapMode {
+    /// The shared heap for each program that can have it.
     Auto,
-    /// The shared heap, or an error that says why not.
+    /// The shared heap, or an error that says why a program cannot have it.
     Forced,
-    /// None (`--no-shared-heap`, `heap=0`).
+    /// No shared heap (`--no-shared-heap`, `heap=0`).
     Off,
 }
 
-/// Adds the shared heap to the environment of each program that can have it, in
-/// a job of `ranks` ranks. `no_file`: why there is no heap file. `inherit`: the programs
-/// find mpirun's environment too. Returns what there is to say about it.
+/// Adds the shared heap to the environment of each program that can have it. `mode` says
+/// what the user asks for, `ranks` is the number of the job's ranks, and `no_file` the
+/// reason if there is no heap file. `inherit`: the programs inherit mpirun's environment.
+/// Returns a line for each program, for `--verbose`.
 ///
 /// # Errors
-/// It is wished for and cannot be had: why.
+/// The mode is [`HeapMode::Forced`] and a program cannot have the shared heap.
 pub fn apply(
     apps: &mut [App],
-    wish: impl Fn(&App) -> Wish,
+    mode: impl Fn(&App) -> HeapMode,
     ranks: u32,
     no_file: Option<&str>,
     inherit: bool,
 ) -> Result<Vec<String>, String> {
-    let mut said = Vec::new();
+    let mut notes = Vec::new();
     let mut library = None;
     for app in apps {
         let name = app.name.display().to_string();
-        let wish = wish(app);
-        let why = if wish == Wish::Off {
-            reason("as was asked for")
-        } else if ranks == 1 && wish == Wish::Auto {
-            reason("a job of one rank has nobody to share it with")
+        let mode = mode(app);
+        let why = if mode == HeapMode::Off {
+            obstacle("as was asked for")
+        } else if ranks == 1 && mode == HeapMode::Auto {
+            obstacle("a job of one rank has nobody to share it with")
         } else if let Some(why) = no_file {
-            reason(format!("this job has no heap file: {why}"))
+            obstacle(format!("this job has no heap file: {why}"))
         } else {
             match library.get_or_insert_with(installed) {
-                Err(why) => reason(why.clone()),
+                Err(why) => obstacle(why.clone()),
                 Ok((path, like)) => match add(app, path, like, inherit) {
                     Ok(()) => {
-                        let shown = tree::lib().map_or(path.clone(), |lib| lib.join(LIBRARY));
-                        said.push(format!("{name} gets the shared heap {}", shown.display()));
+                        let shown = tree::lib().map_or(path.clone(), |lib| lib.join(HEAP_LIBRARY));
+                        notes.push(format!("{name} gets the shared heap {}", shown.display()));
                         continue;
                     }
                     Err(why) => why,
                 },
             }
         };
-        if wish == Wish::Forced {
+        if mode == HeapMode::Forced {
             return Err(format!(
                 "--shared-heap: {name} cannot have it: {}",
                 why.text
             ));
         }
-        if why.watched {
+        if why.checker {
             app.vars.insert("LARIAT_HEAP".into(), "0".into());
         }
-        said.push(format!("{name} keeps its own heap: {}", why.text));
+        notes.push(format!("{name} keeps its own heap: {}", why.text));
     }
-    Ok(said)
+    Ok(notes)
 }
 
-/// The library, and what it is built for.
+/// The library's path, in a form that `LD_PRELOAD` can hold, and its image.
 fn installed() -> Result<(PathBuf, Image), String> {
-    let path = tree::lib_in_lists()?.join(LIBRARY);
+    let path = tree::lib_in_lists()?.join(HEAP_LIBRARY);
     let shown = path.display();
     if !path.exists() {
         return Err(format!("there is no {shown}"));
@@ -135,18 +135,18 @@ fn installed() -> Result<(PathBuf, Image), String> {
     }
 }
 
-/// Adds the library to what is preloaded into `app`, behind the user's own: what
-/// wraps `malloc` to watch it goes on to see every call.
-fn add(app: &mut App, library: &Path, like: &Image, inherit: bool) -> Result<(), Reason> {
+/// Adds the library to what is preloaded into `app`, behind the user's own libraries: one
+/// that wraps `malloc` still sees every call.
+fn add(app: &mut App, library: &Path, like: &Image, inherit: bool) -> Result<(), Obstacle> {
     check_file(&app.file, like)?;
     let inherited = inherit.then(|| std::env::var_os(LD_PRELOAD)).flatten();
     let old = app.vars.get(OsStr::new(LD_PRELOAD)).cloned().or(inherited);
     let old = old.unwrap_or_default();
     for name in preloaded(&old) {
-        if name == LIBRARY {
+        if name == HEAP_LIBRARY {
             return Ok(());
         }
-        if let Some(why) = unwilling(&name, "is preloaded") {
+        if let Some(why) = conflict(&name, "is preloaded") {
             return Err(why);
         }
     }
@@ -168,78 +168,80 @@ fn preloaded(list: &OsStr) -> Vec<String> {
         .collect()
 }
 
-/// Whether a library of this name and ours cannot be in one program.
-fn unwilling(name: &str, how: &str) -> Option<Reason> {
+/// Why a library of this name and ours cannot be in one program, if so. `how` says how the
+/// library gets into the program.
+fn conflict(name: &str, how: &str) -> Option<Obstacle> {
     let is = |list: &[&str]| {
         list.iter()
             .any(|l| name.strip_prefix(l).is_some_and(ends_name))
     };
     if is(&SANITIZERS) {
-        return Some(Reason {
+        return Some(Obstacle {
             text: format!("{name} {how}, which watches over memory"),
-            watched: true,
+            checker: true,
         });
     }
-    is(&ALLOCATORS).then(|| reason(format!("{name} {how}, an allocator too")))
+    is(&ALLOCATORS).then(|| obstacle(format!("{name} {how}, an allocator too")))
 }
 
-/// What may follow such a beginning: `.so.8`, `-x86_64.so`, `_minimal.so.4`.
+/// Whether this may follow such a prefix: `.so.8`, `-x86_64.so`, `_minimal.so.4`.
 fn ends_name(rest: &str) -> bool {
     rest.starts_with(['.', '-', '_']) || rest.starts_with("shim")
 }
 
-fn check_file(file: &Path, like: &Image) -> Result<(), Reason> {
+/// Checks that a library that is built like `like` can be preloaded into this program.
+fn check_file(file: &Path, like: &Image) -> Result<(), Obstacle> {
     if file.file_name() == Some(OsStr::new("valgrind")) {
-        return Err(Reason {
+        return Err(Obstacle {
             text: "it watches over memory".to_owned(),
-            watched: true,
+            checker: true,
         });
     }
     if let Ok(meta) = std::fs::metadata(file) {
         let user = nix::unistd::geteuid().as_raw() != meta.uid() && meta.mode() & 0o4000 != 0;
         let group = nix::unistd::getegid().as_raw() != meta.gid() && meta.mode() & 0o2000 != 0;
         if user || group {
-            return Err(reason("nothing is preloaded into setuid programs"));
+            return Err(obstacle("nothing is preloaded into setuid programs"));
         }
     }
     match elf::read(file) {
         Ok(Some(image)) => check(&image, like),
-        Ok(None) => Ok(()), // a script: what interprets it passes the variable on
-        Err(why) => Err(reason(format!("it {why}"))),
+        Ok(None) => Ok(()), // a script: its interpreter passes the variable on
+        Err(why) => Err(obstacle(format!("it {why}"))),
     }
 }
 
-/// Whether a library that is built like `like` can be preloaded into `image`.
-fn check(image: &Image, like: &Image) -> Result<(), Reason> {
+/// Checks that a library that is built like `like` can be preloaded into `image`.
+fn check(image: &Image, like: &Image) -> Result<(), Obstacle> {
     if (image.bits, image.machine) != (like.bits, like.machine) {
-        return Err(reason(format!(
+        return Err(obstacle(format!(
             "it is built for another machine ({} bits, ELF machine {}; the library: {} bits, {})",
             image.bits, image.machine, like.bits, like.machine
         )));
     }
     let Some(loader) = &image.loader else {
-        return Err(reason("it is linked statically"));
+        return Err(obstacle("it is linked statically"));
     };
     let base = loader.rsplit('/').next().unwrap_or(loader);
     if !["ld-linux", "ld64.", "ld.so"]
         .iter()
         .any(|l| base.starts_with(l))
     {
-        return Err(reason(format!("its loader {loader} is not glibc's")));
+        return Err(obstacle(format!("its loader {loader} is not glibc's")));
     }
     for name in &image.needed {
-        if let Some(why) = unwilling(name, "is linked") {
+        if let Some(why) = conflict(name, "is linked") {
             return Err(why);
         }
     }
     if let Some(init) = image.defines.iter().find(|d| d.starts_with("__")) {
-        return Err(Reason {
+        return Err(Obstacle {
             text: format!("it defines {init}, which watches over memory"),
-            watched: true,
+            checker: true,
         });
     }
     match image.defines.contains(&"malloc") {
-        true => Err(reason("it has a malloc of its own")),
+        true => Err(obstacle("it has a malloc of its own")),
         false => Ok(()),
     }
 }
@@ -275,11 +277,11 @@ mod tests {
         let musl = |i: &mut Image| i.loader = Some("/lib/ld-musl-x86_64.so.1".to_owned());
         assert!(why(musl).text.contains("ld-musl"));
         let asan = why(|i| i.needed.insert(0, "libasan.so.8".to_owned()));
-        assert!(asan.watched && asan.text.contains("libasan.so.8"));
+        assert!(asan.checker && asan.text.contains("libasan.so.8"));
         let tsan = why(|i| i.defines = vec!["malloc", "__tsan_init"]);
-        assert!(tsan.watched, "{tsan:?}");
+        assert!(tsan.checker, "{tsan:?}");
         let own = why(|i| i.defines = vec!["malloc"]);
-        assert!(!own.watched && own.text.contains("of its own"));
+        assert!(!own.checker && own.text.contains("of its own"));
         let other = why(|i| i.needed.push("libtcmalloc_minimal.so.4".to_owned()));
         assert!(other.text.contains("libtcmalloc_minimal.so.4"));
     }
@@ -288,8 +290,8 @@ mod tests {
     fn names_are_cut_as_the_loader_cuts_them() {
         let names = preloaded(OsStr::new("/a/libjemalloc.so.2: libx.so\t/b/c.so:"));
         assert_eq!(names, ["libjemalloc.so.2", "libx.so", "c.so"]);
-        assert!(unwilling("libjemalloc.so.2", "is linked").is_some());
-        assert!(unwilling("libclang_rt.asan-x86_64.so", "is linked").is_some());
-        assert!(unwilling("libasangria.so", "is linked").is_none());
+        assert!(conflict("libjemalloc.so.2", "is linked").is_some());
+        assert!(conflict("libclang_rt.asan-x86_64.so", "is linked").is_some());
+        assert!(conflict("libasangria.so", "is linked").is_none());
     }
 }

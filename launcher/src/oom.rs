@@ -1,28 +1,28 @@
-//! Whether the kernel has killed a process of the job for want of memory, which
-//! the process's end alone does not tell.
+//! Whether the kernel's out-of-memory killer has ended a process of the job. The process's
+//! exit status only says SIGKILL.
 
 use crate::capacity::bytes;
-use crate::cgroup::{Cgroups, Kills};
+use crate::cgroup::{Cgroups, OomKills};
 
-/// Looks at the kernel's count of such kills.
+/// Watches the kernel's count of processes that it has killed for want of memory.
 #[derive(Debug)]
-pub struct Watch {
+pub struct OomWatch {
     cgroups: Cgroups,
-    /// What it was when the job began.
-    before: Option<Kills>,
+    /// The count when the job began.
+    before: Option<OomKills>,
 }
 
-impl Watch {
-    /// From now on.
-    pub fn new(cgroups: Cgroups) -> Watch {
-        Watch {
+impl OomWatch {
+    /// Counts from now on.
+    pub fn new(cgroups: Cgroups) -> OomWatch {
+        OomWatch {
             before: cgroups.oom_kills(),
             cgroups,
         }
     }
 
-    /// Where the kernel has killed for want of memory since: a clause that follows
-    /// «killed by SIGKILL».
+    /// A clause to follow «killed by SIGKILL», if the kernel has killed for want of memory
+    /// since the job began.
     pub fn clause(&self) -> Option<String> {
         let before = self.before.as_ref()?;
         let now = self

@@ -1,0 +1,193 @@
+//! The options of mpirun, as clap reads them. Their doc comments are the text of `--help`.
+
+use super::words::{self, BindTo, Mapping, StdinReader};
+use clap::{Args, Parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Starts the ranks of an MPI job on this machine.
+///
+/// Options end at the program's name. Several programs are separated by
+/// colons: mpirun -n 1 a : -n 3 b. Long options may be written with one dash.
+/// Without -n there is one rank for each core that may be used.
+#[derive(Parser, Debug)]
+#[command(
+    name = "mpirun",
+    disable_version_flag = true,
+    override_usage = "mpirun [-n RANKS] [OPTIONS] PROGRAM [ARGUMENTS…] [: [-n RANKS] PROGRAM …]"
+)]
+pub struct Options {
+    /// Options of the whole job.
+    #[command(flatten)]
+    pub global: Global,
+    /// Options of one program.
+    #[command(flatten)]
+    pub local: Local,
+}
+
+/// Options of the whole job, given before the first colon.
+#[derive(Args, Debug, Default, PartialEq, Clone)]
+pub struct Global {
+    /// Bind each rank to one object: hwthread core l3cache numa package socket board none [default: its share of the free cores, while there is one for each]
+    #[arg(long, value_name = "OBJECT", help_heading = "Placement", value_parser = words::bind)]
+    pub bind_to: Option<BindTo>,
+    /// Lay ranks out over: slot core hwthread l3cache numa package node OBJECT:PE=N ppr:N:OBJECT pe-list=P,P-P
+    #[arg(long, value_name = "HOW", help_heading = "Placement", value_parser = words::map)]
+    pub map_by: Option<Mapping>,
+    /// Show the machine and where each rank runs
+    #[arg(long, help_heading = "Placement")]
+    pub report_bindings: bool,
+    /// The same as --report-bindings (Open MPI's spelling)
+    #[arg(long, value_name = "WHAT", help_heading = "Placement", value_parser = ["bind", "bindings", "map"])]
+    pub display: Option<String>,
+    /// Ranks per machine; there is one machine, so this is the same as -n
+    #[arg(short = 'N', long, aliases = ["ppn", "npernode"], value_name = "RANKS", help_heading = "Placement", value_parser = words::count)]
+    pub perhost: Option<u32>,
+    /// Accepted and ignored: a job may always have more ranks than processors
+    #[arg(long, help_heading = "Placement")]
+    pub oversubscribe: bool,
+    /// Hosts to run on, each with :RANKS if wanted; only names of this machine are accepted
+    #[arg(short = 'H', long, aliases = ["hosts"], value_name = "NAMES", help_heading = "Placement")]
+    pub host: Option<String>,
+    /// A file with such hosts, one on each line
+    #[arg(short = 'f', long, aliases = ["machinefile", "machine-file", "default-hostfile"], value_name = "FILE", help_heading = "Placement")]
+    pub hostfile: Option<PathBuf>,
+
+    #[arg(
+        short = 'l',
+        long,
+        help_heading = "Output",
+        help = "Put the rank before each line: [3]"
+    )]
+    pub prepend_rank: bool,
+    #[arg(
+        long,
+        help_heading = "Output",
+        help = "Put rank and stream before each line: [1,3]<stdout>:"
+    )]
+    pub tag_output: bool,
+    /// Put the time before each line
+    #[arg(long, help_heading = "Output")]
+    pub timestamp_output: bool,
+    /// A list of: tag, timestamp, merge, raw, nocopy, dir=DIR, file=FILE
+    #[arg(long, value_name = "LIST", help_heading = "Output", value_parser = words::output)]
+    pub output: Option<words::OutputOptions>,
+    /// Write standard output to files: %r in the name is the rank
+    #[arg(long, value_name = "NAME", help_heading = "Output", value_parser = words::pattern)]
+    pub outfile_pattern: Option<String>,
+    /// Write standard error to files: %r in the name is the rank
+    #[arg(long, value_name = "NAME", help_heading = "Output", value_parser = words::pattern)]
+    pub errfile_pattern: Option<String>,
+    /// Which rank reads standard input: a rank, all or none
+    #[arg(short = 's', long, value_name = "RANK", help_heading = "Output", value_parser = words::stdin)]
+    pub stdin: Option<StdinReader>,
+
+    /// Set variable NAME to VALUE for all programs
+    #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, help_heading = "Environment")]
+    pub genv: Vec<OsString>,
+    /// Pass these variables, separated by commas, to all programs
+    #[arg(long, value_name = "NAMES", help_heading = "Environment")]
+    pub genvlist: Option<String>,
+    /// Accepted and ignored: all variables are passed anyway
+    #[arg(long, help_heading = "Environment")]
+    pub genvall: bool,
+    /// Pass only the variables that are named
+    #[arg(long, help_heading = "Environment")]
+    pub genvnone: bool,
+    /// Give a setting of the library; the names are listed below
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Environment", value_parser = words::setting)]
+    pub set: Vec<(String, String)>,
+    /// Read no settings files
+    #[arg(long, help_heading = "Environment")]
+    pub no_settings_files: bool,
+    /// Print every setting with its value and its source, and end
+    #[arg(long, help_heading = "Environment")]
+    pub show_settings: bool,
+
+    /// Give every program the shared heap, which peers can map, or fail and say why
+    #[arg(long, help_heading = "Memory", conflicts_with = "no_shared_heap")]
+    pub shared_heap: bool,
+    /// Give no program the shared heap
+    #[arg(long, help_heading = "Memory")]
+    pub no_shared_heap: bool,
+    /// Print the memory regions of each rank and how its peers reach them
+    #[arg(long, help_heading = "Memory")]
+    pub report_regions: bool,
+    /// Try every arm between all pairs of ranks and print the results
+    #[arg(long, help_heading = "Memory")]
+    pub report_arms: bool,
+
+    /// Measure this machine, write the thresholds that suit it best to a settings file, and end
+    #[arg(long, help_heading = "Tuning")]
+    pub tune: bool,
+    /// Write the thresholds to FILE [default: the user's settings file]
+    #[arg(long, value_name = "FILE", help_heading = "Tuning")]
+    pub tune_output: Option<PathBuf>,
+    /// Measure and write even if other programs are busy
+    #[arg(long, help_heading = "Tuning", requires = "tune")]
+    pub tune_force: bool,
+    /// Measure N times and take the medians [default: 7]
+    #[arg(long, value_name = "N", help_heading = "Tuning", value_parser = words::rounds)]
+    pub tune_rounds: Option<u32>,
+
+    /// End the job after this time, with exit code 124 and a report of who waits for whom
+    #[arg(long, value_name = "SECONDS", help_heading = "Ending", value_parser = words::seconds)]
+    pub timeout: Option<f64>,
+    /// Accepted and ignored: a timeout always reports
+    #[arg(long, help_heading = "Ending")]
+    pub report_state_on_timeout: bool,
+    /// Print at the end how much memory the job segment holds
+    #[arg(long, help_heading = "Ending")]
+    pub report_segment: bool,
+
+    /// Read the programs from a file, one on each line
+    #[arg(long, aliases = ["configfile"], value_name = "FILE")]
+    pub app: Option<PathBuf>,
+    /// Run programs that are built for another MPI; each rank runs on its own
+    #[arg(long)]
+    pub allow_other_mpi: bool,
+    /// Accepted and ignored: root is always allowed
+    #[arg(long)]
+    pub allow_run_as_root: bool,
+    /// Check what costs time to check: types of messages; kind, root, operator and all lengths of collectives
+    #[arg(long)]
+    pub check: bool,
+    /// Let mpirun and the ranks say at the start what was chosen and why
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+    /// Print the version
+    #[arg(short = 'V', long)]
+    pub version: bool,
+}
+
+/// Options of one program.
+#[derive(Args, Debug, Clone, PartialEq)]
+pub struct Local {
+    /// Number of ranks
+    #[arg(short = 'n', long = "np", short_aliases = ['c'], aliases = ["n-ranks"], value_name = "RANKS", value_parser = words::count)]
+    pub ranks: Option<u32>,
+    /// Start in this directory
+    #[arg(long, aliases = ["wd"], value_name = "DIR", help_heading = "Environment")]
+    pub wdir: Option<PathBuf>,
+    /// Pass or set a variable: VAR, VAR=VALUE or PREFIX*
+    #[arg(
+        short = 'x',
+        long = "export",
+        value_name = "VAR[=VALUE]",
+        help_heading = "Environment"
+    )]
+    pub export: Vec<OsString>,
+    /// Set variable NAME to VALUE for this program
+    #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, help_heading = "Environment")]
+    pub env: Vec<OsString>,
+    /// Pass these variables, separated by commas, to this program
+    #[arg(long, value_name = "NAMES", help_heading = "Environment")]
+    pub envlist: Option<String>,
+    /// The program and its arguments
+    #[arg(
+        value_name = "PROGRAM",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub program: Vec<OsString>,
+}

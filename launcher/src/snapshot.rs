@@ -1,0 +1,162 @@
+//! What ranks publish in the job segment, copied at one moment.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::time::Duration;
+use wireup::calls::CALL_NAMES;
+use wireup::layout::{State, WaitKind};
+use wireup::plain;
+use wireup::segment::Segment;
+
+/// What one rank does, in its own words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankSnapshot {
+    /// Its number in `MPI_COMM_WORLD`.
+    pub rank: u32,
+    /// The process that called `MPI_Init`, else the one that mpirun started.
+    pub pid: u32,
+    /// How far the rank is. None if the record makes no sense.
+    pub state: Option<State>,
+    /// The MPI call that it is in.
+    pub call: Option<&'static str>,
+    /// What it waits for in that call.
+    pub wait: Option<Wait>,
+    /// Counters that show whether it stands still.
+    pub counters: Counters,
+}
+
+impl RankSnapshot {
+    /// Whether the rank is between `MPI_Init` and the end of `MPI_Finalize`.
+    pub fn is_inside_mpi(&self) -> bool {
+        matches!(
+            self.state,
+            Some(State::Claimed | State::Running | State::Finalizing)
+        )
+    }
+}
+
+/// What changes in a rank's record whenever the rank gets on. The fields are described at
+/// [`wireup::layout::RankRecord`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Changes so far.
+    pub changes: u32,
+    /// Threads in a long wait.
+    pub waiters: u32,
+    /// Several threads may call MPI.
+    pub multiple: bool,
+    /// The number of the rank's current sleep, or 0.
+    pub asleep: u32,
+}
+
+/// What a rank waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// How long it has waited.
+    pub time: Duration,
+    /// The peer's rank in `MPI_COMM_WORLD`; -1 is any, -2 several or none in particular.
+    pub peer: i32,
+    /// The tag; -1 is any, -2 none in particular.
+    pub tag: i32,
+    /// The context id of the communicator.
+    pub context: u32,
+    /// What kind of operation it is.
+    pub kind: WaitKind,
+}
+
+/// A job's abort, as the segment's head tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abort {
+    /// The rank that aborted first.
+    pub rank: u32,
+    /// Its process.
+    pub pid: u32,
+    /// The error code that it gave.
+    pub code: i32,
+    /// The reason, in its words.
+    pub text: String,
+}
+
+/// Copies what `rank` publishes.
+pub fn of_rank(segment: &Segment, rank: u32) -> RankSnapshot {
+    let record = segment.record(rank);
+    // pairs with the Release of the rank, which comes after what it tells of
+    let changes = record.changes.load(Acquire);
+    let pid = match record.pid.load(Relaxed) {
+        0 => record.child.load(Relaxed),
+        pid => pid,
+    };
+    // The rank may change these meanwhile. Then `changes` differs at the next look.
+    let waiting = &record.waiting;
+    let wait = match waiting.since.load(Relaxed) {
+        0 => None,
+        since => Some(Wait {
+            time: Duration::from_nanos(monotonic().saturating_sub(since)),
+            peer: waiting.peer.load(Relaxed),
+            tag: waiting.tag.load(Relaxed),
+            context: waiting.context.load(Relaxed),
+            kind: WaitKind::of(waiting.kind.load(Relaxed)),
+        }),
+    };
+    let call = match wait {
+        Some(_) => waiting.call.load(Relaxed),
+        None => record.call.load(Relaxed),
+    };
+    RankSnapshot {
+        rank,
+        pid,
+        state: State::of(record.state.load(Relaxed)),
+        call: call_name(call),
+        wait,
+        counters: Counters {
+            changes,
+            waiters: record.waiters.load(Relaxed),
+            multiple: record.multiple.load(Relaxed) == 1,
+            asleep: record.asleep.load(Relaxed),
+        },
+    }
+}
+
+/// Copies what all ranks publish.
+pub fn of_all(segment: &Segment) -> Vec<RankSnapshot> {
+    (0..segment.ranks()).map(|r| of_rank(segment, r)).collect()
+}
+
+/// Whether any rank has called MPI.
+pub fn any_uses_mpi(segment: &Segment) -> bool {
+    let fresh = State::Fresh as u32;
+    let mut records = (0..segment.ranks()).map(|rank| segment.record(rank));
+    records.any(|record| record.pid.load(Relaxed) != 0 || record.state.load(Relaxed) != fresh)
+}
+
+/// The job's abort, if a rank has called for one.
+pub fn abort(segment: &Segment) -> Option<Abort> {
+    let head = segment.head();
+    // pairs with the Release by which the aborting rank publishes its reasons
+    let rank = head.abort_rank.load(Acquire).checked_sub(1)?;
+    // A number that is no rank's was written by accident, and no rank has aborted.
+    let rank = Some(rank).filter(|rank| *rank < segment.ranks())?;
+    let len = (head.abort_len.load(Acquire) as usize).min(size_of_val(&head.abort_text));
+    let words = head.abort_text.iter().map(|w| w.load(Relaxed));
+    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    bytes.truncate(len);
+    Some(Abort {
+        rank,
+        pid: of_rank(segment, rank).pid,
+        code: head.abort_code.load(Relaxed),
+        text: plain::lines(&bytes),
+    })
+}
+
+/// The name of the call with this number, if there is one.
+fn call_name(number: u32) -> Option<&'static str> {
+    let index = usize::try_from(number.checked_sub(1)?).ok()?;
+    CALL_NAMES.get(index).copied()
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`, by which ranks date their waits.
+fn monotonic() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |t| {
+        u64::try_from(Duration::from(t).as_nanos()).unwrap_or(u64::MAX)
+    })
+}
