@@ -1,9 +1,6 @@
-//! Waiting, and waking those who wait.
+//! Sleeping, and waking those who sleep.
 //!
-//! A wait goes through stages: spin, spin with pauses, yield the processor,
-//! sleep on a futex in the rank's own record. How long each lasts depends on
-//! whether there are more ranks than processors: with a processor each, spinning
-//! is cheapest; without, whoever spins keeps the awaited rank from running.
+//! A rank sleeps on a futex in its own record.
 //!
 //! A sender must know whether the receiver sleeps, without a fence per message.
 //! The rule: the sleeper says so (`asleep` ≠ 0), then issues an expedited
@@ -20,7 +17,7 @@
 //! threads the word goes back to 0 by a wake alone, which wakes all of them.
 
 use crate::sync::{AtomicU32, Ordering, fence};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wireup::layout::RankRecord;
 use wireup::segment::Segment;
 
@@ -40,7 +37,7 @@ fn membarrier(command: i32) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// How a rank waits.
+/// How a rank sleeps.
 #[derive(Debug)]
 pub struct Waiter {
     segment: &'static Segment,
@@ -50,61 +47,6 @@ pub struct Waiter {
     /// Sleeps so far, times two.
     tickets: AtomicU32,
 }
-
-/// The stage that one wait has come to.
-#[derive(Debug, Default)]
-pub struct Stage {
-    rounds: u32,
-    since: Option<Instant>,
-    long: bool,
-    stalled: bool,
-}
-
-impl Stage {
-    /// Whether the wait has lasted longer than a moment: worth publishing.
-    #[must_use]
-    pub fn is_long(&self) -> bool {
-        self.long
-    }
-
-    /// Whether so much time has passed that something may be wrong: worth a look at
-    /// what others do. Only where a sleep was in between.
-    #[must_use]
-    pub fn is_stalled(&self) -> bool {
-        self.stalled
-    }
-
-    /// Notes how long the wait has lasted since it began to give the processor
-    /// away: by the clock, since a yield may take a time slice of others.
-    fn look_at_clock(&mut self) {
-        if !self.long {
-            let since = *self.since.get_or_insert_with(Instant::now);
-            self.long = since.elapsed() >= MOMENT;
-        }
-    }
-
-    /// Begins anew: something moved.
-    #[inline]
-    pub fn reset(&mut self) {
-        *self = Stage::default();
-    }
-}
-
-/// Rounds of looking before the first yield, with a processor for each rank.
-const SPINS_ALONE: u32 = 4000;
-/// The same where ranks share processors.
-const SPINS_CROWDED: u32 = 4;
-/// The first rounds, which go without a pause between two looks: a pause would
-/// cost more than a message that is on its way.
-const QUICK: u32 = 200;
-/// Yields before sleeping, with a processor for each rank.
-const YIELDS_ALONE: u32 = 400;
-/// The same where ranks share processors: a yield is the hand-over itself.
-const YIELDS_CROWDED: u32 = 200;
-/// From here on a wait is worth publishing.
-const MOMENT: Duration = Duration::from_millis(1);
-/// A wait that has lasted so long has stalled.
-const STALL: Duration = Duration::from_millis(50);
 
 impl Waiter {
     /// Registers this process. `me` is its rank.
@@ -130,41 +72,11 @@ impl Waiter {
         self.crowded
     }
 
-    /// Whether a loop around a call that looks and never waits should let others
-    /// have the processor, after so many `looks` in a row that found nothing.
-    #[inline]
-    #[must_use]
-    pub fn should_give_way(&self, looks: u32) -> bool {
-        self.crowded && looks > SPINS_CROWDED
-    }
-
-    /// One round of waiting. `look` says whether there is something to do after
-    /// all, or nothing left to wait for; it is asked once more between announcing
-    /// a sleep and sleeping. `threads`: others of this rank may wait as well.
-    #[inline]
-    pub fn step(&self, stage: &mut Stage, threads: bool, look: impl FnOnce() -> bool) {
-        stage.rounds = stage.rounds.saturating_add(1);
-        let (spins, yields) = if self.crowded {
-            (SPINS_CROWDED, YIELDS_CROWDED)
-        } else {
-            (SPINS_ALONE, YIELDS_ALONE)
-        };
-        if stage.rounds <= spins {
-            if stage.rounds > QUICK {
-                std::hint::spin_loop();
-            }
-        } else if stage.rounds <= spins + yields {
-            stage.look_at_clock();
-            std::thread::yield_now();
-        } else {
-            stage.look_at_clock();
-            self.sleep(threads, look);
-            stage.stalled = stage.since.is_some_and(|since| since.elapsed() >= STALL);
-        }
-    }
-
+    /// Sleeps for a while, unless `look`, which is called once it has been said that this
+    /// rank sleeps, finds something to do after all. `threads`: others of this rank may
+    /// wait as well.
     #[cold]
-    fn sleep(&self, threads: bool, look: impl FnOnce() -> bool) {
+    pub fn sleep(&self, threads: bool, look: impl FnOnce() -> bool) {
         let asleep = &self.segment.record(self.me).asleep;
         let ticket = self.tickets.fetch_add(2, Ordering::Relaxed) | 1;
         let backed = self.barrier && self.segment.head().fence_needed.load(Ordering::Relaxed) == 0;

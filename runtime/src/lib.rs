@@ -12,6 +12,7 @@ pub mod error;
 pub mod exhausted;
 pub mod handle;
 pub mod job;
+pub mod lifecycle;
 pub mod lock;
 pub mod machine;
 pub mod membership;

@@ -2,6 +2,7 @@
 //! by which peers reach each, and what came of trying every arm towards every
 //! peer. The launcher prints the tables; a rank without one prints its own.
 
+use crate::object::group::Proc;
 use crate::pml;
 use btl_shm::region::{maps, report};
 use std::ops::Range;
@@ -52,10 +53,7 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
     };
     let resident = report::resident(&found).ok();
     let peers = (0..segment.ranks()).filter(|peer| *peer != rank);
-    let (attached, cma) = pml::with_peers(|reach| {
-        let cma = peers.clone().any(|peer| reach.cma(peer).is_some());
-        (reach.has_driver(), cma)
-    });
+    let (attached, cma) = pml::arms(peers.map(Proc));
     for (i, region) in found.iter().enumerate() {
         let bytes = resident.as_ref().and_then(|all| all.get(i));
         rows.add([
@@ -111,17 +109,11 @@ pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
 
 fn arms(segment: &Segment, rank: u32) -> Rows {
     let peers = (0..segment.ranks()).filter(|peer| *peer != rank);
-    let tried = pml::with_peers(|reach| {
-        let arms = |peer| {
-            [
-                ("shared", peer, reach.try_shared(peer)),
-                ("driver", peer, reach.try_driver(peer)),
-                ("cma", peer, reach.try_cma(peer)),
-            ]
-        };
-        peers.flat_map(arms).collect::<Vec<_>>()
+    let tried = peers.flat_map(|peer| {
+        let arms = pml::try_arms(Proc(peer));
+        arms.into_iter().map(move |(arm, answer)| (arm, peer, answer))
     });
-    grouped(&tried)
+    grouped(&tried.collect::<Vec<_>>())
 }
 
 /// The rows of what was tried: arm, peer and outcome. Peers of whom the same is to be

@@ -4,7 +4,7 @@ use super::panic;
 use super::prelude::*;
 use crate::object::info;
 use crate::pml::collective;
-use crate::{clock, coll, comm_make, job, machine, memory};
+use crate::{clock, coll, comm_make, job, lifecycle, machine, memory};
 
 /// What `MPI_Get_library_version` says.
 const LIBRARY_VERSION: &str = concat!(
@@ -18,7 +18,7 @@ export! {
     fn MPI_Init(argc: *mut c_int, argv: *mut *mut *mut c_char) at ANY_TIME {
         let _ = (argc, argv);
         panic::install();
-        job::init(MPI_THREAD_SINGLE)?;
+        lifecycle::init(MPI_THREAD_SINGLE)?;
         coll::start_looking();
         Ok(())
     }
@@ -29,7 +29,7 @@ export! {
     ) at ANY_TIME {
         let _ = (argc, argv);
         panic::install();
-        let level = job::init(arg::thread_level(required)?)?;
+        let level = lifecycle::init(arg::thread_level(required)?)?;
         coll::start_looking();
         arg::put(provided, "provided", level)
     }
@@ -37,7 +37,7 @@ export! {
     /// Section 11.2.2, finalizing MPI.
     fn MPI_Finalize() {
         collective::sweep();
-        job::finalize()
+        lifecycle::finalize()
     }
 
     /// Section 11.4.1, calls that are always available.

@@ -4,13 +4,13 @@ use super::panic;
 use super::prelude::*;
 use crate::handle::Kind;
 use crate::object::{comm, errhandler, info, raise, session};
-use crate::{coll, job};
+use crate::{coll, lifecycle};
 
 export! {
     /// Section 11.3.1, session creation and destruction.
     fn MPI_Session_finalize(session: *mut MPI_Session) on session at ANY_TIME {
         session::remove(arg::get(session, "session")?.0)?;
-        job::leave_session();
+        lifecycle::leave_session();
         arg::put(session, "session", MPI_Session(session::NULL))
     }
 
@@ -23,12 +23,12 @@ export! {
         let start = || {
             let wanted = session::thread_level(&arg::hints(info)?)?;
             arg::put(session, "session", MPI_Session(session::NULL))?;
-            let level = job::enter_session(wanted)?;
+            let level = lifecycle::enter_session(wanted)?;
             coll::start_looking();
             arg::put(session, "session", MPI_Session(session::create(handler.clone(), level)?))?;
             Ok(level)
         };
-        raise::under(handler.clone(), start()).map(job::use_threads)
+        raise::under(handler.clone(), start()).map(lifecycle::use_threads)
     }
 
     /// Section 11.3.2, process sets.

@@ -39,7 +39,7 @@ fn has_one(comm: &Arc<Comm>, tag: Tag) -> Result<bool> {
 
 #[cold]
 fn make(comm: &Arc<Comm>, tag: Tag) -> Result<bool> {
-    let most = if job::is_crowded() {
+    let most = if job::is_oversubscribed() {
         MEMBERS_CROWDED
     } else {
         MEMBERS_ALONE
@@ -120,7 +120,7 @@ fn hear(comm: &Comm, tag: Tag) -> Result<u64> {
                 Verdict::Moves => Some(collective::moved()),
                 Verdict::Fails(error) => Some(error),
             };
-            request.cancel();
+            pml::cancel(&request);
         }
         false
     };

@@ -30,7 +30,7 @@ fn pick<A: Copy>(table: &[Line<A>], ranks: u32, bytes: usize) -> A {
 
 /// Whether ranks must share processors: then the fewest waits are best.
 fn crowded() -> bool {
-    job::is_crowded()
+    job::is_oversubscribed()
 }
 
 /// For barriers.

@@ -174,7 +174,7 @@ impl<'a> Talk<'a> {
 
     fn await_one(&mut self, request: &Request) {
         if self.broken {
-            request.cancel();
+            pml::cancel(request);
         }
         let mut watch = Watch::default();
         let mut stalled = false;
@@ -205,7 +205,7 @@ impl<'a> Talk<'a> {
             }
         }
         self.broken = true;
-        request.cancel();
+        pml::cancel(request);
     }
 
     /// Notes what was wrong with a message.

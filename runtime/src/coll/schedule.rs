@@ -151,7 +151,7 @@ impl Running {
         };
         self.next = self.plan.steps.len();
         for (request, ..) in &self.pending {
-            request.cancel();
+            pml::cancel(request);
         }
         true
     }

@@ -181,7 +181,7 @@ impl Machine {
             Verdict::Moves => self.fail(collective::not_moved(collective::moved())),
             Verdict::Fails(error) => self.fail(error),
         }
-        self.pending.iter().for_each(Request::cancel);
+        self.pending.iter().for_each(pml::cancel);
         true
     }
 

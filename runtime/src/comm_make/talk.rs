@@ -119,7 +119,7 @@ fn wait(comm: &Comm, tag: i32, request: Request) -> Result<()> {
                 Verdict::Moves => Some(collective::moved()),
                 Verdict::Fails(error) => Some(error),
             };
-            request.cancel();
+            pml::cancel(&request);
         }
         false
     };

@@ -1,298 +1,301 @@
-//! What arriving cells do.
+//! What arriving messages do, and how a message and its receive meet: whichever of the
+//! two comes first.
 
-use crate::job;
+use crate::object::comm::ContextId;
 use crate::pml::check;
-use crate::pml::delivery::{copy_short, deliver, matched};
-use crate::pml::engine::{Assembly, Body, CHECKED, Core, Message, SYNCHRONOUS, Target, kind};
-use crate::pml::request::Phase;
-use crate::pml::runs::Place;
-use btl_shm::endpoint::Arrival;
-use btl_shm::ring::Envelope;
+use crate::pml::engine::Core;
+use crate::pml::fatal::die;
+use crate::pml::matching::Envelope;
+use crate::pml::memory::copy_short;
+use crate::pml::request::{RequestId, RequestRef};
+use crate::pml::rndv::Meeting;
+use crate::pml::transport::{Arrival, Transport};
+use crate::pml::unexpected::{Body, Destination, Message};
+use crate::pml::waiter;
+use crate::pml::wire::{Control, Eager, First, Incoming, Place, Rts};
 
-impl Core {
-    /// Handles one cell.
-    #[inline]
-    pub(super) fn arrived(&mut self, a: &Arrival<'_>) {
-        self.peers[a.source as usize].is_busy = false;
-        if a.envelope.kind == kind::EAGER {
-            self.eager(a);
-        } else {
-            self.other(a);
-        }
-    }
-
-    #[inline]
-    pub(super) fn eager(&mut self, a: &Arrival<'_>) {
-        if let Some(expected) = &mut self.expected
-            && expected.take(a)
-        {
-            return;
-        }
-        let e = &a.envelope;
-        self.post_expected(e.context);
-        let answer = (e.flags & SYNCHRONOUS != 0).then_some(e.aux);
-        match self.matching.of(e.context).posted.take(e.source, e.tag) {
-            Some(receive) => {
-                matched(
-                    &receive,
-                    a.source,
-                    e.source,
-                    e.tag,
-                    a.len,
-                    eager_signature(a),
-                );
-                let n = receive.total.get();
-                // SAFETY: at most the receive's length and the cell's; the
-                // receive's memory is writable until it is done.
-                unsafe { receive.memory.copy_in(0, a.data, n) };
-                receive.moved.set(n);
-                receive.complete();
-                if let Some(id) = answer {
-                    self.answer(a.source, id);
-                }
-            }
-            None => self.keep(a, answer),
-        }
-    }
-
-    #[cold]
-    pub(super) fn keep(&mut self, a: &Arrival<'_>, answer: Option<u32>) {
-        let mut bytes = vec![0u8; a.len];
-        // SAFETY: the cell has `len` bytes, and so has the vector.
-        unsafe { copy_short(a.data, bytes.as_mut_ptr(), a.len, a.len) };
-        self.hold(a.len);
-        let body = Body::Whole(bytes.into_boxed_slice(), answer);
-        let message = Message {
-            from: a.source,
-            len: a.len,
-            signature: eager_signature(a),
-            body,
-        };
-        self.unexpected(&a.envelope, message);
-    }
-
-    pub(super) fn unexpected(&mut self, e: &Envelope, message: Message) {
-        self.matching
-            .of(e.context)
-            .unexpected
-            .push(e.source, e.tag, message);
-    }
-
-    pub(super) fn other(&mut self, a: &Arrival<'_>) {
-        let e = &a.envelope;
-        match e.kind {
-            kind::FIRST => self.first(a),
-            kind::MORE => {
-                let is_expected = self.expected.as_mut().is_some_and(|x| x.take_more(a));
-                if !is_expected {
-                    self.piece((a.source, e.aux), a.data, a.len);
-                }
-            }
-            kind::READY => {
-                let (total, signature) = (a.words[0], a.words[2] & 0xffff_ffff);
-                let place = Place::of(a.words);
-                let len = usize::try_from(total).unwrap_or(usize::MAX);
-                if let Place::Run(addr) = place
-                    && low(signature) == check::UNKNOWN
-                    && self.take_announced(e, a.source, addr, len)
-                {
-                    return;
-                }
-                self.post_expected(e.context);
-                match self.matching.of(e.context).posted.take(e.source, e.tag) {
-                    Some(receive) => {
-                        matched(&receive, a.source, e.source, e.tag, len, low(signature));
-                        self.fetch(&receive, e.aux, place);
-                    }
-                    None => {
-                        let body = Body::Announced(e.aux, place);
-                        self.unexpected(
-                            e,
-                            Message {
-                                from: a.source,
-                                len,
-                                signature: low(signature),
-                                body,
-                            },
-                        );
-                    }
-                }
-            }
-            kind::CLEAR => {
-                if let Some(send) = self.named.get(e.aux).cloned() {
-                    self.leave(&send);
-                    let [id, wanted, runs, at_once, _] = a.words;
-                    self.heed(&send, at_once == 1);
-                    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-                    send.total.set(send.total.get().min(wanted));
-                    send.moved.set(0);
-                    send.phase.set(Phase::Streaming);
-                    let aux = u32::try_from(id).unwrap_or(u32::MAX);
-                    let kind = if runs == 1 { kind::RUNS } else { kind::DATA };
-                    self.stream(send, kind, aux);
-                }
-            }
-            kind::DATA => self.data(e.aux, a.data, a.len),
-            kind::FIN => {
-                if let Some(send) = self.named.remove(e.aux) {
-                    self.leave(&send);
-                    send.complete();
-                }
-            }
-            kind::JOIN => self.join(a),
-            kind::OFFER => self.offered(a),
-            kind::RUNS => self.runs(a),
-            kind::CANCEL => self.give_back(a.source, e),
-            kind::CANCELLED => {
-                if a.words[0] == 1
-                    && let Some(send) = self.named.remove(e.aux)
-                {
-                    send.cancelled.set(true);
-                    send.complete();
-                }
-            }
-            other => job::die(&format!(
-                "a cell of unknown kind {other} came from rank {}",
-                a.source
-            )),
-        }
-    }
-
-    pub(super) fn first(&mut self, a: &Arrival<'_>) {
-        let e = &a.envelope;
-        let total = usize::try_from(a.words[2]).unwrap_or(usize::MAX);
-        let signature = low(a.words[3]);
-        if signature == check::UNKNOWN
-            && let Some(expected) = &mut self.expected
-            && expected.take_first(a, total)
-        {
-            return;
-        }
-        self.post_expected(e.context);
-        let target = match self.matching.of(e.context).posted.take(e.source, e.tag) {
-            Some(receive) => {
-                matched(&receive, a.source, e.source, e.tag, total, signature);
-                Target::Receive(receive)
-            }
-            None => {
-                self.hold(total);
-                let body = Body::Pieces(self.next_assembly);
-                self.unexpected(
-                    e,
-                    Message {
-                        from: a.source,
-                        len: total,
-                        signature,
-                        body,
-                    },
-                );
-                Target::Kept(Vec::with_capacity(total))
-            }
-        };
-        let key = (a.source, e.aux);
-        self.assemble(key, total, 0, target);
-        self.piece(key, a.data, a.len);
-    }
-
-    /// Begins to put a message of `total` bytes together, of which `filled` have come: the
-    /// one that its sender knows by this number.
-    pub(super) fn assemble(
-        &mut self,
-        key: (u32, u32),
-        total: usize,
-        filled: usize,
-        target: Target,
-    ) {
-        let id = self.next_assembly;
-        self.next_assembly += 1;
-        self.arriving.insert(key, id);
-        let assembly = Assembly {
-            total,
-            filled,
-            target,
-        };
-        self.assemblies.insert(id, assembly);
-    }
-
-    /// Takes the next piece of an assembly.
-    pub(super) fn piece(&mut self, key: (u32, u32), data: *const u8, len: usize) {
-        let Some(id) = self.arriving.get(&key).copied() else {
-            return;
-        };
-        let Some(assembly) = self.assemblies.get_mut(&id) else {
-            return;
-        };
-        let at = assembly.filled;
-        assembly.filled += len;
-        let whole = assembly.filled >= assembly.total;
-        match &mut assembly.target {
-            Target::Kept(bytes) => {
-                // SAFETY: the cell has `len` bytes, which nobody writes until it
-                // is given back.
-                bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(data, len) });
-            }
-            Target::Receive(receive) => {
-                deliver(receive, at, data, len);
-                if whole {
-                    receive.complete();
-                    self.assemblies.remove(&id);
-                }
-            }
-        }
-        if whole {
-            self.arriving.remove(&key);
-        }
-    }
-
-    pub(super) fn data(&mut self, id: u32, data: *const u8, len: usize) {
-        let Some(receive) = self.named.get(id) else {
-            return;
-        };
-        deliver(receive, receive.moved.get(), data, len);
-        if receive.moved.get() >= receive.total.get()
-            && let Some(receive) = self.named.remove(id)
-        {
-            self.learn(&receive);
-            receive.complete();
-        }
-    }
-
-    pub(super) fn give_back(&mut self, peer: u32, e: &Envelope) {
-        let asked = |m: &Message| {
-            m.from == peer
-                && match m.body {
-                    Body::Announced(id, _) | Body::Whole(_, Some(id)) => id == e.aux,
-                    _ => false,
-                }
-        };
-        let found = self.matching.of(e.context).unexpected.remove(asked);
-        if let Some(Message {
-            body: Body::Whole(..),
-            len,
-            ..
-        }) = &found
-        {
-            self.release(*len);
-        }
-        let envelope = Envelope {
-            kind: kind::CANCELLED,
-            aux: e.aux,
-            ..Envelope::default()
-        };
-        self.tell(peer, envelope, [u64::from(found.is_some()), 0, 0, 0, 0]);
-    }
-}
-
-/// The signature in a word.
-fn low(word: u64) -> u32 {
-    u32::try_from(word).unwrap_or(check::UNKNOWN)
-}
-
-/// The signature of a whole message: in its third word, if it has one.
+/// Handles what has arrived.
 #[inline]
-fn eager_signature(a: &Arrival<'_>) -> u32 {
-    if a.envelope.flags & CHECKED == 0 {
-        return check::UNKNOWN;
+pub(super) fn arrived<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
+    core.queues.heard_from(a.from);
+    match Eager::of(a) {
+        Some(message) => eager(core, &message, a),
+        None => other(core, a),
     }
-    low(a.words[2])
+}
+
+#[inline]
+fn eager<T: Transport>(core: &mut Core<T>, message: &Eager, a: &Arrival<'_>) {
+    if let Some(expected) = &mut core.expected
+        && expected.take(message, a)
+    {
+        return;
+    }
+    let Envelope {
+        context,
+        source,
+        tag,
+    } = message.envelope;
+    core.post_expected(context);
+    match core.matching.of(context).posted.take(source, tag) {
+        Some(receive) => {
+            receive.matched(a.from, source, tag, a.len, message.signature);
+            let n = receive.total.get();
+            // SAFETY: at most the receive's length and the arrival's; the
+            // receive's memory is writable until it is done.
+            unsafe { receive.memory.copy_in(0, a.data, n) };
+            receive.moved.set(n);
+            receive.complete();
+            if let Some(id) = message.answer {
+                core.queues.tell(a.from, &Control::Fin(id));
+            }
+        }
+        None => keep(core, message, a),
+    }
+}
+
+#[cold]
+fn keep<T: Transport>(core: &mut Core<T>, message: &Eager, a: &Arrival<'_>) {
+    let mut bytes = vec![0u8; a.len];
+    // SAFETY: the arrival has `len` bytes, and so has the vector.
+    unsafe { copy_short(a.data, bytes.as_mut_ptr(), a.len, a.len) };
+    core.unexpected.hold(core.queues.transport(), a.len);
+    let body = Body::Whole(bytes.into_boxed_slice(), message.answer);
+    let kept = Message {
+        from: a.from,
+        len: a.len,
+        signature: message.signature,
+        body,
+    };
+    push(core, &message.envelope, kept);
+}
+
+fn push<T: Transport>(core: &mut Core<T>, e: &Envelope, message: Message) {
+    let queue = &mut core.matching.of(e.context).unexpected;
+    queue.push(e.source, e.tag, message);
+}
+
+fn other<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
+    let Core {
+        queues,
+        transfers,
+        learnt,
+        ..
+    } = core;
+    match Incoming::decode(a) {
+        Incoming::First(message) => first(core, &message, a),
+        Incoming::More(id) => {
+            let expected = core.expected.as_mut();
+            if !expected.is_some_and(|expected| expected.take_more(id, a)) {
+                // SAFETY: the arrival's bytes.
+                unsafe { core.unexpected.take_piece((a.from, id), a.data, a.len) };
+            }
+        }
+        Incoming::Data(own) => transfers.take_piece(queues, learnt, own, a),
+        Incoming::Runs(own, send) => transfers.take_runs(queues, (own, send), a),
+        Incoming::Control(control) => match control {
+            Control::Rts(message) => rts(core, &message, a),
+            Control::Cts(message) => transfers.take_cts(queues, learnt, &message),
+            Control::Join(message) => transfers.take_join(queues, a.from, &message),
+            Control::Rtr(message) => transfers.take_rtr(queues, a.from, message),
+            Control::Fin(id) => transfers.take_fin(queues, id),
+            Control::Cancel(id, context) => give_back(core, (id, context), a),
+            Control::Cancelled(id, given) => {
+                if given && let Some(send) = queues.unname(id) {
+                    send.cancel();
+                }
+            }
+        },
+        Incoming::Unknown(kind) => die(&format!(
+            "a cell of unknown kind {kind} came from rank {}",
+            a.from.0
+        )),
+    }
+}
+
+fn first<T: Transport>(core: &mut Core<T>, message: &First, a: &Arrival<'_>) {
+    if let Some(expected) = &mut core.expected
+        && expected.take_first(message, a)
+    {
+        return;
+    }
+    let First {
+        envelope,
+        id,
+        total,
+        signature,
+    } = *message;
+    let Envelope {
+        context,
+        source,
+        tag,
+    } = envelope;
+    core.post_expected(context);
+    let key = (a.from, id);
+    match core.matching.of(context).posted.take(source, tag) {
+        Some(receive) => {
+            receive.matched(a.from, source, tag, total, signature);
+            let into = Destination::Receive(receive);
+            core.unexpected.assemble(key, total, 0, into);
+        }
+        None => {
+            core.unexpected.hold(core.queues.transport(), total);
+            let into = Destination::Bytes(Vec::with_capacity(total));
+            let body = Body::Pieces(core.unexpected.assemble(key, total, 0, into));
+            let kept = Message {
+                from: a.from,
+                len: total,
+                signature,
+                body,
+            };
+            push(core, &envelope, kept);
+        }
+    }
+    // SAFETY: the arrival's bytes.
+    unsafe { core.unexpected.take_piece(key, a.data, a.len) };
+}
+
+fn rts<T: Transport>(core: &mut Core<T>, message: &Rts, a: &Arrival<'_>) {
+    let Rts {
+        envelope,
+        id,
+        total,
+        signature,
+        place,
+    } = *message;
+    if matches!(place, Place::Run(_)) && signature == check::UNKNOWN && expects(core, message, a) {
+        return;
+    }
+    let Envelope {
+        context,
+        source,
+        tag,
+    } = envelope;
+    core.post_expected(context);
+    match core.matching.of(context).posted.take(source, tag) {
+        Some(receive) => {
+            receive.matched(a.from, source, tag, total, signature);
+            fetch(core, &receive, id, place);
+        }
+        None => {
+            let kept = Message {
+                from: a.from,
+                len: total,
+                signature,
+                body: Body::Announced(id, place),
+            };
+            push(core, &envelope, kept);
+        }
+    }
+}
+
+/// Gives an announced message to the expected receive, if it is for that.
+#[inline]
+fn expects<T: Transport>(core: &mut Core<T>, message: &Rts, a: &Arrival<'_>) -> bool {
+    let Core {
+        queues,
+        transfers,
+        learnt,
+        expected: Some(expected),
+        ..
+    } = core
+    else {
+        return false;
+    };
+    let (e, len) = (message.envelope, message.total);
+    let Some(to) = expected.room_for(&e, len) else {
+        return false;
+    };
+    let meeting = Meeting {
+        peer: a.from,
+        id: message.id,
+        place: message.place,
+        len,
+        to: Some(to),
+        more_posted: false,
+    };
+    let plan = transfers.plan(queues, learnt, &meeting);
+    let become_posted = || {
+        let receive = expected.become_posted();
+        receive.matched(a.from, e.source, e.tag, len, check::UNKNOWN);
+        receive
+    };
+    // SAFETY: the receive's buffer, which has room for the message, is the library's until
+    // the call returns.
+    if unsafe { transfers.carry_out_now(queues, learnt, plan, &meeting, become_posted) } {
+        expected.received(e, len);
+    }
+    true
+}
+
+/// Fetches an announced message for its receive.
+fn fetch<T: Transport>(core: &mut Core<T>, receive: &RequestRef, id: RequestId, place: Place) {
+    let more_posted = !core.matching.of(receive.context).posted.is_empty();
+    core.transfers.fetch(
+        &mut core.queues,
+        &mut core.learnt,
+        receive,
+        (id, place, more_posted),
+    );
+}
+
+/// Gives a message that arrived earlier to a receive.
+pub(super) fn consume<T: Transport>(
+    core: &mut Core<T>,
+    receive: &RequestRef,
+    (source, tag, message): (u32, i32, Message),
+) {
+    let Message {
+        from,
+        len,
+        signature,
+        body,
+    } = message;
+    receive.matched(from, source, tag, len, signature);
+    match body {
+        Body::Whole(bytes, answer) => {
+            core.unexpected.release(core.queues.transport(), len);
+            // SAFETY: the box's own bytes.
+            unsafe { receive.deliver(0, bytes.as_ptr(), bytes.len()) };
+            receive.complete();
+            if let Some(id) = answer {
+                core.queues.tell(from, &Control::Fin(id));
+            }
+        }
+        Body::Pieces(id) => {
+            core.unexpected.release(core.queues.transport(), len);
+            core.unexpected.give(id, receive);
+        }
+        Body::Announced(id, place) => fetch(core, receive, id, place),
+        Body::Own(send) => {
+            send.send_to(receive);
+            waiter::tell_threads();
+        }
+    }
+}
+
+/// A sender wants a message back.
+fn give_back<T: Transport>(
+    core: &mut Core<T>,
+    (id, context): (RequestId, ContextId),
+    a: &Arrival<'_>,
+) {
+    let is_it = |m: &Message| {
+        let theirs = match m.body {
+            Body::Announced(theirs, _) | Body::Whole(_, Some(theirs)) => theirs,
+            _ => return false,
+        };
+        m.from == a.from && theirs == id
+    };
+    let found = core.matching.of(context).unexpected.remove(is_it);
+    if let Some(Message {
+        body: Body::Whole(..),
+        len,
+        ..
+    }) = &found
+    {
+        core.unexpected.release(core.queues.transport(), *len);
+    }
+    let answer = Control::Cancelled(id, found.is_some());
+    core.queues.tell(a.from, &answer);
 }

@@ -1,18 +1,30 @@
-//! Small exchanges among all members of a communicator, through a board in the
-//! job segment instead of messages.
+//! Small exchanges among all members of a communicator, through a board
+//! instead of messages.
 
 use crate::error::{Error, Result};
-use crate::job;
 use crate::lock::Local;
 use crate::object::comm::{Comm, Space};
-use crate::pml::progress::{self, WaitFor};
-use btl_shm::board::{Board, board_len};
+use crate::pml::active::ActiveBoard;
+use crate::pml::engine::with_engine;
+use crate::pml::progress;
+use crate::pml::publish::WaitFor;
+use crate::pml::transport::{Board, Transport};
+use crate::pml::waiter::{is_oversubscribed, wake};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wireup::layout::WaitKind;
 
-pub use btl_shm::board::ROOM;
+/// Bytes that a post carries.
+pub const ROOM: usize = ActiveBoard::ROOM;
+
+/// Whether this process is a forked child, whose boards are its parent's.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Says that this process is a forked child.
+pub fn set_forked() {
+    FORKED.store(true, Ordering::Relaxed);
+}
 
 /// Looks at the others' posts before the rest of the process gets its turn.
 const LOOKS: u32 = 200;
@@ -30,12 +42,13 @@ impl Made {
         members.next_power_of_two().trailing_zeros() as usize
     }
 
-    fn board(&self) -> Option<Board> {
-        let segment = job::current()?.segment;
-        // SAFETY: `make` allocated a board there, for so many members or more, and
-        // what members leave is used as a board only.
-        Some(unsafe { Board::new(segment.at(self.place), self.members) })
+    fn board(&self) -> ActiveBoard {
+        board_at(self.place, self.members)
     }
+}
+
+fn board_at(place: u64, members: u32) -> ActiveBoard {
+    with_engine(|engine| engine.core.queues.transport().board(place, members))
 }
 
 /// Those that this process looks at.
@@ -48,19 +61,11 @@ static LEFT: Local<[VecDeque<Made>; 32]> = Local::new([const { VecDeque::new() }
 const TRIES: usize = 8;
 
 /// Makes a board for `members` members, of one that all others have left if there is
-/// one: where it is in the segment, never 0. `None`: the segment has no room. Half
-/// of it is left to the rings, which a job cannot do without.
+/// one: where it is, never 0. `None`: there is no room for it, or there are no boards.
 #[must_use]
 pub fn make(members: u32) -> Option<u64> {
     let place = reuse(members).or_else(|| {
-        let segment = job::current()?.segment;
-        let taken = segment.head().arena_next.load(Ordering::Relaxed);
-        if taken > segment.constants().arena_limit / 2 {
-            return None;
-        }
-        segment
-            .allocate(board_len(members.next_power_of_two()))
-            .ok()
+        with_engine(|engine| engine.core.queues.transport().make_board(members))
     })?;
     IN_USE.with(|boards| boards.push(Made { place, members }));
     Some(place)
@@ -71,7 +76,7 @@ fn reuse(members: u32) -> Option<u64> {
         let left = left.get_mut(Made::class(members))?;
         for _ in 0..TRIES.min(left.len()) {
             let made = left.pop_front()?;
-            if made.board().is_some_and(|board| board.reset()) {
+            if made.board().reset() {
                 return Some(made.place);
             }
             left.push_back(made);
@@ -82,7 +87,7 @@ fn reuse(members: u32) -> Option<u64> {
 
 /// Leaves the board at `place`.
 pub fn leave(place: u64) {
-    if job::is_forked() {
+    if FORKED.load(Ordering::Relaxed) {
         return;
     }
     let made = IN_USE.with(|boards| {
@@ -91,9 +96,7 @@ pub fn leave(place: u64) {
     });
     // Somebody else's board is left alike, however many members it has.
     let any = made.unwrap_or(Made { place, members: 1 });
-    if let Some(board) = any.board() {
-        board.leave();
-    }
+    any.board().leave();
     if let Some(made) = made {
         LEFT.with(|left| {
             if let Some(left) = left.get_mut(Made::class(made.members)) {
@@ -130,15 +133,17 @@ pub fn exchange(
     mut each: impl FnMut(u32, &[u8]),
     waiting: impl FnOnce(Waiting<'_>) -> Result<Vec<u32>>,
 ) -> Result<()> {
-    let job = job::current().expect("boards are made while MPI is initialized");
     let members = comm.size();
-    // SAFETY: `make` allocated the board there, for so many members or more; it is
-    // a board until this process has left it.
-    let board = unsafe { Board::new(job.segment.at(comm.board.place.get()), members) };
+    let (board, me) = with_engine(|engine| {
+        let queues = &mut engine.core.queues;
+        let me = queues.me();
+        let place = comm.board.place.get();
+        (queues.transport().board(place, members), me)
+    });
     let turn = comm.board.turn.get() + 1;
     board.post(comm.rank, turn, stamp, mine);
-    for peer in comm.group.iter().filter(|peer| peer.0 != job.rank) {
-        progress::wake(peer.0);
+    for peer in comm.group.iter().filter(|peer| *peer != me) {
+        wake(peer);
     }
     let mut next = 0;
     while next < members && board.stamp(next, turn) == stamp {
@@ -153,7 +158,7 @@ pub fn exchange(
             next,
         })?;
         if !elsewhere.is_empty() {
-            read_all(&board, (turn, elsewhere), mine.len(), each);
+            read_all(&board, members, (turn, &elsewhere), mine.len(), each);
             comm.board.turn.set(turn);
             return Ok(());
         }
@@ -173,13 +178,14 @@ pub fn exchange(
 /// Shows what each has posted, where some members count turns differently.
 #[cold]
 fn read_all(
-    board: &Board,
-    (turn, elsewhere): (u64, Vec<u32>),
+    board: &ActiveBoard,
+    members: u32,
+    (turn, elsewhere): (u64, &[u32]),
     len: usize,
     mut each: impl FnMut(u32, &[u8]),
 ) {
     let mut bytes = [0u8; ROOM];
-    for rank in 0..board.members() {
+    for rank in 0..members {
         let turn = turn + u64::from(elsewhere.contains(&rank));
         board.read(rank, turn, &mut bytes[..len]);
         each(rank, &bytes[..len]);
@@ -190,7 +196,7 @@ fn read_all(
 #[derive(Debug)]
 pub struct Waiting<'a> {
     comm: &'a Comm,
-    board: &'a Board,
+    board: &'a ActiveBoard,
     turn: u64,
     stamp: u64,
     /// The first member whose post is missing.
@@ -224,7 +230,7 @@ pub fn await_all(
         }
         next.get() == members
     };
-    if !job::is_crowded() {
+    if !is_oversubscribed() {
         for _ in 0..LOOKS {
             if all(&[]) {
                 return Ok(Vec::new());

@@ -9,9 +9,11 @@
 use crate::error::Result;
 use crate::fail;
 use crate::lock::Local;
-use crate::object::comm::{Comm, Space};
-use crate::pml::memory::Memory;
-use crate::pml::{Buffer, Inner, Mode, Request, progress};
+use crate::object::comm::Comm;
+use crate::pml::memory::{Buffer, Memory};
+use crate::pml::progress;
+use crate::pml::publish::WaitFor;
+use crate::pml::request::Request;
 use std::collections::HashMap;
 
 /// `MPI_BSEND_OVERHEAD`: bytes that the standard lets a message take on top of
@@ -85,7 +87,7 @@ pub fn attach(scope: Scope, addr: *mut u8, len: usize, automatic: bool) -> Resul
 
 /// Waits until all messages in the buffer of `scope` are out.
 pub fn flush(scope: Scope) {
-    progress::wait(|| progress::WaitFor::NOTHING, || collect(scope) == 0);
+    progress::wait(|| WaitFor::NOTHING, || collect(scope) == 0);
 }
 
 /// Starts nothing, waits for nothing: whether the buffer of `scope` is empty now.
@@ -111,20 +113,22 @@ fn collect(scope: Scope) -> usize {
     })
 }
 
-/// Starts a buffered send. It is complete when this returns.
+/// A message that was copied into an attached buffer, to be sent from there.
+pub(super) struct Packed {
+    scope: Scope,
+    at: usize,
+    bytes: Buffer<'static>,
+    own: Option<Box<[u8]>>,
+}
+
+/// Copies the message of a buffered send into the buffer that is attached for it.
 ///
 /// # Safety
 /// The buffer's memory is readable.
 ///
 /// # Errors
 /// No buffer is attached, or it has not enough room.
-pub(super) unsafe fn ibsend(
-    comm: &Comm,
-    space: Space,
-    dest: u32,
-    tag: i32,
-    buffer: &Buffer<'_>,
-) -> Result<Request> {
+pub(super) unsafe fn pack(comm: &Comm, buffer: &Buffer<'_>) -> Result<Packed> {
     let session = comm.group.session().map(Scope::Session);
     let scopes = [
         Some(Scope::Comm(comm.context.0)),
@@ -154,31 +158,46 @@ pub(super) unsafe fn ibsend(
     };
     // SAFETY: `to` has room for the message, which the caller lets us read.
     unsafe { Memory::of(buffer).copy_out(0, to, len) };
-    let packed = Buffer::bytes(to, len);
-    // SAFETY: the piece stays until the request is done (`collect`).
-    let request = unsafe { super::isend(comm, space, dest, tag, &packed, Mode::Standard) }?;
-    if !request.is_done() {
+    Ok(Packed {
+        scope,
+        at,
+        bytes: Buffer::bytes(to, len),
+        own,
+    })
+}
+
+impl Packed {
+    /// The message.
+    pub(super) fn bytes(&self) -> &Buffer<'static> {
+        &self.bytes
+    }
+
+    /// Keeps the place for it until `request`, which sends it, is done.
+    pub(super) fn keep(self, request: Request) {
+        if request.is_done() {
+            return;
+        }
         let taken = Taken {
-            at,
-            len,
+            at: self.at,
+            len: self.bytes.count,
             request,
-            _own: own,
+            _own: self.own,
         };
         with_buffers(|buffers| {
-            if let Some(buffer) = buffers.get_mut(&scope) {
-                let after = buffer.taken.partition_point(|t| t.at < at);
+            if let Some(buffer) = buffers.get_mut(&self.scope) {
+                let after = buffer.taken.partition_point(|t| t.at < taken.at);
                 buffer.taken.insert(after, taken);
             }
         });
     }
-    Ok(Request(Inner::Sent))
 }
 
-type Place = (usize, *mut u8, Option<Box<[u8]>>);
+/// Where in the buffer, its address, and the bytes of an automatic buffer.
+type Gap = (usize, *mut u8, Option<Box<[u8]>>);
 
 impl Attached {
     /// The first gap that `len` bytes fit into.
-    fn place(&self, len: usize) -> Option<Place> {
+    fn place(&self, len: usize) -> Option<Gap> {
         if self.automatic {
             let mut own = vec![0u8; len].into_boxed_slice();
             return Some((0, own.as_mut_ptr(), Some(own)));
@@ -209,7 +228,7 @@ mod tests {
         Taken {
             at,
             len,
-            request: Request(Inner::Sent),
+            request: Request::sent(),
             _own: None,
         }
     }

@@ -1,11 +1,8 @@
-//! The check of types (`LARIAT_CHECK=1`): a message carries a hash of what it is
-//! made of, and a receive compares (MPI 5.0, section 3.3.1).
+//! The check of types (`LARIAT_CHECK=1`): a message carries a hash of the types that
+//! it is made of, and a receive compares it with its own (MPI 5.0, section 3.3.1).
 
-use crate::error::{Class, Error};
 use crate::object::datatype::{Datatype, Element};
-use crate::pml::Buffer;
-use crate::pml::delivery;
-use crate::pml::request::Shared;
+use crate::pml::memory::Buffer;
 
 /// Stands for a message whose types are not known, or match anything
 /// (`MPI_PACKED`, the library's own messages).
@@ -27,25 +24,18 @@ fn of(datatype: &Datatype, count: usize) -> u32 {
     u32::try_from(mixed >> 32).unwrap_or(u32::MAX).max(1)
 }
 
-/// Notes at a receive that the message is made of something else than it asks
-/// for. A message that ends inside an element of the receive's is let pass.
+/// Whether a message of `len` bytes with this signature is made of something else than
+/// a receive of `datatype` asks for: then what that is, in words. A message that ends
+/// inside an element of the receive's is let pass.
 #[cold]
-pub(super) fn compare(receive: &Shared, source: u32, tag: i32, len: usize, signature: u32) {
-    let Some(datatype) = &receive.datatype else {
-        return;
-    };
+pub(super) fn differs(datatype: &Datatype, len: usize, signature: u32) -> Option<String> {
     let size = datatype.size();
     if size == 0 || !len.is_multiple_of(size) {
-        return;
+        return None;
     }
     let wanted = of(datatype, len / size);
-    if wanted != UNKNOWN && wanted != signature {
-        let text = format!(
-            "the message of {len} bytes from rank {source} {} was sent as other types than {} of the {} that the receive asks for",
-            delivery::about(receive, tag),
-            len / size,
-            String::from_utf8_lossy(&datatype.name()),
-        );
-        receive.fail(Error::new(Class::TYPE, text));
-    }
+    (wanted != UNKNOWN && wanted != signature).then(|| {
+        let name = datatype.name();
+        format!("{} of the {}", len / size, String::from_utf8_lossy(&name))
+    })
 }

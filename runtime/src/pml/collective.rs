@@ -22,13 +22,18 @@
 
 use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
-use crate::job;
 use crate::lock::Local;
 use crate::object::collective::{Known, Tag};
-use crate::object::comm::{self, Comm, Space};
+use crate::object::comm::{self, Comm, ContextId, Space};
 use crate::object::errhandler::Handler;
 use crate::object::raise::{self, Subject};
-use crate::pml::{self, Buffer, Mode, Request, probe, with_engine};
+use crate::pml::engine::with_engine;
+use crate::pml::memory::Buffer;
+use crate::pml::probe;
+use crate::pml::progress;
+use crate::pml::publish;
+use crate::pml::request::Request;
+use crate::pml::send::{Mode, isend};
 use std::fmt::Write as _;
 use wireup::collective::{self, Kind};
 use wireup::report::ranges;
@@ -53,21 +58,21 @@ pub enum Verdict {
 }
 
 /// Collectives that are requests, under way: context and tag.
-static UNDER_WAY: Local<Vec<(u32, Tag)>> = Local::new(Vec::new());
+static UNDER_WAY: Local<Vec<(ContextId, Tag)>> = Local::new(Vec::new());
 
 /// A note on its way: its bytes, and the request that reads them.
-struct Told(
+struct SentNote(
     #[allow(dead_code, reason = "the request reads them")] Box<[u8]>,
     Request,
 );
 
 // SAFETY: reached under the library lock only (see `lock`).
-unsafe impl Send for Told {}
+unsafe impl Send for SentNote {}
 
-static NOTES: Local<Vec<Told>> = Local::new(Vec::new());
+static NOTES: Local<Vec<SentNote>> = Local::new(Vec::new());
 
-fn context_of(comm: &Comm) -> u32 {
-    comm.context_of(Space::Collective).0
+fn context_of(comm: &Comm) -> ContextId {
+    comm.context_of(Space::Collective)
 }
 
 /// Says that a collective is under way as a request.
@@ -85,18 +90,17 @@ pub fn leave(comm: &Comm, tag: Tag) {
     });
 }
 
-fn is_under_way(context: u32, number: u32) -> bool {
-    let is = |one: &(u32, Tag)| one.0 == context && one.1.number() == number;
+fn is_under_way(context: ContextId, number: u32) -> bool {
+    let is = |one: &(ContextId, Tag)| one.0 == context && one.1.number() == number;
     UNDER_WAY.with(|list| list.iter().any(is))
 }
 
 /// Messages of collectives that have no receive: context, source and tag.
-fn unreceived() -> Vec<(u32, u32, Tag)> {
+fn unreceived() -> Vec<(ContextId, u32, Tag)> {
     with_engine(|engine| {
         let all = engine.core.matching.unexpected();
-        let collective = all.filter(|(context, (_, tag))| context % 2 == 1 && *tag >= 0);
-        collective
-            .map(|(context, (source, tag))| (context, source, Tag(tag)))
+        all.filter(|e| e.context.0 % 2 == 1 && e.tag >= 0)
+            .map(|e| (e.context, e.source, Tag(e.tag)))
             .collect()
     })
 }
@@ -165,7 +169,7 @@ impl Watch {
         let (context, number) = (context_of(comm), tag.number());
         let mut seen = known.to_vec();
         let mut stranger = None;
-        let here = |message: &(u32, u32, Tag)| message.0 == context && message.2.number() == number;
+        let here = |message: &(ContextId, u32, Tag)| message.0 == context && message.2.number() == number;
         for (_, source, other) in unreceived().into_iter().filter(here) {
             match other.kind() {
                 Kind::FAILED => {
@@ -187,7 +191,7 @@ impl Watch {
             }
         }
         for (rank, proc) in (0u32..).zip(comm.peers().iter()) {
-            if let Some((place, other)) = job::waits_in(proc.0)
+            if let Some((place, other)) = publish::waits_in(proc)
                 && place == context
                 && other >= 0
                 && Tag(other).number() == number
@@ -383,7 +387,7 @@ fn tell(comm: &Comm, tag: Tag, begun: bool, error: &Error) {
         let buffer = Buffer::bytes(bytes.as_ptr(), bytes.len());
         // SAFETY: `NOTES` keeps the bytes until the request is done.
         let sent = unsafe {
-            pml::isend(
+            isend(
                 comm,
                 Space::Collective,
                 rank,
@@ -393,7 +397,7 @@ fn tell(comm: &Comm, tag: Tag, begun: bool, error: &Error) {
             )
         };
         if let Ok(request) = sent {
-            NOTES.with(|notes| notes.push(Told(bytes, request)));
+            NOTES.with(|notes| notes.push(SentNote(bytes, request)));
         }
     }
 }
@@ -412,7 +416,7 @@ pub fn refuse(comm: &Comm, kind: Kind, error: &Error) {
 pub fn sweep() -> bool {
     let mut any = false;
     for (context, source, tag) in unreceived() {
-        let Some(comm) = comm::of_collectives(context) else {
+        let Some(comm) = comm::of_collectives(context.0) else {
             continue;
         };
         let number = tag.number();
@@ -456,7 +460,7 @@ pub fn sweep() -> bool {
 /// That of such a collective.
 pub fn before_free(raw: Raw) -> Result<()> {
     if let Some(comm) = comm::find(raw) {
-        pml::progress();
+        progress::progress();
         sweep();
         if let Some(error) = comm.collectives.take_late() {
             return Err(error);

@@ -1,31 +1,22 @@
 //! Blocking receives that look for their message without having been posted: what
 //! keeps a message that is about to come from costing a request.
 
-use crate::lock;
-use crate::object::comm::Comm;
-use crate::pml::copying::{Copying, Source};
-use crate::pml::engine::{Core, Target};
-use crate::pml::matching::Pattern;
-use crate::pml::memory::Memory;
-use crate::pml::recv::{new, peer_of};
-use crate::pml::rendezvous::Chosen;
-use crate::pml::request::Shared;
-use crate::pml::runs::Place;
-use crate::pml::{
-    Buffer, Completion, Inner, Request, check, delivery, pace, progress, with_engine,
-};
-use btl_shm::copy;
-use btl_shm::endpoint::Arrival;
-use btl_shm::peer::{Reached, cma};
-use btl_shm::ring::Envelope;
-use std::time::Instant;
+use crate::object::comm::ContextId;
+use crate::object::group::Proc;
+use crate::pml::matching::{Envelope, Pattern};
+use crate::pml::memory::{Buffer, copy_short};
+use crate::pml::request::{Completion, Request, RequestId, RequestRef};
+use crate::pml::transport::Arrival;
+use crate::pml::unexpected::{Destination, Unexpected};
+use crate::pml::wire::{Eager, First};
+use crate::pml::check;
 
 /// Such a receive.
 #[derive(Debug)]
 pub(super) struct Expected {
-    context: u32,
+    context: ContextId,
     pattern: Pattern,
-    peer: u32,
+    peer: Option<Proc>,
     addr: *mut u8,
     room: usize,
     found: Found,
@@ -35,56 +26,69 @@ pub(super) struct Expected {
 enum Found {
     Nothing,
     /// The first pieces of the message, of which more are to come.
-    Pieces(Pieces),
-    /// The message: source, tag and length.
-    Message(u32, i32, usize),
+    Pieces(FirstPieces),
+    /// The message, and bytes in it.
+    Message(Envelope, usize),
     /// Something came that only a posted receive can deal with: this is it now.
-    Posted(Shared),
+    Posted(RequestRef),
 }
 
 /// A message that comes in pieces.
 #[derive(Clone, Copy, Debug)]
-struct Pieces {
-    /// The process that sends it, and its number there.
-    from: (u32, u32),
-    source: u32,
-    tag: i32,
-    len: usize,
+struct FirstPieces {
+    from: Proc,
+    first: First,
     /// Bytes that have come.
     filled: usize,
 }
 
 /// What looking for a message came to.
-pub(super) enum Looked {
+pub(super) enum Outcome {
     Received(Completion),
     Posted(Request),
 }
 
 impl Expected {
+    /// A receive from `peer`, if it is from one, of `room` bytes at `addr`.
+    #[inline]
+    pub(super) fn new(
+        context: ContextId,
+        pattern: Pattern,
+        peer: Option<Proc>,
+        (addr, room): (*mut u8, usize),
+    ) -> Expected {
+        Expected {
+            context,
+            pattern,
+            peer,
+            addr,
+            room,
+            found: Found::Nothing,
+        }
+    }
+
     /// Takes a whole message, if it is the expected one and nothing about it is
     /// out of the ordinary.
     #[inline]
-    pub(super) fn take(&mut self, a: &Arrival<'_>) -> bool {
-        let fits = self.is(&a.envelope, a.len) && a.envelope.flags == 0;
+    pub(super) fn take(&mut self, eager: &Eager, a: &Arrival<'_>) -> bool {
+        let fits = self.is(&eager.envelope, a.len) && eager.is_plain();
         if fits {
             // SAFETY: the receive has room for the message, and its memory is the
             // library's until the call returns.
-            unsafe { delivery::copy_short(a.data, self.addr, a.len, a.len) };
-            self.found = Found::Message(a.envelope.source, a.envelope.tag, a.len);
+            unsafe { copy_short(a.data, self.addr, a.len, a.len) };
+            self.found = Found::Message(eager.envelope, a.len);
         }
         fits
     }
 
-    /// Takes the first piece of a message of `len` bytes, if that is the expected one and
-    /// nothing about it is out of the ordinary.
-    pub(super) fn take_first(&mut self, a: &Arrival<'_>, len: usize) -> bool {
-        let fits = self.is(&a.envelope, len) && a.envelope.flags == 0;
+    /// Takes the first piece of a message, if that is the expected one and nothing about
+    /// it is out of the ordinary.
+    pub(super) fn take_first(&mut self, first: &First, a: &Arrival<'_>) -> bool {
+        let fits = self.is(&first.envelope, first.total) && first.signature == check::UNKNOWN;
         if fits {
-            let pieces = Pieces {
-                from: (a.source, a.envelope.aux),
-                source: a.envelope.source,
-                tag: a.envelope.tag,
-                len,
+            let pieces = FirstPieces {
+                from: a.from,
+                first: *first,
                 filled: 0,
             };
             self.put(pieces, a);
@@ -93,9 +97,9 @@ impl Expected {
     }
 
     /// Takes another piece, if the message is the expected one.
-    pub(super) fn take_more(&mut self, a: &Arrival<'_>) -> bool {
+    pub(super) fn take_more(&mut self, id: RequestId, a: &Arrival<'_>) -> bool {
         match self.found {
-            Found::Pieces(pieces) if pieces.from == (a.source, a.envelope.aux) => {
+            Found::Pieces(pieces) if (pieces.from, pieces.first.id) == (a.from, id) => {
                 self.put(pieces, a);
                 true
             }
@@ -103,16 +107,16 @@ impl Expected {
         }
     }
 
-    fn put(&mut self, mut pieces: Pieces, a: &Arrival<'_>) {
-        let n = a.len.min(pieces.len - pieces.filled);
+    fn put(&mut self, mut pieces: FirstPieces, a: &Arrival<'_>) {
+        let total = pieces.first.total;
+        let n = a.len.min(total - pieces.filled);
         let to = self.addr.wrapping_add(pieces.filled);
         // SAFETY: the receive has room for the message, as in `take`.
-        unsafe { delivery::copy_short(a.data, to, n, pieces.len) };
+        unsafe { copy_short(a.data, to, n, total) };
         pieces.filled += n;
-        self.found = if pieces.filled < pieces.len {
-            Found::Pieces(pieces)
-        } else {
-            Found::Message(pieces.source, pieces.tag, pieces.len)
+        self.found = match pieces.filled < total {
+            true => Found::Pieces(pieces),
+            false => Found::Message(pieces.first.envelope, total),
         };
     }
 
@@ -133,225 +137,54 @@ impl Expected {
 
     /// Where the message, of `len` bytes, is to go, if this is it; not an empty one.
     #[inline]
-    fn room_for(&self, e: &Envelope, len: usize) -> Option<*mut u8> {
+    pub(super) fn room_for(&self, e: &Envelope, len: usize) -> Option<*mut u8> {
         (len > 0 && self.is(e, len)).then_some(self.addr)
     }
 
-    /// Copies the message, of `len` bytes for which there is room, out of the sender's
-    /// memory. `false`: it could not be copied.
-    #[inline]
-    fn pull(&mut self, e: &Envelope, from: &Source, len: usize) -> bool {
-        let to = self.addr;
-        let copied = match *from {
-            Source::Direct(Reached::Mapped(at), _) => {
-                // SAFETY: the sender leaves these bytes as they are until it gets its
-                // answer; the receive has room for them, as in `take`.
-                unsafe { copy::copy(at.as_ptr(), to, len) }.is_ok()
-            }
-            Source::Cma(pid, addr) => {
-                // SAFETY: the receive has room.
-                unsafe { cma::read(pid, addr, to, len) }.is_ok()
-            }
-            _ => false,
-        };
-        if copied {
-            self.found = Found::Message(e.source, e.tag, len);
-        }
-        copied
+    /// The message has come, and is where it goes.
+    pub(super) fn received(&mut self, e: Envelope, len: usize) {
+        self.found = Found::Message(e, len);
     }
 
     /// The receive, from now on as a request, which the caller posts or matches.
-    fn become_posted(&mut self) -> Shared {
+    pub(super) fn become_posted(&mut self) -> RequestRef {
         let buffer = Buffer::bytes(self.addr, self.room);
-        let receive = new(self.pattern, self.context, self.peer, &buffer, false);
+        let receive =
+            RequestRef::receive(self.pattern, self.context, self.peer, &buffer, false);
         self.found = Found::Posted(receive.clone());
         receive
     }
-}
 
-/// Bytes that are copied without looking at what else has arrived.
-const AT_ONCE: usize = 128 << 10;
-
-/// Rounds of looking for an expected message, with a processor for each rank and
-/// without.
-const ROUNDS_ALONE: u32 = 2000;
-const ROUNDS_CROWDED: u32 = 2;
-
-/// Looks for the message of a blocking receive for a while. `None`: nothing came
-/// for it.
-///
-/// Only where no other receive of the context could have a claim to the message:
-/// none is posted, nothing has come early, and no other thread or schedule is at
-/// work.
-#[inline]
-pub(super) fn expect(
-    comm: &Comm,
-    context: u32,
-    pattern: Pattern,
-    buffer: &Buffer<'_>,
-) -> Option<Looked> {
-    let (addr, room) = buffer.run()?;
-    if lock::is_multiple() || progress::has_hooks() {
-        return None;
-    }
-    let peer = peer_of(comm, pattern);
-    with_engine(|engine| {
-        let core = &mut engine.core;
-        let queues = core.matching.of(context);
-        if core.check || !queues.posted.is_empty() || !queues.unexpected.is_empty() {
-            return None;
-        }
-        let found = Found::Nothing;
-        core.expected = Some(Expected {
-            context,
-            pattern,
-            peer,
-            addr,
-            room,
-            found,
-        });
-        if room >= pace::least(core.coop_min) {
-            let taken = (peer, engine.incoming.taken(peer));
-            core.offer(taken, (context, pattern.tag), addr, room);
-        }
-        let rounds = if core.crowded {
-            ROUNDS_CROWDED
-        } else {
-            ROUNDS_ALONE
-        };
-        for _ in 0..rounds {
-            engine.progress();
-            let expected = engine.core.expected.as_ref();
-            if expected.is_none_or(Expected::is_over) {
-                break;
-            }
-        }
-        while engine.core.offer.is_some() && !engine.core.withdraw_offer() {
-            engine.progress(); // the announcement is there
-        }
-        engine.core.post_pieces();
-        match engine.core.expected.take()?.found {
-            Found::Nothing | Found::Pieces(_) => None,
-            Found::Posted(receive) => Some(Looked::Posted(Request(Inner::State(receive)))),
-            Found::Message(source, tag, len) => Some(Looked::Received(Completion {
-                source: source.cast_signed(),
-                tag,
-                len: len as u64,
-                cancelled: false,
-                error: None,
-            })),
-        }
-    })
-}
-
-impl Core {
-    /// Gives an announced message of `len` bytes at `addr` of `peer` to the expected
-    /// receive, if it is for that and its bytes are in reach. `false`: nothing was done.
+    /// The same, if a message of this context may be for it that it did not take.
     #[inline]
-    pub(super) fn take_announced(
-        &mut self,
-        e: &Envelope,
-        peer: u32,
-        addr: u64,
-        len: usize,
-    ) -> bool {
-        let Some(to) = self.expected.as_ref().and_then(|x| x.room_for(e, len)) else {
-            return false;
-        };
-        let source = self.source(peer, Place::Run(addr), len);
-        let mut joint = self.take_offer(peer, to, len);
-        let chosen = match source {
-            Source::Cma(..) if joint.is_some() => self.choose_offered(len),
-            _ if joint.is_some() => Chosen::default(),
-            Source::Direct(..) => Chosen::default(),
-            Source::Cma(..) => self.choose(len),
-            _ => return false,
-        };
-        if joint.is_none() && !chosen.copies {
-            joint = self.share_out((peer, e.aux), &source, to, len);
-        }
-        if joint.is_none() && !chosen.copies && len <= AT_ONCE {
-            let known = &mut self.peers[peer as usize];
-            let is_due =
-                matches!(source, Source::Direct(..)) && known.paces.is_due(len, self.coop_min);
-            let begin = is_due.then(Instant::now);
-            let taken = self
-                .expected
-                .as_mut()
-                .is_some_and(|x| x.pull(e, &source, len));
-            match chosen.timed {
-                Some(timed) if taken => self.choice.end(timed, len, Instant::now),
-                Some(timed) => self.choice.forget(timed),
-                None => {}
-            }
-            let took = begin.map(|begin| begin.elapsed());
-            if taken {
-                self.answer(peer, e.aux);
-            }
-            if let Some(took) = took.filter(|_| taken) {
-                self.learn_pace((peer, len), len, took);
-            }
-            return taken;
-        }
-        let mut copying = None;
-        if !chosen.copies {
-            let memory = Memory::of(&Buffer::bytes(to, len));
-            let new = Copying::new((peer, e.aux), source, memory, len, joint);
-            let copying = copying.insert(new);
-            self.start_copying(copying);
-            if copying.is_whole() {
-                self.settle(copying);
-                if let Some(timed) = chosen.timed {
-                    self.choice.end(timed, len, Instant::now);
-                }
-                if let Some(expected) = &mut self.expected {
-                    expected.found = Found::Message(e.source, e.tag, len);
-                }
-                return true;
-            }
-        }
-        let Some(receive) = self.expected.as_mut().map(Expected::become_posted) else {
-            return false;
-        };
-        delivery::matched(&receive, peer, e.source, e.tag, len, check::UNKNOWN);
-        receive.timed.set(chosen.timed);
-        match copying {
-            Some(copying) => self.go_on(copying, receive),
-            None => self.ask_for_copies(&receive, peer, e.aux),
-        }
-        true
+    pub(super) fn to_post(&mut self, context: ContextId) -> Option<(Pattern, RequestRef)> {
+        let is_open = self.context == context && matches!(self.found, Found::Nothing);
+        is_open.then(|| (self.pattern, self.become_posted()))
     }
 
-    /// Posts the expected receive, before a message of its context that it did
-    /// not take is matched: it may be the one.
-    #[inline]
-    pub(super) fn post_expected(&mut self, context: u32) {
-        if let Some(expected) = &mut self.expected
-            && expected.context == context
-            && matches!(expected.found, Found::Nothing)
+    /// What it has come to. `None`: to nothing.
+    pub(super) fn outcome(mut self, unexpected: &mut Unexpected) -> Option<Outcome> {
+        // A message of which pieces are missing is put together like any other.
+        if let Found::Pieces(FirstPieces {
+            from,
+            first,
+            filled,
+        }) = self.found
         {
-            let receive = expected.become_posted();
-            let pattern = expected.pattern;
-            self.matching.of(context).posted.push(pattern, receive);
-        }
-    }
-
-    /// Makes a request of the expected receive, if pieces of its message are missing.
-    fn post_pieces(&mut self) {
-        if let Some(expected) = &mut self.expected
-            && let Found::Pieces(pieces) = expected.found
-        {
-            let receive = expected.become_posted();
-            let Pieces {
-                from,
-                source,
-                tag,
-                len,
-                filled,
-            } = pieces;
-            delivery::matched(&receive, from.0, source, tag, len, check::UNKNOWN);
+            let receive = self.become_posted();
+            let Envelope { source, tag, .. } = first.envelope;
+            receive.matched(from, source, tag, first.total, check::UNKNOWN);
             receive.moved.set(filled);
-            self.assemble(from, len, filled, Target::Receive(receive));
+            let into = Destination::Receive(receive);
+            unexpected.assemble((from, first.id), first.total, filled, into);
+        }
+        match self.found {
+            Found::Nothing | Found::Pieces(_) => None,
+            Found::Posted(receive) => Some(Outcome::Posted(Request::of(receive))),
+            Found::Message(e, len) => {
+                let completion = Completion::received(e.source, e.tag, len);
+                Some(Outcome::Received(completion))
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+use crate::object::comm::ContextId;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -45,6 +46,17 @@ impl Hasher for Mix {
 
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
 
+/// What is looked at to match a message (MPI 5.0, section 3.2.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    /// The context that it travels in.
+    pub context: ContextId,
+    /// The sender's rank in the communicator.
+    pub source: u32,
+    /// The tag.
+    pub tag: i32,
+}
+
 /// What a receive asks for; `None` is the wildcard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pattern {
@@ -55,6 +67,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// Takes every message of its context.
+    pub const ANY: Pattern = Pattern {
+        source: None,
+        tag: None,
+    };
+
     /// Whether a message from `source` with `tag` is asked for.
     #[inline]
     #[must_use]
@@ -418,16 +436,16 @@ impl<T> UnexpectedIndex<T> {
 
 /// Both queues of one context.
 #[derive(Debug)]
-pub struct Queues<R, M> {
+pub struct MatchQueues<R, M> {
     /// Receives without a message.
     pub posted: Posted<R>,
     /// Messages without a receive.
     pub unexpected: Unexpected<M>,
 }
 
-impl<R, M> Default for Queues<R, M> {
+impl<R, M> Default for MatchQueues<R, M> {
     fn default() -> Self {
-        Queues {
+        MatchQueues {
             posted: Posted::default(),
             unexpected: Unexpected::default(),
         }
@@ -437,9 +455,9 @@ impl<R, M> Default for Queues<R, M> {
 /// The queues of every context.
 #[derive(Debug)]
 pub struct Matching<R, M> {
-    by_context: Map<u32, Box<Queues<R, M>>>,
+    by_context: Map<u32, Box<MatchQueues<R, M>>>,
     /// `MPI_COMM_WORLD`'s first context, which most messages are in.
-    world: Queues<R, M>,
+    world: MatchQueues<R, M>,
     /// Contexts with queues at which empty ones are forgotten.
     limit: usize,
 }
@@ -451,7 +469,7 @@ impl<R, M> Default for Matching<R, M> {
     fn default() -> Self {
         Matching {
             by_context: Map::default(),
-            world: Queues::default(),
+            world: MatchQueues::default(),
             limit: CONTEXTS,
         }
     }
@@ -460,7 +478,8 @@ impl<R, M> Default for Matching<R, M> {
 impl<R, M> Matching<R, M> {
     /// The queues of `context`.
     #[inline]
-    pub fn of(&mut self, context: u32) -> &mut Queues<R, M> {
+    pub fn of(&mut self, context: ContextId) -> &mut MatchQueues<R, M> {
+        let ContextId(context) = context;
         if context == 0 {
             return &mut self.world;
         }
@@ -470,12 +489,15 @@ impl<R, M> Matching<R, M> {
         self.by_context.entry(context).or_default()
     }
 
-    /// Every context but `MPI_COMM_WORLD`'s first that has messages without a receive,
-    /// with the source and tag of each.
-    pub fn unexpected(&self) -> impl Iterator<Item = (u32, (u32, i32))> {
+    /// The messages without a receive in every context but `MPI_COMM_WORLD`'s first.
+    pub fn unexpected(&self) -> impl Iterator<Item = Envelope> {
         self.by_context.iter().flat_map(|(context, queues)| {
-            let envelopes = queues.unexpected.envelopes();
-            envelopes.map(|envelope| (*context, envelope))
+            let all = queues.unexpected.envelopes();
+            all.map(|(source, tag)| Envelope {
+                context: ContextId(*context),
+                source,
+                tag,
+            })
         })
     }
 
@@ -523,7 +545,7 @@ mod tests {
         for seed in 0..60 {
             let mut random = Random(seed);
             let mut model = Model::default();
-            let mut queues: Queues<u64, u64> = Queues::default();
+            let mut queues: MatchQueues<u64, u64> = MatchQueues::default();
             let drift = random.below(5);
             for n in 0..3000u64 {
                 let receive = random.below(10) < 3 + drift;
@@ -617,15 +639,15 @@ mod tests {
             source: None,
             tag: None,
         };
-        matching.of(2).posted.push(any, 7);
+        matching.of(ContextId(2)).posted.push(any, 7);
         for context in 3..100_000 {
             matching
-                .of(context)
+                .of(ContextId(context))
                 .unexpected
                 .push(0, 1, u64::from(context));
-            assert!(matching.of(context).unexpected.take(any).is_some());
+            assert!(matching.of(ContextId(context)).unexpected.take(any).is_some());
         }
         assert!(matching.by_context.len() <= CONTEXTS);
-        assert_eq!(matching.of(2).posted.take(4, 4), Some(7));
+        assert_eq!(matching.of(ContextId(2)).posted.take(4, 4), Some(7));
     }
 }

@@ -1,23 +1,34 @@
 //! The memory of a message: contiguous bytes, or elements of a datatype.
 
+use crate::memory::copy_piece;
 use crate::object::datatype::{self, Datatype};
-use crate::pml::{Buffer, delivery};
-use btl_shm::copy;
-use btl_shm::fault::Fault;
+use crate::pml::fatal::die;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Where a message's bytes come from or go to, as one stream of `len` bytes.
-#[derive(Clone, Debug)]
-pub(super) struct Memory {
-    /// Of the first byte if contiguous, else what displacements count from.
-    addr: *mut u8,
-    len: usize,
-    /// Elements and type, if the bytes do not lie in one run.
-    scattered: Option<(usize, Arc<Datatype>)>,
+/// The memory of a message as a call names it: `count` elements of a type at an
+/// address.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffer<'a> {
+    /// Where the first element is (the datatype's displacements count from it).
+    pub addr: *mut u8,
+    /// Elements of `datatype`, or bytes where that is `None`.
+    pub count: usize,
+    /// The type; `None`: bytes, contiguous.
+    pub datatype: Option<&'a Arc<Datatype>>,
 }
 
 impl Buffer<'_> {
+    /// `len` contiguous bytes at `addr`.
+    #[must_use]
+    pub fn bytes(addr: *const u8, len: usize) -> Buffer<'static> {
+        Buffer {
+            addr: addr.cast_mut(),
+            count: len,
+            datatype: None,
+        }
+    }
+
     /// Address and length, if the bytes lie in one run.
     #[inline]
     pub(super) fn run(&self) -> Option<(*mut u8, usize)> {
@@ -38,26 +49,34 @@ impl Buffer<'_> {
     }
 }
 
+/// Where a message's bytes come from or go to, as one stream of `len` bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    /// Of the first byte if contiguous, else what displacements count from.
+    addr: *mut u8,
+    len: usize,
+    /// Elements and type, if the bytes do not lie in one run.
+    scattered: Option<(usize, Arc<Datatype>)>,
+}
+
 impl Memory {
     /// The memory of `buffer`; a scattered one keeps its type alive.
     #[inline]
     pub(super) fn of(buffer: &Buffer<'_>) -> Memory {
         match (buffer.run(), buffer.datatype) {
-            (Some((addr, len)), _) => Memory {
-                addr,
-                len,
-                scattered: None,
-            },
             (None, Some(datatype)) => Memory {
                 addr: buffer.addr,
                 len: buffer.len(),
                 scattered: Some((buffer.count, datatype.clone())),
             },
-            (None, None) => Memory {
-                addr: buffer.addr,
-                len: 0,
-                scattered: None,
-            },
+            (run, _) => {
+                let (addr, len) = run.unwrap_or((buffer.addr, 0));
+                Memory {
+                    addr,
+                    len,
+                    scattered: None,
+                }
+            }
         }
     }
 
@@ -91,7 +110,7 @@ impl Memory {
         debug_assert!(offset + n <= self.len);
         match &self.scattered {
             // SAFETY: inside the message, by the caller; `to` is the library's own.
-            None => unsafe { delivery::copy_long(self.addr.add(offset), to, n, self.len) },
+            None => unsafe { copy_long(self.addr.add(offset), to, n, self.len) },
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.pack_range(self.addr, *count, offset, to, n) };
@@ -109,85 +128,10 @@ impl Memory {
         debug_assert!(offset + n <= self.len);
         match &self.scattered {
             // SAFETY: inside the message, by the caller; `from` is the library's own.
-            None => unsafe { delivery::copy_short(from, self.addr.add(offset), n, self.len) },
+            None => unsafe { copy_short(from, self.addr.add(offset), n, self.len) },
             Some((count, datatype)) => {
                 // SAFETY: as above.
                 unsafe { datatype.unpack_range(self.addr, *count, offset, from, n) };
-            }
-        }
-    }
-
-    /// Copies bytes `offset..offset + n` of the stream from `from`, which is memory
-    /// of a peer's. `attached`: it may go away.
-    ///
-    /// # Safety
-    /// The range is inside the message, whose memory is writable, and `from`
-    /// readable but for what went away.
-    ///
-    /// # Errors
-    /// It went away.
-    pub(super) unsafe fn copy_from_peer(
-        &self,
-        offset: usize,
-        from: *const u8,
-        n: usize,
-        attached: bool,
-    ) -> Result<(), Fault> {
-        if self.scattered.is_some() && !attached {
-            // SAFETY: as the caller said.
-            unsafe { self.copy_in(offset, from, n) };
-            return Ok(());
-        }
-        let mut from = from;
-        self.each_run(offset, n, |to, len| {
-            // SAFETY: a run of the message, and as many bytes of the peer's.
-            unsafe { copy::copy_part(from, to, len, self.len) }?;
-            from = from.wrapping_add(len);
-            Ok(())
-        })
-    }
-
-    /// Copies bytes `offset..offset + n` of the stream to `to`, which is memory of
-    /// a peer's. `attached`: it may go away.
-    ///
-    /// # Safety
-    /// The range is inside the message, whose memory is readable, and `to`
-    /// writable but for what went away.
-    ///
-    /// # Errors
-    /// It went away.
-    pub(super) unsafe fn copy_to_peer(
-        &self,
-        offset: usize,
-        to: *mut u8,
-        n: usize,
-        attached: bool,
-    ) -> Result<(), Fault> {
-        if self.scattered.is_some() && !attached {
-            // SAFETY: as the caller said.
-            unsafe { self.copy_out(offset, to, n) };
-            return Ok(());
-        }
-        let mut to = to;
-        self.each_run(offset, n, |from, len| {
-            // SAFETY: a run of the message, and as many bytes of the peer's.
-            unsafe { copy::copy_part(from, to, len, self.len) }?;
-            to = to.wrapping_add(len);
-            Ok(())
-        })
-    }
-
-    fn each_run(
-        &self,
-        offset: usize,
-        n: usize,
-        mut each: impl FnMut(*mut u8, usize) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        match &self.scattered {
-            None => each(self.addr.wrapping_add(offset), n),
-            Some((count, datatype)) => {
-                let mut runs = datatype.segments(self.addr, *count, offset, n);
-                runs.try_for_each(|(at, len)| each(at, len))
             }
         }
     }
@@ -202,6 +146,60 @@ impl Memory {
             None => Box::new(std::iter::once((self.addr.wrapping_add(from), n))),
             Some((count, datatype)) => Box::new(datatype.segments(self.addr, *count, from, n)),
         }
+    }
+}
+
+/// Copies `n` bytes of a message of `whole`; a few of them without a call.
+///
+/// # Safety
+/// `n` bytes are readable at `from` and writable at `to`, and do not overlap.
+#[inline]
+pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize, whole: usize) {
+    // SAFETY: both ends of the range lie inside it; where they overlap they
+    // carry the same bytes, and all is read before anything is written.
+    unsafe {
+        match n {
+            0 => {}
+            1..=3 => {
+                let (first, middle, last) = (*from, *from.add(n / 2), *from.add(n - 1));
+                *to = first;
+                *to.add(n / 2) = middle;
+                *to.add(n - 1) = last;
+            }
+            4..=7 => ends::<4>(from, to, n),
+            8 => to.cast::<[u8; 8]>().write(from.cast::<[u8; 8]>().read()),
+            9..=16 => ends::<8>(from, to, n),
+            17..=32 => ends::<16>(from, to, n),
+            _ => copy_long(from, to, n, whole),
+        }
+    }
+}
+
+/// Copies `n` bytes of a message of `whole`, between memory of the program's and the
+/// library's own.
+///
+/// # Safety
+/// As [`copy_short`].
+#[inline]
+unsafe fn copy_long(from: *const u8, to: *mut u8, n: usize, whole: usize) {
+    // SAFETY: the caller's promise.
+    if let Err(fault) = unsafe { copy_piece(from, to, n, whole) } {
+        die(&format!("a buffer of the program's: {fault}"));
+    }
+}
+
+/// Copies the first and the last `W` of `n` bytes.
+///
+/// # Safety
+/// As [`copy_short`], and `W <= n <= 2 * W`.
+#[inline]
+unsafe fn ends<const W: usize>(from: *const u8, to: *mut u8, n: usize) {
+    // SAFETY: both pieces lie inside the `n` bytes.
+    unsafe {
+        let first = from.cast::<[u8; W]>().read();
+        let last = from.add(n - W).cast::<[u8; W]>().read();
+        to.cast::<[u8; W]>().write(first);
+        to.add(n - W).cast::<[u8; W]>().write(last);
     }
 }
 
@@ -222,7 +220,7 @@ pub unsafe fn pack(buffer: &Buffer<'_>) -> Box<[u8]> {
 /// Returns the bytes copied: the smaller of both.
 ///
 /// # Safety
-/// The source is readable, the target writable.
+/// The source is readable, the destination writable.
 pub(super) unsafe fn copy(from: &Memory, to: &Memory) -> usize {
     let n = from.len.min(to.len);
     match (&from.scattered, &to.scattered) {
@@ -231,7 +229,7 @@ pub(super) unsafe fn copy(from: &Memory, to: &Memory) -> usize {
         (None, None) => unsafe { std::ptr::copy(from.addr, to.addr, n) },
         // SAFETY: the source is one run of at least `n` bytes.
         (None, Some(_)) => unsafe { to.copy_in(0, from.addr, n) },
-        // SAFETY: the target is one run of at least `n` bytes.
+        // SAFETY: the destination is one run of at least `n` bytes.
         (Some(_), None) => unsafe { from.copy_out(0, to.addr, n) },
         (Some((from_count, from_type)), Some((to_count, to_type))) => {
             // SAFETY: both are the caller's messages.

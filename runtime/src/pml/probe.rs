@@ -1,11 +1,18 @@
 //! Probing, and receiving what a probe has matched (MPI 5.0, section 3.8).
 
-use crate::object::comm::{Comm, Space};
-use crate::pml::engine::Message;
-use crate::pml::matching::{Pattern, Queues};
-use crate::pml::request::Shared;
-use crate::pml::{Buffer, Inner, Request, WaitFor, progress, recv, with_engine};
+use crate::object::comm::{Comm, ContextId, Space};
+use crate::pml::arrival::consume;
+use crate::pml::engine::with_engine;
+use crate::pml::matching::{MatchQueues, Pattern};
+use crate::pml::memory::Buffer;
+use crate::pml::progress;
+use crate::pml::publish::WaitFor;
+use crate::pml::request::{Completion, Request, RequestRef};
+use crate::pml::unexpected::Message;
 use wireup::layout::WaitKind;
+
+/// The messages that have come, and the receives.
+type Both = MatchQueues<RequestRef, Message>;
 
 /// What a probe tells of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,26 +25,45 @@ pub struct Seen {
     pub len: u64,
 }
 
+impl Seen {
+    fn of(source: u32, tag: i32, message: &Message) -> Seen {
+        Seen {
+            source,
+            tag,
+            len: message.len as u64,
+        }
+    }
+}
+
+impl Completion {
+    /// What a probe tells, as a status.
+    #[must_use]
+    pub fn of(seen: Seen) -> Completion {
+        Completion {
+            source: seen.source.cast_signed(),
+            tag: seen.tag,
+            len: seen.len,
+            ..Completion::empty()
+        }
+    }
+}
+
 /// A message that a probe has taken out of matching: what `MPI_Message` names.
 #[derive(Debug)]
 pub struct Matched {
     /// What is known of it.
     pub seen: Seen,
-    context: u32,
+    context: ContextId,
     message: Message,
 }
 
 /// Looks for a message from rank `source` of `comm` with `tag` (`None`: any),
 /// making progress once.
 pub fn iprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Option<Seen> {
-    let context = comm.context_of(space).0;
+    let context = comm.context_of(space);
     look_twice(context, |queues| {
         let (source, tag, message) = queues.unexpected.peek(Pattern { source, tag })?;
-        Some(Seen {
-            source,
-            tag,
-            len: message.len as u64,
-        })
+        Some(Seen::of(source, tag, message))
     })
 }
 
@@ -47,17 +73,13 @@ pub fn probe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -
         queues
             .unexpected
             .peek(pattern)
-            .map(|(source, tag, message)| Seen {
-                source,
-                tag,
-                len: message.len as u64,
-            })
+            .map(|(source, tag, message)| Seen::of(source, tag, message))
     })
 }
 
 /// As [`probe`], taking the message out.
 pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Matched {
-    let context = comm.context_of(space).0;
+    let context = comm.context_of(space);
     wait_for(comm, space, source, tag, |queues, pattern| {
         queues
             .unexpected
@@ -68,8 +90,8 @@ pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) 
 
 /// Looks at what has come, and once more after progress if nothing suits.
 fn look_twice<T>(
-    context: u32,
-    look: impl Fn(&mut Queues<Shared, Message>) -> Option<T>,
+    context: ContextId,
+    look: impl Fn(&mut Both) -> Option<T>,
 ) -> Option<T> {
     let once = || with_engine(|engine| look(engine.core.matching.of(context)));
     let found = once();
@@ -86,9 +108,9 @@ fn wait_for<T>(
     space: Space,
     source: Option<u32>,
     tag: Option<i32>,
-    look: impl Fn(&mut Queues<Shared, Message>, Pattern) -> Option<T>,
+    look: impl Fn(&mut Both, Pattern) -> Option<T>,
 ) -> T {
-    let context = comm.context_of(space).0;
+    let context = comm.context_of(space);
     let peer = source
         .and_then(|rank| comm.peer(rank))
         .map_or(-1, |p| p.0.cast_signed());
@@ -96,7 +118,7 @@ fn wait_for<T>(
         kind: WaitKind::Receive,
         peer,
         tag: tag.unwrap_or(-1),
-        context,
+        context: context.0,
     };
     let pattern = Pattern { source, tag };
     let mut found = None;
@@ -110,14 +132,9 @@ fn wait_for<T>(
     found.expect("the wait ends when a message is found")
 }
 
-fn matched(context: u32, (source, tag, message): (u32, i32, Message)) -> Matched {
-    let seen = Seen {
-        source,
-        tag,
-        len: message.len as u64,
-    };
+fn matched(context: ContextId, (source, tag, message): (u32, i32, Message)) -> Matched {
     Matched {
-        seen,
+        seen: Seen::of(source, tag, &message),
         context,
         message,
     }
@@ -130,7 +147,7 @@ pub fn improbe(
     source: Option<u32>,
     tag: Option<i32>,
 ) -> Option<Matched> {
-    let context = comm.context_of(space).0;
+    let context = comm.context_of(space);
     look_twice(context, |queues| {
         let taken = queues.unexpected.take(Pattern { source, tag })?;
         Some(matched(context, taken))
@@ -154,12 +171,10 @@ pub unsafe fn imrecv(matched: Matched, buffer: &Buffer<'_>) -> Request {
         tag: Some(seen.tag),
     };
     let receive = with_engine(|engine| {
-        let checked = engine.core.check;
-        let receive = recv::new(pattern, context, message.from, buffer, checked);
-        engine
-            .core
-            .consume(&receive, seen.source, seen.tag, message);
+        let (core, peer) = (&mut engine.core, Some(message.from));
+        let receive = RequestRef::receive(pattern, context, peer, buffer, core.checks_types);
+        consume(core, &receive, (seen.source, seen.tag, message));
         receive
     });
-    Request(Inner::State(receive))
+    Request::of(receive)
 }

@@ -1,18 +1,20 @@
 //! Progress and waiting.
 
 use crate::lock;
-use crate::pml::engine::Engine;
-use crate::pml::publish::Publication;
-use crate::pml::{Completion, ENGINE, Request, with_engine};
-use btl_shm::peer::Peers;
-use btl_shm::wait::{Stage, Waiter};
-use std::sync::OnceLock;
+use crate::pml::active::Active;
+use crate::pml::arrival::arrived;
+use crate::pml::engine::{Engine, with_engine};
+use crate::pml::outgoing;
+use crate::pml::publish::{Publication, WaitFor};
+use crate::pml::request::{Completion, Request};
+use crate::pml::transport::{Inbox, Transport};
+use crate::pml::waiter::{Stage, should_give_way, tell_threads};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wireup::layout::WaitKind;
-use wireup::segment::Segment;
-use wireup::settings::Settings;
 
-static WAITER: OnceLock<Waiter> = OnceLock::new();
+/// Messages taken from one peer before the next is looked at.
+const BURST: u32 = 64;
+
 /// Calls of [`poll`] in a row that moved nothing.
 static FRUITLESS: lock::Local<u32> = lock::Local::new(0);
 /// A hook, and whether it is on.
@@ -24,29 +26,44 @@ static HOOKS: lock::Local<Vec<Hook>> = lock::Local::new(Vec::new());
 /// The number of hooks that are on, to be looked at without borrowing them.
 static HOOK_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// Starts the engine of rank `me`. Called once, inside `MPI_Init`.
-pub fn start(segment: &'static Segment, me: u32, settings: &Settings, reach: Peers) {
-    let kernels = btl_shm::copy::set_nt_min(settings.nt_min);
-    if settings.verbose {
-        eprintln!("lariat: rank {me}: copies by {kernels}");
+/// Moves everything of the engine that can move now.
+#[inline]
+pub(super) fn round<T: Transport>(engine: &mut Engine<T>) -> bool {
+    let Engine { inbox, core } = engine;
+    core.transfers.set_polling(true);
+    let mut any = inbox.poll(BURST, |a| {
+        arrived(core, a);
+        !core.is_served()
+    });
+    core.transfers.set_polling(false);
+    let (queues, learnt, transfers) = (&mut core.queues, &mut core.learnt, &mut core.transfers);
+    if queues.has_pending() {
+        any |= queues.move_pending(|queues, send| outgoing::start(queues, learnt, transfers, send));
     }
-    let waiter = WAITER.get_or_init(|| Waiter::new(segment, me));
-    let engine = Engine::new(segment, me, settings, waiter.is_crowded(), reach);
-    ENGINE.with(|slot| *slot = Some(Box::new(engine)));
+    if queues.has_streams() {
+        any |= queues.move_streams();
+    }
+    if !transfers.is_idle() {
+        any |= transfers.move_on(queues, learnt);
+    }
+    if !any {
+        queues.transport().idle();
+    }
+    any
 }
 
 /// Moves everything that still has to go out by itself (sends whose requests
 /// were freed, buffered sends), until nothing is left. Inside `MPI_Finalize`, with
-/// [`WaitFor::leaving`], or when the last session ends.
+/// [`leaving`], or when the last session ends.
 pub fn stop(what: impl Fn() -> WaitFor) {
-    wait(what, || !with_engine(|engine| engine.core.is_sending()));
+    wait(what, || !with_engine(|engine| engine.core.queues.is_sending()));
 }
 
 /// Moves everything that can move now, collective schedules included. Returns
 /// whether anything did.
 #[inline]
 pub fn progress() -> bool {
-    let mut any = with_engine(Engine::progress);
+    let mut any = with_engine(round::<Active>);
     if has_hooks() {
         any |= run_hooks();
     }
@@ -70,18 +87,9 @@ pub fn poll() {
         *looks = looks.saturating_add(1);
         *looks
     });
-    if waiter().should_give_way(looks) {
+    if should_give_way(looks) {
         lock::released(std::thread::yield_now);
         progress();
-    }
-}
-
-/// Wakes other threads of this rank that sleep: what they wait for may have come,
-/// or was completed by a call of this thread.
-#[inline]
-pub fn tell_threads() {
-    if lock::is_multiple() {
-        waiter().ring_own_bell();
     }
 }
 
@@ -128,55 +136,18 @@ fn run_hooks() -> bool {
     any
 }
 
-/// What a wait is for, for the report of who waits for whom. Where `kind` says so, the
-/// wait cannot end before `peer` has done its part; while others are open as well, one
-/// of them is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WaitFor {
-    /// In what way.
-    pub kind: WaitKind,
-    /// The peer's process, -1 any, -2 none in particular.
-    pub peer: i32,
-    /// The tag, -1 any, -2 none in particular.
-    pub tag: i32,
-    /// The context id.
-    pub context: u32,
-}
-
-impl WaitFor {
-    /// Nothing in particular.
-    pub const NOTHING: WaitFor = WaitFor {
-        kind: WaitKind::Other,
-        peer: -2,
-        tag: -2,
-        context: 0,
+/// What `MPI_Finalize` waits for. While nonblocking collectives are under way that
+/// the program has not completed, this rank may still send messages of theirs.
+#[must_use]
+pub fn leaving() -> WaitFor {
+    let kind = match has_hooks() {
+        true => WaitKind::Other,
+        false => WaitKind::Leaving,
     };
-
-    /// What `MPI_Finalize` waits for. While nonblocking collectives are under way that
-    /// the program has not completed, this rank may still send messages of theirs.
-    #[must_use]
-    pub fn leaving() -> WaitFor {
-        let kind = if has_hooks() {
-            WaitKind::Other
-        } else {
-            WaitKind::Leaving
-        };
-        WaitFor {
-            kind,
-            ..WaitFor::NOTHING
-        }
+    WaitFor {
+        kind,
+        ..WaitFor::NOTHING
     }
-}
-
-/// Wakes `peer` if it sleeps, after something it waits for was stored.
-pub fn wake(peer: u32) {
-    waiter().ring_bell(peer);
-}
-
-fn waiter() -> &'static Waiter {
-    WAITER
-        .get()
-        .expect("the engine runs while MPI is initialized")
 }
 
 /// Makes progress until `done` returns true, and does not call it again then.
@@ -223,7 +194,7 @@ pub fn wait_or(
         }
         lock::released(|| {
             let look = || last_look(&mut over, &mut done);
-            waiter().step(&mut stage, lock::is_multiple(), look);
+            stage.step(look);
         });
     }
     publication.end();
@@ -252,11 +223,21 @@ fn look_around() -> bool {
 #[inline]
 pub fn complete(request: Request) -> Completion {
     if !request.is_done() {
-        request.set_awaited(true);
+        set_awaited(&request, true);
         wait(|| request.waits_for(), || request.is_done());
-        request.set_awaited(false);
+        set_awaited(&request, false);
     }
     request.finish()
+}
+
+/// Says that this thread waits for `request` alone, or no more: nothing that comes after
+/// what completes it is looked at then.
+fn set_awaited(request: &Request, awaited: bool) {
+    if let Some(state) = request.state()
+        && !lock::is_multiple()
+    {
+        with_engine(|engine| engine.core.awaited = awaited.then(|| state.clone()));
+    }
 }
 
 /// One more round, between announcing a sleep and sleeping. What is waited for

@@ -5,11 +5,57 @@
 //! The record has room for one wait. Where several threads wait, the first has it, and
 //! when that one is through, another takes its place.
 
-use crate::job;
-use crate::pml::progress::WaitFor;
+use crate::object::comm::ContextId;
+use crate::object::group::Proc;
 use crate::trace;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use wireup::layout::{RankRecord, WaitKind};
+use wireup::segment::Segment;
+
+/// Where waits are published: the job's segment, and this process.
+static RECORDS: OnceLock<(&'static Segment, Proc)> = OnceLock::new();
+
+/// Says where to publish. Called once, at start.
+pub(super) fn start(segment: &'static Segment, me: Proc) {
+    let _ = RECORDS.set((segment, me)); // a process is in one job
+}
+
+/// What a wait is for, for the report of who waits for whom. Where `kind` says so, the
+/// wait cannot end before `peer` has done its part; while others are open as well, one
+/// of them is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WaitFor {
+    /// In what way.
+    pub kind: WaitKind,
+    /// The peer's process, -1 any, -2 none in particular.
+    pub peer: i32,
+    /// The tag, -1 any, -2 none in particular.
+    pub tag: i32,
+    /// The context id.
+    pub context: u32,
+}
+
+impl WaitFor {
+    /// Nothing in particular.
+    pub const NOTHING: WaitFor = WaitFor {
+        kind: WaitKind::Other,
+        peer: -2,
+        tag: -2,
+        context: 0,
+    };
+}
+
+/// The context and the tag of the collective that process `peer` has published to wait
+/// in, if it waits in one.
+pub(super) fn waits_in(peer: Proc) -> Option<(ContextId, i32)> {
+    let (segment, _) = RECORDS.get()?;
+    let record = (peer.0 < segment.ranks()).then(|| segment.record(peer.0))?;
+    let waiting = record.collective.load(Ordering::Relaxed);
+    let [context, tag] = [waiting >> 32, waiting & 0xffff_ffff].map(u32::try_from);
+    let tag = tag.ok()?.cast_signed();
+    (waiting != 0).then_some((ContextId(context.ok()?), tag))
+}
 
 /// Numbers of the waits that were published, from 1. Changed under the library lock.
 static LAST: AtomicU64 = AtomicU64::new(0);
@@ -107,8 +153,8 @@ impl Publication {
 }
 
 fn record() -> Option<&'static RankRecord> {
-    let job = job::current()?;
-    Some(job.segment.record(job.rank))
+    let (segment, me) = RECORDS.get()?;
+    Some(segment.record(me.0))
 }
 
 /// Says that what the record tells has changed. This rank alone writes the number, under

@@ -1,16 +1,20 @@
 //! Starting receives.
 
 use crate::error::Result;
+use crate::lock;
 use crate::object::comm::{Comm, Space};
-use crate::pml::engine::Engine;
-use crate::pml::expected::{Looked, expect};
+use crate::pml::arrival::consume;
+use crate::pml::engine::with_engine;
+use crate::pml::expected::{Expected, Outcome};
 use crate::pml::matching::Pattern;
-use crate::pml::memory::Memory;
-use crate::pml::request::{Begin, Shared, State};
-use crate::pml::{Buffer, Completion, Inner, Request, check, progress, with_engine};
+use crate::pml::memory::Buffer;
+use crate::pml::progress;
+use crate::pml::request::{Completion, Request, RequestRef};
+use crate::pml::transport::Inbox;
 
-/// Stands for a peer that is not known yet.
-const NOBODY: u32 = u32::MAX;
+/// Rounds of looking for an expected message.
+const ROUNDS: u32 = 2000;
+const ROUNDS_OVERSUBSCRIBED: u32 = 2;
 
 /// Starts a receive from rank `source` of `comm` (`None`: any) with `tag`
 /// (`None`: any) (MPI 5.0, section 3.7.2).
@@ -30,14 +34,19 @@ pub unsafe fn irecv(
     buffer: &Buffer<'_>,
 ) -> Result<Request> {
     let pattern = Pattern { source, tag };
-    let context = comm.context_of(space).0;
-    let peer = peer_of(comm, pattern);
+    let context = comm.context_of(space);
+    let peer = source.and_then(|rank| comm.peer(rank));
     let receive = with_engine(|engine| {
-        let receive = new(pattern, context, peer, buffer, engine.core.check);
-        engine.post(&receive);
+        let core = &mut engine.core;
+        let receive = RequestRef::receive(pattern, context, peer, buffer, core.checks_types);
+        let queues = core.matching.of(context);
+        match queues.unexpected.take(pattern) {
+            Some(found) => consume(core, &receive, found),
+            None => queues.posted.push(pattern, receive.clone()),
+        }
         receive
     });
-    Ok(Request(Inner::State(receive)))
+    Ok(Request::of(receive))
 }
 
 /// Receives a message (MPI 5.0, section 3.2.4). What went wrong with it is in
@@ -56,10 +65,9 @@ pub unsafe fn recv(
     tag: Option<i32>,
     buffer: &Buffer<'_>,
 ) -> Result<Completion> {
-    let pattern = Pattern { source, tag };
-    match expect(comm, comm.context_of(space).0, pattern, buffer) {
-        Some(Looked::Received(completion)) => Ok(completion),
-        Some(Looked::Posted(request)) => Ok(progress::complete(request)),
+    match expect(comm, space, Pattern { source, tag }, buffer) {
+        Some(Outcome::Received(completion)) => Ok(completion),
+        Some(Outcome::Posted(request)) => Ok(progress::complete(request)),
         None => {
             // SAFETY: the buffer stays until the wait is over.
             let request = unsafe { irecv(comm, space, source, tag, buffer) }?;
@@ -68,70 +76,60 @@ pub unsafe fn recv(
     }
 }
 
-/// The process that a receive waits for, if it is one.
-pub(super) fn peer_of(comm: &Comm, pattern: Pattern) -> u32 {
-    pattern
-        .source
-        .and_then(|rank| comm.peer(rank))
-        .map_or(NOBODY, |proc| proc.0)
-}
-
-/// A receive that is not posted anywhere yet. `checked`: it compares types.
+/// Looks for the message of a blocking receive for a while. `None`: nothing came
+/// for it.
+///
+/// Only where no other receive of the context could have a claim to the message:
+/// none is posted, nothing has come early, and no other thread or schedule is at
+/// work.
 #[inline]
-pub(super) fn new(
-    pattern: Pattern,
-    context: u32,
-    peer: u32,
-    buffer: &Buffer<'_>,
-    checked: bool,
-) -> Shared {
-    Shared::new(Begin {
-        is_send: false,
-        synchronous: false,
-        memory: Memory::of(buffer),
-        context,
-        signature: check::UNKNOWN,
-        datatype: buffer.datatype.filter(|_| checked).cloned(),
-        pattern,
-        peer,
-        source: pattern.source.unwrap_or(NOBODY),
-        tag: pattern.tag.unwrap_or(-1),
-    })
-}
-
-/// The process that a receive waits for, as a report wants it: -1 for any.
-pub(super) fn expected(receive: &State) -> i32 {
-    let peer = receive.peer.get();
-    if peer == NOBODY {
-        -1
-    } else {
-        peer.cast_signed()
+fn expect(comm: &Comm, space: Space, pattern: Pattern, buffer: &Buffer<'_>) -> Option<Outcome> {
+    let memory = buffer.run()?;
+    if lock::is_multiple() || progress::has_hooks() {
+        return None;
     }
-}
-
-impl Engine {
-    /// Gives a receive the oldest message that it asks for, or posts it.
-    #[inline]
-    fn post(&mut self, receive: &Shared) {
-        let queues = self.core.matching.of(receive.context);
-        match queues.unexpected.take(receive.pattern) {
-            Some((source, tag, message)) => self.core.consume(receive, source, tag, message),
-            None => queues.posted.push(receive.pattern, receive.clone()),
-        }
-    }
-}
-
-/// Cancels a receive (MPI 5.0, section 3.8.4), if no message has matched it.
-pub(super) fn cancel(receive: &Shared) {
+    let context = comm.context_of(space);
+    let peer = pattern.source.and_then(|rank| comm.peer(rank));
     with_engine(|engine| {
-        let posted = &mut engine.core.matching.of(receive.context).posted;
-        if posted
-            .remove(receive.pattern, |other| other.is(receive))
-            .is_some()
-        {
-            receive.cancelled.set(true);
-            receive.complete();
+        let core = &mut engine.core;
+        let queues = core.matching.of(context);
+        if core.checks_types || !queues.posted.is_empty() || !queues.unexpected.is_empty() {
+            return None;
         }
-    });
-    progress::tell_threads();
+        core.expected = Some(Expected::new(context, pattern, peer, memory));
+        if memory.1 >= core.learnt.rtr_least()
+            && let Some(peer) = peer
+        {
+            let taken = engine.inbox.taken(peer);
+            let receive = (context, pattern);
+            core.transfers.send_rtr(
+                &mut core.queues,
+                &mut core.learnt,
+                (peer, taken),
+                receive,
+                memory,
+            );
+        }
+        let rounds = match core.transfers.is_oversubscribed() {
+            true => ROUNDS_OVERSUBSCRIBED,
+            false => ROUNDS,
+        };
+        for _ in 0..rounds {
+            progress::round(engine);
+            let expected = engine.core.expected.as_ref();
+            if expected.is_none_or(Expected::is_over) {
+                break;
+            }
+        }
+        loop {
+            let core = &mut engine.core;
+            let transfers = &mut core.transfers;
+            if transfers.withdraw_rtr(&mut core.queues, &mut core.learnt) {
+                break;
+            }
+            progress::round(engine); // the RTS is there
+        }
+        let core = &mut engine.core;
+        core.expected.take()?.outcome(&mut core.unexpected)
+    })
 }

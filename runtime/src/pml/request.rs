@@ -1,24 +1,200 @@
 //! Sends and receives under way.
 //!
-//! A [`State`] is shared by the request's owner and by whatever part of the
-//! engine still has to move it, and goes back to a pool when the last lets go.
+//! A [`State`] is shared by the [`Request`] of whoever started it and by whatever part
+//! of the engine still has to move it, and goes back to a pool when the last lets go.
 
-use crate::error::Error;
+use crate::error::{Class, Error};
 use crate::lock::Local;
+use crate::object::collective::Tag;
+use crate::object::comm::{ContextId, Space};
 use crate::object::datatype::Datatype;
-use crate::pml::Completion;
-use crate::pml::choose::Timed;
-use crate::pml::matching::Pattern;
-use crate::pml::memory::Memory;
+use crate::object::group::Proc;
+use crate::pml::check;
+use crate::pml::learnt::arm::Trial;
+use crate::pml::matching::{Envelope, Pattern};
+use crate::pml::memory::{self, Buffer, Memory};
+use crate::pml::publish::WaitFor;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use wireup::layout::WaitKind;
 
-/// `MPI_ANY_SOURCE`, as a status of a send says.
+/// `MPI_ANY_SOURCE` and `MPI_ANY_TAG`, as a status of a send says.
 const ANY_SOURCE: i32 = -1;
-/// `MPI_ANY_TAG`, likewise.
 const ANY_TAG: i32 = -2;
+/// `MPI_PROC_NULL`.
+const PROC_NULL: i32 = -3;
+
+/// Stands for a process, or a rank, that is not known yet.
+const NOBODY: u32 = u32::MAX;
+
+/// The number by which a peer names a request of this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(super) struct RequestId(pub(super) u32);
+
+/// How an operation ended: what becomes an `MPI_Status`.
+#[derive(Debug)]
+pub struct Completion {
+    /// The peer's rank in the communicator; `MPI_ANY_SOURCE` for a send.
+    pub source: i32,
+    /// The tag; `MPI_ANY_TAG` for a send.
+    pub tag: i32,
+    /// Bytes received (of packed data; not counting holes).
+    pub len: u64,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// What went wrong, if something did (truncation, a lost peer).
+    pub error: Option<Error>,
+}
+
+impl Completion {
+    /// The empty status (MPI 5.0, section 3.7.3), which is that of a send too.
+    #[must_use]
+    pub fn empty() -> Completion {
+        Completion {
+            source: ANY_SOURCE,
+            tag: ANY_TAG,
+            len: 0,
+            cancelled: false,
+            error: None,
+        }
+    }
+
+    /// That of a message of `len` bytes.
+    #[must_use]
+    pub(super) fn received(source: u32, tag: i32, len: usize) -> Completion {
+        Completion {
+            source: source.cast_signed(),
+            tag,
+            len: len as u64,
+            ..Completion::empty()
+        }
+    }
+
+    /// What a receive from `MPI_PROC_NULL` gives (section 3.11).
+    #[must_use]
+    pub fn proc_null() -> Completion {
+        Completion {
+            source: PROC_NULL,
+            ..Completion::empty()
+        }
+    }
+
+    /// The same, with errors said to be about the communicator of this handle.
+    #[must_use]
+    pub fn about(mut self, comm: Option<crate::handle::Raw>) -> Completion {
+        self.error = self.error.map(|error| error.about(comm));
+        self
+    }
+}
+
+/// A send or receive under way. Dropping it before it is complete lets it go on
+/// by itself (`MPI_Request_free`).
+#[derive(Debug)]
+pub struct Request(Kept);
+
+#[derive(Debug)]
+enum Kept {
+    /// A send that is complete: nothing was kept of it.
+    Nothing,
+    State(RequestRef),
+}
+
+impl Request {
+    /// A send that was complete at once.
+    #[inline]
+    pub(super) fn sent() -> Request {
+        Request(Kept::Nothing)
+    }
+
+    #[inline]
+    pub(super) fn of(state: RequestRef) -> Request {
+        Request(Kept::State(state))
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> Option<&RequestRef> {
+        match &self.0 {
+            Kept::Nothing => None,
+            Kept::State(state) => Some(state),
+        }
+    }
+
+    /// Whether it is a send of which nothing was kept, since it was complete at
+    /// once.
+    #[inline]
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.state().is_none()
+    }
+
+    /// Whether it has completed. Does not make progress.
+    #[inline]
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.state().is_none_or(|state| state.done.get())
+    }
+
+    /// How it ended.
+    ///
+    /// # Panics
+    /// If it has not completed: a bug of the caller.
+    #[must_use]
+    pub fn finish(self) -> Completion {
+        match self.0 {
+            Kept::Nothing => Completion::empty(),
+            Kept::State(state) => {
+                assert!(state.done.get(), "finish of a request that is under way");
+                state.completion()
+            }
+        }
+    }
+
+    /// How it ended, leaving it as it is (`MPI_Request_get_status`); the error,
+    /// if there is one, stays with the request.
+    ///
+    /// # Panics
+    /// If it has not completed: a bug of the caller.
+    #[must_use]
+    pub fn peek(&self) -> Completion {
+        let Some(state) = self.state() else {
+            return Completion::empty();
+        };
+        assert!(state.done.get(), "a look at a request that is under way");
+        let mut completion = state.completion();
+        if let Some(error) = completion.error.take() {
+            let copy = Error::new(error.class(), error.text());
+            state.fail(error);
+            completion.error = Some(copy);
+        }
+        completion
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub fn waits_for(&self) -> WaitFor {
+        let Some(state) = self.state() else {
+            return WaitFor::NOTHING;
+        };
+        let peer = state.peer.get().0;
+        WaitFor {
+            kind: match state.is_send {
+                true => WaitKind::Send,
+                false => WaitKind::Receive,
+            },
+            peer: match peer {
+                NOBODY => -1,
+                peer => peer.cast_signed(),
+            },
+            tag: match state.is_send {
+                true => state.tag.get(),
+                false => state.pattern.tag.unwrap_or(-1),
+            },
+            context: state.context.0,
+        }
+    }
+}
 
 /// One send or receive.
 #[derive(Debug)]
@@ -31,15 +207,15 @@ pub(super) struct State {
     /// Waits for the receiver to have matched it.
     pub(super) synchronous: bool,
     pub(super) memory: Memory,
-    pub(super) context: u32,
+    pub(super) context: ContextId,
     /// Of a send: what it is made of (see `check`).
     pub(super) signature: u32,
     /// Of a receive, where types are checked: what it takes.
-    pub(super) datatype: Option<Arc<Datatype>>,
+    datatype: Option<Arc<Datatype>>,
     /// Of a receive: what it asks for.
     pub(super) pattern: Pattern,
     /// The peer's process: of a receive, once matched.
-    pub(super) peer: Cell<u32>,
+    pub(super) peer: Cell<Proc>,
     /// The sender's rank in the communicator.
     pub(super) source: Cell<u32>,
     pub(super) tag: Cell<i32>,
@@ -48,12 +224,11 @@ pub(super) struct State {
     /// Bytes moved.
     pub(super) moved: Cell<usize>,
     /// This side's number, while the peer may name it.
-    pub(super) own_id: Cell<Option<u32>>,
+    pub(super) own_id: Cell<Option<RequestId>>,
     /// How far a send has come.
     pub(super) phase: Cell<Phase>,
-    /// Of a receive whose way is still being compared with another: that way, and
-    /// when it began.
-    pub(super) timed: Cell<Option<Timed>>,
+    /// Of a receive whose arm is being compared with another one.
+    pub(super) trial: Cell<Option<Trial>>,
     error: RefCell<Option<Error>>,
 }
 
@@ -72,76 +247,106 @@ pub(super) enum Phase {
 
 /// A shared [`State`].
 #[derive(Debug)]
-pub(super) struct Shared(NonNull<State>);
+pub(super) struct RequestRef(NonNull<State>);
 
 static POOL: Local<Vec<NonNull<State>>> = Local::new(Vec::new());
 
 // SAFETY: states are reached under the library lock only (see `lock`).
-unsafe impl Send for Shared {}
+unsafe impl Send for RequestRef {}
 
-/// What a new state begins with.
-pub(super) struct Begin {
-    pub(super) is_send: bool,
-    pub(super) synchronous: bool,
-    pub(super) memory: Memory,
-    pub(super) context: u32,
-    pub(super) signature: u32,
-    pub(super) datatype: Option<Arc<Datatype>>,
-    pub(super) pattern: Pattern,
-    pub(super) peer: u32,
-    pub(super) source: u32,
-    pub(super) tag: i32,
-}
-
-impl Shared {
-    pub(super) fn new(begin: Begin) -> Shared {
-        let total = if begin.is_send { begin.memory.len() } else { 0 };
-        let state = State {
+impl RequestRef {
+    /// A send of `memory` to `peer`, complete on matching if `synchronous`.
+    pub(super) fn send(
+        peer: Proc,
+        envelope: Envelope,
+        memory: Memory,
+        signature: u32,
+        synchronous: bool,
+    ) -> RequestRef {
+        let total = memory.len();
+        RequestRef::new(State {
             refs: Cell::new(1),
             done: Cell::new(false),
             cancelled: Cell::new(false),
-            is_send: begin.is_send,
-            synchronous: begin.synchronous,
-            memory: begin.memory,
-            context: begin.context,
-            signature: begin.signature,
-            datatype: begin.datatype,
-            pattern: begin.pattern,
-            peer: Cell::new(begin.peer),
-            source: Cell::new(begin.source),
-            tag: Cell::new(begin.tag),
+            is_send: true,
+            synchronous,
+            memory,
+            context: envelope.context,
+            signature,
+            datatype: None,
+            pattern: Pattern::ANY,
+            peer: Cell::new(peer),
+            source: Cell::new(envelope.source),
+            tag: Cell::new(envelope.tag),
             total: Cell::new(total),
             moved: Cell::new(0),
             own_id: Cell::new(None),
             phase: Cell::new(Phase::Queued),
-            timed: Cell::new(None),
+            trial: Cell::new(None),
             error: RefCell::new(None),
-        };
+        })
+    }
+
+    /// A receive into `buffer`, that is not posted anywhere yet. `peer`: the process
+    /// that it waits for, if it is one. `checked`: it compares types.
+    #[inline]
+    pub(super) fn receive(
+        pattern: Pattern,
+        context: ContextId,
+        peer: Option<Proc>,
+        buffer: &Buffer<'_>,
+        checked: bool,
+    ) -> RequestRef {
+        RequestRef::new(State {
+            refs: Cell::new(1),
+            done: Cell::new(false),
+            cancelled: Cell::new(false),
+            is_send: false,
+            synchronous: false,
+            memory: Memory::of(buffer),
+            context,
+            signature: check::UNKNOWN,
+            datatype: buffer.datatype.filter(|_| checked).cloned(),
+            pattern,
+            peer: Cell::new(peer.unwrap_or(Proc(NOBODY))),
+            source: Cell::new(pattern.source.unwrap_or(NOBODY)),
+            tag: Cell::new(pattern.tag.unwrap_or(-1)),
+            total: Cell::new(0),
+            moved: Cell::new(0),
+            own_id: Cell::new(None),
+            phase: Cell::new(Phase::Queued),
+            trial: Cell::new(None),
+            error: RefCell::new(None),
+        })
+    }
+
+    #[inline]
+    fn new(state: State) -> RequestRef {
         match POOL.with(Vec::pop) {
             Some(place) => {
                 // SAFETY: the place came from a Box of a State whose value was
                 // dropped in place; nobody else has it.
                 unsafe { place.write(state) };
-                Shared(place)
+                RequestRef(place)
             }
-            None => Shared(NonNull::from(Box::leak(Box::new(state)))),
+            None => RequestRef(NonNull::from(Box::leak(Box::new(state)))),
         }
     }
 
     /// Whether both are the same request.
-    pub(super) fn is(&self, other: &Shared) -> bool {
+    pub(super) fn is(&self, other: &RequestRef) -> bool {
         self.0 == other.0
     }
 }
 
-impl Clone for Shared {
-    fn clone(&self) -> Shared {
+impl Clone for RequestRef {
+    fn clone(&self) -> RequestRef {
         self.refs.set(self.refs.get() + 1);
-        Shared(self.0)
+        RequestRef(self.0)
     }
 }
 
-impl Drop for Shared {
+impl Drop for RequestRef {
     fn drop(&mut self) {
         let left = self.refs.get() - 1;
         self.refs.set(left);
@@ -154,7 +359,7 @@ impl Drop for Shared {
     }
 }
 
-impl Deref for Shared {
+impl Deref for RequestRef {
     type Target = State;
 
     #[inline]
@@ -166,10 +371,25 @@ impl Deref for Shared {
 }
 
 impl State {
+    /// What a message is matched by: of a receive, once it was.
+    pub(super) fn envelope(&self) -> Envelope {
+        Envelope {
+            context: self.context,
+            source: self.source.get(),
+            tag: self.tag.get(),
+        }
+    }
+
     /// Says that it is complete.
     #[inline]
     pub(super) fn complete(&self) {
         self.done.set(true);
+    }
+
+    /// Says that it was cancelled, which completes it.
+    pub(super) fn cancel(&self) {
+        self.cancelled.set(true);
+        self.complete();
     }
 
     /// Notes what went wrong.
@@ -178,34 +398,124 @@ impl State {
         *self.error.borrow_mut() = Some(error);
     }
 
-    pub(super) fn completion(&self) -> Completion {
+    fn completion(&self) -> Completion {
         debug_assert!(self.done.get());
-        if self.is_send || self.cancelled.get() {
-            return Completion {
-                source: ANY_SOURCE,
-                tag: ANY_TAG,
-                len: 0,
-                cancelled: self.cancelled.get(),
-                error: self.error.take(),
-            };
+        let mut completion = match self.is_send || self.cancelled.get() {
+            true => Completion::empty(),
+            false => Completion::received(self.source.get(), self.tag.get(), self.moved.get()),
+        };
+        completion.cancelled = self.cancelled.get();
+        completion.error = self.error.take();
+        completion
+    }
+
+    /// Notes at a receive which message it got, and whether that fits.
+    #[inline]
+    pub(super) fn matched(
+        &self,
+        peer: Proc,
+        source: u32,
+        tag: i32,
+        len: usize,
+        signature: u32,
+    ) {
+        self.peer.set(peer);
+        self.source.set(source);
+        self.tag.set(tag);
+        let room = self.memory.len();
+        self.total.set(len.min(room));
+        if signature != check::UNKNOWN {
+            self.check(len, signature);
         }
-        Completion {
-            source: self.source.get().cast_signed(),
-            tag: self.tag.get(),
-            len: self.moved.get() as u64,
-            cancelled: false,
-            error: self.error.take(),
+        if len > room {
+            self.too_long(len);
         }
+    }
+
+    #[cold]
+    fn check(&self, len: usize, signature: u32) {
+        let wanted = self.datatype.as_ref();
+        if let Some(wanted) = wanted.and_then(|wanted| check::differs(wanted, len, signature)) {
+            let (source, which) = (self.source.get(), self.which());
+            let text = format!(
+                "the message of {len} bytes from rank {source} {which} was sent as other types than {wanted} that the receive asks for"
+            );
+            self.fail(Error::new(Class::TYPE, text));
+        }
+    }
+
+    #[cold]
+    fn too_long(&self, len: usize) {
+        let (source, room, which) = (self.source.get(), self.memory.len(), self.which());
+        let text = format!(
+            "the message of {len} bytes from rank {source} {which} does not fit the receive buffer of {room} bytes"
+        );
+        self.fail(Error::new(Class::TRUNCATE, text));
+    }
+
+    /// What message a receive got, in the user's words: a tag of the library's own tells
+    /// which collective it belongs to.
+    fn which(&self) -> String {
+        let tag = self.tag.get();
+        match self.context.0 % 2 == Space::Collective as u32 {
+            true if tag >= 0 => format!("in {}", Tag(tag)),
+            true => "of the library's own".to_owned(),
+            false => format!("with tag {tag}"),
+        }
+    }
+
+    /// Copies what fits of a piece at `at` into a receive.
+    ///
+    /// # Safety
+    /// `data` is readable for `len` bytes.
+    pub(super) unsafe fn deliver(&self, at: usize, data: *const u8, len: usize) {
+        let n = len.min(self.total.get().saturating_sub(at));
+        if n > 0 {
+            // SAFETY: inside the receive's length; the piece has at least `n` bytes.
+            unsafe { self.memory.copy_in(at, data, n) };
+            self.moved.set(at + n);
+        }
+    }
+
+    /// Completes a send to this process itself and its receive, which was matched.
+    pub(super) fn send_to(&self, receive: &State) {
+        // SAFETY: both are requests of this process that are not done: one readable,
+        // one writable.
+        let n = unsafe { memory::copy(&self.memory, &receive.memory) };
+        receive.moved.set(n);
+        receive.complete();
+        self.complete();
     }
 }
 
-/// The completion of a send.
-pub(super) fn sent() -> Completion {
-    Completion {
-        source: ANY_SOURCE,
-        tag: ANY_TAG,
-        len: 0,
-        cancelled: false,
-        error: None,
+/// Requests by the number that peers know them by.
+#[derive(Debug, Default)]
+pub(super) struct RequestTable {
+    slots: Vec<Option<RequestRef>>,
+    free: Vec<RequestId>,
+}
+
+impl RequestTable {
+    /// Gives `request` a number.
+    pub(super) fn insert(&mut self, request: &RequestRef) -> RequestId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            RequestId(u32::try_from(self.slots.len() - 1).expect("fewer than 2³² requests"))
+        });
+        self.slots[id.0 as usize] = Some(request.clone());
+        request.own_id.set(Some(id));
+        id
+    }
+
+    pub(super) fn get(&self, id: RequestId) -> Option<&RequestRef> {
+        self.slots.get(id.0 as usize)?.as_ref()
+    }
+
+    /// Takes its number from a request.
+    pub(super) fn remove(&mut self, id: RequestId) -> Option<RequestRef> {
+        let request = self.slots.get_mut(id.0 as usize)?.take()?;
+        self.free.push(id);
+        request.own_id.set(None);
+        Some(request)
     }
 }

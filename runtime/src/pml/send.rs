@@ -2,14 +2,29 @@
 
 use crate::error::{Class, Error, Result};
 use crate::object::comm::{Comm, Space};
-use crate::pml::engine::{Body, Core, Engine, Message, Pending, kind};
-use crate::pml::matching::Pattern;
-use crate::pml::memory::Memory;
+use crate::pml::bsend;
+use crate::pml::check;
+use crate::pml::engine::{Core, with_engine};
+use crate::pml::matching::Envelope;
+use crate::pml::memory::{Buffer, Memory};
+use crate::pml::outgoing::start_or_queue;
 use crate::pml::progress;
-use crate::pml::request::{Begin, Phase, Shared};
-use crate::pml::{Buffer, Inner, Mode, Request, bsend, check, delivery, with_engine};
-use btl_shm::ring::{Envelope, INLINE};
-use wireup::segment::SegmentError;
+use crate::pml::request::{Phase, Request, RequestRef};
+use crate::pml::transport::Transport;
+use crate::pml::unexpected::{Body, Message};
+use crate::pml::waiter;
+use crate::pml::wire;
+use std::fmt::Display;
+
+/// The send modes (MPI 5.0, section 3.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+pub enum Mode {
+    Standard,
+    Synchronous,
+    Buffered,
+    Ready,
+}
 
 /// Starts a send to rank `dest` of `comm` (MPI 5.0, section 3.7.2).
 ///
@@ -28,10 +43,60 @@ pub unsafe fn isend(
     mode: Mode,
 ) -> Result<Request> {
     if mode == Mode::Buffered {
-        // SAFETY: the caller's buffer; it is copied before this returns.
-        return unsafe { bsend::ibsend(comm, space, dest, tag, buffer) };
+        // SAFETY: the caller's buffer.
+        let packed = unsafe { bsend::pack(comm, buffer) }?;
+        // SAFETY: the piece of the attached buffer stays until the request is done.
+        let request = unsafe { isend(comm, space, dest, tag, packed.bytes(), Mode::Standard) }?;
+        packed.keep(request);
+        return Ok(Request::sent());
     }
-    with_engine(|engine| engine.isend(comm, space, dest, tag, buffer, mode))
+    let Some(peer) = comm.peer(dest) else {
+        return Err(no_such_rank(dest));
+    };
+    let envelope = Envelope {
+        context: comm.context_of(space),
+        source: comm.rank,
+        tag,
+    };
+    with_engine(|engine| {
+        let core = &mut engine.core;
+        if let Some((addr, len)) = buffer.run()
+            && len <= inline_most(&core.queues)
+            && mode != Mode::Synchronous
+            && peer != core.queues.me()
+            && !core.checks_types
+            && core.queues.is_clear(peer)
+            && core.queues.goes_eager(peer, len)
+        {
+            let header = wire::inline(envelope);
+            let transport = core.queues.transport();
+            // SAFETY: the caller's buffer of `len` bytes.
+            match unsafe { transport.send_inline(peer, &header, addr, len) } {
+                Ok(true) => return Ok(Request::sent()),
+                Ok(false) => {}
+                Err(why) => return Err(no_room(peer.0, &why)),
+            }
+        }
+        let signature = match core.checks_types {
+            true => check::signature(buffer),
+            false => check::UNKNOWN,
+        };
+        let is_synchronous = mode == Mode::Synchronous;
+        let memory = Memory::of(buffer);
+        let send = RequestRef::send(peer, envelope, memory, signature, is_synchronous);
+        if peer == core.queues.me() {
+            send_to_self(core, &send);
+        } else {
+            start_or_queue(core, &send).map_err(|why| no_room(peer.0, &why))?;
+        }
+        Ok(Request::of(send))
+    })
+}
+
+/// The longest message that goes in one cell without being a request.
+#[inline]
+fn inline_most<T: Transport>(_: &crate::pml::queues::Queues<T>) -> usize {
+    T::INLINE
 }
 
 /// Sends and waits until the buffer may be used again (MPI 5.0, section 3.2.1).
@@ -58,113 +123,28 @@ pub unsafe fn send(
     }
 }
 
-impl Engine {
-    #[inline]
-    fn isend(
-        &mut self,
-        comm: &Comm,
-        space: Space,
-        dest: u32,
-        tag: i32,
-        buffer: &Buffer<'_>,
-        mode: Mode,
-    ) -> Result<Request> {
-        let core = &mut self.core;
-        let Some(peer) = comm.peer(dest) else {
-            return Err(no_such_rank(dest));
-        };
-        let peer = peer.0;
-        let context = comm.context_of(space).0;
-        if let Some((addr, len)) = buffer.run()
-            && len <= INLINE
-            && mode != Mode::Synchronous
-            && peer != core.me
-            && !core.check
-            && core.is_clear(peer)
-            && core.goes_eager(peer, len)
-        {
-            let envelope = Envelope {
-                kind: kind::EAGER,
-                flags: 0,
-                context,
-                tag,
-                source: comm.rank,
-                aux: 0,
-            };
-            // SAFETY: the caller's buffer of `len` bytes.
-            let went = unsafe { core.outgoing.send_inline(peer, &envelope, addr, len) };
-            match went {
-                Ok(true) => return Ok(Request(Inner::Sent)),
-                Ok(false) => {}
-                Err(why) => return Err(no_room(peer, &why)),
-            }
-        }
-        core.start_send(comm.rank, peer, context, tag, buffer, mode)
-    }
-}
-
-impl Core {
-    /// Starts a send that does not fit a cell, or may not go yet.
-    fn start_send(
-        &mut self,
-        source: u32,
-        peer: u32,
-        context: u32,
-        tag: i32,
-        buffer: &Buffer<'_>,
-        mode: Mode,
-    ) -> Result<Request> {
-        let signature = if self.check {
-            check::signature(buffer)
-        } else {
-            check::UNKNOWN
-        };
-        let send = Shared::new(Begin {
-            is_send: true,
-            synchronous: mode == Mode::Synchronous,
-            memory: Memory::of(buffer),
-            context,
-            signature,
-            datatype: None,
-            pattern: Pattern {
-                source: None,
-                tag: None,
-            },
-            peer,
-            source,
-            tag,
-        });
-        if peer == self.me {
-            self.send_to_self(&send);
-        } else if !self.is_clear(peer) {
-            self.queue(peer, Pending::Start(send.clone()));
-        } else {
-            match self.start(&send) {
-                Ok(true) => {}
-                Ok(false) => self.queue(peer, Pending::Start(send.clone())),
-                Err(why) => return Err(no_room(peer, &why)),
-            }
-        }
-        Ok(Request(Inner::State(send)))
-    }
-
-    fn send_to_self(&mut self, send: &Shared) {
-        let (source, tag) = (send.source.get(), send.tag.get());
-        let len = send.memory.len();
-        let me = self.me;
-        if let Some(receive) = self.matching.of(send.context).posted.take(source, tag) {
-            delivery::matched(&receive, me, source, tag, len, send.signature);
-            delivery::self_message(&send.memory, &receive);
-            send.complete();
-            progress::tell_threads();
-            return;
-        }
-        let body = if !send.synchronous && self.keeps_own(len) {
+fn send_to_self<T: Transport>(core: &mut Core<T>, send: &RequestRef) {
+    let me = core.queues.me();
+    let Envelope {
+        context,
+        source,
+        tag,
+    } = send.envelope();
+    let len = send.memory.len();
+    let queues = core.matching.of(context);
+    if let Some(receive) = queues.posted.take(source, tag) {
+        receive.matched(me, source, tag, len, send.signature);
+        send.send_to(&receive);
+    } else {
+        let is_kept = !send.synchronous
+            && len <= core.queues.limits().eager_limit
+            && core.unexpected.has_room();
+        let body = if is_kept {
             let mut bytes = vec![0u8; len];
             // SAFETY: the vector has room for the whole message, which is
             // readable until it is done.
             unsafe { send.memory.copy_out(0, bytes.as_mut_ptr(), len) };
-            self.hold(len);
+            core.unexpected.hold(core.queues.transport(), len);
             send.complete();
             Body::Whole(bytes.into_boxed_slice(), None)
         } else {
@@ -177,48 +157,9 @@ impl Core {
             signature: send.signature,
             body,
         };
-        self.matching
-            .of(send.context)
-            .unexpected
-            .push(source, tag, message);
-        progress::tell_threads(); // one may probe for it
+        queues.unexpected.push(source, tag, message);
     }
-}
-
-/// Asks for a send to be cancelled (MPI 5.0, section 3.8.4): possible while its
-/// receive has not been matched and its bytes have not been taken.
-pub(super) fn cancel(send: &Shared) {
-    if send.done.get() {
-        return;
-    }
-    with_engine(|engine| {
-        let core = &mut engine.core;
-        match send.phase.get() {
-            Phase::Queued => {
-                if core.unqueue(send) {
-                    send.cancelled.set(true);
-                    send.complete();
-                }
-            }
-            Phase::Announced if send.peer.get() == core.me => {
-                let mine = |m: &Message| matches!(&m.body, Body::Own(s) if s.is(send));
-                if core
-                    .matching
-                    .of(send.context)
-                    .unexpected
-                    .remove(mine)
-                    .is_some()
-                {
-                    send.cancelled.set(true);
-                    send.complete();
-                }
-            }
-            Phase::Announced => core.ask_back(send),
-            Phase::Sent if send.synchronous => core.ask_back(send),
-            Phase::Streaming | Phase::Sent => {}
-        }
-    });
-    progress::tell_threads();
+    waiter::tell_threads(); // one may wait for it, or probe
 }
 
 #[cold]
@@ -230,7 +171,7 @@ fn no_such_rank(dest: u32) -> Error {
 }
 
 #[cold]
-fn no_room(peer: u32, why: &SegmentError) -> Error {
+fn no_room(peer: u32, why: &impl Display) -> Error {
     Error::new(
         Class::NO_MEM,
         format!("cannot open a ring to rank {peer}: {why}"),

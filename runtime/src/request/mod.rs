@@ -342,7 +342,7 @@ pub fn cancel(raw: Raw) -> Result<()> {
             ..
         }) => {
             if !done {
-                request.cancel();
+                pml::cancel(request);
             }
             true
         }
@@ -397,7 +397,7 @@ pub fn grequest_complete(raw: Raw) -> Result<()> {
         return unknown(raw);
     }
     let freed = with_operation(raw, |operation| operation.grequest_complete())?;
-    pml::progress::tell_threads(); // one may wait for it
+    pml::tell_threads(); // one may wait for it
     if !freed {
         return Ok(());
     }

@@ -88,7 +88,7 @@ impl Operation for Send {
 
     fn cancel(&mut self) -> Result<()> {
         if let Some(running) = &self.running {
-            running.cancel();
+            pml::cancel(running);
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Operation for Receive {
 
     fn cancel(&mut self) -> Result<()> {
         if let Some(running) = &self.running {
-            running.cancel();
+            pml::cancel(running);
         }
         Ok(())
     }

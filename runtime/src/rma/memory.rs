@@ -17,7 +17,7 @@
 use crate::lock::Local;
 use crate::object::group::Proc;
 use crate::{job, memory, pml};
-use btl_shm::peer::shared::Shared;
+use crate::pml::Mapping;
 use btl_shm::region::heap;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -60,7 +60,7 @@ enum Back {
     },
     /// By letting go of the mapping.
     Shared {
-        _mapping: Shared,
+        _mapping: Mapping,
     },
     Keep(Block),
     Nothing,
@@ -153,11 +153,9 @@ pub(super) fn reach(way: Way, owner: Proc, told: &Told, len: usize) -> Option<Pi
     match way {
         Way::Alone => None,
         Way::Heap => {
-            let shared = pml::share(owner.0, told[0], len)?;
-            Some(Piece {
-                at: shared.at(),
-                back: Back::Shared { _mapping: shared },
-            })
+            let (at, mapping) = pml::map(owner, told[0], len)?;
+            let back = Back::Shared { _mapping: mapping };
+            Some(Piece { at, back })
         }
         Way::File => reach_file(told, len),
         Way::Segment => Some(Piece {

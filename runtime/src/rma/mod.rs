@@ -32,16 +32,16 @@ pub mod passive;
 pub mod transfer;
 
 use crate::object::win::Win;
-use crate::pml::{WaitFor, progress};
+use crate::pml::{self, WaitFor};
 
 /// Wakes all other members, and other threads of this rank, after a word was
 /// changed that they may wait for.
 fn wake(win: &Win) {
     let me = win.comm.group.proc(win.comm.rank);
     for peer in win.comm.group.iter().filter(|peer| Some(*peer) != me) {
-        progress::wake(peer.0);
+        pml::wake(peer);
     }
-    progress::tell_threads();
+    pml::tell_threads();
 }
 
 /// What a wait for words of the window is reported as: for nobody in particular.

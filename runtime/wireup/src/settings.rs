@@ -39,6 +39,69 @@ impl fmt::Display for Arm {
     }
 }
 
+/// What ranks learn of their own messages while they run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Learn {
+    /// Whether large messages go by CMA or in pieces, by how long each takes.
+    pub arm: bool,
+    /// How much of a cooperative copy is the receiver's.
+    pub split: bool,
+    /// Which short messages come out of memory just written.
+    pub source: bool,
+    /// Which blocking receives tell their sender at once where the message goes.
+    pub rtr: bool,
+}
+
+impl Learn {
+    /// The names of what is learnt.
+    pub const NAMES: [&str; 4] = ["arm", "split", "source", "rtr"];
+
+    /// The same for all of it.
+    #[must_use]
+    pub fn everything(on: bool) -> Learn {
+        Learn {
+            arm: on,
+            split: on,
+            source: on,
+            rtr: on,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Learn> {
+        let mut learn = Learn::everything(false);
+        match text {
+            "all" => return Some(Learn::everything(true)),
+            "none" => return Some(learn),
+            _ => {}
+        }
+        for name in text.split(',') {
+            match name.trim() {
+                "arm" => learn.arm = true,
+                "split" => learn.split = true,
+                "source" => learn.source = true,
+                "rtr" => learn.rtr = true,
+                _ => return None,
+            }
+        }
+        Some(learn)
+    }
+}
+
+impl fmt::Display for Learn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = [self.arm, self.split, self.source, self.rtr];
+        match on {
+            [true, true, true, true] => f.write_str("all"),
+            [false, false, false, false] => f.write_str("none"),
+            _ => {
+                let named = Learn::NAMES.into_iter().zip(on);
+                let names: Vec<_> = named.filter(|(_, on)| *on).map(|(name, _)| name).collect();
+                f.write_str(&names.join(","))
+            }
+        }
+    }
+}
+
 /// All settings, with their defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -60,6 +123,9 @@ pub struct Settings {
     /// Bytes that one side takes at a time of such a message by loads and stores
     /// (`LARIAT_COOP_CHUNK`).
     pub coop_chunk: u64,
+    /// What ranks learn of their own messages (`LARIAT_LEARN`: all, none, or a list of
+    /// arm, split, source, rtr).
+    pub learn: Learn,
     /// Bytes of the smallest copy that goes around the caches
     /// (`LARIAT_NT_MIN`).
     pub nt_min: u64,
@@ -80,6 +146,8 @@ pub struct Settings {
     /// Try every arm between all pairs at start and print what came of it
     /// (`LARIAT_REPORT_ARMS`: 0 or 1).
     pub report_arms: bool,
+    /// Print how messages of each size went, and why (`LARIAT_REPORT_PROTOCOLS`: 0 or 1).
+    pub report_protocols: bool,
 }
 
 impl Default for Settings {
@@ -91,6 +159,7 @@ impl Default for Settings {
             direct_min: 4 << 10,
             coop_min: 32 << 10,
             coop_chunk: 1 << 10,
+            learn: Learn::everything(true),
             nt_min: 16 << 20,
             eager_limit: 64 << 10,
             ring_cells: 64,
@@ -99,6 +168,7 @@ impl Default for Settings {
             check: false,
             report_regions: false,
             report_arms: false,
+            report_protocols: false,
         }
     }
 }
@@ -143,7 +213,7 @@ pub const MEASURED: [&str; 6] = [
 ];
 
 /// Setting names, lowercase, each with what it means: for `--help` and docs.
-pub const NAMES: [(&str, &str); 14] = [
+pub const NAMES: [(&str, &str); 16] = [
     (
         "arm",
         "how large messages move: auto, driver, shared, copy or cma",
@@ -167,6 +237,10 @@ pub const NAMES: [(&str, &str); 14] = [
     (
         "coop_chunk",
         "bytes that one side takes at a time of it (k, m, g allowed)",
+    ),
+    (
+        "learn",
+        "what ranks learn of their messages: all, none, or a list of arm, split, source, rtr",
     ),
     (
         "nt_min",
@@ -196,6 +270,10 @@ pub const NAMES: [(&str, &str); 14] = [
     (
         "report_arms",
         "try every arm between all pairs at start and print it: 0 or 1",
+    ),
+    (
+        "report_protocols",
+        "print at the end how messages of each size went, and why: 0 or 1",
     ),
 ];
 
@@ -231,6 +309,7 @@ impl Settings {
             "direct_min" => short(self.direct_min),
             "coop_min" => short(self.coop_min),
             "coop_chunk" => short(self.coop_chunk),
+            "learn" => self.learn.to_string(),
             "nt_min" => short(self.nt_min),
             "eager_limit" => short(self.eager_limit),
             "ring_cells" => self.ring_cells.to_string(),
@@ -239,6 +318,7 @@ impl Settings {
             "check" => flag(self.check),
             "report_regions" => flag(self.report_regions),
             "report_arms" => flag(self.report_arms),
+            "report_protocols" => flag(self.report_protocols),
             _ => return None,
         })
     }
@@ -268,6 +348,10 @@ impl Settings {
                 let chunk = bytes(value).ok().filter(|n| (1024..=1 << 30).contains(n));
                 self.coop_chunk = chunk.ok_or("bytes from 1k to 1g, with k, m or g if wanted")?;
             }
+            "learn" => {
+                const WANTED: &str = "all, none, or a list of arm, split, source and rtr";
+                self.learn = Learn::parse(value).ok_or(WANTED)?;
+            }
             "nt_min" => self.nt_min = bytes(value)?,
             "eager_limit" => self.eager_limit = bytes(value)?,
             "ring_cells" => {
@@ -280,6 +364,7 @@ impl Settings {
             "check" => self.check = flag(value)?,
             "report_regions" => self.report_regions = flag(value)?,
             "report_arms" => self.report_arms = flag(value)?,
+            "report_protocols" => self.report_protocols = flag(value)?,
             _ => return Err("a setting that mpirun --help lists"),
         }
         Ok(())

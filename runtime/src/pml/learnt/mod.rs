@@ -1,0 +1,233 @@
+//! What a job learns of its own messages. Each learner stands in a file of its own,
+//! and can be switched off (the setting `learn`): messages are the same then, and in
+//! some patterns slower.
+//!
+//! | learner | learns | from | for |
+//! |---|---|---|---|
+//! | [`arm`] | calls (CMA) or pieces | the time that each takes | large messages that only calls reach |
+//! | [`split`] | the receiver's part of a cooperative copy | who is through first | each peer |
+//! | [`source`] | whether the source is dirty | the time of the copy | short messages of each peer |
+//! | [`rtr`] | whether a receive sends an RTR | whether the last one helped | each peer |
+//!
+//! All of it is kept by classes of sizes ([`size`]).
+
+pub(super) mod arm;
+mod rtr;
+pub(super) mod size;
+pub(super) mod source;
+pub(super) mod split;
+mod vote;
+
+use crate::object::group::Proc;
+use crate::pml::protocol::{PROTOCOLS, Protocol};
+use arm::{ArmChoice, LargeArm, Trial};
+use rtr::RtrHistory;
+use size::{CLASSES, SizeClass};
+use source::Sources;
+use split::{Ending, HeadStart, Splits};
+use std::time::{Duration, Instant};
+use wireup::settings::Learn;
+
+/// Messages that go eagerly after their receiver said that it likes them so.
+const EAGERLY: u16 = 500;
+
+/// All that is learnt.
+#[derive(Debug)]
+pub(super) struct Learnt {
+    on: Learn,
+    /// Bytes of the shortest message that both sides copy.
+    coop_min: usize,
+    arm: ArmChoice,
+    peers: Vec<OfPeer>,
+    /// Messages by class and protocol.
+    counts: [[u64; PROTOCOLS]; CLASSES],
+}
+
+/// What is learnt of the messages of one peer.
+#[derive(Clone, Debug, Default)]
+struct OfPeer {
+    splits: Splits,
+    sources: Sources,
+    rtr: RtrHistory,
+    /// By class: how many more messages to it go eagerly.
+    eagerly: [u16; CLASSES],
+}
+
+impl Learnt {
+    pub(super) fn new(ranks: u32, on: Learn, coop_min: usize) -> Learnt {
+        Learnt {
+            on,
+            coop_min,
+            arm: ArmChoice::default(),
+            peers: vec![OfPeer::default(); ranks as usize],
+            counts: [[0; PROTOCOLS]; CLASSES],
+        }
+    }
+
+    fn of(&mut self, peer: Proc) -> &mut OfPeer {
+        &mut self.peers[peer.0 as usize]
+    }
+
+    /// Counts a message of `len` bytes that goes this way.
+    pub(super) fn count(&mut self, protocol: Protocol, len: usize) {
+        self.counts[SizeClass::of(len).index()][protocol as usize] += 1;
+    }
+
+    /// The arm of a message of `len` bytes that only calls reach, to be told of its end.
+    /// `None`: it goes in pieces.
+    pub(super) fn begin(&mut self, len: usize) -> Option<Trial> {
+        let trial = self.on.arm.then(|| self.arm.begin(len, Instant::now));
+        trial.flatten()
+    }
+
+    /// The next message of `len` bytes takes calls.
+    pub(super) fn is_for_calls(&self, len: usize) -> bool {
+        self.on.arm && self.arm.is_for_calls(len)
+    }
+
+    /// Messages of `len` bytes are faster in pieces than by calls.
+    pub(super) fn is_for_pieces(&self, len: usize) -> bool {
+        !self.on.arm || self.arm.is_for_pieces(len)
+    }
+
+    /// A message of `len` bytes has ended at the time `now`.
+    pub(super) fn end(&mut self, trial: Option<Trial>, len: usize, now: impl FnOnce() -> Instant) {
+        if let Some(trial) = trial {
+            self.arm.end(trial, len, now);
+        }
+    }
+
+    /// A message goes on in another way than it began.
+    pub(super) fn forget(&mut self, trial: Option<Trial>) {
+        if let Some(trial) = trial {
+            self.arm.forget(trial);
+        }
+    }
+
+    /// Records the receiver's hint that messages of this size should go eagerly.
+    pub(super) fn prefer_eager(&mut self, peer: Proc, len: usize) {
+        self.of(peer).eagerly[SizeClass::of(len).index()] = EAGERLY;
+    }
+
+    /// Whether the next message of `len` bytes to `peer` goes eagerly, by its hint.
+    pub(super) fn takes_eager(&mut self, peer: Proc, len: usize) -> bool {
+        let left = &mut self.of(peer).eagerly[SizeClass::of(len).index()];
+        let any = *left > 0;
+        *left = left.saturating_sub(1);
+        any
+    }
+
+    /// How a cooperative copy of `len` bytes is split.
+    pub(super) fn head_start(&self, peer: Proc, len: usize, by_call: bool) -> HeadStart {
+        self.peers[peer.0 as usize].splits.of(len, by_call)
+    }
+
+    /// A cooperative copy of `len` bytes in chunks of `chunk` has ended so.
+    pub(super) fn note_ending(
+        &mut self,
+        peer: Proc,
+        (len, chunk, by_call): (usize, usize, bool),
+        ending: Ending,
+        after_rtr: bool,
+    ) {
+        let on = self.on;
+        let OfPeer { splits, rtr, .. } = self.of(peer);
+        if on.split {
+            splits.learn(len, chunk, by_call, ending);
+        }
+        rtr.learn(len, by_call, ending, after_rtr);
+    }
+
+    /// Whether the copy of a message of `len` bytes is to be timed.
+    #[inline]
+    pub(super) fn is_due(&mut self, peer: Proc, len: usize) -> bool {
+        let coop_min = self.coop_min;
+        self.on.source && self.of(peer).sources.is_due(len, coop_min)
+    }
+
+    /// Of a message of `len` bytes, `part` were copied in the time `took`.
+    pub(super) fn note_copy(&mut self, peer: Proc, len: usize, part: usize, took: Duration) {
+        let coop_min = self.coop_min;
+        let OfPeer { sources, rtr, .. } = self.of(peer);
+        sources.learn(len, coop_min, part, took);
+        rtr.note_short(len, sources.are_dirty(len, coop_min));
+    }
+
+    /// The shortest receive buffer for which an RTR may be sent, in bytes.
+    pub(super) fn rtr_least(&self) -> usize {
+        source::least(self.coop_min)
+    }
+
+    /// The likely length of the next message of `peer`, and whether calls copy it, if a
+    /// receive should send an RTR.
+    pub(super) fn next_rtr(&mut self, peer: Proc) -> Option<(usize, bool)> {
+        let known = self.on.rtr.then(|| self.peers.get_mut(peer.0 as usize));
+        known.flatten()?.rtr.next()
+    }
+
+    /// Whether messages of `len` bytes, which both sides map, are worth an RTR.
+    pub(super) fn is_worth_rtr(&self, peer: Proc, len: usize) -> bool {
+        let sources = &self.peers[peer.0 as usize].sources;
+        len >= self.coop_min || sources.are_dirty(len, self.coop_min)
+    }
+
+    /// An RTR was of no use.
+    pub(super) fn rtr_failed(&mut self, peer: Proc) {
+        self.of(peer).rtr.failed();
+    }
+
+    /// For each class that had messages: its shortest, how many took which protocol, and
+    /// why, in words.
+    pub(super) fn report(&self) -> Vec<ProtocolRow> {
+        let used = |class: &SizeClass| self.counts[class.index()].iter().any(|n| *n > 0);
+        let row = |class: SizeClass| ProtocolRow {
+            least: class.least(),
+            counts: self.counts[class.index()],
+            why: self.why(class),
+        };
+        SizeClass::all().filter(used).map(row).collect()
+    }
+
+    fn why(&self, class: SizeClass) -> String {
+        let mut reasons = Vec::new();
+        let (best, costs) = self.arm.shown(class);
+        if let Some(best) = best {
+            let [pieces, calls] = costs.map(|cost| cost.unwrap_or(0.0) * 1024.0);
+            let arm = match best {
+                LargeArm::Pieces => "pieces",
+                LargeArm::Calls => "calls",
+            };
+            reasons.push(format!(
+                "arm: {arm} (pieces {pieces:.0}, calls {calls:.0} ns/KiB)"
+            ));
+        }
+        let counts = &self.counts[class.index()];
+        if counts[Protocol::Cooperative as usize] > 0 {
+            let least = class.least();
+            let starts = self.peers.iter().flat_map(|peer| {
+                [false, true].map(|by_call| peer.splits.of(least, by_call).bytes)
+            });
+            let (low, high) = starts.fold((i32::MAX, i32::MIN), |(low, high), bytes| {
+                (low.min(bytes), high.max(bytes))
+            });
+            reasons.push(format!("split: half and {low} to {high} bytes"));
+        }
+        let dirty = |peer: &&OfPeer| peer.sources.are_dirty(class.least(), self.coop_min);
+        let dirty = self.peers.iter().filter(dirty).count();
+        if dirty > 0 {
+            reasons.push(format!("source: dirty at {dirty} peers"));
+        }
+        reasons.join("; ")
+    }
+}
+
+/// What a report says of one class of sizes.
+#[derive(Clone, Debug)]
+pub(super) struct ProtocolRow {
+    /// The shortest message of the class, in bytes.
+    pub(super) least: usize,
+    /// Messages by protocol.
+    pub(super) counts: [u64; PROTOCOLS],
+    /// What was learnt, in words.
+    pub(super) why: String,
+}

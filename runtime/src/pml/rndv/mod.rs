@@ -1,0 +1,795 @@
+//! Rendezvous: what happens to a message that was announced, once it has met its
+//! receive. The receiver decides ([`protocol`](crate::pml::protocol)) and drives.
+//!
+//! ```text
+//!           RTS meets its receive
+//!                    │ plan
+//!     ┌──────────────┼───────────────────┬──────────────┐
+//!    get        cooperative, put        runs         pipeline
+//!     │              │ JOIN ▶ (or RTR)   │ CTS ▶        │ CTS ▶
+//!     │ copy   copy ┄┄┄ the sender puts  │ ◀ RUNS: get  │ ◀ DATA, DATA, …
+//!     ├──────────────┤                   │              │
+//!     │ whole        │ failed            │ last         │ last
+//!    FIN ▶          CTS ▶ (pipeline)    FIN ▶        complete
+//! ```
+//!
+//! FIN completes the send; with DATA it is complete once its last piece is out. An arm
+//! that is refused half-way (CMA under a new seccomp filter, a page that the peer
+//! protects) begins the message anew as a pipeline.
+
+pub(super) mod cooperative;
+mod get;
+pub(super) mod pipeline;
+mod put;
+mod rtr;
+mod runs;
+
+use crate::object::comm::ContextId;
+use crate::object::group::Proc;
+use crate::pml::learnt::Learnt;
+use crate::pml::learnt::arm::{LargeArm, Trial};
+use crate::pml::matching::Pattern;
+use crate::pml::memory::{Buffer, Memory};
+use crate::pml::protocol::{self, FetchFacts, Protocol, Reach, as_mapped};
+use crate::pml::queues::Queues;
+use crate::pml::request::{Phase, RequestId, RequestRef, State};
+use crate::pml::transport::{Arrival, ReceiverSlot, Remote, SenderSlot, SlotId, Transport};
+use crate::pml::wire::{Control, Cts, Join, Place, Rtr};
+use cooperative::{CALL_CHUNK, Cooperative, Shares};
+use get::Get;
+use pipeline::{Pieces, Stream};
+use put::{Put, Step};
+use rtr::Rtrs;
+use runs::Spans;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Bytes that are copied at once, without looking at what else has arrived.
+const AT_ONCE: usize = 128 << 10;
+
+/// The most messages that one call copies together.
+const TOGETHER: usize = 16;
+
+/// A get of a matched receive.
+#[derive(Debug)]
+struct Transfer<T: Transport> {
+    get: Get<T>,
+    receive: RequestRef,
+}
+
+/// Announced messages that this rank receives, and sends that it puts.
+#[derive(Debug)]
+pub(super) struct Transfers<T: Transport> {
+    gets: VecDeque<Transfer<T>>,
+    puts: VecDeque<Put<T>>,
+    spans: Spans,
+    rtrs: Rtrs<T>,
+    /// Bytes of the shortest chunk that is copied by loads and stores.
+    chunk: usize,
+    is_oversubscribed: bool,
+    /// Arrivals are being looked at, after which copies go on.
+    is_polling: bool,
+}
+
+/// An announced message and the receive that it has met.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meeting {
+    /// The sender, its number for the message, and where it says that it is.
+    pub(super) peer: Proc,
+    pub(super) id: RequestId,
+    pub(super) place: Place,
+    /// Bytes that the receive takes.
+    pub(super) len: usize,
+    /// The receive buffer, if it is one run.
+    pub(super) to: Option<*mut u8>,
+    /// More receives of the same context are posted.
+    pub(super) more_posted: bool,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub(super) struct Plan<T: Transport> {
+    protocol: Protocol,
+    /// The message's bytes at the sender, or those that it spans there.
+    from: Option<Remote>,
+    span: usize,
+    shared: Option<Cooperative<T>>,
+    trial: Option<Trial>,
+    /// It is got together with others.
+    waits: bool,
+}
+
+impl<T: Transport> Transfers<T> {
+    /// Copies in chunks of `chunk` bytes at least.
+    pub(super) fn new(ranks: u32, chunk: usize, is_oversubscribed: bool) -> Transfers<T> {
+        Transfers {
+            gets: VecDeque::new(),
+            puts: VecDeque::new(),
+            spans: Spans::default(),
+            rtrs: Rtrs::new(ranks),
+            chunk,
+            is_oversubscribed,
+            is_polling: false,
+        }
+    }
+
+    /// Whether any copies are under way.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.gets.is_empty() && self.puts.is_empty()
+    }
+
+    /// Whether there are more ranks than processors.
+    pub(super) fn is_oversubscribed(&self) -> bool {
+        self.is_oversubscribed
+    }
+
+    /// Says that arrivals are being looked at, or no more.
+    #[inline]
+    pub(super) fn set_polling(&mut self, is_polling: bool) {
+        self.is_polling = is_polling;
+    }
+
+    // The receiver.
+
+    /// Fetches a message for its receive, which was matched.
+    pub(super) fn fetch(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        receive: &RequestRef,
+        (id, place, more_posted): (RequestId, Place, bool),
+    ) {
+        let (peer, len) = (receive.peer.get(), receive.total.get());
+        if len == 0 {
+            receive.complete();
+            queues.tell(peer, &Control::Fin(id));
+            return;
+        }
+        let meeting = Meeting {
+            peer,
+            id,
+            place,
+            len,
+            to: receive.memory.run(),
+            more_posted,
+        };
+        let plan = self.plan(queues, learnt, &meeting);
+        self.carry_out(queues, learnt, plan, &meeting, receive);
+    }
+
+    /// Decides how a message is fetched, and tells the sender where it has a part in it.
+    #[inline]
+    pub(super) fn plan(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        meeting: &Meeting,
+    ) -> Plan<T> {
+        let Meeting { peer, len, to, .. } = *meeting;
+        let mut plan = Plan {
+            protocol: Protocol::Get,
+            from: None,
+            span: 0,
+            shared: None,
+            trial: None,
+            waits: false,
+        };
+        if let Place::Run(addr) = meeting.place {
+            plan.from = queues.transport().reach(peer, addr, len);
+        }
+        if let Some(to) = to
+            && let Some(shared) = self.rtrs.take(peer, to, len)
+        {
+            plan.protocol = Protocol::Cooperative;
+            plan.shared = Some(shared);
+            // The RTR has said that calls copy it; that is so if they are due.
+            if plan.from.is_some_and(|from| from.is_by_call())
+                && queues.transport().leaves_choice()
+                && learnt.is_for_calls(len)
+            {
+                plan.trial = learnt.begin(len);
+            }
+            return plan;
+        }
+        let by_call = plan.from.is_some_and(|from| from.is_by_call());
+        let may_choose = by_call && queues.transport().leaves_choice();
+        if may_choose {
+            plan.trial = learnt.begin(len);
+        }
+        let reach = match &plan.from {
+            Some(_) if by_call => Reach::Calls,
+            Some(_) => Reach::Loads,
+            None => Reach::Nowhere,
+        };
+        let is_long = as_mapped(len) >= queues.limits().coop_min;
+        let sender_is_near = is_long && self.is_near(queues, peer);
+        // Asked only where it matters.
+        let may_put = match reach {
+            Reach::Nowhere => queues.transport().lets_peers_write(),
+            Reach::Loads => sender_is_near,
+            Reach::Calls => false,
+        };
+        let is_exported = may_put
+            && to.is_some_and(|to| {
+                let addr = to.expose_provenance() as u64;
+                queues.transport().is_exported(addr, len)
+            });
+        if reach == Reach::Nowhere
+            && !is_exported
+            && let Some((span, len)) = Spans::reach(queues.transport(), peer, meeting.place)
+        {
+            (plan.from, plan.span) = (Some(span), len);
+        }
+        let facts = FetchFacts {
+            len,
+            reach,
+            pieces_are_faster: may_choose
+                && plan.trial.is_none_or(|trial| trial.arm == LargeArm::Pieces),
+            is_run: to.is_some(),
+            is_exported,
+            reaches_span: plan.span > 0,
+            sender_is_near,
+            has_company: by_call && self.has_company(meeting),
+        };
+        plan.protocol = protocol::fetch(&facts, queues.limits());
+        plan.waits = facts.has_company;
+        if let (Protocol::Cooperative | Protocol::Put, Some(to)) = (plan.protocol, to) {
+            plan.shared = self.ask_sender(queues, learnt, meeting, (to, by_call, plan.protocol));
+            if plan.shared.is_none() {
+                plan.protocol = match plan.from {
+                    Some(_) => Protocol::Get,
+                    None => Protocol::Pipeline,
+                };
+            }
+        }
+        plan
+    }
+
+    /// Whether `peer` is likely to look soon for what it is asked, and may write here.
+    fn is_near(&self, queues: &mut Queues<T>, peer: Proc) -> bool {
+        !self.is_oversubscribed
+            && queues.is_clear(peer)
+            && queues.transport().lets_peers_write()
+            && !queues.transport().is_asleep(peer)
+    }
+
+    /// Whether calls may soon have more to copy than this message: then one does all.
+    fn has_company(&self, meeting: &Meeting) -> bool {
+        let is_whole = |last: &Transfer<T>| last.get.whole_piece().is_some();
+        self.is_polling
+            && meeting.len <= get::TOGETHER_MOST
+            && (self.gets.back().is_some_and(is_whole) || meeting.more_posted)
+    }
+
+    /// Asks the sender to put its part of a message, or all of it, to `to`. `None`: there
+    /// is no slot, or no room to tell.
+    fn ask_sender(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        meeting: &Meeting,
+        (to, by_call, protocol): (*mut u8, bool, Protocol),
+    ) -> Option<Cooperative<T>> {
+        let Meeting { peer, id, len, .. } = *meeting;
+        let least = if by_call { CALL_CHUNK } else { self.chunk };
+        let all = protocol == Protocol::Put;
+        let (shares, comes) = match all {
+            true => (Shares::of_sender(len, least), true),
+            false => {
+                let start = learnt.head_start(peer, len, by_call);
+                (Shares::new(len, least, start.bytes)?, start.comes)
+            }
+        };
+        let slot = queues.transport().take_slot()?;
+        let shared = Cooperative::<T>::begin(slot, shares, comes, false);
+        let join = Control::Join(Join {
+            send: id,
+            slot: shared.slot.id(),
+            addr: to.expose_provenance() as u64,
+            len: len as u64,
+            chunk: shares.chunk as u64,
+            front: shares.front,
+            by_call,
+            all,
+        });
+        if all {
+            queues.tell(peer, &join);
+        } else if !queues.try_tell(peer, &join) {
+            shared.slot.close();
+            queues.transport().give_slot(shared.slot);
+            return None;
+        }
+        Some(shared)
+    }
+
+    /// Does for a matched receive what was decided.
+    pub(super) fn carry_out(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        plan: Plan<T>,
+        meeting: &Meeting,
+        receive: &RequestRef,
+    ) {
+        receive.trial.set(plan.trial);
+        learnt.count(plan.protocol, meeting.len);
+        let sender = (meeting.peer, meeting.id);
+        match (plan.protocol, plan.from) {
+            (Protocol::Pipeline | Protocol::Eager, _) => {
+                self.ask_for_pieces(queues, learnt, receive, sender, false);
+            }
+            (Protocol::Runs, Some(from)) => {
+                let own = self.ask_for_pieces(queues, learnt, receive, sender, true);
+                self.spans.insert(own, (from, plan.span));
+            }
+            _ => {
+                let waits = plan.waits;
+                let mut get = self.get_of(plan, meeting, receive.memory.clone());
+                if !waits {
+                    self.start(queues, learnt, &mut get);
+                }
+                self.go_on(queues, learnt, get, receive.clone());
+            }
+        }
+    }
+
+    fn get_of(&self, plan: Plan<T>, meeting: &Meeting, memory: Memory) -> Get<T> {
+        let sender = (meeting.peer, meeting.id);
+        Get::new(sender, plan.from, memory, meeting.len, plan.shared)
+    }
+
+    /// Asks for a message in pieces, or for where its runs are. The number here of its
+    /// receive.
+    fn ask_for_pieces(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        receive: &RequestRef,
+        (peer, send): (Proc, RequestId),
+        runs: bool,
+    ) -> RequestId {
+        let wanted = receive.total.get();
+        receive.moved.set(0);
+        let own = queues.name(receive);
+        let eagerly =
+            learnt.is_for_pieces(wanted) || queues.transport().reach_by_call(peer, 0).is_none();
+        let cts = Cts {
+            send,
+            receive: own,
+            wanted,
+            runs,
+            eagerly,
+        };
+        queues.tell(peer, &Control::Cts(cts));
+        own
+    }
+
+    /// Does at once what was decided for an expected receive of one run, if it can be
+    /// done at once. Whether it was; else the plan, to be carried out.
+    ///
+    /// # Safety
+    /// `meeting.to` is the receive buffer, which has room for the message.
+    #[inline]
+    pub(super) unsafe fn carry_out_now(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        plan: Plan<T>,
+        meeting: &Meeting,
+        become_posted: impl FnOnce() -> RequestRef,
+    ) -> bool {
+        let Meeting { peer, len, .. } = *meeting;
+        let to = meeting.to.unwrap_or(std::ptr::null_mut());
+        let memory = Memory::of(&Buffer::bytes(to, len));
+        if plan.protocol == Protocol::Get
+            && len <= AT_ONCE
+            && let Some(from) = &plan.from
+        {
+            let is_due = !from.is_by_call() && learnt.is_due(peer, len);
+            let begin = is_due.then(Instant::now);
+            // SAFETY: the caller's buffer.
+            if unsafe { queues.transport().get(from, 0, &memory, 0..len) }.is_ok() {
+                learnt.end(plan.trial, len, Instant::now);
+                learnt.count(plan.protocol, len);
+                let took = begin.map(|begin| begin.elapsed());
+                queues.tell(peer, &Control::Fin(meeting.id));
+                if let Some(took) = took {
+                    learnt.note_copy(peer, len, len, took);
+                }
+                return true;
+            }
+        } else if plan.from.is_some() && plan.protocol != Protocol::Pipeline {
+            learnt.count(plan.protocol, len);
+            let trial = plan.trial;
+            let mut get = self.get_of(plan, meeting, memory);
+            self.start(queues, learnt, &mut get);
+            if get.is_whole() {
+                self.settle(queues, learnt, &mut get);
+                learnt.end(trial, len, Instant::now);
+                return true;
+            }
+            let receive = become_posted();
+            receive.trial.set(trial);
+            self.go_on(queues, learnt, get, receive);
+            return false;
+        }
+        let receive = become_posted();
+        self.carry_out(queues, learnt, plan, meeting, &receive);
+        false
+    }
+
+    /// Copies a first turn's worth, if it is this message's turn: the sender hears of it
+    /// meanwhile.
+    fn start(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt, get: &mut Get<T>) {
+        let is_first = self.gets.is_empty();
+        if get.has_own() && (is_first || get.is_short()) {
+            let is_mapped = get.from.is_some_and(|from| !from.is_by_call());
+            get.is_timed = is_first && is_mapped && learnt.is_due(get.peer, get.total);
+            get.copy_on(queues.transport(), is_first && self.puts.is_empty());
+        }
+    }
+
+    /// Goes on with what was begun.
+    fn go_on(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        get: Get<T>,
+        receive: RequestRef,
+    ) {
+        let transfer = Transfer { get, receive };
+        if transfer.get.is_over() {
+            self.end(queues, learnt, transfer);
+        } else {
+            self.gets.push_back(transfer);
+        }
+    }
+
+    /// Copies on. Returns whether anything was copied.
+    pub(super) fn move_on(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt) -> bool {
+        let mut any = self.put_on(queues.transport());
+        while let Some(first) = self.gets.pop_front_if(|first| first.get.is_over()) {
+            any = true;
+            self.end(queues, learnt, first);
+        }
+        any |= self.get_together(queues, learnt);
+        // The oldest of which a part is this rank's own; else what a sender has not come
+        // to, of the newest, since it begins with the oldest.
+        let own = self.gets.iter().position(|one| one.get.has_own());
+        let next = own.or_else(|| self.gets.iter_mut().rposition(|one| one.get.take_over()));
+        if let Some(at) = next {
+            let is_alone = self.gets.len() == 1 && self.puts.is_empty();
+            self.gets[at].get.copy_on(queues.transport(), is_alone);
+            return true;
+        }
+        // One that waits for its sender keeps nobody else waiting.
+        let over = self.gets.iter().position(|one| one.get.is_over());
+        if let Some(other) = over.and_then(|at| self.gets.remove(at)) {
+            self.end(queues, learnt, other);
+            any = true;
+        }
+        any
+    }
+
+    /// Has one call copy the first messages, if there are several of one peer: a call takes
+    /// as long as to copy some of them. Returns whether any came whole; one that did not
+    /// is tried again by itself.
+    fn get_together(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt) -> bool {
+        let pieces = self.gets.iter().map_while(|one| one.get.whole_piece());
+        let pieces: Vec<_> = match self.gets.front().map(|first| first.get.peer) {
+            Some(peer) => pieces
+                .take_while(|(from, ..)| from.peer == peer)
+                .take(TOGETHER)
+                .collect(),
+            None => return false,
+        };
+        if pieces.len() < 2 {
+            return false;
+        }
+        let began = Instant::now();
+        // SAFETY: each is the run of a receive that is not done, which is as long as its
+        // message at least.
+        let whole = unsafe { queues.transport().get_together(&pieces) };
+        let each = began.elapsed() / u32::try_from(whole.max(1)).unwrap_or(1);
+        for i in (1..).take(whole) {
+            let Some(mut one) = self.gets.pop_front() else {
+                break;
+            };
+            // As if one had been copied after the other.
+            let ended = || began + each * i;
+            learnt.end(one.receive.trial.take(), one.get.total, ended);
+            one.get.was_copied();
+            self.end(queues, learnt, one);
+        }
+        whole > 0
+    }
+
+    /// Ends a message that this rank got: whole, or to begin anew.
+    fn end(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt, transfer: Transfer<T>) {
+        let Transfer { mut get, receive } = transfer;
+        if let Some(error) = get.lost.take() {
+            receive.fail(error);
+        }
+        let trial = receive.trial.take();
+        if self.settle(queues, learnt, &mut get) {
+            let total = receive.total.get();
+            receive.moved.set(total);
+            learnt.end(trial, total, Instant::now);
+            receive.complete();
+        } else {
+            learnt.forget(trial);
+            self.ask_for_pieces(queues, learnt, &receive, (get.peer, get.id), false);
+        }
+    }
+
+    /// Tells the sender, if the message is whole, and learns from how it went. Returns
+    /// whether it is whole.
+    fn settle(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt, get: &mut Get<T>) -> bool {
+        let is_whole = !get.begins_anew();
+        if is_whole {
+            queues.tell(get.peer, &Control::Fin(get.id)); // it waits for nothing else
+        }
+        if let Some((part, took)) = get.timing.take() {
+            learnt.note_copy(get.peer, get.total, part, took);
+        }
+        if let Some(shared) = get.shared.take() {
+            if let Some(ending) = shared.ending() {
+                let copy = (get.total, shared.shares.chunk, get.is_by_call());
+                learnt.note_ending(get.peer, copy, ending, shared.after_rtr);
+            }
+            queues.transport().give_slot(shared.slot);
+        }
+        is_whole
+    }
+
+    /// Takes a piece that was asked for.
+    pub(super) fn take_piece(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        own: RequestId,
+        a: &Arrival<'_>,
+    ) {
+        let Some(receive) = queues.named(own) else {
+            return;
+        };
+        // SAFETY: the arrival's bytes.
+        unsafe { receive.deliver(receive.moved.get(), a.data, a.len) };
+        let total = receive.total.get();
+        if receive.moved.get() >= total {
+            queues.unname(own);
+            learnt.end(receive.trial.take(), total, Instant::now);
+            receive.complete();
+        }
+    }
+
+    /// Gets the runs that a sender tells of.
+    pub(super) fn take_runs(
+        &mut self,
+        queues: &mut Queues<T>,
+        (own, send): (RequestId, RequestId),
+        a: &Arrival<'_>,
+    ) {
+        if let Some(receive) = queues.named(own)
+            && self.spans.get(queues.transport(), own, &receive, a)
+        {
+            queues.unname(own);
+            receive.complete();
+            queues.tell(a.from, &Control::Fin(send));
+        }
+    }
+
+    // RTRs.
+
+    /// Sends an RTR for an expected receive of `room` bytes at `addr`, if that is likely
+    /// to be of use. `taken`: messages of `peer` that were taken.
+    pub(super) fn send_rtr(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        (peer, taken): (Proc, u64),
+        (context, pattern): (ContextId, Pattern),
+        (addr, room): (*mut u8, usize),
+    ) {
+        let Some((likely, by_call)) = learnt.next_rtr(peer) else {
+            return;
+        };
+        let likely = likely.min(room);
+        let is_worth = match by_call {
+            true => {
+                let is_for_calls =
+                    !queues.transport().leaves_choice() || learnt.is_for_calls(likely);
+                is_for_calls && as_mapped(likely) >= queues.limits().coop_min
+            }
+            false => learnt.is_worth_rtr(peer, likely),
+        };
+        if is_worth && self.is_near(queues, peer) {
+            let rtr = Rtr {
+                slot: SlotId { at: 0, turn: 0 },
+                context,
+                tag: pattern.tag,
+                addr: addr.expose_provenance() as u64,
+                room,
+                least: 0,
+                by_call,
+                cell: taken,
+                chunk: self.chunk,
+                head_start: 0,
+            };
+            self.rtrs.send(queues, learnt, (peer, likely), rtr);
+        }
+    }
+
+    /// Takes back the RTR that was sent, if one was. `false`: the sender's RTS is there.
+    pub(super) fn withdraw_rtr(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt) -> bool {
+        !self.rtrs.is_sent() || self.rtrs.withdraw(queues, learnt)
+    }
+
+    // The sender.
+
+    /// What an RTS says of where a scattered send is.
+    pub(super) fn scattered_place(queues: &mut Queues<T>, send: &State) -> Place {
+        runs::place_of(queues.transport(), send)
+    }
+
+    /// A message in one run was announced just now.
+    pub(super) fn was_announced(
+        &mut self,
+        queues: &mut Queues<T>,
+        send: &RequestRef,
+        id: RequestId,
+    ) {
+        let peer = send.peer.get();
+        let cell = queues.transport().sent(peer).wrapping_sub(1);
+        if let Some(rtr) = self.rtrs.announced(peer, cell, id) {
+            self.take_up(queues, send, &rtr);
+        }
+    }
+
+    /// A receiver tells where the next message goes.
+    pub(super) fn take_rtr(&mut self, queues: &mut Queues<T>, peer: Proc, rtr: Rtr) {
+        let announced = self.rtrs.received(peer, rtr);
+        if let Some(send) = announced.and_then(|id| queues.named(id)) {
+            self.take_up(queues, &send, &rtr);
+        }
+    }
+
+    /// Puts a part of a send that was announced in the cell that an RTR is for, if the
+    /// RTR is for such a one.
+    fn take_up(&mut self, queues: &mut Queues<T>, send: &RequestRef, rtr: &Rtr) {
+        let total = send.total.get();
+        let is_meant = send.context == rtr.context
+            && rtr.tag.is_none_or(|tag| tag == send.tag.get())
+            && (rtr.least..=rtr.room).contains(&total);
+        if is_meant
+            && !self.is_oversubscribed
+            && let Some(shares) = Shares::new(total, rtr.chunk, rtr.head_start)
+            && let Some(to) = self.buffer(queues, send.peer.get(), (rtr.addr, total, rtr.by_call))
+        {
+            let slot = join(queues, to.peer, rtr.slot, &shares);
+            self.put(queues, send, to, slot, shares);
+        }
+    }
+
+    /// How this rank reaches a receive buffer of `len` bytes.
+    fn buffer(
+        &self,
+        queues: &mut Queues<T>,
+        peer: Proc,
+        (addr, len, by_call): (u64, usize, bool),
+    ) -> Option<Remote> {
+        if by_call {
+            return queues.transport().reach_by_call(peer, addr);
+        }
+        let to = queues.transport().reach(peer, addr, len)?;
+        (!to.is_by_call()).then_some(to)
+    }
+
+    /// The receiver asks for this rank's part of a message.
+    pub(super) fn take_join(&mut self, queues: &mut Queues<T>, peer: Proc, told: &Join) {
+        let (Some(shares), Some(send)) = (
+            Shares::told(told.len, told.chunk, told.front),
+            queues.named(told.send),
+        ) else {
+            return;
+        };
+        send.phase.set(Phase::Streaming);
+        let mut slot = join(queues, peer, told.slot, &shares);
+        let fits = shares.len <= send.memory.len();
+        let to = self.buffer(queues, peer, (told.addr, shares.len, told.by_call));
+        match to.filter(|_| fits) {
+            Some(to) => self.put(queues, &send, to, slot, shares),
+            // Nobody else will do it.
+            None if told.all => {
+                if let Some(range) = slot.claim(u64::MAX) {
+                    slot.fail(range.end - range.start);
+                }
+                queues.transport().wake(peer);
+            }
+            None => {}
+        }
+    }
+
+    /// Puts a send, after all that this rank puts already. The receiver is at work, or
+    /// will be.
+    fn put(
+        &mut self,
+        queues: &mut Queues<T>,
+        send: &RequestRef,
+        to: Remote,
+        slot: T::SenderSlot,
+        shares: Shares,
+    ) {
+        send.phase.set(Phase::Streaming);
+        let send = send.clone();
+        self.puts.push_back(Put {
+            send,
+            to,
+            slot,
+            shares,
+        });
+        self.put_on(queues.transport());
+    }
+
+    /// Copies some chunks of the oldest send that this rank puts. Returns whether there
+    /// was one.
+    fn put_on(&mut self, transport: &mut T) -> bool {
+        while let Some(mut put) = self.puts.pop_front() {
+            match put.step(transport) {
+                Step::Nothing => {}
+                Step::Last => return true,
+                Step::More => {
+                    self.puts.push_front(put);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// The receiver has a send, or has matched it.
+    pub(super) fn take_fin(&mut self, queues: &mut Queues<T>, id: RequestId) {
+        if let Some(send) = queues.unname(id) {
+            self.leave(&send);
+            send.complete();
+        }
+    }
+
+    /// The receiver wants a send in pieces, or to know where its runs are.
+    pub(super) fn take_cts(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt, cts: &Cts) {
+        let Some(send) = queues.named(cts.send) else {
+            return;
+        };
+        self.leave(&send);
+        if cts.eagerly {
+            learnt.prefer_eager(send.peer.get(), send.memory.len());
+        }
+        send.total.set(send.total.get().min(cts.wanted));
+        send.moved.set(0);
+        send.phase.set(Phase::Streaming);
+        let pieces = match cts.runs {
+            true => Pieces::Runs(cts.receive),
+            false => Pieces::Asked(cts.receive),
+        };
+        queues.stream(Stream::new(send, pieces));
+    }
+
+    /// Puts a send no more that is over, or that goes another way.
+    fn leave(&mut self, send: &RequestRef) {
+        if !self.puts.is_empty() {
+            self.puts.retain(|put| !put.send.is(send));
+        }
+    }
+}
+
+/// This rank's side of a slot of `peer`'s.
+fn join<T: Transport>(
+    queues: &mut Queues<T>,
+    peer: Proc,
+    id: SlotId,
+    shares: &Shares,
+) -> T::SenderSlot {
+    let transport = queues.transport();
+    transport.join_slot(peer, id, shares.total, shares.front)
+}

@@ -1,0 +1,663 @@
+//! The shared-memory transport: messages through the rings of the job segment,
+//! memory of peers by mappings, by the driver, or by CMA (see `btl_shm`).
+
+use crate::object::comm::ContextId;
+use crate::object::group::Proc;
+use crate::pml::memory::Memory;
+use crate::pml::transport::{
+    Access, Arrival, ArmTrial, Board, CopyError, FewWords, Header, Inbox, Opening, ReceiverSlot,
+    Remote, SenderSlot, SlotId, SlotState, Transport, Waiter, Words,
+};
+use btl_shm::board::{self, board_len};
+use btl_shm::copy;
+use btl_shm::endpoint::{self, Incoming, Outgoing, Sent};
+use btl_shm::fault::Fault;
+use btl_shm::fragment::FRAGMENT;
+use btl_shm::joint::{self, Help, Lead, Place, Slots, State};
+use btl_shm::peer::cma::{self, CmaError, CmaWhy, Direction};
+use btl_shm::peer::shared::Shared;
+use btl_shm::peer::{Lost, Peers, Reached};
+use btl_shm::ring::{Envelope, INLINE};
+use btl_shm::wait;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use wireup::segment::{Segment, SegmentError};
+
+/// Pieces of one peer's memory that one call copies.
+const TOGETHER: usize = 16;
+
+/// This rank's end of the job segment.
+#[derive(Debug)]
+pub(super) struct Shm {
+    segment: &'static Segment,
+    me: Proc,
+    outgoing: Outgoing,
+    peers: Peers,
+    slots: Slots,
+    /// Whether peers may write this rank's memory: memcheck takes for undefined what it
+    /// has not seen being written.
+    lets_peers_write: bool,
+}
+
+/// The rings from peers.
+#[derive(Debug)]
+pub(super) struct ShmInbox(Incoming);
+
+#[inline]
+fn envelope(header: &Header) -> Envelope {
+    Envelope {
+        kind: header.kind,
+        flags: header.flags,
+        context: header.context.0,
+        tag: header.tag,
+        source: header.source,
+        aux: header.aux,
+    }
+}
+
+impl Inbox for ShmInbox {
+    #[inline]
+    fn poll(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>) -> bool) -> bool {
+        self.0.poll(most, |a: &endpoint::Arrival<'_>| {
+            handler(&Arrival {
+                from: Proc(a.source),
+                header: Header {
+                    kind: a.envelope.kind,
+                    flags: a.envelope.flags,
+                    context: ContextId(a.envelope.context),
+                    tag: a.envelope.tag,
+                    source: a.envelope.source,
+                    aux: a.envelope.aux,
+                },
+                words: a.words,
+                data: a.data,
+                len: a.len,
+                life: PhantomData,
+            })
+        })
+    }
+
+    #[inline]
+    fn taken(&self, peer: Proc) -> u64 {
+        self.0.taken(peer.0)
+    }
+}
+
+/// This rank's futex.
+#[derive(Debug)]
+pub(super) struct ShmWaiter(wait::Waiter);
+
+impl Waiter for ShmWaiter {
+    #[inline]
+    fn is_oversubscribed(&self) -> bool {
+        self.0.is_crowded()
+    }
+
+    fn sleep(&self, threads: bool, look: impl FnOnce() -> bool) {
+        self.0.sleep(threads, look);
+    }
+
+    #[inline]
+    fn wake(&self, peer: Proc) {
+        self.0.ring_bell(peer.0);
+    }
+
+    fn wake_threads(&self) {
+        self.0.ring_own_bell();
+    }
+}
+
+/// A board in the segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShmBoard(board::Board);
+
+impl Board for ShmBoard {
+    const ROOM: usize = board::ROOM;
+
+    #[inline]
+    fn post(&self, member: u32, turn: u64, stamp: u64, bytes: &[u8]) {
+        self.0.post(member, turn, stamp, bytes);
+    }
+
+    #[inline]
+    fn stamp(&self, member: u32, turn: u64) -> u64 {
+        self.0.stamp(member, turn)
+    }
+
+    fn find(&self, member: u32, turn: u64, stamp: u64) -> Option<u64> {
+        self.0.find(member, turn, stamp)
+    }
+
+    #[inline]
+    fn read(&self, member: u32, turn: u64, to: &mut [u8]) {
+        self.0.read(member, turn, to);
+    }
+
+    fn leave(&self) {
+        self.0.leave();
+    }
+
+    fn reset(&self) -> bool {
+        self.0.reset()
+    }
+}
+
+/// A slot of this rank's, and its use.
+#[derive(Debug)]
+pub(super) struct ShmSlot {
+    segment: &'static Segment,
+    place: Place,
+    turn: u32,
+    lead: Option<Lead>,
+}
+
+impl ShmSlot {
+    fn lead(&self) -> &Lead {
+        self.lead.as_ref().expect("a copy has begun its slot")
+    }
+}
+
+impl ReceiverSlot for ShmSlot {
+    fn id(&self) -> SlotId {
+        SlotId {
+            at: self.place.at(),
+            turn: self.turn,
+        }
+    }
+
+    fn begin(&mut self, total: u64, front: u64) {
+        self.lead = Some(self.place.lead(self.segment, total, front));
+    }
+
+    fn withdraw(&self) -> bool {
+        self.place.withdraw(self.segment)
+    }
+
+    fn claim(&self, want: u64) -> Option<Range<u64>> {
+        self.lead().claim(want)
+    }
+
+    fn left(&self) -> u64 {
+        self.lead().left()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.lead().is_shared()
+    }
+
+    fn state(&self) -> SlotState {
+        match self.lead().state() {
+            State::Open => SlotState::Open,
+            State::Whole => SlotState::Whole,
+            State::Failed => SlotState::Failed,
+        }
+    }
+
+    fn close(&self) -> bool {
+        self.lead().close()
+    }
+}
+
+impl SenderSlot for Help {
+    fn claim(&mut self, want: u64) -> Option<Range<u64>> {
+        Help::claim(self, want)
+    }
+
+    fn left(&self) -> u64 {
+        Help::left(self)
+    }
+
+    fn finish(&mut self, chunks: u64) {
+        Help::finish(self, chunks);
+    }
+
+    fn fail(&mut self, chunks: u64) {
+        Help::fail(self, chunks);
+    }
+}
+
+impl Transport for Shm {
+    type Inbox = ShmInbox;
+    type Waiter = ShmWaiter;
+    type Board = ShmBoard;
+    type ReceiverSlot = ShmSlot;
+    type SenderSlot = Help;
+    type Mapping = Shared;
+    type Error = SegmentError;
+
+    const INLINE: usize = INLINE;
+    const PIECE: usize = FRAGMENT;
+
+    fn open(opening: Opening<'_>) -> (Shm, ShmInbox, ShmWaiter) {
+        let Opening {
+            segment,
+            me,
+            settings,
+            heap,
+        } = opening;
+        let kernels = copy::set_nt_min(settings.nt_min);
+        if settings.verbose {
+            eprintln!("lariat: rank {}: copies by {kernels}", me.0);
+        }
+        let shm = Shm {
+            segment,
+            me,
+            outgoing: Outgoing::new(segment, me.0, settings.ring_cells),
+            peers: Peers::new(segment, me.0, settings.arm, heap, settings.verbose),
+            slots: Slots::default(),
+            lets_peers_write: !btl_shm::valgrind::is_memcheck(),
+        };
+        let inbox = ShmInbox(Incoming::new(segment, me.0));
+        (shm, inbox, ShmWaiter(wait::Waiter::new(segment, me.0)))
+    }
+
+    fn all_open(&mut self) {
+        self.peers.try_all();
+    }
+
+    fn detach(&mut self) {
+        self.peers.detach();
+    }
+
+    #[inline]
+    unsafe fn send_inline(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        from: *const u8,
+        len: usize,
+    ) -> Result<bool, SegmentError> {
+        // SAFETY: the caller's bytes.
+        unsafe {
+            self.outgoing
+                .send_inline(peer.0, &envelope(header), from, len)
+        }
+    }
+
+    fn send_words(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        words: Words,
+    ) -> Result<bool, SegmentError> {
+        self.outgoing.send_words(peer.0, &envelope(header), words)
+    }
+
+    fn whole_max(&self) -> usize {
+        self.outgoing.one_cell_most()
+    }
+
+    #[inline]
+    fn send_whole(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        len: usize,
+        words: FewWords,
+        fill: impl FnOnce(*mut u8),
+    ) -> Result<bool, SegmentError> {
+        self.outgoing
+            .send_bulk(peer.0, &envelope(header), len, words, fill)
+    }
+
+    fn send_piece(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        len: usize,
+        words: FewWords,
+        fill: impl FnOnce(*mut u8, usize),
+    ) -> Result<Option<usize>, SegmentError> {
+        let sent = self
+            .outgoing
+            .send_piece(peer.0, &envelope(header), len, words, fill)?;
+        Ok(match sent {
+            Sent::Bytes(n) => Some(n),
+            Sent::Full => None,
+        })
+    }
+
+    #[inline]
+    fn sent(&self, peer: Proc) -> u64 {
+        self.outgoing.sent(peer.0)
+    }
+
+    #[inline]
+    fn idle(&mut self) {
+        self.outgoing.prepare();
+    }
+
+    fn set_pressure(&mut self, on: bool) {
+        let pressure = &self.segment.record(self.me.0).pressure;
+        if (pressure.load(Ordering::Relaxed) != 0) != on {
+            pressure.store(u32::from(on), Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn has_pressure(&self, peer: Proc) -> bool {
+        self.segment.record(peer.0).pressure.load(Ordering::Relaxed) != 0
+    }
+
+    fn is_asleep(&self, peer: Proc) -> bool {
+        self.segment.record(peer.0).asleep.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline]
+    fn reach(&mut self, peer: Proc, addr: u64, len: usize) -> Option<Remote> {
+        let access = match self.peers.reach(peer.0, addr, len) {
+            Some(Reached::Mapped(at)) => Access::Mapped(at),
+            Some(Reached::Attached(_)) => Access::Attached,
+            None => return self.reach_by_call(peer, addr),
+        };
+        Some(Remote { peer, addr, access })
+    }
+
+    fn reach_by_call(&mut self, peer: Proc, addr: u64) -> Option<Remote> {
+        let access = Access::ByCall(self.peers.cma(peer.0)?);
+        Some(Remote { peer, addr, access })
+    }
+
+    #[inline]
+    fn is_exported(&mut self, addr: u64, len: usize) -> bool {
+        self.peers.is_exported(addr, len)
+    }
+
+    #[inline]
+    fn is_replaced(&mut self, addr: u64, len: usize) -> bool {
+        self.peers.is_replaced(addr, len)
+    }
+
+    #[inline]
+    fn lets_peers_write(&self) -> bool {
+        self.lets_peers_write
+    }
+
+    fn leaves_choice(&self) -> bool {
+        self.peers.may_choose()
+    }
+
+    fn give_up(&mut self, remote: &Remote) {
+        match remote.access {
+            Access::ByCall(_) => self.peers.forget_cma(remote.peer.0),
+            _ => self.peers.forget_driver(remote.peer.0),
+        }
+    }
+
+    #[inline]
+    unsafe fn get(
+        &mut self,
+        from: &Remote,
+        offset: usize,
+        to: &Memory,
+        range: Range<usize>,
+    ) -> Result<(), CopyError> {
+        match from.access {
+            Access::Mapped(at) => {
+                let at = at.as_ptr().wrapping_add(offset);
+                // SAFETY: the peer leaves these bytes as they are until it gets its
+                // answer; the caller vouches for the range.
+                unsafe { from_peer(at, to, range, false) }.map_err(peer_fault)
+            }
+            Access::Attached => self.by_windows(from, offset, range, |at, range| {
+                // SAFETY: as above, but for what the peer may have unmapped.
+                unsafe { from_peer(at, to, range, true) }
+            }),
+            Access::ByCall(pid) => {
+                let addr = from.addr + offset as u64;
+                let copied = match to.run() {
+                    // SAFETY: the caller vouches for the range.
+                    Some(to) => unsafe { cma::read(pid, addr, to.add(range.start), range.len()) },
+                    // SAFETY: as above.
+                    None => by_vectors(addr, to, range, |at, pieces| unsafe {
+                        cma::read_pieces(pid, at, pieces)
+                    }),
+                };
+                copied.map_err(|error| refusal(pid, &error))
+            }
+        }
+    }
+
+    unsafe fn get_together(&mut self, pieces: &[(Remote, *mut u8, usize)]) -> usize {
+        let pieces = &pieces[..pieces.len().min(TOGETHER)];
+        let Some(Access::ByCall(pid)) = pieces.first().map(|first| first.0.access) else {
+            return 0;
+        };
+        let mut from: Vec<_> = pieces
+            .iter()
+            .map(|(from, _, n)| cma::peer_piece(from.addr, *n))
+            .collect();
+        let mut to: Vec<_> = pieces
+            .iter()
+            .map(|(_, to, n)| cma::local_piece(*to, *n))
+            .collect();
+        // SAFETY: the caller vouches for each destination.
+        let done = unsafe {
+            cma::transfer(
+                Direction::Read,
+                pid,
+                &mut to.as_mut_slice(),
+                &mut from.as_mut_slice(),
+            )
+        };
+        let mut copied = done.unwrap_or_else(|error| error.copied);
+        let whole = pieces.iter().take_while(|(.., n)| {
+            let left = copied.checked_sub(*n);
+            copied = left.unwrap_or(0);
+            left.is_some()
+        });
+        whole.count()
+    }
+
+    unsafe fn put(
+        &mut self,
+        to: &Remote,
+        from: &Memory,
+        range: Range<usize>,
+    ) -> Result<(), CopyError> {
+        let offset = range.start;
+        match to.access {
+            Access::Mapped(at) => {
+                let at = at.as_ptr().wrapping_add(offset);
+                // SAFETY: the peer told of a buffer of the message's length there, and
+                // waits for what was claimed; the caller vouches for the range.
+                unsafe { to_peer(from, range, at, false) }.map_err(peer_fault)
+            }
+            Access::Attached => self.by_windows(to, offset, range, |at, range| {
+                // SAFETY: as above, but for what the peer may have unmapped.
+                unsafe { to_peer(from, range, at, true) }
+            }),
+            Access::ByCall(pid) => {
+                let addr = to.addr + offset as u64;
+                // SAFETY: the caller vouches for the range.
+                let copied = by_vectors(addr, from, range, |at, pieces| unsafe {
+                    cma::write_pieces(pid, at, pieces)
+                });
+                copied.map_err(|error| refusal(pid, &error))
+            }
+        }
+    }
+
+    fn map(&mut self, peer: Proc, addr: u64, len: usize) -> Option<(NonNull<u8>, Shared)> {
+        let shared = self.peers.share(peer.0, addr, len)?;
+        Some((shared.at(), shared))
+    }
+
+    fn take_slot(&mut self) -> Option<ShmSlot> {
+        let mut place = self.slots.take(self.segment).ok()??;
+        let turn = place.open(self.segment);
+        Some(ShmSlot {
+            segment: self.segment,
+            place,
+            turn,
+            lead: None,
+        })
+    }
+
+    fn give_slot(&mut self, slot: ShmSlot) {
+        self.slots.give(slot.place);
+    }
+
+    fn join_slot(&mut self, _peer: Proc, id: SlotId, total: u64, front: u64) -> Help {
+        let slot = self.segment.at(id.at).cast::<joint::Slot>();
+        // SAFETY: a slot of a peer's; the segment is never unmapped.
+        unsafe { Help::join(slot, id.turn, total, front) }
+    }
+
+    #[inline]
+    fn wake(&self, peer: Proc) {
+        wait::ring_bell(self.segment, self.segment.record(peer.0));
+    }
+
+    fn make_board(&mut self, members: u32) -> Option<u64> {
+        let taken = self.segment.head().arena_next.load(Ordering::Relaxed);
+        // Half of the segment is left to the rings, which a job cannot do without.
+        if taken > self.segment.constants().arena_limit / 2 {
+            return None;
+        }
+        let len = board_len(members.next_power_of_two());
+        self.segment.allocate(len).ok()
+    }
+
+    #[inline]
+    fn board(&self, place: u64, members: u32) -> ShmBoard {
+        // SAFETY: `make_board` allocated it there, for so many members or more; it is
+        // used as a board only, and the segment is never unmapped.
+        ShmBoard(unsafe { board::Board::new(self.segment.at(place), members) })
+    }
+
+    fn try_arms(&mut self, peer: Proc) -> Vec<ArmTrial> {
+        vec![
+            ("shared", self.peers.try_shared(peer.0)),
+            ("driver", self.peers.try_driver(peer.0)),
+            ("cma", self.peers.try_cma(peer.0)),
+        ]
+    }
+
+    fn has_driver(&self) -> bool {
+        self.peers.has_driver()
+    }
+}
+
+impl Shm {
+    /// Copies `range`, which lies at `offset` of a peer's attached bytes, window by
+    /// window: calls `copy` with where each is here.
+    fn by_windows(
+        &mut self,
+        remote: &Remote,
+        offset: usize,
+        range: Range<usize>,
+        mut copy: impl FnMut(*mut u8, Range<usize>) -> Result<(), Fault>,
+    ) -> Result<(), CopyError> {
+        let addr = remote.addr + offset as u64;
+        let mut done = 0;
+        while done < range.len() {
+            let left = range.len() - done;
+            let window = self.peers.window(remote.peer.0, addr + done as u64, left);
+            let (at, n) = window.map_err(|lost| match lost {
+                Lost::Way(_) => CopyError::Access,
+                Lost::Memory(why) => CopyError::PeerMemory(why),
+            })?;
+            let start = range.start + done;
+            copy(at, start..start + n).map_err(peer_fault)?;
+            done += n;
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn peer_fault(fault: Fault) -> CopyError {
+    CopyError::PeerMemory(fault.to_string())
+}
+
+#[cold]
+fn refusal(pid: u32, error: &CmaError) -> CopyError {
+    match error.why {
+        CmaWhy::Absent if cma::is_mapped(pid, error.peer_addr) => CopyError::Protected,
+        CmaWhy::Absent => CopyError::PeerMemory("its memory is not there".to_owned()),
+        CmaWhy::OwnAbsent(at) => CopyError::OwnMemory(at),
+        CmaWhy::Gone => CopyError::PeerMemory(format!("its process {pid} has ended")),
+        CmaWhy::Refused(_) | CmaWhy::Other(_) => CopyError::Access,
+    }
+}
+
+/// Copies a peer's bytes at `from` into `range` of `to`. `attached`: they may go away.
+///
+/// # Safety
+/// `range` is inside `to`, whose memory is writable, and `from` readable but for what
+/// went away.
+#[inline]
+unsafe fn from_peer(
+    from: *const u8,
+    to: &Memory,
+    range: Range<usize>,
+    attached: bool,
+) -> Result<(), Fault> {
+    if let Some(to_run) = to.run() {
+        // SAFETY: as the caller said.
+        return unsafe { copy::copy_part(from, to_run.add(range.start), range.len(), to.len()) };
+    }
+    if !attached {
+        // SAFETY: as the caller said.
+        unsafe { to.copy_in(range.start, from, range.len()) };
+        return Ok(());
+    }
+    let mut from = from;
+    to.runs(range).try_for_each(|(at, len)| {
+        // SAFETY: a run of the message, and as many bytes of the peer's.
+        unsafe { copy::copy_part(from, at, len, to.len()) }?;
+        from = from.wrapping_add(len);
+        Ok(())
+    })
+}
+
+/// Copies `range` of `from` to a peer's bytes at `to`. `attached`: they may go away.
+///
+/// # Safety
+/// `range` is inside `from`, whose memory is readable, and `to` writable but for what
+/// went away.
+unsafe fn to_peer(
+    from: &Memory,
+    range: Range<usize>,
+    to: *mut u8,
+    attached: bool,
+) -> Result<(), Fault> {
+    if from.run().is_none() && !attached {
+        // SAFETY: as the caller said.
+        unsafe { from.copy_out(range.start, to, range.len()) };
+        return Ok(());
+    }
+    let mut to = to;
+    from.runs(range).try_for_each(|(at, len)| {
+        // SAFETY: a run of the message, and as many bytes of the peer's.
+        unsafe { copy::copy_part(at, to, len, from.len()) }?;
+        to = to.wrapping_add(len);
+        Ok(())
+    })
+}
+
+/// Calls `each` with the runs of `range` of `memory`, as many as one system call takes
+/// at a time, and the peer's address of the first, which is `addr` at first.
+fn by_vectors(
+    addr: u64,
+    memory: &Memory,
+    range: Range<usize>,
+    mut each: impl FnMut(u64, &mut [libc::iovec]) -> Result<(), CmaError>,
+) -> Result<(), CmaError> {
+    let mut at = addr;
+    let mut runs = memory.runs(range).peekable();
+    while runs.peek().is_some() {
+        let mut pieces: Vec<libc::iovec> = runs
+            .by_ref()
+            .take(cma::PIECES)
+            .map(|(start, len)| cma::local_piece(start, len))
+            .collect();
+        let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
+        each(at, &mut pieces)?;
+        at += len as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,382 @@
+//! The contract between messaging and what carries it.
+//!
+//! A transport moves *headers with bytes* to a peer, in order. Everything else it
+//! can do is optional, and asking for it is how to find out:
+//!
+//! | capability | asked by | without it |
+//! |---|---|---|
+//! | memory of peers is reached | [`Transport::reach`] | messages go in pieces |
+//! | own memory is reached by peers | [`Transport::is_exported`] | peers never write it |
+//! | claims on parts of a message | [`Transport::take_slot`] | no cooperative copies |
+//! | boards | [`Transport::make_board`] | collectives go by messages |
+//!
+//! [`shm`](crate::pml::shm) fulfils it with the job segment. The engine is generic
+//! over the transport, so that no message pays for an indirect call.
+//!
+//! Sending never blocks. A transport that has no room says so, and is asked again
+//! after progress. A message that was accepted arrives, in the order in which the
+//! messages to that peer were accepted.
+
+use crate::object::comm::ContextId;
+use crate::object::group::Proc;
+use crate::pml::memory::Memory;
+use std::fmt::{Debug, Display};
+use std::ops::Range;
+use std::ptr::NonNull;
+use wireup::heap::HeapFile;
+use wireup::segment::Segment;
+use wireup::settings::Settings;
+
+/// Numbers that travel with a header.
+pub(super) const WORDS: usize = 5;
+
+/// The numbers of a message without bytes.
+pub(super) type Words = [u64; WORDS];
+
+/// The numbers of a message with bytes.
+pub(super) type FewWords = [u64; 3];
+
+/// What travels in front of a message. Transports carry it and do not look at it;
+/// [`wire`](crate::pml::wire) gives it its meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Header {
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) context: ContextId,
+    pub(super) tag: i32,
+    /// The sender's rank in the communicator.
+    pub(super) source: u32,
+    /// A number of either side's choice.
+    pub(super) aux: u32,
+}
+
+/// A message that has arrived.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
+    /// Who sent it.
+    pub(super) from: Proc,
+    pub(super) header: Header,
+    /// Its numbers: all of them, or with bytes the last three.
+    pub(super) words: Words,
+    /// Its bytes, readable until the handler returns.
+    pub(super) data: *const u8,
+    /// How many.
+    pub(super) len: usize,
+    pub(super) life: std::marker::PhantomData<&'a u8>,
+}
+
+/// How memory of a peer's is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Access {
+    /// It is mapped here, for good.
+    Mapped(NonNull<u8>),
+    /// By loads and stores, through attachments that come and go.
+    Attached,
+    /// By a call for each copy: of the kernel, or of a network. The number is the
+    /// transport's own.
+    ByCall(u32),
+}
+
+/// Bytes of a peer's memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remote {
+    pub(super) peer: Proc,
+    /// Where they begin in the peer's address space.
+    pub(super) addr: u64,
+    pub(super) access: Access,
+}
+
+impl Remote {
+    /// Whether each copy takes a call.
+    pub(super) fn is_by_call(&self) -> bool {
+        matches!(self.access, Access::ByCall(_))
+    }
+}
+
+/// Why bytes could not be copied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum CopyError {
+    /// Not by this access. Another may do.
+    Access,
+    /// Not by this access, since the peer protects the page. The peer may be able to
+    /// touch it.
+    Protected,
+    /// Not at all: why the peer's memory cannot be had, in words.
+    PeerMemory(String),
+    /// Not at all: there is no memory of this process at this address, or it may not be
+    /// touched.
+    OwnMemory(u64),
+}
+
+/// Names one use of a slot to the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SlotId {
+    /// Which slot.
+    pub(super) at: u64,
+    /// Which use of it.
+    pub(super) turn: u32,
+}
+
+/// How far a cooperative copy has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SlotState {
+    /// Chunks are unclaimed, or the sender is at work on what it claimed.
+    Open,
+    /// Everything that was claimed is copied, and nothing is left to claim.
+    Whole,
+    /// The sender could not copy what it claimed, and has stopped.
+    Failed,
+}
+
+/// The receiver's side of a slot: it claims chunks of a message from the front.
+pub(super) trait ReceiverSlot: Debug {
+    /// What the sender must be told.
+    fn id(&self) -> SlotId;
+    /// Says how many chunks there are, and how many at the front are the receiver's
+    /// from the start (fewer than all).
+    fn begin(&mut self, total: u64, front: u64);
+    /// Ends a use that has not begun. `false`: the sender counts on it.
+    fn withdraw(&self) -> bool;
+    /// Claims up to `want` chunks. `None`: nothing is left.
+    fn claim(&self, want: u64) -> Option<Range<u64>>;
+    /// Chunks that nobody has claimed.
+    fn left(&self) -> u64;
+    /// Whether the sender has a part of the message, or may still have one.
+    fn is_shared(&self) -> bool;
+    /// How far the copy has come; what the receiver claimed counts as copied.
+    fn state(&self) -> SlotState;
+    /// Leaves nothing to claim. Whether the sender has ended what it claimed.
+    fn close(&self) -> bool;
+}
+
+/// The sender's side of a slot: it claims chunks of a message from the back.
+pub(super) trait SenderSlot: Debug {
+    /// Claims up to `want` chunks, which must then be finished or failed. `None`:
+    /// nothing is left.
+    fn claim(&mut self, want: u64) -> Option<Range<u64>>;
+    /// Chunks that nobody has claimed; 0 once the use is over.
+    fn left(&self) -> u64;
+    /// Says that `chunks` that were claimed are copied.
+    fn finish(&mut self, chunks: u64);
+    /// Says that `chunks` that were claimed could not be copied.
+    fn fail(&mut self, chunks: u64);
+}
+
+/// A place where each member of a group posts a few bytes for all others.
+pub(super) trait Board: Copy {
+    /// Bytes that a post carries.
+    const ROOM: usize;
+    /// Posts `bytes` for `member` in `turn`, under a `stamp` that is not 0.
+    fn post(&self, member: u32, turn: u64, stamp: u64, bytes: &[u8]);
+    /// The stamp of what `member` posted last at the place of `turn`.
+    fn stamp(&self, member: u32, turn: u64) -> u64;
+    /// The turn, `turn` or the one after, in which `member` has posted `stamp`.
+    fn find(&self, member: u32, turn: u64, stamp: u64) -> Option<u64>;
+    /// Copies out what `member` has posted in `turn`.
+    fn read(&self, member: u32, turn: u64, to: &mut [u8]);
+    /// Says that this member looks at the board no more.
+    fn leave(&self);
+    /// Makes the board as new. `false`: not all members have left it.
+    fn reset(&self) -> bool;
+}
+
+/// Where arriving messages are taken.
+pub(super) trait Inbox: Debug {
+    /// Hands what has arrived to `handler`, at most `most` messages of each peer, until
+    /// `handler` returns false. Whether there was anything.
+    fn poll(&mut self, most: u32, handler: impl FnMut(&Arrival<'_>) -> bool) -> bool;
+    /// Messages of `peer` that were taken so far.
+    fn taken(&self, peer: Proc) -> u64;
+}
+
+/// How a rank sleeps, and is woken.
+pub(super) trait Waiter: Debug + Send + Sync {
+    /// Whether there are more ranks than processors.
+    fn is_oversubscribed(&self) -> bool;
+    /// Sleeps for a while, at most 0.1 s, unless `look`, called once it has been said
+    /// that this rank sleeps, finds something to do. `threads`: others may sleep too.
+    fn sleep(&self, threads: bool, look: impl FnOnce() -> bool);
+    /// Wakes `peer` if it sleeps, after something it waits for was stored.
+    fn wake(&self, peer: Proc);
+    /// Wakes other threads of this rank.
+    fn wake_threads(&self);
+}
+
+/// What a transport is opened with.
+pub(super) struct Opening<'a> {
+    /// The job's segment, which has a record for each rank.
+    pub(super) segment: &'static Segment,
+    pub(super) me: Proc,
+    pub(super) settings: &'a Settings,
+    /// The job's heap file, if this rank could open it.
+    pub(super) heap: Option<HeapFile>,
+}
+
+/// What came of trying one arm towards one peer: its name, and why it was refused.
+pub(super) type ArmTrial = (&'static str, Result<(), String>);
+
+/// A way to carry messages between the ranks of a job.
+pub(super) trait Transport: Debug + Sized + 'static {
+    type Inbox: Inbox;
+    type Waiter: Waiter;
+    type Board: Board;
+    type ReceiverSlot: ReceiverSlot;
+    type SenderSlot: SenderSlot;
+    /// Memory of a peer's that a program shares. Dropping it lets go.
+    type Mapping: Debug + 'static;
+    /// Why a peer cannot be sent to, ever.
+    type Error: Display;
+
+    /// The longest message that [`Transport::send_inline`] takes, in bytes.
+    const INLINE: usize;
+    /// The longest piece that [`Transport::send_piece`] takes, in bytes.
+    const PIECE: usize;
+
+    /// Opens it for this process.
+    fn open(opening: Opening<'_>) -> (Self, Self::Inbox, Self::Waiter);
+
+    /// Called once all ranks have opened theirs.
+    fn all_open(&mut self);
+
+    /// Lets go of what peers own, while nobody copies.
+    fn detach(&mut self);
+
+    // Messages. `Ok(false)`, `Ok(None)`: there is no room now.
+
+    /// Sends `len` bytes, at most [`Transport::INLINE`].
+    ///
+    /// # Safety
+    /// `from` is readable for `len` bytes.
+    unsafe fn send_inline(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        from: *const u8,
+        len: usize,
+    ) -> Result<bool, Self::Error>;
+
+    /// Sends numbers.
+    fn send_words(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        words: Words,
+    ) -> Result<bool, Self::Error>;
+
+    /// The longest message that [`Transport::send_whole`] takes, in bytes.
+    fn whole_max(&self) -> usize;
+
+    /// Sends `len` bytes, which `fill` writes where it is told.
+    fn send_whole(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        len: usize,
+        words: FewWords,
+        fill: impl FnOnce(*mut u8),
+    ) -> Result<bool, Self::Error>;
+
+    /// Sends as many of `len` bytes as go at once, and says how many; `fill` writes so
+    /// many where it is told.
+    fn send_piece(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        len: usize,
+        words: FewWords,
+        fill: impl FnOnce(*mut u8, usize),
+    ) -> Result<Option<usize>, Self::Error>;
+
+    /// Messages sent to `peer` so far.
+    fn sent(&self, peer: Proc) -> u64;
+
+    /// Called when there is nothing to do.
+    fn idle(&mut self);
+
+    // Peers.
+
+    /// Asks all peers to announce their messages instead of sending them at once, or
+    /// no more.
+    fn set_pressure(&mut self, on: bool);
+    /// Whether `peer` asks for that.
+    fn has_pressure(&self, peer: Proc) -> bool;
+    /// Whether `peer` sleeps, so that waking it would cost a system call.
+    fn is_asleep(&self, peer: Proc) -> bool;
+
+    // Memory.
+
+    /// How `len` bytes at `addr` of `peer` are reached, by the best access.
+    fn reach(&mut self, peer: Proc, addr: u64, len: usize) -> Option<Remote>;
+    /// The same by calls alone.
+    fn reach_by_call(&mut self, peer: Proc, addr: u64) -> Option<Remote>;
+    /// Whether peers reach `len` bytes at `addr` of this process by loads and stores.
+    fn is_exported(&mut self, addr: u64, len: usize) -> bool;
+    /// Whether peers that look for these bytes would find something else.
+    fn is_replaced(&mut self, addr: u64, len: usize) -> bool;
+    /// Whether peers may write into this process's memory.
+    fn lets_peers_write(&self) -> bool;
+    /// Whether the transport leaves open if what is reached by calls is copied that way
+    /// or goes in pieces.
+    fn leaves_choice(&self) -> bool;
+    /// Uses this access to this peer no more.
+    fn give_up(&mut self, remote: &Remote);
+
+    /// Copies bytes of a peer's, from `offset` on, into `range` of `to`.
+    ///
+    /// # Safety
+    /// `range` is inside `to`, whose memory is writable.
+    unsafe fn get(
+        &mut self,
+        from: &Remote,
+        offset: usize,
+        to: &Memory,
+        range: Range<usize>,
+    ) -> Result<(), CopyError>;
+
+    /// Copies several messages, each of one run, out of one peer's memory that is
+    /// reached by calls: from where, to where, how many bytes. How many came whole,
+    /// from the first on.
+    ///
+    /// # Safety
+    /// Each destination is writable.
+    unsafe fn get_together(&mut self, pieces: &[(Remote, *mut u8, usize)]) -> usize;
+
+    /// Copies `range` of `from` to a peer's bytes, to the same range of `to`.
+    ///
+    /// # Safety
+    /// `range` is inside `from`, whose memory is readable.
+    unsafe fn put(
+        &mut self,
+        to: &Remote,
+        from: &Memory,
+        range: Range<usize>,
+    ) -> Result<(), CopyError>;
+
+    /// Maps memory of a peer's for the program; where its first byte is.
+    fn map(&mut self, peer: Proc, addr: u64, len: usize) -> Option<(NonNull<u8>, Self::Mapping)>;
+
+    // Cooperative copies.
+
+    /// Takes a slot. `None`: all are in use, or there are none.
+    fn take_slot(&mut self) -> Option<Self::ReceiverSlot>;
+    /// Gives a slot back whose use is over.
+    fn give_slot(&mut self, slot: Self::ReceiverSlot);
+    /// The sender's side of a slot of `peer`'s, with the chunks that it told of.
+    fn join_slot(&mut self, peer: Proc, id: SlotId, total: u64, front: u64) -> Self::SenderSlot;
+    /// Wakes `peer`, which may wait for chunks.
+    fn wake(&self, peer: Proc);
+
+    // Boards.
+
+    /// Makes a board for up to `members` members; where it is, never 0.
+    fn make_board(&mut self, members: u32) -> Option<u64>;
+    /// The board that a member has made at `place`.
+    fn board(&self, place: u64, members: u32) -> Self::Board;
+
+    // Reports.
+
+    /// Tries every arm towards `peer`.
+    fn try_arms(&mut self, peer: Proc) -> Vec<ArmTrial>;
+    /// Whether attachments by a driver work here.
+    fn has_driver(&self) -> bool;
+}

@@ -1,0 +1,127 @@
+//! The stages of a wait, and waking those who wait.
+//!
+//! A wait goes through stages: look, look with pauses, yield the processor, sleep. How
+//! long each lasts depends on whether there are more ranks than processors. With a
+//! processor each, spinning is cheapest; when oversubscribed, whoever spins keeps the
+//! awaited rank from running.
+
+use crate::lock;
+use crate::object::group::Proc;
+use crate::pml::active::ActiveWaiter;
+use crate::pml::transport::Waiter;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+static WAITER: OnceLock<ActiveWaiter> = OnceLock::new();
+
+/// Rounds of looking before the first yield.
+const SPINS: u32 = 4000;
+const SPINS_OVERSUBSCRIBED: u32 = 4;
+/// The first rounds, which go without a pause between two looks: a pause would
+/// cost more than a message that is on its way.
+const QUICK: u32 = 200;
+/// Yields before sleeping. When oversubscribed a yield is the hand-over itself.
+const YIELDS: u32 = 400;
+const YIELDS_OVERSUBSCRIBED: u32 = 200;
+/// From here on a wait is worth publishing.
+const MOMENT: Duration = Duration::from_millis(1);
+/// A wait that has lasted so long has stalled.
+const STALL: Duration = Duration::from_millis(50);
+
+/// Sets the waiter of this process. Called once, at start.
+pub(super) fn start(waiter: ActiveWaiter) {
+    let _ = WAITER.set(waiter); // a process has one transport
+}
+
+fn waiter() -> &'static ActiveWaiter {
+    WAITER
+        .get()
+        .expect("the engine runs while MPI is initialized")
+}
+
+/// Whether there are more ranks than processors.
+pub(super) fn is_oversubscribed() -> bool {
+    waiter().is_oversubscribed()
+}
+
+/// Wakes `peer` if it sleeps, after something it waits for was stored.
+pub fn wake(peer: Proc) {
+    waiter().wake(peer);
+}
+
+/// Wakes other threads of this rank that sleep: what they wait for may have come,
+/// or was completed by a call of this thread.
+#[inline]
+pub fn tell_threads() {
+    if lock::is_multiple() {
+        waiter().wake_threads();
+    }
+}
+
+/// Whether a loop around a call that looks and never waits should let others
+/// have the processor, after so many `looks` in a row that found nothing.
+#[inline]
+pub(super) fn should_give_way(looks: u32) -> bool {
+    looks > SPINS_OVERSUBSCRIBED && is_oversubscribed()
+}
+
+/// The stage that one wait has come to.
+#[derive(Debug, Default)]
+pub(super) struct Stage {
+    rounds: u32,
+    since: Option<Instant>,
+    long: bool,
+    stalled: bool,
+}
+
+impl Stage {
+    /// Whether the wait has lasted longer than a moment: worth publishing.
+    pub(super) fn is_long(&self) -> bool {
+        self.long
+    }
+
+    /// Whether so much time has passed that something may be wrong: worth a look at
+    /// what others do. Only where a sleep was in between.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled
+    }
+
+    /// Begins anew: something moved.
+    #[inline]
+    pub(super) fn reset(&mut self) {
+        *self = Stage::default();
+    }
+
+    /// Notes how long the wait has lasted since it began to give the processor
+    /// away: by the clock, since a yield may take a time slice of others.
+    fn look_at_clock(&mut self) {
+        if !self.long {
+            let since = *self.since.get_or_insert_with(Instant::now);
+            self.long = since.elapsed() >= MOMENT;
+        }
+    }
+
+    /// One round of waiting. `look` says whether there is something to do after
+    /// all, or nothing left to wait for; it is asked once more between announcing
+    /// a sleep and sleeping.
+    #[inline]
+    pub(super) fn step(&mut self, look: impl FnOnce() -> bool) {
+        self.rounds = self.rounds.saturating_add(1);
+        let (spins, yields) = match is_oversubscribed() {
+            true => (SPINS_OVERSUBSCRIBED, YIELDS_OVERSUBSCRIBED),
+            false => (SPINS, YIELDS),
+        };
+        if self.rounds <= spins {
+            if self.rounds > QUICK {
+                std::hint::spin_loop();
+            }
+        } else if self.rounds <= spins + yields {
+            self.look_at_clock();
+            std::thread::yield_now();
+        } else {
+            self.look_at_clock();
+            waiter().sleep(lock::is_multiple(), look);
+            self.stalled = self.since.is_some_and(|since| since.elapsed() >= STALL);
+        }
+    }
+}
