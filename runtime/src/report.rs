@@ -111,7 +111,8 @@ fn arms(segment: &Segment, rank: u32) -> Rows {
     let peers = (0..segment.ranks()).filter(|peer| *peer != rank);
     let tried = peers.flat_map(|peer| {
         let arms = pml::try_arms(Proc(peer));
-        arms.into_iter().map(move |(arm, answer)| (arm, peer, answer))
+        arms.into_iter()
+            .map(move |(arm, answer)| (arm, peer, answer))
     });
     grouped(&tried.collect::<Vec<_>>())
 }

@@ -64,9 +64,8 @@ const TRIES: usize = 8;
 /// one: where it is, never 0. `None`: there is no room for it, or there are no boards.
 #[must_use]
 pub fn make(members: u32) -> Option<u64> {
-    let place = reuse(members).or_else(|| {
-        with_engine(|engine| engine.core.queues.transport().make_board(members))
-    })?;
+    let place = reuse(members)
+        .or_else(|| with_engine(|engine| engine.core.queues.transport().make_board(members)))?;
     IN_USE.with(|boards| boards.push(Made { place, members }));
     Some(place)
 }

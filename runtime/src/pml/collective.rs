@@ -169,7 +169,8 @@ impl Watch {
         let (context, number) = (context_of(comm), tag.number());
         let mut seen = known.to_vec();
         let mut stranger = None;
-        let here = |message: &(ContextId, u32, Tag)| message.0 == context && message.2.number() == number;
+        let here =
+            |message: &(ContextId, u32, Tag)| message.0 == context && message.2.number() == number;
         for (_, source, other) in unreceived().into_iter().filter(here) {
             match other.kind() {
                 Kind::FAILED => {

@@ -14,11 +14,11 @@ use crate::pml::active::Active;
 use crate::pml::expected::Expected;
 use crate::pml::learnt::Learnt;
 use crate::pml::matching::Matching;
-use crate::pml::rndv::pipeline::CELL_MOST;
 use crate::pml::protocol::Limits;
 use crate::pml::queues::Queues;
 use crate::pml::request::RequestRef;
 use crate::pml::rndv::Transfers;
+use crate::pml::rndv::pipeline::CELL_MOST;
 use crate::pml::transport::{Opening, Transport, Waiter};
 use crate::pml::unexpected::{Message, Unexpected};
 

@@ -3,13 +3,13 @@
 
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
+use crate::pml::check;
 use crate::pml::matching::{Envelope, Pattern};
 use crate::pml::memory::{Buffer, copy_short};
 use crate::pml::request::{Completion, Request, RequestId, RequestRef};
 use crate::pml::transport::Arrival;
 use crate::pml::unexpected::{Destination, Unexpected};
 use crate::pml::wire::{Eager, First};
-use crate::pml::check;
 
 /// Such a receive.
 #[derive(Debug)]
@@ -149,8 +149,7 @@ impl Expected {
     /// The receive, from now on as a request, which the caller posts or matches.
     pub(super) fn become_posted(&mut self) -> RequestRef {
         let buffer = Buffer::bytes(self.addr, self.room);
-        let receive =
-            RequestRef::receive(self.pattern, self.context, self.peer, &buffer, false);
+        let receive = RequestRef::receive(self.pattern, self.context, self.peer, &buffer, false);
         self.found = Found::Posted(receive.clone());
         receive
     }

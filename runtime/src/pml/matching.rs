@@ -645,7 +645,13 @@ mod tests {
                 .of(ContextId(context))
                 .unexpected
                 .push(0, 1, u64::from(context));
-            assert!(matching.of(ContextId(context)).unexpected.take(any).is_some());
+            assert!(
+                matching
+                    .of(ContextId(context))
+                    .unexpected
+                    .take(any)
+                    .is_some()
+            );
         }
         assert!(matching.by_context.len() <= CONTEXTS);
         assert_eq!(matching.of(ContextId(2)).posted.take(4, 4), Some(7));

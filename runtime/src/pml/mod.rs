@@ -57,9 +57,6 @@ mod request;
 mod rndv;
 mod send;
 mod shm;
-#[cfg(feature = "socket-transport")]
-#[path = "../../../tests/transport/socket.rs"]
-mod socket;
 mod start;
 mod transport;
 mod unexpected;
@@ -71,8 +68,7 @@ pub use check::signature;
 pub use engine::discard;
 pub use memory::{Buffer, pack};
 pub use progress::{
-    complete, leaving, off_progress, on_progress, on_stall, poll, progress, stop, wait,
-    wait_or,
+    complete, leaving, off_progress, on_progress, on_stall, poll, progress, stop, wait, wait_or,
 };
 pub use publish::WaitFor;
 pub use recv::{irecv, recv};

@@ -89,10 +89,7 @@ pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) 
 }
 
 /// Looks at what has come, and once more after progress if nothing suits.
-fn look_twice<T>(
-    context: ContextId,
-    look: impl Fn(&mut Both) -> Option<T>,
-) -> Option<T> {
+fn look_twice<T>(context: ContextId, look: impl Fn(&mut Both) -> Option<T>) -> Option<T> {
     let once = || with_engine(|engine| look(engine.core.matching.of(context)));
     let found = once();
     if found.is_some() {

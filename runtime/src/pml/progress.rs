@@ -56,7 +56,9 @@ pub(super) fn round<T: Transport>(engine: &mut Engine<T>) -> bool {
 /// were freed, buffered sends), until nothing is left. Inside `MPI_Finalize`, with
 /// [`leaving`], or when the last session ends.
 pub fn stop(what: impl Fn() -> WaitFor) {
-    wait(what, || !with_engine(|engine| engine.core.queues.is_sending()));
+    wait(what, || {
+        !with_engine(|engine| engine.core.queues.is_sending())
+    });
 }
 
 /// Moves everything that can move now, collective schedules included. Returns

@@ -411,14 +411,7 @@ impl State {
 
     /// Notes at a receive which message it got, and whether that fits.
     #[inline]
-    pub(super) fn matched(
-        &self,
-        peer: Proc,
-        source: u32,
-        tag: i32,
-        len: usize,
-        signature: u32,
-    ) {
+    pub(super) fn matched(&self, peer: Proc, source: u32, tag: i32, len: usize, signature: u32) {
         self.peer.set(peer);
         self.source.set(source);
         self.tag.set(tag);

@@ -5,7 +5,7 @@ use crate::object::comm::ContextId;
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
-    Access, Arrival, ArmTrial, Board, CopyError, FewWords, Header, Inbox, Opening, ReceiverSlot,
+    Access, ArmTrial, Arrival, Board, CopyError, FewWords, Header, Inbox, Opening, ReceiverSlot,
     Remote, SenderSlot, SlotId, SlotState, Transport, Waiter, Words,
 };
 use btl_shm::board::{self, board_len};

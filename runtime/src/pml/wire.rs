@@ -439,7 +439,13 @@ mod tests {
             source: 4,
             tag: -7,
         };
-        let (id, slot) = (RequestId(9), SlotId { at: 1 << 40, turn: 77 });
+        let (id, slot) = (
+            RequestId(9),
+            SlotId {
+                at: 1 << 40,
+                turn: 77,
+            },
+        );
         let rts = |place| {
             Control::Rts(Rts {
                 envelope,

@@ -16,8 +16,8 @@
 
 use crate::lock::Local;
 use crate::object::group::Proc;
-use crate::{job, memory, pml};
 use crate::pml::Mapping;
+use crate::{job, memory, pml};
 use btl_shm::region::heap;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

@@ -146,7 +146,11 @@ impl Default for ArmChoice {
 impl ArmChoice {
     /// The arm of a message of `len` bytes that begins `now`, to be told of its end;
     /// `None`: it is short, and goes in pieces.
-    pub(in crate::pml) fn begin(&mut self, len: usize, now: impl FnOnce() -> Instant) -> Option<Trial> {
+    pub(in crate::pml) fn begin(
+        &mut self,
+        len: usize,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Trial> {
         if len < CALL_MIN {
             return None;
         }

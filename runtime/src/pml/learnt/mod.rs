@@ -204,9 +204,10 @@ impl Learnt {
         let counts = &self.counts[class.index()];
         if counts[Protocol::Cooperative as usize] > 0 {
             let least = class.least();
-            let starts = self.peers.iter().flat_map(|peer| {
-                [false, true].map(|by_call| peer.splits.of(least, by_call).bytes)
-            });
+            let starts = self
+                .peers
+                .iter()
+                .flat_map(|peer| [false, true].map(|by_call| peer.splits.of(least, by_call).bytes));
             let (low, high) = starts.fold((i32::MAX, i32::MIN), |(low, high), bytes| {
                 (low.min(bytes), high.max(bytes))
             });

@@ -38,7 +38,13 @@ impl RtrHistory {
 
     /// A message of `len` bytes is copied that the two sides could share, after an RTR
     /// or without.
-    pub(in crate::pml) fn learn(&mut self, len: usize, by_call: bool, ending: Ending, after_rtr: bool) {
+    pub(in crate::pml) fn learn(
+        &mut self,
+        len: usize,
+        by_call: bool,
+        ending: Ending,
+        after_rtr: bool,
+    ) {
         let came = ending != Ending::SenderAbsent;
         match (came, after_rtr) {
             (true, true) => self.next_pause = 0,
@@ -65,7 +71,9 @@ mod tests {
 
     /// Receives until the next one that would send an RTR.
     fn wait(history: &mut RtrHistory) -> usize {
-        (0..100_000).take_while(|_| history.next().is_none()).count()
+        (0..100_000)
+            .take_while(|_| history.next().is_none())
+            .count()
     }
 
     #[test]

@@ -60,7 +60,13 @@ impl Sources {
     }
 
     /// Of a message of `len` bytes, `part` were copied in the time `took`.
-    pub(in crate::pml) fn learn(&mut self, len: usize, coop_min: usize, part: usize, took: Duration) {
+    pub(in crate::pml) fn learn(
+        &mut self,
+        len: usize,
+        coop_min: usize,
+        part: usize,
+        took: Duration,
+    ) {
         if !is_short(len, coop_min) {
             return;
         }
@@ -119,7 +125,9 @@ mod tests {
             learn(&mut sources, len, len, 1_000_000);
             assert!(!sources.are_dirty(len, COOP_MIN));
         }
-        let due = (0..80).filter(|_| sources.is_due(4 << 10, COOP_MIN)).count();
+        let due = (0..80)
+            .filter(|_| sources.is_due(4 << 10, COOP_MIN))
+            .count();
         assert_eq!(due, 80 / SAMPLE as usize);
         // Everything is shared out.
         assert!(!sources.is_due(0, 0) && !sources.is_due(100, 0));

@@ -87,7 +87,13 @@ impl Splits {
     }
 
     /// Counts a message of `len` bytes in chunks of `chunk`.
-    pub(in crate::pml) fn learn(&mut self, len: usize, chunk: usize, by_call: bool, ending: Ending) {
+    pub(in crate::pml) fn learn(
+        &mut self,
+        len: usize,
+        chunk: usize,
+        by_call: bool,
+        ending: Ending,
+    ) {
         let all = match by_call {
             true => &mut self.calls,
             false => &mut self.mapped,
@@ -97,7 +103,9 @@ impl Splits {
         if !split.start.comes {
             return;
         }
-        let vote = split.vote.cast(ending == Ending::ReceiverFirst, split.needed);
+        let vote = split
+            .vote
+            .cast(ending == Ending::ReceiverFirst, split.needed);
         let Some(is_receivers) = vote else { return };
         if split.last.is_some_and(|last| last != is_receivers) {
             split.needed = (2 * split.needed).min(VOTES_MOST);

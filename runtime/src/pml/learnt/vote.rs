@@ -27,6 +27,9 @@ mod tests {
         let mut cast = |side| vote.cast(side, 3);
         assert_eq!([cast(true), cast(true), cast(false)], [None; 3]);
         assert_eq!([cast(true), cast(true)], [None, Some(true)]);
-        assert_eq!([cast(false), cast(false), cast(false)], [None, None, Some(false)]);
+        assert_eq!(
+            [cast(false), cast(false), cast(false)],
+            [None, None, Some(false)]
+        );
     }
 }

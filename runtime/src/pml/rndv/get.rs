@@ -2,12 +2,12 @@
 //! with the sender. A put is a get of which nothing is the receiver's.
 
 use crate::error::{Class, Error};
+use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::request::RequestId;
 use crate::pml::rndv::cooperative::Cooperative;
 use crate::pml::rndv::put::TURN;
 use crate::pml::transport::{CopyError, ReceiverSlot, Remote, SlotState, Transport};
-use crate::object::group::Proc;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -145,9 +145,9 @@ impl<T: Transport> Get<T> {
     /// short, goes into one run and was not begun with.
     pub(super) fn whole_piece(&self) -> Option<(Remote, *mut u8, usize)> {
         let is_whole = self.shared.is_none() && self.own == (0..self.total);
-        let from = self.from.filter(|from| {
-            is_whole && from.is_by_call() && self.total <= TOGETHER_MOST
-        })?;
+        let from = self
+            .from
+            .filter(|from| is_whole && from.is_by_call() && self.total <= TOGETHER_MOST)?;
         Some((from, self.memory.run()?, self.total))
     }
 

@@ -94,7 +94,9 @@ impl<T: Transport> Rtrs<T> {
     /// message of `n` bytes has come for that.
     #[inline]
     pub(super) fn take(&mut self, peer: Proc, to: *mut u8, n: usize) -> Option<Cooperative<T>> {
-        let SentRtr { rtr, peer: to_peer, .. } = self.sent.as_ref()?;
+        let SentRtr {
+            rtr, peer: to_peer, ..
+        } = self.sent.as_ref()?;
         let is_meant = *to_peer == peer && rtr.addr == to.expose_provenance() as u64;
         if !is_meant || n < rtr.least {
             return None;
