@@ -284,7 +284,7 @@ fn end_well(job: &Job) {
 /// # Errors
 /// The job cannot be joined.
 pub fn enter_session(wanted: Option<i32>) -> Result<i32> {
-    let provided = level(wanted.unwrap_or_else(|| job::highest_level()))?;
+    let provided = level(wanted.unwrap_or_else(job::highest_level))?;
     let job = join()?;
     if !job::is_in_world() {
         let state = &job.segment.record(job.rank).state;

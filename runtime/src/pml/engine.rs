@@ -89,7 +89,7 @@ impl<T: Transport> Core<T> {
     #[inline]
     pub(super) fn post_expected(&mut self, context: ContextId) {
         let expected = self.expected.as_mut();
-        if let Some((pattern, receive)) = expected.and_then(|x| x.to_post(context)) {
+        if let Some((pattern, receive)) = expected.and_then(|x| x.post_for(context)) {
             self.matching.of(context).posted.push(pattern, receive);
         }
     }

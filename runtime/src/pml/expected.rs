@@ -156,7 +156,7 @@ impl Expected {
 
     /// The same, if a message of this context may be for it that it did not take.
     #[inline]
-    pub(super) fn to_post(&mut self, context: ContextId) -> Option<(Pattern, RequestRef)> {
+    pub(super) fn post_for(&mut self, context: ContextId) -> Option<(Pattern, RequestRef)> {
         let is_open = self.context == context && matches!(self.found, Found::Nothing);
         is_open.then(|| (self.pattern, self.become_posted()))
     }

@@ -75,7 +75,6 @@ fn no_circle_of_the_launcher_is_large() {
 }
 
 #[test]
-#[ignore = "being broken up"]
 fn no_file_of_the_pml_is_in_a_circle() {
     let mut wrong = String::new();
     for (files, text) in circles_of(&RUNTIME) {
@@ -90,7 +89,6 @@ fn no_file_of_the_pml_is_in_a_circle() {
 }
 
 #[test]
-#[ignore = "the transport is being built"]
 fn only_the_transport_of_the_pml_names_btl_shm() {
     let pml = RUNTIME.mentions().filter(|(file, mention)| {
         file.starts_with("runtime/src/pml") && mention.path[0] == "btl_shm"

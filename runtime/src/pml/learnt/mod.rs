@@ -24,7 +24,7 @@ use arm::{ArmChoice, LargeArm, Trial};
 use rtr::RtrHistory;
 use size::{CLASSES, SizeClass};
 use source::Sources;
-use split::{Ending, HeadStart, Splits};
+use split::{Ending, Splits};
 use std::time::{Duration, Instant};
 use wireup::settings::Learn;
 
@@ -117,8 +117,8 @@ impl Learnt {
         any
     }
 
-    /// How a cooperative copy of `len` bytes is split.
-    pub(super) fn head_start(&self, peer: Proc, len: usize, by_call: bool) -> HeadStart {
+    /// Bytes of a cooperative copy of `len` that are the receiver's, beyond half.
+    pub(super) fn head_start(&self, peer: Proc, len: usize, by_call: bool) -> i32 {
         self.peers[peer.0 as usize].splits.of(len, by_call)
     }
 
@@ -207,7 +207,7 @@ impl Learnt {
             let starts = self
                 .peers
                 .iter()
-                .flat_map(|peer| [false, true].map(|by_call| peer.splits.of(least, by_call).bytes));
+                .flat_map(|peer| [false, true].map(|by_call| peer.splits.of(least, by_call)));
             let (low, high) = starts.fold((i32::MAX, i32::MIN), |(low, high), bytes| {
                 (low.min(bytes), high.max(bytes))
             });

@@ -274,15 +274,12 @@ impl<T: Transport> Transfers<T> {
         let Meeting { peer, id, len, .. } = *meeting;
         let least = if by_call { CALL_CHUNK } else { self.chunk };
         let all = protocol == Protocol::Put;
-        let (shares, comes) = match all {
-            true => (Shares::of_sender(len, least), true),
-            false => {
-                let start = learnt.head_start(peer, len, by_call);
-                (Shares::new(len, least, start.bytes)?, start.comes)
-            }
+        let shares = match all {
+            true => Shares::of_sender(len, least),
+            false => Shares::new(len, least, learnt.head_start(peer, len, by_call))?,
         };
         let slot = queues.transport().take_slot()?;
-        let shared = Cooperative::<T>::begin(slot, shares, comes, false);
+        let shared = Cooperative::<T>::begin(slot, shares, false);
         let join = Control::Join(Join {
             send: id,
             slot: shared.slot.id(),
@@ -449,7 +446,9 @@ impl<T: Transport> Transfers<T> {
     /// Copies on. Returns whether anything was copied.
     pub(super) fn move_on(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt) -> bool {
         let mut any = self.put_on(queues.transport());
-        while let Some(first) = self.gets.pop_front_if(|first| first.get.is_over()) {
+        while self.gets.front().is_some_and(|first| first.get.is_over())
+            && let Some(first) = self.gets.pop_front()
+        {
             any = true;
             self.end(queues, learnt, first);
         }
