@@ -18,7 +18,17 @@ use std::time::{Duration, Instant};
 pub struct Plan {
     pub cores: [usize; 2],
     pub sizes: Vec<usize>,
-    pub dirty: bool,
+    pub buffer_use: BufferUse,
+}
+
+/// What happens to the buffers between two transfers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum BufferUse {
+    LeftAlone,
+    /// The sender rewrites its buffer, which is not counted.
+    Rewritten,
+    /// The sender rewrites its buffer, the receiver reads its own; all of it counts.
+    RewrittenAndRead,
 }
 
 /// How a message gets from the sender's buffer into the receiver's.
@@ -40,7 +50,7 @@ struct Player {
     other: Side,
     first: bool,
     peer: Pid,
-    dirty: bool,
+    buffer_use: BufferUse,
     round: u64,
 }
 
@@ -72,12 +82,13 @@ impl Player {
     }
 
     fn send(&self, way: Way, size: usize) {
-        if self.dirty && way != Way::Signal {
+        if self.buffer_use != BufferUse::LeftAlone && way != Way::Signal {
             let start = Instant::now();
             self.mine.source.rewrite(size, self.round);
-            self.mine
-                .signals
-                .add_rewriting(nanoseconds(start.elapsed()));
+            if self.buffer_use == BufferUse::Rewritten {
+                let took = nanoseconds(start.elapsed());
+                self.mine.signals.add_rewriting(took);
+            }
         }
         self.mine.signals.ready.set(self.round);
         if way == Way::MappedBoth {
@@ -105,6 +116,9 @@ impl Player {
                 let got = self.mine.target.read_from_process(self.peer, address, size);
                 assert_eq!(got, Ok(size), "process_vm_readv worked when it was probed");
             }
+        }
+        if self.buffer_use == BufferUse::RewrittenAndRead && way != Way::Signal {
+            self.mine.target.read(size);
         }
     }
 
@@ -195,7 +209,7 @@ impl Player {
         let ping_pong_after = self.play(Way::Signal, 0);
         Limits {
             cores: plan.cores,
-            dirty: plan.dirty,
+            buffer_use: plan.buffer_use,
             ping_pong,
             ping_pong_after,
             rows,
@@ -230,7 +244,7 @@ pub fn measure(plan: &Plan) -> nix::Result<Limits> {
         other,
         first,
         peer,
-        dirty: plan.dirty,
+        buffer_use: plan.buffer_use,
         round: 0,
     };
     let parent = getpid();

@@ -14,6 +14,7 @@ mod report;
 mod sizes;
 
 use clap::Parser;
+use experiment::BufferUse;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use std::process::ExitCode;
@@ -34,6 +35,9 @@ struct Cli {
     /// Rewrite the buffer before each transfer; the rewriting is not counted.
     #[arg(long)]
     dirty: bool,
+    /// Rewrite the buffer before each transfer and read it after; all of it counts.
+    #[arg(long, conflicts_with = "dirty")]
+    read: bool,
     /// Write JSON instead of columns.
     #[arg(long)]
     json: bool,
@@ -69,7 +73,11 @@ fn run(cli: &Cli) -> Result<report::Limits, String> {
     let plan = experiment::Plan {
         cores,
         sizes,
-        dirty: cli.dirty,
+        buffer_use: match (cli.dirty, cli.read) {
+            (_, true) => BufferUse::RewrittenAndRead,
+            (true, false) => BufferUse::Rewritten,
+            (false, false) => BufferUse::LeftAlone,
+        },
     };
     experiment::measure(&plan).map_err(|e| format!("cannot measure: {e}"))
 }

@@ -66,6 +66,23 @@ impl Buffer {
         std::hint::black_box(self.start);
     }
 
+    /// Loads every byte with ordinary loads, as a program would.
+    pub fn read(&self, len: usize) {
+        assert!(len <= self.len);
+        let words = self.start.cast::<u64>();
+        let mut sum = 0u64;
+        for i in 0..len / 8 {
+            // SAFETY: word `i` ends at or before `len`, which lies inside the
+            // buffer; the start is aligned to a page and so to a word.
+            sum = sum.wrapping_add(unsafe { words.add(i).read() });
+        }
+        for i in len / 8 * 8..len {
+            // SAFETY: `i < len`, inside the buffer.
+            sum = sum.wrapping_add(u64::from(unsafe { self.start.add(i).read() }));
+        }
+        std::hint::black_box(sum);
+    }
+
     /// Reads `len` bytes at `address` of the process `peer` into the start of
     /// this buffer; one system call.
     pub fn read_from_process(

@@ -1,11 +1,12 @@
 //! The figures as columns and as JSON.
 
+use crate::experiment::BufferUse;
 use std::fmt::Write;
 
 /// All that was measured; times in seconds.
 pub struct Limits {
     pub cores: [usize; 2],
-    pub dirty: bool,
+    pub buffer_use: BufferUse,
     /// Half a round trip of a cache line, a line per direction.
     pub ping_pong: f64,
     /// The same at the end: another value tells that a virtual machine's cores
@@ -41,9 +42,15 @@ impl Limits {
             self.ping_pong * 1e9,
             self.ping_pong_after * 1e9
         );
-        if self.dirty {
-            text += "# Buffers rewritten before each transfer, the rewriting not counted\n";
-        }
+        text += match self.buffer_use {
+            BufferUse::LeftAlone => "",
+            BufferUse::Rewritten => {
+                "# Buffers rewritten before each transfer, the rewriting not counted\n"
+            }
+            BufferUse::RewrittenAndRead => {
+                "# Buffers rewritten before each transfer and read after it, all of it counted\n"
+            }
+        };
         if !self.rows.is_empty() {
             text += "# Size    ";
             HEADS.iter().for_each(|head| _ = write!(text, "{head:>20}"));
@@ -71,10 +78,11 @@ impl Limits {
     pub fn json(&self) -> String {
         let rows: Vec<String> = self.rows.iter().map(Row::json).collect();
         format!(
-            "{{\"program\": \"floor\", \"cores\": [{}, {}], \"dirty\": {}, \"ping_pong_ns\": {:.2}, \"ping_pong_after_ns\": {:.2},\n \"rows\": [{}]}}\n",
+            "{{\"program\": \"floor\", \"cores\": [{}, {}], \"dirty\": {}, \"read\": {}, \"ping_pong_ns\": {:.2}, \"ping_pong_after_ns\": {:.2},\n \"rows\": [{}]}}\n",
             self.cores[0],
             self.cores[1],
-            self.dirty,
+            self.buffer_use != BufferUse::LeftAlone,
+            self.buffer_use == BufferUse::RewrittenAndRead,
             self.ping_pong * 1e9,
             self.ping_pong_after * 1e9,
             rows.join(",\n  ")
