@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use crate::handle::Kind;
-use crate::object::attr::{self, Copy, DeleteFn};
+use crate::object::attr::{self, CopyAction, DeleteFn};
 use crate::object::win;
 
 /// The address of a C function; 0 for a null pointer.
@@ -28,7 +28,7 @@ unsafe fn create_keyval(
     unsafe {
         arg::put(keyval, "keyval", attr::INVALID)?;
         let delete = std::mem::transmute::<usize, Option<DeleteFn>>(delete);
-        let made = attr::create_keyval(kind, Copy::of(copy), delete, extra_state)?;
+        let made = attr::create_keyval(kind, CopyAction::of(copy), delete, extra_state)?;
         arg::put(keyval, "keyval", made)
     }
 }

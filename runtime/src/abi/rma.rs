@@ -5,7 +5,7 @@ use super::rma_arg;
 use crate::object::win::{self, Flavor};
 use crate::object::{group, info};
 use crate::pml::collective;
-use crate::rma::access::Within;
+use crate::rma::access::AllowedEpochs;
 use crate::rma::{active, create, hints, passive, transfer};
 use wireup::collective::Kind;
 
@@ -100,7 +100,7 @@ export! {
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         let Some(target) = target else { return Ok(()) };
-        transfer::put(&win, &origin, &target, Within::Any)
+        transfer::put(&win, &origin, &target, AllowedEpochs::Any)
     }
 
     /// Section 12.3.2, get.
@@ -113,7 +113,7 @@ export! {
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         let Some(target) = target else { return Ok(()) };
-        transfer::get(&win, &origin, &target, Within::Any)
+        transfer::get(&win, &origin, &target, AllowedEpochs::Any)
     }
 
     /// Section 12.3.4, accumulate functions.
@@ -125,7 +125,7 @@ export! {
     ) on win {
         let origin = rma_arg::operand(origin_addr, origin_count, origin_datatype, op)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, None, target, op, Within::Any)
+        rma_arg::accumulate(win, origin, None, target, op, AllowedEpochs::Any)
     }
 
     /// Section 12.3.4, accumulate functions.
@@ -146,7 +146,7 @@ export! {
         let origin = rma_arg::origin(origin_addr, 1, datatype, op)?;
         let result = rma_arg::one(result_addr, datatype)?;
         let target = rma_arg::target(target_rank, target_disp, 1, datatype)?;
-        rma_arg::accumulate(win, origin, Some(result), target, op, Within::Any)
+        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Any)
     }
 
     /// Section 12.3.4, accumulate functions.
@@ -160,7 +160,7 @@ export! {
         let origin = rma_arg::origin(origin_addr, origin_count, origin_datatype, op)?;
         let result = rma_arg::buffer(result_addr, result_count, result_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, Some(result), target, op, Within::Any)
+        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Any)
     }
 
     /// Section 12.3.5, request-based operations.
@@ -173,7 +173,7 @@ export! {
         rma_arg::present(request, request)?;
         let origin = rma_arg::operand(origin_addr, origin_count, origin_datatype, op)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, None, target, op, Within::Passive)?;
+        rma_arg::accumulate(win, origin, None, target, op, AllowedEpochs::Passive)?;
         arg::put(request, "request", rma_arg::DONE)
     }
 
@@ -189,7 +189,7 @@ export! {
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         if let Some(target) = target {
-            transfer::get(&win, &origin, &target, Within::Passive)?;
+            transfer::get(&win, &origin, &target, AllowedEpochs::Passive)?;
         }
         arg::put(request, "request", rma_arg::DONE)
     }
@@ -206,7 +206,7 @@ export! {
         let origin = rma_arg::origin(origin_addr, origin_count, origin_datatype, op)?;
         let result = rma_arg::buffer(result_addr, result_count, result_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, Some(result), target, op, Within::Passive)?;
+        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Passive)?;
         arg::put(request, "request", rma_arg::DONE)
     }
 
@@ -222,7 +222,7 @@ export! {
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         if let Some(target) = target {
-            transfer::put(&win, &origin, &target, Within::Passive)?;
+            transfer::put(&win, &origin, &target, AllowedEpochs::Passive)?;
         }
         arg::put(request, "request", rma_arg::DONE)
     }

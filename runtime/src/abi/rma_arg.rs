@@ -7,12 +7,12 @@ use super::types::*;
 use crate::error::Result;
 use crate::fail;
 use crate::object::op::{self, Op, Predefined};
-use crate::object::win::{self, Flavor, Hold, Part, Win};
+use crate::object::win::{self, Flavor, LockKind, Part, Win};
 use crate::pml::Buffer;
 use crate::request;
-use crate::rma::access::{Target, Within};
+use crate::rma::access::{AllowedEpochs, Target};
 use crate::rma::accumulate as rma_accumulate;
-use crate::rma::create::Wanted;
+use crate::rma::create::WindowSpec;
 use std::ffi::{c_int, c_void};
 
 /// The request of an operation that is over when its call returns.
@@ -33,7 +33,7 @@ pub fn wanted(
     disp_unit: impl Number,
     info: MPI_Info,
     flavor: Flavor,
-) -> Result<Wanted> {
+) -> Result<WindowSpec> {
     let Ok(size) = usize::try_from(size) else {
         fail!(SIZE, "size is {size}, but must not be negative");
     };
@@ -41,7 +41,7 @@ pub fn wanted(
     if disp_unit <= 0 {
         fail!(DISP, "disp_unit is {disp_unit}, but must be above 0");
     }
-    Ok(Wanted {
+    Ok(WindowSpec {
         size,
         disp_unit,
         flavor,
@@ -222,7 +222,7 @@ pub unsafe fn accumulate(
     result: Option<Buffer<'static>>,
     target: Option<Target<'static>>,
     op: MPI_Op,
-    within: Within,
+    within: AllowedEpochs,
 ) -> Result<()> {
     let (win, op) = (win::get(win.0)?, op::get(op.0)?);
     let Some(target) = target else { return Ok(()) };
@@ -285,12 +285,12 @@ pub fn assertion(assert: c_int, known: c_int, call: &str) -> Result<()> {
 ///
 /// # Errors
 /// `MPI_ERR_LOCKTYPE`, `MPI_ERR_ASSERT`.
-pub fn hold(lock_type: c_int, assert: c_int, call: &str) -> Result<Hold> {
+pub fn hold(lock_type: c_int, assert: c_int, call: &str) -> Result<LockKind> {
     assertion(assert, MPI_MODE_NOCHECK, call)?;
     match lock_type {
-        MPI_LOCK_SHARED | MPI_LOCK_EXCLUSIVE if assert != 0 => Ok(Hold::Unchecked),
-        MPI_LOCK_SHARED => Ok(Hold::Shared),
-        MPI_LOCK_EXCLUSIVE => Ok(Hold::Exclusive),
+        MPI_LOCK_SHARED | MPI_LOCK_EXCLUSIVE if assert != 0 => Ok(LockKind::Unchecked),
+        MPI_LOCK_SHARED => Ok(LockKind::Shared),
+        MPI_LOCK_EXCLUSIVE => Ok(LockKind::Exclusive),
         _ => fail!(
             LOCKTYPE,
             "lock_type is {lock_type}, but must be MPI_LOCK_SHARED or MPI_LOCK_EXCLUSIVE"

@@ -30,7 +30,7 @@ pub type DeleteFn = unsafe extern "C" fn(Raw, c_int, *mut c_void, *mut c_void) -
 
 /// What becomes of an attribute when its object is duplicated.
 #[derive(Clone, Copy, Debug)]
-pub enum Copy {
+pub enum CopyAction {
     /// `MPI_NULL_COPY_FN` (0): it is left out.
     Null,
     /// `MPI_DUP_FN` (1): its value is taken over.
@@ -39,18 +39,18 @@ pub enum Copy {
     Call(CopyFn),
 }
 
-impl Copy {
+impl CopyAction {
     /// What a function pointer of the C interface means.
     ///
     /// # Safety
     /// `function` is 0, 1, or the address of a function of type [`CopyFn`].
     #[must_use]
-    pub unsafe fn of(function: usize) -> Copy {
+    pub unsafe fn of(function: usize) -> CopyAction {
         match function {
-            0 => Copy::Null,
-            1 => Copy::Dup,
+            0 => CopyAction::Null,
+            1 => CopyAction::Dup,
             // SAFETY: by the contract of this function.
-            _ => Copy::Call(unsafe { std::mem::transmute::<usize, CopyFn>(function) }),
+            _ => CopyAction::Call(unsafe { std::mem::transmute::<usize, CopyFn>(function) }),
         }
     }
 }
@@ -59,7 +59,7 @@ impl Copy {
 struct Keyval {
     number: i32,
     kind: Kind,
-    copy: Copy,
+    copy: CopyAction,
     delete: Option<DeleteFn>,
     /// The program's pointer, as a number.
     extra: usize,
@@ -71,7 +71,7 @@ impl Drop for Keyval {
         let number = self.number;
         KEYVALS.with(|keyvals| {
             if keyvals.is_unused(number) {
-                keyvals.known.remove(&number);
+                keyvals.entries.remove(&number);
             }
         });
     }
@@ -98,21 +98,21 @@ impl Entry {
 
 #[derive(Debug)]
 struct Keyvals {
-    known: BTreeMap<i32, Entry>,
+    entries: BTreeMap<i32, Entry>,
     next: i32,
 }
 
 impl Keyvals {
     /// Whether no key has this number, nor an attribute one that had it.
     fn is_unused(&self, number: i32) -> bool {
-        self.known
+        self.entries
             .get(&number)
             .is_none_or(|entry| entry.keyval().is_none())
     }
 }
 
 static KEYVALS: Local<Keyvals> = Local::new(Keyvals {
-    known: BTreeMap::new(),
+    entries: BTreeMap::new(),
     next: FIRST,
 });
 
@@ -123,7 +123,7 @@ static KEYVALS: Local<Keyvals> = Local::new(Keyvals {
 /// All numbers are in use.
 pub fn create_keyval(
     kind: Kind,
-    copy: Copy,
+    copy: CopyAction,
     delete: Option<DeleteFn>,
     extra: *mut c_void,
 ) -> Result<i32> {
@@ -139,7 +139,7 @@ pub fn create_keyval(
             delete,
             extra: extra.expose_provenance(),
         });
-        keyvals.known.insert(free, Entry::Created(keyval));
+        keyvals.entries.insert(free, Entry::Created(keyval));
         Some(free)
     });
     match number {
@@ -158,7 +158,7 @@ pub fn free_keyval(kind: Kind, number: i32) -> Result<()> {
     let keyval = find(kind, number)?;
     let created = KEYVALS.with(|keyvals| {
         let freed = Entry::Freed(Arc::downgrade(&keyval));
-        match keyvals.known.insert(number, freed) {
+        match keyvals.entries.insert(number, freed) {
             Some(Entry::Created(keyval)) => Some(keyval),
             _ => None,
         }
@@ -176,7 +176,7 @@ pub fn free_keyval(kind: Kind, number: i32) -> Result<()> {
 }
 
 fn find(kind: Kind, number: i32) -> Result<Arc<Keyval>> {
-    let keyval = KEYVALS.with(|keyvals| keyvals.known.get(&number)?.keyval());
+    let keyval = KEYVALS.with(|keyvals| keyvals.entries.get(&number)?.keyval());
     match keyval {
         Some(keyval) if keyval.kind == kind => Ok(keyval),
         Some(keyval) => fail!(
@@ -324,9 +324,9 @@ fn destroy(attribute: &Attribute, object: Raw) -> Result<()> {
 fn copied(attribute: &Attribute, object: Raw) -> Result<Option<usize>> {
     let keyval = &attribute.keyval;
     let copy = match keyval.copy {
-        Copy::Null => return Ok(None),
-        Copy::Dup => return Ok(Some(attribute.value)),
-        Copy::Call(copy) => copy,
+        CopyAction::Null => return Ok(None),
+        CopyAction::Dup => return Ok(Some(attribute.value)),
+        CopyAction::Call(copy) => copy,
     };
     let value = std::ptr::with_exposed_provenance_mut(attribute.value);
     let extra = std::ptr::with_exposed_provenance_mut(keyval.extra);
@@ -345,8 +345,8 @@ fn outcome(code: c_int, what: &str, number: i32) -> Result<()> {
     if code == 0 {
         return Ok(());
     }
-    let known = error_code::class(code).is_ok();
-    let class = if known { Class(code) } else { Class::OTHER };
+    let is_known = error_code::class(code).is_ok();
+    let class = if is_known { Class(code) } else { Class::OTHER };
     let text = format!("the {what} function of attribute key {number} returned {code}");
     Err(Error::new(class, text))
 }
@@ -430,7 +430,7 @@ mod tests {
         std::ptr::without_provenance_mut(n)
     }
 
-    fn key(copy: Copy, delete: Option<DeleteFn>, extra: usize) -> i32 {
+    fn key(copy: CopyAction, delete: Option<DeleteFn>, extra: usize) -> i32 {
         create_keyval(Kind::Comm, copy, delete, ptr(extra)).unwrap()
     }
 
@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn deleted_last_set_first() {
         let _inside = lock::inside();
-        let keys = [0; 3].map(|extra| key(Copy::Null, Some(note), extra));
+        let keys = [0; 3].map(|extra| key(CopyAction::Null, Some(note), extra));
         let attributes = Attributes::default();
         for (number, value) in keys.iter().zip(1..) {
             attributes.set(Kind::Comm, 1, *number, ptr(value)).unwrap();
@@ -456,7 +456,7 @@ mod tests {
     #[test]
     fn a_freed_key_works_until_its_last_attribute_is_deleted() {
         let _inside = lock::inside();
-        let number = key(Copy::Dup, Some(note), 0);
+        let number = key(CopyAction::Dup, Some(note), 0);
         let (old, new) = (Attributes::default(), Attributes::default());
         old.set(Kind::Comm, 1, number, ptr(5)).unwrap();
         free_keyval(Kind::Comm, number).unwrap();
@@ -475,16 +475,20 @@ mod tests {
         new.clear(1).unwrap();
         assert_eq!(seen(), [6]);
         assert!(got(&new).is_err() && got(&old).is_err());
-        let known = KEYVALS.with(|keyvals| keyvals.known.contains_key(&number));
-        assert!(!known, "nothing is left of it");
+        let is_left = KEYVALS.with(|keyvals| keyvals.entries.contains_key(&number));
+        assert!(!is_left, "nothing is left of it");
     }
 
     #[test]
     fn copies_are_what_the_key_says() {
         let _inside = lock::inside();
-        let calls = key(Copy::Call(twice), None, 0);
-        let keys = [key(Copy::Null, None, 0), key(Copy::Dup, None, 0), calls];
-        let other = key(Copy::Call(twice), None, 0);
+        let calls = key(CopyAction::Call(twice), None, 0);
+        let keys = [
+            key(CopyAction::Null, None, 0),
+            key(CopyAction::Dup, None, 0),
+            calls,
+        ];
+        let other = key(CopyAction::Call(twice), None, 0);
         let old = Attributes::default();
         for (number, value) in keys.iter().zip([7, 8, 9]) {
             old.set(Kind::Comm, 1, *number, ptr(value)).unwrap();
@@ -500,7 +504,7 @@ mod tests {
     #[test]
     fn a_failing_delete_keeps_the_attribute() {
         let _inside = lock::inside();
-        let number = key(Copy::Null, Some(note), 16);
+        let number = key(CopyAction::Null, Some(note), 16);
         let attributes = Attributes::default();
         attributes.set(Kind::Comm, 1, number, ptr(1)).unwrap();
         let failed = attributes.delete(Kind::Comm, 1, number).unwrap_err();
@@ -516,7 +520,7 @@ mod tests {
     #[test]
     fn wrong_keys_are_errors() {
         let _inside = lock::inside();
-        let number = key(Copy::Null, None, 0);
+        let number = key(CopyAction::Null, None, 0);
         assert!(free_keyval(Kind::Win, number).is_err());
         assert!(free_keyval(Kind::Comm, 501).is_err());
         free_keyval(Kind::Comm, number).unwrap();

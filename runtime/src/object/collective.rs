@@ -76,7 +76,7 @@ impl Default for Collectives {
 
 /// What this process knows of the collective that a message belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Known {
+pub enum CollectiveState {
     /// It has not begun here.
     Ahead,
     /// It began here as this kind; `passed`: and no blocking one is still inside
@@ -126,16 +126,16 @@ impl Collectives {
 
     /// What is known of the collective with this number.
     #[must_use]
-    pub fn known(&self, number: u32) -> Known {
+    pub fn state(&self, number: u32) -> CollectiveState {
         let Some(age) = self.age(number) else {
-            return Known::Ahead;
+            return CollectiveState::Ahead;
         };
         let is = |tag: &Tag| tag.number() == number;
         if self.failed.borrow().iter().any(is) {
-            return Known::Failed;
+            return CollectiveState::Failed;
         }
         if age as usize >= RECENT {
-            return Known::Forgotten;
+            return CollectiveState::Forgotten;
         }
         let last = self.started.get().wrapping_sub(1);
         let kind = |age: u32| {
@@ -144,7 +144,7 @@ impl Collectives {
         };
         let passed = (0..age).any(|later| kind(later).is_blocking());
         let kind = kind(age);
-        Known::Began { kind, passed }
+        CollectiveState::Began { kind, passed }
     }
 
     /// Remembers that a collective failed here. `false`: that was known.
@@ -180,22 +180,22 @@ mod tests {
     #[test]
     fn what_began_is_known_by_its_number() {
         let all = Collectives::default();
-        assert_eq!(all.known(0), Known::Ahead);
+        assert_eq!(all.state(0), CollectiveState::Ahead);
         let first = all.begin(Kind::BCAST);
         let second = all.begin(Kind::BARRIER.nonblocking());
         assert_eq!((first.number(), second.number()), (0, 1));
-        let began = |kind, passed| Known::Began { kind, passed };
-        assert_eq!(all.known(0), began(Kind::BCAST, false));
-        assert_eq!(all.known(2), Known::Ahead);
+        let began = |kind, passed| CollectiveState::Began { kind, passed };
+        assert_eq!(all.state(0), began(Kind::BCAST, false));
+        assert_eq!(all.state(2), CollectiveState::Ahead);
         all.begin(Kind::REDUCE);
-        assert_eq!(all.known(0), began(Kind::BCAST, true));
-        assert_eq!(all.known(2), began(Kind::REDUCE, false));
+        assert_eq!(all.state(0), began(Kind::BCAST, true));
+        assert_eq!(all.state(2), began(Kind::REDUCE, false));
         assert!(all.note_failed(second) && !all.note_failed(second));
-        assert_eq!(all.known(1), Known::Failed);
+        assert_eq!(all.state(1), CollectiveState::Failed);
         for _ in 0..RECENT {
             all.begin(Kind::BARRIER);
         }
-        assert_eq!(all.known(0), Known::Forgotten);
+        assert_eq!(all.state(0), CollectiveState::Forgotten);
         assert_eq!(all.next(Kind::SCAN).number(), 3 + 16);
     }
 
@@ -205,13 +205,13 @@ mod tests {
         all.started.set(NUMBER);
         assert_eq!(all.begin(Kind::SCAN).number(), NUMBER);
         assert_eq!(all.begin(Kind::SCAN).number(), 0);
-        assert_eq!(all.known(1), Known::Ahead);
-        let scan = |passed| Known::Began {
+        assert_eq!(all.state(1), CollectiveState::Ahead);
+        let scan = |passed| CollectiveState::Began {
             kind: Kind::SCAN,
             passed,
         };
-        assert_eq!(all.known(NUMBER), scan(true));
-        assert_eq!(all.known(0), scan(false));
+        assert_eq!(all.state(NUMBER), scan(true));
+        assert_eq!(all.state(0), scan(false));
     }
 
     #[test]

@@ -181,13 +181,13 @@ pub fn remember(error: &Error) {
 
 /// What a program added to the codes.
 #[derive(Debug)]
-struct Added {
+struct UserCodes {
     /// Code → its class; a class is its own.
     codes: BTreeMap<i32, i32>,
     texts: BTreeMap<i32, String>,
 }
 
-static ADDED: Local<Added> = Local::new(Added {
+static USER_CODES: Local<UserCodes> = Local::new(UserCodes {
     codes: BTreeMap::new(),
     texts: BTreeMap::new(),
 });
@@ -195,7 +195,7 @@ static ADDED: Local<Added> = Local::new(Added {
 /// `MPI_LASTUSEDCODE`: the largest code in use.
 #[must_use]
 pub fn last_used() -> i32 {
-    ADDED.with(|added| added.codes.keys().next_back().copied().unwrap_or(LASTCODE))
+    USER_CODES.with(|added| added.codes.keys().next_back().copied().unwrap_or(LASTCODE))
 }
 
 /// `MPI_Add_error_class` (section 9.5).
@@ -224,7 +224,7 @@ fn add(class: Option<i32>) -> Result<i32> {
     let Some(code) = last_used().checked_add(1) else {
         fail!(OTHER, "all error codes up to {} are in use", i32::MAX);
     };
-    ADDED.with(|added| added.codes.insert(code, class.unwrap_or(code)));
+    USER_CODES.with(|added| added.codes.insert(code, class.unwrap_or(code)));
     Ok(code)
 }
 
@@ -234,7 +234,7 @@ fn add(class: Option<i32>) -> Result<i32> {
 /// `code` was not added by this program.
 pub fn add_text(code: i32, text: String) -> Result<()> {
     added(code)?;
-    ADDED.with(|added| added.texts.insert(code, text));
+    USER_CODES.with(|added| added.texts.insert(code, text));
     Ok(())
 }
 
@@ -246,7 +246,7 @@ pub fn remove_class(class: i32) -> Result<()> {
     if added(class)? != class {
         fail!(ARG, "errorclass {class} is an error code, not a class");
     }
-    let other = ADDED.with(|added| {
+    let other = USER_CODES.with(|added| {
         let mut of_class = added.codes.iter().filter(|entry| *entry.1 == class);
         of_class
             .find(|entry| *entry.0 != class)
@@ -273,13 +273,13 @@ pub fn remove_code(code: i32) -> Result<()> {
 }
 
 fn remove(code: i32, what: &str) -> Result<()> {
-    if ADDED.with(|added| added.texts.contains_key(&code)) {
+    if USER_CODES.with(|added| added.texts.contains_key(&code)) {
         fail!(
             ARG,
             "{what} {code} still has an error string: remove that first"
         );
     }
-    ADDED.with(|added| added.codes.remove(&code));
+    USER_CODES.with(|added| added.codes.remove(&code));
     Ok(())
 }
 
@@ -289,14 +289,14 @@ fn remove(code: i32, what: &str) -> Result<()> {
 /// `code` has no text that was added.
 pub fn remove_text(code: i32) -> Result<()> {
     added(code)?;
-    if ADDED.with(|added| added.texts.remove(&code)).is_none() {
+    if USER_CODES.with(|added| added.texts.remove(&code)).is_none() {
         fail!(ARG, "errorcode {code} has no error string");
     }
     Ok(())
 }
 
 fn added(code: i32) -> Result<i32> {
-    match ADDED.with(|added| added.codes.get(&code).copied()) {
+    match USER_CODES.with(|added| added.codes.get(&code).copied()) {
         Some(class) => Ok(class),
         None if predefined(code).is_some() => {
             fail!(
@@ -316,7 +316,7 @@ pub fn class(code: i32) -> Result<i32> {
     if predefined(code).is_some() {
         return Ok(code);
     }
-    match ADDED.with(|added| added.codes.get(&code).copied()) {
+    match USER_CODES.with(|added| added.codes.get(&code).copied()) {
         Some(class) => Ok(class),
         None => fail!(
             ARG,
@@ -334,7 +334,7 @@ pub fn class(code: i32) -> Result<i32> {
 pub fn text(code: i32) -> Result<String> {
     let Some((_, name, means)) = predefined(code) else {
         class(code)?;
-        let text = ADDED.with(|added| added.texts.get(&code).cloned());
+        let text = USER_CODES.with(|added| added.texts.get(&code).cloned());
         return Ok(text.unwrap_or_default());
     };
     let detail = LAST.with_borrow(|last| match last {

@@ -44,11 +44,11 @@ enum Members {
     /// Processes `0..n`, in order: `MPI_COMM_WORLD` and its copies.
     Iota(u32),
     /// Any others.
-    Listed(Arc<Listed>),
+    List(Arc<MemberList>),
 }
 
 #[derive(PartialEq, Eq, Debug)]
-struct Listed {
+struct MemberList {
     /// By rank.
     procs: Vec<Proc>,
     /// Process and rank, by process.
@@ -90,7 +90,7 @@ impl Group {
         let mut ranks: Vec<(Proc, u32)> = procs.iter().copied().zip(0..n).collect();
         ranks.sort_unstable();
         Group {
-            procs: Members::Listed(Arc::new(Listed { procs, ranks })),
+            procs: Members::List(Arc::new(MemberList { procs, ranks })),
             session: None,
         }
     }
@@ -119,7 +119,7 @@ impl Group {
     pub fn size(&self) -> u32 {
         match &self.procs {
             Members::Iota(n) => *n,
-            Members::Listed(listed) => u32::try_from(listed.procs.len()).unwrap_or(u32::MAX),
+            Members::List(list) => u32::try_from(list.procs.len()).unwrap_or(u32::MAX),
         }
     }
 
@@ -129,7 +129,7 @@ impl Group {
     pub fn proc(&self, rank: u32) -> Option<Proc> {
         match &self.procs {
             Members::Iota(n) => (rank < *n).then_some(Proc(rank)),
-            Members::Listed(listed) => listed.procs.get(rank as usize).copied(),
+            Members::List(list) => list.procs.get(rank as usize).copied(),
         }
     }
 
@@ -139,8 +139,8 @@ impl Group {
     pub fn rank_of(&self, proc: Proc) -> Option<u32> {
         match &self.procs {
             Members::Iota(n) => (proc.0 < *n).then_some(proc.0),
-            Members::Listed(listed) => {
-                let ranks = &listed.ranks;
+            Members::List(list) => {
+                let ranks = &list.ranks;
                 let at = ranks.binary_search_by_key(&proc, |entry| entry.0).ok()?;
                 ranks.get(at).map(|entry| entry.1)
             }

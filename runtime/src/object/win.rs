@@ -46,7 +46,7 @@ pub struct Part {
 
 /// How a target is locked by this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Hold {
+pub enum LockKind {
     /// `MPI_LOCK_SHARED`.
     Shared,
     /// `MPI_LOCK_EXCLUSIVE`.
@@ -66,9 +66,9 @@ pub struct Epochs {
     /// The origins of `MPI_Win_post` whose `MPI_Win_complete` was not seen yet.
     pub exposure: Option<Vec<u32>>,
     /// The targets of `MPI_Win_lock`, few as a rule.
-    pub locks: Vec<(u32, Hold)>,
+    pub locks: Vec<(u32, LockKind)>,
     /// What `MPI_Win_lock_all` holds everywhere.
-    pub all: Option<Hold>,
+    pub all: Option<LockKind>,
 }
 
 impl Epochs {
@@ -81,7 +81,7 @@ impl Epochs {
 
 /// The values that the predefined attributes point to.
 #[derive(Debug)]
-struct Shown {
+struct AttributeValues {
     size: isize,
     disp_unit: c_int,
     flavor: c_int,
@@ -114,7 +114,7 @@ pub struct Win {
     pub attributes: Attributes,
     /// Its hints.
     pub info: RefCell<Info>,
-    shown: Shown,
+    values: AttributeValues,
 }
 
 // SAFETY: windows are reached under the library lock (see `lock`), which orders
@@ -139,7 +139,7 @@ impl Win {
     ) -> Win {
         assert_eq!(parts.len(), comm.size() as usize);
         let own = parts[comm.rank as usize];
-        let shown = Shown {
+        let values = AttributeValues {
             size: isize::try_from(own.size).unwrap_or(isize::MAX),
             disp_unit: c_int::try_from(own.disp_unit).unwrap_or(c_int::MAX),
             flavor: flavor as c_int,
@@ -157,7 +157,7 @@ impl Win {
             name: RefCell::default(),
             attributes: Attributes::default(),
             info: RefCell::default(),
-            shown,
+            values,
         }
     }
 
@@ -194,10 +194,10 @@ impl Win {
     pub fn predefined(&self, number: i32) -> Option<*mut c_void> {
         let at: *const c_void = match number {
             601 => self.parts[self.comm.rank as usize].base.cast(),
-            602 => (&raw const self.shown.disp_unit).cast(),
-            603 => (&raw const self.shown.size).cast(),
-            604 => (&raw const self.shown.flavor).cast(),
-            605 => (&raw const self.shown.model).cast(),
+            602 => (&raw const self.values.disp_unit).cast(),
+            603 => (&raw const self.values.size).cast(),
+            604 => (&raw const self.values.flavor).cast(),
+            605 => (&raw const self.values.model).cast(),
             _ => return None,
         };
         Some(at.cast_mut())

@@ -23,7 +23,7 @@
 use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
 use crate::lock::Local;
-use crate::object::collective::{Known, Tag};
+use crate::object::collective::{CollectiveState, Tag};
 use crate::object::comm::{self, Comm, ContextId, Space};
 use crate::object::errhandler::Handler;
 use crate::object::raise::{self, Subject};
@@ -421,22 +421,22 @@ pub fn sweep() -> bool {
             continue;
         };
         let number = tag.number();
-        let known = comm.collectives.known(number);
+        let state = comm.collectives.state(number);
         let under_way = is_under_way(context, number);
         if tag.kind() == Kind::FAILED {
-            let is_over = match known {
-                Known::Ahead => false,
-                Known::Began { kind, passed } => {
+            let is_over = match state {
+                CollectiveState::Ahead => false,
+                CollectiveState::Began { kind, passed } => {
                     !kind.is_persistent() && !under_way && (passed || !kind.is_blocking())
                 }
-                Known::Failed | Known::Forgotten => !under_way,
+                CollectiveState::Failed | CollectiveState::Forgotten => !under_way,
             };
             if is_over {
                 drop(take_note(&comm, source, tag));
             }
             continue;
         }
-        if let Known::Began { kind, passed } = known
+        if let CollectiveState::Began { kind, passed } = state
             && !under_way
         {
             let mine = Tag(collective::tag(kind, number));

@@ -22,7 +22,7 @@ pub struct Target<'a> {
 
 /// Which epochs an access may belong to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Within {
+pub enum AllowedEpochs {
     /// Any that has this target.
     Any,
     /// One of passive target: for operations with a request (section 12.3.5).
@@ -33,7 +33,7 @@ pub enum Within {
 ///
 /// # Errors
 /// No epoch allows it, or not all of it lies inside the target's part.
-pub(super) fn resolve(win: &Win, target: &Target<'_>, within: Within) -> Result<*mut u8> {
+pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> Result<*mut u8> {
     let part = win.part(target.rank, "target_rank")?;
     if !is_open(win, target.rank, within) {
         return closed(win, target.rank, within);
@@ -76,21 +76,21 @@ pub(super) fn resolve(win: &Win, target: &Target<'_>, within: Within) -> Result<
     Ok(part.base.wrapping_offset(at))
 }
 
-fn is_open(win: &Win, target: u32, within: Within) -> bool {
+fn is_open(win: &Win, target: u32, within: AllowedEpochs) -> bool {
     let epochs = win.epochs.borrow();
     let passive = epochs.all.is_some() || epochs.has_locked(target);
     let active = || {
         let started = epochs.access.as_ref();
         epochs.fence || started.is_some_and(|targets| targets.contains(&target))
     };
-    passive || within == Within::Any && active()
+    passive || within == AllowedEpochs::Any && active()
 }
 
 #[cold]
-fn closed<T>(win: &Win, target: u32, within: Within) -> Result<T> {
+fn closed<T>(win: &Win, target: u32, within: AllowedEpochs) -> Result<T> {
     let wanted = match within {
-        Within::Any => "MPI_Win_fence, MPI_Win_start or MPI_Win_lock",
-        Within::Passive => {
+        AllowedEpochs::Any => "MPI_Win_fence, MPI_Win_start or MPI_Win_lock",
+        AllowedEpochs::Passive => {
             "an operation with a request takes MPI_Win_lock or MPI_Win_lock_all, which"
         }
     };

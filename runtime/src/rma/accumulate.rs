@@ -1,7 +1,7 @@
 //! Accumulation (MPI 5.0, section 12.3.4): atomic element by element, by a guard
 //! for each target's part, under which all of an operation is carried out.
 
-use super::access::{self, Target, Within};
+use super::access::{self, AllowedEpochs, Target};
 use super::create;
 use super::transfer::{Elements, copy, same_size};
 use crate::error::{Class, Error, Result};
@@ -28,7 +28,7 @@ pub unsafe fn accumulate(
     result: Option<&Buffer<'_>>,
     target: &Target<'_>,
     op: &Op,
-    within: Within,
+    within: AllowedEpochs,
 ) -> Result<()> {
     let at = access::resolve(win, target, within)?;
     let place = Elements::at(at, target);
@@ -80,7 +80,7 @@ pub unsafe fn compare_and_swap(
     result: *mut u8,
     target: &Target<'_>,
 ) -> Result<()> {
-    let at = access::resolve(win, target, Within::Any)?;
+    let at = access::resolve(win, target, AllowedEpochs::Any)?;
     let len = match target.datatype.element() {
         Some(
             element @ (Element::Int { .. }
@@ -123,10 +123,10 @@ enum Change<'a> {
         reducer: Reducer,
         operand: *const u8,
         count: usize,
-        /// Room for the operand, where it lies otherwise.
-        _room: Option<Room>,
-        /// Room for the target's elements, where they lie otherwise.
-        work: Option<Room>,
+        /// Scratch for the operand, where it lies otherwise.
+        _room: Option<Scratch>,
+        /// Scratch for the target's elements, where they lie otherwise.
+        work: Option<Scratch>,
         plain: Arc<Datatype>,
     },
 }
@@ -143,7 +143,7 @@ impl<'a> Change<'a> {
         let plain = given.map_or_else(|| plain(element), |given| Ok(given.clone()))?;
         let reducer = Op::Predefined(op).accumulator(&plain, 0)?;
         let count = place.len().unwrap_or(0) / element.size();
-        let room = || Room::new(&plain, count);
+        let room = || Scratch::new(&plain, count);
         let (operand, held) = match as_plain(origin, element, &plain) {
             Some(operand) => (operand.cast_const(), None),
             None => {
@@ -217,10 +217,10 @@ fn as_plain(elements: &Elements<'_>, element: Element, plain: &Datatype) -> Opti
 }
 
 /// Memory for elements of a predefined type.
-struct Room(Vec<u64>);
+struct Scratch(Vec<u64>);
 
-impl Room {
-    fn new(plain: &Datatype, count: usize) -> Result<Room> {
+impl Scratch {
+    fn new(plain: &Datatype, count: usize) -> Result<Scratch> {
         let words = plain
             .extent()
             .unsigned_abs()
@@ -235,7 +235,7 @@ impl Room {
             );
         }
         room.resize(words.unwrap_or(0), 0);
-        Ok(Room(room))
+        Ok(Scratch(room))
     }
 
     fn elements<'a>(&mut self, plain: &'a Arc<Datatype>, count: usize) -> Elements<'a> {

@@ -14,19 +14,19 @@ use crate::object::win::{Epochs, Win};
 use crate::pml::{self, Buffer, Mode, probe};
 use crate::{fail, pml::wait};
 
-/// What a message between origin and target says; a tag.
+/// What a message between members of a window means; its tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
-enum Word {
+enum Notice {
     /// The target has posted.
     Post = 0,
     /// The origin has completed.
     Complete = 1,
-    /// Rank 0 may give the memory back: this member does not look there any more.
+    /// This member no longer reads the control words, which rank 0 will give back.
     Gone = 2,
 }
 
-/// What is open, for an error: `None` if nothing is but what a fence has begun.
+/// The open epoch in words, for an error. `None` if there is none but a fence's.
 pub(super) fn open(epochs: &Epochs) -> Option<String> {
     if let Some(targets) = &epochs.access {
         return Some(format!(
@@ -41,7 +41,7 @@ pub(super) fn open(epochs: &Epochs) -> Option<String> {
     locked(epochs)
 }
 
-/// What is locked, for an error.
+/// What is locked in words, for an error.
 pub(super) fn locked(epochs: &Epochs) -> Option<String> {
     if epochs.all.is_some() {
         return Some("MPI_Win_lock_all has locked all ranks".to_owned());
@@ -61,13 +61,13 @@ pub(super) fn barrier(win: &Win) {
     }
 }
 
-/// Lets rank 0 know that this member does not look at the words any more; at rank
-/// 0, waits for all to say so.
+/// Tells rank 0 that this member no longer reads the control words; at rank 0, waits
+/// until all have told it.
 pub(super) fn last_word(win: &Win) -> Result<()> {
     if win.comm.rank != 0 {
-        return say(win, 0, Word::Gone);
+        return send(win, 0, Notice::Gone);
     }
-    (1..win.comm.size()).try_for_each(|rank| hear(win, rank, Word::Gone))
+    (1..win.comm.size()).try_for_each(|rank| receive(win, rank, Notice::Gone))
 }
 
 /// `MPI_Win_fence`. `succeeds`: another fence will end what this one begins.
@@ -97,7 +97,7 @@ pub fn post(win: &Win, group: &Group) -> Result<()> {
         );
     }
     for origin in &origins {
-        say(win, *origin, Word::Post)?;
+        send(win, *origin, Notice::Post)?;
     }
     let mut epochs = win.epochs.borrow_mut();
     epochs.fence = false;
@@ -119,7 +119,7 @@ pub fn start(win: &Win, group: &Group) -> Result<()> {
         }
     }
     for target in &targets {
-        hear(win, *target, Word::Post)?;
+        receive(win, *target, Notice::Post)?;
     }
     let mut epochs = win.epochs.borrow_mut();
     epochs.fence = false;
@@ -141,7 +141,7 @@ pub fn complete(win: &Win) -> Result<()> {
     };
     targets
         .iter()
-        .try_for_each(|target| say(win, *target, Word::Complete))
+        .try_for_each(|target| send(win, *target, Notice::Complete))
 }
 
 /// `MPI_Win_wait`: waits until every origin has completed.
@@ -154,7 +154,7 @@ pub fn wait_for_origins(win: &Win) -> Result<()> {
     };
     origins
         .iter()
-        .try_for_each(|origin| hear(win, *origin, Word::Complete))
+        .try_for_each(|origin| receive(win, *origin, Notice::Complete))
 }
 
 /// `MPI_Win_test`: whether every origin has completed.
@@ -167,9 +167,9 @@ pub fn test(win: &Win) -> Result<bool> {
     };
     let mut left = Vec::new();
     for origin in origins {
-        let (tag, space) = (Some(Word::Complete as i32), Space::PointToPoint);
+        let (tag, space) = (Some(Notice::Complete as i32), Space::PointToPoint);
         if probe::iprobe(&win.comm, space, Some(origin), tag).is_some() {
-            hear(win, origin, Word::Complete)?;
+            receive(win, origin, Notice::Complete)?;
         } else {
             left.push(origin);
         }
@@ -205,7 +205,7 @@ fn ranks_of(win: &Win, group: &Group) -> Result<Vec<u32>> {
     Ok(ranks)
 }
 
-fn say(win: &Win, rank: u32, word: Word) -> Result<()> {
+fn send(win: &Win, rank: u32, notice: Notice) -> Result<()> {
     let nothing = Buffer::bytes(std::ptr::dangling(), 0);
     let space = Space::PointToPoint;
     // SAFETY: the message has no bytes. It goes on by itself when the request is
@@ -215,7 +215,7 @@ fn say(win: &Win, rank: u32, word: Word) -> Result<()> {
             &win.comm,
             space,
             rank,
-            word as i32,
+            notice as i32,
             &nothing,
             Mode::Standard,
         )
@@ -223,9 +223,9 @@ fn say(win: &Win, rank: u32, word: Word) -> Result<()> {
     sent.map(drop)
 }
 
-fn hear(win: &Win, rank: u32, word: Word) -> Result<()> {
+fn receive(win: &Win, rank: u32, notice: Notice) -> Result<()> {
     let nothing = Buffer::bytes(std::ptr::dangling(), 0);
-    let (space, tag) = (Space::PointToPoint, Some(word as i32));
+    let (space, tag) = (Space::PointToPoint, Some(notice as i32));
     // SAFETY: the message has no bytes.
     let heard = unsafe { pml::recv(&win.comm, space, Some(rank), tag, &nothing) }?;
     match heard.error {

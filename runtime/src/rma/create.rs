@@ -2,17 +2,17 @@
 //!
 //! All members take part, and agree on everything:
 //!
-//! 1. Each tells its size, its displacement unit and what its hints ask for; rank
-//!    0 a context id.
-//! 2. The owners of memory (rank 0 where the window is one piece, else everybody)
-//!    make it in the first way of [`memory`] and tell where; everybody tries to
-//!    reach all of it, and says whether that worked. If it did not for anybody,
-//!    the next way is tried.
+//! 1. Each member sends its size, its displacement unit and what its hints ask for to
+//!    all others; rank 0 also a context id.
+//! 2. The owners of memory (rank 0 where the window is one piece, otherwise everybody)
+//!    make memory of the first kind of [`memory`] and send its location. Every member
+//!    tries to map all of it, and sends whether that worked. If it failed for any
+//!    member, the next kind is tried.
 
 use super::active;
 use super::control::{self, Control};
 use super::hints;
-use super::memory::{self, Piece, Told, Way};
+use super::memory::{self, Location, MemoryKind, Piece};
 use crate::error::{Class, Error, Result};
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, ContextId};
@@ -24,9 +24,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use wireup::collective::Kind;
 
-/// What one member asks for.
+/// What one member passes to the call.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct WindowSpec {
     /// Bytes.
     pub size: usize,
     /// Bytes of a unit of displacement; above 0.
@@ -37,11 +37,11 @@ pub struct Wanted {
     pub info: Info,
 }
 
-/// What a member tells first: size, unit, alignment, 1 if pieces may lie apart,
+/// What a member sends first: size, unit, alignment, 1 if pieces may lie apart,
 /// context id.
 type Terms = [u64; 5];
 
-/// Says that there is no context id left.
+/// In place of a context id: rank 0 has none left.
 const NO_CONTEXT: u64 = u64::MAX;
 
 /// Makes a window over the group of `comm`, and says its handle.
@@ -49,7 +49,7 @@ const NO_CONTEXT: u64 = u64::MAX;
 /// # Errors
 /// `comm` is an intercommunicator, a hint cannot be met, a peer was lost, or there
 /// is no memory.
-pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
+pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
     let comm = comm.clone();
     comm_make::intra::only_intra(&comm)?;
     let tag = comm.collectives.begin(match wanted.flavor {
@@ -67,7 +67,7 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
         u64::from(wanted.flavor == Flavor::Allocate || hints::is_noncontiguous(&wanted.info)),
         context.as_ref().map_or(NO_CONTEXT, |c| u64::from(c.0)),
     ];
-    let terms = tell(&comm, tag, &mine)?;
+    let terms = exchange(&comm, tag, &mine)?;
     context?;
     let Ok(context) = u32::try_from(terms[0][4]) else {
         fail!(
@@ -100,8 +100,8 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &Wanted) -> Result<usize> {
     win::insert(new)
 }
 
-/// What every member of `comm` tells.
-fn tell<const N: usize>(comm: &Arc<Comm>, tag: Tag, mine: &[u64; N]) -> Result<Vec<[u64; N]>> {
+/// Sends `mine` to all members of `comm`, and returns what each has sent, by rank.
+fn exchange<const N: usize>(comm: &Arc<Comm>, tag: Tag, mine: &[u64; N]) -> Result<Vec<[u64; N]>> {
     let bytes = |words: &[u64; N]| words.map(u64::to_ne_bytes).concat();
     let mut all = vec![0; comm.size() as usize * N * 8];
     coll::allgather_bytes(comm, tag, &bytes(mine), &mut all)?;
@@ -112,7 +112,7 @@ fn tell<const N: usize>(comm: &Arc<Comm>, tag: Tag, mine: &[u64; N]) -> Result<V
 
 /// How a window lies in its members' pieces.
 #[derive(PartialEq, Eq, Debug)]
-struct Places {
+struct WindowLayout {
     /// Bytes of each member's piece; 0: it has none.
     lens: Vec<usize>,
     /// Where each member's part is: in whose piece, and how far from its beginning.
@@ -121,7 +121,7 @@ struct Places {
 
 /// # Errors
 /// Class SIZE: all of it together is more than an address space holds.
-fn places(sizes: &[u64], align: usize, apart: bool) -> Result<Places> {
+fn places(sizes: &[u64], align: usize, apart: bool) -> Result<WindowLayout> {
     let members = u32::try_from(sizes.len()).unwrap_or(u32::MAX);
     let first = control::len(members).checked_next_multiple_of(align.max(128));
     let mut lens = vec![0; sizes.len()];
@@ -149,37 +149,37 @@ fn places(sizes: &[u64], align: usize, apart: bool) -> Result<Places> {
         );
     };
     lens[0] = end;
-    Ok(Places { lens, parts })
+    Ok(WindowLayout { lens, parts })
 }
 
 /// All members' pieces, by rank, as this process has them.
 fn obtain(comm: &Arc<Comm>, tag: Tag, lens: &[usize], align: usize) -> Result<Vec<Option<Piece>>> {
     let me = comm.rank as usize;
-    let ways: &[Way] = match lens.len() {
-        1 => &[Way::Alone],
-        _ => &[Way::Heap, Way::File, Way::Segment],
+    let kinds: &[MemoryKind] = match lens.len() {
+        1 => &[MemoryKind::Alone],
+        _ => &[MemoryKind::Heap, MemoryKind::File, MemoryKind::Segment],
     };
-    for way in ways {
+    for kind in kinds {
         let new = match lens[me] {
             0 => None,
-            len => memory::make(*way, len, align),
+            len => memory::make(*kind, len, align),
         };
-        let told = new.as_ref().map_or([0; 5], |new| new.told);
+        let own = new.as_ref().map_or([0; 5], |new| new.location);
         let made = lens[me] == 0 || new.is_some();
-        let told = tell(
+        let locations = exchange(
             comm,
             tag,
-            &[u64::from(made), told[0], told[1], told[2], told[3], told[4]],
+            &[u64::from(made), own[0], own[1], own[2], own[3], own[4]],
         )?;
         let (piece, open) = new.map_or((None, None), |new| {
             let (piece, open) = new.split();
             (Some(piece), open)
         });
         let mut reached = None;
-        if told.iter().all(|told| told[0] == 1) {
-            reached = reach_all(comm, *way, lens, &told, piece);
+        if locations.iter().all(|sent| sent[0] == 1) {
+            reached = reach_all(comm, *kind, lens, &locations, piece);
         }
-        let agreed = tell(comm, tag, &[u64::from(reached.is_some())])?;
+        let agreed = exchange(comm, tag, &[u64::from(reached.is_some())])?;
         drop(open);
         match reached {
             Some(pieces) if agreed.iter().all(|there| there[0] == 1) => return Ok(pieces),
@@ -196,20 +196,20 @@ fn obtain(comm: &Arc<Comm>, tag: Tag, lens: &[usize], align: usize) -> Result<Ve
 
 fn reach_all(
     comm: &Comm,
-    way: Way,
+    kind: MemoryKind,
     lens: &[usize],
-    told: &[[u64; 6]],
+    locations: &[[u64; 6]],
     mut own: Option<Piece>,
 ) -> Option<Vec<Option<Piece>>> {
     let mut pieces = Vec::with_capacity(lens.len());
-    for ((rank, len), told) in (0u32..).zip(lens).zip(told) {
+    for ((rank, len), sent) in (0u32..).zip(lens).zip(locations) {
         let owner: Proc = comm.group.proc(rank)?;
-        let [_, told @ ..] = told;
-        let told: &Told = told;
+        let [_, location @ ..] = sent;
+        let location: &Location = location;
         pieces.push(match len {
             0 => None,
             _ if rank == comm.rank => own.take(),
-            len => Some(memory::reach(way, owner, told, *len)?),
+            len => Some(memory::reach(kind, owner, location, *len)?),
         });
     }
     Some(pieces)

@@ -1,15 +1,15 @@
 //! Where the pages of a window come from, and how peers reach them.
 //!
-//! | way | the owner's memory | a peer's |
+//! | kind | the owner's memory | how a peer reaches it |
 //! |---|---|---|
-//! | [`Way::Alone`] | any: the window has one member | – |
-//! | [`Way::Heap`] | of its shared heap, in the job's heap file | that part of the file |
-//! | [`Way::File`] | a file without a name, of its own | the same file, opened by way of `/proc` |
-//! | [`Way::Segment`] | of the job segment's arena | the same |
+//! | [`MemoryKind::Alone`] | any: the window has one member | – |
+//! | [`MemoryKind::Heap`] | in its shared heap | by mapping that part of the job's heap file |
+//! | [`MemoryKind::File`] | a file without a name, of its own | by opening that file in `/proc` |
+//! | [`MemoryKind::Segment`] | in the job segment's arena | it is mapped already |
 //!
-//! The third is for ranks that have no shared heap, or a full one; the last for
-//! those that cannot even see one another in `/proc`. An arena takes nothing back, so
-//! that what was given back is kept here for the next window.
+//! `File` is for ranks that have no shared heap, or a full one; `Segment` for those that
+//! cannot see one another in `/proc`. The arena takes nothing back, so blocks that
+//! windows have given back are kept here for the next window.
 //!
 //! A forked child has a private copy of what its parent owns in the shared heap; it
 //! goes on sharing all else.
@@ -28,53 +28,54 @@ use wireup::descriptor::raise;
 use wireup::foreign;
 use wireup::segment::Segment;
 
-/// A way to share memory.
+/// Where the memory of a window comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Way {
+pub(super) enum MemoryKind {
     Alone,
     Heap,
     File,
     Segment,
 }
 
-/// What an owner tells its peers of its piece: an address, or a process, its
-/// descriptor, the file's device and number, and where in the file the piece is.
-pub(super) type Told = [u64; 5];
+/// Where a piece is, in the words that its owner sends to its peers. For
+/// [`MemoryKind::File`]: process, descriptor, the file's device and inode, and the offset
+/// in the file; otherwise an address or an offset in the segment, and zeros.
+pub(super) type Location = [u64; 5];
 
 /// A piece of memory, as its owner or a peer has it. Dropping it gives it back,
 /// or lets go of it.
 #[derive(Debug)]
 pub(super) struct Piece {
     at: NonNull<u8>,
-    back: Back,
+    release: Release,
 }
 
-/// What is to be done with a piece at the end.
+/// How a piece is given back.
 #[derive(Debug)]
-enum Back {
+enum Release {
     Alone,
     Heap,
     Unmap {
         base: NonNull<u8>,
         len: usize,
     },
-    /// By letting go of the mapping.
+    /// By dropping the mapping.
     Shared {
         _mapping: Mapping,
     },
-    Keep(Block),
+    Keep(ArenaBlock),
     Nothing,
 }
 
 /// A part of the arena: where in the segment, and bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Block {
+struct ArenaBlock {
     at: u64,
     len: u64,
 }
 
-/// Parts of the arena that this rank has taken, and that no window uses.
-static KEPT: Local<Vec<Block>> = Local::new(Vec::new());
+/// Blocks of the arena that this rank has taken and no window uses.
+static SPARE_BLOCKS: Local<Vec<ArenaBlock>> = Local::new(Vec::new());
 
 impl Piece {
     /// Where it is in this process.
@@ -86,81 +87,86 @@ impl Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         let at = self.at.as_ptr();
-        match &self.back {
+        match &self.release {
             // SAFETY: it came from `memory::allocate`, and goes with the window.
-            Back::Alone => unsafe { memory::free(at.cast()) },
-            Back::Heap => {
+            Release::Alone => unsafe { memory::free(at.cast()) },
+            Release::Heap => {
                 // SAFETY: it came from `heap::alloc`; all members are through with it.
                 let found = unsafe { heap::free(at) };
                 debug_assert!(found, "memory of the heap");
             }
             // SAFETY: this is a mapping of our own, which goes with the window.
-            Back::Unmap { base, len } => unsafe {
+            Release::Unmap { base, len } => unsafe {
                 libc::munmap(base.as_ptr().cast(), *len);
             },
-            Back::Keep(block) => KEPT.with(|kept| kept.push(*block)),
-            Back::Shared { .. } | Back::Nothing => {}
+            Release::Keep(block) => SPARE_BLOCKS.with(|spare| spare.push(*block)),
+            Release::Shared { .. } | Release::Nothing => {}
         }
     }
 }
 
 /// A new piece, with what peers need to know of it.
-pub(super) struct New {
+pub(super) struct NewPiece {
     pub(super) piece: Piece,
-    pub(super) told: Told,
+    pub(super) location: Location,
     open: Option<File>,
 }
 
-impl New {
+impl NewPiece {
     /// The piece, and what is to be kept open until all peers have it too.
     pub(super) fn split(self) -> (Piece, Option<File>) {
         (self.piece, self.open)
     }
 }
 
-/// Makes `len` zero bytes at a multiple of `align`, a power of two. `None`: not in
-/// this way.
-pub(super) fn make(way: Way, len: usize, align: usize) -> Option<New> {
-    let new = make_any(way, len, align)?;
-    if way != Way::File {
+/// Makes `len` zero bytes at a multiple of `align`, a power of two. `None` if there
+/// is no memory of this kind.
+pub(super) fn make(kind: MemoryKind, len: usize, align: usize) -> Option<NewPiece> {
+    let new = make_any(kind, len, align)?;
+    if kind != MemoryKind::File {
         // SAFETY: the piece is `len` bytes long, and nobody knows of it yet.
         unsafe { zero(new.piece.at, len) };
     }
     Some(new)
 }
 
-fn make_any(way: Way, len: usize, align: usize) -> Option<New> {
-    let simple = |at: *mut u8, back| {
+fn make_any(kind: MemoryKind, len: usize, align: usize) -> Option<NewPiece> {
+    let simple = |at: *mut u8, release| {
         let at = NonNull::new(at)?;
         let addr = at.as_ptr().expose_provenance() as u64;
-        Some(New {
-            piece: Piece { at, back },
-            told: [addr, 0, 0, 0, 0],
+        Some(NewPiece {
+            piece: Piece { at, release },
+            location: [addr, 0, 0, 0, 0],
             open: None,
         })
     };
-    match way {
-        Way::Alone => simple(memory::allocate(len, align).ok()?, Back::Alone),
-        Way::Heap => simple(heap::alloc(len, align), Back::Heap),
-        Way::File => make_file(len, align),
-        Way::Segment => make_block(len, align),
+    match kind {
+        MemoryKind::Alone => simple(memory::allocate(len, align).ok()?, Release::Alone),
+        MemoryKind::Heap => simple(heap::alloc(len, align), Release::Heap),
+        MemoryKind::File => make_file(len, align),
+        MemoryKind::Segment => make_block(len, align),
     }
 }
 
-/// The piece of `owner`, of `len` bytes, of which it has told this. `None`: it
-/// cannot be reached.
-pub(super) fn reach(way: Way, owner: Proc, told: &Told, len: usize) -> Option<Piece> {
-    match way {
-        Way::Alone => None,
-        Way::Heap => {
-            let (at, mapping) = pml::map(owner, told[0], len)?;
-            let back = Back::Shared { _mapping: mapping };
-            Some(Piece { at, back })
+/// Maps the piece of `owner` at `location`, `len` bytes long. `None` if it cannot be
+/// reached.
+pub(super) fn reach(
+    kind: MemoryKind,
+    owner: Proc,
+    location: &Location,
+    len: usize,
+) -> Option<Piece> {
+    match kind {
+        MemoryKind::Alone => None,
+        MemoryKind::Heap => {
+            let (at, mapping) = pml::map(owner, location[0], len)?;
+            let release = Release::Shared { _mapping: mapping };
+            Some(Piece { at, release })
         }
-        Way::File => reach_file(told, len),
-        Way::Segment => Some(Piece {
-            at: inside(job::current()?.segment, told[0], len as u64)?,
-            back: Back::Nothing,
+        MemoryKind::File => reach_file(location, len),
+        MemoryKind::Segment => Some(Piece {
+            at: inside(job::current()?.segment, location[0], len as u64)?,
+            release: Release::Nothing,
         }),
     }
 }
@@ -193,7 +199,7 @@ unsafe fn zero(at: NonNull<u8>, len: usize) {
     }
 }
 
-fn make_file(len: usize, align: usize) -> Option<New> {
+fn make_file(len: usize, align: usize) -> Option<NewPiece> {
     let page = page();
     // Mappings begin at pages; what is to begin at a multiple of more has room.
     let room = if align > page { align } else { 0 };
@@ -221,7 +227,7 @@ fn make_file(len: usize, align: usize) -> Option<New> {
     let about = file.metadata().ok()?;
     let base = map(&file, whole)?;
     let shift = base.as_ptr().addr().next_multiple_of(align.max(1)) - base.as_ptr().addr();
-    let told = [
+    let location = [
         u64::from(std::process::id()),
         u64::from(fd.unsigned_abs()),
         about.dev(),
@@ -232,17 +238,17 @@ fn make_file(len: usize, align: usize) -> Option<New> {
     let at = unsafe { base.add(shift) };
     let piece = Piece {
         at,
-        back: Back::Unmap { base, len: whole },
+        release: Release::Unmap { base, len: whole },
     };
-    Some(New {
+    Some(NewPiece {
         piece,
-        told,
+        location,
         open: Some(file),
     })
 }
 
-fn reach_file(told: &Told, len: usize) -> Option<Piece> {
-    let [process, descriptor, device, number, shift] = *told;
+fn reach_file(location: &Location, len: usize) -> Option<Piece> {
+    let [process, descriptor, device, number, shift] = *location;
     let path = format!("/proc/{process}/fd/{descriptor}");
     let mut options = OpenOptions::new();
     options
@@ -261,27 +267,27 @@ fn reach_file(told: &Told, len: usize) -> Option<Piece> {
     Some(Piece {
         // SAFETY: `shift` and the piece lie inside the mapping.
         at: unsafe { base.add(shift) },
-        back: Back::Unmap { base, len: whole },
+        release: Release::Unmap { base, len: whole },
     })
 }
 
-fn make_block(len: usize, align: usize) -> Option<New> {
+fn make_block(len: usize, align: usize) -> Option<NewPiece> {
     let segment = job::current()?.segment;
     let room = if align > page() { align } else { page() };
     let whole = (len as u64).checked_add(room as u64)?;
-    let block = take_kept(whole).or_else(|| {
+    let block = take_spare(whole).or_else(|| {
         // Half of the arena is left to the rings, which a job cannot do without.
         let taken = segment.head().arena_next.load(Ordering::Relaxed);
         if taken.checked_add(whole)? > segment.constants().arena_limit / 2 {
             return None;
         }
         let at = segment.allocate(whole).ok()?;
-        Some(Block { at, len: whole })
+        Some(ArenaBlock { at, len: whole })
     })?;
-    // Dropped on the way out, it is kept.
+    // Dropped on an early return, the block becomes a spare one.
     let mut piece = Piece {
         at: NonNull::dangling(),
-        back: Back::Keep(block),
+        release: Release::Keep(block),
     };
     let base = inside(segment, block.at, whole)?.as_ptr().addr();
     let shift = base.next_multiple_of(align) - base;
@@ -298,21 +304,20 @@ fn make_block(len: usize, align: usize) -> Option<New> {
             libc::MADV_DODUMP,
         )
     };
-    Some(New {
+    Some(NewPiece {
         piece,
-        told: [at, 0, 0, 0, 0],
+        location: [at, 0, 0, 0, 0],
         open: None,
     })
 }
 
-/// The smallest of the kept blocks that is long enough, unless most of it would
-/// lie waste.
-fn take_kept(len: u64) -> Option<Block> {
-    KEPT.with(|kept| {
-        let fits = |block: &Block| block.len >= len && block.len / 2 <= len;
-        let found = kept.iter().enumerate().filter(|entry| fits(entry.1));
+/// The smallest spare block that is long enough, unless most of it would be wasted.
+fn take_spare(len: u64) -> Option<ArenaBlock> {
+    SPARE_BLOCKS.with(|spare| {
+        let fits = |block: &ArenaBlock| block.len >= len && block.len / 2 <= len;
+        let found = spare.iter().enumerate().filter(|entry| fits(entry.1));
         let best = found.min_by_key(|entry| entry.1.len)?.0;
-        Some(kept.swap_remove(best))
+        Some(spare.swap_remove(best))
     })
 }
 
@@ -368,27 +373,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_reached_by_what_is_told_of_it() {
+    fn a_file_is_reached_by_its_location() {
         for align in [64, 1 << 20] {
-            let new = make(Way::File, 10_000, align).unwrap();
+            let new = make(MemoryKind::File, 10_000, align).unwrap();
             assert!(new.piece.at().as_ptr().addr().is_multiple_of(align));
-            let seen = reach(Way::File, Proc(0), &new.told, 10_000).unwrap();
+            let seen = reach(MemoryKind::File, Proc(0), &new.location, 10_000).unwrap();
             assert_ne!(seen.at(), new.piece.at());
             // SAFETY: both have 10000 bytes.
             unsafe {
                 new.piece.at().add(9_999).write(7);
                 assert_eq!(seen.at().add(9_999).read(), 7);
             }
-            let mut other = new.told;
+            let mut other = new.location;
             other[3] += 1;
-            assert!(reach(Way::File, Proc(0), &other, 10_000).is_none());
-            other = new.told;
+            assert!(reach(MemoryKind::File, Proc(0), &other, 10_000).is_none());
+            other = new.location;
             other[1] = 2;
-            assert!(reach(Way::File, Proc(0), &other, 10_000).is_none());
+            assert!(reach(MemoryKind::File, Proc(0), &other, 10_000).is_none());
             let much = 10_000 + align + (1 << 20);
-            assert!(reach(Way::File, Proc(0), &new.told, much).is_none());
+            assert!(reach(MemoryKind::File, Proc(0), &new.location, much).is_none());
         }
-        assert!(make(Way::File, usize::MAX - 5, 64).is_none());
-        assert!(make(Way::File, 1 << 60, 64).is_none());
+        assert!(make(MemoryKind::File, usize::MAX - 5, 64).is_none());
+        assert!(make(MemoryKind::File, 1 << 60, 64).is_none());
     }
 }

@@ -7,7 +7,7 @@ use super::control::Control;
 use super::{active, create, hints, waits_for, wake};
 use crate::error::Result;
 use crate::fail;
-use crate::object::win::{Hold, Win};
+use crate::object::win::{LockKind, Win};
 use crate::pml;
 use std::sync::atomic::{Ordering, fence};
 
@@ -16,7 +16,7 @@ use std::sync::atomic::{Ordering, fence};
 /// # Errors
 /// The target is locked by this process already, another access epoch is open, or
 /// there is no such rank.
-pub fn lock(win: &Win, target: u32, hold: Hold) -> Result<()> {
+pub fn lock(win: &Win, target: u32, hold: LockKind) -> Result<()> {
     win.part(target, "rank")?;
     may_lock(win, Some(target))?;
     {
@@ -55,7 +55,7 @@ pub fn unlock(win: &Win, target: u32) -> Result<()> {
 ///
 /// # Errors
 /// Another access epoch is open.
-pub fn lock_all(win: &Win, hold: Hold) -> Result<()> {
+pub fn lock_all(win: &Win, hold: LockKind) -> Result<()> {
     may_lock(win, None)?;
     {
         let mut epochs = win.epochs.borrow_mut();
@@ -157,12 +157,12 @@ fn may_lock(win: &Win, target: Option<u32>) -> Result<()> {
     Ok(())
 }
 
-fn acquire(win: &Win, target: u32, hold: Hold) {
-    if hold == Hold::Unchecked {
+fn acquire(win: &Win, target: u32, hold: LockKind) {
+    if hold == LockKind::Unchecked {
         return;
     }
     let control: Control = create::control(win);
-    let exclusive = hold == Hold::Exclusive;
+    let exclusive = hold == LockKind::Exclusive;
     let ticket = control.queue(target);
     if !control.is_turn(target, ticket, exclusive) {
         // For whoever holds the lock, which nobody knows; not for the target.
@@ -176,11 +176,11 @@ fn acquire(win: &Win, target: u32, hold: Hold) {
     }
 }
 
-fn release(win: &Win, target: u32, hold: Hold) {
-    if hold == Hold::Unchecked {
+fn release(win: &Win, target: u32, hold: LockKind) {
+    if hold == LockKind::Unchecked {
         return;
     }
-    if create::control(win).unlock(target, hold == Hold::Exclusive) {
+    if create::control(win).unlock(target, hold == LockKind::Exclusive) {
         wake(win);
     }
 }

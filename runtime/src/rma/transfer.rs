@@ -1,7 +1,7 @@
 //! Put and get (MPI 5.0, sections 12.3.1 and 12.3.2): copies from layout to
 //! layout, over when they return.
 
-use super::access::{self, Target, Within};
+use super::access::{self, AllowedEpochs, Target};
 use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::{self, Datatype};
@@ -20,7 +20,7 @@ pub unsafe fn put(
     win: &Win,
     origin: &Buffer<'_>,
     target: &Target<'_>,
-    within: Within,
+    within: AllowedEpochs,
 ) -> Result<()> {
     let at = access::resolve(win, target, within)?;
     let origin = Elements::of(origin);
@@ -41,7 +41,7 @@ pub unsafe fn get(
     win: &Win,
     origin: &Buffer<'_>,
     target: &Target<'_>,
-    within: Within,
+    within: AllowedEpochs,
 ) -> Result<()> {
     let at = access::resolve(win, target, within)?;
     let origin = Elements::of(origin);

@@ -68,7 +68,6 @@ fn no_circle_of_btl_shm_is_large() {
 }
 
 #[test]
-#[ignore = "being broken up"]
 fn no_circle_of_the_launcher_is_large() {
     no_circle_is_large(&load("launcher/src/main.rs"));
     no_circle_is_large(&load("launcher/src/mpicc/main.rs"));

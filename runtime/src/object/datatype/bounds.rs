@@ -69,7 +69,7 @@ impl Bounds {
     }
 
     /// Lower and upper bound, then the true ones.
-    pub fn finish(&self) -> Result<Finished> {
+    pub fn finish(&self) -> Result<FinalBounds> {
         let (true_lb, true_ub) = self.entries.unwrap_or((0, 0));
         let (lb, ub) = self.marks.unwrap_or_else(|| {
             let span = (true_ub - true_lb).cast_unsigned();
@@ -79,7 +79,7 @@ impl Bounds {
         let fit = |value: i128, what| isize::try_from(value).map_err(|_| too_large(what));
         fit(ub, "upper bound")?;
         fit(true_ub, "true upper bound")?;
-        Ok(Finished {
+        Ok(FinalBounds {
             lb: fit(lb, "lower bound")?,
             extent: fit(ub - lb, "extent")?,
             true_lb: fit(true_lb, "true lower bound")?,
@@ -90,7 +90,7 @@ impl Bounds {
 
 /// Bounds as the calls that ask for them answer; all in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Finished {
+pub(super) struct FinalBounds {
     pub lb: isize,
     pub extent: isize,
     pub true_lb: isize,

@@ -1,7 +1,7 @@
 //! What a datatype consists of, and what can be asked of it without looking at its
 //! data.
 
-use super::bounds::{Bounds, Finished};
+use super::bounds::{Bounds, FinalBounds};
 use super::element::Element;
 use super::envelope::{Combiner, Envelope};
 use super::form::Form;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Datatype {
     size: usize,
-    finished: Finished,
+    finished: FinalBounds,
     /// `count` elements are one run, whatever the count.
     contiguous: bool,
     /// Bytes in a run of the layout, on average.

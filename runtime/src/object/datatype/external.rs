@@ -142,16 +142,16 @@ fn narrow(quad: u128) -> u128 {
     sign << 79 | exponent << 64 | leading << 63 | fraction
 }
 
-/// Which way values go.
+/// Whether values are written to the external32 stream, or read from it.
 #[derive(Clone, Copy)]
-enum Way {
-    Out,
-    In,
+enum Direction {
+    ToStream,
+    FromStream,
 }
 
 /// A walk over the basic types of a type map beside a stream of external32.
 struct Stream {
-    way: Way,
+    direction: Direction,
     /// The next byte of the stream.
     at: *mut u8,
 }
@@ -161,20 +161,20 @@ impl Stream {
     ///
     /// # Safety
     /// The value and the stream's next bytes are readable or writable, as the
-    /// way says.
+    /// direction says.
     unsafe fn value(&mut self, memory: *mut u8, value: Value) {
         let Value {
             native, external, ..
         } = value;
         // SAFETY: as the caller said; native and external are at most 16.
         unsafe {
-            match self.way {
-                Way::Out => {
+            match self.direction {
+                Direction::ToStream => {
                     let bits = load(memory, native);
                     let bits = if value.extended { widen(bits) } else { bits };
                     store(self.at, external, reversed(bits & mask(external), external));
                 }
-                Way::In => {
+                Direction::FromStream => {
                     let bits = reversed(load(self.at, external), external);
                     let negative = value.signed && bits >> (8 * external - 1) & 1 == 1;
                     let bits = match (value.extended, negative) {
@@ -299,7 +299,7 @@ impl Datatype {
     /// bytes at `out` are writable.
     pub unsafe fn to_external(&self, addr: *const u8, count: usize, out: *mut u8) {
         let mut stream = Stream {
-            way: Way::Out,
+            direction: Direction::ToStream,
             at: out,
         };
         // SAFETY: as the caller said.
@@ -313,10 +313,10 @@ impl Datatype {
     /// bytes at `from` are readable.
     pub unsafe fn from_external(&self, addr: *mut u8, count: usize, from: *const u8) {
         let mut stream = Stream {
-            way: Way::In,
+            direction: Direction::FromStream,
             at: from.cast_mut(),
         };
-        // SAFETY: as the caller said; the way leaves the stream unwritten.
+        // SAFETY: as the caller said; the direction leaves the stream unwritten.
         unsafe { stream.block(self, addr.expose_provenance(), count) };
     }
 }
@@ -341,7 +341,7 @@ mod tests {
         unsafe { known(0x20a).to_external(bytes_of(&long), 1, out.as_mut_ptr()) };
         assert_eq!(out[..5], [0xff, 0xff, 0xff, 0xfb, 0]);
         let mut back = 0i64;
-        // SAFETY: as above, the other way.
+        // SAFETY: as above, the other direction.
         unsafe { known(0x20a).from_external((&raw mut back).cast(), 1, out.as_ptr()) };
         assert_eq!(back, -5);
         let pair = (1.5f64, 7i32);

@@ -159,14 +159,14 @@ pub unsafe fn copy(
             target_type.visit(to, offset, end, &mut Linear::<false> { linear: stage });
         }
     } else if target_type.mean_run() >= source_type.mean_run() {
-        let mut visit = Others::<true> {
+        let mut visit = OtherLayout::<true> {
             other: source_type,
             base: from,
             offset: 0,
         };
         target_type.visit(to, 0, total, &mut visit);
     } else {
-        let mut visit = Others::<false> {
+        let mut visit = OtherLayout::<false> {
             other: target_type,
             base: to,
             offset: 0,
@@ -390,14 +390,14 @@ impl Visit for Shift {
 
 /// Between the long runs of one layout and the places of another: the other is
 /// packed into each run (`PACK`), or unpacked from it.
-struct Others<'a, const PACK: bool> {
+struct OtherLayout<'a, const PACK: bool> {
     other: &'a Datatype,
     base: usize,
     /// The next byte of the packed stream.
     offset: usize,
 }
 
-impl<const PACK: bool> Visit for Others<'_, PACK> {
+impl<const PACK: bool> Visit for OtherLayout<'_, PACK> {
     fn run(&mut self, at: usize, len: usize) {
         let end = self.offset + len;
         let mut visit = Linear::<PACK> {

@@ -196,20 +196,21 @@ impl Op {
     /// # Errors
     /// Class OP: it is not defined for the type.
     pub fn accumulator(&self, datatype: &Arc<Datatype>, handle: Raw) -> Result<Reducer> {
-        let how = match self {
-            Op::User(user) => How::User(Box::new(Bound {
+        let implementation = match self {
+            Op::User(user) => Implementation::User(Box::new(UserReduction {
                 user: Arc::clone(user),
                 datatype: Arc::clone(datatype),
                 handle,
             })),
             Op::Predefined(op) => {
                 let kernel = |element| {
-                    let kernel = kernel::find(*op, element).map(How::Kernel);
+                    let kernel = kernel::find(*op, element).map(Implementation::Kernel);
                     let locate = || locate::find(*op, element, datatype.extent());
-                    kernel.or_else(|| locate().map(|locate| How::Locate(Box::new(locate))))
+                    kernel
+                        .or_else(|| locate().map(|locate| Implementation::Locate(Box::new(locate))))
                 };
                 match datatype.element().map(kernel) {
-                    Some(Some(how)) => how,
+                    Some(Some(found)) => found,
                     Some(None) => return Err(undefined(*op, datatype)),
                     None => {
                         return Err(Error::new(
@@ -230,7 +231,7 @@ impl Op {
             Op::User(_) => 0,
         };
         Ok(Reducer {
-            how,
+            implementation,
             commutes: self.commutes(),
             number,
         })
@@ -266,22 +267,23 @@ fn undefined(op: Predefined, datatype: &Datatype) -> Error {
     )
 }
 
+/// How a reducer computes.
 #[derive(Clone, Debug)]
-enum How {
+enum Implementation {
     Kernel(Kernel),
     Locate(Box<Locate>),
-    User(Box<Bound>),
+    User(Box<UserReduction>),
 }
 
 /// A user's operation with the datatype that it is told.
 #[derive(Clone, Debug)]
-struct Bound {
+struct UserReduction {
     user: Arc<User>,
     datatype: Arc<Datatype>,
     handle: Raw,
 }
 
-impl Bound {
+impl UserReduction {
     /// Calls `f` with a handle of the datatype: the user's, or if that was freed
     /// since, another of an equal type.
     fn with_handle(&self, f: impl FnOnce(Raw)) {
@@ -301,7 +303,7 @@ impl Bound {
 /// An operation for elements of one datatype.
 #[derive(Clone, Debug)]
 pub struct Reducer {
-    how: How,
+    implementation: Implementation,
     commutes: bool,
     /// Which of the standard's operations, by its place among them from 1 on; 0: one
     /// of the user's.
@@ -313,7 +315,7 @@ impl Reducer {
     #[cfg(test)]
     pub(crate) fn plain(kernel: Kernel, commutes: bool) -> Reducer {
         Reducer {
-            how: How::Kernel(kernel),
+            implementation: Implementation::Kernel(kernel),
             commutes,
             number: 0,
         }
@@ -349,12 +351,12 @@ impl Reducer {
     /// of `inout` writable, and do not overlap.
     #[inline]
     pub unsafe fn apply(&self, input: *const u8, inout: *mut u8, count: usize) {
-        match &self.how {
+        match &self.implementation {
             // SAFETY: the caller's promise; the kernel was chosen by the datatype.
-            How::Kernel(kernel) => unsafe { kernel(input, inout, count) },
+            Implementation::Kernel(kernel) => unsafe { kernel(input, inout, count) },
             // SAFETY: as above.
-            How::Locate(locate) => unsafe { locate.apply(input, inout, count) },
-            How::User(bound) => bound.with_handle(|handle| {
+            Implementation::Locate(locate) => unsafe { locate.apply(input, inout, count) },
+            Implementation::User(bound) => bound.with_handle(|handle| {
                 // SAFETY: the caller's promise.
                 unsafe { call(bound, handle, input, inout, count) }
             }),
@@ -367,7 +369,7 @@ impl Reducer {
 /// # Safety
 /// As [`Reducer::apply`]; the function keeps to its contract (the user's promise
 /// in `MPI_Op_create`).
-unsafe fn call(bound: &Bound, handle: Raw, input: *const u8, inout: *mut u8, count: usize) {
+unsafe fn call(bound: &UserReduction, handle: Raw, input: *const u8, inout: *mut u8, count: usize) {
     let function = bound.user.function;
     let most = match function {
         Function::Small(_) => c_int::MAX as usize,
