@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use wireup::lifeline::{self, Who};
+use wireup::lifeline::{self, LifelineScope};
 
 /// What a rank's process is given beside its program, environment and streams.
 #[derive(Debug, Clone)]
@@ -89,8 +89,8 @@ fn become_rank(attributes: &SpawnAttributes, path: &CString, parent: u32) -> io:
         unsafe { libc::_exit(1) };
     }
     let who = match attributes.own_group {
-        true => Who::Group,
-        false => Who::Process,
+        true => LifelineScope::Group,
+        false => LifelineScope::Process,
     };
     for fd in &attributes.inherit {
         // SAFETY: fcntl with an integer argument; a bad number is only EBADF.

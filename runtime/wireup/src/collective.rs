@@ -2,18 +2,18 @@
 //!
 //! All members of a communicator call its collectives in one order, so that each
 //! has a number that is the same everywhere. A tag holds that number and the kind
-//! of call: ranks that call different things never match each other's messages,
-//! and whoever reads a tag can tell what its sender was doing.
+//! of call: ranks that call different collectives never match each other's messages,
+//! and a tag shows what its sender was doing.
 
 /// What a collective call is: a blocking one, or its nonblocking or persistent
 /// form, which do not match each other (MPI 5.0, sections 6.12 and 6.13).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Kind(u8);
 
-/// Bits of a number; beyond them it begins anew.
+/// Bits of a collective's number, which wraps around.
 const NUMBER_BITS: u32 = 24;
 
-/// What is kept of a number.
+/// The bits of a number that a tag holds.
 pub const NUMBER: u32 = (1 << NUMBER_BITS) - 1;
 
 const NONBLOCKING: u8 = 1 << 5;
@@ -95,12 +95,12 @@ impl Kind {
         INTERCOMM_CREATE 10 INTERCOMM_MERGE 11 WIN_CREATE 12 WIN_ALLOCATE 13
         WIN_ALLOCATE_SHARED 14 WIN_CREATE_DYNAMIC 15 FILE_OPEN 16
     }
-    /// Of a note that a rank failed in the collective with the tag's number.
+    /// Tag of a note that the sender has failed in the collective with this number.
     pub const FAILED: Kind = Kind(FORMS + 17);
-    /// Of what ranks compare before a collective, where that is asked for.
+    /// Tag of what ranks compare before a collective (the setting `check`).
     pub const CHECK: Kind = Kind(FORMS + 18);
 
-    /// Of the message that says where a communicator's board is.
+    /// Tag of the message that says where a communicator's board is.
     pub const BOARD: Kind = Kind(FORMS + 19);
 
     /// The nonblocking form.
@@ -115,13 +115,13 @@ impl Kind {
         Kind(self.0 | PERSISTENT)
     }
 
-    /// Whether the call returns once its part is done.
+    /// Whether the call returns only when this rank's part is done.
     #[must_use]
     pub const fn is_blocking(self) -> bool {
         self.0 & FORMS == 0 || self.0 >= FORMS && self.0 != Kind::COMM_IDUP.0
     }
 
-    /// Whether it is a persistent form, whose number was drawn when it was made.
+    /// Whether it is a persistent form, whose number was drawn by its `_init` call.
     #[must_use]
     pub const fn is_persistent(self) -> bool {
         self.0 & FORMS == PERSISTENT
@@ -141,7 +141,7 @@ impl Kind {
         Kind(self.0 + SECOND)
     }
 
-    /// The same for both edges.
+    /// The kind of the first edge, for either of two edges.
     #[must_use]
     const fn first(self) -> Kind {
         let is_second = self.0 < FORMS && self.0 & !FORMS >= NEIGHBOR + SECOND;
@@ -170,7 +170,7 @@ impl Kind {
         }
     }
 
-    /// The kind at the place that [`Kind::code`] gives.
+    /// The kind with this [`Kind::code`].
     #[must_use]
     pub const fn of_code(code: u8) -> Kind {
         Kind(code & 0x7f)

@@ -1,11 +1,11 @@
-//! Descriptors of ours in a process whose program knows nothing of them.
+//! Our descriptors in a process whose program does not know of them.
 //!
 //! They have high numbers that vary from run to run, never those of the standard
 //! streams, and are closed on exec: shell scripts use fixed numbers (`flock 200`),
-//! programs count on the lowest free one, and a standard stream that is closed must
-//! not become a file of ours. A program may close what it does not know, and open
-//! something else under the same number. So a file of ours is known by its device and
-//! inode, and looked at before each use that would change it ([`Backing`]).
+//! programs expect the lowest free one, and a closed standard stream must not become one
+//! of our files. A program may close a descriptor that it does not know, and open
+//! something else under the same number. So our files are identified by device and
+//! inode, which are checked before each use that would change the file ([`Backing`]).
 
 use std::ffi::CString;
 use std::fmt;
@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// The first number that is no standard stream's.
+/// The first number after those of the standard streams.
 const FIRST: RawFd = 3;
 
 /// Numbers stay below this one, however high the limit is: the kernel keeps a table up
@@ -74,8 +74,8 @@ impl Identity {
     }
 }
 
-/// A descriptor for what is behind `fd`, with a high number, close-on-exec. Where the
-/// limit of descriptors is low, as high as there is room, but no standard stream's.
+/// A duplicate of `fd`, close-on-exec, with a high number: as high as the limit of
+/// descriptors allows, and never that of a standard stream.
 /// System calls only: it may be called between `fork` and `exec`.
 ///
 /// # Errors
@@ -104,11 +104,11 @@ pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     Err(last)
 }
 
-/// Moves a descriptor that was just made to a high number. Where there is no room it
-/// stays where it is, if that is no standard stream's number.
+/// Moves a new descriptor to a high number. If there is no free one, it keeps its number,
+/// unless that is a standard stream's.
 ///
 /// # Errors
-/// It has the number of a standard stream, and there is no other.
+/// It has the number of a standard stream, and no other is free.
 pub fn raise(fd: OwnedFd) -> io::Result<OwnedFd> {
     match duplicate(fd.as_raw_fd()) {
         Ok(high) => Ok(high),
@@ -117,7 +117,8 @@ pub fn raise(fd: OwnedFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// A number that varies: no secret, and the same for calls in the same nanosecond.
+/// A number that varies from run to run: not secret, and the same for calls within one
+/// nanosecond.
 fn random() -> u32 {
     let mut now = libc::timespec {
         tv_sec: 0,
@@ -132,7 +133,7 @@ fn random() -> u32 {
     (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
-/// Where a file of the job can be had again: the launcher has it open.
+/// Where a file of the job can be opened again: the launcher has it open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Source {
     /// The number of the descriptor, in the launcher and as it was inherited.
@@ -144,13 +145,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens the file: from the inherited descriptor, or where that was closed or is
-    /// something else's now, through the launcher's entry in /proc. There the kernel
-    /// lets only processes of the same user pass; that it is the right file, and not
-    /// one of a later process with the launcher's number, its inode shows.
+    /// Opens the file: from the inherited descriptor or, if that was closed or reused,
+    /// through the launcher's entry in /proc. The kernel admits only processes of the
+    /// same user there, and the inode shows that it is the right file, not one of a later
+    /// process with the launcher's number.
     ///
     /// # Errors
-    /// In words, why it cannot be had either way.
+    /// A sentence: why it cannot be opened either way.
     pub fn open(&self, flags: libc::c_int) -> Result<OwnedFd, String> {
         let number = self.number;
         let inherited = match Identity::of(number) {
@@ -192,9 +193,9 @@ impl Source {
     }
 }
 
-/// A file that is mapped, and the descriptor by which it is mapped and grown. The
-/// program may close that, or put something else in its place; it is then opened anew
-/// where there is a source for it.
+/// A mapped file, and the descriptor by which it is mapped and grown. The program may
+/// close the descriptor or reuse its number; the file is then opened again from its
+/// source, if it has one.
 #[derive(Debug)]
 pub struct Backing {
     fd: AtomicI32,
@@ -203,7 +204,7 @@ pub struct Backing {
 }
 
 impl Backing {
-    /// Takes a descriptor over, and moves it to a high number.
+    /// Takes ownership of a descriptor, and moves it to a high number.
     ///
     /// # Errors
     /// It cannot be moved, or is not open.
@@ -223,13 +224,13 @@ impl Backing {
         self.file
     }
 
-    /// Where it can be had again.
+    /// Where it can be opened again.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         self.source
     }
 
-    /// The descriptor as it is, in a process that does not close it.
+    /// The descriptor, unchecked: for a process that never closes it (the launcher).
     #[must_use]
     pub fn borrow(&self) -> BorrowedFd<'_> {
         // SAFETY: the value has the descriptor for as long as it lives; where a program
@@ -238,10 +239,10 @@ impl Backing {
         unsafe { BorrowedFd::borrow_raw(self.fd.load(Ordering::Relaxed)) }
     }
 
-    /// The descriptor, for a moment: it has just been seen to be the right file's.
+    /// The descriptor, just checked to be the right file's. For immediate use.
     ///
     /// # Errors
-    /// The program has closed it, and it cannot be had again: in words, why.
+    /// A sentence: why it cannot be opened again after the program has closed it.
     pub fn fd(&self) -> Result<RawFd, String> {
         let fd = self.fd.load(Ordering::Relaxed);
         if self.file.is(fd) {

@@ -19,21 +19,21 @@ pub const LIFELINE: &str = "LARIAT_LIFELINE";
 pub const HEAP_FILE: &str = "LARIAT_HEAP_FILE";
 
 /// Device and inode of the job segment, of the lifeline and, if there is one, of the
-/// heap file: `1:77,14:78,1:79`. What is behind an inherited number is looked at
-/// before it is used; see [`crate::descriptor`].
+/// heap file: `1:77,14:78,1:79`. An inherited descriptor is compared with them before it
+/// is used; see [`crate::descriptor`].
 pub const FILES: &str = "LARIAT_FILES";
 
-/// The value of a variable, in words where it is no text. In a program with raised
-/// privileges nothing is found: see [`is_privileged`].
+/// The value of a variable; one that is not UTF-8 is converted with replacement
+/// characters. `None` in a program with raised privileges: see [`is_privileged`].
 #[must_use]
 pub fn get(name: &str) -> Option<String> {
     let value = std::env::var_os(name).filter(|_| !is_privileged())?;
     Some(value.to_string_lossy().into_owned())
 }
 
-/// Whether this program has privileges that whoever started it may not have: it is
-/// set-uid, set-gid, or has capabilities by its file. Such a program must not do what
-/// its environment says.
+/// Whether this program may have more privileges than the user who started it: it is
+/// set-uid, set-gid, or has file capabilities. Such a program must not trust its
+/// environment.
 #[must_use]
 pub fn is_privileged() -> bool {
     // SAFETY: getauxval has no preconditions; an unknown entry is 0.

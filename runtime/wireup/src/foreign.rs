@@ -1,10 +1,10 @@
-//! Mappings of memory that is not this process's own: the job segment, and what peers
-//! have in the heap file.
+//! Mappings of memory that is not this process's own: the job segment, and peers'
+//! windows of the heap file.
 //!
-//! It is in no core dump: a dump is of the process's own data, and one that read a
-//! file with holes would fill them. And it stays unlocked where the program has asked
-//! for all future mappings to be locked (`mlockall(MCL_FUTURE)`): that promise is about
-//! the program's memory, and would be kept by filling the file.
+//! They are left out of core dumps: a dump is about the process's own data, and reading a
+//! file with holes would fill them. They also stay unlocked after
+//! `mlockall(MCL_FUTURE)`: that call is about the program's memory, and locking these
+//! mappings would fill the file.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -34,7 +34,7 @@ pub fn reserve(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
     if base == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    // Where these are refused, dumps are larger, or more is locked, and nothing is wrong.
+    // If these are refused, dumps are larger or more is locked, which does no harm.
     // SAFETY: advice on the mapping that was just made, which has no contents.
     unsafe {
         libc::munlock(base, bytes);
@@ -64,7 +64,8 @@ pub unsafe fn close(start: NonNull<u8>, len: u64) -> io::Result<()> {
 
 fn access(start: NonNull<u8>, len: u64, prot: i32) -> io::Result<()> {
     let bytes = usize::try_from(len).unwrap_or(usize::MAX);
-    // SAFETY: of the caller's range; who takes access away answers for it.
+    // SAFETY: whole pages of a range that the caller reserved; `close` demands that
+    // nobody touches what becomes inaccessible.
     match unsafe { libc::mprotect(start.as_ptr().cast(), bytes, prot) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

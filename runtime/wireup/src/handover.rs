@@ -1,21 +1,21 @@
-//! What a rank finds of its job in the environment, checked as a whole.
+//! What the launcher hands to a rank in the environment, read and checked as a whole.
 //!
-//! The launcher writes it ([`crate::env`]); wrappers, scripts and users stand between
-//! the two and may change any of it. A variable that cannot be right is an error that
-//! names it and its value, never a job of one that nobody asked for.
+//! The launcher writes the variables ([`crate::env`]), but wrappers, scripts and users
+//! may change them on the way. A variable that cannot be right is an error that names it
+//! and its value; the process never becomes a job of one by mistake.
 
 use crate::descriptor::{Identity, Source};
 use crate::env::{APPNUM, FILES, HEAP_FILE, LAUNCHER, LIFELINE, RANK, SEGMENT, SIZE};
 use std::str::FromStr;
 
-/// What the launcher told this process.
+/// What the launcher has handed to this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handover {
-    /// The rank that this process, or one behind it, is to be.
+    /// The rank that this process, or one that it starts, is to be.
     pub rank: u32,
     /// The ranks of the job.
     pub size: u32,
-    /// The program's index in the command line; none: it was not told.
+    /// The program's index in the command line; `None` if the launcher did not say.
     pub appnum: Option<u32>,
     /// The launcher's process id.
     pub launcher: u32,
@@ -28,8 +28,8 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Reads the environment through `get`. `None`: no launcher of ours has left
-    /// anything there.
+    /// Reads the environment through `get`. `None` if our launcher did not start this
+    /// process.
     ///
     /// # Errors
     /// The variable that cannot be used, its value, and what would be right.
@@ -95,7 +95,7 @@ impl Handover {
     }
 }
 
-/// The files that [`FILES`] tells of, two or three, and its value.
+/// The two or three files in [`FILES`], and the variable's value.
 fn files(get: &impl Fn(&str) -> Option<String>) -> Result<(Vec<Identity>, String), String> {
     let text = get(FILES).unwrap_or_default();
     let read: Result<Vec<Identity>, ()> = text.split(',').map(Identity::from_str).collect();
@@ -133,7 +133,7 @@ fn unusable(name: &str, value: &str, wanted: &str) -> String {
     )
 }
 
-/// The variables by which the launcher hands the job over.
+/// The value of [`FILES`] for these files.
 #[must_use]
 pub fn files_text(files: &[Identity]) -> String {
     let words: Vec<String> = files.iter().map(Identity::to_string).collect();

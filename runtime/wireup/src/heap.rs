@@ -2,14 +2,14 @@
 //!
 //! One memfd for the whole job, made by the launcher, inherited by descriptor,
 //! sealed against shrinking. Each rank has a *window* of it, at
-//! `rank × window`; a window is address space and not memory: pages exist where
-//! the rank has touched them, and are given back by punching holes. What of a
-//! rank's addresses lies where in the file is told in its record
+//! `rank × window`. A window is address space and not memory: pages exist where
+//! the rank has touched them, and are given back by punching holes. A rank's record
+//! says which of its addresses lie where in the file
 //! ([`crate::layout::SharedRegion`]).
 //!
-//! Behind the windows is a line for each rank, by which peers try whether they reach
-//! each other through the file: all of them lie together, so that this takes one
-//! mapping however many ranks there are.
+//! Behind the windows is a cache line for each rank, which peers read to test whether
+//! they reach the rank through the file. The lines lie together, so that one mapping is
+//! enough for all ranks.
 
 use crate::descriptor::{Backing, Source, duplicate};
 use crate::foreign;
@@ -76,8 +76,8 @@ impl HeapFile {
         HeapFile::over(segment, duplicate(fd).ok()?, None)
     }
 
-    /// The heap file that the launcher left, wherever it can be had. `None`: as for
-    /// [`HeapFile::open`].
+    /// The heap file that the launcher made, from an inherited descriptor or through
+    /// /proc. `None` as for [`HeapFile::open`].
     #[must_use]
     pub fn open_from(segment: &Segment, source: &Source) -> Option<HeapFile> {
         HeapFile::over(segment, source.open(libc::O_RDWR).ok()?, Some(*source))
@@ -95,7 +95,7 @@ impl HeapFile {
         })
     }
 
-    /// The descriptor, for a process that does not close it behind our back.
+    /// The descriptor, in a process that never closes it (the launcher).
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.file.borrow()
@@ -175,8 +175,8 @@ fn lines_len(ranks: u32) -> u64 {
     (u64::from(ranks) * LINE).next_multiple_of(page())
 }
 
-/// Bytes of a window: room for more than the machine has, so that no rank ever
-/// comes to its end.
+/// Bytes of a window: more than the machine's memory, so that no rank ever fills
+/// it.
 fn window() -> u64 {
     // SAFETY: sysconf has no preconditions.
     let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };

@@ -8,8 +8,8 @@
 //!
 //! Everything here is shared with other processes, which may write it at any
 //! time: all fields are atomics, nothing is a pointer, and sizes are asserted at
-//! compile time. What is said to be constant is read once, into
-//! [`crate::segment::Constants`], and never believed again.
+//! compile time. Fields marked constant are read once, into
+//! [`crate::segment::Constants`], and never again.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
@@ -53,8 +53,8 @@ pub struct JobHead {
     pub joined: AtomicU32,
     /// Ranks that have entered `MPI_Finalize`.
     pub finalizing: AtomicU32,
-    /// 1 when some rank could not register for membarrier, so that every
-    /// sender has to fence before it looks for a sleeper.
+    /// 1 if some rank could not register for membarrier: every sender must then fence
+    /// before it checks whether the receiver sleeps.
     pub fence_needed: AtomicU32,
     _pad2: [u8; 48],
 
@@ -72,7 +72,7 @@ pub struct JobHead {
 const _: () = assert!(size_of::<JobHead>() == 64 * 4 + 1024);
 const _: () = assert!(size_of::<JobHead>() as u64 <= RECORDS);
 
-/// What a rank's record says of its life.
+/// How far a rank has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum State {
@@ -86,7 +86,7 @@ pub enum State {
     Finalizing = 3,
     /// Past `MPI_Finalize`.
     Finalized = 4,
-    /// Ended; said by the launcher.
+    /// Ended; stored by the launcher.
     Gone = 5,
 }
 
@@ -108,10 +108,9 @@ impl State {
 }
 
 /// The levels of [`RankRecord::place`]: the numbers of the package, the NUMA node,
-/// the level-3 cache and the core that a rank is bound to. A number names the same
-/// object for every rank of the job; `u32::MAX`: the rank may roam over several
-/// objects of this level, or over all. On a machine without level-3 caches all
-/// ranks count as under one.
+/// the level-3 cache and the core that a rank is bound to. A number means the same object
+/// for every rank of the job. `u32::MAX` means that the rank may run on several objects
+/// of this level. On a machine without level-3 caches all ranks count as under one.
 pub const PLACE_LEVELS: usize = 4;
 
 /// One rank's record. Lines are kept apart by who writes them how often.
@@ -135,8 +134,8 @@ pub struct RankRecord {
     /// Futex on which the rank sleeps: 0 awake, else asleep or about to be.
     /// Written by the sleeper (a number of its own) and by whoever wakes it (0).
     pub asleep: AtomicU32,
-    /// 1 while the rank holds more unexpected bytes than it likes: peers then
-    /// send envelopes only.
+    /// 1 while the rank holds too many bytes of unexpected messages: peers then
+    /// only announce theirs.
     pub pressure: AtomicU32,
     /// Offset of the newest ring that a peer opened towards this rank and that
     /// it has not taken yet, or 0: a stack linked through the rings.
@@ -146,12 +145,12 @@ pub struct RankRecord {
     /// 1 + the index in `CALL_NAMES` of the MPI call the rank is in, or 0.
     pub call: AtomicU32,
     _pad2: u32,
-    /// What it waits for; see [`Waiting`].
-    pub waiting: Waiting,
-    /// Rises with every long wait of the rank that begins, ends, or goes on to wait
-    /// for something else, and whenever something moves while one lasts. Raised after
-    /// what it tells of, with Release: who sees the same number twice, by Acquire, has
-    /// seen a rank for which nothing has changed between the two.
+    /// What it waits for; see [`WaitRecord`].
+    pub waiting: WaitRecord,
+    /// Incremented when a long wait of the rank begins, ends or changes its subject, and
+    /// when something moves during one. Stored with Release after the change that it
+    /// counts: if two Acquire loads give the same number, nothing has changed for the rank
+    /// in between.
     pub changes: AtomicU32,
     /// Threads of the rank in a long wait.
     pub waiters: AtomicU32,
@@ -162,17 +161,17 @@ pub struct RankRecord {
     /// lower (see [`crate::collective`]); 0: in none.
     pub collective: AtomicU64,
 
-    /// Address, in the rank's process, of eight bytes that hold `cookie`: what a
-    /// peer reads to try whether it can.
+    /// Address, in the rank's process, of eight bytes that hold `cookie`. A peer reads
+    /// them to test whether an arm works.
     pub cookie_addr: AtomicU64,
     /// See `cookie_addr`.
     pub cookie: AtomicU64,
     /// The driver's segid for the rank's whole address space, or 0.
     pub segid: AtomicU64,
-    /// The process that has this rank's window of the heap file, or 0.
+    /// The process that uses this rank's window of the heap file, or 0.
     pub heap_pid: AtomicU32,
     _pad4: u32,
-    /// Offsets of what the rank tells about itself, or 0; see [`crate::report`].
+    /// Offsets of the rank's reports about itself, or 0; see [`crate::report`].
     pub reports: [AtomicU64; 2],
     _pad5: [u8; 16],
 
@@ -227,11 +226,11 @@ pub enum RegionKind {
     Whole = 6,
 }
 
-/// What a rank waits for, published once a wait lasts longer than a moment, and again
-/// whenever it waits for something else. Of several threads that wait, one is told of.
+/// What a rank waits for. Published once a wait has lasted for some time, and again when
+/// the rank waits for something else. If several threads wait, it is about one of them.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Waiting {
+pub struct WaitRecord {
     /// `CLOCK_MONOTONIC` nanoseconds at which the wait began; 0: not waiting.
     pub since: AtomicU64,
     /// The peer's rank in `MPI_COMM_WORLD`; -1 any, -2 several or none in particular.
@@ -247,24 +246,24 @@ pub struct Waiting {
     _pad: u32,
 }
 
-const _: () = assert!(size_of::<Waiting>() == 32);
+const _: () = assert!(size_of::<WaitRecord>() == 32);
 
-/// In what way a rank waits for the peer that its [`Waiting`] names: the wait lasts as
-/// long as that peer has not done it, whatever others do.
+/// What a rank needs from the peer that its [`WaitRecord`] names. Until that peer has done
+/// it, the wait cannot end, whatever others do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum WaitKind {
-    /// For something else, or for what no single peer can do.
+    /// Something else, or something that no single peer can do.
     #[default]
     Other = 0,
-    /// For a message of the peer's.
+    /// A message from the peer.
     Receive = 1,
-    /// For the peer to receive a message.
+    /// That the peer receives a message.
     Send = 2,
-    /// For the peer's part in a collective.
+    /// The peer's part in a collective.
     Collective = 3,
-    /// In `MPI_Finalize`, for all others to come there; until then this rank does
-    /// nothing by itself, and nothing of its own is under way.
+    /// That all others come to `MPI_Finalize`, where this rank is: it will do nothing more
+    /// by itself, and nothing of its own is under way.
     Leaving = 4,
 }
 

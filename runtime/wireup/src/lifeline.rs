@@ -13,9 +13,9 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
-/// Who dies when mpirun is gone.
+/// What is tied to the lifeline, and killed when mpirun is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Who {
+pub enum LifelineScope {
     /// The calling process.
     Process,
     /// The calling process's group, which it must lead.
@@ -32,7 +32,7 @@ pub enum Who {
 /// # Errors
 /// /proc is not there, or the kernel has no such signals on pipes;
 /// `BrokenPipe`: mpirun is gone already.
-pub fn tie(path: &CStr, who: Who) -> io::Result<RawFd> {
+pub fn tie(path: &CStr, scope: LifelineScope) -> io::Result<RawFd> {
     // SAFETY: `path` is NUL-terminated; a read end opened without blocking
     // only makes a new descriptor.
     let fd = unsafe {
@@ -45,18 +45,18 @@ pub fn tie(path: &CStr, who: Who) -> io::Result<RawFd> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: open just returned this descriptor to us alone.
-    tie_open(unsafe { OwnedFd::from_raw_fd(fd) }, who)
+    tie_open(unsafe { OwnedFd::from_raw_fd(fd) }, scope)
 }
 
 /// Ties to the lifeline behind a read end that this process has opened for that.
-fn tie_open(fd: OwnedFd, who: Who) -> io::Result<RawFd> {
+fn tie_open(fd: OwnedFd, scope: LifelineScope) -> io::Result<RawFd> {
     let kept = raise(fd)?;
     let fd = kept.as_raw_fd();
     // SAFETY: getpid has no preconditions.
     let pid = unsafe { libc::getpid() };
-    let owner = match who {
-        Who::Process => pid,
-        Who::Group => -pid,
+    let owner = match scope {
+        LifelineScope::Process => pid,
+        LifelineScope::Group => -pid,
     };
     // SAFETY: fcntl with integer arguments on the descriptor just opened.
     let set = unsafe {
@@ -79,23 +79,23 @@ fn tie_open(fd: OwnedFd, who: Who) -> io::Result<RawFd> {
     }
 }
 
-/// Ties the calling process to the job's lifeline, for life: for a rank in `MPI_Init`,
-/// which may be a program far below the one that mpirun started. What cannot be tied,
-/// for want of /proc or of such signals, runs on without.
+/// Ties the calling process to the job's lifeline for good: for a rank in `MPI_Init`,
+/// which may be a program far below the one that mpirun started. Where there is no /proc,
+/// or the kernel has no such signals, the process goes on without.
 ///
 /// # Errors
-/// In words: mpirun is gone already, or its lifeline cannot be had, so that nobody
+/// A sentence: mpirun is gone already, or its lifeline cannot be opened, so that nothing
 /// would ever end this process.
 pub fn tie_for_life(source: &Source) -> Result<(), String> {
     let tied = if source.file.is(source.number) {
         let path = CString::new(format!("/proc/self/fd/{}", source.number));
         let path = path.unwrap_or_default(); // a number has no NUL
-        tie(&path, Who::Process)
+        tie(&path, LifelineScope::Process)
     } else {
         let far = source.open(libc::O_RDONLY | libc::O_NONBLOCK);
         tie_open(
             far.map_err(|why| format!("the job's lifeline cannot be had: {why}"))?,
-            Who::Process,
+            LifelineScope::Process,
         )
     }; // the descriptor stays open until the end
     match tied {
@@ -112,7 +112,7 @@ const F_SETSIG: libc::c_int = 10;
 
 #[cfg(test)]
 mod tests {
-    use super::{Who, tie};
+    use super::{LifelineScope, tie};
     use std::ffi::CString;
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
     use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -134,7 +134,7 @@ mod tests {
         // SAFETY: only system calls are made in the child.
         unsafe {
             sleeper.pre_exec(move || {
-                let fd = tie(&path, Who::Group)?;
+                let fd = tie(&path, LifelineScope::Group)?;
                 libc::fcntl(fd, libc::F_SETFD, 0);
                 Ok(())
             });

@@ -1,10 +1,10 @@
-//! Text that another process has written, made fit to be printed: it may hold
-//! anything, also what a terminal would obey.
+//! Makes text that another process has written safe to print: it may contain anything,
+//! including control sequences for a terminal.
 
 use std::fmt::Write as _;
 
-/// Characters that steer how others are shown, though they are no control
-/// characters: the direction of writing, line separators, invisible marks.
+/// Characters that change how others are displayed without being control characters:
+/// writing direction, line separators, invisible marks.
 const STEERING: [(char, char); 6] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{61c}', '\u{61c}'),
@@ -28,8 +28,8 @@ pub fn line(bytes: &[u8]) -> String {
     out
 }
 
-/// `text` with the same escapes, but line feeds and tabs stay where they are: for what
-/// the launcher says, which may quote any word of its command line.
+/// `text` with the same escapes, except that line feeds and tabs stay: for messages of the
+/// launcher, which may quote any word of its command line.
 #[must_use]
 pub fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -53,7 +53,7 @@ fn put(out: &mut String, c: char) {
 }
 
 /// As [`line()`], but line feeds stay. Lines after the first are indented, so that none
-/// passes for one of the launcher's own.
+/// can be mistaken for one of the launcher's own.
 #[must_use]
 pub fn lines(bytes: &[u8]) -> String {
     let lines: Vec<String> = bytes.split(|b| *b == b'\n').map(line).collect();

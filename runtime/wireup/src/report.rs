@@ -1,14 +1,13 @@
-//! What ranks tell about themselves as rows of a table, for the launcher to print
-//! as one: regions and arms, where they were asked for.
+//! Reports of ranks about themselves: rows of a table (of regions, of arms), which the
+//! launcher prints as one table for all ranks.
 //!
-//! A rank calls [`publish`], as often as there is something new to tell; the
-//! launcher calls [`read`] for each rank and [`table`] for all. Where there is no
-//! launcher the rank does it all itself.
+//! A rank calls [`publish`], again if its rows have changed; the launcher calls
+//! [`read`] for each rank and [`table`] for all. Without a launcher the rank does both.
 //!
-//! A text lies in a block of the arena that is written once, before its offset is
-//! stored in the rank's record, and never again. The launcher believes none of it:
-//! what it reads may have been overwritten by anybody, so that every size is bounded,
-//! and what is printed can steer no terminal.
+//! A report lies in a block of the arena. The block is written once, before its offset
+//! is stored in the rank's record, and never again. The launcher trusts none of it, since
+//! any rank may have overwritten it: sizes are bounded, and control characters are
+//! escaped before anything is printed.
 
 use crate::plain;
 use crate::segment::{Segment, SegmentError};
@@ -23,7 +22,7 @@ const LONGEST: u64 = 16 << 20;
 /// mappings than that.
 const MOST_ROWS: usize = 1 << 16;
 const MOST_COLUMNS: usize = 16;
-/// The widest column in which cells are padded; longer ones stick out.
+/// The widest column to which cells are padded; longer cells stick out.
 const WIDEST: usize = 64;
 
 /// The tables there are; the number is the index in
@@ -32,7 +31,7 @@ const WIDEST: usize = 64;
 pub enum Report {
     /// The regions of a rank's memory and how peers reach them.
     Regions = 0,
-    /// What came of trying each arm between two ranks.
+    /// Whether each arm works between two ranks, and why not.
     Arms = 1,
 }
 
@@ -118,7 +117,7 @@ pub fn publish(
     Ok(())
 }
 
-/// Whether a rank has published something.
+/// Whether a rank has published a report.
 ///
 /// # Panics
 /// If there is no such rank: a bug of the caller.
@@ -127,7 +126,7 @@ pub fn is_there(segment: &Segment, rank: u32, report: Report) -> bool {
     segment.record(rank).reports[report as usize].load(Relaxed) != 0
 }
 
-/// What a rank has published, if it has and if it makes sense.
+/// The report of a rank. `None` if it has published none, or what is there is not one.
 ///
 /// # Panics
 /// If there is no such rank: a bug of the caller.
@@ -193,7 +192,7 @@ pub fn table(ranks: &[(u32, Rows)]) -> String {
     in_columns(&lines)
 }
 
-/// What may follow a number that is aligned as one.
+/// Units that may follow a number in a column of numbers.
 const UNITS: [&str; 6] = ["", "B", "KiB", "MiB", "GiB", "TiB"];
 
 /// Lines whose columns are aligned; numbers to the right, but for the first column,

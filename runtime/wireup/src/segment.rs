@@ -1,8 +1,8 @@
 //! Making, finding and mapping the job segment: one sealed memfd.
 //!
 //! It has no name, so nothing can clash and nothing is left behind, and it does
-//! not depend on the size of /dev/shm. The pages that exist are really
-//! allocated (`fallocate`), so that a full machine is an error here and not a
+//! not depend on the size of /dev/shm. Its pages are allocated when it grows
+//! (`fallocate`), so that a lack of memory is an error here and not a
 //! SIGBUS later. The address range is mapped up to `arena_limit` from the
 //! start; the file grows below it as ranks need more.
 
@@ -20,13 +20,14 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bytes that the segment of a new job has for each rank.
 pub const BYTES_PER_RANK: u64 = size_of::<RankRecord>() as u64;
-/// Of what a job's segment may grow to, the part that a rank has to be able to map.
+/// A rank must be able to map at least one part in so many of what the segment may grow
+/// to.
 const LEAST_SHARE: u64 = 8;
 
-/// The longest that is reached by an offset alone, in bytes: a ring, a rank's fragments.
+/// The longest block whose offset alone is stored, in bytes: a ring, a rank's fragments.
 const LONGEST: u64 = 4 << 20;
 
-/// Bytes by which the file grows at the least.
+/// The least by which the file grows, in bytes.
 const STEP: u64 = 256 << 10;
 
 /// Why a segment could not be made, found or grown.
@@ -38,16 +39,15 @@ pub enum SegmentError {
     NotASegment(String),
     /// The arena is at its limit (its size in bytes is given).
     Full(u64),
-    /// A word of the segment holds what nobody of the job writes there.
+    /// A word of the segment has a value that no process of the job stores there.
     Scribbled(Scribbled),
-    /// The program has closed the descriptor: in words, which, and why it cannot be
-    /// had again.
+    /// The program has closed the descriptor; a sentence says why it cannot be opened
+    /// again.
     Lost(String),
 }
 
-/// What was found wrong in the job segment while the job runs: some process has
-/// written where it should not. The payload of the panic where that is noticed too
-/// deep down for an error.
+/// A value in the job segment that cannot be: some process has written where it should
+/// not. Also the payload of the panic, where no error can be returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Scribbled(pub String);
 
@@ -60,7 +60,7 @@ impl Scribbled {
         ))
     }
 
-    /// Gives up: nothing that goes on could be relied on.
+    /// Panics, since nothing in the segment can be relied on any more.
     ///
     /// # Panics
     /// Always.
@@ -112,17 +112,17 @@ pub(crate) fn system(call: &'static str, len: u64) -> SegmentError {
 #[derive(Debug)]
 pub struct Segment {
     file: Backing,
-    /// No other process has it: this one is a job by itself.
+    /// A job of one rank: no other process has it.
     alone: bool,
     base: NonNull<u8>,
     mapped: u64,
-    /// What begins below this offset is mapped to its end.
+    /// Blocks that begin below this offset are mapped to their end.
     good: u64,
     constants: Constants,
 }
 
-/// A process's own copy of what never changes in a segment's head, where a peer's
-/// wild write cannot reach it.
+/// What never changes in a segment's head, copied where no wild write of a peer can reach
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Constants {
     /// Ranks in `MPI_COMM_WORLD`.
@@ -225,10 +225,11 @@ impl Segment {
         Segment::over(fd, None)
     }
 
-    /// Maps the segment that the launcher left, wherever it can be had.
+    /// Maps the segment that the launcher made, from the inherited descriptor or through
+    /// /proc.
     ///
     /// # Errors
-    /// It cannot be had, or is something else than a segment.
+    /// It cannot be opened, or is not a segment.
     pub fn open_from(source: &Source) -> Result<Segment, SegmentError> {
         let fd = source.open(libc::O_RDWR).map_err(|why| {
             SegmentError::NotASegment(format!("the job segment cannot be had: {why}"))
@@ -236,13 +237,13 @@ impl Segment {
         Segment::over(fd, Some(*source))
     }
 
-    /// Maps what is behind `fd`, once it is seen to be a segment, whole.
+    /// Maps the file behind `fd` after checking that it is a complete segment.
     fn over(fd: OwnedFd, source: Option<Source>) -> Result<Segment, SegmentError> {
         let raw = fd.as_raw_fd();
         // SAFETY: fcntl without an argument; what is no memfd says EINVAL.
         let seals = unsafe { libc::fcntl(raw, libc::F_GET_SEALS) };
         let len = file_len(raw)?;
-        // Without that seal somebody could cut off what is read here.
+        // Without that seal another process could shorten the file while it is read.
         if seals < 0 || seals & libc::F_SEAL_SHRINK == 0 || len < RECORDS {
             return Err(SegmentError::NotASegment(format!(
                 "the descriptor of the job segment leads to {len} bytes of something else"
@@ -289,7 +290,7 @@ impl Segment {
         Ok(claims)
     }
 
-    /// Whether a launcher has left it, which waits for this process and says how it
+    /// Whether a launcher made it, which waits for this process and reports how it
     /// ended.
     #[must_use]
     pub fn is_launched(&self) -> bool {
@@ -309,7 +310,7 @@ impl Segment {
         self.constants.ranks
     }
 
-    /// What never changes in the head, as it was when this process came.
+    /// What never changes in the head, as it was when this process mapped it.
     #[inline]
     #[must_use]
     pub fn constants(&self) -> &Constants {
@@ -372,12 +373,12 @@ impl Segment {
         at < self.mapped && len <= self.mapped - at
     }
 
-    /// Takes `len` zeroed bytes, aligned to 128, out of the arena, for good.
-    /// Their offset is never 0.
+    /// Allocates `len` zeroed bytes of the arena, aligned to 128, for good. Returns their
+    /// offset, which is never 0.
     ///
     /// # Errors
-    /// The arena is at its limit, or the system has no memory; nothing is taken
-    /// from the allocated file then, and asking again later is allowed.
+    /// The arena is at its limit, or the system has no memory. Nothing is allocated then,
+    /// and the caller may try again later.
     pub fn allocate(&self, len: u64) -> Result<u64, SegmentError> {
         let head = self.head();
         let len = len.next_multiple_of(128);
@@ -406,8 +407,8 @@ impl Segment {
         }
     }
 
-    /// Bytes of the segment that can be touched without a fault, as the kernel and
-    /// not as the segment itself says. The file is sealed: they stay.
+    /// Bytes of the segment that can be touched without a fault, according to the kernel
+    /// (the segment's own word may be wrong). The file is sealed, so they stay.
     ///
     /// # Errors
     /// The descriptor is closed.
@@ -415,17 +416,17 @@ impl Segment {
         Ok(file_len(self.file.borrow().as_raw_fd())?.min(self.mapped))
     }
 
-    /// Bytes of the segment that are really allocated now, as the segment says.
+    /// Bytes of the segment that are allocated now, according to its head.
     #[must_use]
     pub fn allocated(&self) -> u64 {
         self.head().arena_end.load(Acquire) // pairs with the AcqRel in `grow`
     }
 
-    /// Takes the access away to what is mapped and was never allocated: at the end of a
-    /// process that memcheck runs, which would look there for pointers, page by page.
+    /// Makes what is mapped and not allocated inaccessible. For the end of a process under
+    /// memcheck, which would otherwise search it for pointers, page by page.
     ///
     /// # Safety
-    /// Nobody will reach what is allocated from now on.
+    /// Nobody will touch what is allocated from now on.
     pub unsafe fn close_rest(&self) {
         let have = self.allocated().next_multiple_of(1 << 16);
         if have < self.mapped {
@@ -451,8 +452,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Puts memory of this process behind the end of the file, where nobody else has
-    /// the segment and the program has closed its descriptor.
+    /// Maps private memory behind the end of the file: for a job of one whose program has
+    /// closed the descriptor.
     fn grow_in_memory(&self, want: u64) -> Result<(), SegmentError> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -501,7 +502,7 @@ fn raw_of(file: &Backing) -> Result<RawFd, SegmentError> {
     file.fd().map_err(SegmentError::Lost)
 }
 
-/// A length that is mapped, or that was asked to be.
+/// The length of a mapping as `usize`.
 fn bytes(len: u64) -> usize {
     usize::try_from(len).expect("a mapped length fits an address")
 }
@@ -512,8 +513,8 @@ pub(crate) fn arena_start(ranks: u32) -> u64 {
     (RECORDS + records).next_multiple_of(4096)
 }
 
-/// The most that a job's arena may reach: generous, since it is address space
-/// and not memory, and since rings between all pairs must fit.
+/// Where a job's arena must end at the latest. This is generous: it is address space and
+/// not memory, and rings between all pairs must fit.
 pub(crate) fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
     const PER_PAIR: u64 = 256 << 10;
     const PER_RANK: u64 = 64 << 20;
@@ -537,8 +538,8 @@ fn map(fd: RawFd, limit: u64, least: u64) -> Result<(NonNull<u8>, u64), SegmentE
     }
 }
 
-/// A file in memory without a name, close-on-exec, which can be sealed. `len`: the
-/// bytes it is for, to be named in the error.
+/// A memfd, close-on-exec, which can be sealed. `len` is for the error only: how long it
+/// was to become.
 pub(crate) fn memfd(name: &CStr, len: u64) -> Result<OwnedFd, SegmentError> {
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the name is NUL-terminated; no other memory is involved.

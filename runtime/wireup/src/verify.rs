@@ -1,10 +1,9 @@
-//! Whether what lies behind a descriptor is a job segment, whole: before anything in
-//! it is believed. Pure.
+//! Checks that a file is a complete job segment, before anything in it is used. Pure.
 
 use crate::layout::{MAGIC, RECORDS};
 use crate::segment::{Constants, arena_limit, arena_start};
 
-/// What a segment's head and its file say of it.
+/// What a segment's head and the size of its file claim.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claims {
     pub magic: u64,
@@ -15,8 +14,10 @@ pub(crate) struct Claims {
     pub len: u64,
 }
 
+/// Checks the claims against each other.
+///
 /// # Errors
-/// In words, the first thing that cannot be.
+/// A sentence about the first claim that cannot be true.
 pub(crate) fn verify(claims: &Claims) -> Result<(), String> {
     let (magic, constants) = (claims.magic, claims.constants);
     let ranks = constants.ranks;
@@ -89,7 +90,7 @@ mod tests {
     type Change<'a> = &'a dyn Fn(&mut Claims);
 
     #[test]
-    fn a_good_one_is_believed() {
+    fn a_good_segment_is_accepted() {
         assert_eq!(verify(&good()), Ok(()));
         let mut limited = good();
         limited.constants.arena_limit = limited.arena_end;
