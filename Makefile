@@ -83,6 +83,7 @@ lint: ## what must be clean before a change lands: formatting and clippy
 	    { echo "make lint: no cargo $$tool here; with rustup: rustup component add rustfmt clippy" >&2; exit 1; }; done
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p lariat --features socket-transport -- -D warnings
 
 .PHONY: doc
 doc: ## the documentation of every item, private ones too, into target/doc; a warning is an error

@@ -24,10 +24,19 @@ pub fn program(name: &str) -> PathBuf {
     slot.get_or_init(|| build(name)).clone()
 }
 
+/// Where the rank programs are: each is linked to the library of the tree under test.
+fn programs() -> PathBuf {
+    let (all, tree) = (tree::target().join("rank-programs"), tree::prefix());
+    match tree == tree::workspace().join("build") {
+        true => all,
+        false => all.join(tree.strip_prefix("/").unwrap_or(&tree)),
+    }
+}
+
 fn build(name: &str) -> PathBuf {
     let folder = tree::workspace().join("tests/programs");
     let source = folder.join(format!("{name}.c"));
-    let out = tree::target().join("rank-programs").join(name);
+    let out = programs().join(name);
     let headers = std::fs::read_dir(&folder).expect("the folder of rank programs is there");
     let headers = headers.map(|entry| entry.expect("the folder can be read").path());
     let mut made_of: Vec<_> = headers

@@ -3,7 +3,10 @@
 
 use crate::pml::transport::Transport;
 
+#[cfg(not(feature = "socket-transport"))]
 pub(super) use crate::pml::shm::Shm as Active;
+#[cfg(feature = "socket-transport")]
+pub(super) use crate::pml::socket::Socket as Active;
 
 /// How its ranks sleep.
 pub(super) type ActiveWaiter = <Active as Transport>::Waiter;

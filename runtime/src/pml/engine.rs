@@ -47,10 +47,10 @@ pub(super) struct Engine<T: Transport> {
 
 impl<T: Transport> Engine<T> {
     /// Opens the transport.
-    pub(super) fn open(opening: Opening<'_>) -> (Engine<T>, T::Waiter) {
+    pub(super) fn open(opening: Opening<'_>) -> Result<(Engine<T>, T::Waiter), T::Error> {
         let (settings, me) = (opening.settings.clone(), opening.me);
         let ranks = opening.segment.ranks();
-        let (transport, inbox, waiter) = T::open(opening);
+        let (transport, inbox, waiter) = T::open(opening)?;
         let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let limits = Limits {
             eager_limit: bytes(settings.eager_limit),
@@ -69,7 +69,7 @@ impl<T: Transport> Engine<T> {
             awaited: None,
             checks_types: settings.check,
         };
-        (Engine { inbox, core }, waiter)
+        Ok((Engine { inbox, core }, waiter))
     }
 }
 

@@ -56,8 +56,13 @@ mod recv;
 mod request;
 mod rndv;
 mod send;
+#[cfg(not(feature = "socket-transport"))]
 mod shm;
+#[cfg(feature = "socket-transport")]
+#[path = "../../../tests/transport/socket.rs"]
+mod socket;
 mod start;
+#[cfg_attr(feature = "socket-transport", allow(dead_code))] // it reaches no memory
 mod transport;
 mod unexpected;
 mod waiter;

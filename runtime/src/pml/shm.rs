@@ -230,7 +230,7 @@ impl Transport for Shm {
     const INLINE: usize = INLINE;
     const PIECE: usize = FRAGMENT;
 
-    fn open(opening: Opening<'_>) -> (Shm, ShmInbox, ShmWaiter) {
+    fn open(opening: Opening<'_>) -> Result<(Shm, ShmInbox, ShmWaiter), SegmentError> {
         let Opening {
             segment,
             me,
@@ -250,7 +250,7 @@ impl Transport for Shm {
             lets_peers_write: !btl_shm::valgrind::is_memcheck(),
         };
         let inbox = ShmInbox(Incoming::new(segment, me.0));
-        (shm, inbox, ShmWaiter(wait::Waiter::new(segment, me.0)))
+        Ok((shm, inbox, ShmWaiter(wait::Waiter::new(segment, me.0))))
     }
 
     fn all_open(&mut self) {

@@ -48,7 +48,8 @@ pub fn start(start: Start<'_>) {
         settings,
         heap,
     };
-    let (engine, waiter) = Engine::<Active>::open(opening);
+    let (engine, waiter) = Engine::<Active>::open(opening)
+        .unwrap_or_else(|why| die(&format!("messaging cannot start: {why}")));
     waiter::start(waiter);
     engine::set(engine);
 }

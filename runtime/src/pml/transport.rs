@@ -10,12 +10,17 @@
 //! | claims on parts of a message | [`Transport::take_slot`] | no cooperative copies |
 //! | boards | [`Transport::make_board`] | collectives go by messages |
 //!
-//! [`shm`](crate::pml::shm) fulfils it with the job segment. The engine is generic
-//! over the transport, so that no message pays for an indirect call.
+//! `shm.rs` fulfils it with the job segment, and `tests/transport/socket.rs` with the
+//! least that there can be. The engine is generic over the transport, so that no message
+//! pays for an indirect call.
 //!
 //! Sending never blocks. A transport that has no room says so, and is asked again
 //! after progress. A message that was accepted arrives, in the order in which the
-//! messages to that peer were accepted.
+//! messages to that peer were accepted. The first one may come before its receiver has
+//! opened the transport; until then there may be no room. What goes to a rank that has
+//! ended is lost, and counts as accepted. No rank sends to itself.
+//!
+//! All calls but the waiter's are made under the library lock. A forked child makes none.
 
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
@@ -189,16 +194,18 @@ pub(super) trait Inbox: Debug {
     fn taken(&self, peer: Proc) -> u64;
 }
 
-/// How a rank sleeps, and is woken.
+/// How a rank sleeps, and is woken. It may wait for messages, for room, for another
+/// thread, or for a word of the job segment that a peer stores.
 pub(super) trait Waiter: Debug + Send + Sync {
     /// Whether there are more ranks than processors.
     fn is_oversubscribed(&self) -> bool;
     /// Sleeps for a while, at most 0.1 s, unless `look`, called once it has been said
     /// that this rank sleeps, finds something to do. `threads`: others may sleep too.
     fn sleep(&self, threads: bool, look: impl FnOnce() -> bool);
-    /// Wakes `peer` if it sleeps, after something it waits for was stored.
+    /// Wakes `peer` if it sleeps, after something it waits for was stored. Needless
+    /// where sleeps are short, a millisecond at most.
     fn wake(&self, peer: Proc);
-    /// Wakes other threads of this rank.
+    /// Wakes other threads of this rank. Needless where sleeps are short.
     fn wake_threads(&self);
 }
 
@@ -224,7 +231,7 @@ pub(super) trait Transport: Debug + Sized + 'static {
     type SenderSlot: SenderSlot;
     /// Memory of a peer's that a program shares. Dropping it lets go.
     type Mapping: Debug + 'static;
-    /// Why a peer cannot be sent to, ever.
+    /// Why the transport cannot be opened, or a peer not be sent to, ever.
     type Error: Display;
 
     /// The longest message that [`Transport::send_inline`] takes, in bytes.
@@ -232,8 +239,8 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// The longest piece that [`Transport::send_piece`] takes, in bytes.
     const PIECE: usize;
 
-    /// Opens it for this process.
-    fn open(opening: Opening<'_>) -> (Self, Self::Inbox, Self::Waiter);
+    /// Opens it for this process, once.
+    fn open(opening: Opening<'_>) -> Result<(Self, Self::Inbox, Self::Waiter), Self::Error>;
 
     /// Called once all ranks have opened theirs.
     fn all_open(&mut self);
@@ -241,7 +248,8 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// Lets go of what peers own, while nobody copies.
     fn detach(&mut self);
 
-    // Messages. `Ok(false)`, `Ok(None)`: there is no room now.
+    // Messages. `Ok(false)`, `Ok(None)`: there is no room now, and nothing was sent, even
+    // if `fill` was called. The message comes again, perhaps cut into other pieces.
 
     /// Sends `len` bytes, at most [`Transport::INLINE`].
     ///
@@ -298,7 +306,8 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// Asks all peers to announce their messages instead of sending them at once, or
     /// no more.
     fn set_pressure(&mut self, on: bool);
-    /// Whether `peer` asks for that.
+    /// Whether `peer` asks for that. A rank that only sends looks here alone, and does
+    /// not poll.
     fn has_pressure(&self, peer: Proc) -> bool;
     /// Whether `peer` sleeps, so that waking it would cost a system call.
     fn is_asleep(&self, peer: Proc) -> bool;

@@ -161,6 +161,16 @@ fn a_path_leads_to_the_file_that_it_names() {
 }
 
 #[test]
+fn a_file_that_lies_elsewhere_has_its_modules_beside_it() {
+    let edges = edges_of(&[
+        ("lib.rs", "#[path = \"far/x.rs\"]\nmod x;\n"),
+        ("far/x.rs", "mod y;\nuse y::Y;\n"),
+        ("far/y.rs", "pub struct Y;\n"),
+    ]);
+    assert_eq!(edges, ["far/x.rs:2 far/y.rs"]);
+}
+
+#[test]
 fn a_re_export_is_followed_and_counts_itself() {
     let edges = edges_of(&[
         ("lib.rs", "mod user;\nmod deep;\n"),

@@ -277,8 +277,10 @@ impl Crate {
         let child = if let Some((_, items)) = module.content {
             self.add_module(items, file, &below, Some(parent), read)
         } else if let Some(path) = module.attrs.iter().find_map(path_attribute) {
-            let here = self.files[file].parent().expect("a file lies in a folder");
-            self.add_file(&here.join(path), &below, Some(parent), read)
+            let folder_of =
+                |path: &Path| path.parent().expect("a file lies in a folder").to_owned();
+            let path = folder_of(&self.files[file]).join(path);
+            self.add_file(&path, &folder_of(&path), Some(parent), read)
         } else {
             let beside = folder.join(format!("{name}.rs"));
             let path = if read(&beside).is_some() {
