@@ -40,7 +40,7 @@ pub mod fragment;
 pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
-mod prefetch;
+pub mod prefetch;
 #[cfg(not(loom))]
 pub mod recall;
 #[cfg(not(loom))]

@@ -20,7 +20,7 @@ pub(crate) fn prefetch(at: *const u8) {
 
 /// Asks for the line at `at` to be this processor's alone, to be written.
 #[inline]
-pub(crate) fn prefetch_to_write(at: *const u8) {
+pub fn prefetch_to_write(at: *const u8) {
     // In assembly: compiled for any x86-64 processor, `_mm_prefetch` asks for the line to
     // be read only. Those that do not know the instruction take it for a `nop`.
     #[cfg(target_arch = "x86_64")]

@@ -6,6 +6,7 @@ use crate::object::info::Info;
 use btl_shm::region::heap;
 
 pub use btl_shm::copy::copy_piece;
+pub use btl_shm::prefetch::prefetch_to_write;
 pub use btl_shm::region::global::SharedHeap;
 
 /// A cache line, and what every type of the language needs.

@@ -162,7 +162,9 @@ fn rts<T: Transport>(core: &mut Core<T>, message: &Rts, a: &Arrival<'_>) {
         total,
         signature,
         place,
+        rewritten,
     } = *message;
+    core.learnt.note_source(a.from, total, rewritten);
     if matches!(place, Place::Run(_)) && signature == check::UNKNOWN && expects(core, message, a) {
         return;
     }

@@ -1,5 +1,7 @@
 //! The memory of a message: contiguous bytes, or elements of a datatype.
 
+pub(super) use crate::memory::prefetch_to_write;
+
 use crate::memory::copy_piece;
 use crate::object::datatype::{self, Datatype};
 use crate::pml::fatal::die;

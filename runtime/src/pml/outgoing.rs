@@ -44,7 +44,7 @@ pub(super) fn start<T: Transport>(
                 }
                 Some(addr) => Place::Run(addr),
             };
-            announce(queues, transfers, send, place)
+            announce(queues, learnt, transfers, send, place)
         }
     };
     Ok(went)
@@ -139,17 +139,23 @@ fn start_pieces<T: Transport>(
 
 fn announce<T: Transport>(
     queues: &mut Queues<T>,
+    learnt: &mut Learnt,
     transfers: &mut Transfers<T>,
     send: &RequestRef,
     place: Place,
 ) -> bool {
     let id = queues.name(send);
+    // Memcheck would take a look at bytes for the use of undefined ones.
+    if matches!(place, Place::Run(_)) && queues.transport().lets_peers_write() {
+        send.rewritten.set(learnt.look_at_source(&send.memory));
+    }
     let rts = Control::Rts(Rts {
         envelope: send.envelope(),
         id,
         total: send.total.get(),
         signature: send.signature,
         place,
+        rewritten: send.rewritten.get(),
     });
     let went = queues.try_tell(send.peer.get(), &rts);
     if !went {

@@ -48,6 +48,7 @@ pub(super) fn round<T: Transport>(engine: &mut Engine<T>) -> bool {
     }
     if !any {
         queues.transport().idle();
+        transfers.idle();
     }
     any
 }

@@ -227,6 +227,8 @@ pub(super) struct State {
     pub(super) own_id: Cell<Option<RequestId>>,
     /// How far a send has come.
     pub(super) phase: Cell<Phase>,
+    /// Of an announced send: the program has rewritten it since it sent it last.
+    pub(super) rewritten: Cell<bool>,
     /// Of a receive whose arm is being compared with another one.
     pub(super) trial: Cell<Option<Trial>>,
     error: RefCell<Option<Error>>,
@@ -282,6 +284,7 @@ impl RequestRef {
             moved: Cell::new(0),
             own_id: Cell::new(None),
             phase: Cell::new(Phase::Queued),
+            rewritten: Cell::new(false),
             trial: Cell::new(None),
             error: RefCell::new(None),
         })
@@ -315,6 +318,7 @@ impl RequestRef {
             moved: Cell::new(0),
             own_id: Cell::new(None),
             phase: Cell::new(Phase::Queued),
+            rewritten: Cell::new(false),
             trial: Cell::new(None),
             error: RefCell::new(None),
         })

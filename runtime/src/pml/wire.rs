@@ -42,6 +42,8 @@ mod kind {
 /// signature.
 const SYNCHRONOUS: u8 = 1;
 const CHECKED: u8 = 2;
+/// Flag of an RTS: the program has rewritten the message since it sent it last.
+const REWRITTEN: u8 = 1;
 /// Flag of a JOIN: nobody but the sender can copy this message.
 const ALL: u8 = 1;
 /// Flags of an RTR: any tag will do; the buffer is reached by calls only.
@@ -175,6 +177,8 @@ pub(super) struct Rts {
     pub(super) total: usize,
     pub(super) signature: u32,
     pub(super) place: Place,
+    /// The program has rewritten it since it sent it last.
+    pub(super) rewritten: bool,
 }
 
 /// Clear to send.
@@ -253,7 +257,8 @@ impl Control {
                     Place::Span(start, len) => (0, start, len as u64),
                     Place::Hidden => (0, 0, 0),
                 };
-                let header = header(rts.envelope, kind::RTS, rts.id.0);
+                let mut header = header(rts.envelope, kind::RTS, rts.id.0);
+                header.flags = if rts.rewritten { REWRITTEN } else { 0 };
                 let signature = u64::from(rts.signature);
                 (header, [rts.total as u64, addr, signature, start, len])
             }
@@ -361,6 +366,7 @@ impl Incoming {
                     (0, Ok(len)) => Place::Span(w3, len),
                     (addr, _) => Place::Run(addr),
                 },
+                rewritten: header.flags & REWRITTEN != 0,
             })),
             kind::CTS => Incoming::Control(Control::Cts(Cts {
                 send: id,
@@ -453,6 +459,7 @@ mod tests {
                 total: 1 << 33,
                 signature: u32::MAX,
                 place,
+                rewritten: matches!(place, Place::Run(_)),
             })
         };
         let join = |by_call, all| {

@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | [`arm`] | calls (CMA) or pieces | the time that each takes | large messages that only calls reach |
 //! | [`split`] | the receiver's part of a cooperative copy | who is through first | each peer |
-//! | [`source`] | whether the source is dirty | the time of the copy | short messages of each peer |
+//! | [`source`] | which sources are rewritten | a few of their words | announced messages |
 //! | [`rtr`] | whether a receive sends an RTR | whether the last one helped | each peer |
 //!
 //! All of it is kept by classes of sizes ([`size`]).
@@ -19,13 +19,14 @@ pub(super) mod split;
 mod vote;
 
 use crate::object::group::Proc;
+use crate::pml::memory::Memory;
 use crate::pml::protocol::{PROTOCOLS, Protocol};
 use arm::{ArmChoice, LargeArm, Trial};
 use rtr::RtrHistory;
 use size::{CLASSES, SizeClass};
 use source::Sources;
 use split::{Ending, Splits};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wireup::settings::Learn;
 
 /// Messages that go eagerly after their receiver said that it likes them so.
@@ -38,16 +39,17 @@ pub(super) struct Learnt {
     /// Bytes of the shortest message that both sides copy.
     coop_min: usize,
     arm: ArmChoice,
+    sources: Sources,
     peers: Vec<OfPeer>,
-    /// Messages by class and protocol.
+    /// Messages by class and protocol, and announced ones that were rewritten.
     counts: [[u64; PROTOCOLS]; CLASSES],
+    rewritten: [u64; CLASSES],
 }
 
 /// What is learnt of the messages of one peer.
 #[derive(Clone, Debug, Default)]
 struct OfPeer {
     splits: Splits,
-    sources: Sources,
     rtr: RtrHistory,
     /// By class: how many more messages to it go eagerly.
     eagerly: [u16; CLASSES],
@@ -59,8 +61,10 @@ impl Learnt {
             on,
             coop_min,
             arm: ArmChoice::default(),
+            sources: Sources::default(),
             peers: vec![OfPeer::default(); ranks as usize],
             counts: [[0; PROTOCOLS]; CLASSES],
+            rewritten: [0; CLASSES],
         }
     }
 
@@ -138,19 +142,21 @@ impl Learnt {
         rtr.learn(len, by_call, ending, after_rtr);
     }
 
-    /// Whether the copy of a message of `len` bytes is to be timed.
-    #[inline]
-    pub(super) fn is_due(&mut self, peer: Proc, len: usize) -> bool {
-        let coop_min = self.coop_min;
-        self.on.source && self.of(peer).sources.is_due(len, coop_min)
+    /// Whether a message, which is about to be announced, was rewritten since it was sent
+    /// last.
+    pub(super) fn look_at_source(&mut self, memory: &Memory) -> bool {
+        let at = memory.run().filter(|_| self.on.source);
+        // SAFETY: the memory of a send that is not done is readable.
+        at.is_some_and(|at| unsafe { self.sources.was_rewritten(at, memory.len()) })
     }
 
-    /// Of a message of `len` bytes, `part` were copied in the time `took`.
-    pub(super) fn note_copy(&mut self, peer: Proc, len: usize, part: usize, took: Duration) {
-        let coop_min = self.coop_min;
-        let OfPeer { sources, rtr, .. } = self.of(peer);
-        sources.learn(len, coop_min, part, took);
-        rtr.note_short(len, sources.are_dirty(len, coop_min));
+    /// A message of `len` bytes was announced by `peer`, which has rewritten it or not.
+    pub(super) fn note_source(&mut self, peer: Proc, len: usize, rewritten: bool) {
+        let class = SizeClass::of(len).index();
+        self.rewritten[class] += u64::from(rewritten);
+        if (source::least(self.coop_min)..self.coop_min).contains(&len) {
+            self.of(peer).rtr.note_short(len, rewritten);
+        }
     }
 
     /// The shortest receive buffer for which an RTR may be sent, in bytes.
@@ -158,17 +164,16 @@ impl Learnt {
         source::least(self.coop_min)
     }
 
-    /// The likely length of the next message of `peer`, and whether calls copy it, if a
-    /// receive should send an RTR.
-    pub(super) fn next_rtr(&mut self, peer: Proc) -> Option<(usize, bool)> {
+    /// The likely length of the next message of `peer`, at most `room` bytes, and whether
+    /// calls copy it, if a receive should send an RTR.
+    pub(super) fn next_rtr(&mut self, peer: Proc, room: usize) -> Option<(usize, bool)> {
+        let coop_min = self.coop_min;
         let known = self.on.rtr.then(|| self.peers.get_mut(peer.0 as usize));
-        known.flatten()?.rtr.next()
-    }
-
-    /// Whether messages of `len` bytes, which both sides map, are worth an RTR.
-    pub(super) fn is_worth_rtr(&self, peer: Proc, len: usize) -> bool {
-        let sources = &self.peers[peer.0 as usize].sources;
-        len >= self.coop_min || sources.are_dirty(len, self.coop_min)
+        let next = known.flatten()?.rtr.next()?;
+        let len = next.len.min(room);
+        let is_long = next.by_call || len >= coop_min;
+        let is_worth = is_long || next.rewritten && len >= source::least(coop_min);
+        is_worth.then_some((len, next.by_call))
     }
 
     /// An RTR was of no use.
@@ -213,10 +218,9 @@ impl Learnt {
             });
             reasons.push(format!("split: half and {low} to {high} bytes"));
         }
-        let dirty = |peer: &&OfPeer| peer.sources.are_dirty(class.least(), self.coop_min);
-        let dirty = self.peers.iter().filter(dirty).count();
-        if dirty > 0 {
-            reasons.push(format!("source: dirty at {dirty} peers"));
+        let rewritten = self.rewritten[class.index()];
+        if rewritten > 0 {
+            reasons.push(format!("source: {rewritten} were rewritten"));
         }
         reasons.join("; ")
     }

@@ -9,25 +9,34 @@ use crate::pml::learnt::split::Ending;
 const PAUSE: u32 = 8;
 const PAUSE_MOST: u32 = 4096;
 
+/// The message that the next one will most likely be like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(in crate::pml) struct Likely {
+    /// Its bytes.
+    pub(in crate::pml) len: usize,
+    /// Whether calls copied it.
+    pub(in crate::pml) by_call: bool,
+    /// Whether its source was rewritten.
+    pub(in crate::pml) rewritten: bool,
+}
+
 /// What was learnt of RTRs to one peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::pml) struct RtrHistory {
-    /// Bytes of the last message from it that both copied, or should have; 0: the last
-    /// long one was not. And whether calls copied it.
-    shared: usize,
-    by_call: bool,
+    /// The last message from it that both copied, or should have; `None`: the last long
+    /// one was not.
+    shared: Option<Likely>,
     /// Receives that go without, now and the next time that an RTR is of no use.
     pause: u32,
     next_pause: u32,
 }
 
 impl RtrHistory {
-    /// The likely length of the next message, in bytes, and whether calls copy it.
-    /// `None`: a receive sends no RTR.
-    pub(in crate::pml) fn next(&mut self) -> Option<(usize, bool)> {
+    /// What the next message is like. `None`: a receive sends no RTR.
+    pub(in crate::pml) fn next(&mut self) -> Option<Likely> {
         let paused = self.pause > 0;
         self.pause = self.pause.saturating_sub(1);
-        (self.shared > 0 && !paused).then_some((self.shared, self.by_call))
+        self.shared.filter(|_| !paused)
     }
 
     /// An RTR was of no use.
@@ -51,16 +60,25 @@ impl RtrHistory {
             (false, true) => return self.failed(),
             (_, false) => {}
         }
-        self.shared = if came { len } else { 0 };
-        self.by_call = by_call;
+        let rewritten = self.shared.is_some_and(|last| last.rewritten);
+        self.shared = came.then_some(Likely {
+            len,
+            by_call,
+            rewritten,
+        });
     }
 
-    /// A short message of `len` bytes was copied out of a dirty source, or a clean one.
-    pub(in crate::pml) fn note_short(&mut self, len: usize, is_dirty: bool) {
-        if is_dirty {
-            (self.shared, self.by_call) = (len, false);
-        } else if self.shared == len {
-            self.shared = 0;
+    /// A message of `len` bytes was announced that only a rewritten source makes worth
+    /// sharing.
+    pub(in crate::pml) fn note_short(&mut self, len: usize, rewritten: bool) {
+        if rewritten {
+            self.shared = Some(Likely {
+                len,
+                by_call: false,
+                rewritten,
+            });
+        } else if self.shared.is_some_and(|last| last.len == len) {
+            self.shared = None;
         }
     }
 }
@@ -102,6 +120,7 @@ mod tests {
         history.learn(1 << 16, false, Ending::SenderAbsent, false);
         assert!(history.next().is_none());
         history.learn(1 << 17, true, Ending::SenderFirst, false);
-        assert_eq!(history.next(), Some((1 << 17, true)));
+        let next = history.next().unwrap();
+        assert_eq!((next.len, next.by_call), (1 << 17, true));
     }
 }

@@ -9,7 +9,7 @@ use crate::pml::rndv::cooperative::Cooperative;
 use crate::pml::rndv::put::TURN;
 use crate::pml::transport::{CopyError, ReceiverSlot, Remote, SlotState, Transport};
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The least that the receiver takes over at once, in bytes: a claim takes a line from
 /// the sender, and a copy by calls a system call.
@@ -41,9 +41,6 @@ pub(super) struct Get<T: Transport> {
     failed: bool,
     /// It could not be copied at all: why.
     pub(super) lost: Option<Error>,
-    /// Whether to time the next turn, and what came of it: bytes, and how long they took.
-    pub(super) is_timed: bool,
-    pub(super) timing: Option<(usize, Duration)>,
 }
 
 impl<T: Transport> Get<T> {
@@ -65,8 +62,6 @@ impl<T: Transport> Get<T> {
             shared,
             failed: false,
             lost: None,
-            is_timed: false,
-            timing: None,
         }
     }
 
@@ -89,7 +84,6 @@ impl<T: Transport> Get<T> {
     /// else for it to do.
     pub(super) fn copy_on(&mut self, transport: &mut T, is_alone: bool) {
         let range = self.own.start..self.own.end.min(self.own.start + TURN);
-        let begin = std::mem::take(&mut self.is_timed).then(Instant::now);
         let copied = match &self.from {
             // SAFETY: the receive is not done, and has room for the message.
             Some(from) => unsafe { transport.get(from, range.start, &self.memory, range.clone()) },
@@ -98,7 +92,6 @@ impl<T: Transport> Get<T> {
         if let Err(error) = copied {
             return self.refused(transport, error);
         }
-        self.timing = begin.map(|begin| (range.len(), begin.elapsed()));
         self.own.start = range.end;
         if is_alone
             && !self.has_own()

@@ -17,6 +17,7 @@
 //! that is refused half-way (CMA under a new seccomp filter, a page that the peer
 //! protects) begins the message anew as a pipeline.
 
+mod ahead;
 pub(super) mod cooperative;
 mod get;
 pub(super) mod pipeline;
@@ -35,6 +36,7 @@ use crate::pml::queues::Queues;
 use crate::pml::request::{Phase, RequestId, RequestRef, State};
 use crate::pml::transport::{Arrival, ReceiverSlot, Remote, SenderSlot, SlotId, Transport};
 use crate::pml::wire::{Control, Cts, Join, Place, Rtr};
+use ahead::OwnAhead;
 use cooperative::{CALL_CHUNK, Cooperative, Shares};
 use get::Get;
 use pipeline::{Pieces, Stream};
@@ -64,6 +66,7 @@ pub(super) struct Transfers<T: Transport> {
     puts: VecDeque<Put<T>>,
     spans: Spans,
     rtrs: Rtrs<T>,
+    ahead: OwnAhead,
     /// Bytes of the shortest chunk that is copied by loads and stores.
     chunk: usize,
     is_oversubscribed: bool,
@@ -107,6 +110,7 @@ impl<T: Transport> Transfers<T> {
             puts: VecDeque::new(),
             spans: Spans::default(),
             rtrs: Rtrs::new(ranks),
+            ahead: OwnAhead::default(),
             chunk,
             is_oversubscribed,
             is_polling: false,
@@ -117,6 +121,12 @@ impl<T: Transport> Transfers<T> {
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.gets.is_empty() && self.puts.is_empty()
+    }
+
+    /// Called when there is nothing else to do.
+    #[inline]
+    pub(super) fn idle(&mut self) {
+        self.ahead.step();
     }
 
     /// Whether there are more ranks than processors.
@@ -324,7 +334,7 @@ impl<T: Transport> Transfers<T> {
                 let waits = plan.waits;
                 let mut get = self.get_of(plan, meeting, receive.memory.clone());
                 if !waits {
-                    self.start(queues, learnt, &mut get);
+                    self.start(queues, &mut get);
                 }
                 self.go_on(queues, learnt, get, receive.clone());
             }
@@ -383,24 +393,18 @@ impl<T: Transport> Transfers<T> {
             && len <= AT_ONCE
             && let Some(from) = &plan.from
         {
-            let is_due = !from.is_by_call() && learnt.is_due(peer, len);
-            let begin = is_due.then(Instant::now);
             // SAFETY: the caller's buffer.
             if unsafe { queues.transport().get(from, 0, &memory, 0..len) }.is_ok() {
                 learnt.end(plan.trial, len, Instant::now);
                 learnt.count(plan.protocol, len);
-                let took = begin.map(|begin| begin.elapsed());
                 queues.tell(peer, &Control::Fin(meeting.id));
-                if let Some(took) = took {
-                    learnt.note_copy(peer, len, len, took);
-                }
                 return true;
             }
         } else if plan.from.is_some() && plan.protocol != Protocol::Pipeline {
             learnt.count(plan.protocol, len);
             let trial = plan.trial;
             let mut get = self.get_of(plan, meeting, memory);
-            self.start(queues, learnt, &mut get);
+            self.start(queues, &mut get);
             if get.is_whole() {
                 self.settle(queues, learnt, &mut get);
                 learnt.end(trial, len, Instant::now);
@@ -418,11 +422,9 @@ impl<T: Transport> Transfers<T> {
 
     /// Copies a first turn's worth, if it is this message's turn: the sender hears of it
     /// meanwhile.
-    fn start(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt, get: &mut Get<T>) {
+    fn start(&mut self, queues: &mut Queues<T>, get: &mut Get<T>) {
         let is_first = self.gets.is_empty();
         if get.has_own() && (is_first || get.is_short()) {
-            let is_mapped = get.from.is_some_and(|from| !from.is_by_call());
-            get.is_timed = is_first && is_mapped && learnt.is_due(get.peer, get.total);
             get.copy_on(queues.transport(), is_first && self.puts.is_empty());
         }
     }
@@ -529,9 +531,6 @@ impl<T: Transport> Transfers<T> {
         if is_whole {
             queues.tell(get.peer, &Control::Fin(get.id)); // it waits for nothing else
         }
-        if let Some((part, took)) = get.timing.take() {
-            learnt.note_copy(get.peer, get.total, part, took);
-        }
         if let Some(shared) = get.shared.take() {
             if let Some(ending) = shared.ending() {
                 let copy = (get.total, shared.shares.chunk, get.is_by_call());
@@ -591,17 +590,16 @@ impl<T: Transport> Transfers<T> {
         (context, pattern): (ContextId, Pattern),
         (addr, room): (*mut u8, usize),
     ) {
-        let Some((likely, by_call)) = learnt.next_rtr(peer) else {
+        let Some((likely, by_call)) = learnt.next_rtr(peer, room) else {
             return;
         };
-        let likely = likely.min(room);
         let is_worth = match by_call {
             true => {
                 let is_for_calls =
                     !queues.transport().leaves_choice() || learnt.is_for_calls(likely);
                 is_for_calls && as_mapped(likely) >= queues.limits().coop_min
             }
-            false => learnt.is_worth_rtr(peer, likely),
+            false => true,
         };
         if is_worth && self.is_near(queues, peer) {
             let rtr = Rtr {
@@ -751,6 +749,9 @@ impl<T: Transport> Transfers<T> {
     pub(super) fn take_fin(&mut self, queues: &mut Queues<T>, id: RequestId) {
         if let Some(send) = queues.unname(id) {
             self.leave(&send);
+            if send.rewritten.get() && !self.is_oversubscribed {
+                self.ahead.begin(&send.memory);
+            }
             send.complete();
         }
     }
