@@ -12,12 +12,18 @@ use crate::pml::rndv::Meeting;
 use crate::pml::transport::{Arrival, Transport};
 use crate::pml::unexpected::{Body, Destination, Message};
 use crate::pml::waiter;
-use crate::pml::wire::{Control, Eager, First, Incoming, Place, Rts};
+use crate::pml::wire::{self, Control, Eager, First, Incoming, Place, Rts};
 
 /// Handles what has arrived.
 #[inline]
 pub(super) fn arrived<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
     core.queues.heard_from(a.from);
+    if let Some(expected) = &mut core.expected
+        && let Some(envelope) = wire::plain(a)
+        && expected.take(envelope, a)
+    {
+        return;
+    }
     match Eager::of(a) {
         Some(message) => eager(core, &message, a),
         None => other(core, a),
@@ -26,11 +32,6 @@ pub(super) fn arrived<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
 
 #[inline]
 fn eager<T: Transport>(core: &mut Core<T>, message: &Eager, a: &Arrival<'_>) {
-    if let Some(expected) = &mut core.expected
-        && expected.take(message, a)
-    {
-        return;
-    }
     let Envelope {
         context,
         source,

@@ -9,7 +9,7 @@ use crate::pml::memory::{Buffer, copy_short};
 use crate::pml::request::{Completion, Request, RequestId, RequestRef};
 use crate::pml::transport::Arrival;
 use crate::pml::unexpected::{Destination, Unexpected};
-use crate::pml::wire::{Eager, First};
+use crate::pml::wire::First;
 
 /// Such a receive.
 #[derive(Debug)]
@@ -67,16 +67,15 @@ impl Expected {
         }
     }
 
-    /// Takes a whole message, if it is the expected one and nothing about it is
-    /// out of the ordinary.
+    /// Takes a plain message, if it is the expected one.
     #[inline]
-    pub(super) fn take(&mut self, eager: &Eager, a: &Arrival<'_>) -> bool {
-        let fits = self.is(&eager.envelope, a.len) && eager.is_plain();
+    pub(super) fn take(&mut self, envelope: Envelope, a: &Arrival<'_>) -> bool {
+        let fits = self.is(&envelope, a.len);
         if fits {
             // SAFETY: the receive has room for the message, and its memory is the
             // library's until the call returns.
             unsafe { copy_short(a.data, self.addr, a.len, a.len) };
-            self.found = Found::Message(eager.envelope, a.len);
+            self.found = Found::Message(envelope, a.len);
         }
         fits
     }
@@ -162,28 +161,37 @@ impl Expected {
     }
 
     /// What it has come to. `None`: to nothing.
-    pub(super) fn outcome(mut self, unexpected: &mut Unexpected) -> Option<Outcome> {
-        // A message of which pieces are missing is put together like any other.
-        if let Found::Pieces(FirstPieces {
+    #[inline]
+    pub(super) fn outcome(&mut self, unexpected: &mut Unexpected) -> Option<Outcome> {
+        match &self.found {
+            Found::Message(e, len) => {
+                let completion = Completion::received(e.source, e.tag, *len);
+                Some(Outcome::Received(completion))
+            }
+            Found::Nothing => None,
+            Found::Posted(receive) => Some(Outcome::Posted(Request::of(receive.clone()))),
+            Found::Pieces(pieces) => {
+                let pieces = *pieces;
+                let receive = self.go_on_posted(pieces, unexpected);
+                Some(Outcome::Posted(Request::of(receive)))
+            }
+        }
+    }
+
+    /// Has a message of which pieces are missing put together like any other.
+    #[cold]
+    fn go_on_posted(&mut self, pieces: FirstPieces, unexpected: &mut Unexpected) -> RequestRef {
+        let FirstPieces {
             from,
             first,
             filled,
-        }) = self.found
-        {
-            let receive = self.become_posted();
-            let Envelope { source, tag, .. } = first.envelope;
-            receive.matched(from, source, tag, first.total, check::UNKNOWN);
-            receive.moved.set(filled);
-            let into = Destination::Receive(receive);
-            unexpected.assemble((from, first.id), first.total, filled, into);
-        }
-        match self.found {
-            Found::Nothing | Found::Pieces(_) => None,
-            Found::Posted(receive) => Some(Outcome::Posted(Request::of(receive))),
-            Found::Message(e, len) => {
-                let completion = Completion::received(e.source, e.tag, len);
-                Some(Outcome::Received(completion))
-            }
-        }
+        } = pieces;
+        let receive = self.become_posted();
+        let Envelope { source, tag, .. } = first.envelope;
+        receive.matched(from, source, tag, first.total, check::UNKNOWN);
+        receive.moved.set(filled);
+        let into = Destination::Receive(receive.clone());
+        unexpected.assemble((from, first.id), first.total, filled, into);
+        receive
     }
 }

@@ -479,10 +479,13 @@ impl<R, M> Matching<R, M> {
     /// The queues of `context`.
     #[inline]
     pub fn of(&mut self, context: ContextId) -> &mut MatchQueues<R, M> {
-        let ContextId(context) = context;
-        if context == 0 {
-            return &mut self.world;
+        match context.0 {
+            0 => &mut self.world,
+            other => self.of_other(other),
         }
+    }
+
+    fn of_other(&mut self, context: u32) -> &mut MatchQueues<R, M> {
         if self.by_context.len() >= self.limit {
             self.sweep();
         }

@@ -121,15 +121,19 @@ fn expect(comm: &Comm, space: Space, pattern: Pattern, buffer: &Buffer<'_>) -> O
                 break;
             }
         }
-        loop {
+        while engine.core.transfers.has_rtr() {
             let core = &mut engine.core;
-            let transfers = &mut core.transfers;
-            if transfers.withdraw_rtr(&mut core.queues, &mut core.learnt) {
+            if core
+                .transfers
+                .withdraw_rtr(&mut core.queues, &mut core.learnt)
+            {
                 break;
             }
             progress::round(engine); // the RTS is there
         }
         let core = &mut engine.core;
-        core.expected.take()?.outcome(&mut core.unexpected)
+        let outcome = core.expected.as_mut()?.outcome(&mut core.unexpected);
+        core.expected = None;
+        outcome
     })
 }

@@ -19,7 +19,6 @@ use btl_shm::peer::shared::Shared;
 use btl_shm::peer::{Lost, Peers, Reached};
 use btl_shm::ring::{Envelope, INLINE};
 use btl_shm::wait;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -71,10 +70,9 @@ impl Inbox for ShmInbox {
                     source: a.envelope.source,
                     aux: a.envelope.aux,
                 },
-                words: a.words,
+                words: &a.words,
                 data: a.data,
                 len: a.len,
-                life: PhantomData,
             })
         })
     }

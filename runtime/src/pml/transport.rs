@@ -62,12 +62,11 @@ pub(super) struct Arrival<'a> {
     pub(super) from: Proc,
     pub(super) header: Header,
     /// Its numbers: all of them, or with bytes the last three.
-    pub(super) words: Words,
+    pub(super) words: &'a Words,
     /// Its bytes, readable until the handler returns.
     pub(super) data: *const u8,
     /// How many.
     pub(super) len: usize,
-    pub(super) life: std::marker::PhantomData<&'a u8>,
 }
 
 /// How memory of a peer's is reached.

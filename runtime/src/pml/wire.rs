@@ -94,6 +94,14 @@ pub(super) fn inline(envelope: Envelope) -> Header {
     header(envelope, kind::EAGER, 0)
 }
 
+/// The envelope of a whole message of which nothing else but its bytes matters, if that
+/// is what has arrived.
+#[inline]
+pub(super) fn plain(a: &Arrival<'_>) -> Option<Envelope> {
+    let is_plain = a.header.kind == kind::EAGER && a.header.flags == 0;
+    is_plain.then(|| envelope(&a.header))
+}
+
 /// A whole message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Eager {
@@ -129,12 +137,6 @@ impl Eager {
             },
             answer: (flags & SYNCHRONOUS != 0).then_some(RequestId(aux)),
         })
-    }
-
-    /// Whether nothing but its bytes and its envelope matters.
-    #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        self.signature == check::UNKNOWN && self.answer.is_none()
     }
 }
 
@@ -345,7 +347,7 @@ impl Incoming {
     pub(super) fn decode(a: &Arrival<'_>) -> Incoming {
         let header = &a.header;
         let id = RequestId(header.aux);
-        let [w0, w1, w2, w3, w4] = a.words;
+        let [w0, w1, w2, w3, w4] = *a.words;
         match header.kind {
             kind::FIRST => Incoming::First(First {
                 envelope: envelope(header),
@@ -425,16 +427,14 @@ fn length(word: u64) -> usize {
 mod tests {
     use super::*;
     use crate::object::group::Proc;
-    use std::marker::PhantomData;
 
     fn arrived((header, words): (Header, Words)) -> Incoming {
         Incoming::decode(&Arrival {
             from: Proc(3),
             header,
-            words,
+            words: &words,
             data: std::ptr::null(),
             len: 0,
-            life: PhantomData,
         })
     }
 

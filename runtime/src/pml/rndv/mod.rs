@@ -618,9 +618,17 @@ impl<T: Transport> Transfers<T> {
         }
     }
 
-    /// Takes back the RTR that was sent, if one was. `false`: the sender's RTS is there.
+    /// Whether an RTR was sent that no message has gone by.
+    #[inline]
+    pub(super) fn has_rtr(&self) -> bool {
+        self.rtrs.is_sent()
+    }
+
+    /// Takes back the RTR that was sent. `false`: its sender has taken it up, and the RTS is
+    /// there.
+    #[cold]
     pub(super) fn withdraw_rtr(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt) -> bool {
-        !self.rtrs.is_sent() || self.rtrs.withdraw(queues, learnt)
+        self.rtrs.withdraw(queues, learnt)
     }
 
     // The sender.
