@@ -77,6 +77,9 @@ fn push<T: Transport>(core: &mut Core<T>, e: &Envelope, message: Message) {
 }
 
 fn other<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
+    if let Some(message) = Rts::of(a) {
+        return rts(core, &message, a);
+    }
     let Core {
         queues,
         transfers,
@@ -165,7 +168,7 @@ fn rts<T: Transport>(core: &mut Core<T>, message: &Rts, a: &Arrival<'_>) {
         place,
         rewritten,
     } = *message;
-    core.learnt.note_source(a.from, total, rewritten);
+    core.learnt.note_source(total, rewritten);
     if matches!(place, Place::Run(_)) && signature == check::UNKNOWN && expects(core, message, a) {
         return;
     }
@@ -214,17 +217,23 @@ fn expects<T: Transport>(core: &mut Core<T>, message: &Rts, a: &Arrival<'_>) -> 
         id: message.id,
         place: message.place,
         len,
+        rewritten: message.rewritten,
         to: Some(to),
         more_posted: false,
     };
+    // SAFETY: the receive's buffer, which has room for the message, is the library's until
+    // the call returns.
+    if unsafe { transfers.get_now(queues, learnt, &meeting) } {
+        expected.received(e, len);
+        return true;
+    }
     let plan = transfers.plan(queues, learnt, &meeting);
     let become_posted = || {
         let receive = expected.become_posted();
         receive.matched(a.from, e.source, e.tag, len, check::UNKNOWN);
         receive
     };
-    // SAFETY: the receive's buffer, which has room for the message, is the library's until
-    // the call returns.
+    // SAFETY: as above.
     if unsafe { transfers.carry_out_now(queues, learnt, plan, &meeting, become_posted) } {
         expected.received(e, len);
     }

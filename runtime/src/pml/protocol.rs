@@ -134,9 +134,16 @@ pub(super) fn as_mapped(len: usize) -> usize {
     len.saturating_add(len / 3)
 }
 
+/// Whether a message that loads reach is got, whatever else is known: it is too short to
+/// be shared out.
+#[inline]
+pub(super) fn is_short(len: usize, limits: &Limits) -> bool {
+    len < limits.coop_min
+}
+
 /// How a message is fetched. `Eager` is never the answer.
 pub(super) fn fetch(facts: &FetchFacts, limits: &Limits) -> Protocol {
-    let shares = |len| facts.sender_is_near && facts.is_run && len >= limits.coop_min;
+    let shares = |len| facts.sender_is_near && facts.is_run && !is_short(len, limits);
     match facts.reach {
         Reach::Calls if facts.pieces_are_faster => Protocol::Pipeline,
         Reach::Calls if facts.has_company => Protocol::Get,

@@ -183,6 +183,31 @@ pub(super) struct Rts {
     pub(super) rewritten: bool,
 }
 
+impl Rts {
+    /// The RTS that has arrived, if it is one.
+    #[inline]
+    pub(super) fn of(a: &Arrival<'_>) -> Option<Rts> {
+        (a.header.kind == kind::RTS).then(|| Rts::decode(a))
+    }
+
+    #[inline]
+    fn decode(a: &Arrival<'_>) -> Rts {
+        let [total, addr, signature, start, len] = *a.words;
+        Rts {
+            envelope: envelope(&a.header),
+            id: RequestId(a.header.aux),
+            total: length(total),
+            signature: low(signature),
+            place: match (addr, length(len)) {
+                (0, 0) => Place::Hidden,
+                (0, len) => Place::Span(start, len),
+                (addr, _) => Place::Run(addr),
+            },
+            rewritten: a.header.flags & REWRITTEN != 0,
+        }
+    }
+}
+
 /// Clear to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Cts {
@@ -358,18 +383,7 @@ impl Incoming {
             kind::MORE => Incoming::More(id),
             kind::DATA => Incoming::Data(id),
             kind::RUNS => Incoming::Runs(id, RequestId(low(w2))),
-            kind::RTS => Incoming::Control(Control::Rts(Rts {
-                envelope: envelope(header),
-                id,
-                total: length(w0),
-                signature: low(w2),
-                place: match (w1, usize::try_from(w4)) {
-                    (0, Err(_) | Ok(0)) => Place::Hidden,
-                    (0, Ok(len)) => Place::Span(w3, len),
-                    (addr, _) => Place::Run(addr),
-                },
-                rewritten: header.flags & REWRITTEN != 0,
-            })),
+            kind::RTS => Incoming::Control(Control::Rts(Rts::decode(a))),
             kind::CTS => Incoming::Control(Control::Cts(Cts {
                 send: id,
                 receive: RequestId(low(w0)),

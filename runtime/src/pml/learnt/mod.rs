@@ -24,9 +24,9 @@ use crate::pml::protocol::{PROTOCOLS, Protocol};
 use arm::{ArmChoice, LargeArm, Trial};
 use rtr::RtrHistory;
 use size::{CLASSES, SizeClass};
-use source::Sources;
+use source::{ShortCopies, Sources};
 use split::{Ending, Splits};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wireup::settings::Learn;
 
 /// Messages that go eagerly after their receiver said that it likes them so.
@@ -50,6 +50,7 @@ pub(super) struct Learnt {
 #[derive(Clone, Debug, Default)]
 struct OfPeer {
     splits: Splits,
+    copies: ShortCopies,
     rtr: RtrHistory,
     /// By class: how many more messages to it go eagerly.
     eagerly: [u16; CLASSES],
@@ -126,6 +127,13 @@ impl Learnt {
         self.peers[peer.0 as usize].splits.of(len, by_call)
     }
 
+    /// Whether the sender is likely to come to a cooperative copy of `len` bytes.
+    pub(super) fn sender_comes(&self, peer: Proc, len: usize, by_call: bool) -> bool {
+        self.peers[peer.0 as usize]
+            .splits
+            .sender_comes(len, by_call)
+    }
+
     /// A cooperative copy of `len` bytes in chunks of `chunk` has ended so.
     pub(super) fn note_ending(
         &mut self,
@@ -150,12 +158,23 @@ impl Learnt {
         at.is_some_and(|at| unsafe { self.sources.was_rewritten(at, memory.len()) })
     }
 
-    /// A message of `len` bytes was announced by `peer`, which has rewritten it or not.
-    pub(super) fn note_source(&mut self, peer: Proc, len: usize, rewritten: bool) {
+    /// A message of `len` bytes was announced, which the program has rewritten or not.
+    pub(super) fn note_source(&mut self, len: usize, rewritten: bool) {
         let class = SizeClass::of(len).index();
         self.rewritten[class] += u64::from(rewritten);
-        if (source::least(self.coop_min)..self.coop_min).contains(&len) {
-            self.of(peer).rtr.note_short(len, rewritten);
+    }
+
+    /// Whether the copy of a rewritten message of `len` bytes, too short to be shared out, is
+    /// to be timed.
+    pub(super) fn is_due(&mut self, peer: Proc, len: usize) -> bool {
+        len >= source::least(self.coop_min) && self.of(peer).copies.is_due()
+    }
+
+    /// The copy of such a message took so long.
+    pub(super) fn note_copy(&mut self, peer: Proc, len: usize, took: Duration) {
+        let OfPeer { copies, rtr, .. } = self.of(peer);
+        if copies.are_slow(took) {
+            rtr.note_slow(len);
         }
     }
 
@@ -171,8 +190,8 @@ impl Learnt {
         let known = self.on.rtr.then(|| self.peers.get_mut(peer.0 as usize));
         let next = known.flatten()?.rtr.next()?;
         let len = next.len.min(room);
-        let is_long = next.by_call || len >= coop_min;
-        let is_worth = is_long || next.rewritten && len >= source::least(coop_min);
+        let is_short = !next.by_call && len < coop_min;
+        let is_worth = !is_short || next.is_slow && len >= source::least(coop_min);
         is_worth.then_some((len, next.by_call))
     }
 

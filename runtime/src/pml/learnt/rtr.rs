@@ -9,6 +9,9 @@ use crate::pml::learnt::split::Ending;
 const PAUSE: u32 = 8;
 const PAUSE_MOST: u32 = 4096;
 
+/// Receives for which short messages count as slow, once they were.
+const SLOW_FOR: u32 = 1000;
+
 /// The message that the next one will most likely be like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(in crate::pml) struct Likely {
@@ -16,8 +19,8 @@ pub(in crate::pml) struct Likely {
     pub(in crate::pml) len: usize,
     /// Whether calls copied it.
     pub(in crate::pml) by_call: bool,
-    /// Whether its source was rewritten.
-    pub(in crate::pml) rewritten: bool,
+    /// Whether it is worth sharing although it is short, since its copy takes long.
+    pub(in crate::pml) is_slow: bool,
 }
 
 /// What was learnt of RTRs to one peer.
@@ -29,6 +32,8 @@ pub(in crate::pml) struct RtrHistory {
     /// Receives that go without, now and the next time that an RTR is of no use.
     pause: u32,
     next_pause: u32,
+    /// Receives until short messages are timed again.
+    slow_left: u32,
 }
 
 impl RtrHistory {
@@ -36,6 +41,11 @@ impl RtrHistory {
     pub(in crate::pml) fn next(&mut self) -> Option<Likely> {
         let paused = self.pause > 0;
         self.pause = self.pause.saturating_sub(1);
+        if self.slow_left > 0 {
+            self.slow_left -= 1;
+        } else if self.shared.is_some_and(|last| last.is_slow) {
+            self.shared = None;
+        }
         self.shared.filter(|_| !paused)
     }
 
@@ -60,26 +70,22 @@ impl RtrHistory {
             (false, true) => return self.failed(),
             (_, false) => {}
         }
-        let rewritten = self.shared.is_some_and(|last| last.rewritten);
+        let is_slow = self.slow_left > 0;
         self.shared = came.then_some(Likely {
             len,
             by_call,
-            rewritten,
+            is_slow,
         });
     }
 
-    /// A message of `len` bytes was announced that only a rewritten source makes worth
-    /// sharing.
-    pub(in crate::pml) fn note_short(&mut self, len: usize, rewritten: bool) {
-        if rewritten {
-            self.shared = Some(Likely {
-                len,
-                by_call: false,
-                rewritten,
-            });
-        } else if self.shared.is_some_and(|last| last.len == len) {
-            self.shared = None;
-        }
+    /// Copies of messages of `len` bytes, which are short, take long.
+    pub(in crate::pml) fn note_slow(&mut self, len: usize) {
+        self.slow_left = SLOW_FOR;
+        self.shared = Some(Likely {
+            len,
+            by_call: false,
+            is_slow: true,
+        });
     }
 }
 

@@ -48,6 +48,8 @@ pub(in crate::pml) struct Splits {
 struct Split {
     /// Bytes that are the receiver's beyond half.
     head_start: i32,
+    /// The sender came, the last time.
+    comes: bool,
     /// For: the receiver was first.
     vote: Vote,
     needed: i8,
@@ -60,6 +62,7 @@ impl Default for Splits {
         let all = |bytes| {
             [Split {
                 head_start: bytes,
+                comes: true,
                 vote: Vote::default(),
                 needed: VOTES_FIRST,
                 last: None,
@@ -79,6 +82,12 @@ impl Splits {
         all[SizeClass::of(len).index()].head_start
     }
 
+    /// Whether the sender is likely to come to a message of `len` bytes.
+    pub(in crate::pml) fn sender_comes(&self, len: usize, by_call: bool) -> bool {
+        let all = if by_call { &self.calls } else { &self.mapped };
+        all[SizeClass::of(len).index()].comes
+    }
+
     /// Counts a message of `len` bytes in chunks of `chunk`.
     pub(in crate::pml) fn learn(
         &mut self,
@@ -92,7 +101,8 @@ impl Splits {
             false => &mut self.mapped,
         };
         let split = &mut all[SizeClass::of(len).index()];
-        if ending == Ending::SenderAbsent {
+        split.comes = ending != Ending::SenderAbsent;
+        if !split.comes {
             return;
         }
         let vote = split

@@ -83,6 +83,8 @@ pub(super) struct Meeting {
     pub(super) place: Place,
     /// Bytes that the receive takes.
     pub(super) len: usize,
+    /// The program has rewritten them since it sent them last.
+    pub(super) rewritten: bool,
     /// The receive buffer, if it is one run.
     pub(super) to: Option<*mut u8>,
     /// More receives of the same context are posted.
@@ -161,6 +163,7 @@ impl<T: Transport> Transfers<T> {
             id,
             place,
             len,
+            rewritten: false,
             to: receive.memory.run(),
             more_posted,
         };
@@ -288,8 +291,9 @@ impl<T: Transport> Transfers<T> {
             true => Shares::of_sender(len, least),
             false => Shares::new(len, least, learnt.head_start(peer, len, by_call))?,
         };
+        let comes = all || learnt.sender_comes(peer, len, by_call);
         let slot = queues.transport().take_slot()?;
-        let shared = Cooperative::<T>::begin(slot, shares, false);
+        let shared = Cooperative::<T>::begin(slot, shares, comes, false);
         let join = Control::Join(Join {
             send: id,
             slot: shared.slot.id(),
@@ -370,6 +374,42 @@ impl<T: Transport> Transfers<T> {
         };
         queues.tell(peer, &Control::Cts(cts));
         own
+    }
+
+    /// Gets a short message of an expected receive at once, if loads reach it. Whether it
+    /// was.
+    ///
+    /// # Safety
+    /// `meeting.to` is the receive buffer, which has room for the message.
+    #[inline]
+    pub(super) unsafe fn get_now(
+        &mut self,
+        queues: &mut Queues<T>,
+        learnt: &mut Learnt,
+        meeting: &Meeting,
+    ) -> bool {
+        let Meeting { peer, len, .. } = *meeting;
+        if let (Place::Run(addr), Some(to)) = (meeting.place, meeting.to)
+            && protocol::is_short(len, queues.limits())
+            && !self.rtrs.is_sent()
+            && let Some(from) = queues.transport().reach(peer, addr, len)
+            && !from.is_by_call()
+        {
+            let memory = Memory::of(&Buffer::bytes(to, len));
+            let is_due = meeting.rewritten && learnt.is_due(peer, len);
+            let began = is_due.then(Instant::now);
+            // SAFETY: the caller's buffer.
+            if unsafe { queues.transport().get(&from, 0, &memory, 0..len) }.is_ok() {
+                let took = began.map(|began| began.elapsed());
+                queues.tell(peer, &Control::Fin(meeting.id));
+                learnt.count(Protocol::Get, len);
+                if let Some(took) = took {
+                    learnt.note_copy(peer, len, took);
+                }
+                return true;
+            }
+        }
+        false
     }
 
     /// Does at once what was decided for an expected receive of one run, if it can be
