@@ -24,9 +24,11 @@ pub(super) fn arrived<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
     {
         return;
     }
-    match Eager::of(a) {
-        Some(message) => eager(core, &message, a),
-        None => other(core, a),
+    // A copy, so that what a plain message needs of the arrival stays in registers.
+    let here = *a;
+    match Eager::of(&here) {
+        Some(message) => eager(core, &message, &here),
+        None => other(core, &here),
     }
 }
 

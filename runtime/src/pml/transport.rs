@@ -56,7 +56,7 @@ pub(super) struct Header {
 }
 
 /// A message that has arrived.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival<'a> {
     /// Who sent it.
     pub(super) from: Proc,
