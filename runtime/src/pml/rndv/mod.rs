@@ -34,13 +34,13 @@ use crate::pml::memory::{Buffer, Memory};
 use crate::pml::protocol::{self, FetchFacts, Protocol, Reach, as_mapped};
 use crate::pml::queues::Queues;
 use crate::pml::request::{Phase, RequestId, RequestRef, State};
-use crate::pml::transport::{Arrival, ReceiverSlot, Remote, SenderSlot, SlotId, Transport};
+use crate::pml::transport::{Arrival, ReceiverSlot, Remote, SlotId, Transport};
 use crate::pml::wire::{Control, Cts, Join, Place, Rtr};
 use ahead::OwnAhead;
 use cooperative::{CALL_CHUNK, Cooperative, Shares};
 use get::Get;
 use pipeline::{Pieces, Stream};
-use put::{Put, Step};
+use put::Puts;
 use rtr::Rtrs;
 use runs::Spans;
 use std::collections::VecDeque;
@@ -63,7 +63,7 @@ struct Transfer<T: Transport> {
 #[derive(Debug)]
 pub(super) struct Transfers<T: Transport> {
     gets: VecDeque<Transfer<T>>,
-    puts: VecDeque<Put<T>>,
+    puts: Puts<T>,
     spans: Spans,
     rtrs: Rtrs<T>,
     ahead: OwnAhead,
@@ -109,7 +109,7 @@ impl<T: Transport> Transfers<T> {
     pub(super) fn new(ranks: u32, chunk: usize, is_oversubscribed: bool) -> Transfers<T> {
         Transfers {
             gets: VecDeque::new(),
-            puts: VecDeque::new(),
+            puts: Puts::new(is_oversubscribed),
             spans: Spans::default(),
             rtrs: Rtrs::new(ranks),
             ahead: OwnAhead::default(),
@@ -487,7 +487,7 @@ impl<T: Transport> Transfers<T> {
 
     /// Copies on. Returns whether anything was copied.
     pub(super) fn move_on(&mut self, queues: &mut Queues<T>, learnt: &mut Learnt) -> bool {
-        let mut any = self.put_on(queues.transport());
+        let mut any = self.puts.move_on(queues.transport());
         while self.gets.front().is_some_and(|first| first.get.is_over())
             && let Some(first) = self.gets.pop_front()
         {
@@ -678,6 +678,11 @@ impl<T: Transport> Transfers<T> {
         runs::place_of(queues.transport(), send)
     }
 
+    /// The receiver asks for this rank's part of a message.
+    pub(super) fn take_join(&mut self, queues: &mut Queues<T>, peer: Proc, told: &Join) {
+        self.puts.join(queues, peer, told);
+    }
+
     /// A message in one run was announced just now.
     pub(super) fn was_announced(
         &mut self,
@@ -688,7 +693,7 @@ impl<T: Transport> Transfers<T> {
         let peer = send.peer.get();
         let cell = queues.transport().sent(peer).wrapping_sub(1);
         if let Some(rtr) = self.rtrs.announced(peer, cell, id) {
-            self.take_up(queues, send, &rtr);
+            self.puts.take_up(queues, send, &rtr);
         }
     }
 
@@ -696,107 +701,14 @@ impl<T: Transport> Transfers<T> {
     pub(super) fn take_rtr(&mut self, queues: &mut Queues<T>, peer: Proc, rtr: Rtr) {
         let announced = self.rtrs.received(peer, rtr);
         if let Some(send) = announced.and_then(|id| queues.named(id)) {
-            self.take_up(queues, &send, &rtr);
+            self.puts.take_up(queues, &send, &rtr);
         }
-    }
-
-    /// Puts a part of a send that was announced in the cell that an RTR is for, if the
-    /// RTR is for such a one.
-    fn take_up(&mut self, queues: &mut Queues<T>, send: &RequestRef, rtr: &Rtr) {
-        let total = send.total.get();
-        let is_meant = send.context == rtr.context
-            && rtr.tag.is_none_or(|tag| tag == send.tag.get())
-            && (rtr.least..=rtr.room).contains(&total);
-        if is_meant
-            && !self.is_oversubscribed
-            && let Some(shares) = Shares::new(total, rtr.chunk, rtr.head_start)
-            && let Some(to) = self.buffer(queues, send.peer.get(), (rtr.addr, total, rtr.by_call))
-        {
-            let slot = join(queues, to.peer, rtr.slot, &shares);
-            self.put(queues, send, to, slot, shares);
-        }
-    }
-
-    /// How this rank reaches a receive buffer of `len` bytes.
-    fn buffer(
-        &self,
-        queues: &mut Queues<T>,
-        peer: Proc,
-        (addr, len, by_call): (u64, usize, bool),
-    ) -> Option<Remote> {
-        if by_call {
-            return queues.transport().reach_by_call(peer, addr);
-        }
-        let to = queues.transport().reach(peer, addr, len)?;
-        (!to.is_by_call()).then_some(to)
-    }
-
-    /// The receiver asks for this rank's part of a message.
-    pub(super) fn take_join(&mut self, queues: &mut Queues<T>, peer: Proc, told: &Join) {
-        let (Some(shares), Some(send)) = (
-            Shares::told(told.len, told.chunk, told.front),
-            queues.named(told.send),
-        ) else {
-            return;
-        };
-        send.phase.set(Phase::Streaming);
-        let mut slot = join(queues, peer, told.slot, &shares);
-        let fits = shares.len <= send.memory.len();
-        let to = self.buffer(queues, peer, (told.addr, shares.len, told.by_call));
-        match to.filter(|_| fits) {
-            Some(to) => self.put(queues, &send, to, slot, shares),
-            // Nobody else will do it.
-            None if told.all => {
-                if let Some(range) = slot.claim(u64::MAX) {
-                    slot.fail(range.end - range.start);
-                }
-                queues.transport().wake(peer);
-            }
-            None => {}
-        }
-    }
-
-    /// Puts a send, after all that this rank puts already. The receiver is at work, or
-    /// will be.
-    fn put(
-        &mut self,
-        queues: &mut Queues<T>,
-        send: &RequestRef,
-        to: Remote,
-        slot: T::SenderSlot,
-        shares: Shares,
-    ) {
-        send.phase.set(Phase::Streaming);
-        let send = send.clone();
-        self.puts.push_back(Put {
-            send,
-            to,
-            slot,
-            shares,
-        });
-        self.put_on(queues.transport());
-    }
-
-    /// Copies some chunks of the oldest send that this rank puts. Returns whether there
-    /// was one.
-    fn put_on(&mut self, transport: &mut T) -> bool {
-        while let Some(mut put) = self.puts.pop_front() {
-            match put.step(transport) {
-                Step::Nothing => {}
-                Step::Last => return true,
-                Step::More => {
-                    self.puts.push_front(put);
-                    return true;
-                }
-            }
-        }
-        false
     }
 
     /// The receiver has a send, or has matched it.
     pub(super) fn take_fin(&mut self, queues: &mut Queues<T>, id: RequestId) {
         if let Some(send) = queues.unname(id) {
-            self.leave(&send);
+            self.puts.leave(&send);
             if send.rewritten.get() && !self.is_oversubscribed {
                 self.ahead.begin(&send.memory);
             }
@@ -809,7 +721,7 @@ impl<T: Transport> Transfers<T> {
         let Some(send) = queues.named(cts.send) else {
             return;
         };
-        self.leave(&send);
+        self.puts.leave(&send);
         if cts.eagerly {
             learnt.prefer_eager(send.peer.get(), send.memory.len());
         }
@@ -822,22 +734,4 @@ impl<T: Transport> Transfers<T> {
         };
         queues.stream(Stream::new(send, pieces));
     }
-
-    /// Puts a send no more that is over, or that goes another way.
-    fn leave(&mut self, send: &RequestRef) {
-        if !self.puts.is_empty() {
-            self.puts.retain(|put| !put.send.is(send));
-        }
-    }
-}
-
-/// This rank's side of a slot of `peer`'s.
-fn join<T: Transport>(
-    queues: &mut Queues<T>,
-    peer: Proc,
-    id: SlotId,
-    shares: &Shares,
-) -> T::SenderSlot {
-    let transport = queues.transport();
-    transport.join_slot(peer, id, shares.total, shares.front)
 }
