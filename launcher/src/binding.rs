@@ -7,7 +7,7 @@
 //! two jobs started side by side would otherwise share the first cores and leave the rest
 //! idle. The other cores of a share are room for threads, and a later job may use them too.
 
-use crate::cli::{BindTo, Global, MapBy, Mapping, Object};
+use crate::cli::{BindTo, JobOptions, MapBy, Mapping, Object};
 use crate::placement::{self, Placement};
 use crate::share;
 use crate::topology::{self, Machine, Pu};
@@ -77,7 +77,7 @@ impl Resources {
     ///
     /// # Errors
     /// The machine does not have what the options ask for.
-    pub fn bind(mut self, global: &Global, ranks: u32) -> Result<Binding, String> {
+    pub fn bind(mut self, global: &JobOptions, ranks: u32) -> Result<Binding, String> {
         let map = global.map_by.clone();
         let report = is_reported(global);
         let slot = Mapping {
@@ -108,7 +108,7 @@ impl Resources {
                 self.machine();
             }
             let reason = match global.bind_to {
-                Some(_) => "as asked for",
+                Some(_) => "as requested",
                 None => "oversubscribed: more ranks than processors",
             };
             return Ok(none(self.machine, reason));
@@ -133,14 +133,14 @@ impl Resources {
         Ok(Binding {
             placement,
             machine: self.machine,
-            reason: "as asked for",
+            reason: "as requested",
             _marks: marks,
         })
     }
 }
 
 /// Whether the command line asks for the picture.
-pub fn is_reported(global: &Global) -> bool {
+pub fn is_reported(global: &JobOptions) -> bool {
     global.report_bindings || global.display.is_some()
 }
 
@@ -174,7 +174,7 @@ fn share_out(
             return Ok((shares, marks));
         }
     }
-    Err("too few cores are left by other jobs")
+    Err("other jobs leave too few cores")
 }
 
 /// The socket name that marks a core.

@@ -2,7 +2,8 @@
 //! each limit that could otherwise stop the job half way. [`fits`] is pure.
 
 use crate::cgroup::Cgroups;
-use crate::cli::{Global, StdinReader};
+use crate::cli::{JobOptions, StdinReader};
+use crate::procfs;
 use nix::sys::resource::{Resource, getrlimit};
 use std::fs::read_to_string;
 
@@ -16,7 +17,7 @@ const OWN_DESCRIPTORS: u64 = 22;
 
 /// Something of which a job takes a part, and which is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Supply {
+enum ResourceKind {
     Processes,
     Descriptors,
     Bytes,
@@ -25,7 +26,7 @@ enum Supply {
 /// A limit of this system.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct SystemLimit {
-    supply: Supply,
+    kind: ResourceKind,
     /// The most that there may be.
     limit: u64,
     /// How much is in use.
@@ -37,7 +38,7 @@ struct SystemLimit {
 /// How much a job takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Demand {
-    supply: Supply,
+    kind: ResourceKind,
     /// For each rank.
     each: u64,
     /// For the job as a whole.
@@ -45,7 +46,7 @@ struct Demand {
 }
 
 /// Descriptors that mpirun needs for a job of `ranks` ranks.
-pub fn descriptors(global: &Global, ranks: u64) -> u64 {
+pub fn descriptors(global: &JobOptions, ranks: u64) -> u64 {
     let pipes = ranks.saturating_mul(per_rank(global));
     pipes.saturating_add(OWN_DESCRIPTORS + marks())
 }
@@ -57,7 +58,7 @@ fn marks() -> u64 {
 
 /// Descriptors for each rank: two pipes, a third one if all ranks read standard input, and
 /// files if output goes to files.
-fn per_rank(global: &Global) -> u64 {
+fn per_rank(global: &JobOptions) -> u64 {
     let spec = global.output.clone().unwrap_or_default();
     let copies = u64::from(global.stdin == Some(StdinReader::All));
     let files =
@@ -74,22 +75,22 @@ fn per_rank(global: &Global) -> u64 {
 ///
 /// # Errors
 /// A limit is too low. The text names it, and says how many ranks there is room for.
-pub fn check(global: &Global, programs: &[u32], cgroups: &Cgroups) -> Result<u32, String> {
+pub fn check(global: &JobOptions, programs: &[u32], cgroups: &Cgroups) -> Result<u32, String> {
     let ranks: u64 = programs.iter().copied().map(u64::from).sum();
     let demands = [
         Demand {
-            supply: Supply::Processes,
+            kind: ResourceKind::Processes,
             each: 1,
             // the guard, the forwarding thread, and the thread that copies input
             fixed: 2 + u64::from(global.stdin == Some(StdinReader::All)),
         },
         Demand {
-            supply: Supply::Descriptors,
+            kind: ResourceKind::Descriptors,
             each: per_rank(global),
             fixed: OWN_DESCRIPTORS + marks(),
         },
         Demand {
-            supply: Supply::Bytes,
+            kind: ResourceKind::Bytes,
             each: SMALLEST_PROCESS + wireup::segment::BYTES_PER_RANK,
             fixed: 0,
         },
@@ -112,7 +113,7 @@ pub fn check(global: &Global, programs: &[u32], cgroups: &Cgroups) -> Result<u32
 fn fits(programs: &[u32], demands: &[Demand], limits: &[SystemLimit]) -> Result<(), String> {
     let ranks: u64 = programs.iter().copied().map(u64::from).sum();
     for system in limits {
-        let Some(demand) = demands.iter().find(|d| d.supply == system.supply) else {
+        let Some(demand) = demands.iter().find(|d| d.kind == system.kind) else {
             continue;
         };
         let wanted = demand.each.saturating_mul(ranks);
@@ -122,19 +123,19 @@ fn fits(programs: &[u32], demands: &[Demand], limits: &[SystemLimit]) -> Result<
             continue;
         }
         let most = left.saturating_sub(demand.fixed) / demand.each;
-        let (wanted, limit, used) = match system.supply {
-            Supply::Processes => (
+        let (wanted, limit, used) = match system.kind {
+            ResourceKind::Processes => (
                 format!("{wanted} processes and threads"),
                 system.limit.to_string(),
                 system.used.to_string(),
             ),
-            Supply::Descriptors => (
-                format!("{wanted} open files of mpirun's"),
+            ResourceKind::Descriptors => (
+                format!("{wanted} open files in mpirun"),
                 system.limit.to_string(),
                 system.used.to_string(),
             ),
-            Supply::Bytes => (
-                format!("{} of memory at the least", bytes(wanted)),
+            ResourceKind::Bytes => (
+                format!("at least {} of memory", bytes(wanted)),
                 bytes(system.limit),
                 bytes(system.used),
             ),
@@ -173,7 +174,7 @@ fn shown(programs: &[u32]) -> String {
 /// kernel refuses another one.
 pub fn nearest_process_limit(cgroups: &Cgroups) -> Option<String> {
     let limits = limits(u64::MAX, cgroups).into_iter();
-    let limits = limits.filter(|l| l.supply == Supply::Processes);
+    let limits = limits.filter(|l| l.kind == ResourceKind::Processes);
     let nearest = limits.min_by_key(|r| r.limit.saturating_sub(r.used))?;
     Some(format!(
         "{} allows {} processes and threads, of which {} are in use",
@@ -196,7 +197,7 @@ fn limits(ranks: u64, cgroups: &Cgroups) -> Vec<SystemLimit> {
     let mut limits = Vec::new();
     let threads = threads_of_machine();
     let processes = |limit: u64, used: u64, source: String| SystemLimit {
-        supply: Supply::Processes,
+        kind: ResourceKind::Processes,
         limit,
         used,
         source,
@@ -219,7 +220,7 @@ fn limits(ranks: u64, cgroups: &Cgroups) -> Vec<SystemLimit> {
     }
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         limits.push(SystemLimit {
-            supply: Supply::Descriptors,
+            kind: ResourceKind::Descriptors,
             limit: hard, // mpirun raises its soft limit
             used: open_descriptors(),
             source: "ulimit -n (RLIMIT_NOFILE)".to_owned(),
@@ -227,14 +228,14 @@ fn limits(ranks: u64, cgroups: &Cgroups) -> Vec<SystemLimit> {
     }
     let info = read_to_string("/proc/meminfo").unwrap_or_default();
     let field = |name: &str| {
-        let line = info.lines().find_map(|l| l.strip_prefix(name))?;
-        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+        let value = procfs::field(&info, name)?;
+        let kib: u64 = value.split_whitespace().next()?.parse().ok()?;
         Some(kib << 10)
     };
-    let swap = field("SwapFree:").unwrap_or(0);
-    if let (Some(left), Some(all)) = (field("MemAvailable:"), field("MemTotal:")) {
+    let swap = field("SwapFree").unwrap_or(0);
+    if let (Some(left), Some(all)) = (field("MemAvailable"), field("MemTotal")) {
         limits.push(SystemLimit {
-            supply: Supply::Bytes,
+            kind: ResourceKind::Bytes,
             limit: all + swap,
             used: all.saturating_sub(left),
             source: "this machine (/proc/meminfo)".to_owned(),
@@ -242,7 +243,7 @@ fn limits(ranks: u64, cgroups: &Cgroups) -> Vec<SystemLimit> {
     }
     for limit in cgroups.memory(swap) {
         limits.push(SystemLimit {
-            supply: Supply::Bytes,
+            kind: ResourceKind::Bytes,
             limit: limit.max,
             used: limit.used,
             source: limit.source.display().to_string(),
@@ -272,19 +273,15 @@ fn own_processes(ranks: u64, threads: u64) -> Option<(u64, u64)> {
     }
     let own = nix::unistd::getuid().as_raw();
     let mut used = 0;
-    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        // Not `self`, which is one of the others once more.
-        let name = entry.file_name();
-        if name.to_str().is_none_or(|n| n.parse::<u32>().is_err()) {
-            continue;
-        }
-        let status = read_to_string(entry.path().join("status")).unwrap_or_default();
+    for pid in procfs::pids() {
+        let status = procfs::file(pid, "status").unwrap_or_default();
+        let status = String::from_utf8_lossy(&status);
         let field = |name: &str| {
-            let line = status.lines().find_map(|l| l.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse::<u64>().ok()
+            let value = procfs::field(&status, name)?;
+            value.split_whitespace().next()?.parse::<u64>().ok()
         };
-        if field("Uid:") == Some(u64::from(own)) {
-            used += field("Threads:").unwrap_or(1);
+        if field("Uid") == Some(u64::from(own)) {
+            used += field("Threads").unwrap_or(1);
         }
     }
     Some((limit, used))
@@ -298,8 +295,8 @@ fn is_exempt() -> bool {
         return false;
     }
     let status = read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|c| u64::from_str_radix(c.trim(), 16).ok());
+    let effective = procfs::field(&status, "CapEff");
+    let effective = effective.and_then(|c| u64::from_str_radix(c, 16).ok());
     const ADMIN_OR_RESOURCE: u64 = 1 << 21 | 1 << 24;
     nix::unistd::getuid().is_root() || effective.is_some_and(|c| c & ADMIN_OR_RESOURCE != 0)
 }
@@ -320,28 +317,24 @@ fn number(file: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn limit(supply: Supply, limit: u64, used: u64) -> SystemLimit {
+    fn limit(kind: ResourceKind, limit: u64, used: u64) -> SystemLimit {
         let source = "the box".to_owned();
         SystemLimit {
-            supply,
+            kind,
             limit,
             used,
             source,
         }
     }
 
-    fn demand(supply: Supply, each: u64, fixed: u64) -> Demand {
-        Demand {
-            supply,
-            each,
-            fixed,
-        }
+    fn demand(kind: ResourceKind, each: u64, fixed: u64) -> Demand {
+        Demand { kind, each, fixed }
     }
 
     #[test]
     fn the_last_that_fits_fits() {
-        let demands = [demand(Supply::Processes, 1, 2)];
-        let limits = [limit(Supply::Processes, 100, 40)];
+        let demands = [demand(ResourceKind::Processes, 1, 2)];
+        let limits = [limit(ResourceKind::Processes, 100, 40)];
         assert_eq!(fits(&[58], &demands, &limits), Ok(()));
         let said = fits(&[59], &demands, &limits).unwrap_err();
         for word in [
@@ -364,29 +357,36 @@ mod tests {
     #[test]
     fn no_number_is_too_large_to_be_compared() {
         let most = [u32::MAX; 100];
-        for supply in [Supply::Processes, Supply::Descriptors, Supply::Bytes] {
-            let demands = [demand(supply, 1 << 40, u64::MAX)];
-            assert!(fits(&most, &demands, &[limit(supply, 10, 20)]).is_err());
-            let limits = [limit(supply, u64::MAX, 0)];
+        for kind in [
+            ResourceKind::Processes,
+            ResourceKind::Descriptors,
+            ResourceKind::Bytes,
+        ] {
+            let demands = [demand(kind, 1 << 40, u64::MAX)];
+            assert!(fits(&most, &demands, &[limit(kind, 10, 20)]).is_err());
+            let limits = [limit(kind, u64::MAX, 0)];
             assert_eq!(fits(&most, &demands, &limits), Ok(()), "no limit is none");
         }
-        let said = check(&Global::default(), &[2_147_483_647; 2], &Cgroups::own()).unwrap_err();
+        let said = check(&JobOptions::default(), &[2_147_483_647; 2], &Cgroups::own()).unwrap_err();
         assert!(
             said.contains("4294967294 ranks (2147483647 + 2147483647)"),
             "{said}"
         );
-        assert_eq!(check(&Global::default(), &[1, 1], &Cgroups::own()), Ok(2));
+        assert_eq!(
+            check(&JobOptions::default(), &[1, 1], &Cgroups::own()),
+            Ok(2)
+        );
     }
 
     #[test]
     fn every_demand_is_compared_with_its_own_limit() {
         let demands = [
-            demand(Supply::Descriptors, 3, 32),
-            demand(Supply::Bytes, 1 << 16, 0),
+            demand(ResourceKind::Descriptors, 3, 32),
+            demand(ResourceKind::Bytes, 1 << 16, 0),
         ];
         let limits = [
-            limit(Supply::Bytes, 64 << 20, 0),
-            limit(Supply::Descriptors, 335, 3),
+            limit(ResourceKind::Bytes, 64 << 20, 0),
+            limit(ResourceKind::Descriptors, 335, 3),
         ];
         assert_eq!(fits(&[100], &demands, &limits), Ok(()));
         let said = fits(&[101], &demands, &limits).unwrap_err();

@@ -223,7 +223,7 @@ impl Job {
             }
             self.output.catch_up(); // what that rank printed last comes first
             say(&format!(
-                "{}\n  Often an exception or an early return: see what rank {left} said last \
+                "{}\n  Often an exception or an early return: see what rank {left} printed last \
                  (Python: run with -m mpi4py). The job is left as it is; Ctrl-C ends it.",
                 explain::left_behind(&snapshots, left, &waiters)
             ));

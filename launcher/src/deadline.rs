@@ -1,6 +1,6 @@
 //! The time that a job may take (`--timeout`, `MPIEXEC_TIMEOUT`).
 
-use crate::cli::Global;
+use crate::cli::JobOptions;
 use nix::poll::PollTimeout;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ impl Deadline {
 ///
 /// # Errors
 /// The variable holds something else than a number.
-pub fn seconds(global: &Global) -> Result<Option<f64>, String> {
+pub fn seconds(global: &JobOptions) -> Result<Option<f64>, String> {
     if let Some(seconds) = global.timeout {
         return Ok(Some(seconds));
     }

@@ -39,7 +39,7 @@ pub struct Links {
 
 /// Functions that show that a program has an allocator of its own, or a sanitizer's runtime
 /// with one.
-pub const ALLOCATOR_FUNCTIONS: [&str; 5] = [
+const ALLOCATOR_FUNCTIONS: [&str; 5] = [
     "malloc",
     "__asan_init",
     "__tsan_init",

@@ -23,7 +23,7 @@ pub fn report(snapshots: &[RankSnapshot], findings: &Findings) -> String {
     let mut lines: Vec<(String, Vec<&RankSnapshot>)> = Vec::new();
     let mut line_of: BTreeMap<String, usize> = BTreeMap::new();
     for snapshot in snapshots {
-        let text = doing(snapshot);
+        let text = activity(snapshot);
         let at = *line_of.entry(text.clone()).or_insert(lines.len());
         if at == lines.len() {
             lines.push((text, Vec::new()));
@@ -31,18 +31,21 @@ pub fn report(snapshots: &[RankSnapshot], findings: &Findings) -> String {
         lines[at].1.push(snapshot);
     }
     let mut out = String::new();
-    for (text, who) in lines {
-        let longest = who.iter().filter_map(|v| Some(v.wait.as_ref()?.time)).max();
-        let (name, has, is) = match who[..] {
+    for (text, ranks) in lines {
+        let longest = ranks
+            .iter()
+            .filter_map(|s| Some(s.wait.as_ref()?.time))
+            .max();
+        let (name, has, is) = match ranks[..] {
             [one] => (format!("rank {} (pid {})", one.rank, one.pid), "has", "is"),
             _ => (
-                format!("ranks {}", ranges(who.iter().map(|v| v.rank))),
+                format!("ranks {}", ranges(ranks.iter().map(|s| s.rank))),
                 "have",
                 "are",
             ),
         };
         let time = longest.map_or(String::new(), |t| {
-            let most = if who.len() > 1 { "up to " } else { "" };
+            let most = if ranks.len() > 1 { "up to " } else { "" };
             format!("{most}{:.1} s", t.as_secs_f64())
         });
         let text = text
@@ -69,14 +72,14 @@ pub fn report(snapshots: &[RankSnapshot], findings: &Findings) -> String {
 /// A sentence for a rank that is in `MPI_Finalize`, or has ended, while others wait for
 /// something that it can no longer do.
 pub fn left_behind(snapshots: &[RankSnapshot], left: u32, waiters: &[u32]) -> String {
-    let find = |rank: u32| snapshots.iter().find(|v| v.rank == rank);
-    let is = match find(left).and_then(|v| v.wait.as_ref()) {
+    let find = |rank: u32| snapshots.iter().find(|s| s.rank == rank);
+    let is = match find(left).and_then(|s| s.wait.as_ref()) {
         Some(wait) if wait.kind == WaitKind::Leaving => "is in MPI_Finalize",
         _ => "has ended",
     };
     let mut ways: Vec<(String, Vec<u32>)> = Vec::new();
     for snapshot in waiters.iter().filter_map(|rank| find(*rank)) {
-        let text = wanted(snapshot);
+        let text = missing(snapshot);
         match ways.iter().position(|(other, _)| *other == text) {
             Some(at) => ways[at].1.push(snapshot.rank),
             None if ways.len() < MAX_WAYS => ways.push((text, vec![snapshot.rank])),
@@ -98,7 +101,7 @@ pub fn left_behind(snapshots: &[RankSnapshot], left: u32, waiters: &[u32]) -> St
 const MAX_WAYS: usize = 8;
 
 /// What a rank waits for from one that has left. The text calls that one «it».
-fn wanted(snapshot: &RankSnapshot) -> String {
+fn missing(snapshot: &RankSnapshot) -> String {
     let call = snapshot.call.map_or(String::new(), |c| format!(" in {c}"));
     let Some(wait) = &snapshot.wait else {
         return format!("for it{call}");
@@ -130,7 +133,7 @@ fn on_window(snapshot: &RankSnapshot) -> bool {
 }
 
 /// What a rank does, with the placeholders `{time}`, `{has}` and `{is}` for the caller.
-fn doing(snapshot: &RankSnapshot) -> String {
+fn activity(snapshot: &RankSnapshot) -> String {
     let inside = snapshot.call.map_or(String::new(), |c| format!(" in {c}"));
     let Some(wait) = &snapshot.wait else {
         return match (snapshot.state, snapshot.call) {

@@ -68,7 +68,7 @@ pub fn flush(
     }
     if let Some(signal) = late_signal {
         say(&format!(
-            "{} came when all ranks had ended, while their output was being written",
+            "{} came after all ranks had ended, while their output was being written",
             signal.as_str()
         ));
     }
@@ -86,7 +86,7 @@ fn give_up(output: &Forwarder, late: Option<Deadline>, code: Option<u8>) -> u8 {
         _ => String::new(),
     };
     // If nobody reads standard error either, mpirun does not wait for it a second time.
-    let text = format!("{time}nobody reads it, the rest of the output is lost");
+    let text = format!("{time}nobody reads the output, the rest of it is lost");
     say_within(&text, Duration::ZERO);
     code.unwrap_or(124)
 }

@@ -9,7 +9,6 @@ use crate::loader::{ElfFile, Loader};
 use crate::plan::App;
 use crate::program::ProgramError;
 use std::collections::HashSet;
-use std::ffi::OsStr;
 
 /// The library of the standard ABI. Ours replaces it, whoever has built it.
 const STANDARD_ABI: &str = "libmpi_abi.so";
@@ -76,10 +75,7 @@ struct ForeignLibrary {
 /// # Errors
 /// Which MPI it is, how that is known, and what would be right.
 pub fn check(app: &App, inherit: bool) -> Result<(), ProgramError> {
-    let variable = "LD_LIBRARY_PATH";
-    let set = app.vars.get(OsStr::new(variable)).cloned();
-    let inherited = inherit.then(|| std::env::var_os(variable)).flatten();
-    let path = set.or(inherited).unwrap_or_default();
+    let path = app.variable("LD_LIBRARY_PATH", inherit);
     let Some(links) = elf::links(&app.file) else {
         return Ok(());
     };
@@ -87,16 +83,16 @@ pub fn check(app: &App, inherit: bool) -> Result<(), ProgramError> {
         path: app.file.clone(),
         links,
     };
-    let Some(foreign) = find(&program, &Loader::new(&path)) else {
+    let Some(foreign) = find(&program, &Loader::new(&path.unwrap_or_default())) else {
         return Ok(());
     };
     let by = foreign
         .needed_by
         .map_or("it".to_owned(), |by| format!("its library {by}"));
     Err(ProgramError::NotExecutable(format!(
-        "program {} is built for {}: {by} needs {}. Its ranks would not find each other here, \
+        "program {} is built for {}: {by} needs {}. Its ranks would not find each other here: \
          each would run alone. Build it with the mpicc beside this mpirun, or start it with \
-         the mpirun of its own MPI (--allow-other-mpi runs it all the same)",
+         the mpirun of its own MPI (--allow-other-mpi runs it anyway)",
         app.name.display(),
         foreign.mpi,
         foreign.name
@@ -174,7 +170,7 @@ mod tests {
     fn this_test_needs_no_mpi() {
         let path = std::env::current_exe().unwrap();
         let links = elf::links(&path).unwrap();
-        let loader = Loader::new(OsStr::new(""));
+        let loader = Loader::new("".as_ref());
         assert_eq!(find(&ElfFile { path, links }, &loader), None);
     }
 }

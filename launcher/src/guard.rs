@@ -7,6 +7,7 @@
 //! ends its guard. The guard has a process group and a name of its own, so that a signal to
 //! mpirun's group or by mpirun's name does not reach it.
 
+use crate::procfs;
 use crate::spawn;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -15,7 +16,7 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 /// The guard's name in lists of processes.
-const NAME: &str = "lariat-guard";
+const GUARD_NAME: &str = "lariat-guard";
 
 /// How long the guard goes on looking for processes that do not end.
 const SEARCH_TIME: Duration = Duration::from_secs(5);
@@ -30,7 +31,9 @@ impl Guard {
     /// process can be started, the job runs without a guard. Must be called before any
     /// thread exists.
     pub fn start(lifeline: RawFd, mark: String) -> Guard {
-        Guard(spawn::beside(NAME, lifeline, || end_all(mark.as_bytes())))
+        Guard(spawn::beside(GUARD_NAME, lifeline, || {
+            end_all(mark.as_bytes())
+        }))
     }
 
     /// Its process.
@@ -66,16 +69,12 @@ fn end_all(mark: &[u8]) {
 /// The processes that have `mark` in their environment. Guards of jobs that this job has
 /// started do not count: they have work of their own to do.
 fn marked(mark: &[u8]) -> Vec<i32> {
-    let Ok(dir) = std::fs::read_dir("/proc") else {
-        return Vec::new();
+    let is_marked = |pid: &i32| {
+        let environ = procfs::file(*pid, "environ").unwrap_or_default();
+        let name = procfs::file(*pid, "comm").unwrap_or_default();
+        procfs::has_entry(&environ, mark)
+            && name.trim_ascii() != GUARD_NAME.as_bytes()
+            && *pid != Pid::this().as_raw()
     };
-    dir.flatten()
-        .filter_map(|entry| {
-            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-            let environ = std::fs::read(entry.path().join("environ")).ok()?;
-            let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
-            let found = environ.split(|byte| *byte == 0).any(|entry| entry == mark);
-            (found && name.trim() != NAME && pid != Pid::this().as_raw()).then_some(pid)
-        })
-        .collect()
+    procfs::pids().filter(is_marked).collect()
 }

@@ -1,13 +1,13 @@
 //! `-H`, `-hosts`, `--hostfile`, `-f`. All ranks run on this machine, so that only its names
 //! are accepted.
 
-use crate::cli::Global;
+use crate::cli::JobOptions;
 
 /// Checks all names. Returns how many ranks they offer together, if any of them says so.
 ///
 /// # Errors
 /// A name is another machine's, or a file cannot be read.
-pub fn ranks(global: &Global) -> Result<Option<u32>, String> {
+pub fn ranks(global: &JobOptions) -> Result<Option<u32>, String> {
     let own = nix::unistd::gethostname().unwrap_or_default();
     let own = own.to_string_lossy();
     let mut offered = None;
@@ -69,12 +69,12 @@ fn is_local(name: &str, own: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::ranks;
-    use crate::cli::Global;
+    use crate::cli::JobOptions;
 
     fn hosts(list: &str) -> Result<Option<u32>, String> {
-        ranks(&Global {
+        ranks(&JobOptions {
             host: Some(list.to_owned()),
-            ..Global::default()
+            ..JobOptions::default()
         })
     }
 

@@ -18,7 +18,7 @@
 //! say         what mpirun itself says
 //! control     the job's loop: signals, ended children, deadline
 //! signals, deadline       what ends a job from outside
-//! ranks, process, reap    the ranks' processes, and the process tree below mpirun
+//! ranks, process, reap, procfs    the ranks' processes, and the process tree below mpirun
 //! flush       the end of the output
 //! snapshot    what ranks publish
 //! verdict, oom            whether a rank's end is a failure, and why
@@ -51,6 +51,7 @@ mod placement;
 mod plan;
 mod preload;
 mod process;
+mod procfs;
 mod program;
 mod ranks;
 mod reap;
@@ -75,7 +76,7 @@ mod tune;
 mod verdict;
 mod watch;
 
-use cli::{Global, Local, Request};
+use cli::{JobOptions, ProgramOptions, Request};
 use say::{Failure, failure, say};
 use start::JobBuilder;
 use std::io::Write;
@@ -110,7 +111,7 @@ fn print(text: &str) -> Result<u8, Failure> {
 }
 
 /// Runs a job. Returns what mpirun exits with.
-fn run(global: &Global, locals: &[Local]) -> Result<u8, Failure> {
+fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
     let settings = settings::gather(global).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;
     let hosts = hosts::ranks(global).map_err(failure)?;
@@ -150,7 +151,7 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Failure> {
     let mode = |app: &plan::App| heap_mode(global, app);
     let inherit = !global.genvnone;
     let notes = preload::apply(&mut apps, mode, size, job.no_heap(), inherit).map_err(failure)?;
-    if is_on(&apps[0], "verbose") {
+    if has_setting(&apps[0], "verbose", "1") {
         let passed_over = settings.passed_over.iter();
         passed_over.chain(&notes).for_each(|line| say(line));
     }
@@ -159,7 +160,7 @@ fn run(global: &Global, locals: &[Local]) -> Result<u8, Failure> {
             job.rank(global, app, index, &binding.placement)?;
         }
     }
-    let any = |name: &str| apps.iter().any(|app| is_on(app, name));
+    let any = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
     let reports = report::Reports::new(any("report_regions"), any("report_arms"));
     job.run(global, timeout, reports)
 }
@@ -174,7 +175,7 @@ fn program_failure(why: program::ProgramError) -> Failure {
 /// The number of ranks where the command line does not give one: what the hosts or the
 /// layout offer, else what a batch system's allocation is for, else one for each core.
 fn default_ranks(
-    global: &Global,
+    global: &JobOptions,
     hosts: Option<u32>,
     resources: &mut binding::Resources,
 ) -> Result<u32, String> {
@@ -186,20 +187,16 @@ fn default_ranks(
     Ok(allocated.unwrap_or_else(|| resources.cores()))
 }
 
-/// The value of a setting in a program's environment, if it is set there.
-fn setting<'a>(app: &'a plan::App, name: &str) -> Option<&'a std::ffi::OsString> {
+/// Whether a setting has this value in a program's environment.
+fn has_setting(app: &plan::App, name: &str, value: &str) -> bool {
     let variable = wireup::settings::variable(name);
-    app.vars.get(std::ffi::OsStr::new(&variable))
-}
-
-/// Whether a setting that takes 0 or 1 is 1 for a program.
-fn is_on(app: &plan::App, name: &str) -> bool {
-    setting(app, name).is_some_and(|value| value == "1")
+    let set = app.variable(&variable, false);
+    set.is_some_and(|set| set == value)
 }
 
 /// Whether a program is to have the shared heap.
-fn heap_mode(global: &Global, app: &plan::App) -> preload::HeapMode {
-    if setting(app, "heap").is_some_and(|value| value == "0") {
+fn heap_mode(global: &JobOptions, app: &plan::App) -> preload::HeapMode {
+    if has_setting(app, "heap", "0") {
         preload::HeapMode::Off
     } else if global.shared_heap {
         preload::HeapMode::Forced

@@ -31,8 +31,8 @@ impl OomWatch {
             .filter(|n| n.count > before.count)?;
         let Some(group) = now.group else {
             return Some(
-                "the kernel has killed for want of memory meanwhile, \
-                 and this machine has too little for the job"
+                "the kernel has killed processes for want of memory meanwhile: \
+                 this machine has too little for the job"
                     .to_owned(),
             );
         };
@@ -42,7 +42,7 @@ impl OomWatch {
             format!(" ({} allows {})", l.source.display(), bytes(l.max))
         });
         Some(format!(
-            "the kernel has killed for want of memory in the control group {}{least}",
+            "the kernel has killed processes for want of memory in the control group {}{least}",
             group.display()
         ))
     }

@@ -41,7 +41,7 @@ pub fn place(
     let roomiest = groups.iter().map(Vec::len).max().unwrap_or(0);
     if each > roomiest {
         return Err(format!(
-            "{each} cores for each rank are asked for, where {roomiest} are together"
+            "{each} cores for each rank are asked for, but at most {roomiest} lie together"
         ));
     }
     let mut visits = vec![0_usize; units.len()];
@@ -121,7 +121,9 @@ fn layout(
         MapBy::Object(object) => Ok((by(*object), None)),
         MapBy::PerMachine(n) => match ranks <= *n {
             true => Ok((everything, None)),
-            false => Err(format!("{ranks} ranks do not fit {n} for each machine")),
+            false => Err(format!(
+                "{ranks} ranks do not fit on one machine, with {n} ranks for each machine"
+            )),
         },
         MapBy::PerResource(n, object) => {
             let groups = by(*object);
@@ -129,7 +131,8 @@ fn layout(
             match ranks as usize <= room {
                 true => Ok((groups, Some(*n as usize))),
                 false => Err(format!(
-                    "{ranks} ranks do not fit: {n} for each {object:?} are {room} on this machine"
+                    "{ranks} ranks do not fit: with {n} for each {}, this machine has room for {room}",
+                    format!("{object:?}").to_lowercase()
                 )),
             }
         }
@@ -158,7 +161,7 @@ fn check_l3(machine: &Machine, map: &Mapping, bind: BindTo) -> Result<(), String
     };
     if (mapped || matches!(bind, BindTo::To(o, _) if l3(&o))) && !machine.has_l3 {
         return Err(
-            "this machine shows no level-3 cache; core, numa and package can be used".to_owned(),
+            "no level-3 cache is known on this machine; use core, numa or package".to_owned(),
         );
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! From the command line to a plan for each rank: program, environment, directory.
 
-use crate::cli::{Global, Local};
+use crate::cli::{JobOptions, ProgramOptions};
 use crate::program::{self, ProgramError};
 use crate::settings::{JobSettings, SettingSource};
 use crate::tree;
@@ -27,6 +27,15 @@ pub struct App {
     pub vars: BTreeMap<OsString, OsString>,
     /// How many ranks run it.
     pub ranks: u32,
+}
+
+impl App {
+    /// The value of a variable in the program's environment. `inherit`: it inherits mpirun's.
+    pub fn variable(&self, name: &str, inherit: bool) -> Option<OsString> {
+        let inherited = || inherit.then(|| std::env::var_os(name)).flatten();
+        let set = self.vars.get(OsStr::new(name)).cloned();
+        set.or_else(inherited)
+    }
 }
 
 /// How ranks find the job: what every rank's environment says.
@@ -94,9 +103,9 @@ fn has_dir(list: &OsStr, dir: &Path) -> bool {
 /// # Errors
 /// The directory or the program cannot be used.
 pub fn app(
-    global: &Global,
+    global: &JobOptions,
     settings: &JobSettings,
-    local: &Local,
+    local: &ProgramOptions,
     ranks: u32,
 ) -> Result<App, ProgramError> {
     let (name, args) = local
@@ -132,9 +141,9 @@ pub fn app(
 
 /// The variables that are set for a program in addition to the inherited ones.
 fn variables(
-    global: &Global,
+    global: &JobOptions,
     settings: &JobSettings,
-    local: &Local,
+    local: &ProgramOptions,
     dir: Option<&Path>,
 ) -> BTreeMap<OsString, OsString> {
     let mut vars = BTreeMap::new();

@@ -89,7 +89,7 @@ pub fn apply(
         let name = app.name.display().to_string();
         let mode = mode(app);
         let why = if mode == HeapMode::Off {
-            obstacle("as was asked for")
+            obstacle("as requested")
         } else if ranks == 1 && mode == HeapMode::Auto {
             obstacle("a job of one rank has nobody to share it with")
         } else if let Some(why) = no_file {
@@ -130,7 +130,7 @@ fn installed() -> Result<(PathBuf, Image), String> {
     }
     match elf::read(&path) {
         Ok(Some(image)) => Ok((path, image)),
-        Ok(None) => Err(format!("{shown} is no library")),
+        Ok(None) => Err(format!("{shown} is not a library")),
         Err(why) => Err(format!("{shown} {why}")),
     }
 }
@@ -139,9 +139,7 @@ fn installed() -> Result<(PathBuf, Image), String> {
 /// that wraps `malloc` still sees every call.
 fn add(app: &mut App, library: &Path, like: &Image, inherit: bool) -> Result<(), Obstacle> {
     check_file(&app.file, like)?;
-    let inherited = inherit.then(|| std::env::var_os(LD_PRELOAD)).flatten();
-    let old = app.vars.get(OsStr::new(LD_PRELOAD)).cloned().or(inherited);
-    let old = old.unwrap_or_default();
+    let old = app.variable(LD_PRELOAD, inherit).unwrap_or_default();
     for name in preloaded(&old) {
         if name == HEAP_LIBRARY {
             return Ok(());
@@ -177,11 +175,11 @@ fn conflict(name: &str, how: &str) -> Option<Obstacle> {
     };
     if is(&SANITIZERS) {
         return Some(Obstacle {
-            text: format!("{name} {how}, which watches over memory"),
+            text: format!("{name} {how}, which checks memory itself"),
             checker: true,
         });
     }
-    is(&ALLOCATORS).then(|| obstacle(format!("{name} {how}, an allocator too")))
+    is(&ALLOCATORS).then(|| obstacle(format!("{name} {how}, which is an allocator too")))
 }
 
 /// Whether this may follow such a prefix: `.so.8`, `-x86_64.so`, `_minimal.so.4`.
@@ -193,7 +191,7 @@ fn ends_name(rest: &str) -> bool {
 fn check_file(file: &Path, like: &Image) -> Result<(), Obstacle> {
     if file.file_name() == Some(OsStr::new("valgrind")) {
         return Err(Obstacle {
-            text: "it watches over memory".to_owned(),
+            text: "it checks memory itself".to_owned(),
             checker: true,
         });
     }
@@ -236,7 +234,7 @@ fn check(image: &Image, like: &Image) -> Result<(), Obstacle> {
     }
     if let Some(init) = image.defines.iter().find(|d| d.starts_with("__")) {
         return Err(Obstacle {
-            text: format!("it defines {init}, which watches over memory"),
+            text: format!("it defines {init}, which checks memory itself"),
             checker: true,
         });
     }

@@ -87,7 +87,7 @@ fn check(full: &Path) -> Result<(), ProgramError> {
     };
     if meta.is_dir() {
         return Err(ProgramError::NotExecutable(format!(
-            "program {shown} is a directory: a file that can be executed is wanted"
+            "program {shown} is a directory, not an executable file"
         )));
     }
     let mode = meta.permissions().mode();

@@ -2,6 +2,7 @@
 //! ranks have ended. mpirun is the subreaper of its job: a process that a rank leaves
 //! behind becomes mpirun's own child, so that it can be found and ended.
 
+use crate::procfs;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
@@ -104,7 +105,7 @@ pub fn is_below(pid: i32, strangers: &HashSet<i32>) -> bool {
 pub fn may_join(rank: u32, strangers: &HashSet<i32>, early: bool) -> bool {
     let mark = format!("{}={rank}", wireup::env::RANK).into_bytes();
     descendants(strangers).into_iter().any(|pid| {
-        let file = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let file = |name: &str| procfs::file(pid, name).unwrap_or_default();
         let stat = file("stat");
         let behind = stat.iter().rposition(|b| *b == b')').unwrap_or(0);
         let ended = stat
@@ -112,7 +113,7 @@ pub fn may_join(rank: u32, strangers: &HashSet<i32>, early: bool) -> bool {
             .is_none_or(|state| b"ZX".contains(state));
         let environ = file("environ");
         // It is empty during an exec.
-        let its = environ.is_empty() || environ.split(|b| *b == 0).any(|entry| entry == mark);
+        let its = environ.is_empty() || procfs::has_entry(&environ, &mark);
         !ended && its && (early || contains(&file("maps"), b"/libmpi_abi.so"))
     })
 }
@@ -163,16 +164,11 @@ fn parents() -> HashMap<i32, i32> {
     if !shown.is_ok_and(|s| s.to_str() == Some(&own.to_string())) {
         return children_by_asking().map(|pid| (pid, own)).collect();
     }
-    let Ok(dir) = std::fs::read_dir("/proc") else {
-        return HashMap::new();
+    let parent = |pid| {
+        let stat = procfs::file(pid, "stat")?;
+        Some((pid, parent_in(&String::from_utf8_lossy(&stat))?))
     };
-    dir.flatten()
-        .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some((pid, parent_in(&stat)?))
-        })
-        .collect()
+    procfs::pids().filter_map(parent).collect()
 }
 
 /// mpirun's children, found without /proc: every possible number is tried, which takes

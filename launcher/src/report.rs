@@ -8,10 +8,10 @@ use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
 /// How often to look while a table is due.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const TABLE_INTERVAL: Duration = Duration::from_millis(20);
 /// The same at the most while what ranks have published makes no sense: reading it takes
 /// long.
-const LONG_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_TABLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A table that is to be printed.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Reports {
         });
         Reports {
             tables: wanted.collect(),
-            interval: LOOK_INTERVAL,
+            interval: TABLE_INTERVAL,
         }
     }
 
@@ -65,7 +65,7 @@ impl Reports {
             }
             let rows = published(segment, table.report);
             if rows.len() < ranks.len() {
-                self.interval = (self.interval * 2).min(LONG_LOOK_INTERVAL);
+                self.interval = (self.interval * 2).min(MAX_TABLE_INTERVAL);
             } else {
                 say(&format!("{}:\n{}", table.title, report::table(&rows)));
                 table.printed = Some(rows);
@@ -87,8 +87,8 @@ impl Reports {
             let silent: Vec<u32> = silent.collect();
             let missing = match (silent.len(), rows.len()) {
                 (0, _) => String::new(),
-                (_, 0) => "\nno rank has told any (they do in MPI_Init)".to_owned(),
-                _ => format!("\nnot told by: {}", report::ranges(silent.into_iter())),
+                (_, 0) => "\nno rank has published any (ranks do so in MPI_Init)".to_owned(),
+                _ => format!("\nnot published by: {}", report::ranges(silent.into_iter())),
             };
             let text = report::table(&rows);
             let text = match text.is_empty() {

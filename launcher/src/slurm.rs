@@ -2,7 +2,7 @@
 //! caller hands in the environment.
 
 /// A variable, and its value.
-type Number = (&'static str, u32);
+type Variable = (&'static str, u32);
 
 /// Variables with the tasks of the job or of its step. Which of them Slurm sets depends on
 /// its version and on how the allocation was made.
@@ -15,19 +15,19 @@ const TASKS: [&str; 3] = ["SLURM_NTASKS", "SLURM_NPROCS", "SLURM_STEP_NUM_TASKS"
 /// A value is no number, the allocation has several machines, or one step has started mpirun
 /// several times.
 pub fn ranks(get: impl Fn(&str) -> Option<String>) -> Result<Option<u32>, String> {
-    let number = |name: &'static str| -> Result<Option<Number>, String> {
+    let number = |name: &'static str| -> Result<Option<Variable>, String> {
         let Some(text) = get(name).filter(|t| !t.trim().is_empty()) else {
             return Ok(None);
         };
         match text.trim().parse::<u32>() {
             Ok(n) if n > 0 && i32::try_from(n).is_ok() => Ok(Some((name, n))),
             _ => Err(format!(
-                "{name}={text:?}: wanted a number from 1 to {}; -n RANKS goes before it",
+                "{name}={text:?}: wanted a number from 1 to {}; -n RANKS overrides it",
                 i32::MAX
             )),
         }
     };
-    let first = |names: &[&'static str]| -> Result<Option<Number>, String> {
+    let first = |names: &[&'static str]| -> Result<Option<Variable>, String> {
         for name in names {
             if let Some(found) = number(name)? {
                 return Ok(Some(found));

@@ -3,7 +3,7 @@
 use crate::binding;
 use crate::capacity;
 use crate::cgroup::Cgroups;
-use crate::cli::Global;
+use crate::cli::JobOptions;
 use crate::control::Job;
 use crate::deadline::Deadline;
 use crate::guard::Guard;
@@ -58,7 +58,7 @@ impl JobBuilder {
     /// # Errors
     /// The system is short of something, or forbids it.
     pub fn new(
-        global: &Global,
+        global: &JobOptions,
         size: u32,
         processors: u32,
         hwloc_variables: Vec<&'static str>,
@@ -141,7 +141,7 @@ impl JobBuilder {
     /// It cannot be started. The ranks that were started are ended.
     pub fn rank(
         &mut self,
-        global: &Global,
+        global: &JobOptions,
         app: &App,
         index: usize,
         placement: &Placement,
@@ -201,7 +201,7 @@ impl JobBuilder {
     /// The threads that forward cannot be started.
     pub fn run(
         self,
-        global: &Global,
+        global: &JobOptions,
         timeout: Option<f64>,
         reports: Reports,
     ) -> Result<u8, Failure> {
@@ -211,7 +211,7 @@ impl JobBuilder {
             Err(why) => {
                 self.ranks.abandon();
                 return Err(failure(format!(
-                    "what ranks print and read cannot be forwarded: {why}{}",
+                    "the ranks' input and output cannot be forwarded: {why}{}",
                     hint(&why, &self.cgroups)
                 )));
             }

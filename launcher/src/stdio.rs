@@ -1,7 +1,7 @@
 //! Where the ranks' standard output and error go: one or two pipes for each rank, which the
 //! forwarding thread ([`crate::forward`]) reads, and files if they are asked for.
 
-use crate::cli::Global;
+use crate::cli::JobOptions;
 use crate::forward::{self, Forwarder};
 use crate::lines::{LineBuffer, LinePrefix};
 use crate::sink::{StdStream, stdout_is_stderr};
@@ -35,7 +35,7 @@ fn create(name: &str) -> io::Result<File> {
 #[derive(Debug)]
 pub struct OutputPipes {
     streams: Vec<RankStream>,
-    global: Global,
+    global: JobOptions,
     /// Each rank has one pipe for both streams, since they lead to the same place: that
     /// keeps their order.
     together: bool,
@@ -45,7 +45,7 @@ pub struct OutputPipes {
 
 impl OutputPipes {
     /// The pipes of a job of `ranks` ranks; they are made by [`OutputPipes::connect`].
-    pub fn new(global: &Global, ranks: u32) -> OutputPipes {
+    pub fn new(global: &JobOptions, ranks: u32) -> OutputPipes {
         let spec = global.output.clone().unwrap_or_default();
         let split = global.tag_output
             || spec.tag

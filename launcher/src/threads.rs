@@ -1,6 +1,7 @@
 //! What the threads of a rank do, from /proc. Where several threads may call MPI, a thread
 //! that works outside of MPI may help those that wait in it.
 
+use crate::procfs;
 use std::collections::HashMap;
 use std::fs;
 
@@ -83,13 +84,10 @@ fn sleeps_on_a_futex(line: &str) -> bool {
 
 /// The voluntary and involuntary context switches in /proc/PID/task/TID/status.
 fn switches(status: &str) -> Option<(u64, u64)> {
-    let count = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().parse().ok()
-    };
+    let count = |name: &str| procfs::field(status, name)?.parse().ok();
     Some((
-        count("voluntary_ctxt_switches:")?,
-        count("nonvoluntary_ctxt_switches:")?,
+        count("voluntary_ctxt_switches")?,
+        count("nonvoluntary_ctxt_switches")?,
     ))
 }
 

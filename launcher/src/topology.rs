@@ -7,6 +7,7 @@
 //! from its node set.
 
 use crate::cli::{self, Object};
+use crate::procfs;
 use hwloc2::{ObjectType, Topology, TopologyObject};
 use std::collections::BTreeSet;
 
@@ -128,10 +129,7 @@ fn above(object: &TopologyObject, depth: u32) -> Option<&TopologyObject> {
 /// control group has narrowed already.
 pub fn allowed() -> Vec<u32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let list = status
-        .lines()
-        .find_map(|l| l.strip_prefix("Cpus_allowed_list:"))
-        .and_then(cli::numbers);
+    let list = procfs::field(&status, "Cpus_allowed_list").and_then(cli::numbers);
     list.unwrap_or_else(|| {
         let set = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0));
         let Ok(set) = set else { return vec![0] };

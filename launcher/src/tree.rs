@@ -7,14 +7,30 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The directory of the libraries: `lib` beside mpirun's `bin`.
+/// mpirun's own file.
+///
+/// # Errors
+/// It cannot be found.
+pub fn mpirun() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|why| format!("mpirun cannot find its own file: {why}"))
+}
+
+/// A path in the tree: `inside` is relative to the folder that holds mpirun's `bin`.
+///
+/// # Errors
+/// mpirun cannot find its own file.
+pub fn path(inside: &str) -> Result<PathBuf, String> {
+    let exe = mpirun()?;
+    let top = exe.parent().and_then(Path::parent).unwrap_or(&exe);
+    Ok(top.join(inside))
+}
+
+/// The directory of the libraries.
 ///
 /// # Errors
 /// mpirun cannot find its own file.
 pub fn lib() -> Result<PathBuf, String> {
-    let exe = std::env::current_exe().map_err(|why| format!("mpirun cannot find itself: {why}"))?;
-    let prefix = exe.parent().and_then(Path::parent).unwrap_or(&exe);
-    Ok(prefix.join("lib"))
+    path("lib")
 }
 
 /// The same directory in a form that can stand in `LD_LIBRARY_PATH`, and with a file's name

@@ -1,9 +1,9 @@
-//! What ranks are bound to when nobody says. Jobs of other tests mark cores too;
-//! marks are seen within one network namespace, so each test has one of its own.
+//! What ranks are bound to without options. Jobs of other tests mark cores too. Marks are
+//! seen within one network namespace, so each test has one of its own.
 
 mod common;
 
-use common::{Done, mpirun_of, run};
+use common::{Outcome, mpirun_of, run};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -12,8 +12,8 @@ use std::process::Command;
 const SHOW: [&str; 3] = ["sed", "-n", "s/^Cpus_allowed_list:[[:space:]]*//p"];
 const STATUS: &str = "/proc/self/status";
 
-/// mpirun on a machine where no job runs; `None` where that cannot be had.
-fn alone(args: &[&str]) -> Option<Done> {
+/// Runs mpirun in a network namespace without other jobs. None if there cannot be one here.
+fn alone(args: &[&str]) -> Option<Outcome> {
     let apart = ["--net", "--"];
     let unshare = Path::new("unshare");
     let probe = Command::new(unshare).args(apart).arg("true").output();
@@ -35,7 +35,7 @@ fn list(text: &str) -> BTreeSet<u32> {
     ranges.flatten().collect()
 }
 
-/// What this process may use, unless a quota leaves less.
+/// The processors that this process may use. None if a quota allows fewer at once.
 fn allowed() -> Option<BTreeSet<u32>> {
     let status = std::fs::read_to_string(STATUS).unwrap();
     let line = status

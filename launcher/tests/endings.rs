@@ -209,9 +209,9 @@ fn environment_and_directory() {
     assert!(!done.out.contains("HWLOC_"), "{}", done.out);
 }
 
-fn run_with(command: &mut std::process::Command, name: &str, value: &str) -> common::Done {
+fn run_with(command: &mut std::process::Command, name: &str, value: &str) -> common::Outcome {
     command.env(name, value);
-    common::Running::start(command).finish()
+    common::Run::start(command).finish()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Running, marked, marker, mpirun, run, script, until};
+use common::{Run, marked, marker, mpirun, run, script, until};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ fn sleeper(marker: &str) -> String {
     format!("exec sh -c 'while :; do sleep 0.05; done' {marker}")
 }
 
-fn start_sleepers(ranks: u32, script_text: &str, marker: &str, processes: usize) -> Running {
-    let running = Running::start(&mut script(ranks, script_text));
+fn start_sleepers(ranks: u32, script_text: &str, marker: &str, processes: usize) -> Run {
+    let running = Run::start(&mut script(ranks, script_text));
     until("all processes started", || {
         marked(marker).len() >= processes
     });
@@ -120,10 +120,10 @@ fn a_job_can_be_stopped_and_continued() {
             .to_owned();
         behind.chars().next()
     };
-    // one process for each rank: a shell that starts others may hang in vfork
+    // Each rank is a single process: a shell that starts another one may be stopped in vfork.
     let marker = format!("9{}7", std::process::id());
     let text = format!("exec sleep {marker}");
-    let running = Running::start(&mut script(2, &text));
+    let running = Run::start(&mut script(2, &text));
     let sleeps = |pid: &i32| {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
         name.is_ok_and(|n| n.trim() == "sleep")

@@ -1,17 +1,17 @@
-//! A rank that writes where it should not: mpirun neither dies nor hangs of what it
-//! finds in the segment, believes nothing that could not be, and prints nothing that
-//! a terminal would obey. The ranks are this test's own program.
+//! A rank overwrites the job segment. mpirun must neither die nor hang of what it finds
+//! there, must believe nothing that cannot be true, and must print nothing that a terminal
+//! would obey. The ranks run this test's own program.
 
 mod common;
 
-use common::{Done, mpirun, run, until};
+use common::{Outcome, mpirun, run, until};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use wireup::layout::{RECORDS, RankRecord, State};
 use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
-/// What a rank does: set, this is one.
+/// A variable that says what a rank does. If it is set, this process is a rank.
 const DEED: &str = "OVERWRITTEN_TEST_DEED";
 
 /// Does nothing unless a test below runs it as a rank.
@@ -70,7 +70,7 @@ fn as_a_rank() {
     }
 }
 
-fn job(deed: &str, options: &[&str]) -> Done {
+fn job(deed: &str, options: &[&str]) -> Outcome {
     let mut command = mpirun(options);
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "as_a_rank"]).env(DEED, deed);
@@ -96,7 +96,7 @@ fn nothing_that_a_terminal_obeys_is_printed() {
     assert_eq!(done.code(), 0, "{}", done.err);
     assert!(done.err.contains("\\u{1b}]0;title\\u{7}"), "{}", done.err);
     assert!(done.err.contains("\\u{1b}[2J\\r"), "{}", done.err);
-    let plain = |done: &Done| done.err.chars().all(|c| c == '\n' || !c.is_control());
+    let plain = |done: &Outcome| done.err.chars().all(|c| c == '\n' || !c.is_control());
     assert!(plain(&done), "{:?}", done.err);
     let done = job("abort", &["-n", "2"]);
     assert_ne!(done.code(), 0);
@@ -128,7 +128,7 @@ fn a_process_that_is_not_the_ranks_is_neither_waited_for_nor_ended() {
     assert_eq!(done.code(), 1, "{}", done.err);
 }
 
-/// What is read of the head is what was there when the process came.
+/// A process keeps the constants that the head held when it opened the segment.
 #[test]
 fn constants_are_copied() {
     let segment = Segment::create(3, 2).unwrap();

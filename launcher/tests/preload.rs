@@ -1,9 +1,9 @@
-//! Which programs get the shared heap. The library is a stand-in here: what is
-//! tested is who loads it.
+//! Which programs get the shared heap. The library is a stand-in: the tests only look at who
+//! loads it.
 
 mod common;
 
-use common::{Done, Tree, run};
+use common::{Outcome, Tree, run};
 use std::process::Command;
 
 /// What ranks print: the value of LD_PRELOAD, whether the library is loaded, and
@@ -29,7 +29,7 @@ fn tree(name: &str) -> (Tree, String) {
 }
 
 /// The one line that all ranks of a run printed.
-fn common_line(done: &Done, ranks: usize) -> String {
+fn common_line(done: &Outcome, ranks: usize) -> String {
     assert_eq!(done.code(), 0, "{}", done.err);
     let lines = done.sorted();
     assert_eq!(lines.len(), ranks, "{}", done.out);
@@ -89,12 +89,12 @@ fn it_comes_behind_what_the_user_preloads() {
     ];
     let line = common_line(&run(tree.mpirun(&args)), 2);
     assert!(line.starts_with(&format!("{both}|")), "{line}");
-    // It is not added a second time to what an mpirun outside has given.
+    // Within another mpirun's job it is there already, and is not added a second time.
     let mut command = tree.mpirun(&["-n", "2", "bash", "-c", SHOW]);
     command.env("LD_PRELOAD", &both);
     let line = common_line(&run(command), 2);
     assert!(line.starts_with(&format!("{both}|")), "{line}");
-    // Two allocators do not go together: the user's stays.
+    // There cannot be two allocators: the user's stays.
     let own = tree.path("lib/libjemalloc.so.2").display().to_string();
     std::fs::rename(tree.path("lib/own.so"), &own).unwrap();
     let mut command = tree.mpirun(&["-v", "-n", "2", "bash", "-c", SHOW]);
@@ -131,8 +131,8 @@ fn scripts_pass_it_on_to_what_they_start() {
     );
 }
 
-/// Compiles the program with these flags, runs it, and wants it to keep its heap
-/// for a reason with this word in it. Returns what a rank printed of LARIAT_HEAP.
+/// Compiles the program with these flags and runs it. It must keep its heap for a reason with
+/// this word in it. Returns the value of LARIAT_HEAP that a rank has printed.
 fn keeps_its_heap(name: &str, flags: &[&str], word: &str) -> Option<String> {
     let (tree, _) = tree(name);
     if !tree.compile("program", PROGRAM, flags) {

@@ -1,15 +1,16 @@
-//! Tables of what ranks tell (`--report-regions`, `--report-arms`). The ranks are
-//! this test's own program, which tells what a rank would.
+//! Tables of what ranks publish (`--report-regions`, `--report-arms`). The ranks run this
+//! test's own program, which publishes what a rank would.
 
 mod common;
 
-use common::{Running, mpirun, until};
+use common::{Run, mpirun, until};
 use std::path::PathBuf;
 use std::process::Stdio;
 use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
-/// The folder through which the test and its ranks speak: set, this is a rank.
+/// A variable with the folder through which the test and its ranks communicate. If it is set,
+/// this process is a rank.
 const FOLDER: &str = "REPORT_TEST_FOLDER";
 
 fn number(name: &str) -> i32 {
@@ -56,7 +57,7 @@ fn a_table_comes_when_all_have_told_and_again_when_something_is_new() {
     command.arg(this).args(["--exact", "as_a_rank"]);
     command.env(FOLDER, &folder).stdout(Stdio::null());
     command.stderr(std::fs::File::create(&said).unwrap());
-    let running = Running::start(&mut command);
+    let running = Run::start(&mut command);
     let text = || std::fs::read_to_string(&said).unwrap();
     let first = "mpirun: memory regions:\n\
                  rank  region    bytes  reached by\n\
@@ -79,6 +80,6 @@ fn a_table_comes_when_all_have_told_and_again_when_something_is_new() {
     let arms = "mpirun: arms between ranks:\n\
                 rank  peer  arm     answer\n\
                 0        1  driver  /dev/xpmem: no such file\n\
-                not told by: 1\n";
+                not published by: 1\n";
     assert!(text.contains(arms), "{text}");
 }

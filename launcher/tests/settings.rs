@@ -1,4 +1,4 @@
-//! Where settings come from, and which of them counts.
+//! Where settings are given, and which of them win.
 
 mod common;
 
@@ -29,7 +29,7 @@ fn the_nearest_place_that_names_a_setting_counts() {
     assert_eq!(done.out, "shared/3k/4/1m\n", "{}", done.err);
     assert_eq!(done.err, "");
 
-    // Ranks are told also where they get nothing else of the environment.
+    // Ranks get the settings even if they inherit no environment.
     let args = [
         "-genvnone",
         "-n",
@@ -42,7 +42,7 @@ fn the_nearest_place_that_names_a_setting_counts() {
     ];
     assert_eq!(with(&args).out, "shared/3k/4/1m\n");
 
-    // A variable that is passed by name was given on the command line as well.
+    // A variable that -genv sets counts as given on the command line.
     let args = [
         "-genv",
         "LARIAT_RING_CELLS",
@@ -126,7 +126,7 @@ fn what_cannot_be_used_is_named_with_its_place() {
         assert_eq!(run(tree.mpirun(&["--no-settings-files", "true"])).code(), 0);
         assert_eq!(run(tree.mpirun(&["--version"])).code(), 0);
     }
-    // A file that is there and is none is no reason to go on without it.
+    // Something else than a file is an error, and not ignored.
     std::fs::remove_file(user).unwrap();
     std::fs::create_dir(user).unwrap();
     let done = run(tree.mpirun(&["true"]));
@@ -145,7 +145,7 @@ fn reports_of_ranks_that_tell_nothing_say_so() {
     ]));
     assert_eq!(done.code(), 0);
     for what in ["memory regions", "arms between ranks"] {
-        let said = format!("mpirun: {what}:\nno rank has told any");
+        let said = format!("mpirun: {what}:\nno rank has published any");
         assert!(done.err.contains(&said), "{}", done.err);
     }
     let show = "echo $LARIAT_REPORT_REGIONS$LARIAT_REPORT_ARMS";

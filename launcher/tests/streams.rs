@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Running, mpirun, run, script};
+use common::{Run, mpirun, run, script};
 use nix::pty::openpty;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 #[test]
 fn lines_of_many_ranks_do_not_tear() {
-    // written byte group by byte group, so that every line passes in pieces
+    // Each line is written in many pieces.
     let text = "i=0; while [ $i -lt 40 ]; do \
         j=0; while [ $j -lt 20 ]; do printf 'rank-%d-' $PMI_RANK; j=$((j+1)); done; \
         echo end; i=$((i+1)); done";
@@ -119,7 +119,7 @@ fn a_reader_that_leaves_ends_the_job_quietly() {
     let mut some = [0; 2];
     out.read_exact(&mut some).unwrap();
     drop(out);
-    let mut run = Running::of(child);
+    let mut run = Run::of(child);
     let status = run.wait();
     assert_eq!(status.code(), Some(141));
     assert_eq!(run.finish().err, "");
@@ -133,7 +133,7 @@ fn rank_0_reads_a_file_a_pipe_and_nothing() {
     assert_eq!(run(command).out, hostname);
 
     let mut command = mpirun(&["-n", "2", "cat"]);
-    let mut running = Running::start(command.stdin(Stdio::piped()));
+    let mut running = Run::start(command.stdin(Stdio::piped()));
     let mut input = running.child.stdin.take().unwrap();
     input.write_all(b"piped").unwrap();
     drop(input);
@@ -142,7 +142,7 @@ fn rank_0_reads_a_file_a_pipe_and_nothing() {
     let mut closed = std::process::Command::new("sh");
     let line = format!("{} -n 2 cat <&-", env!("CARGO_BIN_EXE_mpirun"));
     closed.args(["-c", &line]).stdout(Stdio::piped());
-    let done = Running::start(closed.stderr(Stdio::piped())).finish();
+    let done = Run::start(closed.stderr(Stdio::piped())).finish();
     assert_eq!((done.code(), &*done.out), (0, ""), "{}", done.err);
 }
 
@@ -155,7 +155,7 @@ fn another_rank_or_all_read() {
     ] {
         let script = "read v && echo $PMI_RANK $v; true";
         let mut command = mpirun(&["-n", "2", "--stdin", who, "sh", "-c", script]);
-        let mut running = Running::start(command.stdin(Stdio::piped()));
+        let mut running = Run::start(command.stdin(Stdio::piped()));
         let mut input = running.child.stdin.take().unwrap();
         let _ = input.write_all(b"x\n"); // nobody may read it
         drop(input);
@@ -185,7 +185,7 @@ fn a_terminal_can_be_read_and_prompts_are_seen() {
         .stdout(slave.try_clone().unwrap())
         .stderr(slave);
     command = setsid;
-    let mut running = Running::start(&mut command);
+    let mut running = Run::start(&mut command);
     drop(command); // its copies of the slave side
     let mut master = File::from(pty.master);
     let mut seen = Vec::new();

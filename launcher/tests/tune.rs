@@ -1,12 +1,13 @@
-//! `mpirun --tune` with a stand-in for the measuring program, whose figures follow
-//! from the settings that it is run with: so what must be chosen is known.
+//! `mpirun --tune` with a stand-in for the measuring program. Its times follow from the
+//! settings that it is run with, so that the right choice is known.
 
 mod common;
 
 use common::{Tree, run};
 
-/// Times of a machine, in large differences, since the real one may be busy, with its thresholds at 32k (eager), 8k (direct), 128k (both
-/// sides), chunks of 32k, 8m (around the caches), on which the arm `copy` is best.
+/// The stand-in: a machine with its best thresholds at 32k (eager), 8k (direct), 128k (both
+/// sides copy) and 8m (around the caches), with chunks of 32k, and with `copy` as its best arm.
+/// The differences are large, since the real machine may be busy.
 const MACHINE: &str = r#"#!/bin/bash
 [ "$LARIAT_RANK" = 0 ] || exit 0
 bytes() {
@@ -49,7 +50,7 @@ fn tree(name: &str, program: &str) -> Tree {
     tree
 }
 
-/// Measures also while the machine is busy: other tests may run.
+/// Options that measure even if the machine is busy: other tests may run.
 fn tune<'a>(rest: &[&'a str]) -> Vec<&'a str> {
     [&["--tune", "--tune-force"], rest].concat()
 }
@@ -67,7 +68,7 @@ fn what_is_measured_is_chosen_written_and_used() {
     assert_eq!(done.code(), 0, "{}", done.err);
     for words in [
         "shared  works",
-        "announced/at once",
+        "rendezvous/eager",
         "It took ",
         "Later runs use it",
     ] {

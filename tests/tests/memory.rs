@@ -78,7 +78,7 @@ fn arms_are_tried_between_all_ranks() {
         assert!(has(&rows, "shared arrive"), "{outcome}");
         // Those who reach all others alike have one row for that.
         assert_eq!(has(&rows, "0-4 all others shared"), ranks > 2, "{outcome}");
-        assert!(!outcome.stderr.contains("not told by"), "{outcome}");
+        assert!(!outcome.stderr.contains("not published by"), "{outcome}");
     }
 }
 

@@ -216,7 +216,7 @@ fn a_signal_that_comes_when_only_output_is_left_is_told_of() {
     let mut said = String::new();
     errors.read_to_string(&mut said).unwrap();
     assert!(
-        said.contains("SIGINT came when all ranks had ended"),
+        said.contains("SIGINT came after all ranks had ended"),
         "{said}"
     );
     let code = child.wait().unwrap().code();

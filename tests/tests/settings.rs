@@ -122,9 +122,9 @@ fn a_file_that_cannot_be_read_counts_as_none() {
         let _ = verbose
             .run()
             .exits(0)
-            .says([name, "counts as none", "ermission denied"]);
+            .says([name, "is ignored", "ermission denied"]);
         let shown = show.run().exits(0);
-        assert!(shown.stdout.contains("counts as none"), "{shown}");
+        assert!(shown.stdout.contains("is ignored"), "{shown}");
         close(&path, 0o755);
     }
     let _ = job.run().exits(1).says(["nonsense"]);

@@ -6,16 +6,16 @@
 //! words      the small languages inside option values
 //! ```
 //!
-//! [`parse`] returns the job's [`Global`] options, and [`Local`] options for each program
-//! of a command line that colons divide.
+//! Colons divide a command line into programs. [`parse`] returns the [`JobOptions`], and
+//! [`ProgramOptions`] for each program.
 
 mod normalise;
 mod options;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches};
-use options::Options;
-pub use options::{Global, Local};
+use options::CommandLine;
+pub use options::{JobOptions, ProgramOptions};
 use std::ffi::OsString;
 pub use words::{BindTo, MapBy, Mapping, Object, StdinReader, numbers};
 #[cfg(test)]
@@ -25,11 +25,11 @@ pub use words::{bind, map};
 #[derive(Debug)]
 pub enum Request {
     /// Run these programs.
-    Run(Box<Global>, Vec<Local>),
+    Run(Box<JobOptions>, Vec<ProgramOptions>),
     /// Print the settings and end.
-    Settings(Box<Global>),
+    Settings(Box<JobOptions>),
     /// Measure the machine and end.
-    Tune(Box<Global>),
+    Tune(Box<JobOptions>),
     /// Print this text and end.
     Text(String),
 }
@@ -72,7 +72,7 @@ pub fn parse(args: &[OsString]) -> Result<Request, String> {
     if let Some(file) = &global.app {
         if locals.iter().any(|l| !l.program.is_empty()) {
             return Err(format!(
-                "--app {} names the programs: none can stand on the command line as well",
+                "--app {} names the programs: the command line cannot name one as well",
                 file.display()
             ));
         }
@@ -88,7 +88,7 @@ pub fn parse(args: &[OsString]) -> Result<Request, String> {
         let Request::Run(inner, programs) = parse_parts(&parts)? else {
             return Err(format!("{} asks for help", file.display()));
         };
-        if *inner != Global::default() {
+        if *inner != JobOptions::default() {
             return Err(format!(
                 "{}: options of the whole job belong on the command line; \
                  a line may have -n, -x, -env, -envlist and -wdir",
@@ -105,9 +105,9 @@ pub fn parse(args: &[OsString]) -> Result<Request, String> {
 
 /// Reads the options of each program.
 fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
-    let mut command = Options::command().after_help(settings_help());
+    let mut command = CommandLine::command().after_help(settings_help());
     command.build(); // adds --help
-    let mut global: Option<Global> = None;
+    let mut global: Option<JobOptions> = None;
     let mut locals = Vec::with_capacity(parts.len());
     for part in parts {
         let args = normalise::normalise(part, &command)?;
@@ -118,8 +118,8 @@ fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
             Err(why) if !why.use_stderr() => return Ok(Request::Text(why.render().to_string())),
             Err(why) => return Err(sentence(&why)),
         };
-        let options = Options::from_arg_matches(&matches).map_err(|why| sentence(&why))?;
-        if global.is_some() && options.global != Global::default() {
+        let options = CommandLine::from_arg_matches(&matches).map_err(|why| sentence(&why))?;
+        if global.is_some() && options.global != JobOptions::default() {
             return Err(
                 "behind a colon only -n, -x, -env, -envlist and -wdir can be given; \
                  options of the whole job belong before the first program"
@@ -161,7 +161,7 @@ fn settings_help() -> String {
 mod tests {
     use super::*;
 
-    fn run(line: &str) -> Result<(Global, Vec<Local>), String> {
+    fn run(line: &str) -> Result<(JobOptions, Vec<ProgramOptions>), String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         match parse(&args)? {
             Request::Run(global, locals) => Ok((*global, locals)),

@@ -80,9 +80,9 @@ pub fn normalise(args: &[OsString], command: &Command) -> Result<Vec<OsString>, 
             None => {
                 out.push(OsString::from(format!("--{}", option.long)));
                 for _ in 0..option.values {
-                    let value = rest.next().ok_or_else(|| {
-                        format!("option {text} wants a value behind it; see --help")
-                    })?;
+                    let value = rest
+                        .next()
+                        .ok_or_else(|| format!("option {text} needs a value; see --help"))?;
                     let spaced = option.long == "set";
                     out.push(match spaced.then(|| spaced_setting(value, &mut rest)) {
                         Some(whole) => whole,
@@ -154,7 +154,7 @@ fn unknown(text: &str, name: &str, known: &HashMap<String, OptionSpec>) -> Strin
     match near {
         Some((_, k)) => {
             let dashes = if k.len() == 1 { "-" } else { "--" };
-            format!("unknown option {text}: is {dashes}{k} meant? --help lists all options")
+            format!("unknown option {text}: did you mean {dashes}{k}? --help lists all options")
         }
         None => format!("unknown option {text}; --help lists all options"),
     }
@@ -248,12 +248,12 @@ fn split_words(line: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::options::Options;
+    use crate::cli::options::CommandLine;
     use clap::CommandFactory;
 
     fn normal(line: &str) -> Result<String, String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let out = normalise(&args, &Options::command())?;
+        let out = normalise(&args, &CommandLine::command())?;
         Ok(out
             .iter()
             .map(|a| a.to_string_lossy().into_owned())

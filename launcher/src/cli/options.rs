@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Starts the ranks of an MPI job on this machine.
 ///
-/// Options end at the program's name. Several programs are separated by
+/// CommandLine end at the program's name. Several programs are separated by
 /// colons: mpirun -n 1 a : -n 3 b. Long options may be written with one dash.
 /// Without -n there is one rank for each core that may be used.
 #[derive(Parser, Debug)]
@@ -16,18 +16,18 @@ use std::path::PathBuf;
     disable_version_flag = true,
     override_usage = "mpirun [-n RANKS] [OPTIONS] PROGRAM [ARGUMENTS…] [: [-n RANKS] PROGRAM …]"
 )]
-pub struct Options {
-    /// Options of the whole job.
+pub struct CommandLine {
+    /// CommandLine of the whole job.
     #[command(flatten)]
-    pub global: Global,
-    /// Options of one program.
+    pub global: JobOptions,
+    /// CommandLine of one program.
     #[command(flatten)]
-    pub local: Local,
+    pub local: ProgramOptions,
 }
 
-/// Options of the whole job, given before the first colon.
+/// CommandLine of the whole job, given before the first colon.
 #[derive(Args, Debug, Default, PartialEq, Clone)]
-pub struct Global {
+pub struct JobOptions {
     /// Bind each rank to one object: hwthread core l3cache numa package socket board none [default: its share of the free cores, while there is one for each]
     #[arg(long, value_name = "OBJECT", help_heading = "Placement", value_parser = words::bind)]
     pub bind_to: Option<BindTo>,
@@ -160,9 +160,9 @@ pub struct Global {
     pub version: bool,
 }
 
-/// Options of one program.
+/// CommandLine of one program.
 #[derive(Args, Debug, Clone, PartialEq)]
-pub struct Local {
+pub struct ProgramOptions {
     /// Number of ranks
     #[arg(short = 'n', long = "np", short_aliases = ['c'], aliases = ["n-ranks"], value_name = "RANKS", value_parser = words::count)]
     pub ranks: Option<u32>,

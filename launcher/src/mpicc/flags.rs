@@ -193,8 +193,8 @@ impl InstallTree {
             return None;
         }
         Some(format!(
-            "warning: no run path can name {}: the loader ends a name at a colon and puts other \
-             text in for $ORIGIN, $LIB and $PLATFORM; the program runs under this tree's mpirun, \
+            "warning: no run path can name {}: the loader ends a name at a colon and replaces \
+             $ORIGIN, $LIB and $PLATFORM; the program runs under this tree's mpirun, \
              but does not find the library when it is started alone",
             self.lib().display()
         ))

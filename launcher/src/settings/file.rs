@@ -1,5 +1,5 @@
-//! Reads a settings file, whatever lies at its path. A file that cannot be read counts as
-//! none. Something else than an ordinary file is refused, without waiting for it. A line
+//! Reads a settings file, whatever lies at its path. A file that cannot be read is
+//! ignored. Something else than an ordinary file is refused, without waiting for it. A line
 //! that is no text is an error that names the line.
 
 use super::source::{Setting, SettingSource, canonical_name};
@@ -65,7 +65,7 @@ pub fn find(path: &Path) -> Result<FileContent, String> {
     }
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!(
-            "{}: this is more than a settings file can have: {MAX_FILE} bytes",
+            "{}: larger than a settings file may be, {MAX_FILE} bytes",
             path.display()
         ));
     }
@@ -127,7 +127,7 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
 fn text(line: &[u8]) -> Result<&str, String> {
     if line.len() > MAX_LINE {
         return Err(format!(
-            "it has {} bytes: a line of a settings file has {MAX_LINE} at the most",
+            "it has {} bytes: a line of a settings file may have {MAX_LINE}",
             line.len()
         ));
     }
@@ -135,7 +135,7 @@ fn text(line: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(line).map_err(|why| {
         let at = why.valid_up_to();
         format!(
-            "byte {} ({:#04x}) is no text (UTF-8 is wanted)",
+            "byte {} ({:#04x}) is not text (UTF-8 is wanted)",
             at + 1,
             line[at]
         )
@@ -144,7 +144,7 @@ fn text(line: &[u8]) -> Result<&str, String> {
         .iter()
         .position(|b| b.is_ascii_control() && *b != b'\t');
     match odd {
-        Some(at) => Err(format!("byte {} ({:#04x}) is no text", at + 1, line[at])),
+        Some(at) => Err(format!("byte {} ({:#04x}) is not text", at + 1, line[at])),
         None => Ok(text),
     }
 }
@@ -192,8 +192,8 @@ mod tests {
             ),
             (b"ring_cells =", ["line 1", "\"\"", "power of two"]),
             (b"check = 1\n# \xe9\n", ["line 2", "byte 3 (0xe9)", "UTF-8"]),
-            (b"\n\ncheck = 1\0", ["line 3", "byte 10 (0x00)", "no text"]),
-            (b"\x1b[1mcheck = 1", ["line 1", "byte 1 (0x1b)", "no text"]),
+            (b"\n\ncheck = 1\0", ["line 3", "byte 10 (0x00)", "not text"]),
+            (b"\x1b[1mcheck = 1", ["line 1", "byte 1 (0x1b)", "not text"]),
             (long.as_bytes(), ["line 2", "4098 bytes", "4096"]),
             (name.as_bytes(), ["line 1", "leglegleg", "\u{2026}"]),
         ] {

@@ -12,7 +12,8 @@
 mod file;
 mod source;
 
-use crate::cli::Global;
+use crate::cli::JobOptions;
+use crate::tree;
 pub use file::{FileContent, find, read};
 use source::canonical_name;
 pub use source::{Setting, SettingSource};
@@ -25,10 +26,10 @@ use wireup::settings::{NAMES, Settings, variable};
 pub struct JobSettings {
     /// Each setting that is given anywhere, once, in the order of [`NAMES`].
     pub given: Vec<Setting>,
-    /// Each settings file, with a word about it: it was read, it is not there, or why it
-    /// counts as none.
+    /// Each settings file, with a word about it: it was read, it is not there, or it is ignored
+    /// and why.
     files: Vec<(PathBuf, String)>,
-    /// A sentence for each file that is there and counts as none.
+    /// A sentence for each file that is there and is ignored.
     pub passed_over: Vec<String>,
 }
 
@@ -71,7 +72,7 @@ impl JobSettings {
 /// # Errors
 /// A value that cannot be used: where it stands, and what would be right. A settings file
 /// that is no ordinary file.
-pub fn gather(global: &Global) -> Result<JobSettings, String> {
+pub fn gather(global: &JobOptions) -> Result<JobSettings, String> {
     let mut gathered = JobSettings::default();
     let mut add = |setting: Setting| {
         if gathered.given.iter().all(|s| s.name != setting.name) {
@@ -112,9 +113,9 @@ pub fn gather(global: &Global) -> Result<JobSettings, String> {
             FileContent::Absent => "is not there".to_owned(),
             FileContent::Unreadable(why) => {
                 let shown = path.display();
-                let text = format!("the settings file {shown} counts as none: {why}");
+                let text = format!("the settings file {shown} is ignored: {why}");
                 gathered.passed_over.push(text);
-                format!("counts as none: {why}")
+                format!("is ignored: {why}")
             }
         };
         gathered.files.push((path, result));
@@ -125,7 +126,7 @@ pub fn gather(global: &Global) -> Result<JobSettings, String> {
 }
 
 /// The settings of the command line, those that win first.
-fn command_line(global: &Global) -> Vec<(String, String)> {
+fn command_line(global: &JobOptions) -> Vec<(String, String)> {
     let mut list: Vec<(String, String)> = global.set.iter().rev().cloned().collect();
     let on = |name: &str| (name.to_owned(), "1".to_owned());
     let flags = [
@@ -160,8 +161,7 @@ pub fn files() -> Vec<PathBuf> {
 
 /// The settings file of the installed tree that mpirun lies in.
 fn system_file() -> Option<PathBuf> {
-    let exe = std::env::current_exe().ok()?;
-    Some(exe.parent()?.parent()?.join("etc/lariat/settings"))
+    tree::path("etc/lariat/settings").ok()
 }
 
 #[cfg(test)]
@@ -170,13 +170,13 @@ mod tests {
 
     #[test]
     fn of_several_words_on_the_command_line_the_last_counts() {
-        let global = Global {
+        let global = JobOptions {
             set: vec![("arm".into(), "cma".into()), ("arm".into(), "copy".into())],
             no_shared_heap: true,
             verbose: true,
             check: true,
             no_settings_files: true,
-            ..Global::default()
+            ..JobOptions::default()
         };
         let first = |name: &str| command_line(&global).into_iter().find(|s| s.0 == name);
         assert_eq!(first("arm").unwrap().1, "copy");

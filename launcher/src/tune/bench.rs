@@ -4,7 +4,8 @@
 use super::plan::{self, Comparison};
 use super::timings::{Pattern, Timings};
 use super::values::Values;
-use std::path::{Path, PathBuf};
+use crate::tree;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// The measuring program, in the installed tree.
@@ -35,12 +36,12 @@ pub fn estimate(rounds: u32, mapped: bool) -> (u64, usize) {
 
 /// About how many seconds one run over these sizes takes.
 fn seconds(sizes: &[u64]) -> f64 {
-    const START: f64 = 0.06;
+    const START_SECONDS: f64 = 0.06;
     const BYTES_PER_SECOND: f64 = 5e9;
     // At the least one trip to warm up and three that count, each there and back.
     let least = |size: &u64| *size as f64 * 8.0 / BYTES_PER_SECOND;
     let one = |size| (MILLISECONDS_PER_SIZE as f64 / 1e3).max(least(size));
-    START + 2.0 * sizes.iter().map(one).sum::<f64>()
+    START_SECONDS + 2.0 * sizes.iter().map(one).sum::<f64>()
 }
 
 /// An arm, and either that it works here or why it does not.
@@ -60,12 +61,11 @@ impl Bench {
     /// # Errors
     /// It is not installed.
     pub fn new(rounds: u32) -> Result<Bench, String> {
-        let mpirun = std::env::current_exe().map_err(|why| format!("--tune: {why}"))?;
-        let prefix = mpirun.parent().and_then(Path::parent).unwrap_or(&mpirun);
-        let program = prefix.join(PROGRAM);
+        let mpirun = tree::mpirun()?;
+        let program = tree::path(PROGRAM)?;
         if !program.exists() {
             return Err(format!(
-                "--tune: there is no {}: it belongs to what `make install` installs",
+                "--tune: there is no {}: `make install` installs it",
                 program.display()
             ));
         }

@@ -46,14 +46,14 @@ fn may_replace(path: &Path) -> Result<(), String> {
         let to = std::fs::canonicalize(path);
         let to = to.map_or("the file itself".to_owned(), |p| p.display().to_string());
         return Err(format!(
-            "{shown} is a symbolic link, through which nothing is written: \
+            "{shown} is a symbolic link, and mpirun writes through none: \
              give --tune-output {to}"
         ));
     }
     let own = nix::unistd::geteuid().as_raw();
     if meta.uid() != own {
         return Err(format!(
-            "{shown} belongs to user {}, not to user {own}, who runs this: \
+            "{shown} belongs to user {}, and mpirun runs as user {own}: \
              give --tune-output FILE",
             meta.uid()
         ));

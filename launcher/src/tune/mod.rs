@@ -22,7 +22,7 @@ mod plan;
 mod timings;
 mod values;
 
-use crate::cli::Global;
+use crate::cli::JobOptions;
 use crate::say::say;
 use crate::settings;
 use bench::Bench;
@@ -47,7 +47,7 @@ const BUSY_SHARE_MEANWHILE: f64 = 0.2;
 ///
 /// # Errors
 /// What cannot be run or written.
-pub fn run(global: &Global) -> Result<(), String> {
+pub fn run(global: &JobOptions) -> Result<(), String> {
     let began = Instant::now();
     let own = settings::user_file();
     let output = match (&global.tune_output, &own) {
@@ -72,8 +72,8 @@ pub fn run(global: &Global) -> Result<(), String> {
         );
         if !global.tune_force {
             return Err(format!(
-                "--tune: {share}: what is measured now would not hold, so nothing is measured and \
-                 nothing written; try again on a quiet machine, or add --tune-force"
+                "--tune: {share}, so that a measurement would not hold: nothing is measured and nothing \
+                 written; try again on a quiet machine, or add --tune-force"
             ));
         }
         say(&format!("{share}: only large differences count now"));
@@ -94,8 +94,8 @@ pub fn run(global: &Global) -> Result<(), String> {
     let (seconds, comparisons) = bench::estimate(rounds, mapped);
     print(&format!(
         "\n{comparisons} comparisons, {rounds} rounds each, take about {seconds} s.\n\
-         Microseconds from one rank to the other; buffers that stay the same, and\n\
-         buffers that the sender has just rewritten (dirty).\n"
+         Times in microseconds from one rank to the other, with buffers that stay the same\n\
+         and with buffers that the sender has just rewritten (dirty).\n"
     ))?;
     let mut values = Values::built_in();
     for setting in plan::ORDER {
@@ -129,7 +129,7 @@ pub fn run(global: &Global) -> Result<(), String> {
     text.insert_str(0, &format!("\nwritten to {}:\n", output.display()));
     let seen = settings::files().contains(&absolute(&output));
     text.push_str(match seen {
-        true => "Later runs use it (mpirun --show-settings tells).\n",
+        true => "Later runs use it (see mpirun --show-settings).\n",
         false => "mpirun does not read this file: put it where mpirun --show-settings looks.\n",
     });
     text.push_str(&format!(
@@ -168,7 +168,7 @@ fn compare(bench: &Bench, comparison: &Comparison, caution: f64) -> Result<Strin
     let value = plan::verdict(comparison, &timings, caution);
     let (name, was) = (comparison.setting.name(), &comparison.built_in);
     let said = match value == *was {
-        true => format!("{name} stays {value}, as is built in"),
+        true => format!("{name} stays {value}, the built-in value"),
         false => format!("{name} = {value} (built in: {was})"),
     };
     let title = comparison.setting.title();
@@ -180,14 +180,14 @@ impl Tunable {
     /// What is compared, for the table.
     fn title(self) -> &'static str {
         match self {
-            Tunable::EagerLimit => "eager_limit: sent at once, or announced first",
+            Tunable::EagerLimit => "eager_limit: sent eagerly, or by rendezvous",
             Tunable::DirectMin => {
                 "direct_min: through rings, or straight out of the sender's memory"
             }
             Tunable::CoopMin => "coop_min: copied by the receiver, or by both sides",
             Tunable::CoopChunk => "coop_chunk: bytes that one side takes at a time",
             Tunable::NtMin => "nt_min: copied through the caches, or around them",
-            Tunable::Arm => "arm: each of those that work, with the thresholds above",
+            Tunable::Arm => "arm: those that work here, with the thresholds above",
         }
     }
 }

@@ -117,8 +117,11 @@ pub fn comparison(setting: Tunable, values: &Values, works: &impl Fn(&str) -> bo
     let (candidates, sizes) = match setting {
         Tunable::EagerLimit => (
             vec![
-                with("at once", &[("eager_limit", "1m"), ("direct_min", NEVER)]),
-                with("announced", &[("eager_limit", "1k"), ("direct_min", NEVER)]),
+                with("eager", &[("eager_limit", "1m"), ("direct_min", NEVER)]),
+                with(
+                    "rendezvous",
+                    &[("eager_limit", "1k"), ("direct_min", NEVER)],
+                ),
             ],
             powers(2 * K, M),
         ),

@@ -9,18 +9,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// After so long a test's mpirun is taken to hang.
+/// The time after which a test's mpirun counts as hung.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// What a run left.
+/// How a run ended, and what it printed.
 #[derive(Debug)]
-pub struct Done {
+pub struct Outcome {
     pub status: ExitStatus,
     pub out: String,
     pub err: String,
 }
 
-impl Done {
+impl Outcome {
     /// The exit code; 128 + the signal if one killed mpirun.
     pub fn code(&self) -> i32 {
         let signal = || self.status.signal().map(|s| s + 128);
@@ -62,12 +62,12 @@ pub fn script(ranks: u32, script: &str) -> Command {
 }
 
 /// Runs to the end.
-pub fn run(mut command: Command) -> Done {
-    Running::start(&mut command).finish()
+pub fn run(mut command: Command) -> Outcome {
+    Run::start(&mut command).finish()
 }
 
-/// A run under way.
-pub struct Running {
+/// An mpirun that has been started.
+pub struct Run {
     pub child: Child,
     out: Option<JoinHandle<Vec<u8>>>,
     err: Option<JoinHandle<Vec<u8>>>,
@@ -82,16 +82,16 @@ fn collect(from: Option<impl Read + Send + 'static>) -> Option<JoinHandle<Vec<u8
     }))
 }
 
-impl Running {
-    pub fn start(command: &mut Command) -> Running {
-        Running::of(command.spawn().expect("mpirun was built"))
+impl Run {
+    pub fn start(command: &mut Command) -> Run {
+        Run::of(command.spawn().expect("mpirun was built"))
     }
 
-    /// Collects what `child` prints, where nobody else has taken it.
-    pub fn of(mut child: Child) -> Running {
+    /// Collects what `child` prints, unless a stream has been taken before.
+    pub fn of(mut child: Child) -> Run {
         let out = collect(child.stdout.take());
         let err = collect(child.stderr.take());
-        Running { child, out, err }
+        Run { child, out, err }
     }
 
     pub fn pid(&self) -> i32 {
@@ -103,13 +103,13 @@ impl Running {
     }
 
     /// Waits for the end; kills what hangs and fails the test.
-    pub fn finish(mut self) -> Done {
+    pub fn finish(mut self) -> Outcome {
         let status = self.wait();
         let text = |thread: Option<JoinHandle<Vec<u8>>>| {
             let bytes = thread.map_or(Vec::new(), |t| t.join().unwrap());
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        Done {
+        Outcome {
             status,
             out: text(self.out.take()),
             err: text(self.err.take()),
@@ -161,7 +161,7 @@ pub fn marked(marker: &str) -> Vec<i32> {
         .collect()
 }
 
-/// An installed tree with the mpirun under test, which goes when it is dropped.
+/// An installed tree with the mpirun under test. It is removed when it is dropped.
 #[derive(Debug)]
 pub struct Tree(PathBuf);
 
@@ -179,7 +179,7 @@ impl Tree {
         ] {
             std::fs::create_dir_all(tree.0.join(folder)).unwrap();
         }
-        // A link and no copy: a file that was just written may be busy when it is run.
+        // A link, not a copy: a file that was just written may be busy when it is run.
         std::fs::hard_link(env!("CARGO_BIN_EXE_mpirun"), tree.path("bin/mpirun")).unwrap();
         tree
     }
@@ -194,7 +194,7 @@ impl Tree {
         std::fs::write(self.path(inside), text).unwrap();
     }
 
-    /// Compiles C text into a file of it; `false`: that does not work here.
+    /// Compiles C text into a file of it. Returns false if that does not work here.
     pub fn compile(&self, inside: &str, text: &str, flags: &[&str]) -> bool {
         self.write("source.c", text);
         let mut cc = Command::new("cc");
@@ -205,7 +205,7 @@ impl Tree {
         cc.status().is_ok_and(|status| status.success())
     }
 
-    /// Its mpirun; `config` is the folder of the user's settings.
+    /// Its mpirun. The user's settings lie in its folder `config`.
     pub fn mpirun(&self, args: &[&str]) -> Command {
         let mut command = mpirun_of(&self.path("bin/mpirun"), args);
         command.env("XDG_CONFIG_HOME", self.path("config"));

@@ -1,14 +1,16 @@
-//! What `mpirun --tune` runs as two ranks, once for each set of settings.
+//! The program that `mpirun --tune` runs as two ranks, once for each set of settings.
 //!
 //! ```text
-//! lariat-tune probe                     which arms work here: «ARM works» or «ARM why not»
+//! lariat-tune probe
 //! lariat-tune measure MILLISECONDS BYTES,BYTES,…
 //! ```
 //!
-//! The second prints a line «PATTERN BYTES MICROSECONDS» for each size and pattern:
-//! half a round trip of a blocking send and receive, of 8 bytes to 1 GiB. With the pattern `same` the
-//! buffers are never written; with `dirty` each sender has just rewritten its own,
-//! which is not counted.
+//! `probe` prints a line for each arm: «ARM works», or «ARM» and why it does not work here.
+//!
+//! `measure` prints a line «PATTERN BYTES MICROSECONDS» for each size and pattern: half a
+//! round trip of a blocking send and receive, of 8 bytes to 1 GiB. With the pattern `same`
+//! the buffers are never written. With `dirty` each sender has just rewritten its buffer; the
+//! time of that does not count.
 
 mod measure;
 mod mpi;
@@ -19,10 +21,10 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: lariat-tune probe | lariat-tune measure MILLISECONDS BYTES,BYTES,… \
                      (on two ranks; mpirun --tune runs it)";
 
-/// What is to be done.
+/// What the command line asks for.
 enum Task {
     Probe,
-    /// So many milliseconds for each size and pattern, and the sizes in bytes.
+    /// Milliseconds for each size and pattern, and the sizes in bytes.
     Measure(u32, Vec<usize>),
 }
 

@@ -1,7 +1,7 @@
-//! Half a round trip, by size and pattern.
+//! Measures half a round trip, by size and pattern.
 //!
-//! Each trip is timed by itself, and the lower quartile counts: a machine that does
-//! other things too makes some trips longer, and none shorter.
+//! Each trip is timed by itself, and the lower quartile counts: other work on the machine
+//! makes some trips longer, and none shorter.
 
 use crate::mpi::World;
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ enum Pattern {
     Dirty,
 }
 
-/// The fewest trips that are counted, whatever they take.
-const LEAST: usize = 3;
-/// The most.
-const MOST: usize = 20_000;
-/// Trips between two looks at the clock, at the most.
-const STRETCH: u64 = 500;
+/// Trips that are measured at the least, however long they take.
+const MIN_TRIPS: usize = 3;
+/// Trips that are measured at the most.
+const MAX_TRIPS: usize = 20_000;
+/// Trips at the most between two checks whether the time is over.
+const MAX_BATCH: u64 = 500;
 
 /// Measures each size with each pattern, for about `budget` milliseconds each.
 /// Rank 0 returns the lines to print. Sizes are 8 bytes or more.
@@ -27,7 +27,7 @@ pub fn all(world: &World, budget: u32, sizes: &[usize]) -> String {
     let longest = sizes.iter().copied().max().unwrap_or(0);
     let mut out = vec![0; longest];
     let mut back = vec![0; longest];
-    // Every page exists before anything is timed.
+    // Every page is touched before anything is timed.
     out.fill(1);
     back.fill(2);
     let budget = Duration::from_millis(u64::from(budget));
@@ -42,7 +42,7 @@ pub fn all(world: &World, budget: u32, sizes: &[usize]) -> String {
     text
 }
 
-/// Seconds from one rank to the other; 0 at rank 1, which does not know.
+/// Seconds from one rank to the other. Only rank 0 measures them; rank 1 returns 0.
 fn half_round_trip(
     world: &World,
     budget: Duration,
@@ -52,7 +52,7 @@ fn half_round_trip(
 ) -> f64 {
     let mut trips = |count: u64| round_trips(world, count, pattern, source, target);
     if world.rank() == 1 {
-        // 0 says that it is over.
+        // 0 ends it.
         while let count @ 1.. = world.receive_number() {
             trips(count);
         }
@@ -62,23 +62,25 @@ fn half_round_trip(
         world.send_number(count);
         trips(count)
     };
-    ask(1); // rings, mappings and caches come into being
+    ask(1); // warms up: rings, mappings, caches
     let began = Instant::now();
     let mut times: Vec<Duration> = Vec::new();
-    let mut stretch = 1;
-    while times.len() < LEAST || (began.elapsed() < budget && times.len() < MOST) {
-        times.extend(ask(stretch));
+    let mut batch = 1;
+    while times.len() < MIN_TRIPS || (began.elapsed() < budget && times.len() < MAX_TRIPS) {
+        times.extend(ask(batch));
         let one = began.elapsed() / u32::try_from(times.len()).unwrap_or(u32::MAX);
         let fitting = (budget / 8).as_nanos() / one.as_nanos().max(1);
-        stretch = u64::try_from(fitting).unwrap_or(STRETCH).clamp(1, STRETCH);
+        batch = u64::try_from(fitting)
+            .unwrap_or(MAX_BATCH)
+            .clamp(1, MAX_BATCH);
     }
     world.send_number(0);
     times.sort();
     times[times.len() / 4].as_secs_f64() / 2.0
 }
 
-/// Does `count` round trips; both ranks call it. Rank 0 returns what each took,
-/// less the time in which the two rewrote their buffers.
+/// Does `count` round trips; both ranks call it. Rank 0 returns the time of each, without the
+/// time in which the ranks rewrote their buffers.
 fn round_trips(
     world: &World,
     count: u64,
@@ -93,7 +95,7 @@ fn round_trips(
             if pattern == Pattern::Dirty {
                 let took = rewrite(source, trip);
                 let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-                source[..8].copy_from_slice(&nanos.to_ne_bytes()); // rank 0 takes it off
+                source[..8].copy_from_slice(&nanos.to_ne_bytes()); // rank 0 subtracts it
             }
             world.send(source);
             continue;
@@ -117,13 +119,13 @@ fn round_trips(
     times
 }
 
-/// Rewrites a buffer; how long it took.
+/// Rewrites a buffer. Returns how long that took.
 fn rewrite(buffer: &mut [u8], trip: u64) -> Duration {
     let began = Instant::now();
     for (chunk, index) in buffer.chunks_mut(8).zip(0_u64..) {
         let word = (index + trip).to_ne_bytes();
         chunk.copy_from_slice(&word[..chunk.len()]);
     }
-    std::hint::black_box(&mut *buffer); // not put off into what is timed
+    std::hint::black_box(&mut *buffer); // the writes are not put off into the measured time
     began.elapsed()
 }

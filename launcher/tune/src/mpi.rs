@@ -1,5 +1,5 @@
-//! The few MPI calls that are needed, as safe functions. An error of MPI ends the
-//! job by itself (`MPI_ERRORS_ARE_FATAL`), so none returns one.
+//! The few MPI calls that are needed, as safe functions. They return no errors: an MPI error
+//! ends the job (`MPI_ERRORS_ARE_FATAL`).
 
 use mpi_sys::{
     MPI_BYTE, MPI_COMM_WORLD, MPI_Comm_rank, MPI_Comm_size, MPI_Finalize, MPI_Init, MPI_Recv,
@@ -7,7 +7,7 @@ use mpi_sys::{
 };
 use std::ffi::c_int;
 
-/// This process in `MPI_COMM_WORLD`; dropping it leaves MPI.
+/// This process in `MPI_COMM_WORLD`. Dropping it calls `MPI_Finalize`.
 pub struct World {
     rank: c_int,
     size: c_int,
@@ -26,12 +26,12 @@ impl World {
         World { rank, size }
     }
 
-    /// This rank.
+    /// The number of this rank.
     pub fn rank(&self) -> c_int {
         self.rank
     }
 
-    /// How many there are.
+    /// The number of ranks.
     pub fn size(&self) -> c_int {
         self.size
     }
@@ -43,7 +43,7 @@ impl World {
         unsafe { MPI_Send(data, count, MPI_BYTE, to, 0, MPI_COMM_WORLD) };
     }
 
-    /// Receives as many bytes as fit, from the other of two ranks.
+    /// Receives bytes from the other of two ranks.
     pub fn receive(&self, bytes: &mut [u8]) {
         let (count, from) = (count(bytes.len()), 1 - self.rank);
         let (data, status) = (bytes.as_mut_ptr().cast(), MPI_STATUS_IGNORE);

@@ -1,4 +1,4 @@
-//! Which arms work here, tried from outside of the library.
+//! Tries which arms work here, from outside of the library.
 
 use crate::mpi::World;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
@@ -7,8 +7,8 @@ use std::io::IoSliceMut;
 
 /// The kernel driver's device.
 const DEVICE: &str = "/dev/xpmem";
-/// What rank 0 looks for in the memory of rank 1.
-const MARK: u64 = 0x6c61_7269_6174_7475;
+/// The word that rank 0 looks for in the memory of rank 1.
+const PROBE_WORD: u64 = 0x6c61_7269_6174_7475;
 
 /// A line for each arm: its name, and `works` or why it does not.
 pub fn arms(world: &World) -> String {
@@ -24,14 +24,14 @@ pub fn arms(world: &World) -> String {
     answers.iter().map(line).collect()
 }
 
-/// The device is asked about and not opened: closing it would end what the
-/// library has of it.
+/// Whether the kernel driver's device may be used. It is not opened: closing it again would
+/// also end what the library has made through it.
 fn driver() -> Result<(), String> {
     access(DEVICE, AccessFlags::R_OK | AccessFlags::W_OK)
         .map_err(|why| format!("{DEVICE}: {}", why.desc()))
 }
 
-/// Whether what the program allocates lies in the job's heap file.
+/// Whether memory that the program allocates lies in the job's heap file.
 fn shared() -> Result<(), String> {
     let buffer = vec![1_u8; 1 << 20];
     let at = buffer.as_ptr().addr();
@@ -47,18 +47,18 @@ fn shared() -> Result<(), String> {
     drop(buffer);
     match inside {
         true => Ok(()),
-        false => Err("what malloc gives does not lie in the heap file".to_owned()),
+        false => Err("memory of malloc does not lie in the heap file".to_owned()),
     }
 }
 
-/// Rank 0 reads eight bytes of rank 1's memory.
+/// Whether rank 0 can read eight bytes of rank 1's memory.
 fn cma(world: &World) -> Result<(), String> {
-    let mark = std::hint::black_box(MARK);
+    let word = std::hint::black_box(PROBE_WORD);
     if world.rank() == 1 {
-        let at = std::ptr::from_ref(&mark).expose_provenance();
+        let at = std::ptr::from_ref(&word).expose_provenance();
         world.send_number(u64::from(std::process::id()));
         world.send_number(at as u64);
-        world.receive_number(); // `mark` lives until it was read
+        world.receive_number(); // `word` lives until it was read
         return Ok(());
     }
     let (pid, at) = (world.receive_number(), world.receive_number());
@@ -73,8 +73,10 @@ fn cma(world: &World) -> Result<(), String> {
     };
     world.send_number(0);
     match read {
-        Ok(8) if u64::from_ne_bytes(bytes) == MARK => Ok(()),
-        Ok(n) => Err(format!("process_vm_readv gave {n} bytes of something else")),
+        Ok(8) if u64::from_ne_bytes(bytes) == PROBE_WORD => Ok(()),
+        Ok(n) => Err(format!(
+            "process_vm_readv read {n} bytes, and not the right ones"
+        )),
         Err(why) => Err(format!("process_vm_readv: {}", why.desc())),
     }
 }
