@@ -65,7 +65,7 @@ pub fn find(path: &Path) -> Result<FileContent, String> {
     }
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!(
-            "{}: larger than a settings file may be, {MAX_FILE} bytes",
+            "{}: it has more than {MAX_FILE} bytes, the most that a settings file may have",
             path.display()
         ));
     }

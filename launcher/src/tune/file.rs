@@ -174,15 +174,15 @@ mod tests {
         let block =
             "# Measured by mpirun --tune\narm = cma\n# (end of what mpirun --tune measured)\n";
         let old = "# mine\nverbose = 1\narm = copy\n ARM=copy # so\n";
-        let once = merged(old, &block);
+        let once = merged(old, block);
         assert_eq!(once, format!("# mine\nverbose = 1\n\n{block}"));
-        assert_eq!(merged(&once, &block), once, "a second time changes nothing");
-        assert_eq!(merged("", &block), block);
+        assert_eq!(merged(&once, block), once, "a second time changes nothing");
+        assert_eq!(merged("", block), block);
         let behind = format!("{once}check = 1\n");
-        let again = merged(&behind, &block);
+        let again = merged(&behind, block);
         assert!(again.contains("check = 1\n") && again.matches("arm").count() == 1);
         // A block whose end somebody removed takes nothing else away.
-        let torn = merged(&once.replace(END, ""), &block);
+        let torn = merged(&once.replace(END, ""), block);
         assert!(torn.starts_with("# mine\nverbose = 1\n"), "{torn}");
     }
 
