@@ -30,6 +30,20 @@ pub fn flush(
     let mut written = output.written();
     let mut idle = Duration::ZERO;
     let mut late_signal = None;
+    let mut take_signals = |code: &mut Option<u8>| {
+        for signal in signals::arrived(signals) {
+            if signals::sent_at_the_end(signal).is_some() {
+                if code.is_none() {
+                    *code = Some(signals::exit_code(signal));
+                    late_signal = Some(signal);
+                }
+                interrupts += 1;
+            } else if signal == Signal::SIGTSTP {
+                let _ = kill(Pid::this(), Signal::SIGSTOP); // returns after SIGCONT
+            }
+        }
+        interrupts
+    };
     while !output.ended() {
         let late = deadline.filter(Deadline::is_over);
         let ending = code.is_some() || late.is_some();
@@ -44,17 +58,7 @@ pub fn flush(
         ];
         let events = poll(&mut fds, wait);
         let _ = output.news.read();
-        for signal in signals::arrived(signals) {
-            if signals::sent_at_the_end(signal).is_some() {
-                if code.is_none() {
-                    code = Some(signals::exit_code(signal));
-                    late_signal = Some(signal);
-                }
-                interrupts += 1;
-            } else if signal == Signal::SIGTSTP {
-                let _ = kill(Pid::this(), Signal::SIGSTOP); // returns after SIGCONT
-            }
-        }
+        let interrupts = take_signals(&mut code);
         if output.written() != written {
             written = output.written();
             idle = Duration::ZERO;
@@ -66,6 +70,7 @@ pub fn flush(
             return Some(give_up(output, late, code));
         }
     }
+    take_signals(&mut code); // the output may have ended before the first look
     if let Some(signal) = late_signal {
         say(&format!(
             "{} came after all ranks had ended, while their output was being written",
