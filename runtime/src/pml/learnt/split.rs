@@ -48,8 +48,6 @@ pub(in crate::pml) struct Splits {
 struct Split {
     /// Bytes that are the receiver's beyond half.
     head_start: i32,
-    /// The sender came, the last time.
-    comes: bool,
     /// For: the receiver was first.
     vote: Vote,
     needed: i8,
@@ -62,7 +60,6 @@ impl Default for Splits {
         let all = |bytes| {
             [Split {
                 head_start: bytes,
-                comes: true,
                 vote: Vote::default(),
                 needed: VOTES_FIRST,
                 last: None,
@@ -82,12 +79,6 @@ impl Splits {
         all[SizeClass::of(len).index()].head_start
     }
 
-    /// Whether the sender is likely to come to a message of `len` bytes.
-    pub(in crate::pml) fn sender_comes(&self, len: usize, by_call: bool) -> bool {
-        let all = if by_call { &self.calls } else { &self.mapped };
-        all[SizeClass::of(len).index()].comes
-    }
-
     /// Counts a message of `len` bytes in chunks of `chunk`.
     pub(in crate::pml) fn learn(
         &mut self,
@@ -101,8 +92,7 @@ impl Splits {
             false => &mut self.mapped,
         };
         let split = &mut all[SizeClass::of(len).index()];
-        split.comes = ending != Ending::SenderAbsent;
-        if !split.comes {
+        if ending == Ending::SenderAbsent {
             return;
         }
         let vote = split

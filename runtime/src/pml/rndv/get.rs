@@ -16,9 +16,9 @@ use std::time::Duration;
 const TAKE_MAPPED: usize = 4 << 10;
 const TAKE_BY_CALL: usize = 8 << 10;
 
-/// The longest message that one call copies together with others. Longer ones are better
-/// shared out with their senders.
-pub(super) const TOGETHER_MOST: usize = 48 << 10;
+/// The longest message that one call copies together with others, in bytes: longer ones
+/// gain nothing from company.
+pub(super) const TOGETHER_MOST: usize = 16 << 10;
 
 /// How long an error waits that may come from the end of a peer.
 const SETTLE: Duration = Duration::from_millis(300);

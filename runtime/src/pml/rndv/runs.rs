@@ -15,7 +15,7 @@ use crate::pml::wire::{self, Place};
 use std::collections::HashMap;
 
 /// The shortest mean run, in bytes, that is told of instead of packed.
-const RUN_LEAST: usize = 1 << 10;
+const RUN_LEAST: usize = 4 << 10;
 
 /// Bytes of a pair that tells of a run: its offset in the span, and its length.
 const PAIR: usize = 16;
