@@ -22,6 +22,11 @@ impl SizeClass {
         (0..CLASSES).map(SizeClass)
     }
 
+    /// The one in this place among all.
+    pub(in crate::pml) fn at(index: usize) -> SizeClass {
+        SizeClass(index.min(CLASSES - 1))
+    }
+
     /// Its place among all.
     pub(in crate::pml) fn index(self) -> usize {
         self.0

@@ -11,9 +11,11 @@
 use crate::pml::learnt::size::{CLASSES, SizeClass};
 use crate::pml::learnt::vote::Vote;
 
-/// Bytes beyond half to begin with, where both map the buffers, and where calls copy.
-const MAPPED: i32 = 4 << 10;
-const CALLS: i32 = 2 << 10;
+/// The most bytes beyond half to begin with, where both map the buffers, and where calls
+/// copy. A short message begins with a part of its length.
+const MAPPED: usize = 4 << 10;
+const CALLS: usize = 2 << 10;
+const PART: usize = 16;
 
 /// Votes that one side must be ahead by: few at first, twice as many each time that the
 /// split moves back, and the most.
@@ -57,13 +59,14 @@ struct Split {
 
 impl Default for Splits {
     fn default() -> Splits {
-        let all = |bytes| {
-            [Split {
-                head_start: bytes,
+        let all = |most: usize| {
+            std::array::from_fn(|class| Split {
+                head_start: i32::try_from(most.min(SizeClass::at(class).least() / PART))
+                    .unwrap_or(0),
                 vote: Vote::default(),
                 needed: VOTES_FIRST,
                 last: None,
-            }; CLASSES]
+            })
         };
         Splits {
             mapped: all(MAPPED),
@@ -152,6 +155,7 @@ mod tests {
         for _ in 0..1000 {
             splits.learn(64 << 10, 4 << 10, false, Ending::SenderAbsent);
         }
-        assert_eq!(splits.of(64 << 10, false), MAPPED);
+        assert_eq!(splits.of(64 << 10, false), 4 << 10);
+        assert_eq!(splits.of(8 << 10, false), 512);
     }
 }
