@@ -1,5 +1,5 @@
 //! Rendezvous: what happens to a message that was announced, once it has met its
-//! receive. The receiver decides ([`protocol`](crate::pml::protocol)) and drives.
+//! receive. The receiver decides ([`protocol`]) and drives.
 //!
 //! ```text
 //!           RTS meets its receive
