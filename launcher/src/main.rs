@@ -24,7 +24,7 @@
 //! verdict, oom            whether a rank's end is a failure, and why
 //! watch, stuck, threads   who can never go on
 //! explain     the report of who waits for whom
-//! report      tables of what ranks publish about their memory
+//! report      tables of what ranks publish about themselves
 //! guard       ends what is left when mpirun is killed
 //! tune        measures the machine
 //! ```
@@ -160,8 +160,8 @@ fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
             job.rank(global, app, index, &binding.placement)?;
         }
     }
-    let any = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
-    let reports = report::Reports::new(any("report_regions"), any("report_arms"));
+    let is_on = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
+    let reports = report::Reports::new(is_on);
     job.run(global, timeout, reports)
 }
 

@@ -1,9 +1,10 @@
-//! Tables of what ranks publish about their memory (`--report-regions`, `--report-arms`).
-//! A table is printed once all ranks have published their part, and again at the end of the
-//! job if it has changed.
+//! Tables of what ranks publish about themselves (`--report-regions`, `--report-arms`,
+//! `--report-protocols`). A table is printed once all ranks have published their part, and
+//! again at the end of the job if it has changed; that of protocols at the end only.
 
 use crate::say::say;
 use std::time::Duration;
+use wireup::protocols;
 use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
@@ -19,8 +20,24 @@ struct Table {
     report: Report,
     /// What it shows.
     title: &'static str,
+    /// The call in which ranks publish their part.
+    call: &'static str,
     /// What was printed last, if anything.
     printed: Option<Vec<(u32, Rows)>>,
+}
+
+impl Table {
+    /// Whether it is printed as soon as all ranks have published their part, and was not.
+    fn is_due(&self) -> bool {
+        self.printed.is_none() && self.report != Report::Protocols
+    }
+
+    fn text(&self, rows: &[(u32, Rows)]) -> String {
+        match self.report {
+            Report::Protocols => protocols::table(rows),
+            Report::Regions | Report::Arms => report::table(rows),
+        }
+    }
 }
 
 /// The tables that are to be printed.
@@ -31,16 +48,25 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// The tables that the user asks for: of memory regions, of arms.
-    pub fn new(regions: bool, arms: bool) -> Reports {
+    /// The tables of the settings that are on.
+    pub fn new(is_on: impl Fn(&str) -> bool) -> Reports {
         let all = [
-            (regions, Report::Regions, "memory regions"),
-            (arms, Report::Arms, "arms between ranks"),
+            ("report_regions", Report::Regions, "memory regions"),
+            ("report_arms", Report::Arms, "arms between ranks"),
+            (
+                "report_protocols",
+                Report::Protocols,
+                "protocols of messages",
+            ),
         ];
-        let wanted = all.into_iter().filter(|a| a.0);
+        let wanted = all.into_iter().filter(|(setting, ..)| is_on(setting));
         let wanted = wanted.map(|(_, report, title)| Table {
             report,
             title,
+            call: match report {
+                Report::Protocols => "MPI_Finalize",
+                Report::Regions | Report::Arms => "MPI_Init",
+            },
             printed: None,
         });
         Reports {
@@ -51,14 +77,14 @@ impl Reports {
 
     /// The time after which to look again. None if all tables were printed.
     pub fn due(&self) -> Option<Duration> {
-        let due = self.tables.iter().any(|table| table.printed.is_none());
+        let due = self.tables.iter().any(Table::is_due);
         due.then_some(self.interval)
     }
 
     /// Prints the tables that are complete by now and were not printed before.
     pub fn look(&mut self, segment: &Segment) {
         let ranks = 0..segment.ranks();
-        for table in self.tables.iter_mut().filter(|t| t.printed.is_none()) {
+        for table in self.tables.iter_mut().filter(|table| table.is_due()) {
             let is_there = |rank| report::is_there(segment, rank, table.report);
             if !ranks.clone().all(is_there) {
                 continue;
@@ -67,7 +93,7 @@ impl Reports {
             if rows.len() < ranks.len() {
                 self.interval = (self.interval * 2).min(MAX_TABLE_INTERVAL);
             } else {
-                say(&format!("{}:\n{}", table.title, report::table(&rows)));
+                say(&format!("{}:\n{}", table.title, table.text(&rows)));
                 table.printed = Some(rows);
             }
         }
@@ -87,10 +113,13 @@ impl Reports {
             let silent: Vec<u32> = silent.collect();
             let missing = match (silent.len(), rows.len()) {
                 (0, _) => String::new(),
-                (_, 0) => "\nno rank has published any (ranks do so in MPI_Init)".to_owned(),
+                (_, 0) => format!(
+                    "\nno rank has published any (ranks do so in {})",
+                    table.call
+                ),
                 _ => format!("\nnot published by: {}", report::ranges(silent.into_iter())),
             };
-            let text = report::table(&rows);
+            let text = table.text(&rows);
             let text = match text.is_empty() {
                 true => text,
                 false => format!("\n{text}"),
@@ -117,7 +146,7 @@ mod tests {
     #[test]
     fn a_table_is_due_until_all_ranks_have_told() {
         let segment = Segment::create(2, 2).unwrap();
-        let mut reports = Reports::new(false, true);
+        let mut reports = Reports::new(|setting| setting == "report_arms");
         report::publish(&segment, 1, Report::Arms, &Rows::default()).unwrap();
         let mut rows = Rows::new(&["peer", "arm"]);
         rows.add(["1", "copy"]);
@@ -127,6 +156,8 @@ mod tests {
         report::publish(&segment, 1, Report::Arms, &rows).unwrap();
         reports.look(&segment);
         assert!(reports.due().is_none());
-        assert!(Reports::new(false, false).due().is_none());
+        assert!(Reports::new(|_| false).due().is_none());
+        let at_the_end = Reports::new(|setting| setting == "report_protocols");
+        assert!(at_the_end.due().is_none());
     }
 }

@@ -80,7 +80,12 @@ fn job(deed: &str, options: &[&str]) -> Outcome {
 #[test]
 fn a_head_and_records_full_of_anything() {
     for byte in [0, 1, 2, 4, 0x7f, 0x80, 0xff] {
-        let all = ["--report-regions", "--report-arms", "--report-segment"];
+        let all = [
+            "--report-regions",
+            "--report-arms",
+            "--report-protocols",
+            "--report-segment",
+        ];
         let options = [&["-n", "2", "--timeout", "1"], &all[..]].concat();
         let done = job(&format!("fill {byte}"), &options);
         assert_eq!(done.code(), 124, "{byte}: {}", done.err);

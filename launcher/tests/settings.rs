@@ -138,13 +138,18 @@ fn reports_of_ranks_that_tell_nothing_say_so() {
     let done = run(common::mpirun(&[
         "--report-regions",
         "--report-arms",
+        "--report-protocols",
         "-n",
         "2",
         "sleep",
         "0.1",
     ]));
     assert_eq!(done.code(), 0);
-    for what in ["memory regions", "arms between ranks"] {
+    for what in [
+        "memory regions",
+        "arms between ranks",
+        "protocols of messages",
+    ] {
         let said = format!("mpirun: {what}:\nno rank has published any");
         assert!(done.err.contains(&said), "{}", done.err);
     }

@@ -1,6 +1,6 @@
-//! What a rank tells of its memory where it was asked to: its regions and the arm
-//! by which peers reach each, and what came of trying every arm towards every
-//! peer. The launcher prints the tables; a rank without one prints its own.
+//! What a rank tells of itself where it was asked to: the regions of its memory and the
+//! arm by which peers reach each, what came of trying every arm towards every
+//! peer, and how its messages went. The launcher prints the tables; a rank without one prints its own.
 
 use crate::object::group::Proc;
 use crate::pml;
@@ -8,6 +8,7 @@ use btl_shm::region::{maps, report};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use wireup::layout::RegionKind;
+use wireup::protocols;
 use wireup::report::{self as tables, Report, Rows};
 use wireup::segment::Segment;
 use wireup::settings::{Arm, Settings};
@@ -32,12 +33,16 @@ fn tell(segment: &Segment, rank: u32, report: Report, rows: &Rows) {
     if !segment.is_launched() {
         // A job of one: of arms there is nothing to tell.
         if !rows.rows.is_empty() {
-            eprintln!("{}", tables::table(&[(rank, rows.clone())]));
+            let table = match report {
+                Report::Protocols => protocols::table,
+                Report::Regions | Report::Arms => tables::table,
+            };
+            eprintln!("{}", table(&[(rank, rows.clone())]));
         }
         return;
     }
     if let Err(why) = tables::publish(segment, rank, report, rows) {
-        eprintln!("lariat: rank {rank} cannot tell of its memory: {why}");
+        eprintln!("lariat: rank {rank} cannot publish its {report:?} report: {why}");
     }
 }
 
@@ -99,11 +104,14 @@ fn reached_by(shared: bool, arm: Arm, attached: bool, cma: bool) -> &'static str
     }
 }
 
-/// Publishes the regions as they are at the end of the job.
+/// Publishes the regions as they are at the end of the job, and how messages went.
 pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
     if settings.report_regions {
         let rows = regions(segment, rank, settings.arm);
         tell(segment, rank, Report::Regions, &rows);
+    }
+    if settings.report_protocols {
+        tell(segment, rank, Report::Protocols, &pml::protocols());
     }
 }
 

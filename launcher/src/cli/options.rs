@@ -116,6 +116,9 @@ pub struct JobOptions {
     /// Try every arm between all pairs of ranks and print the results
     #[arg(long, help_heading = "Memory")]
     pub report_arms: bool,
+    /// Print at the end how messages of each size went, and what was learnt of them
+    #[arg(long, help_heading = "Memory")]
+    pub report_protocols: bool,
 
     /// Measure this machine, write the thresholds that suit it best to a settings file, and end
     #[arg(long, help_heading = "Tuning")]

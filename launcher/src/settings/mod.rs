@@ -135,6 +135,7 @@ fn command_line(global: &JobOptions) -> Vec<(String, String)> {
         ("heap", global.shared_heap),
         ("report_regions", global.report_regions),
         ("report_arms", global.report_arms),
+        ("report_protocols", global.report_protocols),
     ];
     let flags = flags.iter().filter(|f| f.1).map(|f| on(f.0));
     list.splice(0..0, flags);

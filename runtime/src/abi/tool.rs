@@ -6,7 +6,7 @@
 )]
 
 use super::prelude::*;
-use crate::tool::{self, cvar};
+use crate::tool::{self, cvar, pvar};
 
 export! {
     /// Section 15.3.4, tool interface initialization.
@@ -53,7 +53,7 @@ export! {
         arg::put_text(name, name_len, said);
         arg::put_text(desc, desc_len, meaning);
         arg::put_if(verbosity, MPI_T_VERBOSITY_USER_BASIC);
-        arg::put_if(datatype, arg::cvar_type(cvar::value(cvar_index)?));
+        arg::put_if(datatype, arg::cvar_type(&cvar::value(cvar_index)?));
         arg::put_if(enumtype, MPI_T_ENUM_NULL);
         arg::put_if(bind, MPI_T_BIND_NO_OBJECT);
         arg::put_if(scope, MPI_T_SCOPE_READONLY);
@@ -97,7 +97,8 @@ export! {
     fn MPI_T_pvar_get_index(
         name: *const c_char, var_class: c_int, pvar_index: *mut c_int,
     ) at ANY_TIME {
-        tool::no_name("performance variable")
+        let index = pvar::find(&arg::string(name, "name")?, var_class)?;
+        arg::put(pvar_index, "pvar_index", index)
     }
 
     /// Section 15.3.7, performance variables.
@@ -107,13 +108,24 @@ export! {
         desc: *mut c_char, desc_len: *mut c_int, bind: *mut c_int, readonly: *mut c_int,
         continuous: *mut c_int, atomic: *mut c_int,
     ) at ANY_TIME {
-        tool::no_index("performance variable", pvar_index)
+        let variable = pvar::describe(pvar_index)?;
+        arg::put_text(name, name_len, &variable.name);
+        arg::put_text(desc, desc_len, &variable.meaning);
+        arg::put_if(verbosity, MPI_T_VERBOSITY_USER_DETAIL);
+        arg::put_if(var_class, variable.class as c_int);
+        arg::put_if(datatype, MPI_UNSIGNED_LONG_LONG);
+        arg::put_if(enumtype, MPI_T_ENUM_NULL);
+        arg::put_if(bind, MPI_T_BIND_NO_OBJECT);
+        arg::put_if(readonly, c_int::from(variable.is_readonly()));
+        arg::put_if(continuous, 1);
+        arg::put_if(atomic, c_int::from(variable.is_atomic()));
+        Ok(())
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_get_num(num_pvar: *mut c_int) at ANY_TIME {
         tool::check()?;
-        arg::put(num_pvar, "num_pvar", 0)
+        arg::put_fitting(num_pvar, "num_pvar", pvar::number() as i64)
     }
 
     /// Section 15.3.7, performance variables.
@@ -121,66 +133,66 @@ export! {
         session: MPI_T_pvar_session, pvar_index: c_int, obj_handle: *mut c_void,
         handle: *mut MPI_T_pvar_handle, count: *mut c_int,
     ) at ANY_TIME {
-        tool::session(session.0)?;
-        tool::no_index("performance variable", pvar_index)
+        let (raw, values) = pvar::open(session.0, pvar_index)?;
+        arg::put(handle, "handle", MPI_T_pvar_handle(raw))?;
+        arg::put_fitting(count, "count", values as i64)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_handle_free(
         session: MPI_T_pvar_session, handle: *mut MPI_T_pvar_handle,
     ) at ANY_TIME {
-        tool::session(session.0)?;
-        tool::no_handle("a performance variable", arg::get(handle, "handle")?.0)
+        pvar::close(session.0, arg::get(handle, "handle")?.0)?;
+        arg::put(handle, "handle", MPI_T_PVAR_HANDLE_NULL)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_read(
         session: MPI_T_pvar_session, handle: MPI_T_pvar_handle, buf: *mut c_void,
     ) at ANY_TIME {
-        tool::session(session.0)?;
-        tool::no_handle("a performance variable", handle.0)
+        arg::put_pvar(buf, &pvar::read(session.0, handle.0)?)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_readreset(
         session: MPI_T_pvar_session, handle: MPI_T_pvar_handle, buf: *mut c_void,
     ) at ANY_TIME {
-        tool::session(session.0)?;
-        tool::no_handle("a performance variable", handle.0)
+        arg::check_pvar(buf)?;
+        arg::put_pvar(buf, &pvar::read_and_reset(session.0, handle.0)?)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_reset(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME {
-        tool::pvar(session.0, handle.0)
+        pvar::reset(session.0, handle.0)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_session_create(session: *mut MPI_T_pvar_session) at ANY_TIME {
-        arg::put(session, "session", MPI_T_pvar_session(tool::open_session()?))
+        arg::put(session, "session", MPI_T_pvar_session(pvar::open_session()?))
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_session_free(session: *mut MPI_T_pvar_session) at ANY_TIME {
-        tool::close_session(arg::get(session, "session")?.0)?;
+        pvar::close_session(arg::get(session, "session")?.0)?;
         arg::put(session, "session", MPI_T_PVAR_SESSION_NULL)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_start(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME {
-        tool::pvar(session.0, handle.0)
+        pvar::start_or_stop(session.0, handle.0)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_stop(session: MPI_T_pvar_session, handle: MPI_T_pvar_handle) at ANY_TIME {
-        tool::pvar(session.0, handle.0)
+        pvar::start_or_stop(session.0, handle.0)
     }
 
     /// Section 15.3.7, performance variables.
     fn MPI_T_pvar_write(
         session: MPI_T_pvar_session, handle: MPI_T_pvar_handle, buf: *const c_void,
     ) at ANY_TIME {
-        tool::session(session.0)?;
-        tool::no_handle("a performance variable", handle.0)
+        let count = pvar::count(session.0, handle.0)?;
+        pvar::write(session.0, handle.0, &arg::pvar_values(buf, count)?)
     }
 
     /// Section 15.3.8, events.

@@ -17,7 +17,7 @@ pub fn bad_level(level: c_int) -> Error {
 }
 
 /// The datatype that a control variable is read as.
-pub fn cvar_type(value: Value) -> MPI_Datatype {
+pub fn cvar_type(value: &Value) -> MPI_Datatype {
     match value {
         Value::Text(_) => MPI_CHAR,
         Value::Number(_) => MPI_UINT64_T,
@@ -70,9 +70,50 @@ pub unsafe fn put_cvar(at: *mut c_void, value: Value) -> Result<()> {
     // SAFETY: as the caller said.
     unsafe {
         match value {
-            Value::Text(text) => put_string(at.cast(), cvar::TEXT, "buf", text).map(drop),
+            Value::Text(text) => put_string(at.cast(), cvar::TEXT, "buf", &text).map(drop),
             Value::Number(number) => put_as(at, "buf", number),
             Value::Flag(flag) => put_flag(at.cast(), "buf", flag),
         }
     }
+}
+
+/// Whether a buffer for the values of a performance variable is given.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID`.
+pub fn check_pvar(at: *const c_void) -> Result<()> {
+    if at.is_null() {
+        return Err(Error::new(Class::T_INVALID, "buf is a null pointer"));
+    }
+    Ok(())
+}
+
+/// Writes the values of a performance variable.
+///
+/// # Safety
+/// `at` is null or has room for the values.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID`: `at` is null.
+pub unsafe fn put_pvar(at: *mut c_void, values: &[u64]) -> Result<()> {
+    check_pvar(at)?;
+    for (i, value) in values.iter().enumerate() {
+        // SAFETY: as the caller said.
+        unsafe { at.cast::<u64>().add(i).write_unaligned(*value) };
+    }
+    Ok(())
+}
+
+/// The `count` values that a performance variable is to have.
+///
+/// # Safety
+/// `at` is null or has so many.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID`: `at` is null.
+pub unsafe fn pvar_values(at: *const c_void, count: usize) -> Result<Vec<u64>> {
+    check_pvar(at)?;
+    // SAFETY: as the caller said.
+    let value = |i| unsafe { at.cast::<u64>().add(i).read_unaligned() };
+    Ok((0..count).map(value).collect())
 }

@@ -21,6 +21,7 @@
 //! rndv/                                 the protocols of announced messages
 //! learnt/                               what is learnt of messages
 //! unexpected.rs matching.rs             messages without a receive; which takes which
+//! counters.rs                           what is counted, for reports and tools
 //! queues.rs                             what waits for room
 //! request.rs memory.rs check.rs         an operation under way; its bytes; their types
 //!
@@ -40,6 +41,7 @@ pub mod bsend;
 mod cancel;
 mod check;
 pub mod collective;
+pub mod counters;
 mod engine;
 mod expected;
 mod fatal;

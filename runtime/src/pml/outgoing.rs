@@ -1,5 +1,6 @@
 //! How a send begins, once the order of messages allows it.
 
+use crate::pml::counters;
 use crate::pml::engine::Core;
 use crate::pml::learnt::Learnt;
 use crate::pml::learnt::arm::CALL_MIN;
@@ -34,8 +35,8 @@ pub(super) fn start<T: Transport>(
         is_synchronous: send.synchronous,
     };
     let went = match protocol::start(&facts, queues.limits()) {
-        Start::Whole => return start_whole(queues, learnt, send),
-        Start::Pieces => start_pieces(queues, learnt, send)?,
+        Start::Whole => return start_whole(queues, send),
+        Start::Pieces => start_pieces(queues, send)?,
         Start::Announce => {
             let place = match addr {
                 None => Transfers::scattered_place(queues, send),
@@ -67,11 +68,7 @@ fn is_for_calls<T: Transport>(
     !takes_eager && queues.transport().reach_by_call(peer, 0).is_some()
 }
 
-fn start_whole<T: Transport>(
-    queues: &mut Queues<T>,
-    learnt: &mut Learnt,
-    send: &RequestRef,
-) -> Result<bool, T::Error> {
+fn start_whole<T: Transport>(queues: &mut Queues<T>, send: &RequestRef) -> Result<bool, T::Error> {
     let (peer, len) = (send.peer.get(), send.total.get());
     let answer = send.synchronous.then(|| queues.name(send));
     let message = Eager {
@@ -98,17 +95,13 @@ fn start_whole<T: Transport>(
         }
         None => {}
     }
-    if is_out {
-        learnt.count(Protocol::Eager, len);
+    if is_out && len > T::INLINE {
+        counters::count(Protocol::Eager, len);
     }
     went
 }
 
-fn start_pieces<T: Transport>(
-    queues: &mut Queues<T>,
-    learnt: &mut Learnt,
-    send: &RequestRef,
-) -> Result<bool, T::Error> {
+fn start_pieces<T: Transport>(queues: &mut Queues<T>, send: &RequestRef) -> Result<bool, T::Error> {
     let (peer, total) = (send.peer.get(), send.total.get());
     let id = queues.name(send);
     let message = First {
@@ -130,7 +123,7 @@ fn start_pieces<T: Transport>(
         queues.unname(id);
         return sent.map(|_| false);
     };
-    learnt.count(Protocol::Eager, total);
+    counters::count(Protocol::Eager, total);
     send.moved.set(n);
     send.phase.set(Phase::Streaming);
     queues.stream(Stream::new(send.clone(), Pieces::Eager));

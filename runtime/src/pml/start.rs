@@ -3,18 +3,19 @@
 
 use crate::object::group::Proc;
 use crate::pml::active::Active;
+use crate::pml::counters;
 use crate::pml::engine::{self, Engine, with_engine};
 use crate::pml::fatal::{Die, on_death};
-use crate::pml::protocol::Protocol;
 use crate::pml::publish;
 use crate::pml::transport::{Opening, Transport};
 use crate::pml::waiter;
 use std::fmt::Debug;
 use std::ptr::NonNull;
 use wireup::heap::HeapFile;
+use wireup::protocols;
 use wireup::report::Rows;
 use wireup::segment::Segment;
-use wireup::settings::{Settings, short};
+use wireup::settings::Settings;
 
 /// What messaging is started with.
 #[derive(Debug)]
@@ -93,18 +94,27 @@ pub fn try_arms(peer: Proc) -> Vec<(&'static str, Result<(), String>)> {
     with_transport(|transport| transport.try_arms(peer))
 }
 
-/// How the messages of each size went so far, and why.
+/// How the messages of each size went so far, and what was learnt of them: for
+/// [`wireup::protocols`].
 #[must_use]
 pub fn protocols() -> Rows {
-    let mut heads = vec!["from bytes"];
-    heads.extend(Protocol::ALL.map(Protocol::name));
-    heads.push("what was learnt");
-    let mut rows = Rows::new(&heads);
+    let names: Vec<_> = counters::protocols().collect();
+    let mut rows = protocols::rows(&names);
+    let counted = Active::INLINE as u64 + 1;
+    protocols::add_uncounted(&mut rows, counted, "not counted: in one cell at once");
     for row in with_engine(|engine| engine.core.learnt.report()) {
-        let mut cells = vec![short(row.least as u64)];
-        cells.extend(row.counts.map(|n| n.to_string()));
-        cells.push(row.why);
-        rows.rows.push(cells);
+        let (class, sizes) = (row.class.index(), counters::least_sizes());
+        let from = match class {
+            0 => counted,
+            _ => sizes[class],
+        };
+        protocols::add(
+            &mut rows,
+            from,
+            sizes.get(class + 1).copied(),
+            &row.counts,
+            &row.reasons,
+        );
     }
     rows
 }

@@ -5,6 +5,7 @@
 //! is kept here has fallen to half the limit.
 
 use crate::object::group::Proc;
+use crate::pml::counters;
 use crate::pml::request::{RequestId, RequestRef};
 use crate::pml::transport::Transport;
 use crate::pml::wire::Place;
@@ -89,6 +90,7 @@ impl Unexpected {
     /// Counts a message of `len` bytes that is kept.
     pub(super) fn hold<T: Transport>(&mut self, transport: &mut T, len: usize) {
         self.held += len + KEEPING;
+        counters::set_unexpected(self.held);
         if self.held > self.limit {
             transport.set_pressure(true);
         }
@@ -97,6 +99,7 @@ impl Unexpected {
     /// Counts it off again.
     pub(super) fn release<T: Transport>(&mut self, transport: &mut T, len: usize) {
         self.held -= len + KEEPING;
+        counters::set_unexpected(self.held);
         if self.held <= self.limit / 2 {
             transport.set_pressure(false);
         }

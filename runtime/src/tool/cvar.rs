@@ -3,16 +3,16 @@
 
 use crate::error::Result;
 use crate::{fail, job};
-use wireup::settings::{Arm, NAMES, Settings};
+use wireup::settings::{NAMES, Settings};
 
 /// The room for a variable that is text.
-pub const TEXT: usize = 16;
+pub const TEXT: usize = 32;
 
 /// The value of a variable.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
     /// Text of up to [`TEXT`] characters, a NUL included (`MPI_CHAR`).
-    Text(&'static str),
+    Text(String),
     /// A number (`MPI_UINT64_T`).
     Number(u64),
     /// A choice of 0 or 1 (`MPI_INT`).
@@ -22,7 +22,7 @@ pub enum Value {
 impl Value {
     /// The number of elements that it is read as.
     #[must_use]
-    pub fn count(self) -> usize {
+    pub fn count(&self) -> usize {
         if matches!(self, Value::Text(_)) {
             TEXT
         } else {
@@ -107,13 +107,8 @@ pub fn value(index: i32) -> Result<Value> {
         },
     };
     Ok(match name {
-        "arm" => Value::Text(match settings.arm {
-            Arm::Auto => "auto",
-            Arm::Copy => "copy",
-            Arm::Cma => "cma",
-            Arm::Driver => "driver",
-            Arm::Shared => "shared",
-        }),
+        "arm" => Value::Text(settings.arm.to_string()),
+        "learn" => Value::Text(settings.learn.to_string()),
         "heap" => Value::Flag(settings.heap),
         "heap_min" => Value::Number(settings.heap_min),
         "direct_min" => Value::Number(settings.direct_min),
@@ -127,6 +122,7 @@ pub fn value(index: i32) -> Result<Value> {
         "check" => Value::Flag(settings.check),
         "report_regions" => Value::Flag(settings.report_regions),
         "report_arms" => Value::Flag(settings.report_arms),
+        "report_protocols" => Value::Flag(settings.report_protocols),
         _ => fail!(T_INVALID, "the setting {name} is not known here"),
     })
 }
@@ -139,7 +135,10 @@ mod tests {
         super::super::init();
         for index in 0..i32::try_from(super::number()).unwrap() {
             let (name, _) = super::describe(index).unwrap();
-            super::value(index).unwrap();
+            let value = super::value(index).unwrap();
+            if let super::Value::Text(text) = value {
+                assert!(text.len() < super::TEXT, "{text}");
+            }
             assert_eq!(super::find(name).unwrap(), index);
             assert_eq!(
                 super::of_handle(super::handle(index).unwrap()).unwrap(),

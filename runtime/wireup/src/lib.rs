@@ -4,7 +4,7 @@
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
 //! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
-//! tell about themselves ([`report`]), how such text is printed ([`plain`]), the tags of
+//! tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
 //! collectives ([`collective`]), and the settings a user may give ([`settings`]).
 //!
 //! The launcher writes the segment's head before any rank starts; ranks claim
@@ -20,6 +20,7 @@ pub mod heap;
 pub mod layout;
 pub mod lifeline;
 pub mod plain;
+pub mod protocols;
 pub mod report;
 pub mod segment;
 pub mod settings;

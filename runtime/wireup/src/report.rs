@@ -1,5 +1,5 @@
-//! Reports of ranks about themselves: rows of a table (of regions, of arms), which the
-//! launcher prints as one table for all ranks.
+//! Reports of ranks about themselves: rows of a table (of regions, of arms, of
+//! protocols), which the launcher prints as one table for all ranks.
 //!
 //! A rank calls [`publish`], again if its rows have changed; the launcher calls
 //! [`read`] for each rank and [`table`] for all. Without a launcher the rank does both.
@@ -33,6 +33,8 @@ pub enum Report {
     Regions = 0,
     /// Whether each arm works between two ranks, and why not.
     Arms = 1,
+    /// How messages went; see [`crate::protocols`].
+    Protocols = 2,
 }
 
 /// A rank's rows of a table.

@@ -276,6 +276,7 @@ pub const OPTIONS: &[Opt] = &[
     flag(&["check"]),
     flag(&["report-regions"]),
     flag(&["report-arms"]),
+    flag(&["report-protocols"]),
     valued(
         &["timeout"],
         &["60", "1e3", "120.5"],

@@ -171,12 +171,13 @@ fn plan(rng: &mut Rng, folder: &Path) -> Plan {
 
 /// Options that change what `mpirun` does meanwhile.
 fn options(rng: &mut Rng, command: &mut Command) {
-    let all: [&[&str]; 8] = [
+    let all: [&[&str]; 9] = [
         &["--tag-output"],
         &["-l"],
         &["--output", "dir=out"],
         &["--report-regions"],
         &["--report-arms"],
+        &["--report-protocols"],
         &["--bind-to", "none"],
         &["--timeout", "100"],
         &["--report-segment"],

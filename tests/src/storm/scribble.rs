@@ -53,6 +53,7 @@ pub fn run(seed: u64, folder: &Path) -> Case {
     for option in [
         "--report-regions",
         "--report-arms",
+        "--report-protocols",
         "--report-segment",
         "--verbose",
     ] {

@@ -19,8 +19,9 @@ pub(super) mod split;
 mod vote;
 
 use crate::object::group::Proc;
+use crate::pml::counters;
 use crate::pml::memory::Memory;
-use crate::pml::protocol::{PROTOCOLS, Protocol};
+use crate::pml::protocol::PROTOCOLS;
 use arm::{ArmChoice, LargeArm, Trial};
 use rtr::RtrHistory;
 use size::{CLASSES, SizeClass};
@@ -41,8 +42,7 @@ pub(super) struct Learnt {
     arm: ArmChoice,
     sources: Sources,
     peers: Vec<OfPeer>,
-    /// Messages by class and protocol, and announced ones that were rewritten.
-    counts: [[u64; PROTOCOLS]; CLASSES],
+    /// Announced messages that were rewritten, by class.
     rewritten: [u64; CLASSES],
 }
 
@@ -64,18 +64,12 @@ impl Learnt {
             arm: ArmChoice::default(),
             sources: Sources::default(),
             peers: vec![OfPeer::default(); ranks as usize],
-            counts: [[0; PROTOCOLS]; CLASSES],
             rewritten: [0; CLASSES],
         }
     }
 
     fn of(&mut self, peer: Proc) -> &mut OfPeer {
         &mut self.peers[peer.0 as usize]
-    }
-
-    /// Counts a message of `len` bytes that goes this way.
-    pub(super) fn count(&mut self, protocol: Protocol, len: usize) {
-        self.counts[SizeClass::of(len).index()][protocol as usize] += 1;
     }
 
     /// The arm of a message of `len` bytes that only calls reach, to be told of its end.
@@ -193,58 +187,95 @@ impl Learnt {
         self.of(peer).rtr.failed();
     }
 
-    /// For each class that had messages: its shortest, how many took which protocol, and
-    /// why, in words.
+    /// For each class of which there is anything to say: how many messages took which protocol, and what was learnt
+    /// of them.
     pub(super) fn report(&self) -> Vec<ProtocolRow> {
-        let used = |class: &SizeClass| self.counts[class.index()].iter().any(|n| *n > 0);
         let row = |class: SizeClass| ProtocolRow {
-            least: class.least(),
-            counts: self.counts[class.index()],
-            why: self.why(class),
+            class,
+            counts: counters::of_class(class),
+            reasons: self.reasons(class),
         };
-        SizeClass::all().filter(used).map(row).collect()
+        let says_something =
+            |row: &ProtocolRow| row.counts.iter().any(|n| *n > 0) || !row.reasons.is_empty();
+        SizeClass::all().map(row).filter(says_something).collect()
     }
 
-    fn why(&self, class: SizeClass) -> String {
+    /// What was learnt of messages of a class, in words. Of what differs from peer to peer,
+    /// the least and the most.
+    fn reasons(&self, class: SizeClass) -> Vec<String> {
         let mut reasons = Vec::new();
-        let (best, costs) = self.arm.shown(class);
-        if let Some(best) = best {
+        if let (Some(best), costs) = self.arm.shown(class) {
             let [pieces, calls] = costs.map(|cost| cost.unwrap_or(0.0) * 1024.0);
-            let arm = match best {
-                LargeArm::Pieces => "pieces",
-                LargeArm::Calls => "calls",
-            };
-            reasons.push(format!(
-                "arm: {arm} (pieces {pieces:.0}, calls {calls:.0} ns/KiB)"
-            ));
-        }
-        let counts = &self.counts[class.index()];
-        if counts[Protocol::Cooperative as usize] > 0 {
-            let least = class.least();
-            let starts = self
-                .peers
-                .iter()
-                .flat_map(|peer| [false, true].map(|by_call| peer.splits.of(least, by_call)));
-            let (low, high) = starts.fold((i32::MAX, i32::MIN), |(low, high), bytes| {
-                (low.min(bytes), high.max(bytes))
+            reasons.push(match best {
+                LargeArm::Pieces => format!("arm: pieces {pieces:.0} ns/KiB (calls {calls:.0})"),
+                LargeArm::Calls => format!("arm: calls {calls:.0} ns/KiB (pieces {pieces:.0})"),
             });
-            reasons.push(format!("split: half and {low} to {high} bytes"));
+        }
+        let peers = || self.peers.iter();
+        let parts = || peers().flat_map(|peer| peer.splits.parts(class));
+        if let (Some(least), Some(most)) = (parts().min(), parts().max()) {
+            let range = match least == most {
+                true => least.to_string(),
+                false => format!("{least}-{most}"),
+            };
+            reasons.push(format!("split: {range} % the receiver's"));
         }
         let rewritten = self.rewritten[class.index()];
         if rewritten > 0 {
-            reasons.push(format!("source: {rewritten} were rewritten"));
+            reasons.push(format!("source: {rewritten} sent were rewritten"));
         }
-        reasons.join("; ")
+        if self.on.rtr && peers().any(|peer| peer.rtr.is_for(class)) {
+            reasons.push("rtr: sent".to_owned());
+        }
+        reasons
     }
 }
 
 /// What a report says of one class of sizes.
 #[derive(Clone, Debug)]
 pub(super) struct ProtocolRow {
-    /// The shortest message of the class, in bytes.
-    pub(super) least: usize,
+    pub(super) class: SizeClass,
     /// Messages by protocol.
     pub(super) counts: [u64; PROTOCOLS],
     /// What was learnt, in words.
-    pub(super) why: String,
+    pub(super) reasons: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pml::memory::Buffer;
+
+    /// Messages of 64 KiB, each rewritten, and copied by both with the receiver first.
+    fn taught(on: Learn) -> Vec<String> {
+        let (len, peer) = (64 << 10, Proc(1));
+        let mut learnt = Learnt::new(2, on, 32 << 10);
+        let mut bytes = vec![0; len];
+        for i in 0..100 {
+            bytes[0] = i;
+            let memory = Memory::of(&Buffer::bytes(bytes.as_mut_ptr(), len));
+            let rewritten = learnt.look_at_source(&memory);
+            learnt.note_source(len, rewritten);
+            learnt.note_ending(peer, (len, 1 << 10, false), Ending::ReceiverFirst, true);
+        }
+        learnt.reasons(SizeClass::of(len))
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_learnt_and_not_shown() {
+        assert!(taught(Learn::everything(false)).is_empty());
+        let only = |change: fn(&mut Learn)| {
+            let mut on = Learn::everything(false);
+            change(&mut on);
+            taught(on)
+        };
+        let split = only(|on| on.split = true);
+        assert!(split[0].ends_with("% the receiver's"), "{split:?}");
+        assert_eq!(
+            only(|on| on.source = true),
+            ["source: 99 sent were rewritten"]
+        );
+        assert_eq!(only(|on| on.rtr = true), ["rtr: sent"]);
+        assert_eq!(taught(Learn::everything(true)).len(), 3);
+    }
 }

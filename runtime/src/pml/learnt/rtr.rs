@@ -2,6 +2,7 @@
 //! message from the same sender was copied by both. RTRs that were of no use are
 //! followed by a pause, each time a longer one.
 
+use crate::pml::learnt::size::SizeClass;
 use crate::pml::learnt::split::Ending;
 
 /// Receives that go without an RTR after one that was of no use, and the most after
@@ -47,6 +48,12 @@ impl RtrHistory {
             self.shared = None;
         }
         self.shared.filter(|_| !paused)
+    }
+
+    /// Whether the next receive of a message of this class would send an RTR.
+    pub(in crate::pml) fn is_for(&self, class: SizeClass) -> bool {
+        let is_like = |last: Likely| SizeClass::of(last.len) == class;
+        self.pause == 0 && self.shared.is_some_and(is_like)
     }
 
     /// An RTR was of no use.

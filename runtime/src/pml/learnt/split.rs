@@ -82,6 +82,15 @@ impl Splits {
         all[SizeClass::of(len).index()].head_start
     }
 
+    /// The receiver's parts of messages of a class, in percent of the shortest, where that
+    /// was learnt.
+    pub(in crate::pml) fn parts(&self, class: SizeClass) -> impl Iterator<Item = i64> {
+        let len = i64::try_from(class.least()).unwrap_or(i64::MAX).max(1);
+        let splits = [self.mapped[class.index()], self.calls[class.index()]];
+        let learnt = splits.into_iter().filter(|split| split.last.is_some());
+        learnt.map(move |split| (50 + 100 * i64::from(split.head_start) / len).clamp(0, 100))
+    }
+
     /// Counts a message of `len` bytes in chunks of `chunk`.
     pub(in crate::pml) fn learn(
         &mut self,

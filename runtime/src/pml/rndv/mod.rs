@@ -27,6 +27,7 @@ mod runs;
 
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
+use crate::pml::counters;
 use crate::pml::learnt::Learnt;
 use crate::pml::learnt::arm::{LargeArm, Trial};
 use crate::pml::matching::Pattern;
@@ -323,7 +324,7 @@ impl<T: Transport> Transfers<T> {
         receive: &RequestRef,
     ) {
         receive.trial.set(plan.trial);
-        learnt.count(plan.protocol, meeting.len);
+        counters::count(plan.protocol, meeting.len);
         let sender = (meeting.peer, meeting.id);
         match (plan.protocol, plan.from) {
             (Protocol::Pipeline | Protocol::Eager, _) => {
@@ -401,7 +402,7 @@ impl<T: Transport> Transfers<T> {
             if unsafe { queues.transport().get(&from, 0, &memory, 0..len) }.is_ok() {
                 let took = began.map(|began| began.elapsed());
                 queues.tell(peer, &Control::Fin(meeting.id));
-                learnt.count(Protocol::Get, len);
+                counters::count(Protocol::Get, len);
                 if let Some(took) = took {
                     learnt.note_copy(peer, len, took);
                 }
@@ -435,12 +436,12 @@ impl<T: Transport> Transfers<T> {
             // SAFETY: the caller's buffer.
             if unsafe { queues.transport().get(from, 0, &memory, 0..len) }.is_ok() {
                 learnt.end(plan.trial, len, Instant::now);
-                learnt.count(plan.protocol, len);
+                counters::count(plan.protocol, len);
                 queues.tell(peer, &Control::Fin(meeting.id));
                 return true;
             }
         } else if plan.from.is_some() && plan.protocol != Protocol::Pipeline {
-            learnt.count(plan.protocol, len);
+            counters::count(plan.protocol, len);
             let trial = plan.trial;
             let mut get = self.get_of(plan, meeting, memory);
             self.start(queues, &mut get);
