@@ -32,7 +32,6 @@ use frame::{HEAD, head_of, put_head};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
@@ -218,10 +217,9 @@ impl Inbox for SocketInbox {
             let goes_on = handler(&Arrival {
                 from,
                 header,
-                words,
+                words: &words,
                 data: data.as_ptr(),
                 len: data.len(),
-                life: PhantomData,
             });
             *taken += 1;
             if !goes_on {
