@@ -12,7 +12,7 @@ use crate::job;
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
 use crate::object::op::Reducer;
-use crate::pml::board::{self, Other, ROOM, Waiting};
+use crate::pml::board::{self, OtherPost, PendingExchange, ROOM};
 use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Mode, Request, WaitFor};
 use std::sync::Arc;
@@ -209,7 +209,12 @@ fn exchange(
 }
 
 #[inline(never)]
-fn await_all(comm: &Comm, tag: Tag, detail: Detail, waiting: &Waiting<'_>) -> Result<Vec<u32>> {
+fn await_all(
+    comm: &Comm,
+    tag: Tag,
+    detail: Detail,
+    waiting: &PendingExchange<'_>,
+) -> Result<Vec<u32>> {
     let mut watch = Watch::default();
     let mut stalled = false;
     let elsewhere = board::await_all(waiting, tag.0, |others| {
@@ -229,7 +234,7 @@ fn look(
     watch: &mut Watch,
     tag: Tag,
     detail: Detail,
-    others: &[Other],
+    others: &[OtherPost],
 ) -> Option<Error> {
     let mut known = Vec::new();
     for other in others.iter().filter(|other| other.stamp != 0) {

@@ -31,12 +31,12 @@ const LOOKS: u32 = 200;
 
 /// A board that this process has made, for a group of so many members.
 #[derive(Clone, Copy, Debug)]
-struct Made {
+struct OwnBoard {
     place: u64,
     members: u32,
 }
 
-impl Made {
+impl OwnBoard {
     /// Which group sizes have boards of one size: up to the same power of two.
     fn class(members: u32) -> usize {
         members.next_power_of_two().trailing_zeros() as usize
@@ -52,10 +52,10 @@ fn board_at(place: u64, members: u32) -> ActiveBoard {
 }
 
 /// Those that this process looks at.
-static IN_USE: Local<Vec<Made>> = Local::new(Vec::new());
+static IN_USE: Local<Vec<OwnBoard>> = Local::new(Vec::new());
 
 /// Those that it has left, by class. Other members may not have yet.
-static LEFT: Local<[VecDeque<Made>; 32]> = Local::new([const { VecDeque::new() }; 32]);
+static LEFT: Local<[VecDeque<OwnBoard>; 32]> = Local::new([const { VecDeque::new() }; 32]);
 
 /// How many of [`LEFT`] are looked at before a new one is made.
 const TRIES: usize = 8;
@@ -66,13 +66,13 @@ const TRIES: usize = 8;
 pub fn make(members: u32) -> Option<u64> {
     let place = reuse(members)
         .or_else(|| with_engine(|engine| engine.core.queues.transport().make_board(members)))?;
-    IN_USE.with(|boards| boards.push(Made { place, members }));
+    IN_USE.with(|boards| boards.push(OwnBoard { place, members }));
     Some(place)
 }
 
 fn reuse(members: u32) -> Option<u64> {
     LEFT.with(|left| {
-        let left = left.get_mut(Made::class(members))?;
+        let left = left.get_mut(OwnBoard::class(members))?;
         for _ in 0..TRIES.min(left.len()) {
             let made = left.pop_front()?;
             if made.board().reset() {
@@ -94,11 +94,11 @@ pub fn leave(place: u64) {
         Some(boards.swap_remove(at))
     });
     // Somebody else's board is left alike, however many members it has.
-    let any = made.unwrap_or(Made { place, members: 1 });
+    let any = made.unwrap_or(OwnBoard { place, members: 1 });
     any.board().leave();
     if let Some(made) = made {
         LEFT.with(|left| {
-            if let Some(left) = left.get_mut(Made::class(made.members)) {
+            if let Some(left) = left.get_mut(OwnBoard::class(made.members)) {
                 left.push_back(made);
             }
         });
@@ -107,7 +107,7 @@ pub fn leave(place: u64) {
 
 /// What a look at the posts of those who have not taken part yet finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Other {
+pub struct OtherPost {
     /// Who posted.
     pub rank: u32,
     /// Its last stamp.
@@ -130,7 +130,7 @@ pub fn exchange(
     stamp: u64,
     mine: &[u8],
     mut each: impl FnMut(u32, &[u8]),
-    waiting: impl FnOnce(Waiting<'_>) -> Result<Vec<u32>>,
+    waiting: impl FnOnce(PendingExchange<'_>) -> Result<Vec<u32>>,
 ) -> Result<()> {
     let members = comm.size();
     let (board, me) = with_engine(|engine| {
@@ -149,7 +149,7 @@ pub fn exchange(
         next += 1;
     }
     if next < members {
-        let elsewhere = waiting(Waiting {
+        let elsewhere = waiting(PendingExchange {
             comm,
             board: &board,
             turn,
@@ -193,7 +193,7 @@ fn read_all(
 
 /// An exchange in which the posts of some members are missing.
 #[derive(Debug)]
-pub struct Waiting<'a> {
+pub struct PendingExchange<'a> {
     comm: &'a Comm,
     board: &'a ActiveBoard,
     turn: u64,
@@ -209,11 +209,11 @@ pub struct Waiting<'a> {
 /// # Errors
 /// That, if it was given up.
 pub fn await_all(
-    waiting: &Waiting<'_>,
+    waiting: &PendingExchange<'_>,
     tag: i32,
-    mut stalled: impl FnMut(&[Other]) -> Option<Error>,
+    mut stalled: impl FnMut(&[OtherPost]) -> Option<Error>,
 ) -> Result<Vec<u32>> {
-    let Waiting {
+    let PendingExchange {
         comm,
         board,
         turn,
@@ -250,7 +250,7 @@ pub fn await_all(
                     None => others.extend(
                         [turn, turn + 1]
                             .map(|turn| board.stamp(rank, turn))
-                            .map(|stamp| Other { rank, stamp }),
+                            .map(|stamp| OtherPost { rank, stamp }),
                     ),
                 }
             }

@@ -32,16 +32,16 @@ pub enum Scope {
 }
 
 #[derive(Debug)]
-struct Attached {
+struct AttachedBuffer {
     addr: *mut u8,
     len: usize,
     automatic: bool,
     /// Messages under way, by their place, in rising order.
-    taken: Vec<Taken>,
+    taken: Vec<BufferPiece>,
 }
 
 #[derive(Debug)]
-struct Taken {
+struct BufferPiece {
     at: usize,
     len: usize,
     request: Request,
@@ -50,11 +50,11 @@ struct Taken {
 }
 
 // SAFETY: reached under the library lock only.
-unsafe impl Send for Attached {}
+unsafe impl Send for AttachedBuffer {}
 
-static BUFFERS: Local<Option<HashMap<Scope, Attached>>> = Local::new(None);
+static BUFFERS: Local<Option<HashMap<Scope, AttachedBuffer>>> = Local::new(None);
 
-fn with_buffers<R>(f: impl FnOnce(&mut HashMap<Scope, Attached>) -> R) -> R {
+fn with_buffers<R>(f: impl FnOnce(&mut HashMap<Scope, AttachedBuffer>) -> R) -> R {
     BUFFERS.with(|buffers| f(buffers.get_or_insert_default()))
 }
 
@@ -66,7 +66,7 @@ pub fn attach(scope: Scope, addr: *mut u8, len: usize, automatic: bool) -> Resul
     let attached = with_buffers(|buffers| {
         let free = !buffers.contains_key(&scope);
         if free {
-            let buffer = Attached {
+            let buffer = AttachedBuffer {
                 addr,
                 len,
                 automatic,
@@ -114,7 +114,7 @@ fn collect(scope: Scope) -> usize {
 }
 
 /// A message that was copied into an attached buffer, to be sent from there.
-pub(super) struct Packed {
+pub(super) struct PackedMessage {
     scope: Scope,
     at: usize,
     bytes: Buffer<'static>,
@@ -128,7 +128,7 @@ pub(super) struct Packed {
 ///
 /// # Errors
 /// No buffer is attached, or it has not enough room.
-pub(super) unsafe fn pack(comm: &Comm, buffer: &Buffer<'_>) -> Result<Packed> {
+pub(super) unsafe fn pack(comm: &Comm, buffer: &Buffer<'_>) -> Result<PackedMessage> {
     let session = comm.group.session().map(Scope::Session);
     let scopes = [
         Some(Scope::Comm(comm.context.0)),
@@ -158,7 +158,7 @@ pub(super) unsafe fn pack(comm: &Comm, buffer: &Buffer<'_>) -> Result<Packed> {
     };
     // SAFETY: `to` has room for the message, which the caller lets us read.
     unsafe { Memory::of(buffer).copy_out(0, to, len) };
-    Ok(Packed {
+    Ok(PackedMessage {
         scope,
         at,
         bytes: Buffer::bytes(to, len),
@@ -166,7 +166,7 @@ pub(super) unsafe fn pack(comm: &Comm, buffer: &Buffer<'_>) -> Result<Packed> {
     })
 }
 
-impl Packed {
+impl PackedMessage {
     /// The message.
     pub(super) fn bytes(&self) -> &Buffer<'static> {
         &self.bytes
@@ -177,7 +177,7 @@ impl Packed {
         if request.is_done() {
             return;
         }
-        let taken = Taken {
+        let taken = BufferPiece {
             at: self.at,
             len: self.bytes.count,
             request,
@@ -195,7 +195,7 @@ impl Packed {
 /// Where in the buffer, its address, and the bytes of an automatic buffer.
 type Gap = (usize, *mut u8, Option<Box<[u8]>>);
 
-impl Attached {
+impl AttachedBuffer {
     /// The first gap that `len` bytes fit into.
     fn place(&self, len: usize) -> Option<Gap> {
         if self.automatic {
@@ -224,8 +224,8 @@ pub fn flush_all() {
 mod tests {
     use super::*;
 
-    fn taken(at: usize, len: usize) -> Taken {
-        Taken {
+    fn taken(at: usize, len: usize) -> BufferPiece {
+        BufferPiece {
             at,
             len,
             request: Request::sent(),
@@ -235,13 +235,13 @@ mod tests {
 
     #[test]
     fn a_piece_is_given_out_once_whatever_lies_at_its_beginning() {
-        let mut buffer = Attached {
+        let mut buffer = AttachedBuffer {
             addr: std::ptr::null_mut(),
             len: 100,
             automatic: false,
             taken: vec![taken(0, 10), taken(10, 30), taken(10, 0)],
         };
-        let place = |buffer: &Attached, len| buffer.place(len).map(|(at, ..)| at);
+        let place = |buffer: &AttachedBuffer, len| buffer.place(len).map(|(at, ..)| at);
         assert_eq!(place(&buffer, 5), Some(40));
         assert_eq!(place(&buffer, 61), None);
         buffer.taken.remove(0);

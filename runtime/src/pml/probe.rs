@@ -16,7 +16,7 @@ type Both = MatchQueues<RequestRef, Message>;
 
 /// What a probe tells of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen {
+pub struct MessageInfo {
     /// The sender's rank in the communicator.
     pub source: u32,
     /// The tag.
@@ -25,9 +25,9 @@ pub struct Seen {
     pub len: u64,
 }
 
-impl Seen {
-    fn of(source: u32, tag: i32, message: &Message) -> Seen {
-        Seen {
+impl MessageInfo {
+    fn of(source: u32, tag: i32, message: &Message) -> MessageInfo {
+        MessageInfo {
             source,
             tag,
             len: message.len as u64,
@@ -38,7 +38,7 @@ impl Seen {
 impl Completion {
     /// What a probe tells, as a status.
     #[must_use]
-    pub fn of(seen: Seen) -> Completion {
+    pub fn of(seen: MessageInfo) -> Completion {
         Completion {
             source: seen.source.cast_signed(),
             tag: seen.tag,
@@ -50,35 +50,40 @@ impl Completion {
 
 /// A message that a probe has taken out of matching: what `MPI_Message` names.
 #[derive(Debug)]
-pub struct Matched {
+pub struct MatchedMessage {
     /// What is known of it.
-    pub seen: Seen,
+    pub seen: MessageInfo,
     context: ContextId,
     message: Message,
 }
 
 /// Looks for a message from rank `source` of `comm` with `tag` (`None`: any),
 /// making progress once.
-pub fn iprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Option<Seen> {
+pub fn iprobe(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+) -> Option<MessageInfo> {
     let context = comm.context_of(space);
     look_twice(context, |queues| {
         let (source, tag, message) = queues.unexpected.peek(Pattern { source, tag })?;
-        Some(Seen::of(source, tag, message))
+        Some(MessageInfo::of(source, tag, message))
     })
 }
 
 /// Waits for a message from rank `source` of `comm` with `tag` (`None`: any).
-pub fn probe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Seen {
+pub fn probe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> MessageInfo {
     wait_for(comm, space, source, tag, |queues, pattern| {
         queues
             .unexpected
             .peek(pattern)
-            .map(|(source, tag, message)| Seen::of(source, tag, message))
+            .map(|(source, tag, message)| MessageInfo::of(source, tag, message))
     })
 }
 
 /// As [`probe`], taking the message out.
-pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> Matched {
+pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) -> MatchedMessage {
     let context = comm.context_of(space);
     wait_for(comm, space, source, tag, |queues, pattern| {
         queues
@@ -129,9 +134,9 @@ fn wait_for<T>(
     found.expect("the wait ends when a message is found")
 }
 
-fn matched(context: ContextId, (source, tag, message): (u32, i32, Message)) -> Matched {
-    Matched {
-        seen: Seen::of(source, tag, &message),
+fn matched(context: ContextId, (source, tag, message): (u32, i32, Message)) -> MatchedMessage {
+    MatchedMessage {
+        seen: MessageInfo::of(source, tag, &message),
         context,
         message,
     }
@@ -143,7 +148,7 @@ pub fn improbe(
     space: Space,
     source: Option<u32>,
     tag: Option<i32>,
-) -> Option<Matched> {
+) -> Option<MatchedMessage> {
     let context = comm.context_of(space);
     look_twice(context, |queues| {
         let taken = queues.unexpected.take(Pattern { source, tag })?;
@@ -157,8 +162,8 @@ pub fn improbe(
 /// The buffer's memory must stay writable, and nobody else may touch it, until
 /// the request is done.
 #[must_use]
-pub unsafe fn imrecv(matched: Matched, buffer: &Buffer<'_>) -> Request {
-    let Matched {
+pub unsafe fn imrecv(matched: MatchedMessage, buffer: &Buffer<'_>) -> Request {
+    let MatchedMessage {
         seen,
         context,
         message,

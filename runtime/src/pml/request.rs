@@ -92,10 +92,10 @@ impl Completion {
 /// A send or receive under way. Dropping it before it is complete lets it go on
 /// by itself (`MPI_Request_free`).
 #[derive(Debug)]
-pub struct Request(Kept);
+pub struct Request(Handle);
 
 #[derive(Debug)]
-enum Kept {
+enum Handle {
     /// A send that is complete: nothing was kept of it.
     Nothing,
     State(RequestRef),
@@ -105,19 +105,19 @@ impl Request {
     /// A send that was complete at once.
     #[inline]
     pub(super) fn sent() -> Request {
-        Request(Kept::Nothing)
+        Request(Handle::Nothing)
     }
 
     #[inline]
     pub(super) fn of(state: RequestRef) -> Request {
-        Request(Kept::State(state))
+        Request(Handle::State(state))
     }
 
     #[inline]
     pub(super) fn state(&self) -> Option<&RequestRef> {
         match &self.0 {
-            Kept::Nothing => None,
-            Kept::State(state) => Some(state),
+            Handle::Nothing => None,
+            Handle::State(state) => Some(state),
         }
     }
 
@@ -143,8 +143,8 @@ impl Request {
     #[must_use]
     pub fn finish(self) -> Completion {
         match self.0 {
-            Kept::Nothing => Completion::empty(),
-            Kept::State(state) => {
+            Handle::Nothing => Completion::empty(),
+            Handle::State(state) => {
                 assert!(state.done.get(), "finish of a request that is under way");
                 state.completion()
             }

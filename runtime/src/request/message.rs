@@ -1,10 +1,10 @@
-//! Matched messages: what `MPI_Message` handles name (MPI 5.0, section 3.8.2).
+//! MatchedMessage messages: what `MPI_Message` handles name (MPI 5.0, section 3.8.2).
 
 use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
-use crate::pml::probe::Matched;
+use crate::pml::probe::MatchedMessage;
 
 /// `MPI_MESSAGE_NULL`.
 pub const NULL: Raw = 0x128;
@@ -15,7 +15,7 @@ pub const NO_PROC: Raw = 0x129;
 #[derive(Debug)]
 pub struct Kept {
     /// The message.
-    pub matched: Matched,
+    pub matched: MatchedMessage,
     /// The communicator.
     pub comm: Raw,
 }
@@ -29,7 +29,7 @@ static MESSAGES: Local<Table<Kept>> = Local::new(Table::new(Kind::Message));
 ///
 /// # Errors
 /// No more handles.
-pub fn insert(matched: Matched, comm: Raw) -> Result<Raw> {
+pub fn insert(matched: MatchedMessage, comm: Raw) -> Result<Raw> {
     MESSAGES.with(|table| table.insert(Kept { matched, comm }))
 }
 

@@ -41,14 +41,14 @@ pub(super) struct Learnt {
     coop_min: usize,
     arm: ArmChoice,
     sources: Sources,
-    peers: Vec<OfPeer>,
+    peers: Vec<PeerLearnt>,
     /// Announced messages that were rewritten, by class.
     rewritten: [u64; CLASSES],
 }
 
 /// What is learnt of the messages of one peer.
 #[derive(Clone, Debug, Default)]
-struct OfPeer {
+struct PeerLearnt {
     splits: Splits,
     copies: ShortCopies,
     rtr: RtrHistory,
@@ -63,12 +63,12 @@ impl Learnt {
             coop_min,
             arm: ArmChoice::default(),
             sources: Sources::default(),
-            peers: vec![OfPeer::default(); ranks as usize],
+            peers: vec![PeerLearnt::default(); ranks as usize],
             rewritten: [0; CLASSES],
         }
     }
 
-    fn of(&mut self, peer: Proc) -> &mut OfPeer {
+    fn of(&mut self, peer: Proc) -> &mut PeerLearnt {
         &mut self.peers[peer.0 as usize]
     }
 
@@ -130,7 +130,7 @@ impl Learnt {
         after_rtr: bool,
     ) {
         let on = self.on;
-        let OfPeer { splits, rtr, .. } = self.of(peer);
+        let PeerLearnt { splits, rtr, .. } = self.of(peer);
         if on.split {
             splits.learn(len, chunk, by_call, ending);
         }
@@ -159,7 +159,7 @@ impl Learnt {
 
     /// The copy of such a message took so long.
     pub(super) fn note_copy(&mut self, peer: Proc, len: usize, took: Duration) {
-        let OfPeer { copies, rtr, .. } = self.of(peer);
+        let PeerLearnt { copies, rtr, .. } = self.of(peer);
         if copies.are_slow(took) {
             rtr.note_slow(len);
         }

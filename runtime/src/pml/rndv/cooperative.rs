@@ -57,8 +57,8 @@ impl Shares {
         }
     }
 
-    /// What a receiver told of. `None`: the numbers are inconsistent.
-    pub(super) fn told(len: u64, chunk: u64, front: u64) -> Option<Shares> {
+    /// The shares that a JOIN tells of. `None`: the numbers are inconsistent.
+    pub(super) fn decode(len: u64, chunk: u64, front: u64) -> Option<Shares> {
         let (len, chunk) = (usize::try_from(len).ok()?, usize::try_from(chunk).ok()?);
         let total = len.div_ceil(chunk.max(1));
         (chunk > 0 && total <= CHUNKS).then_some(Shares {
@@ -159,8 +159,8 @@ mod tests {
             let shares = Shares::new(len, chunk, head_start).unwrap();
             assert_eq!((shares.front, shares.total), (front, total), "{len}");
             assert_eq!(shares.bytes(&(0..total)), 0..len);
-            let told = Shares::told(len as u64, shares.chunk as u64, front);
-            assert_eq!(told, Some(shares));
+            let again = Shares::decode(len as u64, shares.chunk as u64, front);
+            assert_eq!(again, Some(shares));
         }
         assert_eq!(Shares::new(100, 4096, 4 << 10), None, "one chunk");
         let sender = Shares::of_sender(100, 4096);
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn inconsistent_numbers_are_refused() {
         for (len, chunk) in [(10, 0), (1 << 40, 1)] {
-            assert_eq!(Shares::told(len, chunk, 0), None);
+            assert_eq!(Shares::decode(len, chunk, 0), None);
         }
     }
 }

@@ -119,21 +119,21 @@ impl<T: Transport> Puts<T> {
     }
 
     /// The receiver asks for this rank's part of a message.
-    pub(super) fn join(&mut self, queues: &mut Queues<T>, peer: Proc, told: &Join) {
+    pub(super) fn join(&mut self, queues: &mut Queues<T>, peer: Proc, asked: &Join) {
         let (Some(shares), Some(send)) = (
-            Shares::told(told.len, told.chunk, told.front),
-            queues.named(told.send),
+            Shares::decode(asked.len, asked.chunk, asked.front),
+            queues.named(asked.send),
         ) else {
             return;
         };
         send.phase.set(Phase::Streaming);
-        let mut slot = side_of(queues, peer, told.slot, &shares);
+        let mut slot = side_of(queues, peer, asked.slot, &shares);
         let fits = shares.len <= send.memory.len();
-        let to = Self::buffer(queues, peer, (told.addr, shares.len, told.by_call));
+        let to = Self::buffer(queues, peer, (asked.addr, shares.len, asked.by_call));
         match to.filter(|_| fits) {
             Some(to) => self.put(queues, &send, to, slot, shares),
             // Nobody else will do it.
-            None if told.all => {
+            None if asked.all => {
                 if let Some(range) = slot.claim(u64::MAX) {
                     slot.fail(range.end - range.start);
                 }

@@ -36,11 +36,11 @@ struct SentRtr<T: Transport> {
 #[derive(Debug)]
 pub(super) struct Rtrs<T: Transport> {
     sent: Option<SentRtr<T>>,
-    peers: Vec<OfPeer>,
+    peers: Vec<PeerRtrs>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct OfPeer {
+struct PeerRtrs {
     /// The last one from it, if no message has gone by it.
     received: Option<Rtr>,
     /// The cell of the last RTS to it, and its number here.
@@ -51,7 +51,7 @@ impl<T: Transport> Rtrs<T> {
     pub(super) fn new(ranks: u32) -> Rtrs<T> {
         Rtrs {
             sent: None,
-            peers: vec![OfPeer::default(); ranks as usize],
+            peers: vec![PeerRtrs::default(); ranks as usize],
         }
     }
 
