@@ -151,7 +151,11 @@ fn the_table_follows_the_thresholds() {
         let job = job
             .env("LARIAT_ARM", "copy")
             .env("LARIAT_EAGER_LIMIT", limit);
-        table(&job.options(["--report-protocols"]).run().exits(0).stderr)
+        let job = match limit {
+            "2k" => job.env("LARIAT_REPORT_PROTOCOLS", "1"),
+            _ => job.options(["--set", "report_protocols=1"]),
+        };
+        table(&job.run().exits(0).stderr)
     };
     let is_eager = |rows: &[Row], length: &str| {
         let mut of_class = rows.iter().filter(|row| row.length == length).peekable();

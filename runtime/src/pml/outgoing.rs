@@ -1,9 +1,8 @@
 //! How a send begins, once the order of messages allows it.
 
-use crate::pml::counters;
 use crate::pml::engine::Core;
-use crate::pml::learnt::Learnt;
 use crate::pml::learnt::arm::CALL_MIN;
+use crate::pml::learnt::{self, Learnt};
 use crate::pml::protocol::{self, Protocol, SendFacts, Start};
 use crate::pml::queues::Queues;
 use crate::pml::request::{Phase, RequestRef};
@@ -96,7 +95,7 @@ fn start_whole<T: Transport>(queues: &mut Queues<T>, send: &RequestRef) -> Resul
         None => {}
     }
     if is_out && len > T::INLINE {
-        counters::count(Protocol::Eager, len);
+        learnt::count(Protocol::Eager, len);
     }
     went
 }
@@ -123,7 +122,7 @@ fn start_pieces<T: Transport>(queues: &mut Queues<T>, send: &RequestRef) -> Resu
         queues.unname(id);
         return sent.map(|_| false);
     };
-    counters::count(Protocol::Eager, total);
+    learnt::count(Protocol::Eager, total);
     send.moved.set(n);
     send.phase.set(Phase::Streaming);
     queues.stream(Stream::new(send.clone(), Pieces::Eager));

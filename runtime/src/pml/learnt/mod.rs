@@ -19,19 +19,39 @@ pub(super) mod split;
 mod vote;
 
 use crate::object::group::Proc;
-use crate::pml::counters;
 use crate::pml::memory::Memory;
-use crate::pml::protocol::PROTOCOLS;
+use crate::pml::protocol::{PROTOCOLS, Protocol};
 use arm::{ArmChoice, LargeArm, Trial};
 use rtr::RtrHistory;
 use size::{CLASSES, SizeClass};
 use source::{ShortCopies, Sources};
 use split::{Ending, Splits};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use wireup::settings::Learn;
 
 /// Messages that go eagerly after their receiver said that it likes them so.
 const EAGERLY: u16 = 500;
+
+/// Messages by class and protocol, of the process: tools read them from any thread.
+static MESSAGES: [[AtomicU64; PROTOCOLS]; CLASSES] =
+    [const { [const { AtomicU64::new(0) }; PROTOCOLS] }; CLASSES];
+
+/// Counts a message of `len` bytes. Each is counted once: eager ones by their sender, all
+/// others by their receiver. Those that go in one cell are not counted, since that would
+/// cost each an instruction; nor are messages of a rank to itself.
+#[inline]
+pub(super) fn count(protocol: Protocol, len: usize) {
+    let counter = &MESSAGES[SizeClass::of(len).index()][protocol as usize];
+    counter.store(counter.load(Relaxed) + 1, Relaxed); // one thread at a time counts
+}
+
+/// The messages of a class that were counted, by protocol.
+pub(super) fn counted(class: SizeClass) -> [u64; PROTOCOLS] {
+    let of_class = &MESSAGES[class.index()];
+    std::array::from_fn(|protocol| of_class[protocol].load(Relaxed))
+}
 
 /// All that is learnt.
 #[derive(Debug)]
@@ -192,7 +212,7 @@ impl Learnt {
     pub(super) fn report(&self) -> Vec<ProtocolRow> {
         let row = |class: SizeClass| ProtocolRow {
             class,
-            counts: counters::of_class(class),
+            counts: counted(class),
             reasons: self.reasons(class),
         };
         let says_something =

@@ -27,9 +27,8 @@ mod runs;
 
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
-use crate::pml::counters;
-use crate::pml::learnt::Learnt;
 use crate::pml::learnt::arm::{LargeArm, Trial};
+use crate::pml::learnt::{self, Learnt};
 use crate::pml::matching::Pattern;
 use crate::pml::memory::{Buffer, Memory};
 use crate::pml::protocol::{self, FetchFacts, Protocol, Reach, as_mapped};
@@ -324,7 +323,7 @@ impl<T: Transport> Transfers<T> {
         receive: &RequestRef,
     ) {
         receive.trial.set(plan.trial);
-        counters::count(plan.protocol, meeting.len);
+        learnt::count(plan.protocol, meeting.len);
         let sender = (meeting.peer, meeting.id);
         match (plan.protocol, plan.from) {
             (Protocol::Pipeline | Protocol::Eager, _) => {
@@ -402,7 +401,7 @@ impl<T: Transport> Transfers<T> {
             if unsafe { queues.transport().get(&from, 0, &memory, 0..len) }.is_ok() {
                 let took = began.map(|began| began.elapsed());
                 queues.tell(peer, &Control::Fin(meeting.id));
-                counters::count(Protocol::Get, len);
+                learnt::count(Protocol::Get, len);
                 if let Some(took) = took {
                     learnt.note_copy(peer, len, took);
                 }
@@ -436,12 +435,12 @@ impl<T: Transport> Transfers<T> {
             // SAFETY: the caller's buffer.
             if unsafe { queues.transport().get(from, 0, &memory, 0..len) }.is_ok() {
                 learnt.end(plan.trial, len, Instant::now);
-                counters::count(plan.protocol, len);
+                learnt::count(plan.protocol, len);
                 queues.tell(peer, &Control::Fin(meeting.id));
                 return true;
             }
         } else if plan.from.is_some() && plan.protocol != Protocol::Pipeline {
-            counters::count(plan.protocol, len);
+            learnt::count(plan.protocol, len);
             let trial = plan.trial;
             let mut get = self.get_of(plan, meeting, memory);
             self.start(queues, &mut get);
