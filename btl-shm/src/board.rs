@@ -54,7 +54,6 @@ pub struct Board {
 }
 
 /// The bytes that a board of `members` members takes.
-#[must_use]
 pub fn board_len(members: u32) -> u64 {
     size_of::<Head>() as u64 + u64::from(members) * 2 * size_of::<Post>() as u64
 }
@@ -65,7 +64,6 @@ impl Board {
     /// # Safety
     /// `base` begins [`board_len`] bytes, aligned to 128, zeroed when the board
     /// was made, that live as long as the process and are used as a board only.
-    #[must_use]
     pub unsafe fn new(base: NonNull<u8>, members: u32) -> Board {
         let head = base.cast::<Head>();
         // SAFETY: the posts are behind the head, in the same bytes.
@@ -104,7 +102,6 @@ impl Board {
     }
 
     /// The number of members.
-    #[must_use]
     pub fn members(&self) -> u32 {
         self.members
     }
@@ -140,7 +137,6 @@ impl Board {
 
     /// The stamp of what `member` posted last at the place of `turn`.
     #[inline]
-    #[must_use]
     pub fn stamp(&self, member: u32, turn: u64) -> u64 {
         // pairs with the Release in `post`
         self.post_of(member, turn).stamp.load(Ordering::Acquire)
@@ -148,7 +144,6 @@ impl Board {
 
     /// The turn, `turn` or the one after, at whose place `member` has posted under
     /// `stamp`.
-    #[must_use]
     pub fn find(&self, member: u32, turn: u64, stamp: u64) -> Option<u64> {
         [turn, turn + 1]
             .into_iter()

@@ -77,7 +77,6 @@ pub enum Sent {
 
 impl Outgoing {
     /// The sending side of rank `me`, with rings of `cells` cells.
-    #[must_use]
     pub fn new(segment: &'static Segment, me: u32, cells: u32) -> Outgoing {
         let ranks = segment.ranks();
         let bulk = if ranks <= FEW { BULK_FEW } else { BULK_MANY };
@@ -94,7 +93,6 @@ impl Outgoing {
 
     /// The largest message that goes in one cell, bulk included.
     #[inline]
-    #[must_use]
     pub fn one_cell_most(&self) -> usize {
         self.bulk_most
     }
@@ -103,9 +101,6 @@ impl Outgoing {
     ///
     /// # Safety
     /// `src` is readable for `len` bytes.
-    ///
-    /// # Errors
-    /// The ring towards `peer` cannot be made.
     #[inline]
     pub unsafe fn send_inline(
         &mut self,
@@ -125,9 +120,6 @@ impl Outgoing {
     }
 
     /// Sends a cell of numbers.
-    ///
-    /// # Errors
-    /// The ring towards `peer` cannot be made.
     pub fn send_words(
         &mut self,
         peer: u32,
@@ -143,9 +135,6 @@ impl Outgoing {
 
     /// Sends `len` bytes in one cell through the bulk area; `len` is at most
     /// [`Outgoing::one_cell_most`]. `fill` writes them where it is told.
-    ///
-    /// # Errors
-    /// The ring towards `peer` cannot be made.
     #[inline]
     pub fn send_bulk(
         &mut self,
@@ -166,9 +155,6 @@ impl Outgoing {
     /// Sends as many of `len` bytes as one piece carries, through a fragment if
     /// one is free, else through the bulk area. `fill(to, n)` writes the next
     /// `n` bytes.
-    ///
-    /// # Errors
-    /// The ring towards `peer` cannot be made.
     pub fn send_piece(
         &mut self,
         peer: u32,
@@ -209,7 +195,6 @@ impl Outgoing {
 
     /// Cells sent to `peer` so far.
     #[inline]
-    #[must_use]
     pub fn sent(&self, peer: u32) -> u64 {
         self.peers[peer as usize]
             .as_ref()
@@ -258,7 +243,6 @@ impl Outgoing {
 
 impl Incoming {
     /// The receiving side of rank `me`.
-    #[must_use]
     pub fn new(segment: &'static Segment, me: u32) -> Incoming {
         Incoming {
             segment,
@@ -270,7 +254,6 @@ impl Incoming {
 
     /// Cells of `peer` that were taken so far.
     #[inline]
-    #[must_use]
     pub fn taken(&self, peer: u32) -> u64 {
         let ring = self.of.get(peer as usize).copied().flatten();
         let from = ring.and_then(|at| self.rings.get(at as usize));

@@ -45,9 +45,6 @@ pub struct Pool {
 impl Pool {
     /// Takes a free fragment to fill for `peer`: the offset of its data. `None`:
     /// all are out, or this peer holds its share.
-    ///
-    /// # Errors
-    /// The segment has no room for a pool.
     pub fn take(&mut self, segment: &Segment, peer: u32) -> Result<Option<u64>, SegmentError> {
         if !self.made {
             self.make(segment)?;

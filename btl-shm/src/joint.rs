@@ -192,26 +192,22 @@ impl Lead {
     }
 
     /// The number that the helper must be told.
-    #[must_use]
     pub fn turn(&self) -> u32 {
         self.of.turn
     }
 
     /// Chunks in all.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.of.total
     }
 
     /// Chunks that nobody has claimed.
-    #[must_use]
     pub fn left(&self) -> u64 {
         self.of.left(self.slot(), Side::Leader)
     }
 
     /// Whether the leader has not claimed all of it: the helper has a part, or may yet
     /// have.
-    #[must_use]
     pub fn is_shared(&self) -> bool {
         self.front.get() < self.of.total
     }
@@ -225,7 +221,6 @@ impl Lead {
     }
 
     /// How far the copy has come; the leader's own claims count as copied.
-    #[must_use]
     pub fn state(&self) -> State {
         let done = self.slot().done.load(Ordering::Acquire); // pairs with the Release in `Help::finish`
         let (finished, failed) = if done >> (2 * BITS) == u64::from(self.of.turn) {
@@ -305,7 +300,6 @@ impl Help {
     }
 
     /// Chunks that nobody has claimed; 0 once the use is over.
-    #[must_use]
     pub fn left(&self) -> u64 {
         self.of.left(self.slot(), Side::Helper)
     }
@@ -350,7 +344,6 @@ pub struct Place {
 
 impl Place {
     /// Its offset in the segment, which the helper must be told.
-    #[must_use]
     pub fn at(&self) -> u64 {
         self.at
     }
@@ -398,9 +391,6 @@ impl Place {
 
 impl Slots {
     /// Takes a slot. `None`: all are in use.
-    ///
-    /// # Errors
-    /// The segment has no room for the slots.
     pub fn take(&mut self, segment: &Segment) -> Result<Option<Place>, SegmentError> {
         if !self.made {
             let each = size_of::<Slot>() as u64;

@@ -64,7 +64,6 @@ pub struct RingHead {
 
 impl RingHead {
     /// Its cells and bulk bytes, as it says.
-    #[must_use]
     pub fn sizes(&self) -> (u32, u64) {
         let cells = self.cells.load(Ordering::Relaxed);
         (cells, self.bulk.load(Ordering::Relaxed))
@@ -75,7 +74,6 @@ impl RingHead {
 const _: () = assert!(size_of::<Cell>() == 64 && size_of::<RingHead>() == 256);
 
 /// The bytes that a ring of `cells` cells and `bulk` bulk bytes takes.
-#[must_use]
 pub fn ring_len(cells: u32, bulk: u64) -> u64 {
     256 + u64::from(cells) * 64 + bulk
 }
@@ -170,7 +168,6 @@ impl Producer {
     /// # Safety
     /// `head` begins a block of [`ring_len`] bytes that lives as long as the
     /// process, with the head's constants set; nobody else produces into it.
-    #[must_use]
     pub unsafe fn new(head: NonNull<RingHead>) -> Producer {
         // SAFETY: the caller hands over a whole block with its constants set.
         let (cells, bulk, count, bulk_len) = unsafe { parts(head) };
@@ -178,7 +175,6 @@ impl Producer {
     }
 
     /// As [`Producer::new`], from parts that need not lie together.
-    #[must_use]
     pub fn from_parts(
         head: NonNull<RingHead>,
         cells: NonNull<Cell>,
@@ -229,7 +225,6 @@ impl Producer {
 
     /// Cells sent so far.
     #[inline]
-    #[must_use]
     pub fn sent(&self) -> u64 {
         self.tail
     }
@@ -251,7 +246,6 @@ impl Producer {
 
     /// The most bytes that one bulk cell may carry.
     #[inline]
-    #[must_use]
     pub fn bulk_most(&self) -> usize {
         usize::try_from(self.bulk_len / 4).unwrap_or(0)
     }
@@ -375,7 +369,6 @@ impl Consumer {
     ///
     /// # Safety
     /// As for [`Producer::new`]; nobody else consumes from it.
-    #[must_use]
     pub unsafe fn new(head: NonNull<RingHead>) -> Consumer {
         // SAFETY: the caller hands over a whole block with its constants set.
         let (cells, bulk, count, bulk_len) = unsafe { parts(head) };
@@ -383,7 +376,6 @@ impl Consumer {
     }
 
     /// As [`Consumer::new`], from parts that need not lie together.
-    #[must_use]
     pub fn from_parts(
         head: NonNull<RingHead>,
         cells: NonNull<Cell>,
@@ -407,7 +399,6 @@ impl Consumer {
 
     /// Cells taken so far.
     #[inline]
-    #[must_use]
     pub fn taken(&self) -> u64 {
         self.next
     }

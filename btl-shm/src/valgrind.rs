@@ -12,7 +12,6 @@
 const MAKE_MEM_DEFINED: u64 = (b'M' as u64) << 24 | (b'C' as u64) << 16 | 2;
 
 /// Whether memcheck watches this process.
-#[must_use]
 #[cfg(target_arch = "x86_64")]
 pub fn is_memcheck() -> bool {
     let defined = 0u64;
@@ -21,7 +20,6 @@ pub fn is_memcheck() -> bool {
 }
 
 /// Whether memcheck watches this process: it is not asked on this kind of processor.
-#[must_use]
 #[cfg(not(target_arch = "x86_64"))]
 pub fn is_memcheck() -> bool {
     false

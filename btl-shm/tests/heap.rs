@@ -334,7 +334,7 @@ fn mappings_do_what_the_kernels_do() {
                 // SAFETY: pages of ours.
                 let got = unsafe { mappings::mmap(&heap, start, len, RW, flags, -1, 0) }.unwrap();
                 assert_eq!(got, start);
-                assert!(mappings::is_shared(&heap, start, len));
+                assert!(heap.is_shared(start, len));
                 for page in number..number + count {
                     model.insert(page, 0);
                 }
@@ -441,9 +441,9 @@ fn what_is_mapped_over_the_window_is_foreign() {
         mappings::mmap(&heap, middle, len / 4, RW, over, file, 0).unwrap();
         assert_eq!(at(middle).read(), 0);
         at(middle).write_bytes(9, len / 4);
-        assert!(!mappings::is_shared(&heap, start, len));
-        assert!(!mappings::is_shared(&heap, middle, 1));
-        assert!(mappings::is_shared(&heap, start, len / 4));
+        assert!(!heap.is_shared(start, len));
+        assert!(!heap.is_shared(middle, 1));
+        assert!(heap.is_shared(start, len / 4));
         // Letting go of ours leaves the file's alone.
         mappings::madvise(&heap, start, len, libc::MADV_DONTNEED).unwrap();
         assert_eq!(at(start).read(), 0);

@@ -25,8 +25,7 @@ mod mmap;
 mod system;
 
 use btl_shm::region::alloc::Plain;
-use btl_shm::region::heap::{self, Heap};
-use btl_shm::region::mappings;
+use btl_shm::region::heap::{self, Heap, Preloaded};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
@@ -64,10 +63,19 @@ fn heap_of(ptr: *const c_void) -> Option<&'static Heap> {
     heap().filter(|heap| heap.allocator().contains(ptr.addr()))
 }
 
-/// Starts the heap, if this process can have one: 0. Else -1, and
-/// [`lariat_heap_refusal`] says why.
+/// What the runtime calls.
 #[unsafe(no_mangle)]
-pub extern "C" fn lariat_heap_start() -> c_int {
+#[allow(non_upper_case_globals, reason = "the name of a symbol")]
+pub static lariat_heap: Preloaded = Preloaded {
+    start: start_late,
+    refusal,
+    alloc,
+    free: malloc::free,
+    shared,
+    plain,
+};
+
+extern "C" fn start_late() -> c_int {
     start(false)
 }
 
@@ -83,10 +91,7 @@ fn start(early: bool) -> c_int {
     0
 }
 
-/// Why there is no heap, a text that stays; null if there is one, or none was
-/// asked for.
-#[unsafe(no_mangle)]
-pub extern "C" fn lariat_heap_refusal() -> *const c_char {
+extern "C" fn refusal() -> *const c_char {
     static TEXT: OnceLock<CString> = OnceLock::new();
     match heap::outcome() {
         Some(Err(why)) => {
@@ -97,34 +102,17 @@ pub extern "C" fn lariat_heap_refusal() -> *const c_char {
     }
 }
 
-/// `len` bytes at a multiple of `align`, a power of two, always of the heap; null
-/// if that is impossible.
-#[unsafe(no_mangle)]
-pub extern "C" fn lariat_heap_alloc(len: usize, align: usize) -> *mut c_void {
+extern "C" fn alloc(len: usize, align: usize) -> *mut c_void {
     let found = heap().filter(|_| align.is_power_of_two());
     let found = found.and_then(|heap| heap.allocator().alloc(len, align));
     found.map_or(null_mut(), |(start, _)| pointer(start))
 }
 
-/// Gives back what `lariat_heap_alloc`, or malloc, returned.
-///
-/// # Safety
-/// As for `free`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn lariat_heap_free(ptr: *mut c_void) {
-    // SAFETY: as the caller said.
-    unsafe { malloc::free(ptr) };
+extern "C" fn shared(start: usize, len: usize) -> c_int {
+    c_int::from(heap().is_some_and(|heap| heap.allocator().is_shared(start, len)))
 }
 
-/// Whether peers see a range by way of the heap file: 1 or 0.
-#[unsafe(no_mangle)]
-pub extern "C" fn lariat_heap_shared(start: usize, len: usize) -> c_int {
-    c_int::from(heap().is_some_and(|heap| mappings::is_shared(heap.allocator(), start, len)))
-}
-
-/// What peers see of the heap, as far as that is simple; null: there is none.
-#[unsafe(no_mangle)]
-pub extern "C" fn lariat_heap_plain() -> *const Plain {
+extern "C" fn plain() -> *const Plain {
     heap().map_or(null(), |heap| heap.allocator().plain())
 }
 

@@ -1,16 +1,12 @@
 //! Copies on architectures that have no kernels of their own.
 
-use super::Limits;
-use crate::fault::Fault;
+use super::limits::Limits;
+use crate::fault::error::Fault;
 
 /// A fault in attached memory ends the process here; an arm whose memory can go
 /// away at any time must not be used.
 pub const GUARDED: bool = false;
 
-/// See [`super::copy`].
-///
-/// # Safety
-/// As there, and all memory is there.
 #[inline]
 pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> {
     // SAFETY: the caller's promise.
@@ -18,10 +14,6 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
     Ok(())
 }
 
-/// See [`super::copy_part`].
-///
-/// # Safety
-/// As for [`copy`].
 #[inline]
 pub unsafe fn copy_part(
     from: *const u8,
@@ -36,7 +28,6 @@ pub unsafe fn copy_part(
 /// See [`super::copy_piece`]: what it is a part of makes no difference here.
 pub use copy_part as copy_piece;
 
-/// See [`super::limits`].
 pub fn limits(nt_min: usize) -> Limits {
     Limits {
         vector: 0,
@@ -46,7 +37,6 @@ pub fn limits(nt_min: usize) -> Limits {
     }
 }
 
-/// See [`super::set_limits`].
 pub fn set_limits(_wanted: Limits) -> Limits {
     limits(usize::MAX)
 }

@@ -10,8 +10,8 @@
 //! address that was not there, with `rdx` the peer and `rcx` the peer's address.
 //! Every caller-saved register may be changed.
 
-use super::Limits;
-use crate::fault::Fault;
+use super::limits::Limits;
+use crate::fault::error::Fault;
 use std::arch::{asm, global_asm};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
@@ -357,10 +357,6 @@ macro_rules! call {
     }};
 }
 
-/// See [`super::copy`].
-///
-/// # Safety
-/// As there.
 #[inline]
 pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> {
     // SAFETY: the kernels read `from` and write `to` for `n` bytes, which the
@@ -369,10 +365,6 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
     unsafe { call!(KERNEL, from, to, n) }
 }
 
-/// See [`super::copy_part`].
-///
-/// # Safety
-/// As there.
 #[inline]
 pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) -> Result<(), Fault> {
     if whole >= NT_MIN.load(Relaxed) && n >= NT_LEAST {
@@ -383,10 +375,6 @@ pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) ->
     unsafe { copy_piece(from, to, n, whole) }
 }
 
-/// See [`super::copy_piece`].
-///
-/// # Safety
-/// As there.
 #[inline]
 pub unsafe fn copy_piece(
     from: *const u8,
@@ -423,7 +411,6 @@ const NT_LEAST: usize = 32 << 10;
 /// The least length for `rep movsb`, which takes some time to begin.
 const REP_LEAST: usize = 4 << 10;
 
-/// See [`super::limits`].
 pub fn limits(nt_min: usize) -> Limits {
     let vector = if is_x86_feature_detected!("avx512f") {
         64
@@ -454,7 +441,6 @@ fn is_intel() -> bool {
     [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes) == [*b"Genu", *b"ineI", *b"ntel"]
 }
 
-/// See [`super::set_limits`].
 pub fn set_limits(wanted: Limits) -> Limits {
     let vector = match wanted.vector.min(limits(0).vector) {
         64.. => 64,

@@ -90,7 +90,6 @@ impl Peers {
     /// The memory of the peers of rank `me`, to be reached by `arm` alone, or by
     /// the best that works. `file` is the job's heap file, if this rank could open
     /// it. `verbose`: say on standard error what came of each try.
-    #[must_use]
     pub fn new(
         segment: &'static Segment,
         me: u32,
@@ -171,9 +170,6 @@ impl Peers {
     /// Where the byte at `addr` of `peer` is attached here, and how many of the
     /// `len` bytes from there on, at least 1: good for [`crate::copy`] only, and
     /// until the next call.
-    ///
-    /// # Errors
-    /// What the driver refused.
     #[inline]
     pub fn window(&mut self, peer: u32, addr: u64, len: usize) -> Result<(*mut u8, usize), Lost> {
         let segid = Segid(self.segment.record(peer).segid.load(Ordering::Relaxed));
@@ -231,7 +227,6 @@ impl Peers {
     }
 
     /// Whether the way of a message that CMA reaches is a matter of choice.
-    #[must_use]
     pub fn may_choose(&self) -> bool {
         self.arm == Arm::Auto
     }
@@ -288,9 +283,6 @@ impl Peers {
     }
 
     /// Tries the arm `shared` towards `peer`.
-    ///
-    /// # Errors
-    /// In words, why it cannot be used.
     #[cold]
     pub fn try_shared(&mut self, peer: u32) -> Result<(), String> {
         let tried = match &mut self.windows {
@@ -303,9 +295,6 @@ impl Peers {
     }
 
     /// Tries the arm `driver` towards `peer`.
-    ///
-    /// # Errors
-    /// In words, why it cannot be used.
     #[cold]
     pub fn try_driver(&mut self, peer: u32) -> Result<(), String> {
         let record = self.segment.record(peer);
@@ -326,9 +315,6 @@ impl Peers {
     }
 
     /// Tries the arm `cma` towards `peer`.
-    ///
-    /// # Errors
-    /// In words, why it cannot be used.
     #[cold]
     pub fn try_cma(&mut self, peer: u32) -> Result<(), String> {
         let record = self.segment.record(peer);
@@ -352,13 +338,11 @@ impl Peers {
     }
 
     /// Whether the driver is there and has a segment of this process.
-    #[must_use]
     pub fn has_driver(&self) -> bool {
         self.attached.is_ok()
     }
 
     /// Mappings of peers' memory that this process has made.
-    #[must_use]
     pub fn attachments(&self) -> usize {
         let attached = self.attached.as_ref();
         self.windows.as_ref().map_or(0, Windows::attachments)

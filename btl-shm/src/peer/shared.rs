@@ -2,7 +2,7 @@
 //! here too, and copied by plain loads and stores.
 //!
 //! What of a peer's addresses lies where in the file is in its record. Its window
-//! of the file is mapped in parts of [`PART`] bytes, one at a time and for good,
+//! of the file is mapped in parts of 64 GiB, one at a time and for good,
 //! when an address in it is first asked for: so a rank has as many mappings as
 //! peers that it exchanges large messages with, and an address becomes a pointer
 //! by two additions. A mapping stays good whatever the owner does: the pages of
@@ -117,7 +117,6 @@ pub struct Shared {
 
 impl Shared {
     /// Where the first byte is.
-    #[must_use]
     pub fn at(&self) -> NonNull<u8> {
         self.at
     }
@@ -196,7 +195,6 @@ impl Window {
 impl Windows {
     /// The windows of the peers of rank `me`; none is mapped yet. Peers are told, in
     /// this rank's line of the file, the bytes that they will find in its memory.
-    #[must_use]
     pub fn new(segment: &'static Segment, file: HeapFile, me: u32) -> Windows {
         let peers = (0..segment.ranks()).map(|_| Window::default());
         let windows = Windows {
@@ -345,9 +343,6 @@ impl Windows {
     /// Tries whether the memory of `peer` is reached, by really reading eight bytes
     /// that it has put into the file. Its window is mapped on first use, and its
     /// place there is looked at then: most ranks exchange large messages with few.
-    ///
-    /// # Errors
-    /// In words, why it is not.
     pub fn probe(&mut self, peer: u32) -> Result<(), String> {
         let record = self.segment.record(peer);
         if !self.is_told(peer) {
@@ -409,7 +404,6 @@ impl Windows {
     }
 
     /// Mappings made so far.
-    #[must_use]
     pub fn attachments(&self) -> usize {
         self.attachments
     }

@@ -1,19 +1,18 @@
-//! The handlers around a fork, and the fork lock. The steps and their order are
+//! The handlers around a fork. The steps and their order are
 //! in [`super`].
 
-use super::lock::Lock;
-use super::private;
-use super::ranges;
+use super::hold::{self, ForkLock, hold};
 use super::say::say;
+use super::{original, private, ranges};
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
-use std::io;
-use std::os::fd::RawFd;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 /// What a holder of locks and of state about shared memory does around a fork.
-/// None of the functions may allocate, fork, or call [`hold`] or [`ranges::add`].
+/// None of the functions may allocate, fork, or call [`hold`] or [`super::add`].
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
     /// Before the fork: takes the locks under which another thread could be
@@ -37,50 +36,46 @@ unsafe extern "C" {
 }
 
 /// Hooks that can be registered.
-const MOST: usize = 8;
+const MOST_HOOKS: usize = 8;
 
-/// What stays from before a fork to after it; belongs to the holder of [`LOCK`].
-struct Around {
-    hooks: [Option<Hooks>; MOST],
-    mask: libc::sigset_t,
+/// What stays from before a fork to after it; belongs to the holder of the fork lock.
+struct ForkState {
+    hooks: [Option<Hooks>; MOST_HOOKS],
+    lock: Option<ForkLock>,
     /// The thread's cancellation state before: reading and closing are points where a
     /// cancelled thread would end, with everything held.
     cancel: c_int,
-    /// Read end and write end; -1: there is no pipe.
-    pipe: [RawFd; 2],
+    /// By which the child tells the parent that its memory is its own: the read end and
+    /// the write end.
+    pipe: Option<(RawFd, RawFd)>,
     /// Whether there was anything shared when the fork began.
     shared: bool,
     /// Whether `prepare` hooks have run.
     locked: bool,
 }
 
-struct Cell(UnsafeCell<Around>);
-// SAFETY: only the holder of `LOCK` touches what is inside, and in a forked child
-// the one thread there is, which held it.
-unsafe impl Sync for Cell {}
+struct StateCell(UnsafeCell<ForkState>);
+// SAFETY: only the holder of the fork lock touches what is inside, and in a forked
+// child the one thread there is, which held it.
+unsafe impl Sync for StateCell {}
 
-static AROUND: Cell = Cell(UnsafeCell::new(Around {
-    hooks: [None; MOST],
-    // SAFETY: a signal set is plain bits, and all of them 0 is the empty set.
-    mask: unsafe { std::mem::zeroed() },
+static STATE: StateCell = StateCell(UnsafeCell::new(ForkState {
+    hooks: [None; MOST_HOOKS],
+    lock: None,
     cancel: 0,
-    pipe: [-1; 2],
+    pipe: None,
     shared: false,
     locked: false,
 }));
 
-/// The fork lock: one fork, or one change of the registered ranges, at a time.
-static LOCK: Lock = Lock::new();
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 static FORKED: AtomicBool = AtomicBool::new(false);
 /// glibc's word that says that a process has one thread; null before it had that.
 static SINGLE: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Registers the handlers, once. The earlier the better: only handlers that the
-/// program registers later run outside of ours.
-///
-/// # Errors
-/// `pthread_atfork` had no memory.
+/// program registers later run outside of ours. Fails where `pthread_atfork` has no
+/// memory.
 pub fn register() -> io::Result<()> {
     if REGISTERED.swap(true, AcqRel) {
         return Ok(()); // the swap pairs with itself: the first caller goes on
@@ -88,7 +83,7 @@ pub fn register() -> io::Result<()> {
     // SAFETY: looks a name up; the name is NUL-terminated.
     let single = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
     SINGLE.store(single.cast(), Relaxed); // read by forks; a null before is only slower
-    super::interpose::find();
+    original::find();
     // SAFETY: the three are functions of this library, which is never unloaded
     // before the process ends (or takes its handlers with it).
     match unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) } {
@@ -101,32 +96,18 @@ pub fn register() -> io::Result<()> {
 }
 
 /// Has `hooks` called around every fork from now on: `prepare` functions in the
-/// opposite order of their registration, the others in order.
-///
-/// # Errors
-/// There are 8 already, or `pthread_atfork` had no memory.
+/// opposite order of their registration, the others in order. Fails where there are
+/// 8 already, or `pthread_atfork` has no memory.
 pub fn at_fork(hooks: Hooks) -> io::Result<()> {
     register()?;
     hold(|| {
         // SAFETY: `hold` holds the lock.
-        let around = unsafe { &mut *AROUND.0.get() };
-        let free = around.hooks.iter_mut().find(|entry| entry.is_none());
+        let state = unsafe { &mut *STATE.0.get() };
+        let free = state.hooks.iter_mut().find(|entry| entry.is_none());
         let free = free.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSPC))?;
         *free = Some(hooks);
         Ok(())
     })
-}
-
-/// Runs `f` while no fork of this process is in progress: what `f` maps and
-/// registers is seen by a fork as a whole or not at all. `f` must not fork, nor
-/// call [`ranges::add`], which takes the same lock.
-pub fn hold<T>(f: impl FnOnce() -> T) -> T {
-    let mask = block_signals();
-    LOCK.take();
-    let value = f();
-    LOCK.give();
-    restore_signals(&mask);
-    value
 }
 
 /// Whether this process was forked by one that had registered the handlers, and so
@@ -149,15 +130,14 @@ extern "C" fn child() {
 
 /// Before the kernel forks. `locks`: whether hooks take theirs.
 pub(super) fn before(locks: bool) {
-    let mask = block_signals();
-    LOCK.take();
+    let lock = hold::take();
     // SAFETY: the lock is held until after the fork.
-    let around = unsafe { &mut *AROUND.0.get() };
-    around.mask = mask;
+    let state = unsafe { &mut *STATE.0.get() };
+    state.lock = Some(lock);
     // SAFETY: writes the old state to a field of ours.
-    unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut around.cancel) };
-    around.shared = ranges::all().next().is_some();
-    if around.shared && (stack_is_shared() || thread_is_shared()) {
+    unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut state.cancel) };
+    state.shared = ranges::all().next().is_some();
+    if state.shared && (stack_is_shared() || thread_is_shared()) {
         say(format_args!(
             "forked on a stack in shared memory, otherwise than by fork, _Fork, forkpty or \
              daemon, or by a thread that lies in such memory; LARIAT_HEAP=0 does without it"
@@ -165,107 +145,94 @@ pub(super) fn before(locks: bool) {
         // SAFETY: ends the process.
         unsafe { libc::abort() };
     }
-    around.locked = locks && !single();
-    if around.locked {
-        for hooks in around.hooks.iter().rev().flatten() {
+    state.locked = locks && !single();
+    if state.locked {
+        for hooks in state.hooks.iter().rev().flatten() {
             (hooks.prepare)();
         }
     }
     // A forked child's locks want as much care when it forks again; it shares nothing.
-    if !around.shared {
-        return;
-    }
-    around.pipe = pipe();
+    state.pipe = state.shared.then(pipe).and_then(Result::ok);
 }
 
 /// A pipe whose ends are no standard stream's numbers, even where such are free: what
-/// another thread prints must not be taken for the child's word. -1: there is none.
-fn pipe() -> [RawFd; 2] {
-    let mut pipe = [-1; 2];
-    // SAFETY: pipe2 fills an array of two.
-    if unsafe { libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
-        return [-1; 2];
+/// another thread prints must not be taken for the child's word.
+fn pipe() -> io::Result<(RawFd, RawFd)> {
+    let (mut read, mut write) = io::pipe()?;
+    // Clones get numbers from 3 on.
+    if read.as_raw_fd() < 3 {
+        read = read.try_clone()?;
     }
-    for end in &mut pipe {
-        if (0..3).contains(end) {
-            // SAFETY: fcntl only reads the descriptor table.
-            let moved = unsafe { libc::fcntl(*end, libc::F_DUPFD_CLOEXEC, 3) };
-            close(*end);
-            *end = moved;
-        }
+    if write.as_raw_fd() < 3 {
+        write = write.try_clone()?;
     }
-    if pipe.contains(&-1) {
-        pipe.into_iter().for_each(close);
-        return [-1; 2];
-    }
-    pipe
+    Ok((read.into_raw_fd(), write.into_raw_fd()))
+}
+
+/// This process's ends of the pipe. The state itself stays as it is: where the program's
+/// static data are shared, the child has not got its own copy of it yet.
+fn ends(state: &ForkState) -> Option<(PipeReader, PipeWriter)> {
+    // SAFETY: made by `pipe`; each process asks for its own descriptors once.
+    let own = |end| unsafe { OwnedFd::from_raw_fd(end) };
+    let (read, write) = state.pipe?;
+    Some((own(read).into(), own(write).into()))
 }
 
 /// In the parent, or where the kernel refused to fork: waits until the child is on
 /// its own, or dead.
 pub(super) fn after_in_parent() {
     // SAFETY: `before` took the lock, in this thread.
-    let around = unsafe { &mut *AROUND.0.get() };
-    if around.shared {
-        let [read, write] = around.pipe;
-        close(write);
-        let mut byte = 0u8;
-        // SAFETY: reads one byte into a local; a pipe end of -1 is EBADF.
-        while unsafe { libc::read(read, (&raw mut byte).cast(), 1) } < 0
-            && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
-        {}
-        close(read);
+    let state = unsafe { &mut *STATE.0.get() };
+    if let Some((mut read, write)) = ends(state) {
+        drop(write);
+        let _ = read.read_exact(&mut [0]); // the byte, or the end of the pipe
     }
-    if around.locked {
-        for hooks in around.hooks.iter().flatten() {
+    if state.locked {
+        for hooks in state.hooks.iter().flatten() {
             (hooks.parent)();
         }
     }
-    leave(around);
+    leave(state);
 }
 
 /// In the child: private memory, then a word to the parent, then locks and signals.
 pub(super) fn after_in_child() {
     // SAFETY: the thread that forked held the lock, and is the only one here.
-    let around = unsafe { &mut *AROUND.0.get() };
-    if around.shared {
-        let [read, write] = around.pipe;
-        if write < 0 {
+    let state = unsafe { &mut *STATE.0.get() };
+    if state.shared {
+        let Some((_read, mut write)) = ends(state) else {
             give_up(format_args!(
                 "no descriptors left for a pipe (RLIMIT_NOFILE)"
             ));
-        }
+        };
         if let Err(why) = private::make_private() {
             give_up(format_args!("{why}"));
         }
         // The read end is open here too, so that this cannot be SIGPIPE. A parent
         // that is dead does not read it.
-        // SAFETY: writes one byte of a literal.
-        unsafe { libc::write(write, b"p".as_ptr().cast(), 1) };
-        close(write);
-        close(read);
+        let _ = write.write(b"p");
+        drop(write);
         close_files();
         ranges::clear();
-        for hooks in around.hooks.iter().flatten() {
+        for hooks in state.hooks.iter().flatten() {
             (hooks.private)();
         }
     }
-    if around.locked {
-        for hooks in around.hooks.iter().flatten() {
+    if state.locked {
+        for hooks in state.hooks.iter().flatten() {
             (hooks.child)();
         }
     }
     FORKED.store(true, Relaxed);
-    leave(around);
+    leave(state);
 }
 
-/// The end of both: lets go of everything.
-fn leave(around: &Around) {
-    let (mask, cancel) = (around.mask, around.cancel);
-    LOCK.give();
+/// The end of both: releases everything.
+fn leave(state: &mut ForkState) {
+    let (lock, cancel) = (state.lock.take(), state.cancel);
     // SAFETY: the state that `before` found; the old one is of no interest.
     unsafe { pthread_setcancelstate(cancel, std::ptr::null_mut()) };
-    restore_signals(&mask);
+    drop(lock);
 }
 
 /// Whether the caller's stack lies in a shared range.
@@ -296,16 +263,9 @@ fn close_files() {
         let first = ranges::all().take(i).all(|other| other.fd != range.fd);
         // What the program has under that number now is the program's.
         if first && ranges::file_of(range.fd).ok() == Some(range.file) {
-            close(range.fd);
+            // SAFETY: given to `super::add`, and of no use to a child.
+            unsafe { libc::close(range.fd) };
         }
-    }
-}
-
-fn close(fd: RawFd) {
-    if fd >= 0 {
-        // SAFETY: the descriptor is a pipe end of this module's, or one that was
-        // given to `ranges::add` and that a child has no use for.
-        unsafe { libc::close(fd) };
     }
 }
 
@@ -313,20 +273,4 @@ fn single() -> bool {
     let word = SINGLE.load(Relaxed);
     // SAFETY: not null, so it is the C library's variable, which it may write.
     !word.is_null() && unsafe { word.read_volatile() } != 0
-}
-
-fn block_signals() -> libc::sigset_t {
-    // SAFETY: a signal set is plain bits.
-    let (mut all, mut old): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
-    // SAFETY: both are locals; blocking signals cannot fail with valid arguments.
-    unsafe {
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut old);
-    }
-    old
-}
-
-fn restore_signals(mask: &libc::sigset_t) {
-    // SAFETY: the set that `block_signals` returned.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
 }

@@ -3,7 +3,7 @@
 //!
 //! | event at the owner | `driver` | `shared` | `cma`, `copy` |
 //! |---|---|---|---|
-//! | fork | the kernel breaks copy-on-write towards the parent; the child's descriptor of the driver is useless to it | [`fork`]: the child has a private copy of every shared range before user code runs, the parent waits for it | nothing: both go through the parent's address space or through the segment, which a child does not use |
+//! | fork | the kernel breaks copy-on-write towards the parent; the child's descriptor of the driver is useless to it | the child has a private copy of every shared range before user code runs, the parent waits for it | nothing: both go through the parent's address space or through the segment, which a child does not use |
 //! | `_Fork` | as fork | as fork, but without taking locks ([`interpose`]) | as fork |
 //! | vfork, posix_spawn, system, popen | nothing: the child runs in the parent's memory until it execs | nothing | nothing |
 //! | exec | attachments are dropped before | mappings go with the address space, descriptors are close-on-exec | nothing |
@@ -25,7 +25,7 @@
 //!    that were registered with [`at_fork`], and makes a pipe.
 //! 3. The kernel forks.
 //! 4. In the child, ours is the first handler to run: it puts a private copy in
-//!    place of each shared mapping ([`private`]), then writes a byte to the pipe.
+//!    place of each shared mapping (`private.rs`), then writes a byte to the pipe.
 //!    If it cannot, it says so and ends the child: a child never goes on in shared
 //!    memory. Then it closes its descriptors of the heap file, tells those who
 //!    registered, and lets locks and signals go.
@@ -50,22 +50,29 @@
 //! in the job segment, which no fork touches.
 //!
 //! ```text
-//! ranges.rs     the shared ranges of this process
-//! fork.rs       the handlers around a fork, and the fork lock
+//! add.rs        registering memory as shared
+//! ranges.rs     the table of shared ranges of this process
+//! hold.rs       the fork lock
+//! fork.rs       the handlers around a fork
 //! private.rs    in the child: a private copy in place of a shared mapping
-//! stack.rs      running a function on another stack
 //! interpose.rs  fork, _Fork and their kin as the program calls them
-//! lock.rs       a lock that neither allocates nor unwinds
+//! original.rs   the C library's functions behind those
+//! stack.rs      running a function on another stack
 //! say.rs        a line on stderr, without allocation
 //! ```
 
-pub mod fork;
+mod add;
+mod fork;
+mod hold;
 pub mod interpose;
-mod lock;
-pub mod private;
+mod original;
+mod private;
 pub mod ranges;
 mod say;
-pub mod stack;
+mod stack;
 
-pub use fork::{Hooks, at_fork, forked, hold, register};
-pub use ranges::{RangeError, add, open_again_at, remove};
+pub use add::add;
+pub use fork::{Hooks, at_fork, forked, register};
+pub use hold::hold;
+pub use ranges::{RangeError, open_again_at, remove};
+pub use say::say;

@@ -12,7 +12,8 @@
 //! private memory. A child has nothing to do with the file any more.
 //!
 //! Only data is copied. Holes of the file, which is most of a window, are skipped
-//! by `SEEK_DATA`; they become untouched memory, which reads as zero too.
+//! by `SEEK_DATA`; they become untouched memory, which reads as zero too. (The
+//! descriptor's position is shared with other processes; nobody uses it.)
 //!
 //! Mappings are made and moved by system calls of [`sys`]: the C functions may be
 //! hooks that take such memory from the heap. Nothing here allocates, and nothing
@@ -21,9 +22,13 @@
 use super::ranges::{self, Range};
 use crate::region::lines::{self, Line};
 use crate::region::sys;
+use nix::errno::Errno;
+use nix::sys::uio::pread;
+use nix::unistd::{Whence, lseek};
 use std::fmt;
-use std::os::fd::RawFd;
-use std::ptr::without_provenance_mut;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::ptr::with_exposed_provenance_mut;
 
 /// Bytes that are made present and filled at a time: so few that the zeroes with
 /// which the kernel fills new pages are still in the cache when the data comes.
@@ -32,197 +37,165 @@ const STEP: usize = 256 << 10;
 /// What a copy is.
 const COPY: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
 
+/// A call that failed, and why.
+type Refusal = (&'static str, io::Error);
+
 /// What could not be done, for which mapping.
 #[derive(Debug)]
 pub struct Failure {
-    /// The call.
-    pub call: &'static str,
-    /// First address of the mapping.
-    pub start: usize,
-    /// Bytes of the mapping.
-    pub len: usize,
-    /// `errno`, or 0 where the call said nothing.
-    pub errno: i32,
+    call: &'static str,
+    start: usize,
+    len: usize,
+    why: io::Error,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure {
-            call, start, len, ..
-        } = self;
-        let why = match self.errno {
+        let (call, len, start) = (self.call, self.len, self.start);
+        let errno = self.why.raw_os_error().unwrap_or(0);
+        let why = match errno {
             0 => "the file ended early",
             libc::ENOMEM => "not enough memory",
             libc::EAGAIN => "too much of it is locked",
-            libc::EBADF | libc::ESTALE => {
-                "the program has closed the descriptor of the job's heap file"
-            }
+            libc::EBADF => "the program has closed the descriptor of the job's heap file",
             _ => "refused",
         };
         write!(
             f,
-            "{call} for {len} bytes at {start:#x}: {why} (errno {})",
-            self.errno
+            "{call} for {len} bytes at {start:#x}: {why} (errno {errno})"
         )
     }
 }
 
 /// Gives this process private copies of all that is mapped in its registered
-/// ranges. For a process with one thread. Bytes copied.
+/// ranges. For a process with one thread.
 ///
 /// # Errors
 /// The first call that failed. What was replaced until then stays so, and the
 /// rest is still shared.
-pub fn make_private() -> Result<usize, Failure> {
-    let mut copied = 0;
-    let mut failure = None;
+pub fn make_private() -> Result<(), Failure> {
+    let mut outcome = Ok(());
     let read = lines::each(c"/proc/self/maps", &mut |line| {
-        if failure.is_some() || !line.shared {
+        if !line.shared {
             return;
         }
         for range in ranges::all().filter(|range| line.file == range.file) {
             let start = line.start.max(range.start);
             let end = line.end.min(range.end());
-            if start < end {
-                match replace(&range, line, start, end - start) {
-                    Ok(n) => copied += n,
-                    Err(why) => failure = failure.take().or(Some(why)),
-                }
+            if start < end && outcome.is_ok() {
+                let len = end - start;
+                outcome = replace(&range, line, start, len).map_err(|(call, why)| Failure {
+                    call,
+                    start,
+                    len,
+                    why,
+                });
             }
         }
     });
-    match (failure, read) {
-        (Some(why), _) => Err(why),
-        (None, Ok(())) => Ok(copied),
-        (None, Err(errno)) => Err(Failure {
-            call: "reading /proc/self/maps",
-            start: 0,
-            len: 0,
-            errno,
-        }),
-    }
+    outcome?;
+    read.map_err(|why| Failure {
+        call: "reading /proc/self/maps",
+        start: 0,
+        len: 0,
+        why,
+    })
 }
 
 /// Whether a child could have `len` bytes as one private mapping, whatever is in
 /// them: not where the address space is limited, or where the kernel commits only
 /// memory that it has. Better known before there is anything to copy.
-pub(super) fn room_for(len: usize) -> std::io::Result<()> {
+pub(super) fn room_for(len: usize) -> io::Result<()> {
     // SAFETY: a fresh mapping at an address of the kernel's choice.
     let trial = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) }?;
     // SAFETY: the mapping just made, which nobody knows.
     unsafe { sys::munmap(trial, len) }
 }
 
-/// Replaces the part of a mapping that is `len` bytes from `start` on. Bytes copied.
-fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<usize, Failure> {
-    let failed = |call| Failure {
-        call,
-        start,
-        len,
-        errno: errno(),
-    };
-    let Ok((fd, ours)) = ranges::file_behind(range) else {
-        return Err(Failure {
-            errno: libc::EBADF,
-            ..failed("finding the heap file")
-        });
-    };
+/// Replaces the part of a mapping that is `len` bytes from `start` on.
+fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<(), Refusal> {
+    let (fd, _opened) = ranges::file_behind(range).map_err(|why| ("finding the heap file", why))?;
+    // SAFETY: the range's descriptor, seen to be open just now, in the only thread.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let copy = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) };
-    let copy = without_provenance_mut::<libc::c_void>(copy.map_err(|_| failed("mmap"))?);
+    let copy = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) }.map_err(|why| ("mmap", why))?;
     let at = line.offset + (start - line.start) as u64;
     // SAFETY: the copy is ours, writable and `len` bytes long.
-    let filled = unsafe { fill(fd, at, copy.cast(), len) };
-    if ours {
-        // SAFETY: opened for this, and nobody else has it.
-        unsafe { libc::close(fd) };
-    }
-    let copied = filled.map_err(|(call, errno)| {
-        let why = failed(call);
-        Failure { errno, ..why }
-    })?;
+    unsafe { fill(fd, at, copy, len) }?;
     if line.protection != sys::RW {
         // SAFETY: changes the protection of the copy, which nothing refers to yet.
-        if unsafe { libc::mprotect(copy, len, line.protection) } < 0 {
-            return Err(failed("mprotect"));
-        }
+        unsafe { sys::mprotect(copy, len, line.protection) }.map_err(|why| ("mprotect", why))?;
     }
     let fixed = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: what lies at `start` is a mapping of the registered range, `len` bytes
     // of it, and the copy has the same content; this process has one thread.
-    unsafe { sys::mremap(copy.addr(), len, len, fixed, start) }.map_err(|_| failed("mremap"))?;
-    Ok(copied)
+    unsafe { sys::mremap(copy, len, len, fixed, start) }.map_err(|why| ("mremap", why))?;
+    Ok(())
 }
 
 /// Copies the file's data in `at..at + len` to its place at `to`; holes are left
-/// alone. Bytes copied, or the call that failed and its errno.
+/// alone.
 ///
 /// # Safety
 /// `to` is writable for `len` bytes.
-unsafe fn fill(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<usize, (&'static str, i32)> {
+unsafe fn fill(fd: BorrowedFd<'_>, at: u64, to: usize, len: usize) -> Result<(), Refusal> {
     let end = at + len as u64;
-    let (mut next, mut copied) = (at, 0);
+    let mut next = at;
     while next < end {
-        let Some(data) = seek(fd, next, libc::SEEK_DATA)? else {
+        let Some(data) = seek(fd, next, Whence::SeekData)? else {
             break;
         };
-        let hole = seek(fd, data, libc::SEEK_HOLE)?.unwrap_or(end).min(end);
+        let hole = seek(fd, data, Whence::SeekHole)?.unwrap_or(end).min(end);
         next = data;
         while next < hole {
             let n = usize::try_from(hole - next).unwrap_or(STEP).min(STEP);
-            let place = to.wrapping_add(usize::try_from(next - at).unwrap_or(len));
+            let place = to + usize::try_from(next - at).unwrap_or(len);
             // SAFETY: `next..next + n` lies in `at..end`, so `place` has room for
             // `n` bytes.
-            unsafe { take(fd, next, place, n) }?;
+            unsafe { read(fd, next, place, n) }?;
             next += n as u64;
-            copied += n;
-        }
-    }
-    Ok(copied)
-}
-
-/// The first data, or the first hole, at or behind `at`. `None`: there is none.
-fn seek(fd: RawFd, at: u64, what: i32) -> Result<Option<u64>, (&'static str, i32)> {
-    let from = libc::off_t::try_from(at).map_err(|_| ("lseek", libc::EINVAL))?;
-    // SAFETY: lseek touches no memory. The descriptor's position is shared with
-    // other processes, and nobody uses it.
-    match unsafe { libc::lseek(fd, from, what) } {
-        found if found >= 0 => Ok(u64::try_from(found).ok()),
-        _ if errno() == libc::ENXIO => Ok(None),
-        _ => Err(("lseek", errno())),
-    }
-}
-
-/// Reads `len` bytes of the file at `at` into `to`.
-///
-/// # Safety
-/// `to` is writable for `len` bytes, and is page-aligned.
-unsafe fn take(fd: RawFd, at: u64, to: *mut u8, len: usize) -> Result<(), (&'static str, i32)> {
-    // SAFETY: populating changes no content. Kernels before 5.14 refuse (EINVAL),
-    // and the pages come one by one as they are written.
-    let present = unsafe { sys::madvise(to.addr(), len, libc::MADV_POPULATE_WRITE) };
-    if present.is_err() && errno() == libc::ENOMEM {
-        return Err(("madvise", libc::ENOMEM));
-    }
-    let mut done = 0;
-    while done < len {
-        let offset = libc::off_t::try_from(at + done as u64).unwrap_or(libc::off_t::MAX);
-        let place = to.wrapping_add(done);
-        // SAFETY: `len - done` bytes are left behind `place`.
-        let n = unsafe { libc::pread(fd, place.cast(), len - done, offset) };
-        match usize::try_from(n) {
-            Ok(0) => return Err(("pread", 0)),
-            Ok(n) => done += n,
-            Err(_) if errno() == libc::EINTR => {}
-            Err(_) => return Err(("pread", errno())),
         }
     }
     Ok(())
 }
 
-fn errno() -> i32 {
-    // SAFETY: the location is this thread's and always valid.
-    unsafe { *libc::__errno_location() }
+/// The first data, or the first hole, at or behind `at`. `None`: there is none.
+fn seek(fd: BorrowedFd<'_>, at: u64, what: Whence) -> Result<Option<u64>, Refusal> {
+    match lseek(fd, offset(at), what) {
+        Ok(found) => Ok(u64::try_from(found).ok()),
+        Err(Errno::ENXIO) => Ok(None),
+        Err(why) => Err(("lseek", why.into())),
+    }
+}
+
+/// Reads `len` bytes of the file at `at` to the address `to`.
+///
+/// # Safety
+/// `to` is writable for `len` bytes, and is page-aligned.
+unsafe fn read(fd: BorrowedFd<'_>, at: u64, to: usize, len: usize) -> Result<(), Refusal> {
+    // SAFETY: populating changes no content. Kernels before 5.14 refuse (EINVAL),
+    // and the pages come one by one as they are written.
+    match unsafe { sys::madvise(to, len, libc::MADV_POPULATE_WRITE) } {
+        Err(why) if why.raw_os_error() == Some(libc::ENOMEM) => return Err(("madvise", why)),
+        _ => {}
+    }
+    // SAFETY: the caller's bytes.
+    let mut rest = unsafe { std::slice::from_raw_parts_mut(with_exposed_provenance_mut(to), len) };
+    while !rest.is_empty() {
+        let next = at + (len - rest.len()) as u64;
+        match pread(fd, rest, offset(next)) {
+            Ok(0) => return Err(("pread", io::ErrorKind::UnexpectedEof.into())),
+            Ok(n) => rest = &mut rest[n..],
+            Err(Errno::EINTR) => {}
+            Err(why) => return Err(("pread", why.into())),
+        }
+    }
+    Ok(())
+}
+
+/// An offset as system calls want it; one that is too large they refuse.
+fn offset(at: u64) -> libc::off_t {
+    libc::off_t::try_from(at).unwrap_or(-1)
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! Changed under the fork lock only; read under it, or without it where a stale
 //! answer does no harm.
 
-use super::{fork, private};
-use crate::region::sys;
+use super::hold::hold;
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{self, Mode};
 use std::ffi::CString;
 use std::fmt;
-use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
@@ -52,7 +53,6 @@ pub struct Range {
 
 impl Range {
     /// The address past the last byte.
-    #[must_use]
     pub fn end(&self) -> usize {
         self.start + self.len
     }
@@ -112,63 +112,39 @@ pub fn open_again_at(path: CString) {
     let _ = AGAIN.set(path);
 }
 
-/// A descriptor of the file behind a range, and whether it was opened for that and is
-/// to be closed. Without allocation.
-///
-/// # Errors
-/// The program has closed the one that was registered, and there is no other.
-pub(super) fn file_behind(range: &Range) -> std::io::Result<(RawFd, bool)> {
+/// A descriptor of the file behind a range; with its owner if it was opened for that,
+/// since the program has closed the one that was registered. Without allocation.
+pub(super) fn file_behind(range: &Range) -> std::io::Result<(RawFd, Option<OwnedFd>)> {
     if file_of(range.fd).ok() == Some(range.file) {
-        return Ok((range.fd, false));
+        return Ok((range.fd, None));
     }
-    let closed = || std::io::Error::from_raw_os_error(libc::EBADF);
-    let path = AGAIN.get().ok_or_else(closed)?;
-    // SAFETY: the path is NUL-terminated.
-    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-    match file_of(fd) {
-        Ok(file) if file == range.file => Ok((fd, true)),
-        _ => {
-            if fd >= 0 {
-                // SAFETY: opened above, and nobody else has it.
-                unsafe { libc::close(fd) };
-            }
-            Err(closed())
-        }
+    let path = AGAIN.get().ok_or(Errno::EBADF)?;
+    let fd = fcntl::open(
+        path.as_c_str(),
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    );
+    let fd = fd.map_err(|_| Errno::EBADF)?;
+    match file_of(fd.as_raw_fd())? == range.file {
+        true => Ok((fd.as_raw_fd(), Some(fd))),
+        false => Err(Errno::EBADF.into()),
     }
 }
 
-/// Registers `len` bytes at `start`, a mapping (or the address space of mappings
-/// yet to come) of the file behind `fd`: a forked child gets a private copy of
-/// what is mapped there from that file. `fd` should stay open (or see
-/// [`open_again_at`]); a forked child closes its own copy of it, so it should be one that nothing else uses
-/// (close-on-exec, and not the one that the environment names).
-///
-/// Memory that is mapped before it is registered must not be used before; or see
-/// [`super::hold`]. Not to be called with a lock held that a hook given to
-/// [`super::at_fork`] takes.
-///
-/// # Errors
-/// See [`RangeError`].
-pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
-    fork::register().map_err(RangeError::Handlers)?;
-    let page = sys::page();
-    let whole = start.is_multiple_of(page) && len.is_multiple_of(page);
-    if start == 0 || len == 0 || !whole || start.checked_add(len).is_none() {
-        return Err(RangeError::Unaligned(start, len));
-    }
-    let file = file_of(fd).map_err(|why| RangeError::Descriptor(fd, why))?;
-    private::room_for(len).map_err(|why| RangeError::NoCopy(len, why))?;
-    fork::hold(|| {
-        if let Some(other) = all().find(|r| start < r.end() && r.start < start + len) {
-            return Err(RangeError::Overlaps(start, other.start));
+/// Adds a range to the table.
+pub(super) fn insert(range: Range) -> Result<(), RangeError> {
+    hold(|| {
+        let overlaps = |other: &Range| range.start < other.end() && other.start < range.end();
+        if let Some(other) = all().find(overlaps) {
+            return Err(RangeError::Overlaps(range.start, other.start));
         }
         let free = TABLE.iter().find(|e| e.start.load(Relaxed) == 0);
         let entry = free.ok_or(RangeError::Full)?;
-        entry.len.store(len, Relaxed);
-        entry.fd.store(fd, Relaxed);
-        entry.device.store(file.0, Relaxed);
-        entry.inode.store(file.1, Relaxed);
-        entry.start.store(start, Release); // pairs with the Acquire in `all`
+        entry.len.store(range.len, Relaxed);
+        entry.fd.store(range.fd, Relaxed);
+        entry.device.store(range.file.0, Relaxed);
+        entry.inode.store(range.file.1, Relaxed);
+        entry.start.store(range.start, Release); // pairs with the Acquire in `all`
         Ok(())
     })
 }
@@ -176,7 +152,7 @@ pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
 /// Forgets the range that begins at `start`, which has been unmapped. Whether
 /// there was one.
 pub fn remove(start: usize) -> bool {
-    fork::hold(|| {
+    hold(|| {
         let entry = TABLE.iter().find(|e| e.start.load(Relaxed) == start);
         entry.inspect(|e| e.start.store(0, Relaxed)).is_some() && start != 0
     })
@@ -196,7 +172,6 @@ pub fn all() -> impl Iterator<Item = Range> {
 }
 
 /// Whether `addr` lies in a registered range.
-#[must_use]
 pub fn holds(addr: usize) -> bool {
     all().any(|range| (range.start..range.end()).contains(&addr))
 }
@@ -210,12 +185,10 @@ pub(super) fn clear() {
 
 /// The device and inode numbers of the file behind `fd`.
 pub(super) fn file_of(fd: RawFd) -> std::io::Result<(u64, u64)> {
-    let mut stat = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: fstat fills the structure when it returns 0.
-    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } < 0 {
-        return Err(std::io::Error::last_os_error());
+    if fd < 0 {
+        return Err(Errno::EBADF.into());
     }
-    // SAFETY: fstat returned 0 and filled it.
-    let stat = unsafe { stat.assume_init() };
+    // SAFETY: only the kernel is told the number, and refuses one that is not open.
+    let stat = stat::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
     Ok((stat.st_dev, stat.st_ino))
 }

@@ -14,11 +14,11 @@ use std::ptr::with_exposed_provenance_mut;
 const SIZE: usize = 1 << 20;
 
 /// Whether this processor's way of changing stacks is known.
-pub const KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+const KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
 /// Runs `f` on a fresh private stack and gives its result; `None`, without running
 /// it, where there is no memory for one, or where [`KNOWN`] is false.
-pub fn on_private<T>(mut f: impl FnMut() -> T) -> Option<T> {
+pub fn on_private<T, F: FnMut() -> T>(f: F) -> Option<T> {
     if !KNOWN {
         return None;
     }
@@ -29,28 +29,25 @@ pub fn on_private<T>(mut f: impl FnMut() -> T) -> Option<T> {
     // The lowest page is a guard; a stack without one is better than none.
     // SAFETY: a page of the fresh mapping, which nothing uses.
     let _ = unsafe { sys::mprotect(base, sys::page(), libc::PROT_NONE) };
-    let mut call = Call {
-        f: &mut f,
-        value: None,
-    };
+    let mut call = Call { f, value: None };
     let top = with_exposed_provenance_mut(base + SIZE);
     // SAFETY: `top` is the end of a mapping that is free for it and aligned to a
-    // page; `run::<T>` gets the argument that it casts back.
-    unsafe { switch((&raw mut call).cast(), run::<T>, top) };
+    // page; `run` gets the argument that it casts back.
+    unsafe { switch((&raw mut call).cast(), run::<T, F>, top) };
     // SAFETY: nothing runs on it any more. After a fork each process unmaps its own.
     // Failing, it would stay mapped and do no harm.
     let _ = unsafe { sys::munmap(base, SIZE) };
     call.value
 }
 
-struct Call<'a, T> {
-    f: &'a mut dyn FnMut() -> T,
+struct Call<T, F> {
+    f: F,
     value: Option<T>,
 }
 
-extern "C" fn run<T>(call: *mut c_void) {
-    // SAFETY: `on_private` passes its own `Call<T>`, and waits.
-    let call = unsafe { &mut *call.cast::<Call<'_, T>>() };
+extern "C" fn run<T, F: FnMut() -> T>(call: *mut c_void) {
+    // SAFETY: `on_private` passes its own `Call`, and waits.
+    let call = unsafe { &mut *call.cast::<Call<T, F>>() };
     call.value = Some((call.f)());
 }
 
@@ -59,55 +56,28 @@ extern "C" fn run<T>(call: *mut c_void) {
 /// # Safety
 /// Below `top`, which is aligned to 16 bytes, is memory for a stack. `f` does not
 /// unwind.
-#[cfg(target_arch = "x86_64")]
 unsafe fn switch(argument: *mut c_void, f: extern "C" fn(*mut c_void), top: *mut c_void) {
-    // SAFETY: r12 belongs to the callee of a call, so it still has the old stack
-    // pointer when `f` returns; everything that a call may change is declared.
+    // SAFETY: r12 and x20 belong to the callee of a call, so they still have the old
+    // stack pointer when `f` returns; everything that a call may change is declared.
+    #[cfg(target_arch = "x86_64")]
     unsafe {
         std::arch::asm!(
-            "mov r12, rsp",
-            "mov rsp, {top}",
-            "call {f}",
-            "mov rsp, r12",
-            top = in(reg) top,
-            f = in(reg) f,
-            in("rdi") argument,
-            out("r12") _,
+            "mov r12, rsp", "mov rsp, {top}", "call {f}", "mov rsp, r12",
+            top = in(reg) top, f = in(reg) f, in("rdi") argument, out("r12") _,
             clobber_abi("C"),
         );
     }
-}
-
-/// As above.
-///
-/// # Safety
-/// As above.
-#[cfg(target_arch = "aarch64")]
-unsafe fn switch(argument: *mut c_void, f: extern "C" fn(*mut c_void), top: *mut c_void) {
-    // SAFETY: x20 belongs to the callee of a call, so it still has the old stack
-    // pointer when `f` returns; everything that a call may change is declared.
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
     unsafe {
         std::arch::asm!(
-            "mov x20, sp",
-            "mov sp, {top}",
-            "blr {f}",
-            "mov sp, x20",
-            top = in(reg) top,
-            f = in(reg) f,
-            in("x0") argument,
-            out("x20") _,
+            "mov x20, sp", "mov sp, {top}", "blr {f}", "mov sp, x20",
+            top = in(reg) top, f = in(reg) f, in("x0") argument, out("x20") _,
             clobber_abi("C"),
         );
     }
-}
-
-/// Never called: see [`KNOWN`].
-///
-/// # Safety
-/// None is needed.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe fn switch(_: *mut c_void, _: extern "C" fn(*mut c_void), _: *mut c_void) {
-    unreachable!("stacks are changed only where KNOWN is true");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    unreachable!("stacks are changed only where KNOWN is true, not for {argument:?} {f:?} {top:?}");
 }
 
 #[cfg(test)]

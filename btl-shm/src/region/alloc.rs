@@ -49,9 +49,8 @@ pub struct Plain {
 
 impl Plain {
     /// Whether peers see what is in `len` bytes at `start`. False: they do not, or it
-    /// takes a longer look ([`super::mappings::is_shared`]).
+    /// takes a longer look ([`Allocator::is_shared`]).
     #[inline]
-    #[must_use]
     pub fn holds(&self, start: usize, len: usize) -> bool {
         let within = start >= self.start && start <= self.end && len <= self.end - start;
         within && !self.mixed.load(Ordering::Relaxed)
@@ -71,9 +70,6 @@ pub struct Held<'a> {
 
 impl Allocator {
     /// An allocator over a claimed window.
-    ///
-    /// # Errors
-    /// There is no address space for its table.
     pub fn new(window: Window) -> std::io::Result<Allocator> {
         let table = Table::new(window.base(), window.len())?;
         let space = Space::new(&window);
@@ -92,7 +88,6 @@ impl Allocator {
     }
 
     /// The window.
-    #[must_use]
     pub fn window(&self) -> &Window {
         &self.window
     }
@@ -104,7 +99,6 @@ impl Allocator {
 
     /// What peers see of it, as far as that is simple.
     #[inline]
-    #[must_use]
     pub fn plain(&self) -> &Plain {
         &self.plain
     }
@@ -121,16 +115,54 @@ impl Allocator {
     }
 
     /// Bytes of memory and swap: the longest block or mapping that there may be.
-    #[must_use]
     pub fn most(&self) -> usize {
         self.most
     }
 
     /// Whether an address lies in the window.
     #[inline]
-    #[must_use]
     pub fn contains(&self, addr: usize) -> bool {
         addr.wrapping_sub(self.window.base()) < self.window.len()
+    }
+
+    /// The part of a range that lies in the window.
+    pub(super) fn inside(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let from = start.max(self.window.base());
+        let to = end.min(self.window.base() + self.window.len());
+        (from < to).then_some((from, to))
+    }
+
+    /// Whether all of a range is memory of the window, which peers reach by way of the
+    /// file, and nothing that the program has mapped over it, or has protected.
+    pub fn is_shared(&self, start: usize, len: usize) -> bool {
+        let free = |space: MutexGuard<'_, Space>| {
+            let protected = &space.protected;
+            protected.first_in(start, start + len).is_none()
+        };
+        self.plain.holds(start, len) || self.owns(start, len) && free(self.space())
+    }
+
+    /// Whether all of a range is memory of the window, and nothing that the program has
+    /// mapped over it.
+    pub(super) fn owns(&self, start: usize, len: usize) -> bool {
+        if self.plain.holds(start, len) {
+            return true;
+        }
+        let Some(end) = start.checked_add(len) else {
+            return false;
+        };
+        if self.inside(start, end) != Some((start, end)) || self.window.is_private() {
+            return false;
+        }
+        let space = self.space();
+        let mut addr = start;
+        while let Some((_, to, state)) = space.extents.first_in(addr, end) {
+            if state == State::Foreign {
+                return false;
+            }
+            addr = to;
+        }
+        space.over.first_in(start, end).is_none()
     }
 
     /// A block of at least `len` bytes at a multiple of `align`, a power of two;
@@ -181,7 +213,6 @@ impl Allocator {
     /// The length of the block at `start`, which can be used to its end. `None`:
     /// the program has no block that begins there.
     #[inline]
-    #[must_use]
     pub fn usable(&self, start: usize) -> Option<usize> {
         self.table.taken(start)
     }
@@ -244,7 +275,7 @@ impl Allocator {
 
     /// Makes a free range, which nobody else has, zero, giving its pages back.
     fn zero(&self, start: usize, end: usize) -> std::io::Result<()> {
-        if !super::mappings::is_of_window(self, start, end - start) && !self.window.is_private() {
+        if !self.owns(start, end - start) && !self.window.is_private() {
             return Err(std::io::ErrorKind::AddrInUse.into());
         }
         let first = start.next_multiple_of(sys::page());

@@ -22,7 +22,6 @@ pub const BINS: usize = (LARGEST_BINNED.trailing_zeros() as usize - LOG_LEAST) *
 
 /// The size of the block for a request of `len` bytes; `None`: too large for any
 /// address space.
-#[must_use]
 pub fn round(len: usize) -> Option<usize> {
     if len <= LEAST {
         return Some(LEAST);
@@ -33,7 +32,6 @@ pub fn round(len: usize) -> Option<usize> {
 }
 
 /// The bin of blocks of `size` bytes, which [`round`] returned.
-#[must_use]
 pub fn bin(size: usize) -> Option<usize> {
     if size > LARGEST_BINNED {
         return None;

@@ -44,7 +44,6 @@ pub struct Extents {
 
 impl Extents {
     /// Bytes of all extents of a state.
-    #[must_use]
     pub fn bytes(&self, state: State) -> usize {
         self.bytes[state as usize]
     }
@@ -66,20 +65,17 @@ impl Extents {
     }
 
     /// The extent in which `addr` lies.
-    #[must_use]
     pub fn at(&self, addr: usize) -> Option<Extent> {
         let (start, (end, state)) = self.by_start.range(..=addr).next_back()?;
         (*end > addr).then_some((*start, *end, *state))
     }
 
     /// The extent that ends at `addr`.
-    #[must_use]
     pub fn before(&self, addr: usize) -> Option<Extent> {
         self.at(addr.checked_sub(1)?).filter(|one| one.1 == addr)
     }
 
     /// The first extent that overlaps `from..to`, cut to that.
-    #[must_use]
     pub fn first_in(&self, from: usize, to: usize) -> Option<Extent> {
         if let Some((_, end, state)) = self.at(from).filter(|_| from < to) {
             return Some((from, end.min(to), state));
@@ -152,7 +148,6 @@ impl Extents {
 
     /// The longest extent of a free state that does not hold `except`; the longest
     /// of all if no other has half of its length.
-    #[must_use]
     pub fn longest(&self, state: State, except: usize) -> Option<Extent> {
         let mut longest = self.by_len[state as usize].iter().rev();
         let extent = |(len, start): &(usize, usize)| (*start, start + len, state);

@@ -7,7 +7,6 @@
 //! ([`Preloaded`]); elsewhere the runtime has the heap itself.
 
 use super::alloc::{Allocator, Held, Plain, at};
-use super::mappings;
 use super::static_data;
 use super::window::{Refusal, Window, publish, static_part};
 use crate::recall;
@@ -42,7 +41,6 @@ static STARTING: AtomicBool = AtomicBool::new(false);
 impl Heap {
     /// The allocator.
     #[inline]
-    #[must_use]
     pub fn allocator(&self) -> &Allocator {
         &self.allocator
     }
@@ -50,7 +48,6 @@ impl Heap {
     /// Bytes of the smallest allocation that is to come from here
     /// (`LARIAT_HEAP_MIN`).
     #[inline]
-    #[must_use]
     pub fn least(&self) -> usize {
         self.least
     }
@@ -58,7 +55,6 @@ impl Heap {
 
 /// The heap that this copy of the code has started.
 #[inline]
-#[must_use]
 pub fn here() -> Option<&'static Heap> {
     HEAP.get()
 }
@@ -66,9 +62,6 @@ pub fn here() -> Option<&'static Heap> {
 /// Starts the heap in this copy of the code, once: later calls say what came of it.
 /// What it needs it finds by `get` in the environment. `early`: the program has not
 /// begun and has one thread, so that its static data can move, too.
-///
-/// # Errors
-/// Why this process has no shared heap.
 pub fn start_here(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<(), Refusal> {
     if let Some(outcome) = OUTCOME.get() {
         return outcome.clone();
@@ -162,7 +155,6 @@ fn move_static_data(
 
 /// Reads a variable without the lock that the standard library has for it: who
 /// allocates may hold that. A program with raised privileges finds nothing.
-#[must_use]
 pub fn getenv(name: &str) -> Option<String> {
     let mut buffer = [0u8; 64];
     buffer
@@ -182,59 +174,47 @@ pub fn getenv(name: &str) -> Option<String> {
     Some(value.to_string_lossy().into_owned())
 }
 
-/// The C functions of the preloaded library.
-struct Preloaded {
-    start: extern "C" fn() -> c_int,
-    refusal: extern "C" fn() -> *const c_char,
-    alloc: extern "C" fn(usize, usize) -> *mut c_void,
-    free: unsafe extern "C" fn(*mut c_void),
-    shared: extern "C" fn(usize, usize) -> c_int,
-    plain: extern "C" fn() -> *const Plain,
+/// What the preloaded library exports, under the name `lariat_heap`: its functions for
+/// the runtime. Whoever changes this changes the name as well.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Preloaded {
+    /// Starts the heap, if this process can have one: 0; else -1.
+    pub start: extern "C" fn() -> c_int,
+    /// Why there is no heap, a text that stays; null if there is one, or none was
+    /// asked for.
+    pub refusal: extern "C" fn() -> *const c_char,
+    /// `len` bytes at a multiple of `align`, a power of two, always of the heap; null
+    /// if that is impossible.
+    pub alloc: extern "C" fn(usize, usize) -> *mut c_void,
+    /// Gives back what `alloc`, or malloc, returned.
+    pub free: unsafe extern "C" fn(*mut c_void),
+    /// Whether peers see a range by way of the heap file: 1 or 0.
+    pub shared: extern "C" fn(usize, usize) -> c_int,
+    /// What peers see of the heap, as far as that is simple; null: there is none.
+    pub plain: extern "C" fn() -> *const Plain,
 }
 
 /// The preloaded library's functions, if it is loaded.
 fn preloaded() -> Option<&'static Preloaded> {
-    static FOUND: OnceLock<Option<Preloaded>> = OnceLock::new();
-    let find = |name: &CStr| {
-        // SAFETY: looks up a NUL-terminated name.
-        let at = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        (!at.is_null()).then_some(at)
-    };
-    let found = FOUND.get_or_init(|| {
-        let (start, refusal) = (find(c"lariat_heap_start")?, find(c"lariat_heap_refusal")?);
-        let (alloc, free) = (find(c"lariat_heap_alloc")?, find(c"lariat_heap_free")?);
-        let (shared, plain) = (find(c"lariat_heap_shared")?, find(c"lariat_heap_plain")?);
-        // SAFETY: btl-shm/preload exports these with these signatures.
-        Some(unsafe {
-            Preloaded {
-                start: std::mem::transmute::<*mut c_void, extern "C" fn() -> c_int>(start),
-                refusal: std::mem::transmute::<*mut c_void, extern "C" fn() -> *const c_char>(
-                    refusal,
-                ),
-                alloc: std::mem::transmute::<*mut c_void, extern "C" fn(usize, usize) -> *mut c_void>(
-                    alloc,
-                ),
-                free: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(free),
-                shared: std::mem::transmute::<*mut c_void, extern "C" fn(usize, usize) -> c_int>(
-                    shared,
-                ),
-                plain: std::mem::transmute::<*mut c_void, extern "C" fn() -> *const Plain>(plain),
-            }
-        })
-    });
-    found.as_ref()
+    static FOUND: OnceLock<Option<&Preloaded>> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        // SAFETY: looks up a NUL-terminated name, under which only btl-shm/preload
+        // exports something.
+        unsafe {
+            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap".as_ptr())
+                .cast::<Preloaded>()
+                .as_ref()
+        }
+    })
 }
 
 /// Whether the preloaded library is there, and so has the heap.
-#[must_use]
 pub fn is_preloaded() -> bool {
     preloaded().is_some()
 }
 
 /// Starts this process's shared heap, wherever it is to be.
-///
-/// # Errors
-/// In words, why this process has none.
 pub fn start() -> Result<(), String> {
     let Some(outer) = preloaded() else {
         return start_here(getenv, false).map_err(|why| why.to_string());
@@ -289,16 +269,14 @@ pub unsafe fn free(start: *mut u8) -> bool {
 /// Whether peers see what is in a range of this process by way of the heap file:
 /// it lies in the heap's window, and the program has mapped nothing else there. (A
 /// record tells of the window as a whole.)
-#[must_use]
 pub fn is_shared(start: usize, len: usize) -> bool {
     match here() {
-        Some(heap) => mappings::is_shared(&heap.allocator, start, len),
+        Some(heap) => heap.allocator.is_shared(start, len),
         None => preloaded().is_some_and(|outer| (outer.shared)(start, len) != 0),
     }
 }
 
 /// What peers see of this process's heap, wherever it is, as far as that is simple.
-#[must_use]
 pub fn plain() -> Option<&'static Plain> {
     match here() {
         Some(heap) => Some(heap.allocator.plain()),
@@ -340,7 +318,6 @@ pub fn became_private() {
 }
 
 /// What [`start_here`] came to, if it was called.
-#[must_use]
 pub fn outcome() -> Option<&'static Result<(), Refusal>> {
     OUTCOME.get()
 }

@@ -1,7 +1,11 @@
 //! The lines of `/proc/self/maps`, one by one and without allocation, so that a
 //! handler around fork can read them.
 
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::Mode;
 use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, Read};
 
 /// Bytes that are read at a time: the kernel gives about a page.
 const BUFFER: usize = 4096;
@@ -27,7 +31,6 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Understands a line, given without its line feed. `None`: it is something else.
-    #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let mut rest = line;
         let start = number(until(&mut rest, b'-')?, 16)?;
@@ -58,13 +61,11 @@ impl<'a> Line<'a> {
     }
 
     /// Bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
     /// Whether it has no bytes, which the kernel never says.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.end == self.start
     }
@@ -72,28 +73,19 @@ impl<'a> Line<'a> {
 
 /// Calls `each` with every line of `file` that is a mapping, in order. `each` may
 /// change mappings that it has been told of.
-///
-/// # Errors
-/// The `errno` of what failed.
-pub fn each(file: &CStr, each: &mut dyn FnMut(&Line<'_>)) -> Result<(), i32> {
-    // SAFETY: the path is NUL-terminated.
-    let fd = unsafe { libc::open(file.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-    if fd < 0 {
-        return Err(errno());
-    }
+pub fn each(file: &CStr, each: &mut dyn FnMut(&Line<'_>)) -> io::Result<()> {
+    let file = fcntl::open(file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut file = File::from(file);
     let mut buffer = [0u8; BUFFER];
     // `kept`: bytes of a line whose end has not been read yet; `skip`: the line
     // was longer than the buffer, has been told of, and its rest is of no use.
     let (mut kept, mut skip) = (0, false);
-    let outcome = loop {
-        let room = &mut buffer[kept..];
-        // SAFETY: reads at most the buffer's rest.
-        let n = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
-        let n = match usize::try_from(n) {
-            Ok(0) => break Ok(()),
+    loop {
+        let n = match file.read(&mut buffer[kept..]) {
+            Ok(0) => return Ok(()),
             Ok(n) => n,
-            Err(_) if errno() == libc::EINTR => continue,
-            Err(_) => break Err(errno()),
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(why),
         };
         let have = kept + n;
         let mut begin = 0;
@@ -113,10 +105,7 @@ pub fn each(file: &CStr, each: &mut dyn FnMut(&Line<'_>)) -> Result<(), i32> {
         } else {
             buffer.copy_within(begin..have, 0);
         }
-    };
-    // SAFETY: opened above, and nobody else has it.
-    unsafe { libc::close(fd) };
-    outcome
+    }
 }
 
 /// The bytes before the first `stop`, which are taken off with it.
@@ -130,11 +119,6 @@ fn until<'a>(rest: &mut &'a [u8], stop: u8) -> Option<&'a [u8]> {
 fn number(digits: &[u8], base: u32) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
     u64::from_str_radix(text, base).ok()
-}
-
-fn errno() -> i32 {
-    // SAFETY: the location is this thread's and always valid.
-    unsafe { *libc::__errno_location() }
 }
 
 #[cfg(test)]
@@ -206,6 +190,7 @@ mod tests {
         })
         .unwrap();
         assert!(lines > 5);
-        assert_eq!(each(c"/nowhere", &mut |_| ()), Err(libc::ENOENT));
+        let why = each(c"/nowhere", &mut |_| ()).unwrap_err();
+        assert_eq!(why.raw_os_error(), Some(libc::ENOENT));
     }
 }

@@ -12,9 +12,6 @@ const HEAP_FILE: &[u8] = b"/memfd:lariat-heap";
 const SEGMENT: &[u8] = b"/memfd:lariat-job";
 
 /// `mlockall`.
-///
-/// # Errors
-/// The kernel's answer.
 pub fn lock_all(heap: &Allocator, flags: i32) -> io::Result<()> {
     // Before, so that what is opened meanwhile is locked at any rate.
     let future = flags & libc::MCL_FUTURE != 0;
@@ -43,12 +40,12 @@ fn unlock_foreign(heap: &Allocator) {
     let _ = lines::each(c"/proc/self/maps", &mut |line| {
         let of_peer = line.path.starts_with(HEAP_FILE) && !own.contains(&line.offset);
         if of_peer || line.path.starts_with(SEGMENT) {
-            drop(sys::lock(line.start, line.len(), false));
+            drop(sys::unlock(line.start, line.len()));
         }
     });
     heap.table().unlock_rest();
     let space = heap.space();
     for (start, end, _) in space.extents.all(State::Sealed) {
-        drop(sys::lock(start, end - start, false));
+        drop(sys::unlock(start, end - start));
     }
 }

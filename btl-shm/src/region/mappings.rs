@@ -1,11 +1,14 @@
 //! `mmap`, `munmap`, `mremap`, `madvise` and `mprotect` for programs: plain anonymous
 //! memory comes from the window, with all that the kernel's own has: zero when it is
-//! new, gone when it is unmapped, whole or in part. All else goes to the kernel.
+//! new, gone when it is unmapped, whole or in part. All else goes to the kernel. The
+//! functions have the safety conditions of their system calls, and its errors.
 //!
 //! What a program maps by `MAP_FIXED` over the window is *foreign*: peers cannot
-//! reach it by way of the file ([`is_shared`]), and its addresses are not used
+//! reach it by way of the file ([`Allocator::is_shared`]), and its addresses are not used
 //! again. Nor do they reach what it has protected, as long as it is: they would read
 //! and write the file's pages without the fault that the program's handler waits for.
+
+#![allow(clippy::missing_safety_doc, reason = "see above")]
 
 use super::alloc::{Allocator, at};
 use super::extents::State;
@@ -26,21 +29,7 @@ fn range(start: usize, len: usize) -> Option<(usize, usize)> {
     Some((len, start.checked_add(len)?))
 }
 
-/// The part of a range that lies in the window.
-fn inside(heap: &Allocator, start: usize, end: usize) -> Option<(usize, usize)> {
-    let window = heap.window();
-    let from = start.max(window.base());
-    let to = end.min(window.base() + window.len());
-    (from < to).then_some((from, to))
-}
-
 /// `mmap`.
-///
-/// # Safety
-/// As for the system call.
-///
-/// # Errors
-/// As for the system call.
 pub unsafe fn mmap(
     heap: &Allocator,
     addr: usize,
@@ -64,7 +53,7 @@ pub unsafe fn mmap(
         }
     } else if fixed
         && let Some((_, end)) = range(addr, len)
-        && let Some((from, to)) = inside(heap, addr, end)
+        && let Some((from, to)) = heap.inside(addr, end)
     {
         if flags & libc::MAP_FIXED_NOREPLACE == libc::MAP_FIXED_NOREPLACE
             && !is_sealed(heap, from, to)
@@ -162,14 +151,8 @@ fn give_up(heap: &Allocator, from: usize, to: usize) {
 }
 
 /// `munmap`.
-///
-/// # Safety
-/// As for the system call.
-///
-/// # Errors
-/// As for the system call.
 pub unsafe fn munmap(heap: &Allocator, addr: usize, len: usize) -> io::Result<()> {
-    let Some((from, to)) = range(addr, len).and_then(|(_, end)| inside(heap, addr, end)) else {
+    let Some((from, to)) = range(addr, len).and_then(|(_, end)| heap.inside(addr, end)) else {
         // SAFETY: as the caller said.
         return unsafe { sys::munmap(addr, len) };
     };
@@ -232,12 +215,6 @@ fn discard(heap: &Allocator, start: usize, end: usize) -> State {
 
 /// `mremap`. Memory of the window moves by copying: what a peer resolves has one
 /// place in the file.
-///
-/// # Safety
-/// As for the system call.
-///
-/// # Errors
-/// As for the system call.
 pub unsafe fn mremap(
     heap: &Allocator,
     old: usize,
@@ -251,7 +228,7 @@ pub unsafe fn mremap(
     if !is_mapped(heap, old, old_len) {
         if fixed
             && let Some((_, end)) = range(new, len)
-            && let Some((from, to)) = inside(heap, new, end)
+            && let Some((from, to)) = heap.inside(new, end)
         {
             give_up(heap, from, to);
         }
@@ -274,10 +251,10 @@ pub unsafe fn mremap(
             return invalid(libc::EINVAL);
         };
         // New pages of the window where it is ours, so that peers go on seeing it.
-        if inside(heap, new, end) == Some((new, end)) && renew(heap, new, end, RW).is_ok() {
+        if heap.inside(new, end) == Some((new, end)) && renew(heap, new, end, RW).is_ok() {
             new
         } else {
-            if let Some((from, to)) = inside(heap, new, end) {
+            if let Some((from, to)) = heap.inside(new, end) {
                 give_up(heap, from, to);
             }
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
@@ -348,12 +325,6 @@ unsafe fn copy_pages(from: usize, to: usize, len: usize) {
 }
 
 /// `madvise`: what lets private memory go lets pages of the window go.
-///
-/// # Safety
-/// As for the system call.
-///
-/// # Errors
-/// As for the system call.
 pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) -> io::Result<()> {
     let lets_go = matches!(
         advice,
@@ -361,7 +332,7 @@ pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) ->
     );
     let ours = range(addr, len)
         .filter(|_| lets_go)
-        .and_then(|(_, end)| inside(heap, addr, end));
+        .and_then(|(_, end)| heap.inside(addr, end));
     let Some((from, to)) = ours else {
         // SAFETY: as the caller said.
         return unsafe { sys::madvise(addr, len, advice) };
@@ -399,14 +370,8 @@ pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) ->
 }
 
 /// `mprotect`. May be called by the program's handler of the fault that it leads to.
-///
-/// # Safety
-/// As for the system call.
-///
-/// # Errors
-/// As for the system call.
 pub unsafe fn mprotect(heap: &Allocator, addr: usize, len: usize, prot: i32) -> io::Result<()> {
-    let ours = range(addr, len).and_then(|(_, end)| inside(heap, addr, end));
+    let ours = range(addr, len).and_then(|(_, end)| heap.inside(addr, end));
     let Some((from, to)) = ours else {
         // SAFETY: as the caller said.
         return unsafe { sys::mprotect(addr, len, prot) };
@@ -430,47 +395,10 @@ pub unsafe fn mprotect(heap: &Allocator, addr: usize, len: usize, prot: i32) -> 
 const MADV_DONTNEED_LOCKED: i32 = 24;
 
 fn let_go(heap: &Allocator, from: usize, to: usize, advice: i32) -> io::Result<()> {
-    if !is_of_window(heap, from, to - from) {
+    if !heap.owns(from, to - from) {
         // SAFETY: the program's advice on something that it mapped there itself.
         return unsafe { sys::madvise(from, to - from, advice) };
     }
     // SAFETY: the program has said that it needs nothing of it.
     unsafe { heap.window().release(from, to - from) }
-}
-
-/// Whether all of a range is memory of the window, which peers reach by way of the file,
-/// and nothing that the program has mapped over it, or has protected.
-#[must_use]
-pub fn is_shared(heap: &Allocator, start: usize, len: usize) -> bool {
-    heap.plain().holds(start, len)
-        || is_of_window(heap, start, len)
-            && heap
-                .space()
-                .protected
-                .first_in(start, start + len)
-                .is_none()
-}
-
-/// Whether all of a range is memory of the window, and nothing that the program has
-/// mapped over it.
-#[must_use]
-pub(super) fn is_of_window(heap: &Allocator, start: usize, len: usize) -> bool {
-    if heap.plain().holds(start, len) {
-        return true;
-    }
-    let Some(end) = start.checked_add(len) else {
-        return false;
-    };
-    if inside(heap, start, end) != Some((start, end)) || heap.window().is_private() {
-        return false;
-    }
-    let space = heap.space();
-    let mut addr = start;
-    while let Some((_, to, state)) = space.extents.first_in(addr, end) {
-        if state == State::Foreign {
-            return false;
-        }
-        addr = to;
-    }
-    space.over.first_in(start, end).is_none()
 }

@@ -31,7 +31,6 @@ pub struct Region {
 
 impl Region {
     /// The address past the last byte.
-    #[must_use]
     pub fn end(&self) -> usize {
         self.start + self.len
     }
@@ -52,9 +51,6 @@ impl Region {
 /// Regions other than the whole do not overlap. `told` says of a range whether the
 /// rank's record tells of it as memory in the heap file: the heap may be another
 /// copy's of this library.
-///
-/// # Errors
-/// `/proc/self/maps` cannot be read.
 pub fn regions<F: Fn(std::ops::Range<usize>) -> bool>(told: F) -> io::Result<Vec<Region>> {
     let mut found = objects();
     let mut anonymous = Vec::new();
@@ -67,8 +63,7 @@ pub fn regions<F: Fn(std::ops::Range<usize>) -> bool>(told: F) -> io::Result<Vec
                 what: name_of(line, kind),
             });
         }
-    })
-    .map_err(io::Error::from_raw_os_error)?;
+    })?;
     // What belongs to an object (a .bss that is large and anonymous, static data
     // that moved to the heap file) is that object's.
     for region in anonymous {

@@ -14,9 +14,6 @@ struct Resident {
 
 /// Bytes in memory of each of `regions`, in their order. A mapping that belongs to
 /// several regions in part counts in each by its share of addresses.
-///
-/// # Errors
-/// `/proc/self/smaps` cannot be read.
 pub fn resident(regions: &[Region]) -> io::Result<Vec<usize>> {
     let mappings = understand(&std::fs::read_to_string("/proc/self/smaps")?);
     Ok(regions
@@ -87,7 +84,6 @@ pub fn table(
 }
 
 /// A region's name in the table.
-#[must_use]
 pub fn name(kind: RegionKind) -> &'static str {
     match kind {
         RegionKind::Internal => "internal buffers",
@@ -100,7 +96,6 @@ pub fn name(kind: RegionKind) -> &'static str {
 }
 
 /// Bytes with a unit, whole where they are whole: `132 KiB`, `1.5 MiB`.
-#[must_use]
 pub fn size(bytes: usize) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;

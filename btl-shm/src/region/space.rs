@@ -41,7 +41,6 @@ pub struct Space {
 
 impl Space {
     /// All of a window, sealed.
-    #[must_use]
     pub fn new(window: &Window) -> Space {
         let mut extents = Extents::default();
         extents.insert(window.base(), window.base() + window.len(), State::Sealed);
@@ -56,7 +55,6 @@ impl Space {
     }
 
     /// Bytes of free pages that may exist.
-    #[must_use]
     pub fn dirty_limit(&mut self) -> usize {
         let least = DIRTY_LEAST.max(self.used / DIRTY_SHARE);
         if self.extents.bytes(State::Dirty) <= least {

@@ -11,8 +11,8 @@
 //! may itself use what moves. Pages of zeroes that were never touched stay holes.
 
 use super::sys;
+use crate::recall;
 use crate::recall::ranges::RangeError;
-use crate::recall::{self, fork};
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -94,7 +94,6 @@ impl std::error::Error for StaticError {}
 /// The parts of the program's static data that can move, of at least `least` bytes
 /// each (a part smaller than the smallest message that is copied directly is of no
 /// use to anybody).
-#[must_use]
 pub fn parts(least: usize) -> Vec<Part> {
     let mut found = Vec::new();
     let mut visit = |info: &libc::dl_phdr_info| find(info, least, &mut found);
@@ -103,7 +102,6 @@ pub fn parts(least: usize) -> Vec<Part> {
 }
 
 /// Bytes of the file that `parts` need.
-#[must_use]
 pub fn needed(parts: &[Part]) -> u64 {
     parts.iter().map(|part| part.len as u64).sum()
 }
@@ -159,7 +157,7 @@ fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticErro
     // Registered before it is shared: until then a fork finds nothing to replace.
     recall::add(part.start, part.len, file.as_raw_fd()).map_err(StaticError::Range)?;
     // With signals blocked nothing but this function runs between copying and moving.
-    let done = fork::hold(|| {
+    let done = recall::hold(|| {
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let copy = unsafe { sys::mmap(0, part.len, sys::RW, flags, file.as_raw_fd(), offset) };
         let copy = copy.map_err(|why| failed("mmap", why))?;

@@ -1,5 +1,8 @@
 //! The system calls on mappings, made directly: the C functions of these names
-//! may be the hooks of [`super::mappings`], which call here.
+//! may be the hooks of [`super::mappings`], which call here. Each function has the
+//! safety conditions of its system call, and returns the kernel's answer.
+
+#![allow(clippy::missing_safety_doc, reason = "see above")]
 
 use std::io;
 use std::sync::OnceLock;
@@ -8,7 +11,6 @@ use std::sync::OnceLock;
 pub const RW: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 /// Bytes of a page.
-#[must_use]
 pub fn page() -> usize {
     static PAGE: OnceLock<usize> = OnceLock::new();
     *PAGE.get_or_init(|| {
@@ -17,21 +19,19 @@ pub fn page() -> usize {
     })
 }
 
-fn result(raw: i64) -> io::Result<usize> {
-    if raw == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    // An address: its bits, whatever the sign says.
-    Ok(usize::from_ne_bytes(raw.to_ne_bytes()))
+/// A system call of this kind; its value is an address or 0.
+macro_rules! call {
+    ($number:ident, $($argument:expr),*) => {{
+        // SAFETY: the caller's arguments, with the caller's promise.
+        match unsafe { libc::syscall(libc::$number, $($argument),*) } {
+            -1 => Err(io::Error::last_os_error()),
+            // An address: its bits, whatever the sign says.
+            value => Ok(usize::from_ne_bytes(value.to_ne_bytes())),
+        }
+    }};
 }
 
 /// `mmap`.
-///
-/// # Safety
-/// As for the system call: with `MAP_FIXED`, nothing else uses the range.
-///
-/// # Errors
-/// The kernel's answer.
 pub unsafe fn mmap(
     addr: usize,
     len: usize,
@@ -40,29 +40,15 @@ pub unsafe fn mmap(
     fd: i32,
     at: i64,
 ) -> io::Result<usize> {
-    // SAFETY: as the caller said.
-    result(unsafe { libc::syscall(libc::SYS_mmap, addr, len, prot, flags, fd, at) })
+    call!(SYS_mmap, addr, len, prot, flags, fd, at)
 }
 
 /// `munmap`.
-///
-/// # Safety
-/// Nobody uses the range.
-///
-/// # Errors
-/// The kernel's answer.
 pub unsafe fn munmap(addr: usize, len: usize) -> io::Result<()> {
-    // SAFETY: as the caller said.
-    result(unsafe { libc::syscall(libc::SYS_munmap, addr, len) }).map(drop)
+    call!(SYS_munmap, addr, len).map(drop)
 }
 
 /// `mremap`.
-///
-/// # Safety
-/// As for the system call.
-///
-/// # Errors
-/// The kernel's answer.
 pub unsafe fn mremap(
     old: usize,
     old_len: usize,
@@ -70,71 +56,41 @@ pub unsafe fn mremap(
     flags: i32,
     new: usize,
 ) -> io::Result<usize> {
-    // SAFETY: as the caller said.
-    result(unsafe { libc::syscall(libc::SYS_mremap, old, old_len, len, flags, new) })
+    call!(SYS_mremap, old, old_len, len, flags, new)
 }
 
 /// `mprotect`.
-///
-/// # Safety
-/// Nobody relies on the range's being accessible in a way that is taken away.
-///
-/// # Errors
-/// The kernel's answer.
 pub unsafe fn mprotect(addr: usize, len: usize, prot: i32) -> io::Result<()> {
-    // SAFETY: as the caller said.
-    result(unsafe { libc::syscall(libc::SYS_mprotect, addr, len, prot) }).map(drop)
+    call!(SYS_mprotect, addr, len, prot).map(drop)
 }
 
 /// `madvise`.
-///
-/// # Safety
-/// Nobody relies on contents that the advice lets go.
-///
-/// # Errors
-/// The kernel's answer.
 pub unsafe fn madvise(addr: usize, len: usize, advice: i32) -> io::Result<()> {
-    // SAFETY: as the caller said.
-    result(unsafe { libc::syscall(libc::SYS_madvise, addr, len, advice) }).map(drop)
+    call!(SYS_madvise, addr, len, advice).map(drop)
 }
 
-/// `mlock`, or `munlock`.
-///
-/// # Errors
-/// The kernel's answer.
-pub fn lock(addr: usize, len: usize, locked: bool) -> io::Result<()> {
-    let call = if locked {
-        libc::SYS_mlock
-    } else {
-        libc::SYS_munlock
-    };
-    // SAFETY: neither changes what is in the pages.
-    result(unsafe { libc::syscall(call, addr, len) }).map(drop)
+/// `mlock`, which changes nothing that is in memory; nor do the next three.
+pub fn lock(addr: usize, len: usize) -> io::Result<()> {
+    call!(SYS_mlock, addr, len).map(drop)
+}
+
+/// `munlock`.
+pub fn unlock(addr: usize, len: usize) -> io::Result<()> {
+    call!(SYS_munlock, addr, len).map(drop)
 }
 
 /// `mlockall`.
-///
-/// # Errors
-/// The kernel's answer.
 pub fn lock_all(flags: i32) -> io::Result<()> {
-    // SAFETY: changes nothing that is in memory.
-    result(unsafe { libc::syscall(libc::SYS_mlockall, flags) }).map(drop)
+    call!(SYS_mlockall, flags).map(drop)
 }
 
 /// `munlockall`.
-///
-/// # Errors
-/// The kernel's answer.
 pub fn unlock_all() -> io::Result<()> {
-    // SAFETY: changes nothing that is in memory.
-    result(unsafe { libc::syscall(libc::SYS_munlockall) }).map(drop)
+    call!(SYS_munlockall,).map(drop)
 }
 
 /// Address space for `len` bytes, without access and without memory, beginning
 /// at a multiple of `align` (a power of two, at least a page).
-///
-/// # Errors
-/// The kernel's answer: a limit of the address space is one reason.
 pub fn reserve(len: usize, align: usize) -> io::Result<usize> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let all = len + align;

@@ -48,9 +48,6 @@ pub struct Table {
 
 impl Table {
     /// The table of a window of `len` bytes at `base`.
-    ///
-    /// # Errors
-    /// The kernel's answer.
     pub fn new(base: usize, len: usize) -> io::Result<Table> {
         let granules = len.div_ceil(GRANULE);
         if u32::try_from(granules).is_err() {
@@ -71,9 +68,6 @@ impl Table {
     }
 
     /// Sees to it that a block can begin at `start`.
-    ///
-    /// # Errors
-    /// The kernel's answer: too many mappings is one reason.
     pub fn open(&self, start: usize) -> io::Result<()> {
         let end = ((start - self.base) / GRANULE + 1) * size_of::<Entry>();
         let open = self.open.load(Relaxed);
@@ -91,7 +85,7 @@ impl Table {
     pub fn unlock_rest(&self) {
         let open = self.open.load(Relaxed);
         // Where it is refused, more counts as locked.
-        drop(sys::lock(self.entries + open, self.mapped - open, false));
+        drop(sys::unlock(self.entries + open, self.mapped - open));
     }
 
     #[inline]
@@ -123,7 +117,6 @@ impl Table {
 
     /// The length of the block that the program has at `start`, if one begins there.
     #[inline]
-    #[must_use]
     pub fn taken(&self, start: usize) -> Option<usize> {
         let at = start - self.base;
         let block = self.entry(at / GRANULE).block.load(Relaxed);

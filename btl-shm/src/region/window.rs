@@ -74,7 +74,6 @@ fn failed(call: &'static str) -> impl FnOnce(io::Error) -> Refusal {
 
 /// The offsets, from the beginning of a window of `window` bytes, between which
 /// static data lies: the end of it. What is before is the heap's.
-#[must_use]
 pub fn static_part(window: u64) -> std::ops::Range<u64> {
     let len = window / STATIC_SHARE / HUGE as u64 * HUGE as u64;
     window - len..window
@@ -102,9 +101,6 @@ impl Window {
     /// Claims the window of rank `rank`, maps it, registers it for forks, and tells
     /// peers where the heap lies. What an earlier process left in it is given back to
     /// the system. Not for a process beside the one that is the rank already.
-    ///
-    /// # Errors
-    /// Why there can be no shared heap here.
     pub fn claim(segment: &Segment, rank: u32, file: &HeapFile) -> Result<Window, Refusal> {
         limits()?;
         let record = segment.record(rank);
@@ -161,31 +157,26 @@ impl Window {
     }
 
     /// The heap file.
-    #[must_use]
     pub fn file(&self) -> BorrowedFd<'_> {
         self.file.borrow()
     }
 
     /// Where in the file all is that this rank's memory may be made of.
-    #[must_use]
     pub fn offsets(&self) -> std::ops::Range<u64> {
         self.offsets.clone()
     }
 
     /// The first address.
-    #[must_use]
     pub fn base(&self) -> usize {
         self.base
     }
 
     /// Bytes that the heap has of the window.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there is nothing: never.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -193,9 +184,6 @@ impl Window {
     /// Makes sealed pages readable and writable; they are zero. Both numbers are
     /// multiples of the page. `one`: they are for one block or mapping, which gets
     /// huge pages if it is long and the machine gives them on advice.
-    ///
-    /// # Errors
-    /// The kernel's answer: too many mappings is one reason.
     pub fn open(&self, start: usize, len: usize, one: bool) -> io::Result<()> {
         if self.is_private() {
             let flags =
@@ -225,7 +213,7 @@ impl Window {
         if self.locked.load(Ordering::Relaxed) {
             // As for the kernel's own mappings, it is no failure of theirs if there is
             // not enough memory for it.
-            drop(sys::lock(start, len, true));
+            drop(sys::lock(start, len));
         }
         Ok(())
     }
@@ -268,9 +256,6 @@ impl Window {
     ///
     /// # Safety
     /// Nobody uses them any more.
-    ///
-    /// # Errors
-    /// The kernel's answer: too many mappings is one reason.
     pub unsafe fn seal(&self, start: usize, len: usize) -> io::Result<()> {
         // SAFETY: as the caller said.
         unsafe { sys::mprotect(start, len, libc::PROT_NONE) }
@@ -285,7 +270,6 @@ impl Window {
     }
 
     /// Whether this process is a forked child.
-    #[must_use]
     pub fn is_private(&self) -> bool {
         self.private.load(Ordering::Relaxed)
     }

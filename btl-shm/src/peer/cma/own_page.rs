@@ -1,7 +1,7 @@
 //! What the kernel could not copy since one of the two pages refused: whose it is, and
 //! how the copy goes on if it is this process's.
 
-use super::{CmaWhy, Direction, call, local_piece, peer_piece};
+use super::call::{CmaWhy, Direction, call, local_piece, peer_piece};
 use crate::fault;
 
 /// Bytes between two addresses at which access may change.

@@ -1,4 +1,15 @@
 use super::*;
+use std::io;
+use std::ptr;
+
+/// Copies `len` bytes at `local` to `peer_addr` of process `pid`.
+///
+/// # Safety
+/// `local` is readable for `len` bytes.
+unsafe fn write(pid: u32, peer_addr: u64, local: *const u8, len: usize) -> Result<(), CmaError> {
+    // SAFETY: the caller's promise.
+    unsafe { write_pieces(pid, peer_addr, &mut [local_piece(local, len)]) }
+}
 
 fn me() -> u32 {
     std::process::id()

@@ -13,14 +13,15 @@
 //!   calls [`Device::remove`] first.
 //! * exit: the state ends, peers' touches raise SIGBUS ([`crate::fault`]).
 
+use crate::region::sys;
+use nix::sys::stat;
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
-
-use super::Attach;
-use crate::region::sys;
 
 /// Where the device is.
 pub const DEVICE: &str = "/dev/xpmem";
@@ -109,7 +110,6 @@ pub struct DriverError {
 impl DriverError {
     /// Whether the peer is gone, so that no other arm reaches its memory either.
     /// Everything else (no address space left, say) is this arm's matter alone.
-    #[must_use]
     pub fn peer_is_gone(&self) -> bool {
         self.errno == libc::ENOENT
     }
@@ -137,6 +137,26 @@ impl fmt::Display for DriverError {
 
 impl std::error::Error for DriverError {}
 
+/// What the kernel's driver does for a peer, so that the arithmetic can be tried without
+/// it. Every function fails with what the driver refused.
+pub trait Attach {
+    /// A permit to read and write a peer's segment.
+    fn get(&self, segid: Segid) -> Result<Apid, DriverError>;
+
+    /// Gives a permit back.
+    fn release(&self, apid: Apid) -> Result<(), DriverError>;
+
+    /// Attaches `len` bytes of the segment from the peer's address `start` on,
+    /// both multiples of the page size.
+    fn attach(&self, apid: Apid, start: u64, len: usize) -> Result<*mut u8, DriverError>;
+
+    /// Detaches what was attached at `start`.
+    ///
+    /// # Safety
+    /// Nobody uses it any more.
+    unsafe fn detach(&self, start: *mut u8) -> Result<(), DriverError>;
+}
+
 /// The opened device. There is no `Drop`: see the module's description.
 #[derive(Debug)]
 pub struct Device {
@@ -151,9 +171,6 @@ pub struct Device {
 
 impl Device {
     /// Opens the device and asks for its version. Once per process.
-    ///
-    /// # Errors
-    /// In words, why the driver cannot be used.
     pub fn open() -> Result<Device, String> {
         Device::open_at(Path::new(DEVICE))
     }
@@ -197,16 +214,12 @@ impl Device {
     }
 
     /// The driver's version: 0x27004 is 2.7.4.
-    #[must_use]
     pub fn version(&self) -> u32 {
         self.version
     }
 
     /// Makes a segment of this process's whole address space, for processes of
     /// the same user. Once per process.
-    ///
-    /// # Errors
-    /// The driver's answer.
     pub fn make_whole(&self) -> Result<Segid, DriverError> {
         let mut arg = MakeArg {
             vaddr: 0,
@@ -223,9 +236,6 @@ impl Device {
     }
 
     /// Removes a segment of this process's: peers' attachments of it become holes.
-    ///
-    /// # Errors
-    /// The driver's answer.
     pub fn remove(&self, segid: Segid) -> Result<(), DriverError> {
         let mut raw = segid.0;
         // SAFETY: a local of eight bytes.
@@ -334,34 +344,23 @@ fn error(what: &'static str, value: u64, errno: i32) -> DriverError {
 }
 
 fn open(path: &Path) -> io::Result<i32> {
-    use std::os::fd::AsRawFd;
-    use std::os::unix::ffi::OsStrExt;
-    let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
     // The descriptor cannot be moved, since a close would end the state: so the numbers
     // of standard streams that are closed are taken meanwhile.
     let mut taken = Vec::new();
-    while let Ok(null) = std::fs::File::open("/dev/null")
+    while let Ok(null) = File::open("/dev/null")
         && null.as_raw_fd() < 3
     {
         taken.push(null);
     }
-    // SAFETY: a NUL-terminated path.
-    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
-    match fd {
-        0.. => Ok(fd),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let device = File::options().read(true).write(true).open(path)?;
+    Ok(device.into_raw_fd())
 }
 
 /// The number of the device behind a descriptor; `None`: it is not open.
 fn number_of(fd: i32) -> Option<u64> {
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: fstat fills the structure when it returns 0.
-    match unsafe { libc::fstat(fd, stat.as_mut_ptr()) } {
-        // SAFETY: as just said.
-        0 => Some(unsafe { stat.assume_init() }.st_rdev),
-        _ => None,
-    }
+    // SAFETY: only the kernel is told the number, and refuses one that is not open.
+    let fd = (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })?;
+    stat::fstat(fd).ok().map(|stat| stat.st_rdev)
 }
 
 #[cfg(test)]

@@ -22,18 +22,23 @@
 //! | to `nt_min` | as to `rep_min` |
 //! | above | non-temporal stores, four pages at a time |
 
-use crate::fault::Fault;
-
-#[cfg(target_arch = "x86_64")]
-#[path = "copy/x86_64.rs"]
-mod kernel;
+mod limits;
 #[cfg(not(target_arch = "x86_64"))]
-#[path = "copy/portable.rs"]
-mod kernel;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(not(target_arch = "x86_64"))]
+use portable as kernel;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as kernel;
+
+use crate::fault::error::Fault;
 
 pub use kernel::GUARDED;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use kernel::{LANDING_REGISTERS, is_kernel, landing};
+pub use limits::Limits;
 
 /// Copies `n` bytes.
 ///
@@ -58,9 +63,6 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> 
 ///
 /// # Safety
 /// As for [`copy`].
-///
-/// # Errors
-/// As for [`copy`].
 #[inline]
 pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) -> Result<(), Fault> {
     // SAFETY: the caller's promise.
@@ -70,9 +72,6 @@ pub unsafe fn copy_part(from: *const u8, to: *mut u8, n: usize, whole: usize) ->
 /// As [`copy_part`], but never around the caches: one side of the copy is soon read.
 ///
 /// # Safety
-/// As for [`copy`].
-///
-/// # Errors
 /// As for [`copy`].
 #[inline]
 pub unsafe fn copy_piece(
@@ -85,40 +84,7 @@ pub unsafe fn copy_piece(
     unsafe { kernel::copy_piece(from, to, n, whole) }
 }
 
-/// From which length on what is used, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a vector: 16, 32 or 64; 0: the C library copies.
-    pub vector: usize,
-    /// The least length for `rep movsb`; `usize::MAX`: never.
-    pub rep_min: usize,
-    /// The least length for which vectors are used again.
-    pub rep_max: usize,
-    /// The least length for non-temporal stores; 32 KiB at least.
-    pub nt_min: usize,
-}
-
-impl std::fmt::Display for Limits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.vector == 0 {
-            return write!(f, "the C library's, unguarded");
-        }
-        write!(f, "{}-byte vectors", self.vector)?;
-        if self.rep_min < self.rep_max {
-            write!(f, ", rep movsb from {} bytes", self.rep_min)?;
-        }
-        if self.rep_max != usize::MAX {
-            write!(f, " to {}", self.rep_max)?;
-        }
-        if self.nt_min != usize::MAX {
-            write!(f, ", around the caches from {} bytes", self.nt_min)?;
-        }
-        Ok(())
-    }
-}
-
 /// The limits that suit this processor, with a given `nt_min`.
-#[must_use]
 pub fn limits(nt_min: usize) -> Limits {
     kernel::limits(nt_min)
 }

@@ -18,7 +18,7 @@ mod device;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use device::{Apid, DEVICE, Device, DriverError, Segid};
+pub use device::{Apid, Attach, DEVICE, Device, DriverError, Segid};
 
 use crate::fault;
 use std::collections::HashMap;
@@ -37,37 +37,6 @@ const _: () = assert!(ATTACHMENTS < 65_530 / 4);
 
 /// Entries of the table that is looked at first, as a power of two.
 const NEAR_BITS: u32 = 10;
-
-/// What the kernel's driver does, so that the arithmetic can be tried without it.
-pub trait Attach {
-    /// A permit to read and write a peer's segment.
-    ///
-    /// # Errors
-    /// It was refused.
-    fn get(&self, segid: Segid) -> Result<Apid, DriverError>;
-
-    /// Gives a permit back.
-    ///
-    /// # Errors
-    /// It was none.
-    fn release(&self, apid: Apid) -> Result<(), DriverError>;
-
-    /// Attaches `len` bytes of the segment from the peer's address `start` on,
-    /// both multiples of the page size.
-    ///
-    /// # Errors
-    /// It was refused.
-    fn attach(&self, apid: Apid, start: u64, len: usize) -> Result<*mut u8, DriverError>;
-
-    /// Detaches what was attached at `start`.
-    ///
-    /// # Safety
-    /// Nobody uses it any more.
-    ///
-    /// # Errors
-    /// It was refused.
-    unsafe fn detach(&self, start: *mut u8) -> Result<(), DriverError>;
-}
 
 /// Where a peer's memory can be reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,13 +116,11 @@ impl<D: Attach> Attachments<D> {
     }
 
     /// Attachments that there are now.
-    #[must_use]
     pub fn attachments(&self) -> usize {
         self.windows.len()
     }
 
     /// Attachments that were ever made.
-    #[must_use]
     pub fn made(&self) -> u64 {
         self.made
     }
@@ -161,9 +128,6 @@ impl<D: Attach> Attachments<D> {
     /// Where the byte at `addr` of `peer`'s process is here, and how many of the
     /// `len` bytes from there on. `segid` is that of the peer's whole address
     /// space; it is looked at when a window has to be attached.
-    ///
-    /// # Errors
-    /// What the driver refused.
     #[inline]
     pub fn resolve(
         &mut self,
@@ -318,9 +282,6 @@ impl<D: Attach> Attachments<D> {
     }
 
     /// Really copies eight bytes that the peer said it has at `addr`.
-    ///
-    /// # Errors
-    /// In words, why this arm cannot be used towards that peer.
     pub fn probe(
         &mut self,
         peer: u32,

@@ -22,44 +22,19 @@
 //! child has table and handler, and since it has no attachments that it may touch,
 //! neither does anything. exec resets handlers.
 
-use std::fmt;
-use std::io;
-
+pub(crate) mod error;
 #[cfg(target_arch = "x86_64")]
 mod handler;
 mod table;
 
+pub use error::Fault;
 pub use table::Range;
 
-/// Memory of a peer that was not there when it was copied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// The address in this process.
-    pub addr: u64,
-    /// The peer's rank.
-    pub peer: u32,
-    /// The address in the peer's process.
-    pub peer_addr: u64,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "rank {}'s memory at {:#x} is not there: it was unmapped or protected, or the rank has ended",
-            self.peer, self.peer_addr
-        )
-    }
-}
-
-impl std::error::Error for Fault {}
+use std::io;
 
 /// Says that the `len` bytes from `start` on are memory of `peer`'s, there at
 /// `peer_start`, that may go away at any time, and sees to it that the guard is
 /// in place. Dropping the [`Range`] takes that back.
-///
-/// # Errors
-/// The handlers could not be installed.
 pub fn register(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io::Result<Range> {
     ensure_installed()?;
     Ok(table::add(start, len, peer, peer_start))
@@ -67,7 +42,6 @@ pub fn register(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io:
 
 /// Whether the program has a handler of its own for accesses to memory that is not there
 /// or is protected. (A runtime's counts as well: it has its say before the process dies.)
-#[must_use]
 pub fn is_handled() -> bool {
     #[cfg(target_arch = "x86_64")]
     let action = handler::of_program(libc::SIGSEGV);
@@ -86,9 +60,6 @@ pub fn is_handled() -> bool {
 /// in the calling thread: a fault in a thread that blocks them would end the
 /// process whatever the handler. To be called at start, and by every thread
 /// that may have been started with all signals blocked.
-///
-/// # Errors
-/// What `sigaction` said.
 pub fn ensure_installed() -> io::Result<()> {
     #[cfg(target_arch = "x86_64")]
     handler::install()?;
