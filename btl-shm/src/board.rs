@@ -4,15 +4,14 @@
 //!
 //! A member's posts alternate between two places. In turn `t` it writes its
 //! bytes, then a stamp, which names what is exchanged and is the same at all
-//! members; the others wait for that stamp. Who has finished
-//! turn `t + 1` has seen everybody's post of `t + 1`, which each makes only after
-//! it has read all of turn `t`: so the place of turn `t` may be written again in
-//! turn `t + 2`, and no consent is needed.
+//! members; the others wait for that stamp. A member that has finished turn `t + 1`
+//! has seen everybody's post of `t + 1`, and each makes that only after it has read
+//! all of turn `t`: so the place of turn `t` may be written again in turn `t + 2`
+//! without asking anybody.
 //!
-//! Who gives a turn up, since the others exchange something else, takes it again:
-//! its next post goes to the same place. Members may count turns differently
-//! after that, so that a stamp is looked for in the other place as well, by
-//! [`Board::find`].
+//! A member that gives a turn up, since the others exchange something else, takes the
+//! same turn again: its next post goes to the same place. After that members may count
+//! turns differently, so [`Board::find`] looks for a stamp in the other place as well.
 //!
 //! When the group is no more, each member leaves the board; whoever made it may
 //! use it for another group once all have left.
@@ -21,17 +20,17 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
 /// Words of one post.
-const WORDS: usize = 15;
+const POST_WORDS: usize = 15;
 
 /// Bytes that one post carries.
-pub const ROOM: usize = WORDS * 8;
+pub const ROOM: usize = POST_WORDS * 8;
 
 /// One post: two cache lines; bytes up to 56 are in the stamp's own.
 #[repr(C, align(128))]
 #[derive(Debug)]
 struct Post {
     stamp: AtomicU64,
-    words: [AtomicU64; WORDS],
+    words: [AtomicU64; POST_WORDS],
 }
 
 #[cfg(not(loom))]
@@ -41,7 +40,7 @@ const _: () = assert!(size_of::<Post>() == 128);
 #[repr(C, align(128))]
 #[derive(Debug)]
 struct Head {
-    /// Members that look at the board no more.
+    /// Members that have left.
     left: AtomicU32,
 }
 
@@ -75,14 +74,14 @@ impl Board {
         }
     }
 
-    /// Says that a member looks at the board no more.
+    /// Leaves the board: this member will not look at it again.
     pub fn leave(&self) {
         // SAFETY: the promise of `new`; the field is an atomic.
         let head = unsafe { self.head.as_ref() };
         head.left.fetch_add(1, Ordering::Release); // pairs with the Acquire in `reset`
     }
 
-    /// Makes the board as new, if all members have left it. `false`: not all have.
+    /// Clears the board for another group, if all members have left. `false`: not all have.
     #[must_use]
     pub fn reset(&self) -> bool {
         // SAFETY: as in `leave`.

@@ -39,13 +39,13 @@ pub struct Outgoing {
 pub struct Incoming {
     segment: &'static Segment,
     me: u32,
-    rings: Vec<From>,
+    rings: Vec<PeerRing>,
     /// By rank: which of them is its.
     of: Vec<Option<u32>>,
 }
 
 #[derive(Debug)]
-struct From {
+struct PeerRing {
     source: u32,
     consumer: Consumer,
 }
@@ -330,7 +330,7 @@ impl Incoming {
             if let Some(of) = self.of.get_mut(source as usize) {
                 *of = u32::try_from(self.rings.len()).ok();
             }
-            self.rings.push(From { source, consumer });
+            self.rings.push(PeerRing { source, consumer });
             at = next;
         }
     }

@@ -15,14 +15,14 @@ use wireup::segment::{Scribbled, Segment, SegmentError};
 pub const FRAGMENT: usize = 16 << 10;
 
 /// Fragments of a pool.
-const COUNT: usize = 64;
+const FRAGMENTS: usize = 64;
 
 /// Fragments that one peer may hold at a time, so that a peer that does not
 /// look cannot keep the others from being served.
 const PER_PEER: u32 = 32;
 
 /// Bytes before a fragment's data: the line with its state.
-const HEAD: u64 = 64;
+const LINE: u64 = 64;
 
 /// States of a fragment, in its line.
 const FREE: u32 = 0;
@@ -64,15 +64,18 @@ impl Pool {
         Ok(Some(fragment))
     }
 
+    /// Whether `peer` holds as many fragments as it may.
     fn has_share(&self, peer: u32) -> bool {
         self.held.get(&peer).is_some_and(|n| *n >= PER_PEER)
     }
 
     fn make(&mut self, segment: &Segment) -> Result<(), SegmentError> {
-        let each = HEAD + FRAGMENT as u64;
-        let at = segment.allocate(each * COUNT as u64)?;
-        populate(segment, at, each * COUNT as u64);
-        self.free = (0..COUNT as u64).map(|i| at + i * each + HEAD).collect();
+        let each = LINE + FRAGMENT as u64;
+        let at = segment.allocate(each * FRAGMENTS as u64)?;
+        populate(segment, at, each * FRAGMENTS as u64);
+        self.free = (0..FRAGMENTS as u64)
+            .map(|i| at + i * each + LINE)
+            .collect();
         self.made = true;
         Ok(())
     }
@@ -116,24 +119,25 @@ fn populate(segment: &Segment, at: u64, len: u64) {
     };
 }
 
-/// Sees that a fragment can be where a cell says that one is.
+/// Checks the offset of a fragment that a cell names, and ends the job if none can be
+/// there.
 #[inline]
 pub fn check(segment: &Segment, fragment: u64) {
-    let first = segment.constants().arena_start + HEAD;
-    let right = fragment >= first && fragment.is_multiple_of(HEAD);
+    let first = segment.constants().arena_start + LINE;
+    let right = fragment >= first && fragment.is_multiple_of(LINE);
     if !right || !segment.is_mapped(fragment, FRAGMENT as u64) {
         Scribbled::new("the offset of a fragment", fragment).give_up();
     }
 }
 
-/// Says that the reader is done with the fragment whose data is at `fragment`.
+/// Gives a fragment that has been read back to its owner.
 pub fn give_back(segment: &Segment, fragment: u64) {
     state(segment, fragment).store(FREE, Ordering::Release); // pairs with the Acquire in `collect`
 }
 
 fn state(segment: &Segment, fragment: u64) -> &AtomicU32 {
     let line = segment
-        .at(fragment.saturating_sub(HEAD))
+        .at(fragment.saturating_sub(LINE))
         .cast::<AtomicU32>();
     // SAFETY: the offset lies in the mapping (`at` checks) and 64 bytes before a
     // fragment's data, which is 64-aligned; the line holds only this atomic.

@@ -1,9 +1,9 @@
-//! Joint copies: one large message that the receiver (who leads) and the sender
-//! (who helps) copy together, each as much as it comes to.
+//! Joint copies: the receiver (who leads) and the sender (who helps) copy one large
+//! message together, each as much as it gets to.
 //!
 //! The message is cut into chunks. A part at the front, about half, is the leader's
-//! from the start; the helper claims chunks from the back, and the leader, once it is
-//! through with its part, claims what the helper has not come to: by a compare-exchange on one
+//! from the start. The helper claims chunks from the back; the leader, once it has copied
+//! its part, claims what the helper has not come to. A claim is a compare-exchange on one
 //! word, so that each chunk is copied by exactly one side, and a side that is busy
 //! elsewhere costs the other nothing. The helper counts what it has finished in a
 //! line of its own; the message is whole when everything is claimed and the helper
@@ -247,7 +247,7 @@ impl Lead {
         }
     }
 
-    /// Waits until the copy is no longer open, for so many looks at most.
+    /// Spins until the copy is no longer open, for `looks` looks at most.
     pub fn await_helper(&self, looks: u32) {
         for _ in 0..looks {
             if self.state() != State::Open {
@@ -257,8 +257,8 @@ impl Lead {
         }
     }
 
-    /// Leaves nothing to claim. Returns whether the helper is out of it: if not,
-    /// it is still at work on what it claimed before.
+    /// Claims all that is left. Returns whether the helper has finished; if not, it is
+    /// still copying what it claimed before.
     pub fn close(&self) -> bool {
         while self.claim(u64::MAX).is_some() {}
         self.state() != State::Open
@@ -311,14 +311,14 @@ impl Help {
         self.of.claim(self.slot(), want, Side::Helper)
     }
 
-    /// Says that `chunks` that were claimed are copied.
+    /// Counts `chunks` of the claimed ones as copied.
     pub fn finish(&mut self, chunks: u64) {
         self.done += chunks;
         let word = u64::from(self.of.turn) << (2 * BITS) | self.done;
         self.slot().done.store(word, Ordering::Release); // pairs with the Acquire in `Lead::state`
     }
 
-    /// Says that `chunks` that were claimed could not be copied.
+    /// Gives `chunks` of the claimed ones up: they could not be copied.
     pub fn fail(&mut self, chunks: u64) {
         self.done |= FAILED;
         self.finish(chunks);
@@ -381,8 +381,8 @@ impl Place {
         unsafe { Lead::begin(slot, self.last, total, front) }
     }
 
-    /// Ends the use that was opened before a helper has joined. `false`: one has, and
-    /// counts on the use.
+    /// Ends the use that was opened, unless a helper has claimed something of it: then
+    /// `false`, and the use has to go on.
     #[must_use]
     pub fn withdraw(&self, segment: &'static Segment) -> bool {
         self.slot(segment).withdraw(self.last)

@@ -152,7 +152,7 @@ pub struct Consumer {
 
 /// A cell as its consumer sees it. The header and words were copied out once.
 #[derive(Clone, Copy, Debug)]
-pub struct Taken {
+pub struct PeekedCell {
     /// The header.
     pub envelope: Envelope,
     /// The words behind it: inline bytes, or numbers (with [`Payload::Bulk`] and
@@ -405,7 +405,7 @@ impl Consumer {
 
     /// The oldest cell that was not taken yet, if there is one.
     #[inline]
-    pub fn peek(&mut self) -> Option<Taken> {
+    pub fn peek(&mut self) -> Option<PeekedCell> {
         let at = usize::try_from(self.next & (self.count - 1)).unwrap_or(0);
         // SAFETY: `at` is below the number of cells; the block lives as long as
         // the process; every access is atomic.
@@ -443,7 +443,7 @@ impl Consumer {
             }
             len => Payload::Inline(usize::from(len).min(INLINE)),
         };
-        Some(Taken {
+        Some(PeekedCell {
             envelope,
             words,
             payload,

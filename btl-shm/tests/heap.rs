@@ -276,7 +276,7 @@ fn mappings_do_what_the_kernels_do() {
         let some = (!all.is_empty()).then(|| all[random.below(all.len().max(1))]);
         match (random.below(9), some) {
             (0 | 1, _) if model.len() < 4000 => {
-                let len = mappings::LEAST + random.below(1 << 20);
+                let len = mappings::LEAST_MAPPING + random.below(1 << 20);
                 // SAFETY: a fresh mapping.
                 let start = unsafe { mappings::mmap(&heap, 0, len, RW, flags, -1, 0) }.unwrap();
                 assert!(heap.contains(start));

@@ -60,7 +60,8 @@ fn main() {
     assert!(INITIALISED.iter().all(|word| word.load(Relaxed) == 7));
     // What the file has is what the program has.
     let addr = (&raw const WORD[9]).addr();
-    let holds = |part: &&static_data::Moved| (part.start..part.start + part.len).contains(&addr);
+    let holds =
+        |part: &&static_data::SharedPart| (part.start..part.start + part.len).contains(&addr);
     let part = moved.iter().find(holds).expect("it is static data");
     let in_file = part.at + (addr - part.start) as u64;
     WORD[9].store(99, Relaxed);

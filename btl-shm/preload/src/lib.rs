@@ -24,9 +24,10 @@ mod malloc;
 mod mmap;
 mod system;
 
-use btl_shm::region::alloc::Plain;
+use btl_shm::region::alloc::VisibleRange;
 use btl_shm::region::heap::{self, Heap, Preloaded};
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use btl_shm::region::objects;
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -72,7 +73,7 @@ pub static lariat_heap: Preloaded = Preloaded {
     alloc,
     free: malloc::free,
     shared,
-    plain,
+    visible,
 };
 
 extern "C" fn start_late() -> c_int {
@@ -112,8 +113,8 @@ extern "C" fn shared(start: usize, len: usize) -> c_int {
     c_int::from(heap().is_some_and(|heap| heap.allocator().is_shared(start, len)))
 }
 
-extern "C" fn plain() -> *const Plain {
-    heap().map_or(null(), |heap| heap.allocator().plain())
+extern "C" fn visible() -> *const VisibleRange {
+    heap().map_or(null(), |heap| heap.allocator().visible())
 }
 
 fn pointer(addr: usize) -> *mut c_void {
@@ -137,24 +138,7 @@ static AT_LOAD: extern "C" fn() = at_load;
 
 /// Whether the library of MPI is loaded with the program.
 fn is_linked_with_mpi() -> bool {
-    extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, found: *mut c_void) -> c_int {
-        // SAFETY: dl_iterate_phdr passes a valid description.
-        let name = unsafe { (*info).dlpi_name };
-        if name.is_null() {
-            return 0;
-        }
-        // SAFETY: the name of a loaded object is NUL-terminated.
-        let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-        let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        if name.starts_with(b"libmpi_abi.so") {
-            // SAFETY: the flag passed below.
-            unsafe { found.cast::<bool>().write(true) };
-            return 1;
-        }
-        0
-    }
     let mut found = false;
-    // SAFETY: the function has the right signature, and its argument outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut found).cast()) };
+    objects::each(&mut |info| found |= objects::name(info).starts_with(b"libmpi_abi.so"));
     found
 }

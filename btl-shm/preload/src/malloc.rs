@@ -1,40 +1,24 @@
 //! malloc, free and their kin (C17 7.22.3, POSIX, and glibc's manual).
 
 use crate::{LEAST, heap_for, heap_of, pointer, system};
+use btl_shm::recall::say;
 use btl_shm::region::heap::Heap;
+use nix::errno::Errno;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::Relaxed;
 
 fn no_memory() -> *mut c_void {
-    set_errno(libc::ENOMEM);
+    Errno::set_raw(libc::ENOMEM);
     null_mut()
-}
-
-fn errno() -> c_int {
-    // SAFETY: the location is this thread's and always valid.
-    unsafe { *libc::__errno_location() }
-}
-
-fn set_errno(code: c_int) {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = code };
 }
 
 /// Ends the program, as the C library does, when it gives back what it has not.
 #[cold]
 fn no_such_block(call: &str, ptr: *const c_void) -> ! {
-    use std::io::Write;
-    let mut text = [0u8; 128];
-    let mut rest = &mut text[..];
-    let _ = writeln!(
-        rest,
-        "lariat: {call}({ptr:p}): no allocated block begins there (freed twice?)"
-    );
-    let left = rest.len();
-    let len = text.len() - left;
-    // SAFETY: the first `len` bytes of a local.
-    unsafe { libc::write(2, text.as_ptr().cast(), len) };
+    say(format_args!(
+        "{call}({ptr:p}): no allocated block begins there (freed twice?)"
+    ));
     // SAFETY: ends the process.
     unsafe { libc::abort() }
 }
@@ -72,12 +56,12 @@ pub unsafe extern "C" fn free(ptr: *mut c_void) {
         // SAFETY: as the caller said: null, or a block of the C library's.
         return unsafe { system::free(ptr) };
     };
-    let before = errno();
+    let before = Errno::last_raw();
     // SAFETY: as the caller said.
     if !unsafe { heap.allocator().free(ptr.addr()) } {
         no_such_block("free", ptr);
     }
-    set_errno(before);
+    Errno::set_raw(before);
 }
 
 /// `realloc`.
@@ -172,7 +156,7 @@ pub extern "C" fn memalign(align: usize, len: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub extern "C" fn aligned_alloc(align: usize, len: usize) -> *mut c_void {
     if !align.is_power_of_two() {
-        set_errno(libc::EINVAL);
+        Errno::set_raw(libc::EINVAL);
         return null_mut();
     }
     memalign(align, len)
@@ -191,9 +175,9 @@ pub unsafe extern "C" fn posix_memalign(
     if !align.is_power_of_two() || !align.is_multiple_of(size_of::<*mut c_void>()) {
         return libc::EINVAL;
     }
-    let before = errno();
+    let before = Errno::last_raw();
     let new = memalign(align, len);
-    set_errno(before);
+    Errno::set_raw(before);
     if new.is_null() {
         return libc::ENOMEM;
     }

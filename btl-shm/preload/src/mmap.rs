@@ -2,6 +2,7 @@
 
 use crate::{heap, pointer};
 use btl_shm::region::{locked, mappings, sys};
+use nix::errno::Errno;
 use std::ffi::{c_int, c_void};
 use std::io;
 
@@ -24,8 +25,7 @@ fn status(done: io::Result<()>) -> c_int {
 }
 
 fn failure(why: &io::Error) -> c_int {
-    // SAFETY: the location is this thread's and always valid.
-    unsafe { *libc::__errno_location() = why.raw_os_error().unwrap_or(libc::EINVAL) };
+    Errno::set_raw(why.raw_os_error().unwrap_or(libc::EINVAL));
     -1
 }
 

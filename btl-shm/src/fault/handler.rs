@@ -2,6 +2,7 @@
 
 use super::table;
 use crate::copy;
+use nix::sys::signal::{SigSet, Signal};
 use std::arch::global_asm;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -145,20 +146,8 @@ fn exchange(signal: c_int, new: Option<&libc::sigaction>) -> io::Result<libc::si
 }
 
 fn unblock() -> io::Result<()> {
-    // SAFETY: all zeroes are a set, made empty below.
-    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is a local, and so are the old mask's null.
-    let error = unsafe {
-        libc::sigemptyset(&raw mut set);
-        for guarded in &GUARDED {
-            libc::sigaddset(&raw mut set, guarded.signal);
-        }
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut())
-    };
-    match error {
-        0 => Ok(()),
-        error => Err(io::Error::from_raw_os_error(error)),
-    }
+    let signals: SigSet = [Signal::SIGBUS, Signal::SIGSEGV].into_iter().collect();
+    Ok(signals.thread_unblock()?)
 }
 
 fn same(a: &libc::sigaction, b: &libc::sigaction) -> bool {

@@ -37,7 +37,7 @@ use std::io;
 /// in place. Dropping the [`Range`] takes that back.
 pub fn register(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io::Result<Range> {
     ensure_installed()?;
-    Ok(table::add(start, len, peer, peer_start))
+    table::add(start, len, peer, peer_start)
 }
 
 /// Whether the program has a handler of its own for accesses to memory that is not there

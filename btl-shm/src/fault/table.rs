@@ -1,20 +1,15 @@
 //! The table of attached ranges, read by the signal handler.
 //!
-//! Chunks of doubling size, made when needed and never given back; a slot is free
-//! when its `start` is 0. Writers take a lock, the handler none: it looks at
-//! every slot, which is as fast as a fault deserves.
+//! A slot is free when its `start` is 0. Writers take a lock, the handler none: it
+//! looks at every slot, which is as fast as a fault deserves.
 
-use std::ptr;
+use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Slots of the first chunk; chunk `i` has `FIRST << i`.
-const FIRST: usize = 64;
+/// Ranges that a process can have at once: twice the attachments that it keeps.
+const SLOTS: usize = 2048;
 
-/// Chunks: room for two million ranges, more than a process may have mappings.
-const CHUNKS: usize = 15;
-
-#[derive(Default)]
 struct Slot {
     /// The first address; 0: the slot is free. Written last, cleared first.
     start: AtomicU64,
@@ -23,10 +18,17 @@ struct Slot {
     peer_start: AtomicU64,
 }
 
-static TABLE: [AtomicPtr<Slot>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+static TABLE: [Slot; SLOTS] = [const {
+    Slot {
+        start: AtomicU64::new(0),
+        len: AtomicU64::new(0),
+        peer: AtomicU32::new(0),
+        peer_start: AtomicU64::new(0),
+    }
+}; SLOTS];
 
-/// Free slots; held while the table changes.
-static FREE: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
+/// Held while a slot is taken into use.
+static TAKING: Mutex<()> = Mutex::new(());
 
 /// A registered range; dropping it forgets the range.
 #[must_use]
@@ -44,41 +46,23 @@ impl std::fmt::Debug for Range {
 
 impl Drop for Range {
     fn drop(&mut self) {
-        let mut free = lock();
         // A reader that saw the old start may still read the other fields: they
         // stay until the slot is used again, and then it looks at `start` twice.
         self.0.start.store(0, Ordering::Relaxed);
-        free.push(self.0);
     }
 }
 
-fn lock() -> std::sync::MutexGuard<'static, Vec<&'static Slot>> {
-    // A panic aborts, so that the lock is never poisoned.
-    FREE.lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-pub fn add(start: *const u8, len: usize, peer: u32, peer_start: u64) -> Range {
-    let mut free = lock();
-    if free.is_empty() {
-        grow(&mut free);
-    }
-    let slot = free.pop().expect("grow added slots");
+/// Notes a range. Fails when the table is full.
+pub fn add(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io::Result<Range> {
+    let _taking = TAKING.lock();
+    let is_free = |slot: &&Slot| slot.start.load(Ordering::Relaxed) == 0;
+    let slot = TABLE.iter().find(is_free);
+    let slot = slot.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     slot.len.store(len as u64, Ordering::Release); // pairs with the Acquire of `start` in `find`, should a reader see it with the slot's former start
     slot.peer.store(peer, Ordering::Release); // as above
     slot.peer_start.store(peer_start, Ordering::Release); // as above
     slot.start.store(start.addr() as u64, Ordering::Release); // pairs with the Acquire in `find`
-    Range(slot)
-}
-
-fn grow(free: &mut Vec<&'static Slot>) {
-    let i = TABLE
-        .iter()
-        .position(|chunk| chunk.load(Ordering::Relaxed).is_null()) // only written under the lock
-        .expect("more attached ranges than a process may have mappings");
-    let chunk: &'static [Slot] = Box::leak((0..FIRST << i).map(|_| Slot::default()).collect());
-    free.extend(chunk.iter().rev());
-    TABLE[i].store(chunk.as_ptr().cast_mut(), Ordering::Release); // pairs with the Acquire in `find`
+    Ok(Range(slot))
 }
 
 /// The peer and its address for an address in a registered range. For the signal
@@ -88,26 +72,18 @@ fn grow(free: &mut Vec<&'static Slot>) {
     expect(dead_code, reason = "there is no handler there")
 )]
 pub fn find(addr: u64) -> Option<(u32, u64)> {
-    for (i, chunk) in TABLE.iter().enumerate() {
-        let slots = chunk.load(Ordering::Acquire); // pairs with the Release in `grow`
-        if slots.is_null() {
-            return None;
+    for slot in &TABLE {
+        let start = slot.start.load(Ordering::Acquire); // pairs with the Release in `add`
+        let at = addr.wrapping_sub(start);
+        // Acquire, so that the second look at `start` comes after: pairs with the
+        // Releases in `add`.
+        if start == 0 || at >= slot.len.load(Ordering::Acquire) {
+            continue;
         }
-        // SAFETY: chunk `i` is a leaked slice of this length.
-        let slots = unsafe { std::slice::from_raw_parts(slots, FIRST << i) };
-        for slot in slots {
-            let start = slot.start.load(Ordering::Acquire); // pairs with the Release in `add`
-            let at = addr.wrapping_sub(start);
-            // Acquire, so that the second look at `start` comes after: pairs with
-            // the Releases in `add`.
-            if start == 0 || at >= slot.len.load(Ordering::Acquire) {
-                continue;
-            }
-            let peer = slot.peer.load(Ordering::Acquire); // as above
-            let peer_start = slot.peer_start.load(Ordering::Acquire); // as above
-            if slot.start.load(Ordering::Relaxed) == start {
-                return Some((peer, peer_start.wrapping_add(at)));
-            }
+        let peer = slot.peer.load(Ordering::Acquire); // as above
+        let peer_start = slot.peer_start.load(Ordering::Acquire); // as above
+        if slot.start.load(Ordering::Relaxed) == start {
+            return Some((peer, peer_start.wrapping_add(at)));
         }
     }
     None
@@ -116,6 +92,7 @@ pub fn find(addr: u64) -> Option<(u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ptr;
 
     #[test]
     fn addresses_are_found_in_their_range_only() {
@@ -125,7 +102,7 @@ mod tests {
             .map(|i| {
                 let start = base + u64::from(i) * 0x2000;
                 let start = ptr::without_provenance(usize::try_from(start).unwrap());
-                add(start, 0x1000, i, 0x7000_0000 + u64::from(i) * 0x1000)
+                add(start, 0x1000, i, 0x7000_0000 + u64::from(i) * 0x1000).unwrap()
             })
             .collect();
         for i in 0..300u32 {
@@ -137,7 +114,7 @@ mod tests {
         }
         drop(ranges);
         assert_eq!(find(base), None);
-        let again = add(ptr::without_provenance(0x10_0000_0000), 16, 7, 0x10);
+        let again = add(ptr::without_provenance(0x10_0000_0000), 16, 7, 0x10).unwrap();
         assert_eq!(find(base + 15), Some((7, 0x1f)));
         assert_eq!(find(base + 16), None);
         drop(again);

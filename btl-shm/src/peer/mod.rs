@@ -18,7 +18,7 @@ pub mod driver;
 pub mod shared;
 
 use crate::fault::Fault;
-use crate::region::alloc::Plain;
+use crate::region::alloc::VisibleRange;
 use crate::region::heap;
 use driver::{ATTACHMENTS, Attachments, Device, Segid};
 use shared::{Regions, Shared, Windows};
@@ -28,24 +28,25 @@ use wireup::heap::HeapFile;
 use wireup::segment::Segment;
 use wireup::settings::Arm;
 
-/// Whether an arm works towards a peer.
+/// What is known of an arm towards a peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Tried {
+enum Probe {
+    /// It was not tried yet.
     #[default]
-    No,
+    Untried,
     Works,
     Refused,
 }
 
 /// What was tried towards one peer.
 #[derive(Clone, Copy, Debug, Default)]
-struct Arms {
-    shared: Tried,
-    driver: Tried,
-    cma: Tried,
+struct PeerArms {
+    shared: Probe,
+    driver: Probe,
+    cma: Probe,
 }
 
-/// How memory of a peer's is reached by loads and stores.
+/// How loads and stores reach memory of a peer.
 #[derive(Clone, Copy, Debug)]
 pub enum Reached {
     /// Mapped here, for good.
@@ -58,9 +59,9 @@ pub enum Reached {
 /// Why memory of a peer's could not be copied, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Lost {
-    /// It is not there.
+    /// The memory is not there.
     Memory(String),
-    /// Not in this way; another may do.
+    /// This arm failed; another may do.
     Way(String),
 }
 
@@ -81,9 +82,9 @@ pub struct Peers {
     /// Attachments by the driver, or why there are none.
     attached: Result<Attachments, String>,
     own: Regions,
-    /// What peers see of this rank's heap, once they were told of it.
-    plain: Option<&'static Plain>,
-    tried: Vec<Arms>,
+    /// Where peers reach all of this rank's heap, once its record publishes it.
+    visible: Option<&'static VisibleRange>,
+    tried: Vec<PeerArms>,
 }
 
 impl Peers {
@@ -112,19 +113,18 @@ impl Peers {
             verbose,
             windows: file.map(|file| Windows::new(segment, file, me)),
             own: Regions::default(),
-            plain: None,
-            tried: vec![Arms::default(); segment.ranks() as usize],
+            visible: None,
+            tried: vec![PeerArms::default(); segment.ranks() as usize],
         }
     }
 
-    /// How `len` bytes at `addr` of `peer` are reached by loads and stores, if they
-    /// are.
+    /// How loads and stores reach `len` bytes at `addr` of `peer`; `None`: they do not.
     #[inline]
     pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {
         if self.arm == Arm::Copy || self.arm == Arm::Cma {
             return None;
         }
-        if self.tried[peer as usize].shared == Tried::Works
+        if self.tried[peer as usize].shared == Probe::Works
             && let Some(at) = self.windows.as_mut()?.resolve(peer, addr, len as u64)
         {
             return Some(Reached::Mapped(at));
@@ -137,7 +137,7 @@ impl Peers {
     /// heap file, or it is not reached.
     #[cold]
     pub fn share(&mut self, peer: u32, addr: u64, len: usize) -> Option<Shared> {
-        if self.tried[peer as usize].shared != Tried::Works && self.try_shared(peer).is_err() {
+        if self.tried[peer as usize].shared != Probe::Works && self.try_shared(peer).is_err() {
             return None;
         }
         self.windows.as_mut()?.share(peer, addr, len as u64)
@@ -148,7 +148,7 @@ impl Peers {
         let tried = self.tried[peer as usize];
         // A peer may come to have memory in the file later than its first message.
         if self.arm != Arm::Driver
-            && tried.shared == Tried::No
+            && tried.shared == Probe::Untried
             && self.windows.as_mut().is_some_and(|w| w.is_told(peer))
             && self.try_shared(peer).is_ok()
         {
@@ -160,10 +160,10 @@ impl Peers {
         if self.attached.is_err() {
             return None;
         }
-        if tried.driver == Tried::No {
+        if tried.driver == Probe::Untried {
             let _ = self.try_driver(peer); // what came of it is kept
         }
-        let works = self.tried[peer as usize].driver == Tried::Works;
+        let works = self.tried[peer as usize].driver == Probe::Works;
         works.then_some(Reached::Attached(addr))
     }
 
@@ -184,13 +184,13 @@ impl Peers {
         }
     }
 
-    /// Uses the driver towards `peer` no more: it was refused on the way.
+    /// Stops using the driver towards `peer`: it refused on the way.
     pub fn forget_driver(&mut self, peer: u32) {
-        self.tried[peer as usize].driver = Tried::Refused;
+        self.tried[peer as usize].driver = Probe::Refused;
     }
 
-    /// Whether peers can reach `len` bytes at `addr` of this process in the way of
-    /// [`Peers::reach`].
+    /// Whether peers reach `len` bytes at `addr` of this process by loads and stores, as
+    /// [`Peers::reach`] does theirs.
     #[inline]
     pub fn is_exported(&mut self, addr: u64, len: usize) -> bool {
         self.is_seen(addr, len).unwrap_or(self.attached.is_ok())
@@ -206,14 +206,14 @@ impl Peers {
     #[inline]
     fn is_shared(&mut self, addr: u64, len: usize) -> Option<bool> {
         let start = usize::try_from(addr).ok()?;
-        let holds = |plain: &&Plain| plain.holds(start, len);
-        if self.plain.as_ref().is_some_and(holds) {
+        let holds = |range: &&VisibleRange| range.holds(start, len);
+        if self.visible.as_ref().is_some_and(holds) {
             return Some(true);
         }
         let seen = self.own.is_seen(self.segment.record(self.me), addr, len);
-        if self.plain.is_none() && seen == Some(true) {
-            // The record tells of the heap as a whole.
-            self.plain = heap::plain().filter(holds);
+        if self.visible.is_none() && seen == Some(true) {
+            // The record publishes the heap as a whole.
+            self.visible = heap::visible().filter(holds);
         }
         seen
     }
@@ -226,7 +226,7 @@ impl Peers {
         }
     }
 
-    /// Whether the way of a message that CMA reaches is a matter of choice.
+    /// Whether messages that CMA reaches may go another way.
     pub fn may_choose(&self) -> bool {
         self.arm == Arm::Auto
     }
@@ -238,20 +238,20 @@ impl Peers {
             return None;
         }
         let pid = self.segment.record(peer).pid.load(Ordering::Relaxed);
-        if self.tried[peer as usize].cma == Tried::No {
+        if self.tried[peer as usize].cma == Probe::Untried {
             // what came of it is kept
             let _ = self.try_cma(peer);
         }
-        (self.tried[peer as usize].cma == Tried::Works).then_some(pid)
+        (self.tried[peer as usize].cma == Probe::Works).then_some(pid)
     }
 
-    /// Uses CMA towards `peer` no more: it was refused on the way.
+    /// Stops using CMA towards `peer`: it was refused on the way.
     pub fn forget_cma(&mut self, peer: u32) {
-        self.tried[peer as usize].cma = Tried::Refused;
+        self.tried[peer as usize].cma = Probe::Refused;
     }
 
-    /// Tries every arm that messages may go by towards every peer: at the start, once
-    /// all peers have told of themselves. What is mapped for it is let go again, since
+    /// Tries every arm that messages may take towards every peer: at the start, once all
+    /// peers have filled their records. What is mapped for it is unmapped again, since
     /// most ranks exchange large messages with few others.
     pub fn try_all(&mut self) {
         let uses = |arm, own| arm == Arm::Auto || arm == own;
@@ -289,9 +289,7 @@ impl Peers {
             Some(windows) => windows.probe(peer),
             None => Err("this job has no heap file".to_owned()),
         };
-        self.tried[peer as usize].shared = tried_as(&tried);
-        self.said("shared", peer, &tried);
-        tried
+        self.note("shared", peer, tried, |arms| &mut arms.shared)
     }
 
     /// Tries the arm `driver` towards `peer`.
@@ -309,9 +307,7 @@ impl Peers {
                 record.cookie.load(Ordering::Relaxed),
             ),
         };
-        self.tried[peer as usize].driver = tried_as(&tried);
-        self.said("driver", peer, &tried);
-        tried
+        self.note("driver", peer, tried, |arms| &mut arms.driver)
     }
 
     /// Tries the arm `cma` towards `peer`.
@@ -323,18 +319,26 @@ impl Peers {
             record.cookie_addr.load(Ordering::Relaxed),
             record.cookie.load(Ordering::Relaxed),
         );
-        self.tried[peer as usize].cma = tried_as(&tried);
-        self.said("cma", peer, &tried);
-        tried
+        self.note("cma", peer, tried, |arms| &mut arms.cma)
     }
 
-    fn said(&self, arm: &str, peer: u32, tried: &Result<(), String>) {
+    /// Keeps what came of trying an arm towards `peer`, and says it where that was asked.
+    fn note(
+        &mut self,
+        arm: &str,
+        peer: u32,
+        tried: Result<(), String>,
+        of: fn(&mut PeerArms) -> &mut Probe,
+    ) -> Result<(), String> {
+        *of(&mut self.tried[peer as usize]) = match tried {
+            Ok(()) => Probe::Works,
+            Err(_) => Probe::Refused,
+        };
         if self.verbose {
-            let answer = tried
-                .as_ref()
-                .map_or_else(Clone::clone, |()| "works".into());
+            let answer = tried.as_ref().err().map_or("works", String::as_str);
             eprintln!("lariat: rank {}: {arm} from rank {peer}: {answer}", self.me);
         }
+        tried
     }
 
     /// Whether the driver is there and has a segment of this process.
@@ -349,7 +353,7 @@ impl Peers {
             + attached.map_or(0, Attachments::attachments)
     }
 
-    /// Lets go of what is attached of peers: while nobody copies.
+    /// Detaches all peers' memory: while nobody copies.
     pub fn detach(&mut self) {
         if let Ok(attached) = &mut self.attached {
             attached.detach_all();
@@ -365,11 +369,4 @@ fn export(segment: &Segment, me: u32) -> Result<Attachments, String> {
     // pairs with the Acquire in `try_driver`
     segment.record(me).segid.store(segid.0, Ordering::Release);
     Ok(Attachments::new(device, ATTACHMENTS))
-}
-
-fn tried_as(result: &Result<(), String>) -> Tried {
-    match result {
-        Ok(()) => Tried::Works,
-        Err(_) => Tried::Refused,
-    }
 }

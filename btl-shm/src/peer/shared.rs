@@ -26,7 +26,7 @@ const PART: u64 = 1 << 36;
 
 /// Bytes of a peer's heap that are opened at once, at the least; else an eighth of what is
 /// open, so that a heap that grows is followed by few system calls.
-const STEP: u64 = 2 << 20;
+const OPENED_LEAST: u64 = 2 << 20;
 
 /// A range of a process's addresses that lies in the heap file.
 #[derive(Clone, Copy, Debug)]
@@ -149,8 +149,8 @@ struct Window {
     opened: Vec<std::ops::Range<u64>>,
     /// Why nothing more of it is mapped.
     refused: Option<String>,
-    /// Of the region that an address was in the last time, what lies in one part: its
-    /// addresses, and where the first is here. Neither ever changes.
+    /// The last look-up: the peer's addresses of what of a region lies in one part, and
+    /// where the first of them is here. Neither changes once it is known.
     last: Option<(std::ops::Range<u64>, NonNull<u8>)>,
 }
 
@@ -175,7 +175,7 @@ impl Window {
             return Some(open.end.min(whole.end));
         }
         let end = if grows {
-            let more = ((open.end - start) / 8).max(STEP);
+            let more = ((open.end - start) / 8).max(OPENED_LEAST);
             least.max(open.end.saturating_add(more)).min(whole.end)
         } else {
             whole.end

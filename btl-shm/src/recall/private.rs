@@ -32,7 +32,7 @@ use std::ptr::with_exposed_provenance_mut;
 
 /// Bytes that are made present and filled at a time: so few that the zeroes with
 /// which the kernel fills new pages are still in the cache when the data comes.
-const STEP: usize = 256 << 10;
+const FILLED_AT_ONCE: usize = 256 << 10;
 
 /// What a copy is.
 const COPY: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -148,7 +148,9 @@ unsafe fn fill(fd: BorrowedFd<'_>, at: u64, to: usize, len: usize) -> Result<(),
         let hole = seek(fd, data, Whence::SeekHole)?.unwrap_or(end).min(end);
         next = data;
         while next < hole {
-            let n = usize::try_from(hole - next).unwrap_or(STEP).min(STEP);
+            let n = usize::try_from(hole - next)
+                .unwrap_or(FILLED_AT_ONCE)
+                .min(FILLED_AT_ONCE);
             let place = to + usize::try_from(next - at).unwrap_or(len);
             // SAFETY: `next..next + n` lies in `at..end`, so `place` has room for
             // `n` bytes.

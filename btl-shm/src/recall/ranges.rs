@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
 
 /// Ranges that a process can have at once.
-pub const MOST: usize = 32;
+pub const MOST_RANGES: usize = 32;
 
 struct Entry {
     /// First address; 0: free. Written last.
@@ -28,7 +28,7 @@ struct Entry {
     inode: AtomicU64,
 }
 
-static TABLE: [Entry; MOST] = [const {
+static TABLE: [Entry; MOST_RANGES] = [const {
     Entry {
         start: AtomicUsize::new(0),
         len: AtomicUsize::new(0),
@@ -36,7 +36,7 @@ static TABLE: [Entry; MOST] = [const {
         device: AtomicU64::new(0),
         inode: AtomicU64::new(0),
     }
-}; MOST];
+}; MOST_RANGES];
 
 /// A registered range.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +67,7 @@ pub enum RangeError {
     Unaligned(usize, usize),
     /// It overlaps the range that begins at this address.
     Overlaps(usize, usize),
-    /// There are [`MOST`] ranges already.
+    /// There are [`MOST_RANGES`] ranges already.
     Full,
     /// A forked child could not have that many bytes of private address space.
     NoCopy(usize, std::io::Error),
@@ -94,7 +94,7 @@ impl fmt::Display for RangeError {
                 "a forked child could not have a private copy of {len} bytes: {why} (the limits \
                  of `ulimit -v` and `-d`, and vm.overcommit_memory=2, are reasons)"
             ),
-            RangeError::Full => write!(f, "a process can have {MOST} shared ranges at most"),
+            RangeError::Full => write!(f, "a process can have {MOST_RANGES} shared ranges at most"),
             RangeError::Handlers(why) => write!(f, "pthread_atfork: {why}"),
         }
     }

@@ -15,8 +15,9 @@ use super::extents::State;
 use super::shelf::{SHELVES, Shelf, Shelves};
 use super::space::Space;
 use super::sys;
-use super::table::{Table, Use};
+use super::table::{BlockUse, Table};
 use super::window::Window;
+use nix::sys::sysinfo::sysinfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -32,38 +33,40 @@ pub struct Allocator {
     space: Mutex<Space>,
     /// Bytes of memory and swap: who asks for more gets the kernel's answer.
     most: usize,
-    plain: Plain,
+    visible: VisibleRange,
 }
 
-/// What peers see of this process's addresses by way of a window, in a line of its own,
-/// as far as that is simple: for who asks of every long message.
+/// The addresses that peers can reach through the heap file, for a quick look at every
+/// long message: one range, good until the program maps something over the heap or
+/// protects a part of it. It has a cache line of its own.
 #[repr(C, align(64))]
 #[derive(Debug)]
-pub struct Plain {
+pub struct VisibleRange {
     start: usize,
     end: usize,
-    /// The program has mapped something over the window, or protected a part of it, or this
-    /// is a forked child, whose memory nobody sees.
-    mixed: AtomicBool,
+    /// Set once the range alone does not tell: the program has mapped something over the
+    /// window or protected a part of it, or this is a forked child, whose memory nobody
+    /// sees.
+    invalid: AtomicBool,
 }
 
-impl Plain {
-    /// Whether peers see what is in `len` bytes at `start`. False: they do not, or it
-    /// takes a longer look ([`Allocator::is_shared`]).
+impl VisibleRange {
+    /// True if peers reach all of `len` bytes at `start`. False: they do not, or only
+    /// [`Allocator::is_shared`] can tell.
     #[inline]
     pub fn holds(&self, start: usize, len: usize) -> bool {
         let within = start >= self.start && start <= self.end && len <= self.end - start;
-        within && !self.mixed.load(Ordering::Relaxed)
+        within && !self.invalid.load(Ordering::Relaxed)
     }
 
-    /// From now on it takes a longer look.
-    pub(super) fn mix(&self) {
-        self.mixed.store(true, Ordering::Relaxed);
+    /// Makes [`VisibleRange::holds`] say false from now on.
+    pub(super) fn invalidate(&self) {
+        self.invalid.store(true, Ordering::Relaxed);
     }
 }
 
 /// All locks of an allocator, held over a fork.
-pub struct Held<'a> {
+pub struct AllLocks<'a> {
     _shelves: [Option<MutexGuard<'a, Shelf>>; SHELVES],
     _space: MutexGuard<'a, Space>,
 }
@@ -78,10 +81,10 @@ impl Allocator {
             shelves: Shelves::default(),
             space: Mutex::new(space),
             most: memory(),
-            plain: Plain {
+            visible: VisibleRange {
                 start: window.base(),
                 end: window.base() + window.len(),
-                mixed: AtomicBool::new(false),
+                invalid: AtomicBool::new(false),
             },
             window,
         })
@@ -97,15 +100,15 @@ impl Allocator {
         &self.table
     }
 
-    /// What peers see of it, as far as that is simple.
+    /// Where peers reach all of it.
     #[inline]
-    pub fn plain(&self) -> &Plain {
-        &self.plain
+    pub fn visible(&self) -> &VisibleRange {
+        &self.visible
     }
 
     /// Notes that this process is a forked child ([`Window::became_private`]).
     pub fn became_private(&self) {
-        self.plain.mix();
+        self.visible.invalidate();
         self.window.became_private();
     }
 
@@ -139,13 +142,13 @@ impl Allocator {
             let protected = &space.protected;
             protected.first_in(start, start + len).is_none()
         };
-        self.plain.holds(start, len) || self.owns(start, len) && free(self.space())
+        self.visible.holds(start, len) || self.owns(start, len) && free(self.space())
     }
 
     /// Whether all of a range is memory of the window, and nothing that the program has
     /// mapped over it.
     pub(super) fn owns(&self, start: usize, len: usize) -> bool {
-        if self.plain.holds(start, len) {
+        if self.visible.holds(start, len) {
             return true;
         }
         let Some(end) = start.checked_add(len) else {
@@ -195,7 +198,7 @@ impl Allocator {
             self.space().give(start, size);
             return None;
         }
-        self.table.set(start, size, Use::Taken);
+        self.table.set(start, size, BlockUse::Taken);
         Some((start, zeroed))
     }
 
@@ -309,12 +312,12 @@ impl Allocator {
             let more = want - have;
             let grown = want <= self.most && self.space().extend(&self.window, start + have, more);
             if grown {
-                self.table.set(start, want, Use::Taken);
+                self.table.set(start, want, BlockUse::Taken);
             }
             return grown;
         }
         if have - want >= sys::page().max(have / 8) {
-            self.table.set(start, want, Use::Taken);
+            self.table.set(start, want, BlockUse::Taken);
             let mut space = self.space();
             space.give(start + want, have - want);
             self.purge(space, start + want);
@@ -324,8 +327,8 @@ impl Allocator {
 
     /// Takes all locks, so that a fork finds nothing half done.
     #[must_use]
-    pub fn hold(&self) -> Held<'_> {
-        Held {
+    pub fn hold(&self) -> AllLocks<'_> {
+        AllLocks {
             _shelves: std::array::from_fn(|number| Some(self.shelves.lock(number))),
             _space: self.space(),
         }
@@ -339,13 +342,6 @@ pub(super) fn at(addr: usize) -> *mut u8 {
 
 /// Bytes of memory and swap.
 fn memory() -> usize {
-    let mut info = std::mem::MaybeUninit::<libc::sysinfo>::uninit();
-    // SAFETY: sysinfo fills the structure when it returns 0.
-    if unsafe { libc::sysinfo(info.as_mut_ptr()) } != 0 {
-        return usize::MAX;
-    }
-    // SAFETY: it was filled.
-    let info = unsafe { info.assume_init() };
-    let all = u64::from(info.mem_unit).saturating_mul(info.totalram.saturating_add(info.totalswap));
+    let all = sysinfo().map_or(u64::MAX, |now| now.ram_total() + now.swap_total());
     usize::try_from(all).unwrap_or(usize::MAX)
 }

@@ -7,7 +7,7 @@ pub const UNIT: usize = 256;
 
 /// The smallest block: never two of them begin in the same granule of
 /// [`super::table::GRANULE`].
-pub const LEAST: usize = 4096;
+pub const LEAST_BLOCK: usize = 4096;
 
 /// The largest block that has a bin.
 pub const LARGEST_BINNED: usize = 256 << 10;
@@ -15,16 +15,16 @@ pub const LARGEST_BINNED: usize = 256 << 10;
 const STEPS: usize = 16;
 /// The largest step.
 const TOP_STEP: usize = 256 << 10;
-const LOG_LEAST: usize = LEAST.trailing_zeros() as usize;
+const LOG_LEAST_BLOCK: usize = LEAST_BLOCK.trailing_zeros() as usize;
 
 /// The number of bins.
-pub const BINS: usize = (LARGEST_BINNED.trailing_zeros() as usize - LOG_LEAST) * STEPS + 1;
+pub const BINS: usize = (LARGEST_BINNED.trailing_zeros() as usize - LOG_LEAST_BLOCK) * STEPS + 1;
 
 /// The size of the block for a request of `len` bytes; `None`: too large for any
 /// address space.
 pub fn round(len: usize) -> Option<usize> {
-    if len <= LEAST {
-        return Some(LEAST);
+    if len <= LEAST_BLOCK {
+        return Some(LEAST_BLOCK);
     }
     let log = (len - 1).ilog2() as usize;
     let step = (1 << (log - STEPS.trailing_zeros() as usize)).min(TOP_STEP);
@@ -38,7 +38,7 @@ pub fn bin(size: usize) -> Option<usize> {
     }
     let log = size.ilog2() as usize;
     let step = log - STEPS.trailing_zeros() as usize;
-    Some((log - LOG_LEAST) * STEPS + ((size >> step) - STEPS))
+    Some((log - LOG_LEAST_BLOCK) * STEPS + ((size >> step) - STEPS))
 }
 
 #[cfg(test)]
@@ -51,7 +51,10 @@ mod tests {
         for len in (1..70 << 10).chain((70 << 10..9 << 20).step_by(999)) {
             let size = round(len).unwrap();
             assert!(size >= len && size.is_multiple_of(UNIT) && round(size) == Some(size));
-            assert!(len < LEAST || size - len <= len / 16 + 1, "{len} -> {size}");
+            assert!(
+                len < LEAST_BLOCK || size - len <= len / 16 + 1,
+                "{len} -> {size}"
+            );
             if size > 64 << 10 {
                 assert_eq!(size % 4096, 0);
             }

@@ -6,7 +6,7 @@
 //! heap, and the runtime goes through the C functions that it exports
 //! ([`Preloaded`]); elsewhere the runtime has the heap itself.
 
-use super::alloc::{Allocator, Held, Plain, at};
+use super::alloc::{AllLocks, Allocator, VisibleRange, at};
 use super::static_data;
 use super::window::{Refusal, Window, publish, static_part};
 use crate::recall;
@@ -59,9 +59,9 @@ pub fn here() -> Option<&'static Heap> {
     HEAP.get()
 }
 
-/// Starts the heap in this copy of the code, once: later calls say what came of it.
-/// What it needs it finds by `get` in the environment. `early`: the program has not
-/// begun and has one thread, so that its static data can move, too.
+/// Starts the heap in this copy of the code. Only the first call does; later ones return
+/// its outcome. `get` reads the environment. `early`: the program has not begun and has
+/// one thread, so that its static data can move, too.
 pub fn start_here(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<(), Refusal> {
     if let Some(outcome) = OUTCOME.get() {
         return outcome.clone();
@@ -119,11 +119,11 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
     let least = usize::try_from(settings.heap_min).unwrap_or(usize::MAX);
     Ok(Heap {
         allocator,
-        least: least.max(super::classes::LEAST),
+        least: least.max(super::classes::LEAST_BLOCK),
     })
 }
 
-/// What [`ALONE`] says.
+/// Whether [`ALONE`] is set.
 fn alone(value: Option<String>) -> Result<bool, Refusal> {
     match value.as_deref() {
         None | Some("0") => Ok(false),
@@ -191,8 +191,8 @@ pub struct Preloaded {
     pub free: unsafe extern "C" fn(*mut c_void),
     /// Whether peers see a range by way of the heap file: 1 or 0.
     pub shared: extern "C" fn(usize, usize) -> c_int,
-    /// What peers see of the heap, as far as that is simple; null: there is none.
-    pub plain: extern "C" fn() -> *const Plain,
+    /// Where peers reach all of the heap; null: there is none.
+    pub visible: extern "C" fn() -> *const VisibleRange,
 }
 
 /// The preloaded library's functions, if it is loaded.
@@ -266,9 +266,9 @@ pub unsafe fn free(start: *mut u8) -> bool {
     }
 }
 
-/// Whether peers see what is in a range of this process by way of the heap file:
-/// it lies in the heap's window, and the program has mapped nothing else there. (A
-/// record tells of the window as a whole.)
+/// Whether peers reach a range of this process through the heap file: it lies in the
+/// heap's window, and the program has mapped nothing else there. (Its record publishes
+/// the window as a whole.)
 pub fn is_shared(start: usize, len: usize) -> bool {
     match here() {
         Some(heap) => heap.allocator.is_shared(start, len),
@@ -276,37 +276,37 @@ pub fn is_shared(start: usize, len: usize) -> bool {
     }
 }
 
-/// What peers see of this process's heap, wherever it is, as far as that is simple.
-pub fn plain() -> Option<&'static Plain> {
+/// Where peers reach all of this process's heap, whichever copy of this code has it.
+pub fn visible() -> Option<&'static VisibleRange> {
     match here() {
-        Some(heap) => Some(heap.allocator.plain()),
+        Some(heap) => Some(heap.allocator.visible()),
         // SAFETY: null, or a part of the heap, which stays.
-        None => unsafe { (preloaded()?.plain)().as_ref() },
+        None => unsafe { (preloaded()?.visible)().as_ref() },
     }
 }
 
 /// The locks held over a fork, between [`fork_prepare`] and what follows it.
-struct Kept(UnsafeCell<Option<Held<'static>>>);
+struct HeldOverFork(UnsafeCell<Option<AllLocks<'static>>>);
 
 // SAFETY: only the thread that forks touches it, and it holds all locks then, so
 // that there is one at a time.
-unsafe impl Sync for Kept {}
+unsafe impl Sync for HeldOverFork {}
 
-static KEPT: Kept = Kept(UnsafeCell::new(None));
+static HELD_OVER_FORK: HeldOverFork = HeldOverFork(UnsafeCell::new(None));
 
 /// Before a fork: takes the heap's locks, so that the child finds nothing half done.
 pub fn fork_prepare() {
     if let Some(heap) = here() {
         let held = heap.allocator.hold();
-        // SAFETY: the locks are held, see `Kept`.
-        unsafe { *KEPT.0.get() = Some(held) };
+        // SAFETY: the locks are held, see `HeldOverFork`.
+        unsafe { *HELD_OVER_FORK.0.get() = Some(held) };
     }
 }
 
 /// After a fork, in the parent and in the child: lets the locks go.
 pub fn fork_done() {
-    // SAFETY: called by the thread that called `fork_prepare`; see `Kept`.
-    drop(unsafe { (*KEPT.0.get()).take() });
+    // SAFETY: called by the thread that called `fork_prepare`; see `HeldOverFork`.
+    drop(unsafe { (*HELD_OVER_FORK.0.get()).take() });
 }
 
 /// In a forked child, once private memory is in the place of all that was shared:
@@ -317,11 +317,11 @@ pub fn became_private() {
     }
 }
 
-/// What [`start_here`] came to, if it was called.
+/// What the first call of [`start_here`] returned, if there was one.
 pub fn outcome() -> Option<&'static Result<(), Refusal>> {
     OUTCOME.get()
 }
 
-/// Where a Rust program's allocations of some length begin to be looked at by
-/// [`super::global`]; `usize::MAX` once it is known that there is no heap here.
-pub(super) static GLOBAL_LEAST: AtomicUsize = AtomicUsize::new(super::classes::LEAST);
+/// The least length for which [`super::global`] looks for the heap; `usize::MAX` once it
+/// is known that there is none.
+pub(super) static GLOBAL_LEAST: AtomicUsize = AtomicUsize::new(super::classes::LEAST_BLOCK);

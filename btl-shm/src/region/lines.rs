@@ -30,7 +30,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Understands a line, given without its line feed. `None`: it is something else.
+    /// Parses a line, given without its line feed. `None`: it is something else.
     pub fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let mut rest = line;
         let start = number(until(&mut rest, b'-')?, 16)?;
@@ -61,13 +61,9 @@ impl<'a> Line<'a> {
     }
 
     /// Bytes.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.end - self.start
-    }
-
-    /// Whether it has no bytes, which the kernel never says.
-    pub fn is_empty(&self) -> bool {
-        self.end == self.start
     }
 }
 
@@ -77,8 +73,8 @@ pub fn each(file: &CStr, each: &mut dyn FnMut(&Line<'_>)) -> io::Result<()> {
     let file = fcntl::open(file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut file = File::from(file);
     let mut buffer = [0u8; BUFFER];
-    // `kept`: bytes of a line whose end has not been read yet; `skip`: the line
-    // was longer than the buffer, has been told of, and its rest is of no use.
+    // `kept`: bytes of a line whose end has not been read yet; `skip`: the line was
+    // longer than the buffer, `each` has had it, and its rest is of no use.
     let (mut kept, mut skip) = (0, false);
     loop {
         let n = match file.read(&mut buffer[kept..]) {

@@ -1,6 +1,5 @@
-//! `mlockall` for a rank: the program's memory is locked, and what only looks like its
-//! memory is not: the job segment, what is mapped of peers, and the part of the own
-//! window that nothing is in yet.
+//! `mlockall` for a rank: it locks the program's memory, and not what is only mapped in
+//! it: the job segment, peers' memory, and the unused part of the own window.
 
 use super::alloc::Allocator;
 use super::extents::State;
@@ -25,7 +24,7 @@ pub fn lock_all(heap: &Allocator, flags: i32) -> io::Result<()> {
     done
 }
 
-/// What `munlockall` means for the heap.
+/// `munlockall`, as far as it concerns the heap.
 pub fn unlock_all(heap: &Allocator) {
     let _space = heap.space();
     heap.window().lock_future(false);

@@ -10,13 +10,13 @@
 
 #![allow(clippy::missing_safety_doc, reason = "see above")]
 
-use super::alloc::{Allocator, at};
+use super::alloc::Allocator;
 use super::extents::State;
 use super::sys::{self, RW};
 use std::io;
 
 /// Bytes of the smallest mapping that is taken from the window.
-pub const LEAST: usize = 256 << 10;
+pub const LEAST_MAPPING: usize = 256 << 10;
 
 fn invalid<T>(code: i32) -> io::Result<T> {
     Err(io::Error::from_raw_os_error(code))
@@ -42,7 +42,7 @@ pub unsafe fn mmap(
     let fixed = flags & (libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) != 0;
     let kind = flags & !(libc::MAP_NORESERVE | libc::MAP_POPULATE);
     let plain = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    if addr == 0 && prot == RW && kind == plain && len >= LEAST && offset == 0 {
+    if addr == 0 && prot == RW && kind == plain && len >= LEAST_MAPPING && offset == 0 {
         if let Some(start) = map(heap, len) {
             if flags & libc::MAP_POPULATE != 0 {
                 // SAFETY: the mapping is new. As with the kernel, a failure to
@@ -147,7 +147,7 @@ fn give_up(heap: &Allocator, from: usize, to: usize) {
         }
         addr = end;
     }
-    heap.plain().mix();
+    heap.visible().invalidate();
 }
 
 /// `munmap`.
@@ -285,9 +285,11 @@ pub unsafe fn mremap(
     // SAFETY: the mapping is the program's and stays; this changes nothing that
     // is in it.
     unsafe { mprotect(heap, old, old_len, RW) }?;
-    // SAFETY: both are mapped, open, and apart; the program leaves them alone
-    // during the call.
-    unsafe { copy_pages(old, goal, kept) };
+    for place in (0..kept).step_by(sys::page()) {
+        // SAFETY: both are mapped, open, and apart; the program leaves them alone
+        // during the call.
+        unsafe { sys::copy_page(old + place, goal + place) };
+    }
     if keep {
         // SAFETY: the contents have moved.
         unsafe { heap.window().release(old, old_len) }?;
@@ -304,24 +306,6 @@ fn is_mapped(heap: &Allocator, start: usize, len: usize) -> bool {
     };
     let extent = heap.space().extents.at(start);
     extent.is_some_and(|one| one.2 == State::Mapped && end <= one.1)
-}
-
-/// Copies pages to zero pages, leaving out those that are zero: they need no
-/// memory at the goal.
-///
-/// # Safety
-/// Both ranges are `len` bytes of whole pages, open, and apart.
-unsafe fn copy_pages(from: usize, to: usize, len: usize) {
-    for place in (0..len).step_by(sys::page()) {
-        let words = sys::page() / size_of::<u64>();
-        let page = at(from + place).cast::<u64>();
-        // SAFETY: a page of the source.
-        let zero = (0..words).all(|word| unsafe { page.add(word).read_volatile() } == 0);
-        if !zero {
-            // SAFETY: a page of each range.
-            unsafe { at(to + place).copy_from_nonoverlapping(at(from + place), sys::page()) };
-        }
-    }
 }
 
 /// `madvise`: what lets private memory go lets pages of the window go.
@@ -381,7 +365,7 @@ pub unsafe fn mprotect(heap: &Allocator, addr: usize, len: usize, prot: i32) -> 
         let mut space = heap.space();
         space.protected.free_of(from, to);
         space.protected.insert(from, to, State::Foreign);
-        heap.plain().mix();
+        heap.visible().invalidate();
     }
     // SAFETY: as the caller said.
     let done = unsafe { sys::mprotect(addr, len, prot) };

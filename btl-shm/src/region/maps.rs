@@ -2,11 +2,10 @@
 //! the loader's list of objects. They grow; ask again.
 
 use super::lines::{self, Line};
-use super::static_data::{each_object, headers};
-use super::sys;
+use super::{objects, sys};
 use crate::recall::ranges;
-use std::ffi::CStr;
 use std::io;
+
 pub use wireup::layout::RegionKind;
 
 /// Bytes of the smallest anonymous mapping that counts as heap: what allocators
@@ -120,12 +119,12 @@ fn objects() -> Vec<Region> {
     let page = sys::page();
     let mut found = Vec::new();
     let mut first = true;
-    each_object(&mut |info| {
+    objects::each(&mut |info| {
         let name = match std::mem::take(&mut first) {
             true => "program".to_owned(),
-            false => object_name(info),
+            false => String::from_utf8_lossy(objects::name(info)).into_owned(),
         };
-        for header in headers(info) {
+        for header in objects::headers(info) {
             if header.p_type != libc::PT_LOAD {
                 continue;
             }
@@ -147,15 +146,6 @@ fn objects() -> Vec<Region> {
         }
     });
     found
-}
-
-fn object_name(info: &libc::dl_phdr_info) -> String {
-    if info.dlpi_name.is_null() {
-        return String::new();
-    }
-    // SAFETY: not null, so the loader's NUL-terminated name of the object.
-    let name = unsafe { CStr::from_ptr(info.dlpi_name) }.to_string_lossy();
-    name.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// The region that a mapping belongs to, objects' aside. `None`: only to the whole.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! lines.rs        the lines of /proc/self/maps, without allocation
+//! objects.rs      the program and its libraries, as the loader has loaded them
 //! maps.rs         the regions of this process
 //! report.rs       the table of them
 //! static_data.rs  the program's static data, moved to shared pages
@@ -29,6 +30,7 @@ pub mod lines;
 pub mod locked;
 pub mod mappings;
 pub mod maps;
+pub mod objects;
 pub mod report;
 pub mod shelf;
 pub mod space;

@@ -15,14 +15,14 @@ struct Resident {
 /// Bytes in memory of each of `regions`, in their order. A mapping that belongs to
 /// several regions in part counts in each by its share of addresses.
 pub fn resident(regions: &[Region]) -> io::Result<Vec<usize>> {
-    let mappings = understand(&std::fs::read_to_string("/proc/self/smaps")?);
+    let mappings = parse_smaps(&std::fs::read_to_string("/proc/self/smaps")?);
     Ok(regions
         .iter()
-        .map(|region| within(region, &mappings))
+        .map(|region| resident_in(region, &mappings))
         .collect())
 }
 
-fn within(region: &Region, mappings: &[Resident]) -> usize {
+fn resident_in(region: &Region, mappings: &[Resident]) -> usize {
     let parts = mappings.iter().filter_map(|mapping| {
         let start = region.start.max(mapping.start);
         let end = region.end().min(mapping.end);
@@ -33,7 +33,7 @@ fn within(region: &Region, mappings: &[Resident]) -> usize {
     parts.sum()
 }
 
-fn understand(text: &str) -> Vec<Resident> {
+fn parse_smaps(text: &str) -> Vec<Resident> {
     let mut found: Vec<Resident> = Vec::new();
     for line in text.lines() {
         if let Some(mapping) = Line::parse(line.as_bytes()) {
@@ -137,11 +137,11 @@ mod tests {
             len,
             what: "x".to_owned(),
         };
-        let mappings = understand(text);
-        assert_eq!(within(&region(0x1000, 0x2000), &mappings), 4096);
-        assert_eq!(within(&region(0x1000, 0x1000), &mappings), 2048);
-        assert_eq!(within(&region(0x0, 0x10000), &mappings), 8192);
-        assert_eq!(within(&region(0x3000, 0x1000), &mappings), 0);
+        let mappings = parse_smaps(text);
+        assert_eq!(resident_in(&region(0x1000, 0x2000), &mappings), 4096);
+        assert_eq!(resident_in(&region(0x1000, 0x1000), &mappings), 2048);
+        assert_eq!(resident_in(&region(0x0, 0x10000), &mappings), 8192);
+        assert_eq!(resident_in(&region(0x3000, 0x1000), &mappings), 0);
     }
 
     #[test]

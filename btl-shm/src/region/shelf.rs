@@ -3,15 +3,15 @@
 //! first out, by size.
 
 use super::classes::BINS;
-use super::table::{Table, Use};
+use super::table::{BlockUse, Table};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The number of shelves; with more processors, several share one.
 pub const SHELVES: usize = 32;
 
 /// Bytes that a shelf may hold.
-const ROOM: usize = 1 << 20;
-const _: () = assert!(ROOM >= 2 * super::classes::LARGEST_BINNED);
+const SHELF_BYTES: usize = 1 << 20;
+const _: () = assert!(SHELF_BYTES >= 2 * super::classes::LARGEST_BINNED);
 
 /// A shelf: per bin a list in the table.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Shelf {
         }
         let (start, len, rest) = table.pop(list);
         self.bins[bin] = rest;
-        table.set(start, len, Use::Taken);
+        table.set(start, len, BlockUse::Taken);
         self.bytes -= len;
         Some(start)
     }
@@ -50,11 +50,11 @@ impl Shelf {
     #[inline]
     #[must_use]
     pub fn put(&mut self, start: usize, len: usize, bin: usize, table: &Table) -> bool {
-        if self.bytes + len > ROOM {
+        if self.bytes + len > SHELF_BYTES {
             return false;
         }
         self.bytes += len;
-        table.set(start, len, Use::Shelved);
+        table.set(start, len, BlockUse::Shelved);
         self.bins[bin] = table.push(start, self.bins[bin]);
         true
     }

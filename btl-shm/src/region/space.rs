@@ -4,22 +4,24 @@
 use super::extents::{Extent, Extents, State};
 use super::sys;
 use super::window::Window;
+use nix::time::ClockId;
+use std::time::Duration;
 
 /// Free pages that may always exist.
 const DIRTY_LEAST: usize = 8 << 20;
 /// Beyond it, one part in this many of what is in use.
 const DIRTY_SHARE: usize = 16;
-/// And what was in use a moment ago, and may be so again, up to this. (The C
-/// library's malloc keeps as much at the end of its heap, for good.)
+/// Memory that was in use a moment ago may be wanted again: up to this much of it is
+/// kept. (The C library's malloc keeps as much at the end of its heap, for good.)
 const WARM: usize = 64 << 20;
-/// A moment: this long or up to twice as long, in nanoseconds.
-const MOMENT: u64 = 250_000_000;
-/// Blocks longer than this are rather made of zero pages than of what others left.
+/// A moment: this long or up to twice as long.
+const MOMENT: Duration = Duration::from_millis(250);
+/// Blocks longer than this are made of zero pages first, not of what others left.
 const LONG: usize = 32 << 20;
 /// Extents shorter than this are not worth a system call.
 const PURGED_LEAST: usize = 16 << 10;
 /// Bytes that are opened at once at least, and at most.
-const STEP: std::ops::RangeInclusive<usize> = 2 << 20..=64 << 20;
+const OPENED_AT_ONCE: std::ops::RangeInclusive<usize> = 2 << 20..=64 << 20;
 
 /// The space of a window.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub struct Space {
     /// The most of `used` in this moment and in the one before.
     peaks: [usize; 2],
     /// When this moment began.
-    since: u64,
+    since: Duration,
 }
 
 impl Space {
@@ -50,7 +52,7 @@ impl Space {
             protected: Extents::default(),
             used: 0,
             peaks: [0; 2],
-            since: 0,
+            since: Duration::ZERO,
         }
     }
 
@@ -60,9 +62,12 @@ impl Space {
         if self.extents.bytes(State::Dirty) <= least {
             return least; // no need to look at the clock
         }
-        let now = now();
-        if now.wrapping_sub(self.since) > MOMENT {
-            let over = now.wrapping_sub(self.since) > 2 * MOMENT;
+        // Good to some milliseconds, and cheap.
+        let now = ClockId::CLOCK_MONOTONIC_COARSE
+            .now()
+            .map_or(self.since, Duration::from);
+        if now - self.since > MOMENT {
+            let over = now - self.since > 2 * MOMENT;
             self.peaks[1] = if over { self.used } else { self.peaks[0] };
             self.peaks[0] = self.used;
             self.since = now;
@@ -106,7 +111,7 @@ impl Space {
         let align = align.max(sys::page());
         let least = len.checked_next_multiple_of(sys::page())?;
         let step = (self.used / 8)
-            .clamp(*STEP.start(), *STEP.end())
+            .clamp(*OPENED_AT_ONCE.start(), *OPENED_AT_ONCE.end())
             .max(least)
             .next_multiple_of(sys::page());
         for len in [step, least] {
@@ -128,15 +133,23 @@ impl Space {
         self.extents.insert(start, start + len, State::Dirty);
     }
 
+    /// Whether every address of a range lies in an extent of one of these states.
+    fn is_all(&self, start: usize, end: usize, states: &[State]) -> bool {
+        let mut at = start;
+        while at < end {
+            match self.extents.at(at) {
+                Some((_, to, state)) if states.contains(&state) => at = to,
+                _ => return false,
+            }
+        }
+        true
+    }
+
     /// Takes what follows a block, so that it ends `more` bytes later.
     pub fn extend(&mut self, window: &Window, end: usize, more: usize) -> bool {
         let goal = end + more;
-        let mut at = end;
-        while at < goal {
-            match self.extents.at(at) {
-                Some((_, to, State::Dirty | State::Clean | State::Sealed)) => at = to,
-                _ => return false,
-            }
+        if !self.is_all(end, goal, &[State::Dirty, State::Clean, State::Sealed]) {
+            return false;
         }
         let mut at = end;
         while at < goal {
@@ -161,9 +174,10 @@ impl Space {
         true
     }
 
-    /// While free pages are more than may be: takes out the next extent to be given back to the system. It begins and
-    /// ends at pages as far as its neighbours are free, too. `just` is an address
-    /// in what was freed last, which goes last.
+    /// While there are more free pages than there may be: takes out the next extent to
+    /// be given back to the system. It begins and ends at pages as far as its neighbours
+    /// are free, too. `just` is an address in what was freed last, which goes last;
+    /// `begun` says that this is not the first extent of this purge.
     pub fn victim(&mut self, just: usize, begun: bool) -> Option<(usize, usize)> {
         let limit = self.dirty_limit();
         let limit = if begun { limit / 4 * 3 } else { limit };
@@ -217,34 +231,13 @@ impl Space {
     /// Makes a mapping longer where it is, by whole zero pages.
     pub fn map_more(&mut self, window: &Window, end: usize, more: usize) -> bool {
         let goal = end + more;
-        let mut at = end;
-        while at < goal {
-            match self.extents.at(at) {
-                Some((_, to, State::Clean | State::Sealed)) => at = to,
-                _ => return false,
-            }
-        }
-        if window.open(end, more, true).is_err() {
+        if !self.is_all(end, goal, &[State::Clean, State::Sealed])
+            || window.open(end, more, true).is_err()
+        {
             return false;
         }
-        let mut at = end;
-        while at < goal {
-            let (_, to, _) = self.extents.at(at).expect("it was there just now");
-            self.extents.cut(at, to.min(goal));
-            at = to.min(goal);
-        }
+        self.extents.free_of(end, goal);
         self.extents.insert(end, goal, State::Mapped);
         true
     }
-}
-
-/// A clock, in nanoseconds, good to some milliseconds.
-fn now() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: fills a local of the right type.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }

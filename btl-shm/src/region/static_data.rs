@@ -10,14 +10,12 @@
 //! and the copy is moved over the original in one call, so the code that does it
 //! may itself use what moves. Pages of zeroes that were never touched stay holes.
 
-use super::sys;
+use super::{objects, sys};
 use crate::recall;
 use crate::recall::ranges::RangeError;
-use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::{NonNull, with_exposed_provenance, with_exposed_provenance_mut};
 
 /// A part of the program's static data: whole pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,13 +26,13 @@ pub struct Part {
     pub len: usize,
     /// Bytes from `start` on that the executable's file initialises.
     from_file: usize,
-    /// `PROT_…`.
+    /// The protection (`PROT_…`).
     protection: i32,
 }
 
 /// A part that has moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Moved {
+pub struct SharedPart {
     /// First address.
     pub start: usize,
     /// Bytes.
@@ -95,10 +93,7 @@ impl std::error::Error for StaticError {}
 /// each (a part smaller than the smallest message that is copied directly is of no
 /// use to anybody).
 pub fn parts(least: usize) -> Vec<Part> {
-    let mut found = Vec::new();
-    let mut visit = |info: &libc::dl_phdr_info| find(info, least, &mut found);
-    first_object(&mut visit);
-    found
+    of_program(|info| find(info, least)).unwrap_or_default()
 }
 
 /// Bytes of the file that `parts` need.
@@ -118,7 +113,7 @@ pub fn share(
     file: BorrowedFd<'_>,
     at: u64,
     room: u64,
-) -> Result<Vec<Moved>, StaticError> {
+) -> Result<Vec<SharedPart>, StaticError> {
     let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads != 1 {
         return Err(StaticError::Threads(threads));
@@ -134,7 +129,7 @@ pub fn share(
     let mut next = at;
     for part in parts {
         match move_one(part, file, next) {
-            Ok(()) => moved.push(Moved {
+            Ok(()) => moved.push(SharedPart {
                 start: part.start,
                 len: part.len,
                 at: next,
@@ -171,11 +166,9 @@ fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticErro
             .enumerate()
         {
             if touched(number) {
-                let to = with_exposed_provenance_mut(copy + (from - part.start));
-                let from = with_exposed_provenance(from);
                 // SAFETY: a page of the program's static data, readable, and the
                 // page of the fresh mapping that will take its place.
-                unsafe { copy_page(from, to, page) };
+                unsafe { sys::copy_page(from, copy + (from - part.start)) };
             }
         }
         // SAFETY: changes the protection of the copy only.
@@ -193,22 +186,6 @@ fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticErro
         recall::remove(part.start);
     }
     done
-}
-
-/// Copies a page, unless there is nothing in it but zeroes.
-///
-/// # Safety
-/// `from` is readable and `to` writable for `page` bytes; both are page-aligned.
-unsafe fn copy_page(from: *const u8, to: *mut u8, page: usize) {
-    let words = page / size_of::<u64>();
-    let from = from.cast::<u64>();
-    // SAFETY: `words` words are the page. Volatile: other code of this program owns
-    // what is read.
-    let empty = (0..words).all(|i| unsafe { from.add(i).read_volatile() } == 0);
-    if !empty {
-        // SAFETY: two different mappings of a page each.
-        unsafe { std::ptr::copy_nonoverlapping(from, to.cast(), words) };
-    }
 }
 
 /// Whether a page of `part` (by its number) can hold anything: all that the file
@@ -234,7 +211,8 @@ fn pagemap(first: usize, count: usize) -> Option<Vec<[u8; 8]>> {
 }
 
 /// The parts of the object that can move.
-fn find(info: &libc::dl_phdr_info, least: usize, found: &mut Vec<Part>) {
+fn find(info: &libc::dl_phdr_info, least: usize) -> Vec<Part> {
+    let mut found = Vec::new();
     let page = sys::page();
     let base = usize::try_from(info.dlpi_addr).unwrap_or(0);
     let at = |header: &libc::Elf64_Phdr| {
@@ -242,7 +220,7 @@ fn find(info: &libc::dl_phdr_info, least: usize, found: &mut Vec<Part>) {
         let len = |bytes| usize::try_from(bytes).unwrap_or(0);
         (start, len(header.p_memsz), len(header.p_filesz))
     };
-    let headers = headers(info);
+    let headers = objects::headers(info);
     let relro = headers.iter().filter(|h| h.p_type == libc::PT_GNU_RELRO);
     let relro: Vec<_> = relro.map(at).collect();
     for header in headers {
@@ -265,6 +243,7 @@ fn find(info: &libc::dl_phdr_info, least: usize, found: &mut Vec<Part>) {
             });
         }
     }
+    found
 }
 
 fn protection(flags: u32) -> i32 {
@@ -276,46 +255,15 @@ fn protection(flags: u32) -> i32 {
 
 /// Whether the main executable is started by a dynamic loader.
 fn dynamically_linked() -> bool {
-    let mut yes = false;
-    first_object(&mut |info| yes = headers(info).iter().any(|h| h.p_type == libc::PT_INTERP));
-    yes
+    let is_interpreter = |header: &libc::Elf64_Phdr| header.p_type == libc::PT_INTERP;
+    of_program(|info| objects::headers(info).iter().any(is_interpreter)).unwrap_or(false)
 }
 
-/// The program headers of an object.
-pub(super) fn headers(info: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
-    match NonNull::new(info.dlpi_phdr.cast_mut()) {
-        // SAFETY: the loader's array of that many headers, which it keeps while the
-        // object is loaded.
-        Some(first) => unsafe {
-            std::slice::from_raw_parts(first.as_ptr(), usize::from(info.dlpi_phnum))
-        },
-        None => &[],
-    }
-}
-
-/// Calls `visit` with the main executable.
-fn first_object(visit: &mut dyn FnMut(&libc::dl_phdr_info)) {
-    let mut first = true;
-    each_object(&mut |info| {
-        if std::mem::take(&mut first) {
-            visit(info);
-        }
+/// What `look` finds in the main executable, the first object.
+fn of_program<T>(mut look: impl FnMut(&libc::dl_phdr_info) -> T) -> Option<T> {
+    let mut found = None;
+    objects::each(&mut |info| {
+        found.get_or_insert_with(|| look(info));
     });
-}
-
-/// Calls `visit` with every loaded object, the main executable first.
-pub(super) fn each_object(mut visit: &mut dyn FnMut(&libc::dl_phdr_info)) {
-    unsafe extern "C" fn call(
-        info: *mut libc::dl_phdr_info,
-        _: libc::size_t,
-        visit: *mut c_void,
-    ) -> c_int {
-        // SAFETY: `each_object` passes its own reference, and waits.
-        let visit = unsafe { &mut *visit.cast::<&mut dyn FnMut(&libc::dl_phdr_info)>() };
-        // SAFETY: the loader's record, valid during this call.
-        visit(unsafe { &*info });
-        0
-    }
-    // SAFETY: `call` casts its argument back to what is passed here.
-    unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut visit).cast()) };
+    found
 }

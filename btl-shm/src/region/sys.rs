@@ -5,10 +5,14 @@
 #![allow(clippy::missing_safety_doc, reason = "see above")]
 
 use std::io;
+use std::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 use std::sync::OnceLock;
 
 /// Readable and writable.
 pub const RW: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
+/// Bytes of a huge page.
+pub const HUGE: usize = 2 << 20;
 
 /// Bytes of a page.
 pub fn page() -> usize {
@@ -104,4 +108,19 @@ pub fn reserve(len: usize, align: usize) -> io::Result<usize> {
         }
     }
     Ok(start)
+}
+
+/// Copies a page of memory to a page that is zero, unless there is nothing in it but
+/// zeroes: those need no memory at the goal.
+///
+/// # Safety
+/// `from` is readable and `to` writable for a page; they are apart, and begin at pages.
+pub unsafe fn copy_page(from: usize, to: usize) {
+    let words = page() / size_of::<u64>();
+    let from = with_exposed_provenance::<u64>(from);
+    // SAFETY: the words of the page. Volatile: the program may own what is read.
+    if (0..words).any(|word| unsafe { from.add(word).read_volatile() } != 0) {
+        // SAFETY: a page of each.
+        unsafe { with_exposed_provenance_mut::<u64>(to).copy_from_nonoverlapping(from, words) };
+    }
 }

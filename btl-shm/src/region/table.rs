@@ -15,7 +15,7 @@ pub const GRANULE: usize = 4096;
 
 /// What an entry says of the block that begins in its granule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Use {
+pub enum BlockUse {
     /// The program has it.
     Taken = 1,
     /// It was given back and waits on a shelf.
@@ -23,7 +23,7 @@ pub enum Use {
 }
 
 /// Length in [`super::classes::UNIT`]s << 16, place in the granule in units << 8,
-/// a [`Use`] or 0; and the next block of a list, as 1 + its granule, or 0.
+/// a [`BlockUse`] or 0; and the next block of a list, as 1 + its granule, or 0.
 ///
 /// Relaxed everywhere: whoever reads an entry has got the block's address from
 /// whoever wrote it, or holds the lock of the shelf that has the block.
@@ -34,7 +34,7 @@ struct Entry {
 }
 
 /// Bytes of the table that are opened at once: the entries of 64 MiB.
-const STEP: usize = (64 << 20) / GRANULE * size_of::<Entry>();
+const OPENED_AT_ONCE: usize = (64 << 20) / GRANULE * size_of::<Entry>();
 
 /// The entries of a window. Pages of it exist where blocks were.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Table {
         if end <= open {
             return Ok(());
         }
-        let end = end.next_multiple_of(STEP).min(self.mapped);
+        let end = end.next_multiple_of(OPENED_AT_ONCE).min(self.mapped);
         // SAFETY: more access than before hurts nobody. Two threads may both do it.
         unsafe { sys::mprotect(self.entries + open, end - open, sys::RW) }?;
         self.open.fetch_max(end, Relaxed);
@@ -99,7 +99,7 @@ impl Table {
 
     /// Notes a block.
     #[inline]
-    pub fn set(&self, start: usize, len: usize, how: Use) {
+    pub fn set(&self, start: usize, len: usize, how: BlockUse) {
         let at = start - self.base;
         let place = (at % GRANULE / super::classes::UNIT) as u64;
         let units = (len / super::classes::UNIT) as u64;
@@ -122,7 +122,7 @@ impl Table {
         let block = self.entry(at / GRANULE).block.load(Relaxed);
         let place = (at % GRANULE / super::classes::UNIT) as u64;
         let right = at.is_multiple_of(super::classes::UNIT)
-            && block & 0xffff == place << 8 | Use::Taken as u64;
+            && block & 0xffff == place << 8 | BlockUse::Taken as u64;
         right.then(|| usize::try_from(block >> 16).unwrap_or(0) * super::classes::UNIT)
     }
 

@@ -9,8 +9,13 @@
 //! In a child that a rank has forked the memory is no longer the rank's: see
 //! [`Window::became_private`].
 
-use super::sys;
+use super::sys::{self, HUGE};
 use crate::recall;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -20,17 +25,13 @@ use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind, SharedRegion};
 use wireup::segment::{Segment, SegmentError};
 
-/// Windows begin at multiples of this, in the file and in memory: a huge page.
-const HUGE: usize = 2 << 20;
-
 /// Bytes from which on a block is likely to be used densely.
 const HUGE_LEAST: usize = 2 * HUGE;
 
-/// The part of a window, counted from its end, that is kept for static data.
+/// One part in this many of a window, at its end, is kept for static data.
 const STATIC_SHARE: u64 = 8;
 
-/// How far the heap's part of the window is to be in core dumps at once: a step
-/// of [`Window::open`].
+/// Core dumps hold the window as far as it is opened, rounded up to this.
 const DUMP_STEP: usize = HUGE;
 
 /// Why this process has no shared heap.
@@ -104,14 +105,14 @@ impl Window {
     pub fn claim(segment: &Segment, rank: u32, file: &HeapFile) -> Result<Window, Refusal> {
         limits()?;
         let record = segment.record(rank);
-        not_anothers(record)?;
+        refuse_another(record)?;
         take_over(record)?;
         let window = Window::map(rank, file).and_then(|one| {
             let (start, len) = (one.base, one.len);
             publish(record, RegionKind::Heap, start, len, file.begin(rank));
             // Either this sees the rank that has come meanwhile, or that sees the claim.
             fence(Ordering::SeqCst); // pairs with the one in `forget_others`
-            not_anothers(record).inspect_err(|_| retract(record))?;
+            refuse_another(record).inspect_err(|_| retract(record))?;
             Ok(one)
         });
         if window.is_err() {
@@ -124,11 +125,9 @@ impl Window {
         let begin = libc::off_t::try_from(file.begin(rank)).expect("the file has this offset");
         let whole = libc::off_t::try_from(file.window()).expect("the file is that long");
         let fd = file.fd().as_raw_fd();
-        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-        // SAFETY: changes the file only, and the window there is ours: nobody maps it.
-        if unsafe { libc::fallocate(fd, mode, begin, whole) } < 0 {
-            return Err(failed("fallocate")(io::Error::last_os_error()));
-        }
+        let punch = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        // The window there is ours: nobody maps it.
+        fallocate(file.fd(), punch, begin, whole).map_err(|why| failed("fallocate")(why.into()))?;
         let len = usize::try_from(static_part(file.window()).start).unwrap_or(0);
         let base = sys::reserve(len, HUGE).map_err(failed("mmap of the window"))?;
         let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | libc::MAP_FIXED;
@@ -172,13 +171,9 @@ impl Window {
     }
 
     /// Bytes that the heap has of the window.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.len
-    }
-
-    /// Whether there is nothing: never.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Makes sealed pages readable and writable; they are zero. Both numbers are
@@ -283,8 +278,8 @@ impl Drop for Window {
     }
 }
 
-/// Tells peers of `len` bytes at `start` that lie at offset `at` of the heap file.
-/// False: the record is full.
+/// Publishes in the record that `len` bytes at `start` lie at offset `at` of the heap
+/// file. False: the record is full.
 pub fn publish(record: &RankRecord, kind: RegionKind, start: usize, len: usize, at: u64) -> bool {
     let free = |region: &&SharedRegion| region.start.load(Ordering::Relaxed) == 0;
     let Some(entry) = record.shared.iter().find(free) else {
@@ -304,8 +299,8 @@ fn huge_on_advice() -> bool {
     text.is_ok_and(|text| text.contains("[advise]"))
 }
 
-/// Refuses where another process is the rank: a program that it has started, say.
-fn not_anothers(record: &RankRecord) -> Result<(), Refusal> {
+/// Refuses where another process is the rank: this may be a program that it started.
+fn refuse_another(record: &RankRecord) -> Result<(), Refusal> {
     match record.pid.load(Ordering::Acquire) {
         // pairs with the Release of the rank that joins
         pid if pid != 0 && pid != std::process::id() => Err(Refusal::Taken(pid)),
@@ -313,7 +308,7 @@ fn not_anothers(record: &RankRecord) -> Result<(), Refusal> {
     }
 }
 
-/// Empties what the record tells of memory in the heap file.
+/// Withdraws all that the record publishes of memory in the heap file.
 fn retract(record: &RankRecord) {
     for region in &record.shared {
         region.start.store(0, Ordering::Release); // pairs with the Acquire of peers
@@ -330,8 +325,8 @@ pub fn forget_others(record: &RankRecord) {
     }
 }
 
-/// Makes this process the owner of the record's window, and empties what an
-/// earlier owner told there.
+/// Makes this process the owner of the record's window, and withdraws what an
+/// earlier owner published there.
 fn take_over(record: &RankRecord) -> Result<(), Refusal> {
     let me = std::process::id();
     let mut owner = record.heap_pid.load(Ordering::Acquire); // pairs with the AcqRel below
@@ -376,31 +371,23 @@ fn is_alive(pid: u32) -> bool {
     let Ok(pid) = libc::pid_t::try_from(pid) else {
         return false;
     };
-    // SAFETY: signal 0 is none; only the process's existence is asked.
-    let said = unsafe { libc::kill(pid, 0) };
-    said == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+    // Signal 0 is none; only the process's existence is asked.
+    kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
 }
 
 /// Whether programs may be given memory before it is there, as a window does.
 fn limits() -> Result<(), Refusal> {
     for (resource, what) in [
         (
-            libc::RLIMIT_AS,
+            Resource::RLIMIT_AS,
             "the address space is limited (ulimit -v), and a window needs much of it",
         ),
         (
-            libc::RLIMIT_DATA,
+            Resource::RLIMIT_DATA,
             "data is limited (ulimit -d), which the kernel does not hold shared pages against",
         ),
     ] {
-        let mut limit = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        // SAFETY: getrlimit fills the structure.
-        if unsafe { libc::getrlimit(resource, &raw mut limit) } == 0
-            && limit.rlim_cur != libc::RLIM_INFINITY
-        {
+        if getrlimit(resource).is_ok_and(|(soft, _)| soft != RLIM_INFINITY) {
             return Err(Refusal::Limit(what));
         }
     }

@@ -38,10 +38,6 @@ const PERMIT_MODE: i32 = 1;
 /// Permission to read and write.
 const READ_WRITE: i32 = 2;
 
-/// Attachments begin at a multiple of this, as the windows of the owner do, so
-/// that a driver may map pages of this size.
-const HUGE: usize = 2 << 20;
-
 /// The commands: `_IO('x', n)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u64)]
@@ -230,8 +226,7 @@ impl Device {
             segid: 0,
         };
         // SAFETY: a local of the command's type.
-        unsafe { self.call(Command::Make, &raw mut arg) }
-            .map_err(|errno| error("make a segment at", 0, errno))?;
+        unsafe { self.call(Command::Make, &raw mut arg, "make a segment at", 0) }?;
         Ok(Segid(arg.segid.cast_unsigned()))
     }
 
@@ -239,32 +234,40 @@ impl Device {
     pub fn remove(&self, segid: Segid) -> Result<(), DriverError> {
         let mut raw = segid.0;
         // SAFETY: a local of eight bytes.
-        unsafe { self.call(Command::Remove, &raw mut raw) }
-            .map_err(|errno| error("remove segment", segid.0, errno))
+        unsafe { self.call(Command::Remove, &raw mut raw, "remove segment", segid.0) }
     }
 
-    /// A command, after a look whether this is still the process that opened the
+    /// A command, which `what` and `value` name in errors, after a look whether this is still the process that opened the
     /// device. If somebody closed the descriptor (a program that closes all that it
     /// does not know), or the driver has lost the process for another reason, the
     /// device is opened again, once.
     ///
     /// # Safety
     /// `arg` points to what the command wants.
-    unsafe fn call<T>(&self, command: Command, arg: *mut T) -> Result<(), i32> {
+    unsafe fn call<T>(
+        &self,
+        command: Command,
+        arg: *mut T,
+        what: &'static str,
+        value: u64,
+    ) -> Result<(), DriverError> {
+        let refused = |errno| error(what, value, errno);
         if std::process::id() != self.pid {
-            return Err(NO_STATE);
+            return Err(refused(NO_STATE));
         }
         if number_of(self.fd.load(Relaxed)) == Some(self.number) {
             // SAFETY: the caller's promise.
             match unsafe { self.ioctl(command, arg) } {
                 Err(NO_STATE) => {}
-                answer => return answer.map(drop),
+                answer => return answer.map(drop).map_err(refused),
             }
         }
-        let again = open(Path::new(DEVICE)).map_err(|_| NO_STATE)?;
+        let again = open(Path::new(DEVICE)).map_err(|_| refused(NO_STATE))?;
         self.fd.store(again, Relaxed);
         // SAFETY: the caller's promise.
-        unsafe { self.ioctl(command, arg) }.map(drop)
+        unsafe { self.ioctl(command, arg) }
+            .map(drop)
+            .map_err(refused)
     }
 
     /// # Safety
@@ -295,22 +298,20 @@ impl Attach for Device {
             apid: 0,
         };
         // SAFETY: a local of the command's type.
-        unsafe { self.call(Command::Get, &raw mut arg) }
-            .map_err(|errno| error("permit segment", segid.0, errno))?;
+        unsafe { self.call(Command::Get, &raw mut arg, "permit segment", segid.0) }?;
         Ok(Apid(arg.apid))
     }
 
     fn release(&self, apid: Apid) -> Result<(), DriverError> {
-        let mut raw = apid.0;
+        let mut raw = apid.0.cast_unsigned();
         // SAFETY: a local of eight bytes.
-        unsafe { self.call(Command::Release, &raw mut raw) }
-            .map_err(|errno| error("release permit", apid.0.cast_unsigned(), errno))
+        unsafe { self.call(Command::Release, &raw mut raw, "release permit", raw) }
     }
 
     fn attach(&self, apid: Apid, start: u64, len: usize) -> Result<*mut u8, DriverError> {
-        let refused = |errno| error("attach the peer's", start, errno);
-        let place = sys::reserve(len, HUGE)
-            .map_err(|why| refused(why.raw_os_error().unwrap_or(libc::ENOMEM)))?;
+        let what = "attach the peer's";
+        let place = sys::reserve(len, sys::HUGE)
+            .map_err(|why| error(what, start, why.raw_os_error().unwrap_or(libc::ENOMEM)))?;
         let mut arg = AttachArg {
             apid: apid.0,
             offset: start.cast_signed(),
@@ -321,21 +322,18 @@ impl Attach for Device {
         };
         // SAFETY: a local of the command's type, and an address range that nobody
         // but `reserve` knows.
-        match unsafe { self.call(Command::Attach, &raw mut arg) } {
-            Ok(()) => Ok(ptr::with_exposed_provenance_mut(place)),
-            Err(errno) => {
-                // SAFETY: still the reservation: the driver has made no attachment.
-                let _ = unsafe { sys::munmap(place, len) };
-                Err(refused(errno))
-            }
+        let attached = unsafe { self.call(Command::Attach, &raw mut arg, what, start) };
+        if attached.is_err() {
+            // SAFETY: still the reservation: the driver has made no attachment.
+            let _ = unsafe { sys::munmap(place, len) };
         }
+        attached.map(|()| ptr::with_exposed_provenance_mut(place))
     }
 
     unsafe fn detach(&self, start: *mut u8) -> Result<(), DriverError> {
         let mut raw = start.addr() as u64;
         // SAFETY: a local of eight bytes; nobody uses the attachment any more.
-        unsafe { self.call(Command::Detach, &raw mut raw) }
-            .map_err(|errno| error("detach", start.addr() as u64, errno))
+        unsafe { self.call(Command::Detach, &raw mut raw, "detach", raw) }
     }
 }
 
