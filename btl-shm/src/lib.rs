@@ -13,7 +13,7 @@
 //! | let peers reach memory of one's own | [`region::heap`]; `Peers::is_exported` says whether they do |
 //! | copy one message by two ranks | [`joint`]: the receiver's [`joint::Lead`], the sender's [`joint::Help`] |
 //! | exchange a few bytes in a group | [`board::Board`] |
-//! | wait, and wake who waits | [`wait::Waiter`], [`wait::ring_bell`] |
+//! | sleep, and wake who sleeps | [`wait::Waiter`], [`wait::ring_bell`] |
 //! | stay right across fork and exec | nothing: [`recall`] does it; [`recall::forked`] tells a child |
 //!
 //! A message's bytes travel in one of four ways, by size and by what the peer can reach:
@@ -43,7 +43,7 @@
 //!
 //! A full ring, an empty pool, slots that are all in use are no errors: the caller keeps
 //! what it has and tries again after progress. A ring's order is the order of the calls
-//! that put cells into it. Nothing here waits for a peer but [`wait::Waiter::step`], and
+//! that put cells into it. Nothing here waits for a peer but [`wait::Waiter::sleep`], and
 //! whoever puts something where a peer waits for it rings its bell afterwards (the calls
 //! of [`Outgoing`] do).
 //!
@@ -79,7 +79,7 @@
 //! endpoint.rs  all rings of a rank: opened on first use, found by the peer
 //! board.rs     posts of a group's members that every member reads
 //! joint.rs     who copies which part of a message that two ranks copy together
-//! wait.rs      doorbells and the stages of waiting
+//! wait.rs      doorbells, and sleeping until one rings
 //! copy/        copies by size and place, in kernels for each architecture
 //! fault/       faults in copies of attached memory, as errors
 //! peer/        reaching a peer's memory

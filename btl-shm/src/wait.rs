@@ -43,14 +43,13 @@ pub struct Waiter {
     segment: &'static Segment,
     me: u32,
     barrier: bool,
-    crowded: bool,
+    oversubscribed: bool,
     /// Sleeps so far, times two.
     tickets: AtomicU32,
 }
 
 impl Waiter {
     /// Registers this process. `me` is its rank.
-    #[must_use]
     pub fn new(segment: &'static Segment, me: u32) -> Waiter {
         let (head, constants) = (segment.head(), segment.constants());
         let barrier = membarrier(MEMBARRIER_REGISTER_GLOBAL_EXPEDITED);
@@ -61,15 +60,14 @@ impl Waiter {
             segment,
             me,
             barrier,
-            crowded: constants.ranks > constants.processors,
+            oversubscribed: constants.ranks > constants.processors,
             tickets: AtomicU32::new(0),
         }
     }
 
     /// Whether ranks share processors.
-    #[must_use]
     pub fn is_crowded(&self) -> bool {
-        self.crowded
+        self.oversubscribed
     }
 
     /// Sleeps for a while, unless `look`, which is called once it has been said that this
