@@ -247,16 +247,6 @@ impl Lead {
         }
     }
 
-    /// Spins until the copy is no longer open, for `looks` looks at most.
-    pub fn await_helper(&self, looks: u32) {
-        for _ in 0..looks {
-            if self.state() != State::Open {
-                return;
-            }
-            std::hint::spin_loop();
-        }
-    }
-
     /// Claims all that is left. Returns whether the helper has finished; if not, it is
     /// still copying what it claimed before.
     pub fn close(&self) -> bool {

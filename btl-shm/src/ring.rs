@@ -523,21 +523,6 @@ unsafe fn load_words(src: *const u8, len: usize) -> [u64; WORDS] {
     words
 }
 
-/// Writes the first `len` bytes (at most [`INLINE`]) of `words` to `dst`.
-///
-/// # Safety
-/// `dst` is writable for `len` bytes.
-#[inline]
-pub unsafe fn store_words(words: &[u64; WORDS], dst: *mut u8, len: usize) {
-    if len == 8 {
-        // SAFETY: eight bytes, as the caller promises.
-        unsafe { dst.cast::<u64>().write_unaligned(words[0]) };
-        return;
-    }
-    // SAFETY: at most 40 bytes of the words, as many as `dst` takes.
-    unsafe { std::ptr::copy_nonoverlapping(words.as_ptr().cast::<u8>(), dst, len.min(INLINE)) };
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -589,8 +574,9 @@ mod tests {
                         let mut out = [0u8; INLINE];
                         let bytes = match cell.payload {
                             Payload::Inline(len) => {
-                                // SAFETY: at most INLINE bytes.
-                                unsafe { store_words(&cell.words, out.as_mut_ptr(), len) };
+                                for (to, word) in out.chunks_mut(8).zip(cell.words) {
+                                    to.copy_from_slice(&word.to_le_bytes());
+                                }
                                 &out[..len]
                             }
                             // SAFETY: the bytes stay until `advance`.

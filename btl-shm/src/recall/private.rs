@@ -34,9 +34,6 @@ use std::ptr::with_exposed_provenance_mut;
 /// which the kernel fills new pages are still in the cache when the data comes.
 const FILLED_AT_ONCE: usize = 256 << 10;
 
-/// What a copy is.
-const COPY: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-
 /// A call that failed, and why.
 type Refusal = (&'static str, io::Error);
 
@@ -106,8 +103,7 @@ pub fn make_private() -> Result<(), Failure> {
 /// them: not where the address space is limited, or where the kernel commits only
 /// memory that it has. Better known before there is anything to copy.
 pub(super) fn room_for(len: usize) -> io::Result<()> {
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let trial = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) }?;
+    let trial = sys::map_private(len, sys::RW, libc::MAP_NORESERVE)?;
     // SAFETY: the mapping just made, which nobody knows.
     unsafe { sys::munmap(trial, len) }
 }
@@ -117,8 +113,8 @@ fn replace(range: &Range, line: &Line<'_>, start: usize, len: usize) -> Result<(
     let (fd, _opened) = ranges::file_behind(range).map_err(|why| ("finding the heap file", why))?;
     // SAFETY: the range's descriptor, seen to be open just now, in the only thread.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let copy = unsafe { sys::mmap(0, len, sys::RW, COPY, -1, 0) }.map_err(|why| ("mmap", why))?;
+    let copy = sys::map_private(len, sys::RW, libc::MAP_NORESERVE);
+    let copy = copy.map_err(|why| ("mmap", why))?;
     let at = line.offset + (start - line.start) as u64;
     // SAFETY: the copy is ours, writable and `len` bytes long.
     unsafe { fill(fd, at, copy, len) }?;

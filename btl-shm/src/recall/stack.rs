@@ -22,10 +22,8 @@ pub fn on_private<T, F: FnMut() -> T>(f: F) -> Option<T> {
     if !KNOWN {
         return None;
     }
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
     // By `sys`: the C function may be a hook that gives shared memory.
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let base = unsafe { sys::mmap(0, SIZE, sys::RW, flags, -1, 0) }.ok()?;
+    let base = sys::map_private(SIZE, sys::RW, libc::MAP_NORESERVE | libc::MAP_STACK).ok()?;
     // The lowest page is a guard; a stack without one is better than none.
     // SAFETY: a page of the fresh mapping, which nothing uses.
     let _ = unsafe { sys::mprotect(base, sys::page(), libc::PROT_NONE) };

@@ -274,11 +274,7 @@ pub unsafe fn mremap(
         }
         match map(heap, len) {
             Some(goal) => goal,
-            None => {
-                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-                // SAFETY: a fresh mapping at an address of the kernel's choice.
-                unsafe { sys::mmap(0, len, RW, flags, -1, 0) }?
-            }
+            None => sys::map_private(len, RW, 0)?,
         }
     };
     let kept = old_len.min(len);

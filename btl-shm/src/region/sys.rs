@@ -47,6 +47,14 @@ pub unsafe fn mmap(
     call!(SYS_mmap, addr, len, prot, flags, fd, at)
 }
 
+/// Fresh private memory at an address of the kernel's choice. `flags`: those beside
+/// `MAP_PRIVATE` and `MAP_ANONYMOUS`.
+pub fn map_private(len: usize, prot: i32, flags: i32) -> io::Result<usize> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: nobody uses a fresh mapping.
+    unsafe { mmap(0, len, prot, flags, -1, 0) }
+}
+
 /// `munmap`.
 pub unsafe fn munmap(addr: usize, len: usize) -> io::Result<()> {
     call!(SYS_munmap, addr, len).map(drop)
@@ -96,10 +104,8 @@ pub fn unlock_all() -> io::Result<()> {
 /// Address space for `len` bytes, without access and without memory, beginning
 /// at a multiple of `align` (a power of two, at least a page).
 pub fn reserve(len: usize, align: usize) -> io::Result<usize> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let all = len + align;
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let at = unsafe { mmap(0, all, libc::PROT_NONE, flags, -1, 0) }?;
+    let at = map_private(all, libc::PROT_NONE, libc::MAP_NORESERVE)?;
     let start = at.next_multiple_of(align);
     for (from, to) in [(at, start), (start + len, at + all)] {
         if from < to {

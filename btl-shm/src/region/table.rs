@@ -54,9 +54,7 @@ impl Table {
             return Err(io::Error::from_raw_os_error(libc::EFBIG));
         }
         let mapped = (granules * size_of::<Entry>()).next_multiple_of(sys::page());
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let entries = unsafe { sys::mmap(0, mapped, libc::PROT_READ, flags, -1, 0) }?;
+        let entries = sys::map_private(mapped, libc::PROT_READ, libc::MAP_NORESERVE)?;
         let table = Table {
             base,
             entries,
