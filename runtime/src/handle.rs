@@ -30,25 +30,6 @@ pub enum Kind {
     Message = 0xf0b,
 }
 
-impl Kind {
-    /// The class of an error about a handle of this kind.
-    #[must_use]
-    pub fn class(self) -> Class {
-        match self {
-            Kind::Comm => Class::COMM,
-            Kind::Group => Class::GROUP,
-            Kind::Datatype => Class::TYPE,
-            Kind::Op => Class::OP,
-            Kind::Request | Kind::Message => Class::REQUEST,
-            Kind::Errhandler => Class::ERRHANDLER,
-            Kind::Info => Class::INFO,
-            Kind::Win => Class::WIN,
-            Kind::File => Class::FILE,
-            Kind::Session => Class::SESSION,
-        }
-    }
-}
-
 const KIND_BITS: u32 = 12;
 const SLOT_BITS: u32 = 28;
 const CHUNK: usize = 256;
@@ -174,14 +155,8 @@ impl<T> Table<T> {
 
     /// The number of objects.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.used - 1 - self.free.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     #[inline]

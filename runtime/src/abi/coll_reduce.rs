@@ -19,18 +19,19 @@ collectives! {
     ) on comm, kind REDUCE, body reduce(perform) {
         let (root, here) = rooted(comm, root)?;
         let role = match (root, here) {
-            // Nothing but root and comm is significant at this rank.
-            (Root::Beside, _) => {
-                let nothing = Buffer::bytes(std::ptr::null(), 0);
-                return perform(&Call::Bcast(nothing, root));
-            }
-            (Root::Here, _) => Role::Receiver,
-            (Root::Rank(_), true) => Role::Both,
-            (Root::Rank(_), false) => Role::Sender,
+            (Root::Rank(_), true) => Some(Role::Both),
+            (Root::Rank(_), false) => Some(Role::Sender),
+            (Root::Here, _) => Some(Role::Receiver),
+            (Root::Beside, _) => None, // no other argument is significant there
         };
-        let count = arg::count(count)?;
-        let reduction = reduction(comm, role, sendbuf, recvbuf, count, datatype, op)?;
-        perform(&Call::Reduce(reduction, root))
+        let call = match role {
+            None => Call::Bcast(Buffer::bytes(std::ptr::null(), 0), root),
+            Some(role) => {
+                let count = arg::count(count)?;
+                Call::Reduce(reduction(comm, role, sendbuf, recvbuf, count, datatype, op)?, root)
+            }
+        };
+        perform(&call)
     }
 
     /// Section 6.9.6, all-reduce.

@@ -4,7 +4,7 @@
 use super::arg::Number;
 use super::consts::MPI_SUCCESS;
 use super::types::MPI_Status;
-use crate::error::{Class, Error, Result};
+use crate::error::Result;
 use crate::fail;
 use crate::pml::Completion;
 use std::ffi::{CStr, c_char, c_int};
@@ -164,36 +164,6 @@ pub unsafe fn slice_mut<'a, T>(at: *mut T, len: usize, what: &str) -> Result<&'a
     }
     // SAFETY: as the caller said.
     Ok(unsafe { std::slice::from_raw_parts_mut(at, len) })
-}
-
-/// A run of counts, none of them negative.
-///
-/// # Safety
-/// As [`slice()`].
-///
-/// # Errors
-/// `MPI_ERR_COUNT`, and `MPI_ERR_ARG` for a null pointer.
-pub unsafe fn counts<N: Number>(at: *const N, len: usize, what: &str) -> Result<Vec<usize>> {
-    // SAFETY: as the caller said.
-    let counts = unsafe { slice(at, len, what) }?;
-    let one = |(i, n): (usize, &N)| {
-        usize::try_from(n.wide())
-            .map_err(|_| Error::new(Class::COUNT, format!("{what}[{i}] is {}", n.wide())))
-    };
-    counts.iter().enumerate().map(one).collect()
-}
-
-/// A run of displacements, strides or addresses, of any sign.
-///
-/// # Safety
-/// As [`slice()`].
-///
-/// # Errors
-/// `MPI_ERR_ARG`: a null pointer.
-pub unsafe fn offsets<N: Number>(at: *const N, len: usize, what: &str) -> Result<Vec<i64>> {
-    // SAFETY: as the caller said.
-    let offsets = unsafe { slice(at, len, what) }?;
-    Ok(offsets.iter().map(|n| n.wide()).collect())
 }
 
 /// A status to change; unlike an out-parameter it cannot be `MPI_STATUS_IGNORE`.

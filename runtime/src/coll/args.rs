@@ -38,18 +38,12 @@ impl Ints<'_> {
 
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Ints::Int(list) => list.len(),
             Ints::Count(list) => list.len(),
             Ints::Aint(list) => list.len(),
         }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -195,16 +195,6 @@ unsafe fn exchange(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Result<()> {
     unsafe { carry_out(comm, Tags::only(tag), call, false) }.map_err(collective::not_moved)
 }
 
-/// Sends `bytes` of rank `root` to all ranks of an intracommunicator.
-///
-/// # Errors
-/// A message failed, or there is no memory.
-pub fn bcast_bytes(comm: &Arc<Comm>, tag: Tag, root: u32, bytes: &mut [u8]) -> Result<()> {
-    let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
-    // SAFETY: the slice is borrowed until this is over.
-    unsafe { exchange(comm, tag, &Call::Bcast(buffer, Root::Rank(root))) }
-}
-
 /// What every rank of an intracommunicator gives, one after the other: `all` is
 /// as long as `mine`, which is equally long everywhere, times the ranks.
 ///
@@ -222,40 +212,4 @@ pub fn allgather_bytes(comm: &Arc<Comm>, tag: Tag, mine: &[u8], all: &mut [u8]) 
     };
     // SAFETY: the slices are borrowed until this is over.
     unsafe { exchange(comm, tag, &Call::Allgather(Some(send), receive)) }
-}
-
-/// As [`allgather_bytes`] with a length that may differ between ranks: what each
-/// gives.
-///
-/// # Errors
-/// A message failed, or there is no memory.
-pub fn allgather_varying(comm: &Arc<Comm>, tag: Tag, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let size = comm.size() as usize;
-    let mut lens = vec![0; size * 8];
-    allgather_bytes(comm, tag, &mine.len().to_ne_bytes(), &mut lens)?;
-    let lens = lens.chunks_exact(8).map(|len| {
-        let len: [u8; 8] = len.try_into().unwrap_or_default(); // chunks of 8
-        usize::from_ne_bytes(len)
-    });
-    let counts: Vec<isize> = lens.map(usize::cast_signed).collect();
-    let mut displs = Vec::with_capacity(size);
-    let mut total = 0;
-    for count in &counts {
-        displs.push(total);
-        total += count;
-    }
-    let mut all = vec![0u8; total.unsigned_abs()];
-    let byte = crate::object::datatype::byte();
-    let receive = Parts {
-        addr: all.as_mut_ptr(),
-        shape: Shape::Varying(Ints::Aint(&counts), Ints::Aint(&displs), byte),
-    };
-    let send = Buffer::bytes(mine.as_ptr(), mine.len());
-    // SAFETY: the buffers live until this is over.
-    unsafe { exchange(comm, tag, &Call::Allgather(Some(send), receive)) }?;
-    let part = |(count, displ): (&isize, &isize)| {
-        let (count, displ) = (count.unsigned_abs(), displ.unsigned_abs());
-        all[displ..displ + count].to_vec()
-    };
-    Ok(counts.iter().zip(&displs).map(part).collect())
 }

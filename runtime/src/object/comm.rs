@@ -391,12 +391,6 @@ pub fn of_collectives(context: u32) -> Option<Arc<Comm>> {
     world.or_else(|| DERIVED.with(|table| table.iter().find_map(|(_, comm)| of(comm))))
 }
 
-/// Every derived communicator's handle.
-#[must_use]
-pub fn derived() -> Vec<Raw> {
-    DERIVED.with(|table| table.iter().map(|entry| entry.0).collect())
-}
-
 /// The whole handle that the low 32 bits of one name.
 #[must_use]
 pub fn from_low(low: u32) -> Option<Raw> {

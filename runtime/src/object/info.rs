@@ -57,14 +57,8 @@ impl Info {
 
     /// The number of keys.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// The key with number `n`, from 0.
@@ -303,7 +297,7 @@ mod tests {
         free(raw).unwrap();
         assert_eq!(class(free(raw)), Class::INFO);
         assert_eq!(class(free(NULL)), Class::INFO);
-        assert!(hints(NULL).unwrap().is_empty());
+        assert_eq!(hints(NULL).unwrap().len(), 0);
     }
 
     #[test]

@@ -14,8 +14,6 @@ use std::ffi::{CStr, CString};
 
 /// `MPI_SESSION_NULL`.
 pub const NULL: Raw = 0x120;
-/// `MPI_MAX_PSET_NAME_LEN`: bytes of a process set's name, its NUL included.
-pub const MAX_PSET_NAME: usize = 1024;
 
 /// The names of the process sets of every session, in the order of their numbers.
 pub const PSETS: [&CStr; 2] = [c"mpi://WORLD", c"mpi://SELF"];

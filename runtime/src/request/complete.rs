@@ -3,7 +3,7 @@
 //! Each comes in two forms: `wait`, which makes progress until it can answer,
 //! and `test`, which makes progress once. Handles are changed in place.
 
-use super::{Finished, Look, NULL, finish, look, waits_for};
+use super::{Finished, Look, finish, look, waits_for};
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::pml::{self, Completion, WaitFor};
@@ -246,10 +246,4 @@ fn what(raws: &[Raw]) -> WaitFor {
         (Some(only), None) => waits_for(*only),
         _ => WaitFor::NOTHING,
     }
-}
-
-/// Whether a handle is `MPI_REQUEST_NULL`.
-#[must_use]
-pub fn is_null(raw: Raw) -> bool {
-    raw == NULL
 }

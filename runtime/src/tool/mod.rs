@@ -19,7 +19,6 @@ impl Class {
     pub const T_NOT_INITIALIZED: Class = Class(1003);
     pub const T_INVALID: Class = Class(1006);
     pub const T_INVALID_INDEX: Class = Class(1007);
-    pub const T_INVALID_ITEM: Class = Class(1008);
     pub const T_INVALID_SESSION: Class = Class(1009);
     pub const T_INVALID_HANDLE: Class = Class(1010);
     pub const T_INVALID_NAME: Class = Class(1011);

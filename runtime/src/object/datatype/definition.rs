@@ -129,13 +129,6 @@ impl Datatype {
         self.finished.lb
     }
 
-    /// The upper bound in bytes.
-    #[inline]
-    #[must_use]
-    pub fn ub(&self) -> isize {
-        self.finished.lb + self.finished.extent
-    }
-
     /// Bytes from one element to the next; may be negative.
     #[inline]
     #[must_use]
@@ -173,12 +166,6 @@ impl Datatype {
         let high = self.true_lb().checked_add(self.true_extent())?;
         let high = high.checked_add(far.max(0))?;
         Some((low, usize::try_from(high.checked_sub(low)?).ok()?))
-    }
-
-    /// The strictest alignment of a basic type inside, in bytes.
-    #[must_use]
-    pub fn align(&self) -> usize {
-        self.bounds.align
     }
 
     /// Whether any number of elements are one run of memory, which then begins

@@ -36,12 +36,11 @@ pub use definition::Datatype;
 pub use element::{Element, Float, Number};
 pub use envelope::{Combiner, Envelope, Width};
 pub use f90::{f90_complex, f90_integer, f90_real, match_size, of_element, value_index};
-pub use layout::{Node, Part, Run};
 pub use movement::copy;
 pub use packing::Representation;
-pub use predefined::{DATATYPE_NULL, all_predefined, byte, c_int, known, packed, predefined};
-pub use segments::Segments;
-pub use signature::Signature;
+#[cfg(test)]
+pub use predefined::known;
+pub use predefined::{DATATYPE_NULL, byte, predefined};
 pub use table::{
     commit, duplicate, free, from_low, get, get_committed, handle_of, insert, name_of, share,
 };

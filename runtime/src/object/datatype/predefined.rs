@@ -154,15 +154,3 @@ pub fn known(raw: Raw) -> &'static Arc<Datatype> {
 pub fn byte() -> &'static Arc<Datatype> {
     known(0x247)
 }
-
-/// `MPI_PACKED`.
-#[must_use]
-pub fn packed() -> &'static Arc<Datatype> {
-    known(0x207)
-}
-
-/// `MPI_INT`.
-#[must_use]
-pub fn c_int() -> &'static Arc<Datatype> {
-    known(0x209)
-}
