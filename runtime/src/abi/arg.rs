@@ -4,19 +4,19 @@
 //! Functions that take a pointer (in `pointer`) are `unsafe`: the caller of the C
 //! function vouches that it is null or good for what the standard says of it.
 
+pub use super::number::Number;
 pub use super::pointer::*;
 pub use super::tool_arg::*;
 pub use super::type_arg::*;
 
-use super::consts::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_PROC_NULL, MPI_ROOT, MPI_UNDEFINED};
+use super::consts::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_PROC_NULL, MPI_ROOT};
 use super::consts::{
     MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE,
 };
-use super::types::{MPI_Comm, MPI_Count, MPI_Info};
+use super::types::{MPI_Comm, MPI_Info};
 use crate::error::Result;
 use crate::fail;
 use crate::object::comm::{self, Comm};
-use crate::object::datatype::Width;
 use crate::object::group;
 use crate::object::info::{self, Info};
 use std::ffi::c_int;
@@ -66,63 +66,6 @@ pub fn thread_level(level: c_int) -> Result<c_int> {
 /// `MPI_ERR_INFO`.
 pub fn hints(info: MPI_Info) -> Result<Info> {
     info::hints(info.0)
-}
-
-/// Either kind of count: `int` or `MPI_Count`.
-pub trait Number: Copy {
-    /// The value.
-    fn wide(self) -> i64;
-    /// The value as this type, if it fits.
-    fn narrow(value: i64) -> Option<Self>;
-    /// `MPI_UNDEFINED`.
-    const UNDEFINED: Self;
-    /// Whether it is a parameter of large-count calls.
-    const WIDTH: Width;
-}
-
-impl Number for c_int {
-    #[inline]
-    fn wide(self) -> i64 {
-        i64::from(self)
-    }
-
-    #[inline]
-    fn narrow(value: i64) -> Option<Self> {
-        c_int::try_from(value).ok()
-    }
-
-    const UNDEFINED: Self = MPI_UNDEFINED;
-    const WIDTH: Width = Width::Small;
-}
-
-impl Number for MPI_Count {
-    #[inline]
-    fn wide(self) -> i64 {
-        self
-    }
-
-    #[inline]
-    fn narrow(value: i64) -> Option<Self> {
-        Some(value)
-    }
-
-    const UNDEFINED: Self = MPI_UNDEFINED as MPI_Count;
-    const WIDTH: Width = Width::Large;
-}
-
-impl Number for isize {
-    #[inline]
-    fn wide(self) -> i64 {
-        self as i64
-    }
-
-    #[inline]
-    fn narrow(value: i64) -> Option<Self> {
-        isize::try_from(value).ok()
-    }
-
-    const UNDEFINED: Self = MPI_UNDEFINED as isize;
-    const WIDTH: Width = Width::Small;
 }
 
 /// A number of elements: not negative.

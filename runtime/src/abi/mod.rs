@@ -66,6 +66,7 @@ mod convert;
 mod early;
 pub mod entry;
 mod message;
+mod number;
 mod outcome;
 pub mod panic;
 mod pointer;

@@ -1,8 +1,8 @@
 //! The pointers of C: out-parameters, arrays, strings, statuses. Re-exported by
 //! `arg`, under whose name the chapters use them.
 
-use super::arg::Number;
 use super::consts::MPI_SUCCESS;
+use super::number::Number;
 use super::types::MPI_Status;
 use crate::error::Result;
 use crate::fail;

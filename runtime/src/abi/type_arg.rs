@@ -1,8 +1,8 @@
 //! Arguments that are datatypes, and what constructors of them take.
 //! Re-exported by `arg`, under whose name the chapters use them.
 
-use super::arg::Number;
 use super::consts::MPI_UNDEFINED;
+use super::number::Number;
 use super::pointer::{get, put, slice, slice_mut};
 use super::types::{MPI_Count, MPI_Datatype, MPI_Status};
 use crate::error::{Class, Error, Result};

@@ -2,7 +2,8 @@
 //!
 //! Each rank's own part is in its receive buffer already, at `block(rank)`.
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use crate::error::Result;
 
 /// Parts go around a ring: p - 1 rounds, every byte moved in place.

@@ -4,7 +4,8 @@
 //! Every rank ends with the same bits: whatever element is computed twice is
 //! computed from the same operands in the same order.
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use super::reduce::Pieces;
 use super::{bcast, reduce};
 use crate::error::Result;

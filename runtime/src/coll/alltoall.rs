@@ -1,11 +1,12 @@
 //! All-to-all in its three forms (MPI 5.0, section 6.8).
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use crate::error::Result;
 
 /// Exchanges under way at a time: enough to keep everybody busy, few enough to
 /// keep queues short.
-const WINDOW: u32 = 32;
+const EXCHANGES_IN_FLIGHT: u32 = 32;
 
 /// Every rank exchanges with every other itself, some at a time; `out(i)` goes
 /// to rank i, `into(i)` comes from it. Also between the two groups of an
@@ -24,7 +25,7 @@ pub(super) fn pairwise(plan: &mut Plan, out: impl Fn(u32) -> Block, into: impl F
         if to < theirs {
             plan.send(to, out(to));
         }
-        if i % WINDOW == WINDOW - 1 {
+        if i % EXCHANGES_IN_FLIGHT == EXCHANGES_IN_FLIGHT - 1 {
             plan.wait();
         }
     }
@@ -44,7 +45,7 @@ pub(super) fn pairwise_within(
         let from = (rank + size - i) % size;
         plan.receive(from, into(from));
         plan.send(to, out(to));
-        if i % WINDOW == 0 {
+        if i % EXCHANGES_IN_FLIGHT == 0 {
             plan.wait();
         }
     }

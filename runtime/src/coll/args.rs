@@ -1,7 +1,5 @@
-//! What a collective operation is asked to do, as checked values: the arguments
-//! of the C functions once `abi` has seen to them.
+//! Collective operations and their arguments, as `abi` has checked them.
 
-use super::plan::{Block, Plan, Type};
 use crate::object::datatype::Datatype;
 use crate::object::op::Reducer;
 use crate::pml::Buffer;
@@ -30,7 +28,7 @@ impl Ints<'_> {
         }
     }
 
-    /// The one at `i`, known not to be negative.
+    /// The one at `i`, which is a count and not negative.
     #[must_use]
     pub fn count(&self, i: usize) -> usize {
         self.get(i).unsigned_abs()
@@ -65,55 +63,6 @@ pub enum Shape<'a> {
     Varying(Ints<'a>, Ints<'a>, &'a Arc<Datatype>),
     /// Counts, displacements in bytes, types: the w-forms.
     Typed(Ints<'a>, Ints<'a>, &'a [&'a Arc<Datatype>]),
-}
-
-/// Parts whose types a plan knows.
-pub(super) struct Known<'a> {
-    addr: *mut u8,
-    shape: Shape<'a>,
-    types: Vec<Type>,
-}
-
-impl<'a> Parts<'a> {
-    pub(super) fn known(&self, plan: &mut Plan) -> Known<'a> {
-        let types = match self.shape {
-            Shape::Equal(_, datatype) | Shape::Varying(_, _, datatype) => {
-                vec![plan.type_of(datatype)]
-            }
-            Shape::Typed(_, _, datatypes) => plan.types_of(datatypes),
-        };
-        Known {
-            addr: self.addr,
-            shape: self.shape,
-            types,
-        }
-    }
-}
-
-impl Known<'_> {
-    /// The part of rank (or neighbour) `i`.
-    pub(super) fn part(&self, i: usize) -> Block {
-        match self.shape {
-            Shape::Equal(each, _) => self.run(each).slice(i * each, each),
-            Shape::Varying(counts, displs, _) => {
-                Block::part(self.addr, self.types[0], displs.get(i), counts.count(i))
-            }
-            Shape::Typed(counts, displs, _) => {
-                let addr = self.addr.wrapping_offset(displs.get(i));
-                Block::part(addr, self.types[i], 0, counts.count(i))
-            }
-        }
-    }
-
-    /// As [`Known::part`], for a rank.
-    pub(super) fn of(&self, rank: u32) -> Block {
-        self.part(rank as usize)
-    }
-
-    /// For equal parts: `count` elements from the beginning.
-    pub(super) fn run(&self, count: usize) -> Block {
-        Block::part(self.addr, self.types[0], 0, count)
-    }
 }
 
 /// The root of a rooted collective (MPI 5.0, section 6.2.3).

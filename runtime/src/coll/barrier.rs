@@ -1,6 +1,7 @@
 //! Barrier (MPI 5.0, section 6.3).
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 
 /// In round k every rank signals the one 2ᵏ above it and waits for the one 2ᵏ
 /// below: ⌈log₂ p⌉ rounds, each of which waits for somebody.

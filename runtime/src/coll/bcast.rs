@@ -1,6 +1,7 @@
 //! Broadcast (MPI 5.0, section 6.4).
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use crate::error::Result;
 
 /// Rank `root` sends to everybody itself.

@@ -1,10 +1,9 @@
-//! Barrier and small allreduce in one step: everybody posts on the communicator's
-//! board, waits for all posts, and reduces for itself, in the order of ranks.
+//! Barrier and small allreduce in one step: every rank posts its operand on the
+//! communicator's board, waits for all posts, and reduces them itself, in the order of ranks.
 //!
-//! No rank depends on another's progress beyond its post, so that ranks that
-//! share processors need the fewest switches there can be: one for each that
-//! arrives before the others. Every rank reads every post, so with a processor
-//! for each rank this is for few ranks only.
+//! A rank depends on nothing of another but its post. So ranks that share processors need
+//! the fewest context switches possible: one for each rank that arrives early. Every rank
+//! reads every post, so where each rank has a processor this pays for few ranks only.
 
 use super::args::Reduction;
 use crate::error::{Class, Error, Result};
@@ -19,59 +18,60 @@ use std::sync::Arc;
 use wireup::collective::Kind;
 use wireup::layout::WaitKind;
 
-/// The most members that exchange through a board, with a processor for each
-/// rank, and where they share.
-const MEMBERS_ALONE: u32 = 8;
-const MEMBERS_CROWDED: u32 = 64;
+/// The most members that exchange through a board: with a processor for each rank, and
+/// with more ranks than processors.
+const MAX_MEMBERS: u32 = 8;
+const MAX_MEMBERS_OVERSUBSCRIBED: u32 = 64;
 
-/// What stands in place of a board's where there is none to be had.
-const REFUSED: u64 = 1;
+/// The place of the board of a communicator that has none.
+const NO_BOARD: u64 = 1;
 
-/// Whether the communicator has a board, which is made at its first use: by
-/// rank 0, who tells the others. All members come here in the same collective.
+/// Whether the communicator has a board. Rank 0 makes it at its first use, and tells the
+/// others where it is. All members come here in the same collective.
 #[inline]
 fn has_one(comm: &Arc<Comm>, tag: Tag) -> Result<bool> {
     match comm.board.place.get() {
         0 => make(comm, tag),
-        place => Ok(place != REFUSED),
+        place => Ok(place != NO_BOARD),
     }
 }
 
 #[cold]
 fn make(comm: &Arc<Comm>, tag: Tag) -> Result<bool> {
     let most = if job::is_oversubscribed() {
-        MEMBERS_CROWDED
+        MAX_MEMBERS_OVERSUBSCRIBED
     } else {
-        MEMBERS_ALONE
+        MAX_MEMBERS
     };
     if comm.size() > most {
-        comm.board.place.set(REFUSED);
+        comm.board.place.set(NO_BOARD);
         return Ok(false);
     }
     let place = match comm.rank {
         0 => {
-            let place = board::make(comm.size()).unwrap_or(REFUSED);
-            show(comm, place)?;
+            let place = board::make(comm.size()).unwrap_or(NO_BOARD);
+            send_place(comm, place)?;
             place
         }
-        _ => hear(comm, tag)?,
+        _ => receive_place(comm, tag)?,
     };
     comm.board.place.set(place);
-    if place != REFUSED {
+    if place != NO_BOARD {
         comm.board.leave.set(Some(board::leave));
     }
-    Ok(place != REFUSED)
+    Ok(place != NO_BOARD)
 }
 
-/// The tag of the message that says where the board is. It is of no collective in
-/// particular: who fails in the one that makes the board hears of it in the next.
-const PLACE: i32 = wireup::collective::tag(Kind::BOARD, 0);
+/// The tag of the message that says where the board is. It belongs to no particular
+/// collective: a rank that fails in the one that makes the board receives it in the next.
+const BOARD_TAG: i32 = wireup::collective::tag(Kind::BOARD, 0);
 
-/// Looks after which a message of the collective means that its sender needs no board.
-const PATIENCE: u32 = 20;
+/// After this many looks, a message of the collective means that its sender goes without a
+/// board.
+const LOOKS_FOR_BOARD: u32 = 20;
 
-/// Says to all other members where the board is.
-fn show(comm: &Comm, place: u64) -> Result<()> {
+/// Tells all other members where the board is.
+fn send_place(comm: &Comm, place: u64) -> Result<()> {
     let bytes = place.to_le_bytes();
     let buffer = Buffer::bytes(bytes.as_ptr(), bytes.len());
     let send = |rank| {
@@ -81,7 +81,7 @@ fn show(comm: &Comm, place: u64) -> Result<()> {
                 comm,
                 Space::Collective,
                 rank,
-                PLACE,
+                BOARD_TAG,
                 &buffer,
                 Mode::Standard,
             )
@@ -96,12 +96,13 @@ fn show(comm: &Comm, place: u64) -> Result<()> {
     result
 }
 
-/// Hears of rank 0 where the board is, in the collective with this tag.
-fn hear(comm: &Comm, tag: Tag) -> Result<u64> {
+/// Receives from rank 0 where the board is, in the collective with this tag.
+fn receive_place(comm: &Comm, tag: Tag) -> Result<u64> {
     let mut bytes = [0u8; 8];
     let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
     // SAFETY: the bytes stay until the request is done, which is waited for here.
-    let request = unsafe { pml::irecv(comm, Space::Collective, Some(0), Some(PLACE), &buffer) }?;
+    let request =
+        unsafe { pml::irecv(comm, Space::Collective, Some(0), Some(BOARD_TAG), &buffer) }?;
     let what = || WaitFor {
         kind: WaitKind::Collective,
         peer: comm.peer(0).map_or(-2, |proc| proc.0.cast_signed()),
@@ -114,8 +115,8 @@ fn hear(comm: &Comm, tag: Tag) -> Result<u64> {
     let stall = || {
         if failed.is_none() {
             looks += 1;
-            // Where there is no board, others may hear of that before and send messages.
-            failed = match watch.look(comm, tag, &[], |_| looks < PATIENCE) {
+            // Others may learn earlier that there is no board, and send messages instead.
+            failed = match watch.look(comm, tag, &[], |_| looks < LOOKS_FOR_BOARD) {
                 Verdict::Fine => return false,
                 Verdict::Moves => Some(collective::moved()),
                 Verdict::Fails(error) => Some(error),
@@ -131,9 +132,9 @@ fn hear(comm: &Comm, tag: Tag) -> Result<u64> {
     }
 }
 
-/// What is exchanged: its length, of which type, by which operation.
+/// What a rank posts: how many bytes, of which type, for which operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Detail {
+struct PostContent {
     len: usize,
     /// Elements in it, and their class ([`crate::object::datatype::Element::class`]).
     count: usize,
@@ -142,41 +143,41 @@ struct Detail {
     operation: u8,
 }
 
-impl Detail {
-    const NOTHING: Detail = Detail {
+impl PostContent {
+    const NOTHING: PostContent = PostContent {
         len: 0,
         count: 0,
         class: 0,
         operation: 0,
     };
 
-    /// The stamp of a post: never 0, the same at all ranks that do the same.
+    /// The stamp of a post: never 0, and the same at all ranks that make the same call.
     #[inline]
     fn stamp(self, tag: Tag) -> u64 {
         let words = u64::from(self.operation) << 20 | u64::from(self.class) << 16;
-        let detail = words | (self.count as u64) << 8 | self.len as u64;
-        u64::from(tag.0.cast_unsigned()) << 32 | detail << 1 | 1
+        let content = words | (self.count as u64) << 8 | self.len as u64;
+        u64::from(tag.0.cast_unsigned()) << 32 | content << 1 | 1
     }
 
-    fn of(stamp: u64) -> (Tag, Detail) {
+    fn of(stamp: u64) -> (Tag, PostContent) {
         let field = |shift: u32, bits: u64| {
             let field = stamp >> (shift + 1) & bits;
             u8::try_from(field).unwrap_or(0) // at most 8 bits
         };
         let tag = u32::try_from(stamp >> 32).unwrap_or(0);
-        let detail = Detail {
+        let content = PostContent {
             len: field(0, 0xff).into(),
             count: field(8, 0xff).into(),
             class: field(16, 0xf),
             operation: field(20, 0xff),
         };
-        (Tag(tag.cast_signed()), detail)
+        (Tag(tag.cast_signed()), content)
     }
 
-    /// How the arguments of a rank differ from this rank's.
-    fn differ(self, tag: Tag, rank: u32, other: Detail) -> Error {
+    /// The error of a rank whose arguments differ from this rank's.
+    fn differ(self, tag: Tag, rank: u32, other: PostContent) -> Error {
         if self.operation != other.operation {
-            let [mine, theirs] = [self, other].map(|detail| Reducer::name_of(detail.operation));
+            let [mine, theirs] = [self, other].map(|content| Reducer::name_of(content.operation));
             let text =
                 format!("ranks differ in {tag}: op is {mine} here, but {theirs} at rank {rank}");
             return Error::new(Class::OP, text);
@@ -194,17 +195,17 @@ impl Detail {
     }
 }
 
-/// Exchanges `mine` with all members, and shows each what was posted.
+/// Exchanges `mine` with all members, and calls `each` with every member's post.
 #[inline]
 fn exchange(
     comm: &Comm,
     tag: Tag,
-    detail: Detail,
+    content: PostContent,
     mine: &[u8],
     each: impl FnMut(u32, &[u8]),
 ) -> Result<()> {
-    board::exchange(comm, detail.stamp(tag), mine, each, |waiting| {
-        await_all(comm, tag, detail, &waiting)
+    board::exchange(comm, content.stamp(tag), mine, each, |waiting| {
+        await_all(comm, tag, content, &waiting)
     })
 }
 
@@ -212,14 +213,14 @@ fn exchange(
 fn await_all(
     comm: &Comm,
     tag: Tag,
-    detail: Detail,
+    content: PostContent,
     waiting: &PendingExchange<'_>,
 ) -> Result<Vec<u32>> {
     let mut watch = Watch::default();
     let mut stalled = false;
     let elsewhere = board::await_all(waiting, tag.0, |others| {
         stalled = true;
-        look(comm, &mut watch, tag, detail, others)
+        look(comm, &mut watch, tag, content, others)
     })?;
     match stalled.then(|| comm.collectives.take_late()).flatten() {
         Some(error) => Err(error),
@@ -227,20 +228,20 @@ fn await_all(
     }
 }
 
-/// Looks at the last posts of those who have not posted for this collective.
+/// Looks at the last posts of members that have not posted for this collective.
 #[cold]
 fn look(
     comm: &Comm,
     watch: &mut Watch,
     tag: Tag,
-    detail: Detail,
+    content: PostContent,
     others: &[OtherPost],
 ) -> Option<Error> {
     let mut known = Vec::new();
     for other in others.iter().filter(|other| other.stamp != 0) {
-        let (theirs, what) = Detail::of(other.stamp);
-        if theirs == tag && what != detail {
-            return Some(detail.differ(tag, other.rank, what));
+        let (theirs, what) = PostContent::of(other.stamp);
+        if theirs == tag && what != content {
+            return Some(content.differ(tag, other.rank, what));
         }
         if theirs.is_after(tag) || theirs.number() == tag.number() {
             known.push((other.rank, theirs));
@@ -260,7 +261,7 @@ pub(super) fn barrier(comm: &Arc<Comm>, tag: Tag) -> Option<Result<()>> {
         return None;
     }
     match has_one(comm, tag) {
-        Ok(true) => Some(exchange(comm, tag, Detail::NOTHING, &[], |_, _| {})),
+        Ok(true) => Some(exchange(comm, tag, PostContent::NOTHING, &[], |_, _| {})),
         Ok(false) => None,
         Err(error) => Some(Err(error)),
     }
@@ -272,7 +273,7 @@ struct Operand([u8; ROOM]);
 
 /// Reduces `len` bytes. `None`: there is no board, or they are too many.
 ///
-/// Only predefined types come here: then all ranks can tell alike that they do.
+/// Only predefined types are reduced here, so that all ranks decide alike.
 ///
 /// # Safety
 /// The buffers of the reduction are good, `len` bytes each from their address.
@@ -292,7 +293,7 @@ pub(super) unsafe fn allreduce(
         Ok(false) => return None,
         Err(error) => return Some(Err(error)),
     }
-    let detail = Detail {
+    let content = PostContent {
         len,
         count: reduction.count,
         class: element.class(),
@@ -304,7 +305,7 @@ pub(super) unsafe fn allreduce(
     unsafe { std::ptr::copy_nonoverlapping(send, next.0.as_mut_ptr(), len) };
     let mine = next;
     next = Operand([0; ROOM]);
-    let exchanged = exchange(comm, tag, detail, &mine.0[..len], |rank, bytes| {
+    let exchanged = exchange(comm, tag, content, &mine.0[..len], |rank, bytes| {
         if rank == 0 {
             acc.0[..len].copy_from_slice(bytes);
             return;
@@ -333,26 +334,32 @@ mod tests {
 
     #[test]
     fn a_stamp_says_what_was_posted() {
-        let detail = Detail {
+        let content = PostContent {
             len: ROOM,
             count: 15,
             class: 9,
             operation: 14,
         };
         let all = Tag(tag(Kind::ALLREDUCE, 77));
-        let (back, what) = Detail::of(detail.stamp(all));
-        assert!(back == all && what == detail);
+        let (back, what) = PostContent::of(content.stamp(all));
+        assert!(back == all && what == content);
         let first = Tag(tag(Kind::BARRIER, 0));
-        assert_ne!(Detail::NOTHING.stamp(first), 0);
-        let class = |other| detail.differ(all, 1, other).class();
-        assert_eq!(class(Detail { len: 4, ..detail }), Class::COUNT);
+        assert_ne!(PostContent::NOTHING.stamp(first), 0);
+        let class = |other| content.differ(all, 1, other).class();
+        assert_eq!(class(PostContent { len: 4, ..content }), Class::COUNT);
         assert_eq!(
-            class(Detail {
+            class(PostContent {
                 operation: 1,
-                ..detail
+                ..content
             }),
             Class::OP
         );
-        assert_eq!(class(Detail { class: 1, ..detail }), Class::TYPE);
+        assert_eq!(
+            class(PostContent {
+                class: 1,
+                ..content
+            }),
+            Class::TYPE
+        );
     }
 }

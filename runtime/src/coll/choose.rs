@@ -1,13 +1,13 @@
-//! Which algorithm, by ranks and bytes: the tables, and nothing else.
+//! Which algorithm a collective takes, by the number of ranks and bytes.
 //!
-//! All ranks must choose alike, so that only what they all know may count: the
-//! number of ranks, the bytes of the message (equal by signature), whether the
-//! operation commutes, and whether the job has more ranks than processors.
+//! All ranks must choose the same one. So a choice depends only on what all of them know:
+//! the number of ranks, the bytes of the message (equal, since signatures are), whether
+//! the operation commutes, and whether the job has more ranks than processors.
 
 use crate::job;
 
-/// A line of a table: the algorithm from so many ranks and bytes on. The last
-/// line that fits is taken.
+/// A line of a table: the algorithm for at least so many ranks and bytes. The last
+/// line that fits counts.
 struct Line<A> {
     ranks: u32,
     bytes: usize,
@@ -28,8 +28,9 @@ fn pick<A: Copy>(table: &[Line<A>], ranks: u32, bytes: usize) -> A {
     table.iter().rev().find(fits).unwrap_or(first).algorithm
 }
 
-/// Whether ranks must share processors: then the fewest waits are best.
-fn crowded() -> bool {
+/// Whether the job has more ranks than processors. Then the algorithm with the fewest waits
+/// is best.
+fn oversubscribed() -> bool {
     job::is_oversubscribed()
 }
 
@@ -41,7 +42,7 @@ pub(super) enum Barrier {
 }
 
 pub(super) fn barrier(ranks: u32) -> Barrier {
-    if crowded() && ranks <= 64 {
+    if oversubscribed() && ranks <= 64 {
         Barrier::Central
     } else {
         Barrier::Dissemination
@@ -67,7 +68,7 @@ const BCAST: &[Line<Bcast>] = &[
 pub(super) const SEGMENT: usize = 128 << 10;
 
 pub(super) fn bcast(ranks: u32, bytes: usize) -> Bcast {
-    if crowded() && ranks <= 32 && bytes <= 4096 {
+    if oversubscribed() && ranks <= 32 && bytes <= 4096 {
         return Bcast::Flat;
     }
     pick(BCAST, ranks, bytes)
@@ -108,7 +109,7 @@ const ALLGATHER: &[Line<Allgather>] = &[
 
 /// `bytes` are those of all parts together.
 pub(super) fn allgather(ranks: u32, bytes: usize) -> Allgather {
-    if crowded() && ranks <= 16 && bytes <= 256 << 10 {
+    if oversubscribed() && ranks <= 16 && bytes <= 256 << 10 {
         return Allgather::Direct;
     }
     pick(ALLGATHER, ranks, bytes)
@@ -147,7 +148,7 @@ const REDUCE: &[Line<Reduce>] = &[
 ];
 
 pub(super) fn reduce(ranks: u32, bytes: usize, commutes: bool) -> Reduce {
-    if bytes <= 2048 && (ranks <= 2 || crowded() && ranks <= 16) {
+    if bytes <= 2048 && (ranks <= 2 || oversubscribed() && ranks <= 16) {
         return Reduce::Flat;
     }
     match pick(REDUCE, ranks, bytes) {
@@ -173,7 +174,7 @@ const ALLREDUCE: &[Line<Allreduce>] = &[
 ];
 
 pub(super) fn allreduce(ranks: u32, bytes: usize, commutes: bool) -> Allreduce {
-    if crowded() && (3..=16).contains(&ranks) && bytes <= 2048 {
+    if oversubscribed() && (3..=16).contains(&ranks) && bytes <= 2048 {
         return Allreduce::Central;
     }
     match pick(ALLREDUCE, ranks, bytes) {
@@ -212,7 +213,7 @@ pub(super) enum Scan {
 const SCAN: &[Line<Scan>] = &[from(0, 0, Scan::Chain), from(4, 0, Scan::Doubling)];
 
 pub(super) fn scan(ranks: u32, bytes: usize) -> Scan {
-    if crowded() && ranks <= 64 {
+    if oversubscribed() && ranks <= 64 {
         return Scan::Chain;
     }
     pick(SCAN, ranks, bytes)

@@ -1,14 +1,13 @@
 //! Small blocking collectives without a plan: straight-line code on the stack,
 //! nothing allocated.
 //!
-//! They send what the plan of the same algorithm would, to the same ranks in the
-//! same order: which form a rank takes depends on its layouts, and ranks with
-//! contiguous buffers meet ranks without. A version through flags in the job
-//! segment has its place here too, as long as every rank can tell that all take
-//! it.
+//! They send the same messages as the plan of the same algorithm, to the same ranks in the
+//! same order. This matters because a rank with contiguous buffers may come here, while a
+//! peer with other layouts carries out a plan.
 
 use super::args::{Call, Reduction, Root};
-use super::{board, choose, too_short};
+use super::compare::too_short;
+use super::{board, choose};
 use crate::error::Result;
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
@@ -17,18 +16,18 @@ use crate::pml::{self, Buffer, Completion, Mode, Request};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// The longest message that is dealt with here, in bytes.
-const MOST: usize = 2048;
-/// The most ranks that one rank exchanges messages with at a time here.
-const FAN: usize = 32;
+/// The longest message that is sent here, in bytes.
+const MAX_LEN: usize = 2048;
+/// The most messages that a rank has under way at a time.
+const MAX_IN_FLIGHT: usize = 32;
 
 /// A few bytes on the stack, aligned for every type.
 #[repr(C, align(64))]
-struct Room(MaybeUninit<[u8; MOST]>);
+struct StackBuffer(MaybeUninit<[u8; MAX_LEN]>);
 
-impl Room {
-    fn new() -> Room {
-        Room(MaybeUninit::uninit())
+impl StackBuffer {
+    fn new() -> StackBuffer {
+        StackBuffer(MaybeUninit::uninit())
     }
 
     fn addr(&mut self) -> *mut u8 {
@@ -36,7 +35,7 @@ impl Room {
     }
 }
 
-/// Carries out `call` if it is one of those dealt with here.
+/// Carries out `call`; `None` if it needs a plan.
 ///
 /// # Safety
 /// The buffers are good for what the operation does with them.
@@ -50,7 +49,7 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
         Call::Bcast(buffer, Root::Rank(root)) => {
             let (addr, len) = dense(buffer)?;
             // SAFETY: the caller's promise; the block is `len` bytes at `addr`.
-            (len <= MOST).then(|| unsafe { bcast(comm, tag, addr, len, *root) })
+            (len <= MAX_LEN).then(|| unsafe { bcast(comm, tag, addr, len, *root) })
         }
         Call::Allreduce(reduction) => {
             let len = operand(reduction)?;
@@ -78,29 +77,29 @@ fn dense(buffer: &Buffer<'_>) -> Option<(*mut u8, usize)> {
     }
 }
 
-/// The bytes of a reduction whose elements are bytes in a row from their
-/// address, and few.
+/// The bytes of each operand, if they are few and contiguous from the operand's address.
 fn operand(reduction: &Reduction<'_>) -> Option<usize> {
     let datatype = reduction.datatype;
     let len = datatype.size().checked_mul(reduction.count)?;
-    (datatype.is_contiguous() && datatype.true_lb() == 0 && len <= MOST).then_some(len)
+    (datatype.is_contiguous() && datatype.true_lb() == 0 && len <= MAX_LEN).then_some(len)
 }
 
-/// One collective's messages.
-struct Talk<'a> {
+/// The messages of one collective, and what went wrong with them.
+struct Messages<'a> {
     comm: &'a Comm,
     tag: Tag,
     /// The first thing that went wrong.
     result: Result<()>,
-    /// The collective cannot come to an end: nothing more is sent or received.
+    /// True once it is seen that the collective cannot come to an end: nothing more is sent
+    /// or received.
     broken: bool,
-    /// Messages may come that no receive is posted for yet.
+    /// True if messages may come for which no receive is posted yet.
     more_to_come: bool,
 }
 
-impl<'a> Talk<'a> {
-    fn new(comm: &'a Comm, tag: Tag) -> Talk<'a> {
-        Talk {
+impl<'a> Messages<'a> {
+    fn new(comm: &'a Comm, tag: Tag) -> Messages<'a> {
+        Messages {
             comm,
             tag,
             result: Ok(()),
@@ -189,7 +188,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Breaks the collective off, if it is seen that it cannot come to an end.
+    /// Breaks the collective off if it cannot come to an end.
     #[cold]
     fn look(&mut self, watch: &mut Watch, request: &Request) {
         if self.broken {
@@ -208,7 +207,7 @@ impl<'a> Talk<'a> {
         pml::cancel(request);
     }
 
-    /// Notes what was wrong with a message.
+    /// Records what was wrong with a message.
     #[cold]
     fn ended(&mut self, completion: Completion, peer: u32, len: usize) {
         if let Some(error) = completion.error {
@@ -221,7 +220,7 @@ impl<'a> Talk<'a> {
     /// Sends to one and receives from another, and waits for both.
     ///
     /// # Safety
-    /// As [`Talk::send`] and [`Talk::receive`], until this returns.
+    /// As [`Messages::send`] and [`Messages::receive`], until this returns.
     #[inline]
     unsafe fn exchange(
         &mut self,
@@ -239,14 +238,14 @@ impl<'a> Talk<'a> {
     /// Sends to everybody else and waits.
     ///
     /// # Safety
-    /// As [`Talk::send`], until this returns.
+    /// As [`Messages::send`], until this returns.
     unsafe fn send_all(&mut self, first: u32, addr: *const u8, len: usize) {
         let size = self.comm.size();
-        let mut slots: [Option<Request>; FAN] = [const { None }; FAN];
+        let mut slots: [Option<Request>; MAX_IN_FLIGHT] = [const { None }; MAX_IN_FLIGHT];
         for i in 1..size {
             // SAFETY: the caller's promise.
             let sending = unsafe { self.send((first + i) % size, addr, len) };
-            let slot = i as usize % FAN;
+            let slot = i as usize % MAX_IN_FLIGHT;
             let before = slots[slot].take();
             self.wait(before, (first + i) % size, 0);
             slots[slot] = sending;
@@ -262,7 +261,7 @@ fn barrier(comm: &Comm, tag: Tag) -> Result<()> {
     if size == 1 {
         return Ok(());
     }
-    let mut talk = Talk::new(comm, tag);
+    let mut messages = Messages::new(comm, tag);
     let nothing = std::ptr::dangling_mut::<u8>();
     match choose::barrier(size) {
         choose::Barrier::Dissemination => {
@@ -271,53 +270,53 @@ fn barrier(comm: &Comm, tag: Tag) -> Result<()> {
                 let to = (rank + distance) % size;
                 let from = (rank + size - distance) % size;
                 // SAFETY: no bytes are sent or received.
-                unsafe { talk.exchange((to, nothing), (from, nothing), 0) };
+                unsafe { messages.exchange((to, nothing), (from, nothing), 0) };
                 distance *= 2;
             }
         }
         choose::Barrier::Central if rank == 0 => {
             for peer in 1..size {
                 // SAFETY: no bytes are received.
-                let receiving = unsafe { talk.receive(peer, nothing, 0) };
-                talk.wait(receiving, peer, 0);
+                let receiving = unsafe { messages.receive(peer, nothing, 0) };
+                messages.wait(receiving, peer, 0);
             }
             // SAFETY: no bytes are sent.
-            unsafe { talk.send_all(0, nothing, 0) };
+            unsafe { messages.send_all(0, nothing, 0) };
         }
         // SAFETY: no bytes are sent or received.
-        choose::Barrier::Central => unsafe { talk.exchange((0, nothing), (0, nothing), 0) },
+        choose::Barrier::Central => unsafe { messages.exchange((0, nothing), (0, nothing), 0) },
     }
-    talk.result
+    messages.result
 }
 
 /// # Safety
 /// `len` bytes at `addr` are readable at the root and writable elsewhere.
 unsafe fn bcast(comm: &Comm, tag: Tag, addr: *mut u8, len: usize, root: u32) -> Result<()> {
     let (rank, size) = (comm.rank, comm.size());
-    let mut talk = Talk::new(comm, tag);
+    let mut messages = Messages::new(comm, tag);
     if size == 1 || len == 0 {
         return Ok(());
     }
-    talk.more_to_come = false;
+    messages.more_to_come = false;
     // SAFETY: the caller's promise, here and below: each message is waited for
     // before this returns, and the receive before any send begins.
     unsafe {
         if choose::bcast(size, len) == choose::Bcast::Flat {
             if rank == root {
-                talk.send_all(root, addr, len);
+                messages.send_all(root, addr, len);
             } else {
-                let receiving = talk.receive(root, addr, len);
-                talk.wait(receiving, root, len);
+                let receiving = messages.receive(root, addr, len);
+                messages.wait(receiving, root, len);
             }
-            return talk.result;
+            return messages.result;
         }
         let place = (rank + size - root) % size;
         let mut distance = 1;
         while distance < size {
             if place & distance != 0 {
                 let parent = (place - distance + root) % size;
-                let receiving = talk.receive(parent, addr, len);
-                talk.wait(receiving, parent, len);
+                let receiving = messages.receive(parent, addr, len);
+                messages.wait(receiving, parent, len);
                 break;
             }
             distance *= 2;
@@ -327,15 +326,15 @@ unsafe fn bcast(comm: &Comm, tag: Tag, addr: *mut u8, len: usize, root: u32) -> 
         while distance > 1 {
             distance /= 2;
             if place + distance < size {
-                children[n] = talk.send((place + distance + root) % size, addr, len);
+                children[n] = messages.send((place + distance + root) % size, addr, len);
                 n += 1;
             }
         }
         for child in children.into_iter().take(n) {
-            talk.wait(child, rank, 0);
+            messages.wait(child, rank, 0);
         }
     }
-    talk.result
+    messages.result
 }
 
 /// # Safety
@@ -358,24 +357,24 @@ unsafe fn allreduce(
         // SAFETY: the caller's promise; the two do not overlap.
         unsafe { std::ptr::copy_nonoverlapping(send, into, len) };
     }
-    let mut talk = Talk::new(comm, tag);
+    let mut messages = Messages::new(comm, tag);
     if size == 1 || len == 0 {
         return Some(Ok(()));
     }
-    let mut room = Room::new();
-    let other = room.addr();
+    let mut incoming = StackBuffer::new();
+    let other = incoming.addr();
     if algorithm == choose::Allreduce::Central {
         // SAFETY: the caller's promise.
         unsafe {
-            fold(&mut talk, reduction, into, into, len, 0);
+            fold(&mut messages, reduction, into, into, len, 0);
             if rank == 0 {
-                talk.send_all(0, into, len);
+                messages.send_all(0, into, len);
             } else {
-                let receiving = talk.receive(0, into, len);
-                talk.wait(receiving, 0, len);
+                let receiving = messages.receive(0, into, len);
+                messages.wait(receiving, 0, len);
             }
         }
-        return Some(talk.result);
+        return Some(messages.result);
     }
     let mut distance = 1;
     while distance < size {
@@ -383,8 +382,8 @@ unsafe fn allreduce(
         // SAFETY: the caller's promise; `other` has room for `len` bytes, which
         // are elements of the type once received.
         unsafe {
-            talk.exchange((partner, into), (partner, other), len);
-            if talk.result.is_err() {
+            messages.exchange((partner, into), (partner, other), len);
+            if messages.result.is_err() {
                 // What came is not what was to be reduced.
             } else if partner > rank && !commutes {
                 reduction.reducer.apply(into, other, reduction.count);
@@ -395,7 +394,7 @@ unsafe fn allreduce(
         }
         distance *= 2;
     }
-    Some(talk.result)
+    Some(messages.result)
 }
 
 /// # Safety
@@ -413,38 +412,38 @@ unsafe fn reduce(
     if size == 1 || choose::reduce(size, len, commutes) != choose::Reduce::Flat {
         return None;
     }
-    let mut talk = Talk::new(comm, tag);
+    let mut messages = Messages::new(comm, tag);
     if len > 0 {
-        talk.more_to_come = comm.rank == root;
+        messages.more_to_come = comm.rank == root;
         // SAFETY: the caller's promise.
-        unsafe { fold(&mut talk, reduction, send, reduction.receive, len, root) };
+        unsafe { fold(&mut messages, reduction, send, reduction.receive, len, root) };
     }
-    Some(talk.result)
+    Some(messages.result)
 }
 
-/// All send to the root, which folds what it gets from the highest rank down:
-/// each operand comes to the left of what there is.
+/// All send to the root, which reduces the operands from the highest rank down: each one
+/// is the left operand of the result so far.
 ///
 /// # Safety
 /// As [`allreduce`]; `into` is written at the root only, and may be `send`.
 unsafe fn fold(
-    talk: &mut Talk<'_>,
+    messages: &mut Messages<'_>,
     reduction: &Reduction<'_>,
     send: *const u8,
     into: *mut u8,
     len: usize,
     root: u32,
 ) {
-    let (rank, size) = (talk.comm.rank, talk.comm.size());
+    let (rank, size) = (messages.comm.rank, messages.comm.size());
     // SAFETY: the caller's promise; the rooms have `len` bytes, and hold elements
     // of the type once received.
     unsafe {
         if rank != root {
-            let sending = talk.send(root, send, len);
-            talk.wait(sending, root, 0);
+            let sending = messages.send(root, send, len);
+            messages.wait(sending, root, 0);
             return;
         }
-        let (mut left, mut right) = (Room::new(), Room::new());
+        let (mut left, mut right) = (StackBuffer::new(), StackBuffer::new());
         let in_place = std::ptr::eq(send, into);
         let acc = if in_place { right.addr() } else { into };
         for peer in (0..size).rev() {
@@ -452,19 +451,19 @@ unsafe fn fold(
                 send
             } else {
                 let room = if peer == size - 1 { acc } else { left.addr() };
-                let receiving = talk.receive(peer, room, len);
-                talk.wait(receiving, peer, len);
+                let receiving = messages.receive(peer, room, len);
+                messages.wait(receiving, peer, len);
                 room
             };
             if peer == size - 1 {
                 if peer == rank {
                     std::ptr::copy_nonoverlapping(operand, acc, len);
                 }
-            } else if talk.result.is_ok() {
+            } else if messages.result.is_ok() {
                 reduction.reducer.apply(operand, acc, reduction.count);
             }
         }
-        if in_place && talk.result.is_ok() {
+        if in_place && messages.result.is_ok() {
             std::ptr::copy_nonoverlapping(acc, into, len);
         }
     }

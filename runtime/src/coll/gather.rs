@@ -1,6 +1,7 @@
 //! Gather and scatter, and their v-forms (MPI 5.0, sections 6.5 and 6.6).
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use crate::error::Result;
 
 /// The root exchanges with every other rank itself. `block(i)` is the root's

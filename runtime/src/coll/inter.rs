@@ -5,11 +5,17 @@
 //! [`Plan::locally`].
 
 use super::args::{Call, Root};
-use super::build::{broadcast, reduced};
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::intra::{plan_bcast, plan_reduce};
+use super::operands::{PlannedParts, block_of, operands_of};
+use super::plan::Plan;
 use super::{alltoall, barrier, gather};
 use crate::error::Result;
 
+/// Appends the steps of this rank for `call`.
+///
+/// # Errors
+/// No memory for temporaries.
 pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
     match call {
         Call::Barrier => {
@@ -22,7 +28,7 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
             plan.locally(barrier::leave);
         }
         Call::Bcast(buffer, root) => {
-            let block = plan.block(buffer);
+            let block = block_of(plan, buffer);
             match *root {
                 Root::Here => plan.send(0, block),
                 Root::Beside => {}
@@ -31,20 +37,20 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
                         plan.receive(root, block);
                         plan.wait();
                     }
-                    plan.locally(|plan| broadcast(plan, block, 0))?;
+                    plan.locally(|plan| plan_bcast(plan, block, 0))?;
                 }
             }
         }
         Call::Gather(send, receive, root) | Call::Gatherv(send, receive, root) => {
             match (*root, send, receive) {
                 (Root::Here, _, Some(receive)) => {
-                    let parts = receive.known(plan);
+                    let parts = PlannedParts::new(plan, &receive);
                     for peer in 0..plan.remote {
                         plan.receive(peer, parts.of(peer));
                     }
                 }
                 (Root::Rank(root), Some(send), _) => {
-                    let own = plan.block(send);
+                    let own = block_of(plan, send);
                     plan.send(root, own);
                 }
                 _ => {}
@@ -53,13 +59,13 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
         Call::Scatter(send, receive, root) | Call::Scatterv(send, receive, root) => {
             match (*root, send, receive) {
                 (Root::Here, Some(send), _) => {
-                    let parts = send.known(plan);
+                    let parts = PlannedParts::new(plan, &send);
                     for peer in 0..plan.remote {
                         plan.send(peer, parts.of(peer));
                     }
                 }
                 (Root::Rank(root), _, Some(receive)) => {
-                    let own = plan.block(receive);
+                    let own = block_of(plan, receive);
                     plan.receive(root, own);
                 }
                 _ => {}
@@ -68,19 +74,19 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
         Call::Allgather(send, receive) => {
             let own = send
                 .as_ref()
-                .map_or_else(Block::empty, |send| plan.block(send));
-            let parts = receive.known(plan);
+                .map_or_else(Block::empty, |send| block_of(plan, send));
+            let parts = PlannedParts::new(plan, &receive);
             alltoall::pairwise(plan, |_| own, |rank| parts.of(rank));
         }
         Call::Alltoall(send, receive) => {
-            let into = receive.known(plan);
+            let into = PlannedParts::new(plan, &receive);
             if let Some(send) = send {
-                let out = send.known(plan);
+                let out = PlannedParts::new(plan, &send);
                 alltoall::pairwise(plan, |rank| out.of(rank), |rank| into.of(rank));
             }
         }
         Call::Reduce(reduction, root) => {
-            let (send, into) = plan.operands(reduction, reduction.count);
+            let (send, into) = operands_of(plan, reduction, reduction.count);
             match *root {
                 Root::Here => plan.receive(0, into),
                 Root::Beside => {}
@@ -93,9 +99,9 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
             }
         }
         Call::Allreduce(reduction) => {
-            let (send, into) = plan.operands(reduction, reduction.count);
+            let (send, into) = operands_of(plan, reduction, reduction.count);
             swap_reduced(plan, send, into)?;
-            plan.locally(|plan| broadcast(plan, into, 0))?;
+            plan.locally(|plan| plan_bcast(plan, into, 0))?;
         }
         Call::ReduceScatterBlock(reduction) => {
             let each = reduction.count;
@@ -120,7 +126,7 @@ fn at_leader(plan: &mut Plan, send: Block) -> Result<Block> {
         0 => plan.temp_like(send.ty, send.count)?,
         _ => Block::empty(),
     };
-    plan.locally(|plan| reduced(plan, send, result, 0))?;
+    plan.locally(|plan| plan_reduce(plan, send, result, 0))?;
     Ok(result)
 }
 
@@ -146,7 +152,7 @@ fn scattered(
     let (Call::ReduceScatterBlock(reduction) | Call::ReduceScatter(reduction, _)) = call else {
         return Ok(());
     };
-    let (send, into) = plan.operands(reduction, total);
+    let (send, into) = operands_of(plan, reduction, total);
     let mine = into.slice(0, part(plan.rank as usize).1);
     let all = match plan.rank {
         0 => plan.temp_like(send.ty, total)?,

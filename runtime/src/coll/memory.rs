@@ -1,8 +1,8 @@
-//! Memory of a schedule's own, and moving elements from one layout to another.
+//! Temporaries of a plan, and copies of elements from one layout to another.
 //!
-//! Used by [`super::plan`] (to allocate) and by [`super::schedule`] (to copy).
+//! Used by [`super::plan`] (to allocate) and by [`super::execution`] (to copy).
 
-use super::plan::Block;
+use super::block::Block;
 use crate::error::{Class, Error, Result};
 use crate::object::datatype::{self, Datatype};
 use std::alloc::Layout;
@@ -50,8 +50,8 @@ impl Drop for Temp {
     }
 }
 
-/// Copies the elements of `from` to `to`, which have the same signature in
-/// perhaps different layouts. A shorter side limits what is copied.
+/// Copies the elements of `from` to `to`. Both have the same signature; their layouts may
+/// differ. The shorter of the two limits what is copied.
 ///
 /// # Safety
 /// `from` is readable, `to` writable, as their types lay them out, and the two
@@ -62,19 +62,19 @@ pub(super) unsafe fn copy(from: &Block, to: &Block, types: &[Arc<Datatype>]) {
         return;
     }
     match (layout(from, types), layout(to, types)) {
-        (Memory::Run(source), Memory::Run(target)) => {
+        (DataLayout::Run(source), DataLayout::Run(target)) => {
             // SAFETY: the caller's promise; both are `len` bytes in a row.
             unsafe { std::ptr::copy_nonoverlapping(source, target, len) };
         }
-        (Memory::Run(source), Memory::Elements(datatype)) => {
+        (DataLayout::Run(source), DataLayout::Elements(datatype)) => {
             // SAFETY: the caller's promise; `source` is `len` bytes in a row.
             unsafe { datatype.unpack_range(to.addr, to.count, 0, source, len) };
         }
-        (Memory::Elements(datatype), Memory::Run(target)) => {
+        (DataLayout::Elements(datatype), DataLayout::Run(target)) => {
             // SAFETY: the caller's promise; `target` is `len` bytes in a row.
             unsafe { datatype.pack_range(from.addr, from.count, 0, target, len) };
         }
-        (Memory::Elements(source), Memory::Elements(target)) => {
+        (DataLayout::Elements(source), DataLayout::Elements(target)) => {
             // SAFETY: the caller's promise.
             unsafe {
                 datatype::copy(from.addr, from.count, source, to.addr, to.count, target);
@@ -83,17 +83,17 @@ pub(super) unsafe fn copy(from: &Block, to: &Block, types: &[Arc<Datatype>]) {
     }
 }
 
-enum Memory<'a> {
+enum DataLayout<'a> {
     /// Bytes in a row.
     Run(*mut u8),
     /// With holes, or in another order.
     Elements(&'a Arc<Datatype>),
 }
 
-fn layout<'a>(block: &Block, types: &'a [Arc<Datatype>]) -> Memory<'a> {
+fn layout<'a>(block: &Block, types: &'a [Arc<Datatype>]) -> DataLayout<'a> {
     match (block.dense(), block.datatype(types)) {
-        (None, Some(datatype)) => Memory::Elements(datatype),
-        (Some(addr), _) => Memory::Run(addr),
-        (None, None) => Memory::Run(block.addr),
+        (None, Some(datatype)) => DataLayout::Elements(datatype),
+        (Some(addr), _) => DataLayout::Run(addr),
+        (None, None) => DataLayout::Run(block.addr),
     }
 }

@@ -1,136 +1,55 @@
 //! A plan: what one rank does in a collective operation, as a list of steps.
 //!
-//! The files of this folder that are named after operations write plans, and
-//! know neither messages nor requests; [`super::schedule`] carries a plan out,
+//! The files of this folder that are named after operations write plans. They
+//! know neither messages nor requests: [`super::execution`] carries a plan out,
 //! and in tests a simulator carries out the plans of many ranks in one thread.
 //!
-//! Sends and receives start as they are met and go on side by side; nothing
+//! Sends and receives start in the order of the steps and go on side by side. Nothing
 //! after a [`Step::Wait`] begins before everything before it has completed.
-//! Between two ranks messages match in the order of the plan, so that both
-//! sides must list them alike. Messages without bytes are left out (both sides
-//! know: signatures are equal), except for signals.
+//! Messages between two ranks match in the order of the plan, so both sides must list
+//! them in the same order. Messages without bytes are left out, except for signals; both
+//! sides know which these are, since signatures are equal.
 
-use super::check::Check;
+use super::block::{Block, Type};
 use super::memory::Temp;
 use crate::error::{Class, Error, Result};
 use crate::object::datatype::Datatype;
 use crate::object::op::Reducer;
 use std::sync::Arc;
 
-/// A datatype as steps use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Type {
-    /// Into [`Plan::types`]; [`BYTES`] for plain bytes.
-    index: u32,
-    /// Bytes of data in an element.
-    size: usize,
-    /// Bytes from an element to the next.
-    extent: isize,
-    /// Elements follow one another without holes, in order.
-    dense: bool,
-    /// Where an element's data begin and end, from its address.
-    true_lb: isize,
-    true_extent: isize,
-}
-
-const BYTES: u32 = u32::MAX;
-
-impl Type {
-    /// Plain bytes.
-    pub(super) const BYTE: Type = Type {
-        index: BYTES,
-        size: 1,
-        extent: 1,
-        dense: true,
-        true_lb: 0,
-        true_extent: 1,
-    };
-}
-
-/// Elements of one type, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    /// Where the first element is.
-    pub(super) addr: *mut u8,
-    /// How many there are.
-    pub(super) count: usize,
-    /// What they are.
-    pub(super) ty: Type,
-}
-
-impl Block {
-    /// Plain bytes.
-    pub(super) fn bytes(addr: *mut u8, len: usize) -> Block {
-        Block {
-            addr,
-            count: len,
-            ty: Type::BYTE,
-        }
-    }
-
-    /// No elements.
-    pub(super) fn empty() -> Block {
-        Block::bytes(std::ptr::null_mut(), 0)
-    }
-
-    /// `count` elements of `ty`, `displ` elements from `addr` on.
-    pub(super) fn part(addr: *mut u8, ty: Type, displ: isize, count: usize) -> Block {
-        let addr = addr.wrapping_offset(ty.extent.wrapping_mul(displ));
-        Block { addr, count, ty }
-    }
-
-    /// Bytes of data, holes not counted.
-    pub(super) fn len(&self) -> usize {
-        self.count.saturating_mul(self.ty.size)
-    }
-
-    /// Whether there are no data.
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// `count` elements from element `first` on.
-    pub(super) fn slice(&self, first: usize, count: usize) -> Block {
-        Block::part(self.addr, self.ty, first.cast_signed(), count)
-    }
-
-    /// Where the data begin, if they are `len()` bytes in a row.
-    pub(super) fn dense(&self) -> Option<*mut u8> {
-        (self.ty.dense || self.is_empty()).then(|| self.addr.wrapping_offset(self.ty.true_lb))
-    }
-
-    /// The datatype; `None` for bytes.
-    pub(super) fn datatype<'a>(&self, types: &'a [Arc<Datatype>]) -> Option<&'a Arc<Datatype>> {
-        types.get(self.ty.index as usize)
-    }
-}
-
 /// One thing to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// Start to send `block` to rank `to`.
-    Send { to: u32, block: Block, way: Way },
+    Send {
+        to: u32,
+        block: Block,
+        channel: Channel,
+    },
     /// Start to receive `block` from rank `from`.
-    Receive { from: u32, block: Block, way: Way },
+    Receive {
+        from: u32,
+        block: Block,
+        channel: Channel,
+    },
     /// Let everything above complete.
     Wait,
     /// Copy between layouts.
     Copy { from: Block, to: Block },
     /// `inout = input ∘ inout`, elementwise, with the plan's operation.
     Reduce { input: Block, inout: Block },
-    /// See what the plan's check comes to.
+    /// Compare what the ranks have said of their calls, and go on only if they agree.
     Compare,
 }
 
-/// What a message travels in.
+/// Which messages between two ranks a message is matched among.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Way {
-    /// Among the local group of an intercommunicator.
+pub(super) struct Channel {
+    /// Those within the local group of an intercommunicator.
     pub(super) local: bool,
-    /// Apart from the other messages between the two ranks (which of two edges
-    /// between the same neighbours it is).
+    /// Those along the second of two edges between the same neighbours.
     pub(super) second: bool,
-    /// What ranks compare before the collective begins.
+    /// Those that ranks compare before the collective begins.
     pub(super) check: bool,
 }
 
@@ -145,9 +64,8 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) types: Vec<Arc<Datatype>>,
     pub(super) reducer: Option<Reducer>,
-    pub(super) check: Option<Box<Check>>,
     temps: Vec<Temp>,
-    way: Way,
+    channel: Channel,
 }
 
 impl Plan {
@@ -161,9 +79,8 @@ impl Plan {
             steps: Vec::new(),
             types: Vec::new(),
             reducer: None,
-            check: None,
             temps: Vec::new(),
-            way: Way {
+            channel: Channel {
                 local: false,
                 second: false,
                 check: false,
@@ -171,20 +88,20 @@ impl Plan {
         }
     }
 
-    /// Makes a type known to the plan.
+    /// Adds a type to the plan, unless it is there.
     pub(super) fn type_of(&mut self, datatype: &Arc<Datatype>) -> Type {
         match self.types.iter().position(|t| Arc::ptr_eq(t, datatype)) {
-            Some(index) => type_at(index, datatype),
+            Some(index) => Type::new(index, datatype),
             None => self.add(datatype),
         }
     }
 
     fn add(&mut self, datatype: &Arc<Datatype>) -> Type {
         self.types.push(Arc::clone(datatype));
-        type_at(self.types.len() - 1, datatype)
+        Type::new(self.types.len() - 1, datatype)
     }
 
-    /// Makes known a list of types that need not differ much.
+    /// Adds a list of types, in which neighbours are often the same.
     pub(super) fn types_of(&mut self, datatypes: &[&Arc<Datatype>]) -> Vec<Type> {
         let mut last: Option<(*const Datatype, Type)> = None;
         let mut types = Vec::with_capacity(datatypes.len());
@@ -199,7 +116,7 @@ impl Plan {
         types
     }
 
-    /// Forgets the steps and frees the temporaries: the plan is carried out.
+    /// Drops the steps and frees the temporaries of a plan that was carried out.
     pub(super) fn clear(&mut self) {
         self.steps = Vec::new();
         self.types = Vec::new();
@@ -207,18 +124,18 @@ impl Plan {
         self.reducer = None;
     }
 
-    /// What `f` adds goes among the local group of an intercommunicator.
+    /// Runs `f`, whose messages are within the local group of an intercommunicator.
     pub(super) fn locally<R>(&mut self, f: impl FnOnce(&mut Plan) -> R) -> R {
-        self.way.local = true;
+        self.channel.local = true;
         let result = f(self);
-        self.way.local = false;
+        self.channel.local = false;
         result
     }
 
-    /// Messages from here on go by the first or the second way between the same
-    /// two ranks.
+    /// Messages from here on are of the first or the second edge between the same two
+    /// ranks.
     pub(super) fn by(&mut self, second: bool) {
-        self.way.second = second;
+        self.channel.second = second;
     }
 
     /// Sends `block` to `to`, if there is anything in it.
@@ -237,32 +154,35 @@ impl Plan {
 
     /// Sends `block`, even when it is empty.
     pub(super) fn signal_to(&mut self, to: u32, block: Block) {
-        let way = self.way;
-        self.steps.push(Step::Send { to, block, way });
+        let channel = self.channel;
+        self.steps.push(Step::Send { to, block, channel });
     }
 
     /// Receives `block`, even when it is empty.
     pub(super) fn signal_from(&mut self, from: u32, block: Block) {
-        let way = self.way;
-        self.steps.push(Step::Receive { from, block, way });
+        let channel = self.channel;
+        self.steps.push(Step::Receive {
+            from,
+            block,
+            channel,
+        });
     }
 
-    /// Says to a peer what it is to compare, and hears the same of it.
-    pub(super) fn compare(&mut self, peer: u32, said: Block, heard: Block) {
-        self.way.check = true;
-        self.signal_from(peer, heard);
-        self.signal_to(peer, said);
-        self.way.check = false;
+    /// Exchanges with a peer what the two are to compare.
+    pub(super) fn exchange_to_compare(&mut self, peer: u32, mine: Block, theirs: Block) {
+        self.channel.check = true;
+        self.signal_from(peer, theirs);
+        self.signal_to(peer, mine);
+        self.channel.check = false;
     }
 
-    /// Everything is heard and compared, and found right, before more begins.
-    pub(super) fn end_compare(&mut self, check: Box<Check>) {
+    /// Compares, once all that it takes has come, and goes on only if all is right.
+    pub(super) fn compare(&mut self) {
         self.wait();
         self.steps.push(Step::Compare);
-        self.check = Some(check);
     }
 
-    /// Everything so far completes before anything more begins.
+    /// Adds a wait: everything so far completes before anything more begins.
     pub(super) fn wait(&mut self) {
         if !matches!(self.steps.last(), None | Some(Step::Wait)) {
             self.steps.push(Step::Wait);
@@ -283,13 +203,13 @@ impl Plan {
         }
     }
 
-    /// Whether operands must keep their order.
+    /// Whether operands must keep their order: the operation does not commute.
     pub(super) fn ordered(&self) -> bool {
         self.reducer.as_ref().is_some_and(|r| !r.commutes())
     }
 
-    /// `acc ∘ right`, where `right` may be overwritten: where the result is, and
-    /// where there is room now.
+    /// Reduces `acc ∘ right`, overwriting one of the two. Returns the block with the result
+    /// and the one that is free now.
     pub(super) fn fold_right(&mut self, acc: Block, right: Block) -> (Block, Block) {
         if self.ordered() {
             self.reduce(acc, right);
@@ -300,7 +220,7 @@ impl Plan {
         }
     }
 
-    /// `len` bytes of the plan's own.
+    /// A temporary of `len` bytes.
     ///
     /// # Errors
     /// No memory.
@@ -314,7 +234,7 @@ impl Plan {
         Ok(block)
     }
 
-    /// Room for `count` elements laid out as those of `ty`.
+    /// A temporary for `count` elements laid out as those of `ty`.
     ///
     /// # Errors
     /// No memory.
@@ -380,23 +300,5 @@ impl Plan {
         if block.dense() != Some(packed.addr) {
             self.copy(packed, block);
         }
-    }
-}
-
-fn type_at(index: usize, datatype: &Datatype) -> Type {
-    Type {
-        index: u32::try_from(index).unwrap_or(BYTES),
-        size: datatype.size(),
-        extent: datatype.extent(),
-        dense: datatype.is_contiguous(),
-        true_lb: datatype.true_lb(),
-        true_extent: datatype.true_extent(),
-    }
-}
-
-impl Block {
-    /// The same address and count, of another type.
-    pub(super) fn of(self, ty: Type) -> Block {
-        Block { ty, ..self }
     }
 }

@@ -4,7 +4,8 @@
 //! receive buffer); `into` is where the root's result goes. Operands keep rank
 //! order wherever the operation does not commute.
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use super::reduce_scatter;
 use crate::error::Result;
 

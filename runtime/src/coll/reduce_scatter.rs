@@ -1,10 +1,11 @@
 //! Reduce-scatter in both forms (MPI 5.0, section 6.10).
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use crate::error::Result;
 
 /// Contributions taken in at a time when the operation commutes.
-const WINDOW: u32 = 4;
+const OPERANDS_IN_FLIGHT: u32 = 4;
 
 /// Every rank sends each other one the piece that is theirs and folds what it
 /// receives. `piece(i)` is this rank's contribution to rank i's result, and
@@ -19,7 +20,7 @@ pub(super) fn pairwise(plan: &mut Plan, into: Block, piece: impl Fn(u32) -> Bloc
         return in_order(plan, into, piece);
     }
     plan.copy(piece(rank), into);
-    let window = WINDOW.min(size - 1);
+    let window = OPERANDS_IN_FLIGHT.min(size - 1);
     let mut rooms = Vec::new();
     for _ in 0..window {
         rooms.push(plan.temp_like(into.ty, into.count)?);

@@ -1,11 +1,12 @@
 //! Scan and exscan (MPI 5.0, section 6.11).
 
-use super::plan::{Block, Plan};
+use super::block::Block;
+use super::plan::Plan;
 use crate::error::Result;
 
 /// Whether a rank's own contribution is part of its result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum ScanKind {
     Inclusive,
     Exclusive,
 }
@@ -19,13 +20,13 @@ pub(super) fn recursive_doubling(
     plan: &mut Plan,
     send: Block,
     into: Block,
-    kind: Kind,
+    kind: ScanKind,
 ) -> Result<()> {
     let (rank, size) = (plan.rank, plan.size);
     let mut partial = plan.temp_like(send.ty, send.count)?;
     let mut room = plan.temp_like(send.ty, send.count)?;
     plan.copy(send, partial);
-    let mut begun = kind == Kind::Inclusive;
+    let mut begun = kind == ScanKind::Inclusive;
     if begun {
         plan.copy(send, into);
     }
@@ -59,10 +60,10 @@ pub(super) fn recursive_doubling(
 ///
 /// # Errors
 /// No memory for what is passed on.
-pub(super) fn chain(plan: &mut Plan, send: Block, into: Block, kind: Kind) -> Result<()> {
+pub(super) fn chain(plan: &mut Plan, send: Block, into: Block, kind: ScanKind) -> Result<()> {
     let (rank, size) = (plan.rank, plan.size);
     match kind {
-        Kind::Inclusive => {
+        ScanKind::Inclusive => {
             plan.copy(send, into);
             if rank > 0 {
                 let room = plan.temp_like(send.ty, send.count)?;
@@ -74,7 +75,7 @@ pub(super) fn chain(plan: &mut Plan, send: Block, into: Block, kind: Kind) -> Re
                 plan.send(rank + 1, into);
             }
         }
-        Kind::Exclusive => {
+        ScanKind::Exclusive => {
             let mut out = send;
             // In place, the contribution is where the result will be.
             if rank > 0 && rank + 1 < size {

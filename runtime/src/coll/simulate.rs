@@ -3,8 +3,9 @@
 //! matches (rendezvous) or in two moves (eager), so that a plan that touches a
 //! buffer too early is found out; one that can wait for ever is a deadlock here.
 
+use super::block::Block;
 use super::memory;
-use super::plan::{Block, Plan, Step, Way};
+use super::plan::{Channel, Plan, Step};
 use std::collections::HashMap;
 
 /// A small generator (splitmix64).
@@ -111,11 +112,11 @@ impl Simulation<'_> {
         }
     }
 
-    fn peer(&self, proc: usize, rank: u32, way: Way) -> usize {
+    fn peer(&self, proc: usize, rank: u32, channel: Channel) -> usize {
         let rank = rank as usize;
         let inter = self.first < self.plans.len();
         let in_first = proc < self.first;
-        match (inter, way.local == in_first) {
+        match (inter, channel.local == in_first) {
             (false, _) => rank,
             (true, true) => rank,
             (true, false) => rank + self.first,
@@ -140,16 +141,20 @@ impl Simulation<'_> {
         match step {
             Step::Wait => self.pending[proc].clear(),
             Step::Compare => {}
-            Step::Send { to, block, way } => {
-                let to = self.peer(proc, to, way);
-                let route = route(proc, to, way);
+            Step::Send { to, block, channel } => {
+                let to = self.peer(proc, to, channel);
+                let route = route(proc, to, channel);
                 let data = self.eager.then(|| self.pack(proc, &block));
                 let message = self.post(proc, block, data);
                 self.sends.entry(route).or_default().push(message);
             }
-            Step::Receive { from, block, way } => {
-                let from = self.peer(proc, from, way);
-                let route = route(from, proc, way);
+            Step::Receive {
+                from,
+                block,
+                channel,
+            } => {
+                let from = self.peer(proc, from, channel);
+                let route = route(from, proc, channel);
                 let message = self.post(proc, block, None);
                 self.receives.entry(route).or_default().push(message);
             }
@@ -190,12 +195,12 @@ impl Simulation<'_> {
     }
 }
 
-fn route(from: usize, to: usize, way: Way) -> Route {
+fn route(from: usize, to: usize, channel: Channel) -> Route {
     Route {
         from,
         to,
-        local: way.local,
-        second: way.second,
+        local: channel.local,
+        second: channel.second,
     }
 }
 

@@ -5,13 +5,18 @@
 //! associative and does not commute, so that a wrong order shows.
 
 use super::args::{Call, Ints, Parts, Reduction, Root, Shape};
-use super::neighbor::Edge;
-use super::plan::{Block, Plan};
-use super::scan::Kind;
+use super::block::Block;
+use super::neighbor::{Edge, Edges};
+use super::operands::{PlannedParts, block_of};
+use super::plan::Plan;
+use super::scan::ScanKind;
 use super::simulate::{self, Random};
 use super::*;
+use crate::error::Result;
 use crate::object::datatype::{self, Datatype, Width};
 use crate::object::op::Reducer;
+use crate::pml::Buffer;
+use std::sync::Arc;
 
 const MOST: u32 = 17;
 
@@ -252,7 +257,7 @@ fn carry_out(plans: &[Plan]) {
 
 fn whole(plan: &mut Plan, memory: &Memory) -> Block {
     let count = memory.bytes.len() / memory.layout.stride;
-    plan.block(&memory.buffer(count))
+    block_of(plan, &memory.buffer(count))
 }
 
 #[test]
@@ -263,7 +268,7 @@ fn broadcasts_reach_everybody() {
         bcast::binomial,
         |plan, block, root| bcast::chain(plan, block, root, 48).unwrap(),
         |plan, block, root| bcast::scatter_allgather(plan, block, root).unwrap(),
-        |plan, block, root| build::broadcast(plan, block, root).unwrap(),
+        |plan, block, root| intra::plan_bcast(plan, block, root).unwrap(),
     ];
     for size in 1..=MOST {
         for root in [0, size / 2, size - 1] {
@@ -321,7 +326,7 @@ fn gathers_and_scatters() {
                 carry_out(&plans(&own, |plan, memory| {
                     let at_root = plan.rank == root;
                     let send = (!at_root || !in_place).then(|| whole(plan, memory));
-                    let parts = at_root.then(|| full.equal(EACH).known(plan));
+                    let parts = at_root.then(|| PlannedParts::new(plan, &full.equal(EACH)));
                     let part = |r: u32| parts.as_ref().map_or_else(Block::empty, |p| p.of(r));
                     if tree {
                         let run = parts.as_ref().map(|p| p.run(EACH * ranks));
@@ -338,7 +343,7 @@ fn gathers_and_scatters() {
                 carry_out(&plans(&got, |plan, memory| {
                     let at_root = plan.rank == root;
                     let receive = (!at_root || !in_place).then(|| whole(plan, memory));
-                    let parts = at_root.then(|| full.equal(EACH).known(plan));
+                    let parts = at_root.then(|| PlannedParts::new(plan, &full.equal(EACH)));
                     let part = |r: u32| parts.as_ref().map_or_else(Block::empty, |p| p.of(r));
                     if tree {
                         let run = parts.as_ref().map(|p| p.run(EACH * ranks));
@@ -395,7 +400,7 @@ fn allgathers_with_equal_and_varying_parts() {
                     })
                     .collect();
                 carry_out(&plans(&memories, |plan, memory| {
-                    let parts = memory.varying(&counts, &displs).known(plan);
+                    let parts = PlannedParts::new(plan, &memory.varying(&counts, &displs));
                     match algorithms.get(algorithm) {
                         Some(algorithm) => algorithm(plan, &|r| parts.of(r)),
                         None => allgather::recursive_doubling(plan, parts.run(all.len()), 2),
@@ -431,8 +436,8 @@ fn alltoalls_in_and_out_of_place() {
                 })
                 .collect();
             let planned = plans(&into, |plan, memory| {
-                let out = out[plan.rank as usize].equal(EACH).known(plan);
-                let into = memory.equal(EACH).known(plan);
+                let out = PlannedParts::new(plan, &out[plan.rank as usize].equal(EACH));
+                let into = PlannedParts::new(plan, &memory.equal(EACH));
                 match algorithm {
                     0 => alltoall::pairwise_within(plan, |r| out.of(r), |r| into.of(r)),
                     1 => alltoall::bruck(plan, out.run(total), into.run(total)).unwrap(),
@@ -499,7 +504,7 @@ fn reductions_to_one_rank() {
         (reduce::binomial, true),
         (reduce::flat, true),
         (reduce::scatter_gather, false),
-        (build::reduced, true),
+        (intra::plan_reduce, true),
     ];
     for size in 1..=MOST {
         for root in [0, size / 2, size - 1] {
@@ -563,12 +568,12 @@ fn reductions_to_all_ranks() {
 
 #[test]
 fn prefix_reductions() {
-    type Algorithm = fn(&mut Plan, Block, Block, Kind) -> Result<()>;
+    type Algorithm = fn(&mut Plan, Block, Block, ScanKind) -> Result<()>;
     let algorithms: [Algorithm; 2] = [scan::recursive_doubling, scan::chain];
     for size in 1..=MOST {
         for algorithm in algorithms {
             for operation in [Operation::Compose, Operation::Add] {
-                for kind in [Kind::Inclusive, Kind::Exclusive] {
+                for kind in [ScanKind::Inclusive, ScanKind::Exclusive] {
                     for in_place in [false, true] {
                         let got = reduction(
                             size,
@@ -580,7 +585,7 @@ fn prefix_reductions() {
                             },
                         );
                         for (memory, rank) in got.iter().zip(0..) {
-                            let upto = if kind == Kind::Inclusive {
+                            let upto = if kind == ScanKind::Inclusive {
                                 rank + 1
                             } else {
                                 rank
@@ -784,7 +789,7 @@ fn both_ways_around_a_ring_of_two_stay_apart() {
         upward,
     };
     let plan = |rank: u32| {
-        let edges = build::Edges {
+        let edges = Edges {
             sources: vec![edge(1 - rank, true), edge(1 - rank, false)],
             destinations: vec![edge(1 - rank, false), edge(1 - rank, true)],
         };

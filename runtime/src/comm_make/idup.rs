@@ -287,12 +287,10 @@ pub fn idup(comm: &Arc<Comm>, info: &Info) -> Result<(Raw, Raw)> {
     let comm = comm.clone();
     let (new, copied) = twin(&comm, info);
     let new = comm::insert(new)?;
-    let tags = match &comm.inter {
-        None => [0, talk::collective_tag(&comm, Kind::COMM_IDUP)],
-        Some(inter) => [
-            talk::collective_tag(&comm, Kind::COMM_IDUP),
-            talk::collective_tag(&inter.local, Kind::COMM_IDUP),
-        ],
+    let tags = comm.begin_collective(Kind::COMM_IDUP);
+    let tags = match tags.local {
+        None => [0, tags.peers.0],
+        Some(local) => [tags.peers.0, local.0],
     };
     let mut machine = Machine {
         comm,

@@ -54,11 +54,14 @@ fn build(base: ContextId, local: Group, remote: Group) -> Result<Comm> {
 /// What both sides' leaders say, first `comm`'s own side, at every member. The
 /// words given count at the leaders only, who are the members with rank 0.
 fn leaders(comm: &Arc<Comm>, kind: Kind, words: &[u32]) -> Result<[Vec<u32>; 2]> {
-    let tag = talk::collective_tag(comm, kind);
-    let circle = Circle::whole(comm, kind);
+    let tags = comm.begin_collective(kind);
+    let circle = match (&comm.inter, tags.local) {
+        (Some(inter), Some(tag)) => Circle::all(&inter.local, tag),
+        _ => Circle::all(comm, tags.peers),
+    };
     let mut told = Vec::new();
     if circle.me() == 0 {
-        let theirs = talk::exchange(comm, 0, tag, &talk::bytes_of(words))?;
+        let theirs = talk::exchange(comm, 0, tags.peers.0, &talk::bytes_of(words))?;
         let len = u32::try_from(words.len()).unwrap_or(0);
         told = talk::bytes_of(&[len]);
         told.extend(talk::bytes_of(words));

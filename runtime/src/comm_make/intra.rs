@@ -94,8 +94,8 @@ pub fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
     if comm.inter.is_some() {
         return inter::create(&comm, group);
     }
-    let tag = talk::collective_tag(&comm, Kind::COMM_CREATE);
-    of_part(&comm, group, tag, None)
+    let tag = comm.begin_collective(Kind::COMM_CREATE).peers;
+    of_part(&comm, group, tag.0, None)
 }
 
 /// As [`create`] of an intracommunicator, with a topology for the new one.
@@ -104,8 +104,8 @@ pub fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
 /// As [`create`].
 pub fn create_with(comm: &Arc<Comm>, kind: Kind, group: &Group, topology: Topology) -> Result<Raw> {
     let comm = comm.clone();
-    let tag = talk::collective_tag(&comm, kind);
-    of_part(&comm, group, tag, Some(topology))
+    let tag = comm.begin_collective(kind).peers;
+    of_part(&comm, group, tag.0, Some(topology))
 }
 
 /// `MPI_Comm_create_group`: collective over the group only.

@@ -36,11 +36,6 @@ pub(super) fn tag(topic: Topic, number: i32) -> i32 {
     i32::MIN | (topic as i32) << 29 | (number ^ number >> 29) & 0x1fff_ffff
 }
 
-/// The tag of the collective that begins on `comm`.
-pub(super) fn collective_tag(comm: &Comm, kind: Kind) -> i32 {
-    comm.collectives.begin(kind).0
-}
-
 /// A number made of a string tag (FNV-1a).
 pub(super) fn number(text: &std::ffi::CStr) -> i32 {
     let mut hash: u32 = 0x811c_9dc5;
@@ -155,11 +150,16 @@ impl Circle {
     /// member calls this in the same order as other collectives.
     pub(super) fn whole(comm: &Arc<Comm>, kind: Kind) -> Circle {
         let local = comm.inter.as_ref().map_or(comm, |inter| &inter.local);
+        Circle::all(local, local.begin_collective(kind).peers)
+    }
+
+    /// All members of the intracommunicator `comm`, in a collective that has begun.
+    pub(super) fn all(comm: &Arc<Comm>, tag: Tag) -> Circle {
         Circle {
-            comm: local.clone(),
+            comm: comm.clone(),
             ranks: None,
-            me: local.rank,
-            tag: collective_tag(local, kind),
+            me: comm.rank,
+            tag: tag.0,
         }
     }
 

@@ -44,6 +44,24 @@ impl fmt::Display for Tag {
     }
 }
 
+/// The tags of one collective: among the peers, and within the local group of an
+/// intercommunicator, which is a communicator of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tags {
+    /// Among the peers.
+    pub peers: Tag,
+    /// Within the local group of an intercommunicator.
+    pub local: Option<Tag>,
+}
+
+impl Tags {
+    /// Of a collective that has begun on an intracommunicator.
+    #[must_use]
+    pub fn intra(peers: Tag) -> Tags {
+        Tags { peers, local: None }
+    }
+}
+
 /// Collectives whose kinds are remembered.
 const RECENT: usize = 16;
 
@@ -95,7 +113,8 @@ pub enum CollectiveState {
 
 impl Collectives {
     /// Begins a collective. Members count alike, since collectives are called in
-    /// one order, so that the tag is the same at all.
+    /// one order, so that the tag is the same at all. Called by
+    /// [`Comm::begin_collective`](super::comm::Comm::begin_collective).
     #[inline]
     pub fn begin(&self, kind: Kind) -> Tag {
         let number = self.started.get();

@@ -8,7 +8,7 @@ use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::attr::Attributes;
-use crate::object::collective::Collectives;
+use crate::object::collective::{Collectives, Tags};
 use crate::object::errhandler;
 use crate::object::group::{Comparison, Group, Proc};
 use crate::object::info::Info;
@@ -16,6 +16,7 @@ use crate::object::topology::Topology;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use wireup::collective;
 
 /// `MPI_COMM_NULL`.
 pub const NULL: Raw = 0x100;
@@ -169,6 +170,17 @@ impl Comm {
     #[must_use]
     pub fn peer(&self, rank: u32) -> Option<Proc> {
         self.peers().proc(rank)
+    }
+
+    /// Begins a collective: draws the tags of its messages. On an intercommunicator it is
+    /// one of the local group, too.
+    #[inline]
+    pub fn begin_collective(&self, kind: collective::Kind) -> Tags {
+        let inter = self.inter.as_ref();
+        Tags {
+            peers: self.collectives.begin(kind),
+            local: inter.map(|inter| inter.local.collectives.begin(kind)),
+        }
     }
 
     /// The context id for messages of `space`.

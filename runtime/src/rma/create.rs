@@ -52,10 +52,11 @@ const NO_CONTEXT: u64 = u64::MAX;
 pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
     let comm = comm.clone();
     comm_make::intra::only_intra(&comm)?;
-    let tag = comm.collectives.begin(match wanted.flavor {
+    let kind = match wanted.flavor {
         Flavor::Allocate => Kind::WIN_ALLOCATE,
         Flavor::Shared => Kind::WIN_ALLOCATE_SHARED,
-    });
+    };
+    let tag = comm.begin_collective(kind).peers;
     let mut context = Ok(ContextId(0));
     if comm.rank == 0 {
         context = comm_make::take_context();
