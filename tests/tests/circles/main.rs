@@ -51,7 +51,6 @@ fn no_circle_is_large(krate: &Crate) {
 }
 
 #[test]
-#[ignore = "being broken up"]
 fn no_circle_of_the_runtime_is_large() {
     no_circle_is_large(&RUNTIME);
 }
@@ -62,7 +61,6 @@ fn no_circle_of_the_wireup_is_large() {
 }
 
 #[test]
-#[ignore = "being broken up"]
 fn no_circle_of_btl_shm_is_large() {
     no_circle_is_large(&load("btl-shm/src/lib.rs"));
 }
