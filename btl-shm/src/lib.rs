@@ -11,7 +11,7 @@
 //! | receive, in each peer's order | [`Incoming::poll`] |
 //! | copy straight from or to a peer's memory | [`peer::Peers`]: `reach` and `window`, then [`mod@copy`]; `cma`, then [`peer::cma`] |
 //! | let peers reach memory of one's own | [`region::heap`]; `Peers::is_exported` says whether they do |
-//! | copy one message by two ranks | [`joint`]: the receiver's [`joint::Lead`], the sender's [`joint::Help`] |
+//! | copy one message by two ranks | [`cooperative`]: the receiver's [`cooperative::ReceiverSide`], the sender's [`cooperative::SenderSide`] |
 //! | exchange a few bytes in a group | [`board::Board`] |
 //! | sleep, and wake who sleeps | [`wait::Waiter`], [`wait::ring_bell`] |
 //! | stay right across fork and exec | nothing: [`recall`] does it; [`recall::forked`] tells a child |
@@ -30,7 +30,7 @@
 //!   gives it back.
 //! * A board's post is written by its member alone, and not again before every member
 //!   has read it.
-//! * A slot of a joint copy belongs to the rank that leads; both sides change its claims
+//! * A slot of a cooperative copy belongs to the receiver; both sides change its claims
 //!   by compare-exchange, and only the helper counts what it has finished.
 //! * A rank writes its own record in the segment, but for two words: peers push new rings
 //!   onto `incoming` and clear `asleep`.
@@ -78,7 +78,7 @@
 //! fragment.rs  a rank's pool of large pieces, given back by their readers
 //! endpoint.rs  all rings of a rank: opened on first use, found by the peer
 //! board.rs     posts of a group's members that every member reads
-//! joint.rs     who copies which part of a message that two ranks copy together
+//! cooperative.rs who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells, and sleeping until one rings
 //! copy/        copies by size and place, in kernels for each architecture
 //! fault/       faults in copies of attached memory, as errors
@@ -91,6 +91,7 @@
 //! ```
 
 pub mod board;
+pub mod cooperative;
 #[cfg(not(loom))]
 pub mod copy;
 #[cfg(not(loom))]
@@ -99,7 +100,6 @@ pub mod endpoint;
 pub mod fault;
 #[cfg(not(loom))]
 pub mod fragment;
-pub mod joint;
 #[cfg(not(loom))]
 pub mod peer;
 pub mod prefetch;

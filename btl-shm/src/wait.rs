@@ -66,7 +66,7 @@ impl Waiter {
     }
 
     /// Whether ranks share processors.
-    pub fn is_crowded(&self) -> bool {
+    pub fn is_oversubscribed(&self) -> bool {
         self.oversubscribed
     }
 

@@ -14,7 +14,7 @@ use std::os::fd::RawFd;
 /// the one that the environment names.
 ///
 /// Memory that is mapped before it is registered must not be used before; or see
-/// [`super::hold`]. Not to be called with a lock held that a hook given to
+/// [`super::hold()`]. Not to be called with a lock held that a hook given to
 /// [`super::at_fork`] takes.
 pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
     fork::register().map_err(RangeError::Handlers)?;

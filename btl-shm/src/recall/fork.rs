@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 /// What a holder of locks and of state about shared memory does around a fork.
-/// None of the functions may allocate, fork, or call [`hold`] or [`super::add`].
+/// None of the functions may allocate, fork, or call [`hold()`] or [`super::add()`].
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
     /// Before the fork: takes the locks under which another thread could be

@@ -36,7 +36,7 @@ pub(super) fn take() -> ForkLock {
 
 /// Runs `f` while no fork of this process is in progress: what `f` maps and
 /// registers is seen by a fork as a whole or not at all. `f` must not fork, nor
-/// call [`super::add`] or [`super::remove`], which take the same lock.
+/// call [`super::add()`] or [`super::remove`], which take the same lock.
 pub fn hold<T>(f: impl FnOnce() -> T) -> T {
     let _held = take();
     f()

@@ -41,7 +41,7 @@ impl RequestPlan {
     }
 }
 
-/// What [`pml::progress`] calls.
+/// What [`pml::progress()`] calls.
 fn drive() -> bool {
     let mut moved = false;
     let mut ended = false;

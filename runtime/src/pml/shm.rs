@@ -9,11 +9,11 @@ use crate::pml::transport::{
     Remote, SenderSlot, SlotId, SlotState, Transport, Waiter, Words,
 };
 use btl_shm::board::{self, board_len};
+use btl_shm::cooperative::{self, Place, ReceiverSide, SenderSide, Slots, State};
 use btl_shm::copy;
 use btl_shm::endpoint::{self, Incoming, Outgoing, Sent};
 use btl_shm::fault::Fault;
 use btl_shm::fragment::FRAGMENT;
-use btl_shm::joint::{self, Help, Lead, Place, Slots, State};
 use btl_shm::peer::cma::{self, CmaError, CmaWhy, Direction};
 use btl_shm::peer::shared::Shared;
 use btl_shm::peer::{Lost, Peers, Reached};
@@ -90,7 +90,7 @@ pub(super) struct ShmWaiter(wait::Waiter);
 impl Waiter for ShmWaiter {
     #[inline]
     fn is_oversubscribed(&self) -> bool {
-        self.0.is_crowded()
+        self.0.is_oversubscribed()
     }
 
     fn sleep(&self, threads: bool, look: impl FnOnce() -> bool) {
@@ -148,11 +148,11 @@ pub(super) struct ShmSlot {
     segment: &'static Segment,
     place: Place,
     turn: u32,
-    lead: Option<Lead>,
+    lead: Option<ReceiverSide>,
 }
 
 impl ShmSlot {
-    fn lead(&self) -> &Lead {
+    fn lead(&self) -> &ReceiverSide {
         self.lead.as_ref().expect("a copy has begun its slot")
     }
 }
@@ -166,7 +166,7 @@ impl ReceiverSlot for ShmSlot {
     }
 
     fn begin(&mut self, total: u64, front: u64) {
-        self.lead = Some(self.place.lead(self.segment, total, front));
+        self.lead = Some(self.place.receiver_side(self.segment, total, front));
     }
 
     fn withdraw(&self) -> bool {
@@ -198,21 +198,21 @@ impl ReceiverSlot for ShmSlot {
     }
 }
 
-impl SenderSlot for Help {
+impl SenderSlot for SenderSide {
     fn claim(&mut self, want: u64) -> Option<Range<u64>> {
-        Help::claim(self, want)
+        SenderSide::claim(self, want)
     }
 
     fn left(&self) -> u64 {
-        Help::left(self)
+        SenderSide::left(self)
     }
 
     fn finish(&mut self, chunks: u64) {
-        Help::finish(self, chunks);
+        SenderSide::finish(self, chunks);
     }
 
     fn fail(&mut self, chunks: u64) {
-        Help::fail(self, chunks);
+        SenderSide::fail(self, chunks);
     }
 }
 
@@ -221,7 +221,7 @@ impl Transport for Shm {
     type Waiter = ShmWaiter;
     type Board = ShmBoard;
     type ReceiverSlot = ShmSlot;
-    type SenderSlot = Help;
+    type SenderSlot = SenderSide;
     type Mapping = Shared;
     type Error = SegmentError;
 
@@ -498,10 +498,10 @@ impl Transport for Shm {
         self.slots.give(slot.place);
     }
 
-    fn join_slot(&mut self, _peer: Proc, id: SlotId, total: u64, front: u64) -> Help {
-        let slot = self.segment.at(id.at).cast::<joint::Slot>();
+    fn join_slot(&mut self, _peer: Proc, id: SlotId, total: u64, front: u64) -> SenderSide {
+        let slot = self.segment.at(id.at).cast::<cooperative::Slot>();
         // SAFETY: a slot of a peer's; the segment is never unmapped.
-        unsafe { Help::join(slot, id.turn, total, front) }
+        unsafe { SenderSide::join(slot, id.turn, total, front) }
     }
 
     #[inline]

@@ -74,7 +74,7 @@ pub fn peer_piece(start: u64, len: usize) -> libc::iovec {
 /// bytes copied, never 0; else the errno.
 ///
 /// # Safety
-/// As for [`transfer`].
+/// As for [`super::transfer`].
 pub(super) unsafe fn call(
     direction: Direction,
     pid: u32,

@@ -5,7 +5,7 @@
 //! and will most likely be again. The receiver is told in the RTS, since the copy of
 //! such a message takes longer: each line comes out of its sender's cache. And the
 //! sender makes lines its own again, once the message was read, while it waits for
-//! something else ([`crate::pml::rndv::ahead`]).
+//! something else (`rndv/ahead.rs`).
 
 use crate::pml::learnt::vote::Vote;
 use std::time::Duration;

@@ -1,21 +1,21 @@
-//! Joint copies: the receiver (who leads) and the sender (who helps) copy one large
-//! message together, each as much as it gets to.
+//! Cooperative copies: the receiver and the sender of one large message copy it together, each
+//! as much as it gets to.
 //!
-//! The message is cut into chunks. A part at the front, about half, is the leader's
-//! from the start. The helper claims chunks from the back; the leader, once it has copied
-//! its part, claims what the helper has not come to. A claim is a compare-exchange on one
+//! The message is cut into chunks. A part at the front, about half, is the receiver's
+//! from the start. The sender claims chunks from the back; the receiver, once it has copied
+//! its part, claims what the sender has not come to. A claim is a compare-exchange on one
 //! word, so that each chunk is copied by exactly one side, and a side that is busy
-//! elsewhere costs the other nothing. The helper counts what it has finished in a
-//! line of its own; the message is whole when everything is claimed and the helper
+//! elsewhere costs the other nothing. The sender counts what it has finished in a
+//! line of its own; the message is whole when everything is claimed and the sender
 //! has finished all that it claimed. Where both are at it from the start, the same
 //! half of a buffer is always copied by the same side, whose cache then has it.
 //!
-//! A slot is the leader's, used for one message after another. Both words carry
-//! the number of the use, so that a helper that comes late cannot claim from a
-//! later message. Nor does the leader write either of them to begin a use: a word of
-//! the use before says that nothing of this one was claimed but what the leader had
-//! from the start, which the helper is told. So where the two come to the end
-//! together, the line of the claims never leaves the helper's cache, and its claim
+//! A slot is the receiver's, used for one message after another. Both words carry
+//! the number of the use, so that a sender that comes late cannot claim from a
+//! later message. Nor does the receiver write either of them to begin a use: a word of
+//! the use before says that nothing of this one was claimed but what the receiver had
+//! from the start, which the sender is told. So where the two come to the end
+//! together, the line of the claims never leaves the sender's cache, and its claim
 //! waits for nothing.
 
 use crate::prefetch::prefetch_to_write;
@@ -33,7 +33,7 @@ pub struct Slot {
     /// the front (17) and at the back (17).
     claim: AtomicU64,
     _pad0: [u64; 15],
-    /// Use (30 bits), and chunks that the helper has finished in it, or given up
+    /// Use (30 bits), and chunks that the sender has finished in it, or given up
     /// with [`FAILED`] set.
     done: AtomicU64,
     _pad1: [u64; 15],
@@ -46,7 +46,7 @@ const _: () = assert!(size_of::<Slot>() == 256);
 const BITS: u32 = 17;
 const MASK: u64 = (1 << BITS) - 1;
 
-/// Set in `done`: the helper could not copy what it had claimed.
+/// Set in `done`: the sender could not copy what it had claimed.
 const FAILED: u64 = 1 << BITS;
 
 /// The most chunks of one message.
@@ -55,7 +55,7 @@ pub const MOST: u64 = MASK;
 /// The greatest number of a use; 0 comes after it.
 const LAST_TURN: u32 = u32::MAX >> (32 - (64 - 2 * BITS));
 
-/// Slots of a rank: joint copies under way at a time. With more, the leader
+/// Slots of a rank: cooperative copies under way at a time. With more, the receiver
 /// copies alone.
 const SLOTS: u64 = 64;
 
@@ -68,7 +68,7 @@ fn unpack(word: u64) -> (u64, u64, u64) {
 }
 
 impl Slot {
-    /// Claims all there is of use `turn`, whatever that comes to, unless a helper has
+    /// Claims all there is of use `turn`, whatever that comes to, unless a sender has
     /// claimed anything of it.
     fn withdraw(&self, turn: u32) -> bool {
         let word = self.claim.load(Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Slot {
 }
 
 /// What both sides know of a use: its number, its chunks, and how many of them are the
-/// leader's from the start.
+/// receiver's from the start.
 #[derive(Clone, Copy, Debug)]
 struct Use {
     turn: u32,
@@ -94,13 +94,13 @@ struct Use {
 /// Who claims.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Side {
-    Leader,
-    Helper,
+    Receiver,
+    Sender,
 }
 
 impl Use {
     /// Chunks claimed at the front and at the back, if `word` is the line of claims.
-    /// `None`: the use is over. Only a helper can be that late, and while it has claimed
+    /// `None`: the use is over. Only a sender can be that late, and while it has claimed
     /// nothing, no more than the word of the use before can be there.
     fn claimed(&self, word: u64, side: Side) -> Option<(u64, u64)> {
         let (last, front, back) = unpack(word);
@@ -108,7 +108,7 @@ impl Use {
             return Some((front, back));
         }
         let before = self.turn.wrapping_sub(1) & LAST_TURN;
-        (side == Side::Leader || last == u64::from(before)).then_some((self.front, 0))
+        (side == Side::Receiver || last == u64::from(before)).then_some((self.front, 0))
     }
 
     /// Chunks that nobody has claimed.
@@ -117,8 +117,8 @@ impl Use {
             .map_or(0, |(front, back)| self.total.saturating_sub(front + back))
     }
 
-    /// Claims up to `want` chunks: at the front for the leader, at the back for the
-    /// helper.
+    /// Claims up to `want` chunks: at the front for the receiver, at the back for the
+    /// sender.
     fn claim(&self, slot: &Slot, want: u64, side: Side) -> Option<Range<u64>> {
         let mut word = slot.claim.load(Ordering::Relaxed);
         loop {
@@ -129,8 +129,8 @@ impl Use {
             }
             let n = want.clamp(1, free);
             let (next, range) = match side {
-                Side::Leader => (pack(self.turn, front + n, back), front..front + n),
-                Side::Helper => {
+                Side::Receiver => (pack(self.turn, front + n, back), front..front + n),
+                Side::Sender => {
                     let end = self.total - back;
                     (pack(self.turn, front, back + n), end - n..end)
                 }
@@ -148,38 +148,38 @@ impl Use {
     }
 }
 
-/// The leader's view of a joint copy.
+/// The receiver's view of a cooperative copy.
 #[derive(Debug)]
-pub struct Lead {
+pub struct ReceiverSide {
     slot: NonNull<Slot>,
     of: Use,
-    /// Chunks that the leader has claimed.
+    /// Chunks that the receiver has claimed.
     front: Cell<u64>,
 }
 
-/// How far a joint copy has come.
+/// How far a cooperative copy has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// Chunks are unclaimed, or the helper is at work on what it claimed.
+    /// Chunks are unclaimed, or the sender is at work on what it claimed.
     Open,
     /// Everything that was claimed is copied, and nothing is left to claim.
     Whole,
-    /// The helper could not copy what it claimed, and has stopped.
+    /// The sender could not copy what it claimed, and has stopped.
     Failed,
 }
 
-impl Lead {
+impl ReceiverSide {
     /// Begins a use of `slot` with `total` chunks, at most [`MOST`], of which the first
-    /// `front`, fewer than all, are the leader's. `turn` is one more than in the use
+    /// `front`, fewer than all, are the receiver's. `turn` is one more than in the use
     /// before, wrapping around to 0; the first is 1.
     ///
     /// # Safety
     /// The slot is the caller's alone to lead, no use of it is under way, everything of
     /// the use before was claimed, and it lives as long as the process.
     #[must_use]
-    pub unsafe fn begin(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> Lead {
+    pub unsafe fn begin(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> ReceiverSide {
         debug_assert!(front < total && total <= MOST);
-        Lead {
+        ReceiverSide {
             slot,
             of: Use { turn, total, front },
             front: Cell::new(front),
@@ -191,7 +191,7 @@ impl Lead {
         unsafe { self.slot.as_ref() }
     }
 
-    /// The number that the helper must be told.
+    /// The number that the sender must be told.
     pub fn turn(&self) -> u32 {
         self.of.turn
     }
@@ -203,10 +203,10 @@ impl Lead {
 
     /// Chunks that nobody has claimed.
     pub fn left(&self) -> u64 {
-        self.of.left(self.slot(), Side::Leader)
+        self.of.left(self.slot(), Side::Receiver)
     }
 
-    /// Whether the leader has not claimed all of it: the helper has a part, or may yet
+    /// Whether the receiver has not claimed all of it: the sender has a part, or may yet
     /// have.
     pub fn is_shared(&self) -> bool {
         self.front.get() < self.of.total
@@ -215,14 +215,14 @@ impl Lead {
     /// Claims up to `want` chunks at the front. `None`: nothing is left.
     #[must_use]
     pub fn claim(&self, want: u64) -> Option<Range<u64>> {
-        let range = self.of.claim(self.slot(), want, Side::Leader)?;
+        let range = self.of.claim(self.slot(), want, Side::Receiver)?;
         self.front.set(range.end);
         Some(range)
     }
 
-    /// How far the copy has come; the leader's own claims count as copied.
+    /// How far the copy has come; the receiver's own claims count as copied.
     pub fn state(&self) -> State {
-        let done = self.slot().done.load(Ordering::Acquire); // pairs with the Release in `Help::finish`
+        let done = self.slot().done.load(Ordering::Acquire); // pairs with the Release in `SenderSide::finish`
         let (finished, failed) = if done >> (2 * BITS) == u64::from(self.of.turn) {
             (done & MASK, done & FAILED != 0)
         } else {
@@ -238,7 +238,7 @@ impl Lead {
         let word = self.slot().claim.load(Ordering::Relaxed);
         let back = self
             .of
-            .claimed(word, Side::Leader)
+            .claimed(word, Side::Receiver)
             .map_or(0, |(_, back)| back);
         if finished >= back {
             State::Failed
@@ -247,7 +247,7 @@ impl Lead {
         }
     }
 
-    /// Claims all that is left. Returns whether the helper has finished; if not, it is
+    /// Claims all that is left. Returns whether the sender has finished; if not, it is
     /// still copying what it claimed before.
     pub fn close(&self) -> bool {
         while self.claim(u64::MAX).is_some() {}
@@ -255,29 +255,29 @@ impl Lead {
     }
 }
 
-/// The helper's view of a joint copy.
+/// The sender's view of a cooperative copy.
 #[derive(Debug)]
-pub struct Help {
+pub struct SenderSide {
     slot: NonNull<Slot>,
     of: Use,
     /// What `done` says of this use.
     done: u64,
 }
 
-impl Help {
+impl SenderSide {
     /// Joins use `turn` of `slot`, of `total` chunks, of which the first `front` are the
-    /// leader's.
+    /// receiver's.
     ///
     /// # Safety
     /// The slot lives as long as the process.
     #[must_use]
-    pub unsafe fn join(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> Help {
+    pub unsafe fn join(slot: NonNull<Slot>, turn: u32, total: u64, front: u64) -> SenderSide {
         // SAFETY: the caller's slot.
         let shared = unsafe { slot.as_ref() };
-        // The first claim is soon; and the leader has looked at what was done before.
+        // The first claim is soon; and the receiver has looked at what was done before.
         prefetch_to_write((&raw const shared.claim).cast());
         prefetch_to_write((&raw const shared.done).cast());
-        Help {
+        SenderSide {
             slot,
             of: Use { turn, total, front },
             done: 0,
@@ -291,21 +291,21 @@ impl Help {
 
     /// Chunks that nobody has claimed; 0 once the use is over.
     pub fn left(&self) -> u64 {
-        self.of.left(self.slot(), Side::Helper)
+        self.of.left(self.slot(), Side::Sender)
     }
 
     /// Claims up to `want` chunks at the back, which must be finished or failed.
     /// `None`: nothing is left.
     #[must_use]
     pub fn claim(&self, want: u64) -> Option<Range<u64>> {
-        self.of.claim(self.slot(), want, Side::Helper)
+        self.of.claim(self.slot(), want, Side::Sender)
     }
 
     /// Counts `chunks` of the claimed ones as copied.
     pub fn finish(&mut self, chunks: u64) {
         self.done += chunks;
         let word = u64::from(self.of.turn) << (2 * BITS) | self.done;
-        self.slot().done.store(word, Ordering::Release); // pairs with the Acquire in `Lead::state`
+        self.slot().done.store(word, Ordering::Release); // pairs with the Acquire in `ReceiverSide::state`
     }
 
     /// Gives `chunks` of the claimed ones up: they could not be copied.
@@ -333,24 +333,24 @@ pub struct Place {
 }
 
 impl Place {
-    /// Its offset in the segment, which the helper must be told.
+    /// Its offset in the segment, which the sender must be told.
     pub fn at(&self) -> u64 {
         self.at
     }
 
-    /// Begins a use of it; see [`Lead::begin`].
-    pub fn begin(&mut self, segment: &'static Segment, total: u64, front: u64) -> Lead {
+    /// Begins a use of it; see [`ReceiverSide::begin`].
+    pub fn begin(&mut self, segment: &'static Segment, total: u64, front: u64) -> ReceiverSide {
         self.open(segment);
-        self.lead(segment, total, front)
+        self.receiver_side(segment, total, front)
     }
 
     /// Begins a use of it of which chunks are not known yet, and returns its number. A
-    /// helper that knows them may join; then follows [`Place::lead`] or
+    /// sender that knows them may join; then follows [`Place::receiver_side`] or
     /// [`Place::withdraw`].
     pub fn open(&mut self, segment: &'static Segment) -> u32 {
         self.last = (self.last + 1) & LAST_TURN;
         if self.last == 0 {
-            // What a helper said that many uses ago must not pass for this lap's.
+            // What a sender said that many uses ago must not pass for this lap's.
             self.slot(segment).done.store(0, Ordering::Relaxed);
         }
         self.last
@@ -363,15 +363,15 @@ impl Place {
         unsafe { slot.as_ref() }
     }
 
-    /// The leader's view of the use that was opened.
+    /// The receiver's view of the use that was opened.
     #[must_use]
-    pub fn lead(&self, segment: &'static Segment, total: u64, front: u64) -> Lead {
+    pub fn receiver_side(&self, segment: &'static Segment, total: u64, front: u64) -> ReceiverSide {
         let slot = NonNull::from(self.slot(segment));
         // SAFETY: a slot of this rank's, in use once at a time, which stays.
-        unsafe { Lead::begin(slot, self.last, total, front) }
+        unsafe { ReceiverSide::begin(slot, self.last, total, front) }
     }
 
-    /// Ends the use that was opened, unless a helper has claimed something of it: then
+    /// Ends the use that was opened, unless a sender has claimed something of it: then
     /// `false`, and the use has to go on.
     #[must_use]
     pub fn withdraw(&self, segment: &'static Segment) -> bool {
@@ -418,9 +418,9 @@ mod tests {
     fn every_chunk_is_claimed_once_from_both_ends() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let lead = unsafe { Lead::begin(slot, 1, 10, 0) };
+        let lead = unsafe { ReceiverSide::begin(slot, 1, 10, 0) };
         // SAFETY: leaked.
-        let mut help = unsafe { Help::join(slot, lead.turn(), 10, 0) };
+        let mut help = unsafe { SenderSide::join(slot, lead.turn(), 10, 0) };
         assert_eq!(lead.claim(4), Some(0..4));
         assert_eq!(help.claim(3), Some(7..10));
         assert_eq!((lead.left(), help.left()), (3, 3));
@@ -435,14 +435,14 @@ mod tests {
     fn a_late_helper_claims_nothing_of_the_next_message() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let first = unsafe { Lead::begin(slot, 1, 5, 2) };
+        let first = unsafe { ReceiverSide::begin(slot, 1, 5, 2) };
         // SAFETY: leaked.
-        let late = unsafe { Help::join(slot, first.turn(), 5, 2) };
+        let late = unsafe { SenderSide::join(slot, first.turn(), 5, 2) };
         assert_eq!(late.left(), 3);
         assert!(first.close());
         assert!(!first.is_shared());
         // SAFETY: the use before is over.
-        let next = unsafe { Lead::begin(slot, 2, 5, 1) };
+        let next = unsafe { ReceiverSide::begin(slot, 2, 5, 1) };
         assert_eq!((late.claim(1), late.left()), (None, 0));
         assert_eq!(next.left(), 4);
         assert!(next.close());
@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn what_was_said_of_another_use_counts_for_none() {
         let slot = slot();
-        // The leader's numbers follow one another; the lap ends in between.
+        // The receiver's numbers follow one another; the lap ends in between.
         for turn in [LAST_TURN - 1, LAST_TURN, 0, 1, 2] {
             let before = u64::from(turn.wrapping_sub(1) & LAST_TURN);
             // SAFETY: leaked.
@@ -463,10 +463,10 @@ mod tests {
                     .store(before << (2 * BITS) | 2, Ordering::Relaxed);
             }
             // SAFETY: leaked, and led by this test alone; the use before is over.
-            let lead = unsafe { Lead::begin(slot, turn, 3, 1) };
+            let lead = unsafe { ReceiverSide::begin(slot, turn, 3, 1) };
             assert_eq!((lead.state(), lead.left()), (State::Open, 2));
             // SAFETY: leaked.
-            let mut help = unsafe { Help::join(slot, turn, 3, 1) };
+            let mut help = unsafe { SenderSide::join(slot, turn, 3, 1) };
             assert_eq!((help.left(), help.claim(2)), (2, Some(1..3)));
             assert_eq!((lead.state(), lead.left()), (State::Open, 0));
             if turn == 0 {
@@ -487,14 +487,14 @@ mod tests {
         let shared = unsafe { slot.as_ref() };
         assert!(shared.withdraw(1));
         // SAFETY: leaked.
-        let late = unsafe { Help::join(slot, 1, 8, 4) };
+        let late = unsafe { SenderSide::join(slot, 1, 8, 4) };
         assert_eq!((late.left(), late.claim(8)), (0, None));
         // SAFETY: leaked.
-        let mut help = unsafe { Help::join(slot, 2, 8, 4) };
+        let mut help = unsafe { SenderSide::join(slot, 2, 8, 4) };
         assert_eq!(help.claim(3), Some(5..8));
         assert!(!shared.withdraw(2));
         // SAFETY: leaked, and led by this test alone; nothing of the use before is left.
-        let lead = unsafe { Lead::begin(slot, 2, 8, 4) };
+        let lead = unsafe { ReceiverSide::begin(slot, 2, 8, 4) };
         assert_eq!((lead.left(), lead.claim(8)), (1, Some(4..5)));
         help.finish(3);
         assert_eq!(lead.state(), State::Whole);
@@ -504,9 +504,9 @@ mod tests {
     fn a_failure_is_known_once_the_helper_is_out() {
         let slot = slot();
         // SAFETY: leaked, and led by this test alone.
-        let lead = unsafe { Lead::begin(slot, 1, 5, 0) };
+        let lead = unsafe { ReceiverSide::begin(slot, 1, 5, 0) };
         // SAFETY: leaked.
-        let mut help = unsafe { Help::join(slot, lead.turn(), 5, 0) };
+        let mut help = unsafe { SenderSide::join(slot, lead.turn(), 5, 0) };
         assert_eq!(help.claim(2), Some(3..5));
         assert!(!lead.close());
         help.fail(2);
@@ -525,7 +525,7 @@ mod loom_tests {
     unsafe impl Send for At {}
 
     #[test]
-    fn loom_a_joint_copy_is_whole_when_it_says_so() {
+    fn loom_a_cooperative_copy_is_whole_when_it_says_so() {
         loom::model(|| {
             let slot = Slot {
                 claim: AtomicU64::new(0),
@@ -537,12 +537,12 @@ mod loom_tests {
             let block = loom::sync::Arc::new(Block(slot, target));
             let at = At(NonNull::from(&block.0));
             // SAFETY: the slot lives in the Arc that both threads hold.
-            let lead = unsafe { Lead::begin(at.0, 1, 3, 1) };
+            let lead = unsafe { ReceiverSide::begin(at.0, 1, 3, 1) };
             let (turn, theirs) = (lead.turn(), block.clone());
-            let helper = loom::thread::spawn(move || {
+            let sender = loom::thread::spawn(move || {
                 let At(slot) = { at };
                 // SAFETY: as above.
-                let mut help = unsafe { Help::join(slot, turn, 3, 1) };
+                let mut help = unsafe { SenderSide::join(slot, turn, 3, 1) };
                 while let Some(range) = help.claim(1) {
                     for chunk in range {
                         theirs.1[usize::try_from(chunk).unwrap()].fetch_add(1, Ordering::Relaxed);
@@ -562,7 +562,7 @@ mod loom_tests {
             for chunk in &block.1 {
                 assert_eq!(chunk.load(Ordering::Relaxed), 1);
             }
-            helper.join().unwrap();
+            sender.join().unwrap();
         });
     }
 }
