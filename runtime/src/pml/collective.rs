@@ -196,7 +196,7 @@ impl Watch {
                 && place == context
                 && other >= 0
                 && Tag(other).number() == number
-                && Tag(other).kind() != Kind::CHECK
+                && !matches!(Tag(other).kind(), Kind::CHECK | Kind::BOARD)
             {
                 seen.push((rank, Tag(other)));
             }
