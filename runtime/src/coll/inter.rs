@@ -44,7 +44,7 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
         Call::Gather(send, receive, root) | Call::Gatherv(send, receive, root) => {
             match (*root, send, receive) {
                 (Root::Here, _, Some(receive)) => {
-                    let parts = PlannedParts::new(plan, &receive);
+                    let parts = PlannedParts::new(plan, receive);
                     for peer in 0..plan.remote {
                         plan.receive(peer, parts.of(peer));
                     }
@@ -59,7 +59,7 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
         Call::Scatter(send, receive, root) | Call::Scatterv(send, receive, root) => {
             match (*root, send, receive) {
                 (Root::Here, Some(send), _) => {
-                    let parts = PlannedParts::new(plan, &send);
+                    let parts = PlannedParts::new(plan, send);
                     for peer in 0..plan.remote {
                         plan.send(peer, parts.of(peer));
                     }
@@ -75,13 +75,13 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
             let own = send
                 .as_ref()
                 .map_or_else(Block::empty, |send| block_of(plan, send));
-            let parts = PlannedParts::new(plan, &receive);
+            let parts = PlannedParts::new(plan, receive);
             alltoall::pairwise(plan, |_| own, |rank| parts.of(rank));
         }
         Call::Alltoall(send, receive) => {
-            let into = PlannedParts::new(plan, &receive);
+            let into = PlannedParts::new(plan, receive);
             if let Some(send) = send {
-                let out = PlannedParts::new(plan, &send);
+                let out = PlannedParts::new(plan, send);
                 alltoall::pairwise(plan, |rank| out.of(rank), |rank| into.of(rank));
             }
         }
