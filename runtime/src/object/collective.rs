@@ -116,7 +116,7 @@ impl Collectives {
     /// one order, so that the tag is the same at all. Called by
     /// [`Comm::begin_collective`](super::comm::Comm::begin_collective).
     #[inline]
-    pub fn begin(&self, kind: Kind) -> Tag {
+    pub(super) fn begin(&self, kind: Kind) -> Tag {
         let number = self.started.get();
         self.started.set(number.wrapping_add(1));
         self.recent[number as usize % RECENT].set(kind.code());

@@ -406,10 +406,8 @@ fn tell(comm: &Comm, tag: Tag, begun: bool, error: &Error) {
 /// Begins and ends a collective that fails for a wrong argument.
 #[cold]
 pub fn refuse(comm: &Comm, kind: Kind, error: &Error) {
-    let tag = comm.collectives.begin(kind);
-    let inter = comm.inter.as_ref();
-    let local = inter.map(|inter| inter.local.collectives.begin(kind));
-    tell_all(comm, (tag, local), false, error);
+    let tags = comm.begin_collective(kind);
+    tell_all(comm, (tags.peers, tags.local), false, error);
 }
 
 /// Looks through what has come for collectives that are over. Whether it raised an
