@@ -46,7 +46,7 @@ pub struct Learn {
     pub arm: bool,
     /// How much of a cooperative copy is the receiver's.
     pub split: bool,
-    /// Which short messages come out of memory just written.
+    /// Which messages the program rewrites before it sends them again.
     pub source: bool,
     /// Which blocking receives tell their sender at once where the message goes.
     pub rtr: bool,
