@@ -3,10 +3,13 @@
 //! behind becomes mpirun's own child, so that it can be found and ended.
 
 use crate::procfs;
+use crate::spawn::take_ended;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use std::collections::{HashMap, HashSet};
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 /// How long processes that ranks left behind may take to end on SIGTERM.
@@ -35,16 +38,18 @@ pub enum WaitOutcome {
 /// Takes the next child that has ended.
 pub fn next() -> WaitOutcome {
     loop {
-        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => {
-                WaitOutcome::Ended(pid.as_raw(), ExitStatus::Exit(code))
-            }
-            Ok(WaitStatus::Signaled(pid, signal, core)) => {
-                WaitOutcome::Ended(pid.as_raw(), ExitStatus::Signal(signal as i32, core))
-            }
-            Ok(WaitStatus::StillAlive) => WaitOutcome::StillRunning,
-            Err(nix::errno::Errno::ECHILD) => WaitOutcome::NoChildren,
-            Ok(_) | Err(_) => continue, // no end, or interrupted
+        return match take_ended() {
+            Ok(Some((pid, status))) => match (status.code(), status.signal()) {
+                (Some(code), _) => WaitOutcome::Ended(pid, ExitStatus::Exit(code)),
+                (_, Some(signal)) => {
+                    let core = status.core_dumped();
+                    WaitOutcome::Ended(pid, ExitStatus::Signal(signal, core))
+                }
+                _ => continue, // no end
+            },
+            Ok(None) => WaitOutcome::StillRunning,
+            Err(why) if why.raw_os_error() == Some(libc::ECHILD) => WaitOutcome::NoChildren,
+            Err(_) => continue, // interrupted
         };
     }
 }
@@ -177,7 +182,8 @@ fn parents() -> HashMap<i32, i32> {
 fn children_by_asking() -> impl Iterator<Item = i32> {
     const LARGEST_PID: i32 = 1 << 22;
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    let is_child = move |pid: &i32| waitid(Id::Pid(Pid::from_raw(*pid)), flags).is_ok();
+    let is_child =
+        move |pid: &i32| waitid(Id::Pid(Pid::from_raw(*pid)), flags) != Err(Errno::ECHILD);
     (1..=LARGEST_PID).filter(is_child)
 }
 

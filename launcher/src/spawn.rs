@@ -1,4 +1,5 @@
-//! Starts the ranks' processes. The launcher's only unsafe code.
+//! Starts the ranks' processes, and takes those that have ended. The launcher's only unsafe
+//! code.
 //!
 //! Between `fork` and `exec` a rank is tied to mpirun's life, bound to its processors and
 //! given the job segment. Everything is prepared before `fork`, so that the child only
@@ -11,8 +12,8 @@ use nix::unistd::{ForkResult, Pid, fork};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::RawFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
 use wireup::lifeline::{self, LifelineScope};
 
 /// What a rank's process is given beside its program, environment and streams.
@@ -32,6 +33,21 @@ pub struct SpawnAttributes {
     pub blocked: SigSet,
     /// The soft and hard limit of descriptors to restore, if mpirun has raised its own.
     pub descriptors: Option<(u64, u64)>,
+}
+
+/// Takes the next child that has ended, and how. `None`: none has. Not by nix, which takes
+/// a child that a real-time signal killed and then cannot say so.
+///
+/// # Errors
+/// `ECHILD`: there are no children. `EINTR`: to be tried again.
+pub fn take_ended() -> io::Result<Option<(i32, ExitStatus)>> {
+    let mut status = 0;
+    // SAFETY: writes to a local of the right type.
+    match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Some((pid, ExitStatus::from_raw(status)))),
+    }
 }
 
 /// Starts `command` as a rank.

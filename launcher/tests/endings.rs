@@ -46,7 +46,12 @@ fn a_ranks_last_words_come_before_mpiruns() {
 
 #[test]
 fn a_rank_killed_by_a_signal() {
-    for (signal, name, code) in [("SEGV", "SIGSEGV", 139), ("KILL", "SIGKILL", 137)] {
+    let signals = [
+        ("SEGV", "SIGSEGV", 139),
+        ("KILL", "SIGKILL", 137),
+        ("40", "signal 40", 168),
+    ];
+    for (signal, name, code) in signals {
         let text = format!("ulimit -c 0; [ $PMI_RANK = 1 ] && kill -{signal} $$; exec sleep 100");
         let done = run(script(2, &text));
         assert_eq!(done.code(), code);

@@ -66,8 +66,9 @@ impl Space {
         let now = ClockId::CLOCK_MONOTONIC_COARSE
             .now()
             .map_or(self.since, Duration::from);
-        if now - self.since > MOMENT {
-            let over = now - self.since > 2 * MOMENT;
+        let age = now.saturating_sub(self.since);
+        if age > MOMENT {
+            let over = age > 2 * MOMENT;
             self.peaks[1] = if over { self.used } else { self.peaks[0] };
             self.peaks[0] = self.used;
             self.since = now;

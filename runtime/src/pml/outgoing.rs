@@ -44,7 +44,7 @@ pub(super) fn start<T: Transport>(
                 }
                 Some(addr) => Place::Run(addr),
             };
-            announce(queues, learnt, transfers, send, place)
+            announce(queues, learnt, transfers, send, place)?
         }
     };
     Ok(went)
@@ -135,10 +135,14 @@ fn announce<T: Transport>(
     transfers: &mut Transfers<T>,
     send: &RequestRef,
     place: Place,
-) -> bool {
+) -> Result<bool, T::Error> {
     let id = queues.name(send);
     // Memcheck would take a look at bytes for the use of undefined ones.
-    if matches!(place, Place::Run(_)) && queues.transport().lets_peers_write() {
+    // Once it is known to be rewritten, a second try for room sees nothing new.
+    if matches!(place, Place::Run(_))
+        && !send.rewritten.get()
+        && queues.transport().lets_peers_write()
+    {
         send.rewritten.set(learnt.look_at_source(&send.memory));
     }
     let rts = Control::Rts(Rts {
@@ -149,16 +153,19 @@ fn announce<T: Transport>(
         place,
         rewritten: send.rewritten.get(),
     });
-    let went = queues.try_tell(send.peer.get(), &rts);
-    if !went {
+    let (header, words) = rts.encode();
+    let went = queues
+        .transport()
+        .send_words(send.peer.get(), &header, words);
+    if !matches!(went, Ok(true)) {
         queues.unname(id);
-        return false;
+        return went;
     }
     send.phase.set(Phase::Announced);
     if matches!(place, Place::Run(_)) {
         transfers.was_announced(queues, send, id);
     }
-    true
+    Ok(true)
 }
 
 /// Begins a send as soon as its turn comes.
