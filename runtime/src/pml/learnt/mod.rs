@@ -141,6 +141,13 @@ impl Learnt {
         self.peers[peer.0 as usize].splits.of(len, by_call)
     }
 
+    /// Whether the sender is likely to come to a cooperative copy of `len` bytes.
+    pub(super) fn sender_comes(&self, peer: Proc, len: usize, by_call: bool) -> bool {
+        self.peers[peer.0 as usize]
+            .splits
+            .sender_comes(len, by_call)
+    }
+
     /// A cooperative copy of `len` bytes in chunks of `chunk` has ended so.
     pub(super) fn note_ending(
         &mut self,

@@ -50,6 +50,8 @@ pub(in crate::pml) struct Splits {
 struct Split {
     /// Bytes that are the receiver's beyond half.
     head_start: i32,
+    /// The sender came, the last time.
+    comes: bool,
     /// For: the receiver was first.
     vote: Vote,
     needed: i8,
@@ -63,6 +65,7 @@ impl Default for Splits {
             std::array::from_fn(|class| Split {
                 head_start: i32::try_from(most.min(SizeClass::at(class).least() / PART))
                     .unwrap_or(0),
+                comes: true,
                 vote: Vote::default(),
                 needed: VOTES_FIRST,
                 last: None,
@@ -91,6 +94,12 @@ impl Splits {
         learnt.map(move |split| (50 + 100 * i64::from(split.head_start) / len).clamp(0, 100))
     }
 
+    /// Whether the sender is likely to come to a message of `len` bytes.
+    pub(in crate::pml) fn sender_comes(&self, len: usize, by_call: bool) -> bool {
+        let all = if by_call { &self.calls } else { &self.mapped };
+        all[SizeClass::of(len).index()].comes
+    }
+
     /// Counts a message of `len` bytes in chunks of `chunk`.
     pub(in crate::pml) fn learn(
         &mut self,
@@ -104,7 +113,8 @@ impl Splits {
             false => &mut self.mapped,
         };
         let split = &mut all[SizeClass::of(len).index()];
-        if ending == Ending::SenderAbsent {
+        split.comes = ending != Ending::SenderAbsent;
+        if !split.comes {
             return;
         }
         let vote = split

@@ -19,6 +19,10 @@ pub(super) const CALL_CHUNK: usize = 2 << 10;
 /// The most chunks of a message: longer messages get longer chunks.
 const CHUNKS: usize = 1 << 16;
 
+/// How often a receiver looks whether the sender is through, before it claims what that
+/// has left: not quite a microsecond.
+const LOOKS: u32 = 32;
+
 /// How a message is cut into chunks, and how many of them are the receiver's from the
 /// start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +95,8 @@ impl Shares {
 pub(super) struct Cooperative<T: Transport> {
     pub(super) slot: T::ReceiverSlot,
     pub(super) shares: Shares,
+    /// The sender came to the last one like it.
+    comes: bool,
     /// The sender was told before there was a message.
     pub(super) after_rtr: bool,
     /// Whether the sender was through before the receiver was with its part; `None`:
@@ -103,23 +109,33 @@ impl<T: Transport> Cooperative<T> {
     pub(super) fn begin(
         mut slot: T::ReceiverSlot,
         shares: Shares,
+        comes: bool,
         after_rtr: bool,
     ) -> Cooperative<T> {
         slot.begin(shares.total, shares.front);
         Cooperative {
             slot,
             shares,
+            comes,
             after_rtr,
             sender_first: None,
         }
     }
 
     /// The receiver is through with everything up to `end` just now. Notes who is first,
-    /// if that was its part.
+    /// if that was its part, and waits for a moment for a sender that has most likely come:
+    /// to claim more would take the line of claims from it.
     pub(super) fn meet(&mut self, end: usize) {
         let state = self.slot.state();
         if end == self.shares.receivers().end && state != SlotState::Failed {
             self.sender_first = Some(state == SlotState::Whole);
+        }
+        let looks = if self.comes { LOOKS } else { 0 };
+        for _ in 0..looks {
+            if self.slot.state() != SlotState::Open {
+                return;
+            }
+            std::hint::spin_loop();
         }
     }
 

@@ -291,8 +291,9 @@ impl<T: Transport> Transfers<T> {
             true => Shares::of_sender(len, least),
             false => Shares::new(len, least, learnt.head_start(peer, len, by_call))?,
         };
+        let comes = all || learnt.sender_comes(peer, len, by_call);
         let slot = queues.transport().take_slot()?;
-        let shared = Cooperative::<T>::begin(slot, shares, false);
+        let shared = Cooperative::<T>::begin(slot, shares, comes, false);
         let join = Control::Join(Join {
             send: id,
             slot: shared.slot.id(),

@@ -104,7 +104,7 @@ impl<T: Transport> Rtrs<T> {
         // Where it is too short to share, the sender cannot have taken it up.
         let shares = Shares::new(n, rtr.chunk, rtr.head_start)?;
         let SentRtr { slot, .. } = self.sent.take()?;
-        Some(Cooperative::begin(slot, shares, true))
+        Some(Cooperative::begin(slot, shares, true, true))
     }
 
     /// Takes back what was sent, if anything was. `false`: the sender has taken it up,
