@@ -1,6 +1,6 @@
 //! Lariat's runtime: MPI for ranks that share a machine.
 //!
-//! The way down: `abi` (the C functions, no protocol) → `coll`, `topo`, `rma` → `pml`
+//! The way down: `abi` (the C functions, no protocol) → `coll`, `topo`, `rma`, `file` → `pml`
 //! (point-to-point) → `btl_shm` (bytes between two processes) → kernel.
 //! `object`, `handle`, `lock` and `error` stand beside it. Nothing calls upward.
 
@@ -10,6 +10,7 @@ pub mod coll;
 pub mod comm_make;
 pub mod error;
 pub mod exhausted;
+pub mod file;
 pub mod handle;
 pub mod job;
 pub mod lifecycle;

@@ -4,6 +4,7 @@
 //! Functions that take a pointer (in `pointer`) are `unsafe`: the caller of the C
 //! function vouches that it is null or good for what the standard says of it.
 
+pub use super::io_arg::*;
 pub use super::number::Number;
 pub use super::pointer::*;
 pub use super::tool_arg::*;

@@ -4,7 +4,7 @@
 use super::early;
 use crate::handle::{Kind, Raw};
 use crate::lock;
-use crate::object::{comm, datatype, errhandler, group, info, op, session, win};
+use crate::object::{comm, datatype, errhandler, file, group, info, op, session, win};
 use crate::request::{self, message};
 use std::ffi::c_int;
 
@@ -32,7 +32,7 @@ pub fn fromint(kind: Kind, int: c_int) -> Raw {
         Kind::Errhandler => (errhandler::from_low(low), errhandler::NULL),
         Kind::Group => (group::from_low(low), group::NULL),
         Kind::Win => (win::from_low(low), win::NULL),
-        Kind::File => (None, 0x118),
+        Kind::File => (file::from_low(low), file::NULL),
         Kind::Session => (session::from_low(low), session::NULL),
         Kind::Message => (message::from_low(low), message::NULL),
         Kind::Info => (info::from_low(low), info::NULL),

@@ -67,14 +67,18 @@ export! {
 
     /// Section 9.3.3, error handlers for files.
     fn MPI_File_get_errhandler(file: MPI_File, errhandler: *mut MPI_Errhandler) on file {
-        raise::check_file(file.0)?;
-        let used = errhandler::FILE_DEFAULT.with(|handler| handler.clone());
-        arg::put(errhandler, "errhandler", MPI_Errhandler(Slot::new(used).get()?))
+        let used = match file {
+            MPI_FILE_NULL => Slot::new(errhandler::FILE_DEFAULT.with(|first| first.clone())).get()?,
+            file => arg::file(file)?.errhandler.get()?,
+        };
+        arg::put(errhandler, "errhandler", MPI_Errhandler(used))
     }
 
     /// Section 9.3.3, error handlers for files.
     fn MPI_File_set_errhandler(file: MPI_File, errhandler: MPI_Errhandler) on file {
-        raise::check_file(file.0)?;
+        if file != MPI_FILE_NULL {
+            return arg::file(file)?.errhandler.set(Kind::File, errhandler.0);
+        }
         let handler = errhandler::for_kind(Kind::File, errhandler.0)?;
         errhandler::FILE_DEFAULT.with(|default| *default = handler);
         Ok(())
@@ -144,7 +148,9 @@ export! {
 
     /// Section 9.5, error classes, codes and handlers of the user.
     fn MPI_File_call_errhandler(fh: MPI_File, errorcode: c_int) on fh {
-        raise::check_file(fh.0)?;
+        if fh != MPI_FILE_NULL {
+            arg::file(fh)?;
+        }
         raise::call(Subject::File(fh.0), "MPI_File_call_errhandler", errorcode);
         Ok(())
     }

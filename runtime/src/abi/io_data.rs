@@ -1,6 +1,8 @@
 //! Files: data access (MPI 5.0, section 14.4).
 
 use super::prelude::*;
+use crate::file::access::Direction::{Read, Write};
+use crate::file::access::{self, Start};
 
 export! {
     /// Section 14.4.2, access with explicit offsets.
@@ -31,7 +33,11 @@ export! {
     fn MPI_File_read_at, fn MPI_File_read_at_c(
         fh: MPI_File, offset: MPI_Offset, buf: *mut c_void, count: c_int | MPI_Count,
         datatype: MPI_Datatype, status: *mut MPI_Status,
-    ) on fh;
+    ) on fh {
+        let (file, memory) = (arg::file(fh)?, arg::memory(buf.cast(), count, datatype)?);
+        let outcome = access::blocking(&file, Read, Start::Offset(offset), memory)?;
+        arg::finish(outcome, status)
+    }
 
     /// Section 14.4.2, access with explicit offsets.
     fn MPI_File_read_at_all, fn MPI_File_read_at_all_c(
@@ -43,7 +49,11 @@ export! {
     fn MPI_File_write_at, fn MPI_File_write_at_c(
         fh: MPI_File, offset: MPI_Offset, buf: *const c_void, count: c_int | MPI_Count,
         datatype: MPI_Datatype, status: *mut MPI_Status,
-    ) on fh;
+    ) on fh {
+        let (file, memory) = (arg::file(fh)?, arg::memory(buf.cast(), count, datatype)?);
+        let outcome = access::blocking(&file, Write, Start::Offset(offset), memory)?;
+        arg::finish(outcome, status)
+    }
 
     /// Section 14.4.2, access with explicit offsets.
     fn MPI_File_write_at_all, fn MPI_File_write_at_all_c(
@@ -79,7 +89,11 @@ export! {
     fn MPI_File_read, fn MPI_File_read_c(
         fh: MPI_File, buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
         status: *mut MPI_Status,
-    ) on fh;
+    ) on fh {
+        let (file, memory) = (arg::file(fh)?, arg::memory(buf.cast(), count, datatype)?);
+        let outcome = access::blocking(&file, Read, Start::Individual, memory)?;
+        arg::finish(outcome, status)
+    }
 
     /// Section 14.4.3, access with individual file pointers.
     fn MPI_File_read_all, fn MPI_File_read_all_c(
@@ -91,7 +105,11 @@ export! {
     fn MPI_File_write, fn MPI_File_write_c(
         fh: MPI_File, buf: *const c_void, count: c_int | MPI_Count, datatype: MPI_Datatype,
         status: *mut MPI_Status,
-    ) on fh;
+    ) on fh {
+        let (file, memory) = (arg::file(fh)?, arg::memory(buf.cast(), count, datatype)?);
+        let outcome = access::blocking(&file, Write, Start::Individual, memory)?;
+        arg::finish(outcome, status)
+    }
 
     /// Section 14.4.3, access with individual file pointers.
     fn MPI_File_write_all, fn MPI_File_write_all_c(

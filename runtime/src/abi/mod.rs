@@ -65,6 +65,7 @@ pub mod consts;
 mod convert;
 mod early;
 pub mod entry;
+mod io_arg;
 mod message;
 mod number;
 mod outcome;

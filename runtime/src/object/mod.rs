@@ -6,6 +6,7 @@ pub mod comm;
 pub mod datatype;
 pub mod errhandler;
 pub mod error_code;
+pub mod file;
 pub mod fortran;
 pub mod group;
 pub mod info;

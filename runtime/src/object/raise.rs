@@ -2,11 +2,10 @@
 //! error handler of the object that a failed call is about (MPI 5.0, section 9.3).
 
 use crate::error::{Error, Result};
-use crate::fail;
 use crate::handle::Raw;
 use crate::lock::{self, Local};
 use crate::object::errhandler::{FILE_DEFAULT, Handler, INITIAL};
-use crate::object::{comm, error_code, group, session, win};
+use crate::object::{comm, error_code, file, group, session, win};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The object that a failed call was about: its error handler is called.
@@ -65,18 +64,6 @@ pub fn call(subject: Subject, call: &str, code: i32) {
     dispatch(subject, call, &error_code::of_code(code));
 }
 
-/// Whether `raw` may stand for a file here: as long as there are none,
-/// `MPI_FILE_NULL`, which stands for the handler that files get first.
-///
-/// # Errors
-/// It may not.
-pub fn check_file(raw: Raw) -> Result<()> {
-    if raw != 0x118 {
-        fail!(FILE, "file {raw:#x} is not a handle of an open file");
-    }
-    Ok(())
-}
-
 fn dispatch(subject: Subject, call: &str, error: &Error) -> i32 {
     let code = error.class().0;
     let (handler, subject) = handler_of(error.comm().map_or(subject, Subject::Comm));
@@ -109,7 +96,10 @@ fn handler_of(subject: Subject) -> (Handler, Subject) {
     }
     let own = match subject {
         Subject::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
-        Subject::File(_) => Some(FILE_DEFAULT.with(|handler| handler.clone())),
+        Subject::File(raw) => Some(match file::find(raw) {
+            Some(file) => file.errhandler.handler(),
+            None => FILE_DEFAULT.with(|handler| handler.clone()),
+        }),
         Subject::Session(raw) => session::errhandler(raw),
         Subject::Win(raw) => win::find(raw).map(|win| win.errhandler.handler()),
         Subject::Nothing => None,
@@ -144,7 +134,10 @@ fn die(subject: Subject, call: &str, error: &Error) -> ! {
             Some(win) => format!(" on {}", win.label()),
             None => String::new(),
         },
-        Subject::File(_) => " on a file".to_owned(),
+        Subject::File(raw) => match file::find(raw) {
+            Some(file) => format!(" on {}", file.label()),
+            None => String::new(),
+        },
         Subject::Session(_) => " on a session".to_owned(),
         Subject::Nothing => String::new(),
     };

@@ -52,7 +52,7 @@ const NEIGHBOR: u8 = 17;
 const SECOND: u8 = 5;
 
 /// Calls of one form, from the code [`FORMS`] on.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
     "MPI_Comm_dup",
     "MPI_Comm_idup",
     "MPI_Comm_create",
@@ -73,6 +73,7 @@ const OTHERS: [&str; 20] = [
     "a call that failed",
     "the check of collectives",
     "the making of a board",
+    "a collective call on a file",
 ];
 
 macro_rules! kinds {
@@ -102,6 +103,9 @@ impl Kind {
 
     /// Tag of the message that says where a communicator's board is.
     pub const BOARD: Kind = Kind(FORMS + 19);
+
+    /// Tag of what members of an open file say to each other in a collective call on it.
+    pub const FILE: Kind = Kind(FORMS + 20);
 
     /// The nonblocking form.
     #[must_use]

@@ -8,7 +8,8 @@
 //! The map: `definition` is what a datatype consists of. `build array f90`
 //! construct; `form` is the type map as constructed, from which `bounds layout
 //! signature` are computed. `walk movement segments` move data; `packing external`
-//! are `MPI_Pack` and external32; `elements` counts received ones. `envelope` is the
+//! are `MPI_Pack` and external32; `elements` counts received ones, `order` is for filetypes.
+//! `envelope` is the
 //! call that made a type; `predefined table` know the handles.
 
 mod array;
@@ -23,6 +24,7 @@ mod f90;
 mod form;
 mod layout;
 mod movement;
+mod order;
 mod packing;
 mod predefined;
 mod segments;
@@ -37,10 +39,12 @@ pub use element::{Element, Float, Number};
 pub use envelope::{Combiner, Envelope, Width};
 pub use f90::{f90_complex, f90_integer, f90_real, match_size, of_element, value_index};
 pub use movement::copy;
+pub use order::Order;
 pub use packing::Representation;
 #[cfg(test)]
 pub use predefined::known;
 pub use predefined::{DATATYPE_NULL, byte, predefined};
+pub use segments::Segments;
 pub use table::{
     commit, duplicate, free, from_low, get, get_committed, handle_of, insert, name_of, share,
 };

@@ -1,0 +1,52 @@
+//! Arguments and results of file calls. Re-exported by `arg`.
+
+use super::arg;
+use super::number::Number;
+use super::types::{MPI_Datatype, MPI_File, MPI_Status};
+use crate::error::Result;
+use crate::file::access::Outcome;
+use crate::file::memory::Memory;
+use crate::object::file::{self, File};
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// The open file that a handle names.
+///
+/// # Errors
+/// `MPI_ERR_FILE`.
+pub fn file(fh: MPI_File) -> Result<Arc<File>> {
+    file::get(fh.0)
+}
+
+/// The user's memory of an access.
+///
+/// # Safety
+/// `buf` is good for `count` elements of the datatype until the access is over.
+///
+/// # Errors
+/// A negative count, a datatype that is none or not committed.
+pub unsafe fn memory(buf: *const c_void, n: impl Number, datatype: MPI_Datatype) -> Result<Memory> {
+    // SAFETY: the reference ends here.
+    let datatype = unsafe { arg::committed(datatype) }?.clone();
+    Ok(Memory {
+        addr: buf.cast_mut().cast(),
+        count: arg::count(n)?,
+        datatype,
+    })
+}
+
+/// Writes what an access has moved, also where it has failed.
+///
+/// # Safety
+/// `status` is `MPI_STATUS_IGNORE` or may be written.
+///
+/// # Errors
+/// Why the access has failed.
+pub unsafe fn finish(outcome: Outcome, status: *mut MPI_Status) -> Result<()> {
+    // SAFETY: as the caller said.
+    unsafe { arg::put_status(status, &outcome.completion()) };
+    match outcome.failed {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,187 @@
+//! One access of one process: from its arguments to its outcome.
+
+use super::engine::{self, Transfer};
+use super::memory::Memory;
+use super::pointer::stream_position;
+use crate::error::{Error, Result};
+use crate::object::file::File;
+use crate::object::file::view::View;
+use crate::pml::Completion;
+use crate::{fail, lock};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// Which way data goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// From the file.
+    Read,
+    /// To the file.
+    Write,
+}
+
+/// Where an access begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// At this etype of the view.
+    Offset(i64),
+    /// At the individual file pointer, which it moves.
+    Individual,
+}
+
+/// An access that was checked: what is left is to move its bytes.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The file.
+    pub file: Arc<File>,
+    /// Its view when the access began.
+    pub view: Arc<View>,
+    /// Which way data goes.
+    pub direction: Direction,
+    /// The byte of the view's stream at which it begins.
+    pub position: u64,
+    /// Bytes in the file.
+    pub len: u64,
+    /// The user's memory.
+    pub memory: Memory,
+}
+
+/// How an access ended.
+#[derive(Debug)]
+#[must_use]
+pub struct Outcome {
+    /// Bytes of the file that were moved, from the beginning of the access on.
+    pub file_len: u64,
+    /// Bytes of memory: what a status counts.
+    pub memory_len: u64,
+    /// Why it ended early, unless the end of the file was met.
+    pub failed: Option<Error>,
+}
+
+impl Outcome {
+    /// For the status.
+    #[must_use]
+    pub fn completion(&self) -> Completion {
+        Completion {
+            len: self.memory_len,
+            ..Completion::empty()
+        }
+    }
+}
+
+/// Checks an access that begins at etype `offset`.
+///
+/// # Errors
+/// The access mode forbids it, the offset is negative, or the data is not whole etypes or
+/// lies behind the largest file offset.
+pub fn prepare(
+    file: &Arc<File>,
+    direction: Direction,
+    offset: i64,
+    memory: Memory,
+) -> Result<Access> {
+    match direction {
+        Direction::Read => file.may_read()?,
+        Direction::Write => file.may_write()?,
+    }
+    let view = file.view();
+    let position = stream_position(&view, offset)?;
+    let Some(len) = bytes_in_file(&memory) else {
+        fail!(
+            COUNT,
+            "{} elements of {} bytes are more than an address space holds",
+            memory.count,
+            memory.datatype.size()
+        );
+    };
+    if !len.is_multiple_of(view.etype_size()) {
+        fail!(
+            IO,
+            "{len} bytes are accessed, but the view's etype has {}: only whole etypes can be",
+            view.etype_size()
+        );
+    }
+    view.check(position, len)?;
+    Ok(Access {
+        file: file.clone(),
+        view,
+        direction,
+        position,
+        len,
+        memory,
+    })
+}
+
+/// The bytes that the data of `memory` has in the file.
+fn bytes_in_file(memory: &Memory) -> Option<u64> {
+    memory
+        .datatype
+        .bytes(memory.count)
+        .map(|bytes| bytes as u64)
+}
+
+impl Access {
+    /// Etypes that the access is of.
+    #[must_use]
+    pub fn etypes(&self) -> i64 {
+        (self.len / self.view.etype_size()).cast_signed()
+    }
+
+    /// Moves the bytes. Any thread may do so, without the library lock.
+    ///
+    /// # Safety
+    /// The memory is readable or writable as the direction says, and nobody else uses it.
+    pub unsafe fn carry_out(&self) -> Outcome {
+        let fd = self.file.fd.as_fd();
+        // SAFETY: as the caller said.
+        let Transfer { len, failed } = unsafe {
+            match self.direction {
+                Direction::Read => engine::read(fd, &self.view, self.position, &self.memory),
+                Direction::Write => engine::write(fd, &self.view, self.position, &self.memory),
+            }
+        };
+        let what = match self.direction {
+            Direction::Read => "read",
+            Direction::Write => "write",
+        };
+        Outcome {
+            file_len: len,
+            memory_len: len,
+            failed: failed.map(|errno| errno.error(what, &self.file.path)),
+        }
+    }
+}
+
+/// A blocking access of this process alone. The individual pointer moves by the etypes that
+/// were moved.
+///
+/// # Safety
+/// As [`Access::carry_out`].
+///
+/// # Errors
+/// As [`prepare`]; what the file system refused is in the outcome.
+pub unsafe fn blocking(
+    file: &Arc<File>,
+    direction: Direction,
+    start: Start,
+    memory: Memory,
+) -> Result<Outcome> {
+    file.may_choose_place()?;
+    let offset = match start {
+        Start::Offset(offset) => offset,
+        Start::Individual => file.position.get(),
+    };
+    let access = prepare(file, direction, offset, memory)?;
+    // Another thread's access begins behind this one.
+    let behind = offset.saturating_add(access.etypes());
+    if start == Start::Individual {
+        file.position.set(behind);
+    }
+    // SAFETY: as the caller said.
+    let outcome = lock::released(|| unsafe { access.carry_out() });
+    let moved = (outcome.file_len / access.view.etype_size()).cast_signed();
+    if start == Start::Individual && file.position.get() == behind {
+        file.position.set(offset + moved);
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,29 @@
+//! Files (MPI 5.0, chapter 14): opening and closing, and what is done with their data.
+//! What a file is, and its view, are in `object::file`.
+//!
+//! ```text
+//! amode.rs    access modes: which go together, and what they allow
+//! open.rs     open, close, delete: agreed upon by all members
+//! agree.rs    words that members exchange; a call fails at all of them or at none
+//! size.rs     size, space, sync
+//! set_view.rs  file views
+//! pointer.rs  individual file pointers, and offsets
+//! access.rs   one access of one process, from its arguments to its outcome
+//! memory.rs   the user's memory of an access
+//! engine/     bytes between that and the file
+//! errno.rs    from errno to an error class
+//! ```
+//!
+//! An access goes from `abi/io_data.rs` to `access`, which finds where in the view's stream
+//! it begins, and to `engine`, which moves the bytes with the library lock released.
+
+pub mod access;
+pub mod agree;
+pub mod amode;
+pub mod engine;
+pub mod errno;
+pub mod memory;
+pub mod open;
+pub mod pointer;
+pub mod set_view;
+pub mod size;
