@@ -34,29 +34,19 @@ pub fn exchange<const N: usize>(
 /// Bytes of an error's text that other members get to see.
 const TEXT: usize = 480;
 
-/// Tells all members of `comm` whether this one has succeeded, and `mine`. Returns what
-/// each has sent, by rank, where all have succeeded; else each fails: with its own error if
-/// it has one, with the class and text of the first rank's otherwise.
+/// Tells all members of `comm` whether this one has succeeded. Where one has not, each fails:
+/// with its own error if it has one, with the class and text of the first rank's otherwise.
 ///
 /// # Errors
 /// That, or a peer was lost.
-pub fn all_or_none<const N: usize>(
-    comm: &Arc<Comm>,
-    tag: Tag,
-    own: Result<[u64; N]>,
-) -> Result<Vec<[u64; N]>> {
-    let class = own.as_ref().map_or_else(|error| error.class().0, |_| 0);
+pub fn all_succeed(comm: &Arc<Comm>, tag: Tag, own: Result<()>) -> Result<()> {
+    let class = own.as_ref().map_or_else(|error| error.class().0, |()| 0);
     let classes = exchange(comm, tag, &[u64::from(class.cast_unsigned())])?;
-    let first = classes.iter().position(|[class]| *class != 0);
-    let Some(first) = first else {
-        return exchange(comm, tag, &own?);
+    let Some(first) = classes.iter().position(|[class]| *class != 0) else {
+        return Ok(());
     };
-    let mut text = own
-        .as_ref()
-        .err()
-        .map_or("", Error::text)
-        .as_bytes()
-        .to_vec();
+    let text = own.as_ref().err().map_or("", Error::text);
+    let mut text = text.as_bytes().to_vec();
     text.resize(TEXT, 0);
     let mut texts = vec![0; classes.len() * TEXT];
     coll::allgather_bytes(comm, tag, &text, &mut texts)?;
@@ -71,12 +61,21 @@ pub fn all_or_none<const N: usize>(
     ))
 }
 
-/// As [`all_or_none`], without words.
+/// As [`all_succeed`]; returns the words that each has sent, by rank, where all have succeeded.
 ///
 /// # Errors
 /// As there.
-pub fn all_succeed(comm: &Arc<Comm>, tag: Tag, own: Result<()>) -> Result<()> {
-    all_or_none::<0>(comm, tag, own.map(|()| [])).map(drop)
+pub fn all_or_none<const N: usize>(
+    comm: &Arc<Comm>,
+    tag: Tag,
+    own: Result<[u64; N]>,
+) -> Result<Vec<[u64; N]>> {
+    let (words, own) = match own {
+        Ok(words) => (words, Ok(())),
+        Err(error) => ([0; N], Err(error)),
+    };
+    all_succeed(comm, tag, own)?;
+    exchange(comm, tag, &words)
 }
 
 /// As [`all_or_none`], where all members must have passed the same value for `what`.
