@@ -34,6 +34,14 @@ const KIND_BITS: u32 = 12;
 const SLOT_BITS: u32 = 28;
 const CHUNK: usize = 256;
 
+/// The slot of a handle of a request that is not predefined.
+#[inline]
+#[must_use]
+pub(crate) fn slot_of(raw: Raw) -> Option<usize> {
+    let slot = raw >> KIND_BITS & ((1 << SLOT_BITS) - 1);
+    (raw & ((1 << KIND_BITS) - 1) == Kind::Request as usize && slot != 0).then_some(slot)
+}
+
 #[derive(Debug)]
 struct Entry<T> {
     generation: u32,

@@ -1,4 +1,4 @@
-//! The suites of point-to-point communication, collectives and communicators once more,
+//! The suites of point-to-point and partitioned communication, collectives and communicators
 //! over sockets (`tests/transport/socket.rs`) instead of shared memory: what the contract
 //! of transports says is enough to carry them.
 //!
@@ -9,7 +9,7 @@ use lariat_tests::{Job, prefix, target, workspace};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-const SUITES: [&str; 3] = ["pt2pt", "coll", "comms"];
+const SUITES: [&str; 4] = ["pt2pt", "partitioned", "coll", "comms"];
 
 fn main() -> ExitCode {
     let tree = target().join("socket-tree");

@@ -23,6 +23,9 @@ pub struct Call {
     /// Whether errors are returned without an error handler: the tool
     /// information interface's are (section 15.3.10).
     quiet: bool,
+    /// Whether it runs outside of the library lock: the calls that threads make for each
+    /// partition do.
+    unlocked: bool,
 }
 
 /// For [`Call::new`]: allowed before `MPI_Init` and after `MPI_Finalize`.
@@ -53,6 +56,8 @@ impl Call {
             number,
             any_time,
             quiet: starts_with(name.as_bytes(), b"MPI_T_"),
+            unlocked: starts_with(name.as_bytes(), b"MPI_Pready")
+                || starts_with(name.as_bytes(), b"MPI_Parrived"),
         }
     }
 }
@@ -96,6 +101,15 @@ pub fn call(call: Call, subject: Subject, body: impl FnOnce() -> Result<()>) -> 
             None => return refused(call.name),
         }
     };
+    if call.unlocked {
+        return match body() {
+            Ok(()) => MPI_SUCCESS,
+            Err(error) => {
+                let _inside = lock::enter();
+                failed(call, subject, error)
+            }
+        };
+    }
     let early = call.any_time.then(early::enter);
     let inside = lock::enter();
     slot.store(call.number, Ordering::Relaxed);

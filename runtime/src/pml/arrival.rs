@@ -111,6 +111,10 @@ fn other<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
                     send.cancel();
                 }
             }
+            Control::Channel(cell) => {
+                let channels = &mut core.channels;
+                channels.take((queues, learnt), transfers, (a.from, cell));
+            }
         },
         Incoming::Unknown(kind) => die(&format!(
             "a cell of unknown kind {kind} came from rank {}",

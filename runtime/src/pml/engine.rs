@@ -7,6 +7,7 @@
 //! | [`Unexpected`] | the bytes of such messages, and messages in pieces |
 //! | [`Transfers`] | rendezvous: announced messages and how they are copied |
 //! | [`Learnt`] | what was learnt of messages so far |
+//! | [`Channels`] | partitioned communication |
 
 use crate::lock::Local;
 use crate::object::comm::ContextId;
@@ -14,6 +15,7 @@ use crate::pml::active::Active;
 use crate::pml::expected::Expected;
 use crate::pml::learnt::Learnt;
 use crate::pml::matching::Matching;
+use crate::pml::partitioned::channels::Channels;
 use crate::pml::protocol::Limits;
 use crate::pml::queues::Queues;
 use crate::pml::request::RequestRef;
@@ -30,6 +32,7 @@ pub(super) struct Core<T: Transport> {
     pub(super) unexpected: Unexpected,
     pub(super) transfers: Transfers<T>,
     pub(super) learnt: Learnt,
+    pub(super) channels: Channels,
     /// The blocking receive that is looking for its message, unposted.
     pub(super) expected: Option<Expected>,
     /// The request that a blocking call waits for.
@@ -65,6 +68,7 @@ impl<T: Transport> Engine<T> {
             unexpected: Unexpected::new(bytes(settings.unexpected_limit)),
             transfers: Transfers::new(ranks, chunk, waiter.is_oversubscribed()),
             learnt: Learnt::new(ranks, settings.learn, limits.coop_min),
+            channels: Channels::default(),
             expected: None,
             awaited: None,
             checks_types: settings.check,

@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! send.rs recv.rs probe.rs bsend.rs     starting operations
+//! partitioned/                          messages in parts that become ready one by one
 //! cancel.rs                             cancelling them
 //! progress.rs                           progress and waiting
 //! start.rs                              starting and stopping all of it
@@ -49,6 +50,7 @@ mod learnt;
 pub mod matching;
 mod memory;
 mod outgoing;
+pub mod partitioned;
 pub mod probe;
 pub mod progress;
 mod protocol;

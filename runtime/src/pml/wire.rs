@@ -1,5 +1,6 @@
 //! The messages that engines exchange, as types: how each becomes a header, a few
-//! words and bytes, and is found in them again. No other file sees those words.
+//! words and bytes, and is found in them again. No other file sees those words, but for
+//! those of partitioned communication (`partitioned/cells.rs`).
 //!
 //! | message | from | says | bytes |
 //! |---|---|---|---|
@@ -15,10 +16,12 @@
 //! | [`Control::Fin`] | receiver | I have it, or have matched it | – |
 //! | [`Control::Cancel`] | sender | give it back | – |
 //! | [`Control::Cancelled`] | receiver | given back, or too late | – |
+//! | [`Control::Channel`] | either | a cell of partitioned communication | – |
 
 use crate::object::comm::ContextId;
 use crate::pml::check;
 use crate::pml::matching::Envelope;
+use crate::pml::partitioned::cells::Cell;
 use crate::pml::request::RequestId;
 use crate::pml::transport::{Arrival, FewWords, Header, SlotId, Words};
 
@@ -169,6 +172,26 @@ pub(super) enum Place {
     Hidden,
 }
 
+/// A place as it travels.
+#[inline]
+pub(super) fn words_of_place(place: Place) -> [u64; 3] {
+    match place {
+        Place::Run(addr) => [addr, 0, 0],
+        Place::Span(start, len) => [0, start, len as u64],
+        Place::Hidden => [0, 0, 0],
+    }
+}
+
+/// The place that travels so.
+#[inline]
+pub(super) fn place_of_words([addr, start, len]: [u64; 3]) -> Place {
+    match (addr, length(len)) {
+        (0, 0) => Place::Hidden,
+        (0, len) => Place::Span(start, len),
+        (addr, _) => Place::Run(addr),
+    }
+}
+
 /// Ready to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Rts {
@@ -198,11 +221,7 @@ impl Rts {
             id: RequestId(a.header.aux),
             total: length(total),
             signature: low(signature),
-            place: match (addr, length(len)) {
-                (0, 0) => Place::Hidden,
-                (0, len) => Place::Span(start, len),
-                (addr, _) => Place::Run(addr),
-            },
+            place: place_of_words([addr, start, len]),
             rewritten: a.header.flags & REWRITTEN != 0,
         }
     }
@@ -272,6 +291,8 @@ pub(super) enum Control {
     Cancel(RequestId, ContextId),
     /// The same, and whether it was given back.
     Cancelled(RequestId, bool),
+    /// Of partitioned communication.
+    Channel(Cell),
 }
 
 impl Control {
@@ -279,11 +300,7 @@ impl Control {
     pub(super) fn encode(&self) -> (Header, Words) {
         match *self {
             Control::Rts(rts) => {
-                let (addr, start, len) = match rts.place {
-                    Place::Run(addr) => (addr, 0, 0),
-                    Place::Span(start, len) => (0, start, len as u64),
-                    Place::Hidden => (0, 0, 0),
-                };
+                let [addr, start, len] = words_of_place(rts.place);
                 let mut header = header(rts.envelope, kind::RTS, rts.id.0);
                 header.flags = if rts.rewritten { REWRITTEN } else { 0 };
                 let signature = u64::from(rts.signature);
@@ -332,6 +349,7 @@ impl Control {
                 let words = [u64::from(given), 0, 0, 0, 0];
                 (bare(kind::CANCELLED, id), words)
             }
+            Control::Channel(cell) => cell.encode(),
         }
     }
 }
@@ -422,7 +440,9 @@ impl Incoming {
             kind::FIN => Incoming::Control(Control::Fin(id)),
             kind::CANCEL => Incoming::Control(Control::Cancel(id, header.context)),
             kind::CANCELLED => Incoming::Control(Control::Cancelled(id, w0 == 1)),
-            other => Incoming::Unknown(other),
+            other => Cell::decode(a).map_or(Incoming::Unknown(other), |cell| {
+                Incoming::Control(Control::Channel(cell))
+            }),
         }
     }
 }

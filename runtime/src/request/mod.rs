@@ -7,6 +7,7 @@
 pub mod complete;
 pub mod grequest;
 pub mod message;
+pub mod partitioned;
 pub mod persistent;
 
 use crate::error::{Class, Error, Result};
