@@ -26,7 +26,7 @@
 //! queues.rs                             what waits for room
 //! request.rs memory.rs check.rs         an operation under way; its bytes; their types
 //!
-//! wire.rs                               what engines say to each other, as types
+//! wire.rs place.rs                      what engines say to each other, as types
 //! transport.rs shm.rs active.rs         what carries it: the contract, shared memory
 //! waiter.rs publish.rs fatal.rs         waiting, what is waited for, and the end
 //!
@@ -51,6 +51,7 @@ pub mod matching;
 mod memory;
 mod outgoing;
 pub mod partitioned;
+mod place;
 pub mod probe;
 pub mod progress;
 mod protocol;

@@ -3,9 +3,9 @@
 
 use crate::object::comm::ContextId;
 use crate::pml::matching::Envelope;
+use crate::pml::place::{Place, place_of_words, words_of_place};
 use crate::pml::request::RequestId;
 use crate::pml::transport::{Arrival, Header, Words};
-use crate::pml::wire::{Place, place_of_words, words_of_place};
 
 /// What a cell is: numbers that `wire` leaves free.
 const SETUP: u8 = 32;

@@ -1,12 +1,25 @@
 //! The memory of one side's partitions, and of parts of it.
 
-use super::{Side, whole};
 use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::Datatype;
 use crate::pml::memory::{Buffer, Memory};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// The memory of one side: `partitions` times `count` elements of `datatype`, one behind
+/// the other from `addr` on.
+#[derive(Debug)]
+pub struct Side<'a> {
+    /// Where the first element is.
+    pub addr: *mut u8,
+    /// How many partitions.
+    pub partitions: u32,
+    /// Elements of one partition.
+    pub count: usize,
+    /// Their type.
+    pub datatype: &'a Arc<Datatype>,
+}
 
 /// `partitions` times `count` elements of a type.
 #[derive(Debug)]
@@ -141,5 +154,14 @@ impl Partitions {
     pub(super) unsafe fn copy_in(&self, offset: usize, bytes: &[u8]) {
         // SAFETY: as the caller said.
         unsafe { self.memory().copy_in(offset, bytes.as_ptr(), bytes.len()) };
+    }
+}
+
+/// The whole memory of a side, as one buffer.
+fn whole<'a>(addr: *mut u8, count: usize, datatype: &'a Arc<Datatype>) -> Buffer<'a> {
+    Buffer {
+        addr,
+        count,
+        datatype: Some(datatype),
     }
 }

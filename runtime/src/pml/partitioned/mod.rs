@@ -49,35 +49,20 @@ use crate::fail;
 use crate::handle::Raw;
 use crate::lock;
 use crate::object::comm::{Comm, Space};
-use crate::object::datatype::Datatype;
 use crate::object::group::Proc;
 use crate::pml::engine::with_engine;
 use crate::pml::matching::Envelope;
-use crate::pml::memory::Buffer;
 use crate::pml::progress;
 use crate::pml::publish::WaitFor;
 use crate::pml::request::Completion;
 use crate::pml::waiter;
 use channel::{Channel, Marked, ReceiveChannel, SendChannel};
 use local::Partitions;
+pub use local::Side;
 use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wireup::layout::WaitKind;
-
-/// The memory of one side: `partitions` times `count` elements of `datatype`, one behind
-/// the other from `addr` on.
-#[derive(Debug)]
-pub struct Side<'a> {
-    /// Where the first element is.
-    pub addr: *mut u8,
-    /// How many partitions.
-    pub partitions: u32,
-    /// Elements of one partition.
-    pub count: usize,
-    /// Their type.
-    pub datatype: &'a Arc<Datatype>,
-}
 
 /// Which message: the peer's rank (`None`: `MPI_PROC_NULL`) and the tag.
 #[derive(Clone, Copy, Debug)]
@@ -397,13 +382,4 @@ pub fn no_cancel() -> Error {
         crate::error::Class::REQUEST,
         "partitioned communication cannot be cancelled",
     )
-}
-
-/// The whole memory of a side, as one buffer.
-fn whole<'a>(addr: *mut u8, count: usize, datatype: &'a Arc<Datatype>) -> Buffer<'a> {
-    Buffer {
-        addr,
-        count,
-        datatype: Some(datatype),
-    }
 }
