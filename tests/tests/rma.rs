@@ -1,4 +1,4 @@
-//! Windows of shared memory (MPI 5.0, chapter 12). Longer runs by hand:
+//! Windows (MPI 5.0, chapter 12). Longer runs by hand:
 //!
 //! ```text
 //! mpirun -n 8 target/rank-programs/win_epochs 100000
@@ -107,4 +107,15 @@ fn windows_of_several_threads() {
     for ranks in [1, 2, 5] {
         Job::of("win_threads").ranks(ranks).limit(LIMIT).passes();
     }
+}
+
+/// Memory of every kind, that peers map, copy or ask for.
+#[test]
+fn windows_over_memory_of_the_program() {
+    for ranks in [1, 2, 5] {
+        let job = Job::of("win_places").ranks(ranks).args(["1"]);
+        job.limit(LIMIT).passes();
+    }
+    let job = Job::of("win_places").ranks(3).args(["1"]).limit(LIMIT);
+    job.passes_on_every_arm();
 }

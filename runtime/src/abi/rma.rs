@@ -6,7 +6,8 @@ use crate::object::win::{self, Flavor};
 use crate::object::{group, info};
 use crate::pml::collective;
 use crate::rma::access::AllowedEpochs;
-use crate::rma::{active, create, hints, passive, transfer};
+use crate::rma::far::Unanswered;
+use crate::rma::{active, attach, create, existing, hints, passive, transfer};
 use wireup::collective::Kind;
 
 export! {
@@ -14,7 +15,16 @@ export! {
     fn MPI_Win_create, fn MPI_Win_create_c(
         base: *mut c_void, size: MPI_Aint, disp_unit: c_int | MPI_Aint, info: MPI_Info,
         comm: MPI_Comm, win: *mut MPI_Win,
-    ) on comm;
+    ) on comm {
+        let comm = arg::comm(comm)?;
+        let new = collective::settle(comm, Kind::WIN_CREATE, || {
+            let wanted = rma_arg::wanted(size, disp_unit, info, Flavor::Create)?;
+            rma_arg::present(win, win)?;
+            let base = rma_arg::memory(base, wanted.size)?;
+            existing::create(comm, base, &wanted)
+        })?;
+        arg::put(win, "win", MPI_Win(new))
+    }
 
     /// Section 12.2.2, window that allocates.
     fn MPI_Win_allocate, fn MPI_Win_allocate_c(
@@ -58,13 +68,27 @@ export! {
     }
 
     /// Section 12.2.4, window of dynamically attached memory.
-    fn MPI_Win_attach(win: MPI_Win, base: *mut c_void, size: MPI_Aint) on win;
+    fn MPI_Win_attach(win: MPI_Win, base: *mut c_void, size: MPI_Aint) on win {
+        let win = win::get(win.0)?;
+        let size = rma_arg::size(size)?;
+        attach::attach(&win, rma_arg::memory(base, size)?, size)
+    }
 
     /// Section 12.2.4, window of dynamically attached memory.
-    fn MPI_Win_create_dynamic(info: MPI_Info, comm: MPI_Comm, win: *mut MPI_Win) on comm;
+    fn MPI_Win_create_dynamic(info: MPI_Info, comm: MPI_Comm, win: *mut MPI_Win) on comm {
+        let comm = arg::comm(comm)?;
+        let new = collective::settle(comm, Kind::WIN_CREATE_DYNAMIC, || {
+            let info = arg::hints(info)?;
+            rma_arg::present(win, win)?;
+            existing::create_dynamic(comm, &info)
+        })?;
+        arg::put(win, "win", MPI_Win(new))
+    }
 
     /// Section 12.2.4, window of dynamically attached memory.
-    fn MPI_Win_detach(win: MPI_Win, base: *const c_void) on win;
+    fn MPI_Win_detach(win: MPI_Win, base: *const c_void) on win {
+        attach::detach(&*win::get(win.0)?, base.cast())
+    }
 
     /// Section 12.2.5, window destruction.
     fn MPI_Win_free(win: *mut MPI_Win) on win {
@@ -100,7 +124,7 @@ export! {
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         let Some(target) = target else { return Ok(()) };
-        transfer::put(&win, &origin, &target, AllowedEpochs::Any)
+        transfer::put(&win, &origin, &target, AllowedEpochs::Any).map(drop)
     }
 
     /// Section 12.3.2, get.
@@ -113,7 +137,7 @@ export! {
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
         let Some(target) = target else { return Ok(()) };
-        transfer::get(&win, &origin, &target, AllowedEpochs::Any)
+        transfer::get(&win, &origin, &target, AllowedEpochs::Any).map(drop)
     }
 
     /// Section 12.3.4, accumulate functions.
@@ -125,7 +149,7 @@ export! {
     ) on win {
         let origin = rma_arg::operand(origin_addr, origin_count, origin_datatype, op)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, None, target, op, AllowedEpochs::Any)
+        rma_arg::accumulate(win, origin, None, target, op, AllowedEpochs::Any).map(drop)
     }
 
     /// Section 12.3.4, accumulate functions.
@@ -146,7 +170,7 @@ export! {
         let origin = rma_arg::origin(origin_addr, 1, datatype, op)?;
         let result = rma_arg::one(result_addr, datatype)?;
         let target = rma_arg::target(target_rank, target_disp, 1, datatype)?;
-        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Any)
+        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Any).map(drop)
     }
 
     /// Section 12.3.4, accumulate functions.
@@ -160,7 +184,7 @@ export! {
         let origin = rma_arg::origin(origin_addr, origin_count, origin_datatype, op)?;
         let result = rma_arg::buffer(result_addr, result_count, result_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Any)
+        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Any).map(drop)
     }
 
     /// Section 12.3.5, request-based operations.
@@ -173,8 +197,8 @@ export! {
         rma_arg::present(request, request)?;
         let origin = rma_arg::operand(origin_addr, origin_count, origin_datatype, op)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, None, target, op, AllowedEpochs::Passive)?;
-        arg::put(request, "request", rma_arg::DONE)
+        let left = rma_arg::accumulate(win, origin, None, target, op, AllowedEpochs::Passive)?;
+        arg::put(request, "request", rma_arg::request(win, left)?)
     }
 
     /// Section 12.3.5, request-based operations.
@@ -185,13 +209,14 @@ export! {
         request: *mut MPI_Request,
     ) on win {
         rma_arg::present(request, request)?;
-        let win = win::get(win.0)?;
+        let window = win::get(win.0)?;
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        if let Some(target) = target {
-            transfer::get(&win, &origin, &target, AllowedEpochs::Passive)?;
-        }
-        arg::put(request, "request", rma_arg::DONE)
+        let left = match target {
+            Some(target) => transfer::get(&window, &origin, &target, AllowedEpochs::Passive)?,
+            None => Unanswered::default(),
+        };
+        arg::put(request, "request", rma_arg::request(win, left)?)
     }
 
     /// Section 12.3.5, request-based operations.
@@ -206,8 +231,9 @@ export! {
         let origin = rma_arg::origin(origin_addr, origin_count, origin_datatype, op)?;
         let result = rma_arg::buffer(result_addr, result_count, result_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Passive)?;
-        arg::put(request, "request", rma_arg::DONE)
+        let left =
+            rma_arg::accumulate(win, origin, Some(result), target, op, AllowedEpochs::Passive)?;
+        arg::put(request, "request", rma_arg::request(win, left)?)
     }
 
     /// Section 12.3.5, request-based operations.
@@ -218,13 +244,14 @@ export! {
         request: *mut MPI_Request,
     ) on win {
         rma_arg::present(request, request)?;
-        let win = win::get(win.0)?;
+        let window = win::get(win.0)?;
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
-        if let Some(target) = target {
-            transfer::put(&win, &origin, &target, AllowedEpochs::Passive)?;
-        }
-        arg::put(request, "request", rma_arg::DONE)
+        let left = match target {
+            Some(target) => transfer::put(&window, &origin, &target, AllowedEpochs::Passive)?,
+            None => Unanswered::default(),
+        };
+        arg::put(request, "request", rma_arg::request(win, left)?)
     }
 
     /// Section 12.5.1, fence.

@@ -7,16 +7,58 @@ use super::types::*;
 use crate::error::Result;
 use crate::fail;
 use crate::object::op::{self, Op, Predefined};
-use crate::object::win::{self, Flavor, LockKind, Part, Win};
-use crate::pml::Buffer;
-use crate::request;
+use crate::object::win::{self, Flavor, LockKind, Part, PartReach, Win};
+use crate::pml::{Buffer, Completion, WaitFor};
+use crate::request::{self, Operation};
 use crate::rma::access::{AllowedEpochs, Target};
 use crate::rma::accumulate as rma_accumulate;
 use crate::rma::create::WindowSpec;
+use crate::rma::far::Unanswered;
 use std::ffi::{c_int, c_void};
+use std::sync::Arc;
 
-/// The request of an operation that is over when its call returns.
-pub const DONE: MPI_Request = MPI_Request(request::SENT);
+/// The request of an operation, of which `left` is not over.
+///
+/// # Errors
+/// No more handles.
+pub fn request(win: MPI_Win, left: Unanswered) -> Result<MPI_Request> {
+    if left.is_over() {
+        return Ok(MPI_Request(request::SENT));
+    }
+    let win = win::get(win.0)?;
+    request::insert(Box::new(Access { win, left }), false).map(MPI_Request)
+}
+
+/// An access that a request stands for.
+struct Access {
+    win: Arc<Win>,
+    left: Unanswered,
+}
+
+impl Operation for Access {
+    fn is_done(&self) -> bool {
+        self.left.is_done()
+    }
+
+    fn waits_for(&self) -> WaitFor {
+        self.left.waits_for()
+    }
+
+    fn finish(&mut self) -> Completion {
+        Completion {
+            error: self.left.finish(&self.win).err(),
+            ..Completion::empty()
+        }
+    }
+
+    fn start(&mut self) -> Result<()> {
+        fail!(REQUEST, "an access to a window is not persistent")
+    }
+
+    fn cancel(&mut self) -> Result<()> {
+        fail!(REQUEST, "an access to a window cannot be cancelled")
+    }
+}
 
 /// The assertions that `MPI_Win_fence` knows.
 pub const FENCE: c_int =
@@ -34,9 +76,7 @@ pub fn wanted(
     info: MPI_Info,
     flavor: Flavor,
 ) -> Result<WindowSpec> {
-    let Ok(size) = usize::try_from(size) else {
-        fail!(SIZE, "size is {size}, but must not be negative");
-    };
+    let size = self::size(size)?;
     let disp_unit = disp_unit.wide();
     if disp_unit <= 0 {
         fail!(DISP, "disp_unit is {disp_unit}, but must be above 0");
@@ -47,6 +87,37 @@ pub fn wanted(
         flavor,
         info: arg::hints(info)?,
     })
+}
+
+/// Bytes of memory.
+///
+/// # Errors
+/// `MPI_ERR_SIZE`: below 0.
+pub fn size(size: MPI_Aint) -> Result<usize> {
+    match usize::try_from(size) {
+        Ok(size) => Ok(size),
+        Err(_) => fail!(SIZE, "size is {size}, but must not be negative"),
+    }
+}
+
+/// Memory of the program, `size` bytes at `base`.
+///
+/// # Errors
+/// `MPI_ERR_BUFFER`: a null pointer; `MPI_ERR_SIZE`: it would end behind the last address.
+pub fn memory(base: *mut c_void, size: usize) -> Result<*mut u8> {
+    if base.is_null() && size > 0 {
+        fail!(
+            BUFFER,
+            "base is a null pointer, but size is {size}: it may be null for no bytes only"
+        );
+    }
+    if base.addr().checked_add(size).is_none() || isize::try_from(size).is_err() {
+        fail!(
+            SIZE,
+            "{size} bytes from base {base:p} on are more than an address space holds"
+        );
+    }
+    Ok(base.cast())
 }
 
 /// Somewhere to put two results, before they are made.
@@ -70,18 +141,46 @@ pub fn base(new: usize) -> Result<*mut u8> {
 }
 
 /// The part that `MPI_Win_shared_query` asks for: for `MPI_PROC_NULL` that of the
-/// lowest rank that has any.
+/// lowest rank that has any. Memory that this process does not reach by loads and stores
+/// is told to be of no bytes, at no address.
 ///
 /// # Errors
-/// `MPI_ERR_RANK`.
+/// `MPI_ERR_RANK`; `MPI_ERR_RMA_FLAVOR` for a dynamic window.
 pub fn shared_part(win: &Win, asked: c_int) -> Result<Part> {
+    if win.flavor == Flavor::Dynamic {
+        fail!(
+            RMA_FLAVOR,
+            "{} was made by MPI_Win_create_dynamic: what is attached to it is not queried",
+            win.label()
+        );
+    }
     if asked == MPI_PROC_NULL {
-        let first = win.parts.iter().find(|part| part.size > 0);
-        return Ok(*first.unwrap_or(&win.parts[0]));
+        let is_shared = |part: &&Part| part.size > 0 && part.reach == PartReach::Mapped;
+        let first = win.parts.iter().find(is_shared);
+        return Ok(first.map_or_else(|| hidden(&win.parts[0]), |part| *part));
     }
     match u32::try_from(asked) {
-        Ok(asked) => win.part(asked, "rank").copied(),
+        Ok(asked) => {
+            let part = win.part(asked, "rank")?;
+            Ok(match part.reach {
+                PartReach::Mapped => *part,
+                _ => hidden(part),
+            })
+        }
         Err(_) => negative(asked, "rank"),
+    }
+}
+
+/// A part of no bytes that this process can reach.
+fn hidden(part: &Part) -> Part {
+    let base = match part.reach {
+        PartReach::Mapped => part.base,
+        _ => std::ptr::null_mut(),
+    };
+    Part {
+        base,
+        size: 0,
+        ..*part
     }
 }
 
@@ -223,9 +322,11 @@ pub unsafe fn accumulate(
     target: Option<Target<'static>>,
     op: MPI_Op,
     within: AllowedEpochs,
-) -> Result<()> {
+) -> Result<Unanswered> {
     let (win, op) = (win::get(win.0)?, op::get(op.0)?);
-    let Some(target) = target else { return Ok(()) };
+    let Some(target) = target else {
+        return Ok(Unanswered::default());
+    };
     let (origin, result) = (origin.as_ref(), result.as_ref());
     // SAFETY: the caller's buffers.
     unsafe { rma_accumulate::accumulate(&win, origin, result, &target, &op, within) }

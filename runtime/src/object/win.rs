@@ -27,17 +27,39 @@ const UNIFIED: c_int = 321;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
 pub enum Flavor {
+    /// By `MPI_Win_create`.
+    Create = 311,
     /// By `MPI_Win_allocate`.
     Allocate = 312,
+    /// By `MPI_Win_create_dynamic`.
+    Dynamic = 313,
     /// By `MPI_Win_allocate_shared`.
     Shared = 314,
+}
+
+/// How this process reaches a member's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartReach {
+    /// By loads and stores, for good: it is the process's own, or mapped.
+    Mapped,
+    /// By the best arm that works when it is accessed.
+    Remote,
+    /// As `Remote`, but not by way of the heap file: the member has mapped something
+    /// else over its shared heap there.
+    Replaced,
+    /// By messages alone: the member must see each byte being written.
+    Messages,
 }
 
 /// What one member has in the window, as this process reaches it.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
-    /// Where it begins in this process's address space.
+    /// Where it begins in this process's address space; null unless it is mapped.
     pub base: *mut u8,
+    /// Where it begins in its owner's address space.
+    pub home: u64,
+    /// How it is reached.
+    pub reach: PartReach,
     /// Bytes.
     pub size: usize,
     /// Bytes of a unit of displacement in it; above 0.
@@ -102,6 +124,8 @@ pub struct Win {
     pub control: NonNull<u8>,
     /// What its memory lives by; dropping it lets go.
     pub memory: RefCell<Option<Box<dyn Any>>>,
+    /// What `rma` keeps for memory that is not mapped here; `None`: all is mapped.
+    pub remote: Option<Box<dyn Any>>,
     /// What is open on it.
     pub epochs: RefCell<Epochs>,
     /// Its handle; [`NULL`] once freed.
@@ -136,6 +160,7 @@ impl Win {
         flavor: Flavor,
         control: NonNull<u8>,
         memory: Box<dyn Any>,
+        remote: Option<Box<dyn Any>>,
     ) -> Win {
         assert_eq!(parts.len(), comm.size() as usize);
         let own = parts[comm.rank as usize];
@@ -151,6 +176,7 @@ impl Win {
             flavor,
             control,
             memory: RefCell::new(Some(memory)),
+            remote,
             epochs: RefCell::default(),
             handle: Cell::new(NULL),
             errhandler: errhandler::Slot::default(),

@@ -31,6 +31,7 @@
 //! waiter.rs publish.rs fatal.rs         waiting, what is waited for, and the end
 //!
 //! board.rs collective.rs                what collectives need beyond messages
+//! remote.rs                             … and one-sided communication
 //! ```
 //!
 //! Imports go down this list, and in no circle.
@@ -58,6 +59,7 @@ mod protocol;
 mod publish;
 mod queues;
 mod recv;
+pub mod remote;
 mod request;
 mod rndv;
 mod send;

@@ -156,6 +156,21 @@ pub fn improbe(
     })
 }
 
+/// As [`improbe`], of what has come already: for what [`progress::progress`] itself calls.
+pub fn take_arrived(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+) -> Option<MatchedMessage> {
+    let context = comm.context_of(space);
+    with_engine(|engine| {
+        let queues = engine.core.matching.of(context);
+        let taken = queues.unexpected.take(Pattern { source, tag })?;
+        Some(matched(context, taken))
+    })
+}
+
 /// Starts to receive a message that [`improbe`] has taken.
 ///
 /// # Safety

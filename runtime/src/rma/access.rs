@@ -1,10 +1,14 @@
 //! Which memory of a target an access means, and whether it is allowed now
 //! (MPI 5.0, section 12.3).
 
+use super::far::RemotePlace;
+use super::remote::Remote;
+use super::{attach, runs};
 use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::Datatype;
-use crate::object::win::Win;
+use crate::object::win::{Flavor, PartReach, Win};
+use crate::pml::remote;
 use std::sync::Arc;
 
 /// The target of an access, as its call names it.
@@ -29,14 +33,26 @@ pub enum AllowedEpochs {
     Passive,
 }
 
-/// Where the target's elements begin in this process.
+/// Where the target's elements begin: displacements of their type count from there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// In this process.
+    Here(*mut u8),
+    /// In the target's memory, which is not mapped here.
+    There(RemotePlace),
+}
+
+/// Where the target's elements begin.
 ///
 /// # Errors
 /// No epoch allows it, or not all of it lies inside the target's part.
-pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> Result<*mut u8> {
+pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> Result<Place> {
     let part = win.part(target.rank, "target_rank")?;
     if !is_open(win, target.rank, within) {
         return closed(win, target.rank, within);
+    }
+    if win.flavor == Flavor::Dynamic {
+        return in_attached(win, target);
     }
     let at = i128::from(part.disp_unit) * target.disp as i128;
     if target.disp < 0 {
@@ -73,7 +89,63 @@ pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> 
         );
     }
     let at = isize::try_from(at).unwrap_or(0); // inside, or of no account
-    Ok(part.base.wrapping_offset(at))
+    if part.reach == PartReach::Mapped {
+        return Ok(Place::Here(part.base.wrapping_offset(at)));
+    }
+    let addr = part.home.wrapping_add_signed(at as i64);
+    there(win, target.rank, addr, part.reach)
+}
+
+fn there(win: &Win, rank: u32, addr: u64, reach: PartReach) -> Result<Place> {
+    let Some(peer) = win.comm.group.proc(rank) else {
+        fail!(RANK, "{} has no rank {rank}", win.label());
+    };
+    Ok(Place::There(RemotePlace {
+        peer,
+        rank,
+        addr,
+        reach,
+    }))
+}
+
+/// As [`resolve`], for a dynamic window, whose displacements are addresses at the target.
+fn in_attached(win: &Win, target: &Target<'_>) -> Result<Place> {
+    let addr = target.disp.cast_unsigned() as u64;
+    let here = || std::ptr::with_exposed_provenance_mut(target.disp.cast_unsigned());
+    if target.datatype.bytes(target.count) == Some(0) {
+        return Ok(Place::Here(here())); // of no account
+    }
+    let Some((low, len)) = target.datatype.span(target.count) else {
+        fail!(
+            RMA_RANGE,
+            "{} elements of {} bytes are more than an address space holds",
+            target.count,
+            target.datatype.size()
+        );
+    };
+    let first = addr.wrapping_add_signed(low as i64);
+    let bytes = target.datatype.bytes(target.count);
+    let reach = match target.datatype.single_run(target.count) {
+        Some(_) => attach::check(win, target.rank, &[(first, len)])?,
+        None => {
+            let all = 0..bytes.unwrap_or(0);
+            let runs = runs::of(target.datatype, addr, target.count, &all);
+            attach::check(win, target.rank, &runs)?
+        }
+    };
+    if target.rank == win.comm.rank {
+        return Ok(Place::Here(here()));
+    }
+    // What was asked of the target by messages is not to be overtaken.
+    let is_pending = Remote::of(win).is_some_and(|remote| remote.is_pending(target.rank));
+    if reach == PartReach::Remote
+        && !is_pending
+        && let Some(peer) = win.comm.group.proc(target.rank)
+        && let Some(mapped) = remote::mapped(peer, first, len)
+    {
+        return Ok(Place::Here(mapped.as_ptr().wrapping_offset(-low)));
+    }
+    there(win, target.rank, addr, reach)
 }
 
 fn is_open(win: &Win, target: u32, within: AllowedEpochs) -> bool {

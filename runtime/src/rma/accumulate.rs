@@ -1,9 +1,13 @@
 //! Accumulation (MPI 5.0, section 12.3.4): atomic element by element, by a guard
 //! for each target's part, under which all of an operation is carried out.
 
-use super::access::{self, AllowedEpochs, Target};
-use super::create;
-use super::transfer::{Elements, copy, same_size};
+use super::access::{self, AllowedEpochs, Place, Target};
+use super::ask::Ask;
+use super::control;
+use super::elements::{Elements, Scratch, copy};
+use super::far::{self, Accumulation, Unanswered};
+use super::transfer::{at_target, same_size};
+use super::update::Update;
 use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::object::datatype::{self, Datatype, Element};
@@ -17,7 +21,7 @@ use std::sync::Arc;
 /// `MPI_NO_OP` does not look at) the target stays as it is.
 ///
 /// # Safety
-/// The buffers are good, and apart from the target's memory.
+/// The buffers are good until the access is over, and apart from the target's memory.
 ///
 /// # Errors
 /// As [`access::resolve`]; different sizes; types that are not all of one
@@ -29,9 +33,13 @@ pub unsafe fn accumulate(
     target: &Target<'_>,
     op: &Op,
     within: AllowedEpochs,
-) -> Result<()> {
-    let at = access::resolve(win, target, within)?;
-    let place = Elements::at(at, target);
+) -> Result<Unanswered> {
+    let found = access::resolve(win, target, within)?;
+    let at = match found {
+        Place::Here(at) => at,
+        Place::There(_) => std::ptr::null_mut(),
+    };
+    let place = at_target(at, target);
     let Op::Predefined(op) = op else {
         fail!(
             OP,
@@ -46,14 +54,30 @@ pub unsafe fn accumulate(
     let result = result.map(|result| operand(result, element, target, "result_datatype"));
     let (origin, result) = (origin.transpose()?, result.transpose()?);
     if place.len() == Some(0) {
-        return Ok(());
+        return Ok(Unanswered::default());
+    }
+    if let Place::There(there) = found {
+        let plain = plain(element)?;
+        let what = Accumulation {
+            update: Update::new(*op, &plain)?,
+            ask: Ask::Accumulate {
+                op: op.handle(),
+                datatype: datatype::handle_of(&plain)?,
+                fetch: result.is_some(),
+            },
+            size: element.size(),
+            operand: origin,
+            result,
+        };
+        // SAFETY: the caller's buffers.
+        return unsafe { far::accumulate(win, &there, &what, &place) };
     }
     let change = match (op, origin) {
         (Predefined::NoOp, _) | (_, None) => None,
         (Predefined::Replace, Some(origin)) => Some(Change::Replace(origin)),
         (op, Some(origin)) => Some(Change::prepare(*op, &origin, &place, element)?),
     };
-    create::control(win).guarded(target.rank, || {
+    control::of(win).guarded(target.rank, || {
         if let Some(result) = &result {
             // SAFETY: the target's elements lie inside its part; the caller's buffer.
             unsafe { copy(&place, result) };
@@ -63,13 +87,14 @@ pub unsafe fn accumulate(
             unsafe { change.apply(&place) };
         }
     });
-    Ok(())
+    Ok(Unanswered::default())
 }
 
 /// `MPI_Compare_and_swap`.
 ///
 /// # Safety
-/// `origin` and `compare` are readable, `result` is writable: one element each.
+/// `origin` and `compare` are readable, `result` is writable until the access is over:
+/// one element each.
 ///
 /// # Errors
 /// As [`access::resolve`], or a type that is not compared so.
@@ -80,7 +105,7 @@ pub unsafe fn compare_and_swap(
     result: *mut u8,
     target: &Target<'_>,
 ) -> Result<()> {
-    let at = access::resolve(win, target, AllowedEpochs::Any)?;
+    let found = access::resolve(win, target, AllowedEpochs::Any)?;
     let len = match target.datatype.element() {
         Some(
             element @ (Element::Int { .. }
@@ -100,7 +125,18 @@ pub unsafe fn compare_and_swap(
         count: 1,
         datatype: target.datatype,
     };
-    create::control(win).guarded(target.rank, || {
+    let at = match found {
+        Place::Here(at) => at,
+        Place::There(there) => {
+            // SAFETY: the caller's elements.
+            let bytes = |addr| unsafe { std::slice::from_raw_parts(addr, len) };
+            let operands = (bytes(origin), bytes(compare));
+            let unanswered = far::compare_and_swap(win, &there, operands, &one(result))?;
+            drop(unanswered); // completed by the epoch
+            return Ok(());
+        }
+    };
+    control::of(win).guarded(target.rank, || {
         let (mut there, mut wanted) = ([0u8; 16], [0u8; 16]); // no such type is longer
         // SAFETY: the caller's elements; the target's lies inside its part.
         unsafe {
@@ -214,37 +250,6 @@ fn as_plain(elements: &Elements<'_>, element: Element, plain: &Datatype) -> Opti
     plain
         .is_contiguous()
         .then(|| elements.addr.wrapping_offset(low))
-}
-
-/// Memory for elements of a predefined type.
-struct Scratch(Vec<u64>);
-
-impl Scratch {
-    fn new(plain: &Datatype, count: usize) -> Result<Scratch> {
-        let words = plain
-            .extent()
-            .unsigned_abs()
-            .checked_mul(count)
-            .map(|len| len.div_ceil(8));
-        let mut room = Vec::new();
-        let enough = words.is_some_and(|words| room.try_reserve_exact(words).is_ok());
-        if !enough {
-            fail!(
-                NO_MEM,
-                "there is no memory for {count} elements on their way"
-            );
-        }
-        room.resize(words.unwrap_or(0), 0);
-        Ok(Scratch(room))
-    }
-
-    fn elements<'a>(&mut self, plain: &'a Arc<Datatype>, count: usize) -> Elements<'a> {
-        Elements {
-            addr: self.0.as_mut_ptr().cast(),
-            count,
-            datatype: plain,
-        }
-    }
 }
 
 /// The predefined type that all of a datatype is made of.

@@ -6,7 +6,8 @@
 //! origin to target when it completes. Whatever the assertions promise, they are
 //! sent: the two sides need not know of one another's.
 
-use super::{create, waits_for, wake};
+use super::pending::settle;
+use super::{control, waits_for, wake};
 use crate::error::Result;
 use crate::object::comm::Space;
 use crate::object::group::Group;
@@ -52,7 +53,7 @@ pub(super) fn locked(epochs: &Epochs) -> Option<String> {
 
 /// Waits for all members.
 pub(super) fn barrier(win: &Win) {
-    let control = create::control(win);
+    let control = control::of(win);
     let (all, last) = control.arrive();
     if last {
         wake(win);
@@ -73,14 +74,15 @@ pub(super) fn last_word(win: &Win) -> Result<()> {
 /// `MPI_Win_fence`. `succeeds`: another fence will end what this one begins.
 ///
 /// # Errors
-/// An epoch of another kind is open.
+/// An epoch of another kind is open, or a target could not do something.
 pub fn fence(win: &Win, succeeds: bool) -> Result<()> {
     if let Some(open) = open(&win.epochs.borrow()) {
         fail!(RMA_SYNC, "no fence is allowed on {}: {open}", win.label());
     }
+    let outcome = settle(win, None);
     barrier(win);
     win.epochs.borrow_mut().fence = succeeds;
-    Ok(())
+    outcome
 }
 
 /// `MPI_Win_post`.
@@ -130,7 +132,7 @@ pub fn start(win: &Win, group: &Group) -> Result<()> {
 /// `MPI_Win_complete`.
 ///
 /// # Errors
-/// No access epoch was started.
+/// No access epoch was started, or a target could not do something.
 pub fn complete(win: &Win) -> Result<()> {
     let Some(targets) = win.epochs.borrow_mut().access.take() else {
         fail!(
@@ -139,9 +141,12 @@ pub fn complete(win: &Win) -> Result<()> {
             win.label()
         );
     };
-    targets
-        .iter()
-        .try_for_each(|target| send(win, *target, Notice::Complete))
+    let mut outcome = Ok(());
+    for target in targets {
+        outcome = outcome.and(settle(win, Some(target)));
+        outcome = outcome.and(send(win, target, Notice::Complete));
+    }
+    outcome
 }
 
 /// `MPI_Win_wait`: waits until every origin has completed.

@@ -1,5 +1,6 @@
-//! The words that the members of a window synchronize by: a counter of arrivals,
-//! and for each member a lock and a guard of accumulations.
+//! The words that the members of a window synchronize by: a counter of arrivals, and for
+//! each member a lock, a guard of accumulations, and where its table of attached
+//! memory is.
 //!
 //! They lie in memory that all members have mapped, zero at first. A lock is fair:
 //! who asks takes a ticket, and tickets are served in order, readers next to one
@@ -13,8 +14,9 @@
 //! `read` counts those that a reader need not wait for. While somebody holds the
 //! lock or waits for it, `next` is ahead of `write`.
 
+use crate::object::win::Win;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// Looks at a taken guard before the processor is given away.
 const LOOKS: u32 = 100;
@@ -32,6 +34,20 @@ struct Words {
     write: AtomicU32,
     /// 1: somebody accumulates in this member's part.
     guard: AtomicU32,
+    /// Changes of this member's table of attached memory; odd while it changes.
+    changes: AtomicU64,
+    /// Where the table is in its memory, and how many pieces it has.
+    table: AtomicU64,
+    pieces: AtomicU64,
+}
+
+/// Where a member's table of attached memory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct TableState {
+    /// Its address in the member's memory.
+    pub(super) at: u64,
+    /// How many pieces are attached.
+    pub(super) pieces: u64,
 }
 
 const _: () = assert!(size_of::<Head>() == 128 && size_of::<Words>() == 128);
@@ -120,6 +136,38 @@ impl Control {
         words.next.load(Ordering::SeqCst) != through // pairs with `queue`
     }
 
+    /// Has `change` change this member's table, which says where it is then.
+    pub(super) fn change_table(&self, rank: u32, change: impl FnOnce() -> TableState) {
+        let words = self.words(rank);
+        // SeqCst on both sides, so that whoever read a part of what changes sees that it
+        // did: pairs with the SeqCst in `table`.
+        words.changes.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst); // as above
+        let now = change();
+        words.table.store(now.at, Ordering::Relaxed);
+        words.pieces.store(now.pieces, Ordering::Relaxed);
+        words.changes.fetch_add(1, Ordering::SeqCst); // as above
+    }
+
+    /// Where the table of `rank` is, and the number of its changes, once none is under
+    /// way. What is read there is right if the number is the same afterwards.
+    pub(super) fn table(&self, rank: u32) -> (u64, TableState) {
+        let words = self.words(rank);
+        loop {
+            fence(Ordering::SeqCst); // what was read of the table before is older
+            let before = words.changes.load(Ordering::SeqCst); // pairs with `change_table`
+            let state = TableState {
+                at: words.table.load(Ordering::Relaxed),
+                pieces: words.pieces.load(Ordering::Relaxed),
+            };
+            fence(Ordering::SeqCst); // the two loads above come before the next
+            if before.is_multiple_of(2) && words.changes.load(Ordering::SeqCst) == before {
+                return (before, state);
+            }
+            std::thread::yield_now(); // the member may need this processor
+        }
+    }
+
     /// Runs `f` while nobody else accumulates in the part of `rank`. It must be
     /// short, and must not wait.
     pub(super) fn guarded<R>(&self, rank: u32, f: impl FnOnce() -> R) -> R {
@@ -141,6 +189,13 @@ impl Control {
         guard.store(0, Ordering::Release); // pairs with the Acquire above
         result
     }
+}
+
+/// The words of a window.
+pub(super) fn of(win: &Win) -> Control {
+    // SAFETY: the words are at the beginning of the piece of rank 0, which was zero
+    // when it was made, and is mapped until `free`, when no member is at them any more.
+    unsafe { Control::new(win.control, win.comm.size()) }
 }
 
 #[cfg(test)]

@@ -10,15 +10,16 @@
 //!    member, the next kind is tried.
 
 use super::active;
-use super::control::{self, Control};
+use super::control;
 use super::hints;
 use super::memory::{self, Location, MemoryKind, Piece};
+use super::serve;
 use crate::error::{Class, Error, Result};
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, ContextId};
 use crate::object::group::Proc;
 use crate::object::info::Info;
-use crate::object::win::{self, Flavor, Part, Win};
+use crate::object::win::{self, Flavor, Part, PartReach, Win};
 use crate::{coll, comm_make, fail};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -54,28 +55,20 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
     comm_make::intra::only_intra(&comm)?;
     let kind = match wanted.flavor {
         Flavor::Allocate => Kind::WIN_ALLOCATE,
-        Flavor::Shared => Kind::WIN_ALLOCATE_SHARED,
+        _ => Kind::WIN_ALLOCATE_SHARED,
     };
     let tag = comm.begin_collective(kind).peers;
-    let mut context = Ok(ContextId(0));
-    if comm.rank == 0 {
-        context = comm_make::take_context();
-    }
+    let context = context_of(&comm);
     let mine: Terms = [
         wanted.size as u64,
         wanted.disp_unit.cast_unsigned(),
         crate::memory::alignment(&wanted.info)? as u64,
         u64::from(wanted.flavor == Flavor::Allocate || hints::is_noncontiguous(&wanted.info)),
-        context.as_ref().map_or(NO_CONTEXT, |c| u64::from(c.0)),
+        context_word(&context),
     ];
     let terms = exchange(&comm, tag, &mine)?;
     context?;
-    let Ok(context) = u32::try_from(terms[0][4]) else {
-        fail!(
-            NO_MEM,
-            "rank 0, which chooses the context id, had none left"
-        );
-    };
+    let context = chosen_context(terms[0][4])?;
     let align = terms.iter().map(|terms| terms[2]).max().unwrap_or(1);
     let align = usize::try_from(align).unwrap_or(usize::MAX);
     let apart = terms.iter().all(|terms| terms[3] == 1);
@@ -91,18 +84,51 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
     let parts = terms.iter().zip(&places.parts).zip(&sizes);
     let parts = parts.map(|((terms, (owner, offset)), size)| Part {
         base: piece(*owner).as_ptr().wrapping_add(*offset),
+        home: 0, // nobody looks for it there
+        reach: PartReach::Mapped,
         size: usize::try_from(*size).unwrap_or(0), // `places` has added them up
         disp_unit: terms[1].cast_signed(),
     });
-    let own = Comm::new(ContextId(context), comm.rank, comm.group.clone(), None);
+    let own = Comm::new(context, comm.rank, comm.group.clone(), None);
     let (parts, control) = (parts.collect(), piece(0));
-    let new = Win::new(own, parts, wanted.flavor, control, Box::new(pieces));
-    *new.info.borrow_mut() = hints::taken(&wanted.info);
+    let new = Win::new(own, parts, wanted.flavor, control, Box::new(pieces), None);
+    *new.info.borrow_mut() = hints::taken(&wanted.info, wanted.flavor);
     win::insert(new)
 }
 
+/// At rank 0, the context id of a new window.
+pub(super) fn context_of(comm: &Comm) -> Result<ContextId> {
+    match comm.rank {
+        0 => comm_make::take_context(),
+        _ => Ok(ContextId(0)),
+    }
+}
+
+/// How rank 0 tells of the context id.
+pub(super) fn context_word(context: &Result<ContextId>) -> u64 {
+    context.as_ref().map_or(NO_CONTEXT, |c| u64::from(c.0))
+}
+
+/// The context id that rank 0 has told of.
+///
+/// # Errors
+/// It had none left.
+pub(super) fn chosen_context(word: u64) -> Result<ContextId> {
+    match u32::try_from(word) {
+        Ok(context) => Ok(ContextId(context)),
+        Err(_) => fail!(
+            NO_MEM,
+            "rank 0, which chooses the context id, had none left"
+        ),
+    }
+}
+
 /// Sends `mine` to all members of `comm`, and returns what each has sent, by rank.
-fn exchange<const N: usize>(comm: &Arc<Comm>, tag: Tag, mine: &[u64; N]) -> Result<Vec<[u64; N]>> {
+pub(super) fn exchange<const N: usize>(
+    comm: &Arc<Comm>,
+    tag: Tag,
+    mine: &[u64; N],
+) -> Result<Vec<[u64; N]>> {
     let bytes = |words: &[u64; N]| words.map(u64::to_ne_bytes).concat();
     let mut all = vec![0; comm.size() as usize * N * 8];
     coll::allgather_bytes(comm, tag, &bytes(mine), &mut all)?;
@@ -154,7 +180,12 @@ fn places(sizes: &[u64], align: usize, apart: bool) -> Result<WindowLayout> {
 }
 
 /// All members' pieces, by rank, as this process has them.
-fn obtain(comm: &Arc<Comm>, tag: Tag, lens: &[usize], align: usize) -> Result<Vec<Option<Piece>>> {
+pub(super) fn obtain(
+    comm: &Arc<Comm>,
+    tag: Tag,
+    lens: &[usize],
+    align: usize,
+) -> Result<Vec<Option<Piece>>> {
     let me = comm.rank as usize;
     let kinds: &[MemoryKind] = match lens.len() {
         1 => &[MemoryKind::Alone],
@@ -232,17 +263,11 @@ pub fn free(raw: usize) -> Result<()> {
     win.attributes.clear(raw)?;
     active::barrier(&win);
     win::remove(raw)?;
+    serve::end(&win); // nobody asks any more
     // Others may still be looking at the words of the barrier, which rank 0 owns.
     active::last_word(&win)?;
     drop(win.memory.take());
     Ok(())
-}
-
-/// The words of a window.
-pub(super) fn control(win: &Win) -> Control {
-    // SAFETY: the words are at the beginning of the piece of rank 0, which was zero
-    // when it was made, and is mapped until `free`, when no member is at them any more.
-    unsafe { Control::new(win.control, win.comm.size()) }
 }
 
 #[cfg(test)]

@@ -44,10 +44,21 @@ fn is_known(key: &CStr, value: &CStr) -> bool {
     }
 }
 
-/// Those of the hints that windows have, of the ones that one is made with.
-pub(super) fn taken(given: &Info) -> Info {
+/// Whether windows of this flavor have this key: those of where memory lies are for
+/// windows that allocate it.
+fn is_of(key: &CStr, flavor: Flavor) -> bool {
+    match flavor {
+        Flavor::Shared => true,
+        Flavor::Allocate => key != c"alloc_shared_noncontig",
+        Flavor::Create | Flavor::Dynamic => !FIXED.contains(&key),
+    }
+}
+
+/// Those of the hints that windows of a flavor have, of the ones that one is made with.
+pub(super) fn taken(given: &Info, flavor: Flavor) -> Info {
     let mut info = Info::default();
-    for (key, value) in given.iter().filter(|(key, value)| is_known(key, value)) {
+    let has = |key: &CStr, value: &CStr| is_known(key, value) && is_of(key, flavor);
+    for (key, value) in given.iter().filter(|(key, value)| has(key, value)) {
         info.set(key, value);
     }
     info
@@ -82,7 +93,9 @@ pub fn of(win: &Win) -> Info {
     if win.flavor == Flavor::Shared {
         default(c"alloc_shared_noncontig", c"false");
     }
-    default(c"mpi_minimum_memory_alignment", c"64");
+    if is_of(c"mpi_minimum_memory_alignment", win.flavor) {
+        default(c"mpi_minimum_memory_alignment", c"64");
+    }
     info
 }
 
@@ -102,7 +115,7 @@ mod tests {
         ] {
             given.set(key, value);
         }
-        let taken = taken(&given);
+        let taken = taken(&given, Flavor::Create);
         assert_eq!(taken.len(), 2);
         assert_eq!(taken.get(c"no_locks"), Some(c"true"));
         assert_eq!(taken.get(c"accumulate_ordering"), Some(c"rar, war"));

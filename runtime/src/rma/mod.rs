@@ -1,35 +1,54 @@
-//! Windows with memory that all members reach by loads and stores (MPI 5.0,
-//! chapter 12): those of `MPI_Win_allocate_shared` and `MPI_Win_allocate`.
+//! One-sided communication (MPI 5.0, chapter 12).
 //!
-//! Every member maps every other member's part, so that an access is a copy, and
-//! is over when its call returns; what is left to synchronization is to let
-//! processes wait for one another.
+//! Where a member maps another member's memory, an access is a copy, and is over when its
+//! call returns; what is left to synchronization is to let processes wait for one another.
+//! That is so for `MPI_Win_allocate` and `MPI_Win_allocate_shared`, and for memory of the
+//! program's that lies in the job's heap file. Other memory is copied by the transport,
+//! and what that does not reach is accessed by messages, which the target serves whenever
+//! it makes progress.
 //!
 //! ```text
 //! create.rs    making and freeing: who has what, agreed upon by all members
-//! memory.rs    where the pages come from, and how peers reach them
+//! existing.rs  … over memory that the program has
+//! memory.rs    where pages of the library's come from, and how peers reach them
 //! control.rs   the words in these pages that members synchronize by
 //! active.rs    fence; post, start, complete, wait
 //! passive.rs   lock, unlock, flush
 //! access.rs    which target an access means, and whether it is allowed
+//! attach.rs table.rs  what is attached to dynamic windows
 //! transfer.rs  put and get
 //! accumulate.rs  accumulate, fetch-and-op, compare-and-swap
+//! elements.rs  elements of a type, and copies of them
+//! far.rs       all accesses to memory that is not mapped here
+//! runs.rs update.rs  … where it lies, and how elements of it change
+//! ask.rs pending.rs serve.rs  … by messages: what they say, the origin, the target
+//! remote.rs    what a window keeps for that
 //! hints.rs     info keys
 //! ```
 //!
-//! The words lie at the beginning of the memory that rank 0 has given. Nobody
-//! sleeps on them: waits are the `pml`'s, and whoever changes a word wakes those
-//! who may wait for it.
+//! The words lie in memory that rank 0 has given. Nobody sleeps on them: waits are the
+//! `pml`'s, and whoever changes a word wakes those who may wait for it.
 
 pub mod access;
 pub mod accumulate;
 pub mod active;
+mod ask;
+pub mod attach;
 mod control;
 pub mod create;
+mod elements;
+pub mod existing;
+pub mod far;
 pub mod hints;
 mod memory;
 pub mod passive;
+mod pending;
+mod remote;
+mod runs;
+mod serve;
+mod table;
 pub mod transfer;
+mod update;
 
 use crate::object::win::Win;
 use crate::pml::{self, WaitFor};

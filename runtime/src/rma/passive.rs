@@ -1,10 +1,12 @@
 //! Passive target synchronization (MPI 5.0, sections 12.5.3 and 12.5.4).
 //!
-//! Locks are words in the window's memory (see [`super::control`]). Accesses are
-//! over when their calls return, so that a flush has nothing to wait for.
+//! Locks are words in the window's memory (see [`super::control`]). Most accesses are over
+//! when their calls return; a flush waits for those that messages have asked the target
+//! for.
 
-use super::control::Control;
-use super::{active, create, hints, waits_for, wake};
+use super::control::{self, Control};
+use super::pending::settle;
+use super::{active, hints, waits_for, wake};
 use crate::error::Result;
 use crate::fail;
 use crate::object::win::{LockKind, Win};
@@ -32,7 +34,7 @@ pub fn lock(win: &Win, target: u32, hold: LockKind) -> Result<()> {
 /// `MPI_Win_unlock`.
 ///
 /// # Errors
-/// `MPI_Win_lock` has not locked this rank.
+/// `MPI_Win_lock` has not locked this rank, or the target could not do something.
 pub fn unlock(win: &Win, target: u32) -> Result<()> {
     win.part(target, "rank")?;
     let found = {
@@ -47,8 +49,9 @@ pub fn unlock(win: &Win, target: u32) -> Result<()> {
             win.label()
         );
     };
+    let outcome = settle(win, Some(target));
     release(win, target, hold);
-    Ok(())
+    outcome
 }
 
 /// `MPI_Win_lock_all`.
@@ -71,7 +74,7 @@ pub fn lock_all(win: &Win, hold: LockKind) -> Result<()> {
 /// `MPI_Win_unlock_all`.
 ///
 /// # Errors
-/// `MPI_Win_lock_all` has not locked the window.
+/// `MPI_Win_lock_all` has not locked the window, or a target could not do something.
 pub fn unlock_all(win: &Win) -> Result<()> {
     let Some(hold) = win.epochs.borrow_mut().all.take() else {
         fail!(
@@ -80,16 +83,17 @@ pub fn unlock_all(win: &Win) -> Result<()> {
             win.label()
         );
     };
+    let outcome = settle(win, None);
     for target in 0..win.comm.size() {
         release(win, target, hold);
     }
-    Ok(())
+    outcome
 }
 
 /// The four flushes, of one target or of all.
 ///
 /// # Errors
-/// The target is not locked by this process.
+/// The target is not locked by this process, or could not do something.
 pub fn flush(win: &Win, target: Option<u32>) -> Result<()> {
     if let Some(target) = target {
         win.part(target, "rank")?;
@@ -113,8 +117,9 @@ pub fn flush(win: &Win, target: Option<u32>) -> Result<()> {
             win.label()
         );
     }
+    let outcome = settle(win, target);
     sync();
-    Ok(())
+    outcome
 }
 
 /// `MPI_Win_sync`: orders this process's loads and stores before it against those
@@ -161,7 +166,7 @@ fn acquire(win: &Win, target: u32, hold: LockKind) {
     if hold == LockKind::Unchecked {
         return;
     }
-    let control: Control = create::control(win);
+    let control: Control = control::of(win);
     let exclusive = hold == LockKind::Exclusive;
     let ticket = control.queue(target);
     if !control.is_turn(target, ticket, exclusive) {
@@ -180,7 +185,7 @@ fn release(win: &Win, target: u32, hold: LockKind) {
     if hold == LockKind::Unchecked {
         return;
     }
-    if create::control(win).unlock(target, hold == LockKind::Exclusive) {
+    if control::of(win).unlock(target, hold == LockKind::Exclusive) {
         wake(win);
     }
 }

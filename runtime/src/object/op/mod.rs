@@ -73,6 +73,13 @@ impl Predefined {
             .find(|entry| entry.1 == self)
             .map_or("an operation", |entry| entry.2)
     }
+
+    /// Its handle, which is the same in every process.
+    #[must_use]
+    pub fn handle(self) -> Raw {
+        let entry = PREDEFINED.iter().find(|entry| entry.1 == self);
+        entry.map_or(NULL, |entry| entry.0)
+    }
 }
 
 /// `MPI_User_function`: `inout[i] = in[i] ∘ inout[i]`.

@@ -1,0 +1,316 @@
+//! Accesses to memory that is not mapped here: by a copy of the transport's (attached
+//! memory, or a call of the kernel's), and where none reaches it by messages that the
+//! target serves.
+//!
+//! An accumulation fetches elements, changes them and stores them, under the target's
+//! guard, which everybody takes who accumulates there, by whatever way.
+
+use super::ask::{Ask, absent};
+use super::control;
+use super::elements::Elements;
+use super::pending::{self, Destination, Pending, ask};
+use super::remote::Remote;
+use super::runs::{self, Packed, Run, portions};
+use super::update::Update;
+use crate::error::Result;
+use crate::fail;
+use crate::object::group::Proc;
+use crate::object::win::{PartReach, Win};
+use crate::pml::WaitFor;
+use crate::pml::remote::{self, Accesses, RemoteError};
+use std::rc::Rc;
+
+/// Bytes of a put or get that are looked at together.
+const PORTION: usize = 1 << 20;
+/// Bytes that are accumulated at once, while others wait for the guard.
+const GUARDED: usize = 32 << 10;
+
+/// An address in a target's memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RemotePlace {
+    pub(super) peer: Proc,
+    pub(super) rank: u32,
+    pub(super) addr: u64,
+    pub(super) reach: PartReach,
+}
+
+/// What of an access the target has not answered yet.
+#[derive(Default)]
+pub struct Unanswered(Vec<Rc<Pending>>);
+
+impl Unanswered {
+    /// Whether the access is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether everything is answered. Does not make progress.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.0.iter().all(|pending| pending.is_done())
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub fn waits_for(&self) -> WaitFor {
+        let open = self.0.iter().find(|pending| !pending.is_done());
+        open.map_or(WaitFor::NOTHING, |pending| pending.waits_for())
+    }
+
+    /// Completes it, once everything is answered.
+    ///
+    /// # Errors
+    /// What the target could not do.
+    pub fn finish(&mut self, win: &Win) -> Result<()> {
+        let mut outcome = Ok(());
+        for pending in self.0.drain(..) {
+            outcome = outcome.and(pending.finish());
+            pending::forget(win, &pending);
+        }
+        outcome
+    }
+}
+
+/// Stores the origin's elements.
+///
+/// # Safety
+/// They are readable until the access is completed.
+pub(super) unsafe fn put(
+    win: &Win,
+    place: &RemotePlace,
+    origin: &Elements<'_>,
+    target: &Elements<'_>,
+) -> Result<Unanswered> {
+    let mut unanswered = Unanswered::default();
+    for range in portions(origin.len().unwrap_or(0), PORTION) {
+        let runs = runs::of(target.datatype, place.addr, target.count, &range);
+        // SAFETY: the caller's elements.
+        let mut bytes = unsafe { Packed::read(origin, &range) }?;
+        let from = bytes.as_mut_ptr();
+        if may_copy(win, place) {
+            // SAFETY: the bytes are as many as the runs have.
+            if let Some(outcome) = unsafe { store(win, place, &runs, from) } {
+                outcome?;
+                continue;
+            }
+        }
+        // SAFETY: the caller's elements, or a copy; copied once more at once.
+        let data = unsafe { std::slice::from_raw_parts(from, range.len()) };
+        let asked = ask(win, place.rank, Ask::Put, (&runs, &[data]), (0, None))?;
+        unanswered.0.push(asked);
+    }
+    Ok(unanswered)
+}
+
+/// Fetches elements into the origin's.
+///
+/// # Safety
+/// They are writable until the access is completed.
+pub(super) unsafe fn get(
+    win: &Win,
+    place: &RemotePlace,
+    origin: &Elements<'_>,
+    target: &Elements<'_>,
+) -> Result<Unanswered> {
+    let mut unanswered = Unanswered::default();
+    for range in portions(origin.len().unwrap_or(0), PORTION) {
+        let runs = runs::of(target.datatype, place.addr, target.count, &range);
+        if may_copy(win, place) {
+            let mut room = Packed::room(origin, &range)?;
+            // SAFETY: the room is as long as the runs.
+            if let Some(outcome) = unsafe { load(win, place, &runs, room.as_mut_ptr()) } {
+                outcome?;
+                // SAFETY: the caller's elements.
+                unsafe { room.store(origin, &range) };
+                continue;
+            }
+        }
+        let destination = Destination::new(origin, range.clone());
+        let answer = (range.len(), Some(destination));
+        let asked = ask(win, place.rank, Ask::Get, (&runs, &[]), answer)?;
+        unanswered.0.push(asked);
+    }
+    Ok(unanswered)
+}
+
+/// What is accumulated.
+pub(super) struct Accumulation<'a> {
+    pub(super) update: Update,
+    /// What the target is asked for, where it must be: the same update.
+    pub(super) ask: Ask,
+    /// Bytes of an element.
+    pub(super) size: usize,
+    pub(super) operand: Option<Elements<'a>>,
+    pub(super) result: Option<Elements<'a>>,
+}
+
+/// Accumulates.
+///
+/// # Safety
+/// The operand is readable and the result writable until the access is completed.
+pub(super) unsafe fn accumulate(
+    win: &Win,
+    place: &RemotePlace,
+    what: &Accumulation<'_>,
+    target: &Elements<'_>,
+) -> Result<Unanswered> {
+    let mut unanswered = Unanswered::default();
+    let most = GUARDED / what.size * what.size;
+    for range in portions(target.len().unwrap_or(0), most) {
+        let runs = runs::of(target.datatype, place.addr, target.count, &range);
+        let mut operand = match &what.operand {
+            // SAFETY: the caller's elements.
+            Some(operand) => Some(unsafe { Packed::read(operand, &range) }?),
+            None => None,
+        };
+        let operand: &[u8] = match &mut operand {
+            // SAFETY: the packed operand is as long as the range.
+            Some(bytes) => unsafe { std::slice::from_raw_parts(bytes.as_mut_ptr(), range.len()) },
+            None => &[],
+        };
+        if may_copy(win, place) {
+            let before = change(win, place, &runs, &what.update, (operand, range.len()))?;
+            if let Some(before) = before {
+                if let Some(result) = &what.result {
+                    // SAFETY: the caller's elements.
+                    unsafe { runs::unpack(result, &range, &before) };
+                }
+                continue;
+            }
+        }
+        let result = what.result.as_ref();
+        let destination = result.map(|result| Destination::new(result, range.clone()));
+        let len = result.map_or(0, |_| range.len());
+        let asked = ask(
+            win,
+            place.rank,
+            what.ask,
+            (&runs, &[operand]),
+            (len, destination),
+        )?;
+        unanswered.0.push(asked);
+    }
+    Ok(unanswered)
+}
+
+/// Compares and swaps one element: the new one, what to compare with, and where the old
+/// one goes.
+pub(super) fn compare_and_swap(
+    win: &Win,
+    place: &RemotePlace,
+    (new, compare): (&[u8], &[u8]),
+    result: &Elements<'_>,
+) -> Result<Unanswered> {
+    let len = new.len();
+    let run = [(place.addr, len)];
+    if may_copy(win, place) {
+        let operand = [new, compare].concat();
+        let before = change(win, place, &run, &Update::CompareAndSwap, (&operand, len))?;
+        if let Some(before) = before {
+            // SAFETY: the caller's element, of as many bytes.
+            unsafe { runs::unpack(result, &(0..len), &before) };
+            return Ok(Unanswered::default());
+        }
+    }
+    let destination = Destination::new(result, 0..len);
+    let asked = ask(
+        win,
+        place.rank,
+        Ask::CompareAndSwap(len),
+        (&run, &[new, compare]),
+        (len, Some(destination)),
+    )?;
+    Ok(Unanswered(vec![asked]))
+}
+
+/// Whether memory there may be copied without its owner: nothing that was asked of the
+/// owner may be overtaken.
+fn may_copy(win: &Win, place: &RemotePlace) -> bool {
+    place.reach != PartReach::Messages
+        && Remote::of(win).is_none_or(|remote| !remote.is_pending(place.rank))
+}
+
+fn accesses(place: &RemotePlace) -> Accesses {
+    match place.reach {
+        PartReach::Replaced => Accesses::Calls,
+        _ => Accesses::All,
+    }
+}
+
+/// Changes elements under the guard; what was there before. `None`: they are not reached,
+/// and nothing has changed.
+fn change(
+    win: &Win,
+    place: &RemotePlace,
+    runs: &[Run],
+    update: &Update,
+    (operand, len): (&[u8], usize),
+) -> Result<Option<Vec<u8>>> {
+    let mut there = runs::room(len)?;
+    control::of(win).guarded(place.rank, || {
+        // SAFETY: the room is as long as the runs.
+        match unsafe { load(win, place, runs, there.as_mut_ptr()) } {
+            Some(loaded) => loaded?,
+            None => return Ok(None),
+        }
+        let before = there.clone();
+        if update.apply(&mut there, operand)? {
+            // SAFETY: as above.
+            match unsafe { store(win, place, runs, there.as_mut_ptr()) } {
+                Some(stored) => stored?,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(before))
+    })
+}
+
+/// Copies from runs to `to`. `None`: they are not reached.
+///
+/// # Safety
+/// `to` is writable for as many bytes as the runs have.
+unsafe fn load(win: &Win, place: &RemotePlace, runs: &[Run], to: *mut u8) -> Option<Result<()>> {
+    each(win, place, runs, to, |addr, here, len| {
+        // SAFETY: the caller's bytes.
+        unsafe { remote::read(place.peer, addr, here, len, accesses(place)) }
+    })
+}
+
+/// Copies from `from` to runs. `None`: they are not reached.
+///
+/// # Safety
+/// `from` is readable for as many bytes as the runs have.
+unsafe fn store(win: &Win, place: &RemotePlace, runs: &[Run], from: *mut u8) -> Option<Result<()>> {
+    each(win, place, runs, from, |addr, here, len| {
+        // SAFETY: the caller's bytes.
+        unsafe { remote::write(place.peer, addr, here, len, accesses(place)) }
+    })
+}
+
+fn each(
+    win: &Win,
+    place: &RemotePlace,
+    runs: &[Run],
+    mut here: *mut u8,
+    mut copy: impl FnMut(u64, *mut u8, usize) -> std::result::Result<(), RemoteError>,
+) -> Option<Result<()>> {
+    for run in runs {
+        match copy(run.0, here, run.1) {
+            Ok(()) => {}
+            Err(RemoteError::Unreached) => return None,
+            Err(RemoteError::Absent(why)) => return Some(Err(absent(win, place.rank, *run, &why))),
+            Err(RemoteError::OwnMemory(at)) => return Some(own_memory(at)),
+        }
+        here = here.wrapping_add(run.1);
+    }
+    Some(Ok(()))
+}
+
+#[cold]
+fn own_memory(at: u64) -> Result<()> {
+    fail!(
+        BUFFER,
+        "the buffer's byte at {at:#x} is not there, or may not be touched"
+    )
+}

@@ -1,0 +1,203 @@
+//! Accesses by messages, at the target: served when it makes progress, in the order in
+//! which each origin has asked.
+
+use super::ask::{Answer, Ask, REQUEST, Request, absent, malformed};
+use super::control;
+use super::remote::Remote;
+use super::runs::{self, Run};
+use super::update::Update;
+use crate::error::Result;
+use crate::lock::Local;
+use crate::memory::copy_piece;
+use crate::object::comm::Space;
+use crate::object::datatype;
+use crate::object::op::{self, Op, Predefined};
+use crate::object::win::Win;
+use crate::pml::{self, Buffer, Mode, probe};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A request on its way into this process.
+struct Incoming {
+    source: u32,
+    message: Vec<u8>,
+    request: pml::Request,
+}
+
+/// What a process has been asked for, and has answered.
+#[derive(Default)]
+pub(super) struct Service {
+    incoming: VecDeque<Incoming>,
+    /// Answers under way, with their bytes.
+    outgoing: Vec<(pml::Request, Vec<u8>)>,
+}
+
+/// The windows that may be asked.
+static SERVED: Local<Vec<Arc<Win>>> = Local::new(Vec::new());
+
+/// Has requests about a window served from now on.
+pub(super) fn begin(win: &Arc<Win>) {
+    SERVED.with(|served| served.push(win.clone()));
+    pml::on_progress(serve);
+}
+
+/// Ends that, once no member asks any more and all answers are on their way.
+pub(super) fn end(win: &Arc<Win>) {
+    let Some(remote) = Remote::of(win) else {
+        return;
+    };
+    let answered = || {
+        let mut service = remote.service.borrow_mut();
+        service.outgoing.retain(|answer| !answer.0.is_done());
+        service.outgoing.is_empty()
+    };
+    pml::wait(|| super::waits_for(win), answered);
+    let none = SERVED.with(|served| {
+        served.retain(|one| !Arc::ptr_eq(one, win));
+        served.is_empty()
+    });
+    if none {
+        pml::off_progress(serve);
+    }
+}
+
+/// Serves all that has come. Whether there was anything.
+fn serve() -> bool {
+    let (mut any, mut at) = (false, 0);
+    while let Some(win) = SERVED.with(|served| served.get(at).cloned()) {
+        any |= serve_one(&win);
+        at += 1;
+    }
+    any
+}
+
+fn serve_one(win: &Win) -> bool {
+    let Some(remote) = Remote::of(win) else {
+        return false;
+    };
+    let Ok(mut service) = remote.service.try_borrow_mut() else {
+        return false;
+    };
+    let mut any = take_in(win, &mut service);
+    let mut waiting: Vec<u32> = Vec::new();
+    let mut at = 0;
+    while let Some(next) = service.incoming.get(at) {
+        // In the order in which each origin has asked.
+        if waiting.contains(&next.source) || !next.request.is_done() {
+            waiting.push(next.source);
+            at += 1;
+            continue;
+        }
+        if let Some(next) = service.incoming.remove(at) {
+            answer(win, &mut service, &next);
+            any = true;
+        }
+    }
+    service.outgoing.retain(|answer| !answer.0.is_done());
+    any
+}
+
+/// Starts to receive the requests that have come.
+fn take_in(win: &Win, service: &mut Service) -> bool {
+    let mut any = false;
+    let take = || probe::take_arrived(&win.comm, Space::PointToPoint, None, Some(REQUEST));
+    while let Some(matched) = take() {
+        let (source, len) = (matched.seen.source, matched.seen.len);
+        let mut message = vec![0u8; usize::try_from(len).unwrap_or(0)];
+        let buffer = Buffer::bytes(message.as_mut_ptr(), message.len());
+        // SAFETY: the bytes stay in `incoming` until the request is done.
+        let request = unsafe { probe::imrecv(matched, &buffer) };
+        service.incoming.push_back(Incoming {
+            source,
+            message,
+            request,
+        });
+        any = true;
+    }
+    any
+}
+
+fn answer(win: &Win, service: &mut Service, next: &Incoming) {
+    let Some(request) = Request::read(&next.message) else {
+        return; // from no origin of ours
+    };
+    let message = Answer::write(carry_out(win, &request));
+    let buffer = Buffer::bytes(message.as_ptr(), message.len());
+    let (space, tag) = (Space::PointToPoint, request.tag);
+    // SAFETY: the bytes stay in `outgoing` until the request is done.
+    let sent = unsafe { pml::isend(&win.comm, space, next.source, tag, &buffer, Mode::Standard) };
+    if let Ok(sent) = sent {
+        service.outgoing.push((sent, message));
+    }
+}
+
+/// Does what was asked for; the bytes to answer with.
+fn carry_out(win: &Win, request: &Request<'_>) -> Result<Vec<u8>> {
+    let runs = &request.runs;
+    let len = runs.iter().map(|run| run.1).sum();
+    let update = match request.what {
+        Ask::Put if request.data.len() == len => {
+            store(win, runs, request.data)?;
+            return Ok(Vec::new());
+        }
+        Ask::Get => return load(win, runs, len),
+        Ask::Accumulate { op, datatype, .. } => {
+            match (op::get(op)?, datatype::predefined(datatype)) {
+                (Op::Predefined(op), Some(plain)) => Update::new(op, plain)?,
+                (Op::Predefined(op @ (Predefined::Replace | Predefined::NoOp)), None) => {
+                    Update::new(op, datatype::byte())?
+                }
+                _ => crate::fail!(
+                    UNSUPPORTED_OPERATION,
+                    "memory that messages alone reach takes accumulations of the standard's named datatypes"
+                ),
+            }
+        }
+        Ask::CompareAndSwap(size) if len == size && request.data.len() == 2 * size => {
+            Update::CompareAndSwap
+        }
+        _ => return Err(malformed("a request")),
+    };
+    if matches!(update, Update::Replace | Update::Reduce { .. }) && request.data.len() != len {
+        return Err(malformed("an accumulation"));
+    }
+    let me = win.comm.rank;
+    control::of(win).guarded(me, || {
+        let mut there = load(win, runs, len)?;
+        let before = match request.what {
+            Ask::Accumulate { fetch: false, .. } => Vec::new(),
+            _ => there.clone(),
+        };
+        if update.apply(&mut there, request.data)? {
+            store(win, runs, &there)?;
+        }
+        Ok(before)
+    })
+}
+
+fn load(win: &Win, runs: &[Run], len: usize) -> Result<Vec<u8>> {
+    let mut bytes = runs::room(len)?;
+    let mut at = 0;
+    for run in runs {
+        let here = std::ptr::with_exposed_provenance(usize::try_from(run.0).unwrap_or(0));
+        // SAFETY: memory of the window, as the origin has checked; the room is as long
+        // as all runs.
+        let copied = unsafe { copy_piece(here, bytes[at..].as_mut_ptr(), run.1, len) };
+        copied.map_err(|why| absent(win, win.comm.rank, *run, &why.to_string()))?;
+        at += run.1;
+    }
+    Ok(bytes)
+}
+
+fn store(win: &Win, runs: &[Run], bytes: &[u8]) -> Result<()> {
+    let mut at = 0;
+    for run in runs {
+        let here = std::ptr::with_exposed_provenance_mut(usize::try_from(run.0).unwrap_or(0));
+        // SAFETY: memory of the window, as the origin has checked; the bytes are as
+        // many as all runs have.
+        let copied = unsafe { copy_piece(bytes[at..].as_ptr(), here, run.1, bytes.len()) };
+        copied.map_err(|why| absent(win, win.comm.rank, *run, &why.to_string()))?;
+        at += run.1;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Tables of attached memory: this process's, and copies of others'.
+
+use super::control::TableState;
+use crate::error::Result;
+use crate::memory;
+use crate::object::win::PartReach;
+use crate::pml::remote;
+use std::collections::HashMap;
+use std::ptr::NonNull;
+
+/// A piece of attached memory, as a table has it.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Attached {
+    pub(super) start: u64,
+    pub(super) len: u64,
+    /// How it is reached, by the number of a [`PartReach`]'s [`code`].
+    pub(super) reach: u64,
+}
+
+const _: () = assert!(size_of::<Attached>() == 24);
+
+/// Pieces that there is room for at first.
+const ROOM: usize = 32;
+
+/// The table of this process, in memory that peers may map.
+#[derive(Default)]
+pub(super) struct OwnTable {
+    at: Option<NonNull<Attached>>,
+    room: usize,
+    pieces: usize,
+    /// The beginnings of pieces without bytes, which are in no table.
+    pub(super) empty: Vec<u64>,
+}
+
+impl OwnTable {
+    pub(super) fn pieces(&self) -> &[Attached] {
+        match self.at {
+            // SAFETY: so many pieces are there; only this process writes them, through
+            // this value.
+            Some(at) => unsafe { std::slice::from_raw_parts(at.as_ptr(), self.pieces) },
+            None => &[],
+        }
+    }
+
+    pub(super) fn state(&self) -> TableState {
+        TableState {
+            at: self
+                .at
+                .map_or(0, |at| at.as_ptr().expose_provenance() as u64),
+            pieces: self.pieces as u64,
+        }
+    }
+
+    /// Room for one more piece; what is to be given back once peers know the new place.
+    pub(super) fn grow(&mut self) -> Result<Option<NonNull<Attached>>> {
+        if self.pieces < self.room {
+            return Ok(None);
+        }
+        let room = (self.room * 2).max(ROOM);
+        let new = memory::allocate(room * size_of::<Attached>(), 64)?.cast::<Attached>();
+        // SAFETY: as much room as there was, and more, elsewhere.
+        unsafe { new.copy_from_nonoverlapping(self.pieces().as_ptr(), self.pieces) };
+        self.room = room;
+        Ok(std::mem::replace(&mut self.at, NonNull::new(new)))
+    }
+
+    /// # Safety
+    /// Peers have been told that the table changes, and there is room.
+    pub(super) unsafe fn insert(&mut self, index: usize, piece: Attached) {
+        let Some(at) = self.at else { return };
+        let first = at.as_ptr();
+        // SAFETY: there is room for one piece behind the last.
+        unsafe {
+            let place = first.add(index);
+            place.copy_to(place.add(1), self.pieces - index);
+            place.write(piece);
+        }
+        self.pieces += 1;
+    }
+
+    /// # Safety
+    /// Peers have been told that the table changes.
+    pub(super) unsafe fn remove(&mut self, index: usize) {
+        let Some(at) = self.at else { return };
+        // SAFETY: the piece `index`, and those behind it.
+        unsafe {
+            let place = at.as_ptr().add(index);
+            place.add(1).copy_to(place, self.pieces - index - 1);
+        }
+        self.pieces -= 1;
+    }
+}
+
+impl Drop for OwnTable {
+    fn drop(&mut self) {
+        if let Some(at) = self.at {
+            // SAFETY: it came from `memory::allocate`; the window is gone.
+            unsafe { memory::free(at.as_ptr().cast()) };
+        }
+    }
+}
+
+/// The tables of other members, by rank, with the numbers that they had.
+#[derive(Default)]
+pub(super) struct CachedTables(pub(super) HashMap<u32, (u64, Vec<Attached>)>);
+
+/// How peers reach memory of this process, as it tells them.
+pub(super) fn own_reach(start: u64, len: usize) -> PartReach {
+    if !remote::lets_peers_write() {
+        PartReach::Messages
+    } else if remote::is_replaced(start, len) {
+        PartReach::Replaced
+    } else {
+        PartReach::Remote
+    }
+}
+
+/// The number of a way to reach memory: the fewer ways there are, the higher.
+pub(super) fn code(reach: PartReach) -> u64 {
+    match reach {
+        PartReach::Mapped | PartReach::Remote => 0,
+        PartReach::Replaced => 1,
+        PartReach::Messages => 2,
+    }
+}
+
+/// The way with this number.
+pub(super) fn of_code(code: u64) -> PartReach {
+    match code {
+        0 => PartReach::Remote,
+        1 => PartReach::Replaced,
+        _ => PartReach::Messages,
+    }
+}
