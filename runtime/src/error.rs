@@ -101,7 +101,7 @@ impl Error {
         }))
     }
 
-    /// The same, said to be about the communicator with this handle: its error
+    /// The same, said to be about the communicator or file with this handle: its error
     /// handler is raised, whatever call finds the error.
     #[must_use]
     pub fn about(mut self, comm: Option<usize>) -> Error {
@@ -109,7 +109,7 @@ impl Error {
         self
     }
 
-    /// The communicator that it is about, where the call that finds it names none.
+    /// The communicator or file that it is about, where the call that finds it names none.
     #[must_use]
     pub fn comm(&self) -> Option<usize> {
         self.0.comm

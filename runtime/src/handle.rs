@@ -30,6 +30,9 @@ pub enum Kind {
     Message = 0xf0b,
 }
 
+/// The bits of a handle that say what it names.
+pub const KIND: Raw = (1 << KIND_BITS) - 1;
+
 const KIND_BITS: u32 = 12;
 const SLOT_BITS: u32 = 28;
 const CHUNK: usize = 256;

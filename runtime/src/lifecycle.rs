@@ -7,6 +7,7 @@
 //! Which rank this process is, [`crate::membership`] finds out.
 
 use crate::error::{Class, Error, Result};
+use crate::file::pool;
 use crate::job::{self, Job, abort, die, thread};
 use crate::membership::{self, Membership};
 use crate::object::group::Proc;
@@ -260,6 +261,7 @@ pub fn finalize() -> Result<()> {
 /// freed), and tells the launcher what this rank was asked for.
 /// `what`: how that wait is told of.
 fn send_the_rest(job: &Job, what: impl Fn() -> WaitFor) {
+    pool::drain_all();
     bsend::flush_all();
     pml::stop(what);
     report::publish_last(job.segment, job.rank, &job.settings);

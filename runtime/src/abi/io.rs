@@ -4,7 +4,7 @@ use super::prelude::*;
 use crate::file::open::OpenSpec;
 use crate::file::pointer::Whence;
 use crate::file::set_view::ViewSpec;
-use crate::file::{open, pointer, set_view, size};
+use crate::file::{open, pointer, set_view, shared, size};
 use crate::object::{datatype, group};
 
 /// # Safety
@@ -136,10 +136,14 @@ export! {
     }
 
     /// Section 14.4.4, shared file pointers.
-    fn MPI_File_get_position_shared(fh: MPI_File, offset: *mut MPI_Offset) on fh;
+    fn MPI_File_get_position_shared(fh: MPI_File, offset: *mut MPI_Offset) on fh {
+        arg::put(offset, "offset", shared::position(&*arg::file(fh)?)?)
+    }
 
     /// Section 14.4.4, shared file pointers.
-    fn MPI_File_seek_shared(fh: MPI_File, offset: MPI_Offset, whence: c_int) on fh;
+    fn MPI_File_seek_shared(fh: MPI_File, offset: MPI_Offset, whence: c_int) on fh {
+        shared::seek(&*arg::file(fh)?, offset, whence)
+    }
 
     /// Section 14.5.1, datatypes and file interoperability.
     fn MPI_File_get_type_extent, fn MPI_File_get_type_extent_c(

@@ -4,6 +4,7 @@ use super::arg;
 use super::number::Number;
 use super::types::{MPI_Datatype, MPI_File, MPI_Status};
 use crate::error::Result;
+use crate::fail;
 use crate::file::access::Outcome;
 use crate::file::memory::Memory;
 use crate::object::file::{self, File};
@@ -49,4 +50,15 @@ pub unsafe fn finish(outcome: Outcome, status: *mut MPI_Status) -> Result<()> {
         Some(error) => Err(error),
         None => Ok(()),
     }
+}
+
+/// Somewhere to put a result, before it is made.
+///
+/// # Errors
+/// `MPI_ERR_ARG`: a null pointer.
+pub fn present<T>(at: *mut T, what: &str) -> Result<()> {
+    if at.is_null() {
+        fail!(ARG, "{what} is a null pointer");
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! One access of one process: from its arguments to its outcome.
 
-use super::engine::{self, Transfer};
+use super::engine::{self, Part, Transfer};
 use super::memory::Memory;
 use super::pointer::stream_position;
 use crate::error::{Error, Result};
@@ -59,6 +59,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// So many bytes, which have the same size in memory.
+    pub(super) fn of(len: u64, failed: Option<Error>) -> Outcome {
+        Outcome {
+            file_len: len,
+            memory_len: len,
+            failed,
+        }
+    }
+
     /// For the status.
     #[must_use]
     pub fn completion(&self) -> Completion {
@@ -132,14 +141,9 @@ impl Access {
     /// # Safety
     /// The memory is readable or writable as the direction says, and nobody else uses it.
     pub unsafe fn carry_out(&self) -> Outcome {
-        let fd = self.file.fd.as_fd();
         // SAFETY: as the caller said.
-        let Transfer { len, failed } = unsafe {
-            match self.direction {
-                Direction::Read => engine::read(fd, &self.view, self.position, &self.memory),
-                Direction::Write => engine::write(fd, &self.view, self.position, &self.memory),
-            }
-        };
+        let Transfer { len, failed } =
+            unsafe { self.carry_out_part(self.position, self.position + self.len) };
         let what = match self.direction {
             Direction::Read => "read",
             Direction::Write => "write",
@@ -149,6 +153,63 @@ impl Access {
             memory_len: len,
             failed: failed.map(|errno| errno.error(what, &self.file.path)),
         }
+    }
+}
+
+impl Access {
+    /// Moves an access that was checked at etype 0 to etype `position`, and makes it one of
+    /// `etypes` etypes, no more than it has.
+    ///
+    /// # Errors
+    /// Class ARG: it lies behind the largest file offset.
+    pub(super) fn place_at(&mut self, position: i64, etypes: i64) -> Result<()> {
+        let begin = stream_position(&self.view, position)?;
+        let len = etypes.unsigned_abs() * self.view.etype_size();
+        self.view.check(begin, len)?;
+        self.position = begin;
+        self.len = len;
+        Ok(())
+    }
+
+    /// Moves the bytes `from..to` of the view's stream, which are in the access.
+    ///
+    /// # Safety
+    /// As [`Access::carry_out`].
+    pub(super) unsafe fn carry_out_part(&self, from: u64, to: u64) -> Transfer {
+        let fd = self.file.fd.as_fd();
+        let part = Part {
+            view: &self.view,
+            position: from,
+            memory: &self.memory,
+            offset: from - self.position,
+            len: to - from,
+        };
+        // SAFETY: as the caller said.
+        unsafe {
+            match self.direction {
+                Direction::Read => engine::read(fd, &part),
+                Direction::Write => engine::write(fd, &part),
+            }
+        }
+    }
+
+    /// Copies the bytes `from..to` of the view's stream from the memory of the access to
+    /// where they would lie if byte 0 of the file were at `base`.
+    ///
+    /// # Safety
+    /// The memory is readable; those places are writable.
+    pub(super) unsafe fn put_into(&self, base: *mut u8, from: u64, to: u64) {
+        // SAFETY: as the caller said.
+        unsafe { engine::put_into(&self.view, self.position, &self.memory, base, from, to) };
+    }
+
+    /// As [`Access::put_into`], the other way round.
+    ///
+    /// # Safety
+    /// The memory is writable; those places are readable.
+    pub(super) unsafe fn get_from(&self, base: *const u8, from: u64, to: u64) {
+        // SAFETY: as the caller said.
+        unsafe { engine::get_from(&self.view, self.position, &self.memory, base, from, to) };
     }
 }
 

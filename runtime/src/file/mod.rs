@@ -10,6 +10,10 @@
 //! pointer.rs  individual file pointers, and offsets
 //! access.rs   one access of one process, from its arguments to its outcome
 //! memory.rs   the user's memory of an access
+//! shared.rs   shared file pointers; common.rs: memory that all members have mapped
+//! nonblocking.rs  accesses that are requests; pool.rs: the threads that carry them out
+//! collective.rs   accesses of all members together; staged.rs: through memory in common
+//! split.rs    collective accesses that begin and end
 //! engine/     bytes between that and the file
 //! errno.rs    from errno to an error class
 //! ```
@@ -20,10 +24,17 @@
 pub mod access;
 pub mod agree;
 pub mod amode;
+pub mod collective;
+mod common;
 pub mod engine;
 pub mod errno;
 pub mod memory;
+pub mod nonblocking;
 pub mod open;
 pub mod pointer;
+pub mod pool;
 pub mod set_view;
+pub mod shared;
 pub mod size;
+pub mod split;
+mod staged;

@@ -9,10 +9,10 @@
 //!
 //! Where a step fails at one rank, the call fails at all, and a file that was made goes.
 
-use super::agree;
 use super::amode;
 use super::errno::Errno;
 use super::size::{Stat, stat};
+use super::{agree, common, pool};
 use crate::error::{Error, Result};
 use crate::object::comm::{Comm, ContextId};
 use crate::object::errhandler::{self, FILE_DEFAULT};
@@ -20,7 +20,8 @@ use crate::object::file::view::View;
 use crate::object::file::{self, Amode, File};
 use crate::object::info::Info;
 use crate::{comm_make, fail};
-use std::cell::{Cell, RefCell};
+use std::any::Any;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
@@ -102,13 +103,16 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
         Err(error) => Err(Error::new(error.class(), error.text())),
     };
     let agreed = agree::all_or_none(&comm, tag, identity).and_then(|all| one_file(&all, &path));
-    if let Err(error) = agreed {
-        if opened.is_ok_and(|opened| opened.is_new) {
-            // SAFETY: the path is a C string.
-            unsafe { libc::unlink(path.as_ptr()) };
+    let common = match agreed.and_then(|()| common::make(&comm, tag)) {
+        Ok(common) => common,
+        Err(error) => {
+            if opened.is_ok_and(|opened| opened.is_new) {
+                // SAFETY: the path is a C string.
+                unsafe { libc::unlink(path.as_ptr()) };
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
+    };
     let opened = opened?;
 
     let context = ContextId(u32::try_from(context).unwrap_or(u32::MAX)); // as rank 0 took it
@@ -118,6 +122,11 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     } else {
         0
     };
+    if position != 0 {
+        common.set_pointer(comm.rank, position);
+        agree::all_succeed(&comm, tag, Ok(()))?;
+    }
+    let common: Box<dyn Any> = Box::new(common);
     file::insert(File {
         comm: Arc::new(own),
         path,
@@ -127,6 +136,7 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
         view: RefCell::new(Arc::new(View::of_bytes())),
         position: Cell::new(position),
         is_atomic: Cell::new(false),
+        common: OnceCell::from(common),
         split: RefCell::default(),
         handle: Cell::new(file::NULL),
         errhandler: errhandler::Slot::new(FILE_DEFAULT.with(|handler| handler.clone())),
@@ -258,6 +268,7 @@ pub fn close(raw: usize) -> Result<()> {
             file.label()
         );
     }
+    pool::drain(&file);
     let tag = agree::begin(&file);
     let all_here = agree::all_succeed(&file.comm, tag, Ok(()));
     file::remove(raw)?;

@@ -1,6 +1,6 @@
 //! `MPI_File_set_view` (MPI 5.0, section 14.3).
 
-use super::agree;
+use super::{agree, shared};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::object::datatype::Datatype;
@@ -83,5 +83,6 @@ pub fn set(file: &File, spec: Result<ViewSpec>) -> Result<()> {
     }
     *file.view.borrow_mut() = Arc::new(view);
     file.position.set(0);
-    Ok(())
+    let own = shared::set(file, 0);
+    agree::all_succeed(&file.comm, tag, own)
 }

@@ -2,7 +2,7 @@
 //! error handler of the object that a failed call is about (MPI 5.0, section 9.3).
 
 use crate::error::{Error, Result};
-use crate::handle::Raw;
+use crate::handle::{KIND, Kind, Raw};
 use crate::lock::{self, Local};
 use crate::object::errhandler::{FILE_DEFAULT, Handler, INITIAL};
 use crate::object::{comm, error_code, file, group, session, win};
@@ -66,7 +66,7 @@ pub fn call(subject: Subject, call: &str, code: i32) {
 
 fn dispatch(subject: Subject, call: &str, error: &Error) -> i32 {
     let code = error.class().0;
-    let (handler, subject) = handler_of(error.comm().map_or(subject, Subject::Comm));
+    let (handler, subject) = handler_of(error.comm().map_or(subject, named));
     match handler {
         Handler::Return => {}
         Handler::Fatal | Handler::Abort => die(subject, call, error),
@@ -80,6 +80,14 @@ fn dispatch(subject: Subject, call: &str, error: &Error) -> i32 {
         }
     }
     code
+}
+
+/// The object that a request's error is about.
+fn named(raw: Raw) -> Subject {
+    match raw & KIND == Kind::File as Raw {
+        true => Subject::File(raw),
+        false => Subject::Comm(raw),
+    }
 }
 
 fn raw_of(subject: Subject) -> Raw {

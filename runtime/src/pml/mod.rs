@@ -87,4 +87,4 @@ pub use recv::{irecv, recv};
 pub use request::{Completion, Request};
 pub use send::{Mode, isend, send};
 pub use start::{Mapping, Start, all_started, arms, detach, map, protocols, start, try_arms};
-pub use waiter::{tell_threads, wake};
+pub use waiter::{tell_threads, wake, wake_own};

@@ -49,6 +49,12 @@ pub fn wake(peer: Proc) {
     waiter().wake(peer);
 }
 
+/// Wakes the threads of this rank that sleep, after something was stored that they wait
+/// for. Threads that are not inside the library may call it.
+pub fn wake_own() {
+    waiter().wake_threads();
+}
+
 /// Wakes other threads of this rank that sleep: what they wait for may have come,
 /// or was completed by a call of this thread.
 #[inline]

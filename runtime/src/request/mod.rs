@@ -98,7 +98,7 @@ struct Entry {
     body: Body,
     persistent: bool,
     active: bool,
-    /// The communicator that errors are about, by its handle.
+    /// The communicator or file that errors are about, by its handle.
     comm: Option<Raw>,
 }
 
@@ -137,7 +137,7 @@ pub fn insert(operation: Box<dyn Operation>, persistent: bool) -> Result<Raw> {
     insert_on(operation, persistent, None)
 }
 
-/// As [`insert`], with the communicator whose error handler its errors raise.
+/// As [`insert`], with the communicator or file whose error handler its errors raise.
 ///
 /// # Errors
 /// No more handles.

@@ -24,6 +24,7 @@
 //! ask.rs pending.rs serve.rs  … by messages: what they say, the origin, the target
 //! remote.rs    what a window keeps for that
 //! hints.rs     info keys
+//! common.rs    memory in common without a window, for other parts of the library
 //! ```
 //!
 //! The words lie in memory that rank 0 has given. Nobody sleeps on them: waits are the
@@ -34,6 +35,7 @@ pub mod accumulate;
 pub mod active;
 mod ask;
 pub mod attach;
+pub mod common;
 mod control;
 pub mod create;
 mod elements;

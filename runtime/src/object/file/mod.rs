@@ -11,7 +11,7 @@ use crate::object::comm::Comm;
 use crate::object::errhandler;
 use crate::object::info::Info;
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -65,6 +65,9 @@ pub struct File {
     pub position: Cell<i64>,
     /// Whether accesses are atomic (section 14.6.1).
     pub is_atomic: Cell<bool>,
+    /// Memory that all members have mapped: the shared file pointer, and room for collective
+    /// accesses. Filled when the file is opened.
+    pub common: OnceCell<Box<dyn Any>>,
     /// The split collective access that is under way: what its `_end` call needs.
     pub split: RefCell<Option<Box<dyn Any>>>,
     /// Its handle; [`NULL`] once closed.

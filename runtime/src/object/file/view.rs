@@ -7,6 +7,8 @@
 //! Etype and filetype are kept as the program gave them, and as they lie in the file:
 //! in a data representation other than "native" elements may have other sizes there.
 
+mod movement;
+
 use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::{self, Datatype, Order, Segments};
