@@ -23,7 +23,7 @@ use crate::{comm_make, fail};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 use wireup::collective::Kind;
 
@@ -311,10 +311,4 @@ fn remove_path(path: &CStr) -> Result<()> {
 /// The file system's answer.
 pub fn delete(name: &CStr) -> Result<()> {
     remove_path(&path_of(name))
-}
-
-/// The descriptor as a number, for system calls.
-#[must_use]
-pub fn raw_fd(file: &File) -> i32 {
-    file.fd.as_raw_fd()
 }

@@ -2,7 +2,6 @@
 
 use super::agree;
 use super::errno::Errno;
-use super::open::raw_fd;
 use crate::error::Result;
 use crate::object::file::File;
 use crate::{fail, lock};
@@ -84,7 +83,7 @@ fn checked(file: &File, size: i64) -> Result<i64> {
 fn once(file: &File, what: &str, call: impl FnOnce(i32) -> i32) -> Result<()> {
     let mut own = Ok(());
     if file.comm.rank == 0 {
-        let fd = raw_fd(file);
+        let fd = file.fd.as_raw_fd();
         own = match lock::released(|| call(fd)) {
             0 => Ok(()),
             errno => Err(Errno(errno).error(what, &file.path)),

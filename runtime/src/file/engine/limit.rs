@@ -2,7 +2,7 @@
 //! which ends the program: the engine stops there instead, as the kernel does where that
 //! signal is ignored.
 
-use super::{Part, Transfer};
+use super::part::{Part, Transfer};
 use crate::file::errno::Errno;
 
 /// Bytes that a file may have.

@@ -6,7 +6,8 @@
 //! that call; what another program truncates meanwhile is met by the guard of copies. In
 //! both cases the rest goes by calls of the kernel, which say exactly what is wrong.
 
-use super::{Direction, Run, Transfer, sieve, vectored};
+use super::part::{Direction, Run, Transfer};
+use super::{sieve, vectored};
 use crate::memory::copy_piece;
 use btl_shm::fault;
 use std::mem::MaybeUninit;

@@ -6,62 +6,24 @@
 //! sieve.rs     reads of many short extents: all that lies between is read as well
 //! mapped.rs    writes of many short extents: straight into the pages of the file
 //! limit.rs     how far a file may grow
+//! part.rs      what all of them take and return
 //! ```
 //!
 //! Memory in short runs passes through a buffer in the nearest caches.
 
 mod limit;
 mod mapped;
+mod part;
 mod sieve;
 mod vectored;
 
-use super::errno::Errno;
 use super::memory::Memory;
 use crate::object::file::view::View;
+use part::{BUFFER, Direction, Run};
+pub use part::{Part, Transfer};
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
 
-/// What an access has moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
-pub struct Transfer {
-    /// Bytes, from the beginning of the access on. Fewer than asked for: the end of the
-    /// file was met, or `failed` says why.
-    pub len: u64,
-    /// Why it ended early.
-    pub failed: Option<Errno>,
-}
-
-impl Transfer {
-    /// All went well.
-    fn of(len: u64) -> Transfer {
-        Transfer { len, failed: None }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Direction {
-    Read,
-    Write,
-}
-
-/// A part of a view's stream, and of the data in memory that belongs there.
-#[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    /// What the process sees of the file.
-    pub view: &'a View,
-    /// The first byte of the view's stream.
-    pub position: u64,
-    /// The memory,
-    pub memory: &'a Memory,
-    /// and the first byte of its data.
-    pub offset: u64,
-    /// Bytes.
-    pub len: u64,
-}
-
-/// Bytes of the buffers that data passes through.
-const BUFFER: usize = 256 << 10;
 /// Runs of memory below this length, in bytes on average, pass through a buffer.
 const SHORT_RUN: usize = 1024;
 
@@ -79,7 +41,7 @@ pub unsafe fn read(fd: BorrowedFd<'_>, part: &Part<'_>) -> Transfer {
     unsafe { carry_out(fd, part, Direction::Read) }
 }
 
-/// Writes a part of the file. `can_map`: the descriptor can be read as well.
+/// Writes a part of the file.
 ///
 /// # Safety
 /// The memory is readable, and nobody changes it.
@@ -138,15 +100,6 @@ unsafe fn carry_out(fd: BorrowedFd<'_>, part: &Part<'_>, direction: Direction) -
         // SAFETY: as the caller said.
         None => unsafe { vectored::extents(fd, part, direction) },
     }
-}
-
-/// A part of a view's stream whose data lies in one run of memory.
-#[derive(Clone, Copy, Debug)]
-struct Run<'a> {
-    view: &'a View,
-    position: u64,
-    addr: *mut u8,
-    len: u64,
 }
 
 /// Through `buffer`.

@@ -4,7 +4,8 @@
 //! There is no such way to write: what another process writes into a gap between the
 //! reading and the writing would be lost.
 
-use super::{BUFFER, Run, Transfer, vectored};
+use super::part::{BUFFER, Direction, Run, Transfer};
+use super::vectored;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
 
@@ -69,8 +70,7 @@ unsafe fn through(fd: BorrowedFd<'_>, run: &Run<'_>, buffer: &mut Vec<u8>) -> Tr
         };
         let len = usize::try_from(end - first).unwrap_or(BUFFER).min(BUFFER);
         // SAFETY: the buffer is as long.
-        let moved =
-            unsafe { vectored::one(fd, first, buffer.as_mut_ptr(), len, super::Direction::Read) };
+        let moved = unsafe { vectored::one(fd, first, buffer.as_mut_ptr(), len, Direction::Read) };
         let next = run.view.position_at(first + moved.len, position, behind);
         let base = buffer
             .as_ptr()

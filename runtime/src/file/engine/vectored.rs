@@ -1,6 +1,6 @@
 //! A call of the kernel for each extent of the file. Interrupted and short calls go on.
 
-use super::{Direction, Part, Run, Transfer};
+use super::part::{Direction, Part, Run, Transfer};
 use crate::file::errno::Errno;
 use crate::object::file::view::Extent;
 use std::os::fd::{AsRawFd, BorrowedFd};
