@@ -20,9 +20,39 @@ const IN_RING: usize = 4 << 10;
 /// Ranks up to which a job counts as small.
 const FEW: u32 = 16;
 
+/// Where peers sleep.
+pub trait Bells: std::fmt::Debug {
+    /// Wakes the owner of the record `peer` of `segment`, which has the rings, if it sleeps.
+    fn ring(&self, segment: &'static Segment, peer: u32);
+}
+
+/// Peers sleep on their records of the segment that has the rings.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnBells;
+
+impl Bells for OwnBells {
+    #[inline]
+    fn ring(&self, segment: &'static Segment, peer: u32) {
+        ring_bell(segment, segment.record(peer));
+    }
+}
+
+/// Peers sleep on records of other segments: where each does, by its record in the one
+/// that has the rings.
+#[derive(Clone, Debug)]
+pub struct FarBells(pub std::sync::Arc<[(&'static Segment, u32)]>);
+
+impl Bells for FarBells {
+    fn ring(&self, _segment: &'static Segment, peer: u32) {
+        if let Some((segment, rank)) = self.0.get(peer as usize) {
+            ring_bell(segment, segment.record(*rank));
+        }
+    }
+}
+
 /// The rings towards peers, and the pool that feeds them.
 #[derive(Debug)]
-pub struct Outgoing {
+pub struct Outgoing<B = OwnBells> {
     segment: &'static Segment,
     me: u32,
     cells: u32,
@@ -32,16 +62,18 @@ pub struct Outgoing {
     owning: Option<u32>,
     /// The largest payload of one bulk cell.
     bulk_most: usize,
+    bells: B,
 }
 
 /// The rings from peers.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct Incoming<B = OwnBells> {
     segment: &'static Segment,
     me: u32,
     rings: Vec<PeerRing>,
     /// By rank: which of them is its.
     of: Vec<Option<u32>>,
+    bells: B,
 }
 
 #[derive(Debug)]
@@ -78,6 +110,13 @@ pub enum Sent {
 impl Outgoing {
     /// The sending side of rank `me`, with rings of `cells` cells.
     pub fn new(segment: &'static Segment, me: u32, cells: u32) -> Outgoing {
+        Outgoing::with_bells(segment, me, cells, OwnBells)
+    }
+}
+
+impl<B: Bells> Outgoing<B> {
+    /// As [`Outgoing::new`], towards peers that sleep where `bells` says.
+    pub fn with_bells(segment: &'static Segment, me: u32, cells: u32, bells: B) -> Outgoing<B> {
         let ranks = segment.ranks();
         let bulk = if ranks <= FEW { BULK_FEW } else { BULK_MANY };
         Outgoing {
@@ -88,6 +127,7 @@ impl Outgoing {
             pool: Pool::default(),
             owning: None,
             bulk_most: usize::try_from(bulk / 4).unwrap_or(0),
+            bells,
         }
     }
 
@@ -114,7 +154,7 @@ impl Outgoing {
         // SAFETY: the caller's bytes.
         let went = unsafe { producer.push_inline(envelope, src, len) };
         if went {
-            ring_bell(self.segment, self.segment.record(peer));
+            self.bells.ring(self.segment, peer);
         }
         Ok(went)
     }
@@ -128,7 +168,7 @@ impl Outgoing {
     ) -> Result<bool, SegmentError> {
         let went = self.ring(peer)?.push_words(envelope, words);
         if went {
-            ring_bell(self.segment, self.segment.record(peer));
+            self.bells.ring(self.segment, peer);
         }
         Ok(went)
     }
@@ -147,7 +187,7 @@ impl Outgoing {
         let went = self.ring(peer)?.push_bulk(envelope, len, extra, fill);
         if went {
             self.owning = Some(peer);
-            ring_bell(self.segment, self.segment.record(peer));
+            self.bells.ring(self.segment, peer);
         }
         Ok(went)
     }
@@ -173,7 +213,7 @@ impl Outgoing {
             fill(self.segment.at(at).as_ptr(), n);
             let went = self.ring(peer)?.push_fragment(envelope, at, n, extra);
             debug_assert!(went, "room was seen above");
-            ring_bell(self.segment, self.segment.record(peer));
+            self.bells.ring(self.segment, peer);
             return Ok(Sent::Bytes(n));
         }
         let n = len.min(self.bulk_most);
@@ -244,12 +284,26 @@ impl Outgoing {
 impl Incoming {
     /// The receiving side of rank `me`.
     pub fn new(segment: &'static Segment, me: u32) -> Incoming {
+        Incoming::with_bells(segment, me, OwnBells)
+    }
+}
+
+impl<B: Bells> Incoming<B> {
+    /// As [`Incoming::new`], from peers that sleep where `bells` says.
+    pub fn with_bells(segment: &'static Segment, me: u32, bells: B) -> Incoming<B> {
         Incoming {
             segment,
             me,
             rings: Vec::new(),
             of: vec![None; segment.ranks() as usize],
+            bells,
         }
+    }
+
+    /// The number of records of the segment that has the rings.
+    #[inline]
+    pub fn ranks(&self) -> u32 {
+        self.segment.ranks()
     }
 
     /// Cells of `peer` that were taken so far.
@@ -305,7 +359,7 @@ impl Incoming {
                     told = true;
                 }
                 if told {
-                    ring_bell(self.segment, self.segment.record(from.source));
+                    self.bells.ring(self.segment, from.source);
                 }
                 if !goes_on {
                     return true;

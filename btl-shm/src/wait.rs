@@ -17,6 +17,7 @@
 //! threads the word goes back to 0 by a wake alone, which wakes all of them.
 
 use crate::sync::{AtomicU32, Ordering, fence};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use wireup::layout::RankRecord;
 use wireup::segment::Segment;
@@ -43,7 +44,9 @@ pub struct Waiter {
     segment: &'static Segment,
     me: u32,
     barrier: bool,
-    oversubscribed: bool,
+    oversubscribed: AtomicBool,
+    /// How many things there are that no bell tells of, such as sockets.
+    unheard: AtomicU32,
     /// Sleeps so far, times two.
     tickets: AtomicU32,
 }
@@ -60,14 +63,37 @@ impl Waiter {
             segment,
             me,
             barrier,
-            oversubscribed: constants.ranks > constants.processors,
+            oversubscribed: AtomicBool::new(constants.ranks > constants.processors),
+            unheard: AtomicU32::new(0),
             tickets: AtomicU32::new(0),
         }
     }
 
     /// Whether ranks share processors.
     pub fn is_oversubscribed(&self) -> bool {
-        self.oversubscribed
+        self.oversubscribed.load(Ordering::Relaxed)
+    }
+
+    /// Ranks of the job.
+    pub fn ranks(&self) -> u32 {
+        self.segment.ranks()
+    }
+
+    /// So many processes of other jobs share the processors, too.
+    pub fn add_processes(&self, others: u32) {
+        let constants = self.segment.constants();
+        if constants.ranks.saturating_add(others) > constants.processors {
+            self.oversubscribed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins, or ends, to look for something that no bell tells of: sleeps are short
+    /// meanwhile.
+    pub fn set_unheard(&self, on: bool) {
+        match on {
+            true => self.unheard.fetch_add(1, Ordering::Relaxed),
+            false => self.unheard.fetch_sub(1, Ordering::Relaxed),
+        };
     }
 
     /// Sleeps for a while, unless `look`, which is called once it has been said that this
@@ -86,7 +112,8 @@ impl Waiter {
         };
         fence(Ordering::SeqCst); // pairs with the fence in `ring_bell`
         if !look() {
-            futex_wait(asleep, ticket, if ordered { LONG } else { SHORT });
+            let heard = ordered && self.unheard.load(Ordering::Relaxed) == 0;
+            futex_wait(asleep, ticket, if heard { LONG } else { SHORT });
         }
         if !threads {
             asleep.store(AWAKE, Ordering::Relaxed);

@@ -8,6 +8,7 @@ pub mod abi;
 pub mod clock;
 pub mod coll;
 pub mod comm_make;
+pub mod dynamic;
 pub mod error;
 pub mod exhausted;
 pub mod file;

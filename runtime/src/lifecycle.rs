@@ -6,6 +6,7 @@
 //!
 //! Which rank this process is, [`crate::membership`] finds out.
 
+use crate::comm_make::bridges;
 use crate::error::{Class, Error, Result};
 use crate::file::pool;
 use crate::job::{self, Job, abort, die, thread};
@@ -164,6 +165,7 @@ fn join() -> Result<&'static Job> {
         die,
     });
     group::set_here(rank, size);
+    group::set_job(segment.constants().job);
     attr::set_job(size, appnum);
     trace::open(&record.call);
     // pairs with the Acquire in `init`
@@ -246,6 +248,7 @@ pub fn finalize() -> Result<()> {
     pml::wait(pml::leaving, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
+    bridges::finalize();
     job::set_finalized();
     comm::drop_world();
     if session::count() == 0 {

@@ -118,6 +118,33 @@ impl Peers {
         }
     }
 
+    /// The memory of the ranks of another job, whose segment is `segment`: by mappings and
+    /// by CMA, not by the driver.
+    pub fn far(segment: &'static Segment, arm: Arm, file: Option<HeapFile>) -> Peers {
+        Peers {
+            segment,
+            me: u32::MAX,
+            arm,
+            attached: Err("it is a process of another job".to_owned()),
+            verbose: false,
+            windows: file.map(|file| Windows::far(segment, file)),
+            own: Regions::default(),
+            visible: None,
+            tried: vec![PeerArms::default(); segment.ranks() as usize],
+        }
+    }
+
+    /// Unmaps all memory of peers.
+    ///
+    /// # Safety
+    /// Nobody uses an address of it any more.
+    pub unsafe fn unmap(&mut self) {
+        if let Some(windows) = &mut self.windows {
+            // SAFETY: as the caller said.
+            unsafe { windows.unmap() };
+        }
+    }
+
     /// How loads and stores reach `len` bytes at `addr` of `peer`; `None`: they do not.
     #[inline]
     pub fn reach(&mut self, peer: u32, addr: u64, len: usize) -> Option<Reached> {

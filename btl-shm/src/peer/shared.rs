@@ -196,19 +196,24 @@ impl Windows {
     /// The windows of the peers of rank `me`; none is mapped yet. Peers are told, in
     /// this rank's line of the file, the bytes that they will find in its memory.
     pub fn new(segment: &'static Segment, file: HeapFile, me: u32) -> Windows {
-        let peers = (0..segment.ranks()).map(|_| Window::default());
-        let windows = Windows {
-            segment,
-            file,
-            peers: peers.collect(),
-            attachments: 0,
-            lines: None,
-        };
+        let windows = Windows::far(segment, file);
         if let Ok(lines) = windows.map_lines() {
             let cookie = segment.record(me).cookie.load(Ordering::Relaxed);
             line(&lines, me).store(cookie, Ordering::Relaxed);
         }
         windows
+    }
+
+    /// The windows of the ranks of another job.
+    pub fn far(segment: &'static Segment, file: HeapFile) -> Windows {
+        let peers = (0..segment.ranks()).map(|_| Window::default());
+        Windows {
+            segment,
+            file,
+            peers: peers.collect(),
+            attachments: 0,
+            lines: None,
+        }
     }
 
     /// Where `len` bytes at `addr` of `peer` are in this process; `None` if they
@@ -401,6 +406,24 @@ impl Windows {
         // SAFETY: as above; its page is open.
         let got = unsafe { place.cast::<u64>().read_volatile() };
         got == self.segment.record(peer).cookie.load(Ordering::Relaxed)
+    }
+
+    /// Unmaps all: nobody uses an address of them any more.
+    ///
+    /// # Safety
+    /// That is so.
+    pub unsafe fn unmap(&mut self) {
+        let window = self.file.window();
+        for peer in &mut self.peers {
+            for (part, base) in (0u64..).zip(std::mem::take(&mut peer.parts)) {
+                let len = PART.min(window - part * PART);
+                if let Some(base) = base {
+                    // SAFETY: the mapping that `map` made, of which the caller vouches.
+                    unsafe { libc::munmap(base.as_ptr().cast(), bytes(len)) };
+                }
+            }
+            *peer = Window::default();
+        }
     }
 
     /// Mappings made so far.

@@ -107,6 +107,7 @@ export! {
         let raw = arg::get(comm, "comm")?.0;
         collective::before_free(raw)?;
         comm::free(raw)?;
+        comm_make::bridges::sweep();
         arg::put(comm, "comm", MPI_Comm(comm::NULL))
     }
 

@@ -2,9 +2,23 @@
 
 use super::panic;
 use super::prelude::*;
-use crate::handle::Kind;
+use crate::comm_make::{bridges, intra};
+use crate::dynamic::{join, port};
+use crate::handle;
+use crate::object::comm::Comm;
 use crate::object::{comm, errhandler, info, raise, session};
+use crate::pml::collective;
 use crate::{coll, lifecycle};
+use wireup::collective::Kind;
+
+/// The root of a call that is collective over an intracommunicator.
+fn root_rank(comm: &Comm, root: c_int) -> Result<u32> {
+    intra::only_intra(comm)?;
+    match arg::root(comm, root)? {
+        arg::Root::Rank(rank) => Ok(rank),
+        arg::Root::Root | arg::Root::Null => fail!(ROOT, "root is {root}, but must be a rank"),
+    }
+}
 
 export! {
     /// Section 11.3.1, session creation and destruction.
@@ -19,7 +33,7 @@ export! {
         info: MPI_Info, errhandler: MPI_Errhandler, session: *mut MPI_Session,
     ) at ANY_TIME {
         panic::install();
-        let handler = errhandler::for_kind(Kind::Session, errhandler.0)?;
+        let handler = errhandler::for_kind(handle::Kind::Session, errhandler.0)?;
         let start = || {
             let wanted = session::thread_level(&arg::hints(info)?)?;
             arg::put(session, "session", MPI_Session(session::NULL))?;
@@ -88,22 +102,44 @@ export! {
     ) on comm;
 
     /// Section 11.9.2, server routines.
-    fn MPI_Close_port(port_name: *const c_char);
+    fn MPI_Close_port(port_name: *const c_char) {
+        port::close(arg::cstr(port_name, "port_name")?)
+    }
 
     /// Section 11.9.2, server routines.
     fn MPI_Comm_accept(
         port_name: *const c_char, info: MPI_Info, root: c_int, comm: MPI_Comm,
         newcomm: *mut MPI_Comm,
-    ) on comm;
+    ) on comm {
+        let comm = arg::comm(comm)?;
+        let root = root_rank(comm, root)?;
+        let _ = arg::hints(info)?;
+        let new = collective::settle(comm, Kind::COMM_ACCEPT, || {
+            port::accept(comm, root, || arg::cstr(port_name, "port_name"))
+        })?;
+        arg::put(newcomm, "newcomm", MPI_Comm(new))
+    }
 
     /// Section 11.9.2, server routines.
-    fn MPI_Open_port(info: MPI_Info, port_name: *mut c_char);
+    fn MPI_Open_port(info: MPI_Info, port_name: *mut c_char) {
+        let _ = arg::hints(info)?;
+        let room = arg::number(MPI_MAX_PORT_NAME, "MPI_MAX_PORT_NAME")?;
+        arg::put_string(port_name, room, "port_name", &port::open()?).map(drop)
+    }
 
     /// Section 11.9.3, client routines.
     fn MPI_Comm_connect(
         port_name: *const c_char, info: MPI_Info, root: c_int, comm: MPI_Comm,
         newcomm: *mut MPI_Comm,
-    ) on comm;
+    ) on comm {
+        let comm = arg::comm(comm)?;
+        let root = root_rank(comm, root)?;
+        let _ = arg::hints(info)?;
+        let new = collective::settle(comm, Kind::COMM_CONNECT, || {
+            port::connect(comm, root, || arg::cstr(port_name, "port_name"))
+        })?;
+        arg::put(newcomm, "newcomm", MPI_Comm(new))
+    }
 
     /// Section 11.9.4, name publishing.
     fn MPI_Lookup_name(service_name: *const c_char, info: MPI_Info, port_name: *mut c_char);
@@ -116,10 +152,15 @@ export! {
 
     /// Section 11.10.4, releasing connections.
     fn MPI_Comm_disconnect(comm: *mut MPI_Comm) on comm {
-        comm::free(arg::get(comm, "comm")?.0)?;
+        let raw = arg::get(comm, "comm")?.0;
+        collective::before_free(raw)?;
+        comm::free(raw)?;
+        bridges::settle();
         arg::put(comm, "comm", MPI_Comm(comm::NULL))
     }
 
     /// Section 11.10.5, another way to connect.
-    fn MPI_Comm_join(fd: c_int, intercomm: *mut MPI_Comm);
+    fn MPI_Comm_join(fd: c_int, intercomm: *mut MPI_Comm) {
+        arg::put(intercomm, "intercomm", MPI_Comm(join::join(fd)?))
+    }
 }

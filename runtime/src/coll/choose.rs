@@ -5,6 +5,7 @@
 //! the operation commutes, and whether the job has more ranks than processors.
 
 use crate::job;
+use crate::lock::Local;
 
 /// A line of a table: the algorithm for at least so many ranks and bytes. The last
 /// line that fits counts.
@@ -28,10 +29,22 @@ fn pick<A: Copy>(table: &[Line<A>], ranks: u32, bytes: usize) -> A {
     table.iter().rev().find(fits).unwrap_or(first).algorithm
 }
 
+/// Whether the choices that are made now are for members of several jobs.
+static SEVERAL_JOBS: Local<bool> = Local::new(false);
+
+/// Makes choices for a communicator with members of several jobs. These do not know of each
+/// other whether they have more ranks than processors.
+pub(super) fn for_several_jobs<R>(several: bool, f: impl FnOnce() -> R) -> R {
+    SEVERAL_JOBS.with(|is| *is = several);
+    let result = f();
+    SEVERAL_JOBS.with(|is| *is = false);
+    result
+}
+
 /// Whether the job has more ranks than processors. Then the algorithm with the fewest waits
 /// is best.
 fn oversubscribed() -> bool {
-    job::is_oversubscribed()
+    job::is_oversubscribed() && !SEVERAL_JOBS.with(|is| *is)
 }
 
 /// For barriers.

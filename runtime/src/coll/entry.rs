@@ -4,7 +4,7 @@ use super::args::{Call, Parts, Shape};
 use super::check::{self, CheckedPlan};
 use super::neighbor::Edges;
 use super::plan::Plan;
-use super::{build, direct, execution, schedule};
+use super::{build, choose, direct, execution, schedule};
 use crate::error::{Error, Result};
 use crate::handle::Raw;
 use crate::job;
@@ -25,7 +25,7 @@ use wireup::collective::Kind;
 /// A message failed, the ranks do not all do the same, or there is no memory.
 #[inline]
 pub unsafe fn run(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<()> {
-    let is_checked = is_checked();
+    let is_checked = is_checked(comm);
     let tags = comm.begin_collective(kind);
     // SAFETY: the caller's promise.
     match unsafe { carry_out(comm, tags, call, is_checked) } {
@@ -35,10 +35,11 @@ pub unsafe fn run(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<()> {
     }
 }
 
-/// Whether ranks compare their calls before a collective begins.
+/// Whether ranks compare their calls before a collective begins. Those of several jobs may
+/// have different settings, and do not.
 #[inline]
-fn is_checked() -> bool {
-    job::current().is_some_and(|job| job.settings.check)
+fn is_checked(comm: &Comm) -> bool {
+    job::current().is_some_and(|job| job.settings.check) && !comm.is_foreign
 }
 
 /// What becomes of a blocking collective that failed: it is made again under the next
@@ -60,7 +61,7 @@ unsafe fn failed(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, error: Error) ->
 /// As [`run`].
 #[inline]
 unsafe fn carry_out(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, is_checked: bool) -> Result<()> {
-    if !is_checked {
+    if !is_checked && !comm.is_foreign {
         // SAFETY: the caller's promise.
         if let Some(result) = unsafe { direct::run(comm, tags.peers, call) } {
             return result;
@@ -100,7 +101,7 @@ pub unsafe fn prepare(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<R
 /// Begins a collective that is a request.
 fn begin(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<(Tags, CheckedPlan)> {
     let tags = comm.begin_collective(kind);
-    match plan_of(comm, tags.peers, call, is_checked()) {
+    match plan_of(comm, tags.peers, call, is_checked(comm)) {
         Ok(plan) => Ok((tags, plan)),
         Err(error) => {
             collective::give_up(comm, tags.peers, tags.local, &error);
@@ -118,7 +119,9 @@ fn plan_of(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>, is_checked: bool) -> Res
     let remote = comm.inter.as_ref().map(|inter| inter.remote.size());
     let mut plan = Plan::new(comm.rank, comm.size(), remote.unwrap_or(comm.size()));
     let check = is_checked.then(|| check::begin(&mut plan, comm, tag, call, edges));
-    build::fill(&mut plan, remote.is_some(), edges, call)?;
+    choose::for_several_jobs(comm.is_foreign, || {
+        build::fill(&mut plan, remote.is_some(), edges, call)
+    })?;
     Ok(CheckedPlan { plan, check })
 }
 

@@ -1,12 +1,54 @@
 //! Context ids that nobody else in the job has.
 
 use crate::error::Result;
-use crate::object::comm::ContextId;
+use crate::object::comm::{Bridge, Comm, ContextId};
+use crate::pml::far;
 use crate::{fail, job};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// What is told instead of a context id when there is none left.
+pub(super) const NONE: u32 = u32::MAX;
+
 /// The counter where there is no job segment: in unit tests.
 static OWN: AtomicU32 = AtomicU32::new(wireup::segment::FIRST_FREE_CONTEXT);
+
+/// Takes room for `pairs` communicators whose members are all in `parent`: the first of
+/// as many even numbers. Those of communicators over a bridge come from its space.
+///
+/// # Errors
+/// All are used up.
+pub(super) fn take_for(parent: &Comm, pairs: u32) -> Result<ContextId> {
+    match &parent.bridge {
+        None => take(pairs),
+        Some(bridge) => take_of(bridge, pairs),
+    }
+}
+
+/// Takes room for `pairs` communicators over a bridge.
+///
+/// # Errors
+/// Its space is used up: some hundred thousand communicators.
+pub(super) fn take_of(bridge: &Bridge, pairs: u32) -> Result<ContextId> {
+    let more = |next: u32| {
+        let next = next.checked_add(pairs.checked_mul(2)?)?;
+        (next <= wireup::bridge::CONTEXTS).then_some(next)
+    };
+    let taken = far::with_bridge(bridge.first, |segment| {
+        let counter = &segment.head().next_context;
+        // Relaxed: the number itself is all that is shared; messages carry it on.
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+    });
+    match taken {
+        Some(Ok(next)) => Ok(ContextId(
+            wireup::bridge::first_context(bridge.space) + next,
+        )),
+        Some(Err(next)) => fail!(
+            NO_MEM,
+            "all {next} context ids of a connection between jobs are used up: connect anew"
+        ),
+        None => fail!(COMM, "the connection to the other job was closed"),
+    }
+}
 
 /// Takes room for `pairs` communicators: the first of as many even numbers.
 ///
@@ -14,7 +56,10 @@ static OWN: AtomicU32 = AtomicU32::new(wireup::segment::FIRST_FREE_CONTEXT);
 /// All are used up: a job may make about two thousand million communicators.
 pub(super) fn take(pairs: u32) -> Result<ContextId> {
     let counter = job::current().map_or(&OWN, |job| &job.segment.head().next_context);
-    let more = |next: u32| next.checked_add(pairs.checked_mul(2)?);
+    let more = |next: u32| {
+        let next = next.checked_add(pairs.checked_mul(2)?)?;
+        (next <= wireup::bridge::FIRST_CONTEXT).then_some(next)
+    };
     // Relaxed: the number itself is all that is shared; messages carry it on.
     match counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
         Ok(first) => Ok(ContextId(first)),

@@ -63,7 +63,7 @@ impl Machine {
             return;
         }
         let word = match is_inter {
-            false => context::take(1).map_or(NONE, |context| context.0),
+            false => context::take_for(&self.comm, 1).map_or(NONE, |context| context.0),
             true => inter::lead(&self.comm, 1).unwrap_or(NONE),
         };
         *self.outgoing = word.to_le_bytes();
@@ -197,7 +197,7 @@ impl Machine {
         match made {
             Ok((context, inter)) => comm::complete(self.new, |new| {
                 new.context = context;
-                new.inter = inter;
+                new.inter = inter; // the bridge and the groups are those of the original
             }),
             Err(error) => self.fail(error),
         }

@@ -4,7 +4,9 @@
 //! number. Its leader takes the context ids, three pairs: one for the
 //! intercommunicator, and one for the intracommunicator of each side.
 
-use super::intra::{NONE, bootstrap, only_intra, told_context};
+use super::connect::{self, Wire};
+use super::intra::{NONE, bootstrap, of_this_job, only_intra, told_context};
+use super::sides::{PAIRS, build, is_first};
 use super::split::{self, Choice};
 use super::talk::{self, Circle, Topic};
 use super::{context, finish, me, set_hints};
@@ -13,19 +15,11 @@ use crate::fail;
 use crate::handle::Raw;
 use crate::object::comm::{self, Comm, ContextId, Inter};
 use crate::object::errhandler::Handler;
-use crate::object::group::{Group, Proc, UNDEFINED};
+use crate::object::group::{Group, UNDEFINED};
 use crate::object::info::Info;
 use std::ffi::CStr;
 use std::sync::Arc;
 use wireup::collective::Kind;
-
-/// Pairs of context ids in one intercommunicator.
-const PAIRS: u32 = 3;
-
-/// Whether the side of `local` is the first.
-fn is_first(local: &Group, remote: &Group) -> bool {
-    local.proc(0) < remote.proc(0)
-}
 
 /// The local and the remote group.
 ///
@@ -36,19 +30,6 @@ pub fn sides(comm: &Comm) -> Result<(&Group, &Group)> {
         Some(inter) => Ok((&comm.group, &inter.remote)),
         None => fail!(COMM, "{} is not an intercommunicator", comm.label()),
     }
-}
-
-/// An intercommunicator of these groups whose context ids begin at `base`.
-fn build(base: ContextId, local: Group, remote: Group) -> Result<Comm> {
-    let me = me()?;
-    let rank = local.rank_of(me).unwrap_or(0);
-    let own = if is_first(&local, &remote) { 2 } else { 4 };
-    let inside = Comm::new(ContextId(base.0 + own), rank, local.clone(), None);
-    let inter = Inter {
-        remote,
-        local: Arc::new(inside),
-    };
-    Ok(Comm::new(base, rank, local, Some(inter)))
 }
 
 /// What both sides' leaders say, first `comm`'s own side, at every member. The
@@ -91,7 +72,7 @@ pub(super) fn lead(comm: &Comm, sets: u32) -> Result<u32> {
         return Ok(NONE);
     }
     let pairs = sets.saturating_mul(PAIRS);
-    Ok(context::take(pairs).map_or(NONE, |context| context.0))
+    Ok(context::take_for(comm, pairs).map_or(NONE, |context| context.0))
 }
 
 /// What the leader of the first side said.
@@ -115,7 +96,7 @@ pub(super) fn twin(comm: &Arc<Comm>, kind: Kind) -> Result<(ContextId, Option<In
 /// The context and sides of a communicator like `comm` at `base`.
 pub(super) fn rebuild(comm: &Comm, base: ContextId) -> Result<(ContextId, Option<Inter>)> {
     let (local, remote) = sides(comm)?;
-    let new = build(base, local.clone(), remote.clone())?;
+    let new = build(base, local.clone(), remote.clone(), comm.bridge.clone())?;
     Ok((new.context, new.inter))
 }
 
@@ -156,7 +137,7 @@ pub(super) fn split(comm: &Arc<Comm>, kind: Kind, choice: Choice) -> Result<Raw>
     let nth = colors.binary_search(&choice.color).unwrap_or(0);
     let base = base.0 + 2 * PAIRS * u32::try_from(nth).unwrap_or(0);
     finish(
-        build(ContextId(base), local, remote)?,
+        build(ContextId(base), local, remote, comm.bridge.clone())?,
         comm.errhandler.handler(),
     )
 }
@@ -188,16 +169,22 @@ pub fn merge(comm: &Arc<Comm>, high: bool) -> Result<Raw> {
     };
     let rank = group.rank_of(me()?).unwrap_or(0);
     finish(
-        Comm::new(base, rank, group, None),
+        Comm::new(base, rank, group, None).beside(&comm),
         comm.errhandler.handler(),
     )
 }
 
-/// Where the other side is to be found, at the leader of this one.
-struct Bridge<'a> {
-    comm: &'a Comm,
+/// The other side's leader, as a member of a communicator that both leaders are in.
+struct PeerWire {
+    comm: Arc<Comm>,
     remote_leader: u32,
     tag: i32,
+}
+
+impl Wire for PeerWire {
+    fn exchange(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
+        talk::exchange(&self.comm, self.remote_leader, self.tag, bytes)
+    }
 }
 
 /// `MPI_Intercomm_create`. `peer` and `remote_leader` count at the process whose
@@ -216,23 +203,15 @@ pub fn intercomm_create(
     only_intra(&local)?;
     let leader = member(local_leader, &local.group, "local_leader")?;
     let circle = Circle::whole(&local, Kind::INTERCOMM_CREATE);
-    let handler = local.errhandler.handler();
-    if local.rank != leader {
-        return finish(
-            connect(&circle, leader, &local.group, || Ok(None))?,
-            handler,
-        );
-    }
-    let peer = peer();
-    let new = connect(&circle, leader, &local.group, || {
-        let peer = peer.as_ref().map_err(again)?;
-        Ok(Some(Bridge {
-            comm: peer,
+    let new = connect::sides(&local, &circle, leader, &local.group, || {
+        let peer = peer()?;
+        Ok(Box::new(PeerWire {
             remote_leader: member(remote_leader, peer.peers(), "remote_leader")?,
+            comm: peer,
             tag: talk::tag(Topic::Leaders, tag),
         }))
     })?;
-    finish(new, handler)
+    finish(new, local.errhandler.handler())
 }
 
 /// `MPI_Intercomm_create_from_groups`.
@@ -251,16 +230,17 @@ pub fn intercomm_create_from_groups(
     let leader = member(leaders[0], local, "local_leader")?;
     let remote_leader = member(leaders[1], remote, "remote_leader")?;
     let bootstrap = bootstrap()?;
+    of_this_job(local, "local_group")?;
+    of_this_job(remote, "remote_group")?;
     let number = talk::number(stringtag);
     let tag = talk::tag(Topic::FromGroup, number);
     let Some(circle) = Circle::part(&bootstrap, local, tag) else {
         fail!(GROUP, "process {} is not in local_group", me()?.0);
     };
-    let new = connect(&circle, leader, local, || {
-        let far = remote.proc(remote_leader).map_or(0, |proc| proc.0);
-        Ok((circle.me() == leader).then_some(Bridge {
-            comm: &bootstrap,
-            remote_leader: far,
+    let new = connect::sides(&bootstrap, &circle, leader, local, || {
+        Ok(Box::new(PeerWire {
+            remote_leader: remote.proc(remote_leader).map_or(0, |proc| proc.0),
+            comm: bootstrap.clone(),
             tag: talk::tag(Topic::FromGroupLeaders, number),
         }))
     })?;
@@ -274,67 +254,4 @@ fn member(rank: i32, group: &Group, what: &str) -> Result<u32> {
         Ok(rank) if rank < size => Ok(rank),
         _ => fail!(RANK, "{what} is {rank} in a group of {size}"),
     }
-}
-
-/// An error once more, since one is told and one is returned.
-fn again(error: &crate::error::Error) -> crate::error::Error {
-    crate::error::Error::new(error.class(), error.text())
-}
-
-/// Lets the leader meet the other side's, and all of `circle` learn of it. An
-/// error of the leader alone reaches the others as one too.
-fn connect<'a>(
-    circle: &Circle,
-    leader: u32,
-    local: &Group,
-    bridge: impl FnOnce() -> Result<Option<Bridge<'a>>>,
-) -> Result<Comm> {
-    let mut told = Vec::new();
-    let mut failed = None;
-    if circle.me() == leader {
-        match bridge().and_then(|bridge| meet(bridge, local)) {
-            Ok(words) => told = words,
-            Err(error) => failed = Some(error),
-        }
-    }
-    let told = talk::words_of(&circle.bcast(leader, talk::bytes_of(&told))?);
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    let Some((base, procs)) = told.split_first() else {
-        fail!(
-            OTHER,
-            "the local leader, rank {leader}, could not reach the remote one"
-        );
-    };
-    let base = told_context(&[*base])?;
-    let remote = Group::of(procs.iter().copied().map(Proc).collect());
-    if let Some(both) = local.iter().find(|proc| remote.has(*proc)) {
-        fail!(
-            COMM,
-            "process {} is in both groups, which must be disjoint",
-            both.0
-        );
-    }
-    build(base, local.clone(), remote)
-}
-
-/// What the leader learns from the other one: the context ids, then the processes
-/// of the other side. Both offer context ids; the first side's are taken.
-fn meet(bridge: Option<Bridge<'_>>, local: &Group) -> Result<Vec<u32>> {
-    let Some(bridge) = bridge else {
-        return Ok(Vec::new());
-    };
-    let offer = context::take(PAIRS).map_or(NONE, |context| context.0);
-    let mut words = vec![offer];
-    words.extend(local.iter().map(|proc| proc.0));
-    let bytes = talk::bytes_of(&words);
-    let theirs = talk::exchange(bridge.comm, bridge.remote_leader, bridge.tag, &bytes)?;
-    let mut theirs = talk::words_of(&theirs);
-    if words.get(1) < theirs.get(1)
-        && let Some(first) = theirs.first_mut()
-    {
-        *first = offer;
-    }
-    Ok(theirs)
 }

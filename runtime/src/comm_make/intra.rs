@@ -14,17 +14,16 @@ use std::ffi::CStr;
 use std::sync::Arc;
 use wireup::collective::Kind;
 
-/// What is told instead of a context id when there is none left.
-pub(super) const NONE: u32 = u32::MAX;
+pub(super) use super::context::NONE;
 
 /// A new context id, the same at all members of `circle`.
 pub(super) fn agree(circle: &Circle) -> Result<ContextId> {
     if circle.size() == 1 {
-        return context::take(1);
+        return context::take_for(circle.comm(), 1);
     }
     let mut taken = Ok(ContextId(NONE));
     if circle.me() == 0 {
-        taken = context::take(1);
+        taken = context::take_for(circle.comm(), 1);
     }
     let word = taken.as_ref().map_or(NONE, |context| context.0);
     let told = circle.bcast(0, talk::bytes_of(&[word]))?;
@@ -75,7 +74,8 @@ pub(super) fn give_up(new: Raw, error: Error) -> Error {
 /// A duplicate that lacks its context yet, and how the copying of attributes
 /// went: whoever fails here takes part in what follows all the same.
 pub(super) fn twin(comm: &Comm, info: &Info) -> (Comm, Result<()>) {
-    let mut new = Comm::new(ContextId(NONE), comm.rank, comm.group.clone(), None);
+    let mut new = Comm::new(ContextId(NONE), comm.rank, comm.group.clone(), None).beside(comm);
+    new.is_foreign = comm.is_foreign;
     new.topology = comm.topology.clone();
     new.errhandler.replace(comm.errhandler.handler());
     set_hints(&new, info);
@@ -123,7 +123,8 @@ fn of_part(comm: &Arc<Comm>, group: &Group, tag: i32, topology: Option<Topology>
     let Some(circle) = Circle::part(comm, group, tag) else {
         return Ok(comm::NULL);
     };
-    let mut new = Comm::new(agree(&circle)?, circle.me(), group.clone(), None);
+    let group = comm.group.reaching(group);
+    let mut new = Comm::new(agree(&circle)?, circle.me(), group, None).beside(comm);
     new.topology = topology;
     finish(new, comm.errhandler.handler())
 }
@@ -142,6 +143,7 @@ pub fn create_from_group(
         return Ok(comm::NULL);
     }
     let bootstrap = bootstrap()?;
+    of_this_job(group, "group")?;
     let tag = talk::tag(Topic::FromGroup, talk::number(stringtag));
     let Some(circle) = Circle::part(&bootstrap, group, tag) else {
         fail!(GROUP, "process {} calls, but is not in group", me()?.0);
@@ -165,6 +167,23 @@ pub(super) fn bootstrap() -> Result<Arc<Comm>> {
         Group::world(size),
         None,
     )))
+}
+
+/// Refuses a group with processes of other jobs, which have no communicator in common
+/// over which they could agree.
+///
+/// # Errors
+/// `group` has some.
+pub(super) fn of_this_job(group: &Group, what: &str) -> Result<()> {
+    let size = crate::object::group::here().map_or(0, |here| here.1);
+    if let Some(other) = group.iter().find(|proc| proc.0 >= size) {
+        fail!(
+            GROUP,
+            "{what} has {}, but must be made of process sets of this job",
+            crate::object::group::name(other)
+        );
+    }
+    Ok(())
 }
 
 /// Refuses an intercommunicator.

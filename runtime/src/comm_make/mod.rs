@@ -6,14 +6,19 @@
 //! context. A communicator of one member is made without a message.
 //!
 //! [`intra`] makes intracommunicators, [`split`] too, by color or by hardware;
-//! [`inter`] makes intercommunicators and merges them; [`idup`] is the
+//! [`inter`] makes intercommunicators and merges them; [`connect`] makes those whose
+//! sides meet for the first time, also of processes of several jobs, and [`bridges`]
+//! keeps what these talk over; [`idup`] is the
 //! nonblocking duplicate.
 
+pub mod bridges;
+pub mod connect;
 mod context;
 mod hardware;
 pub mod idup;
 pub mod inter;
 pub mod intra;
+mod sides;
 pub mod split;
 pub mod split_type;
 mod talk;

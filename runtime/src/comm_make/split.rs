@@ -97,7 +97,7 @@ fn by(comm: &Arc<Comm>, kind: Kind, choice: Choice, topology: Option<Topology>) 
     let gathered = circle.gather(&talk::bytes_of(&choice.words()))?;
     let mut told = Vec::new();
     if circle.me() == 0 {
-        told = plan(&gathered);
+        told = plan(comm, &gathered);
     }
     let told = circle.bcast(0, talk::bytes_of(&told))?;
     let words = talk::words_of(&told);
@@ -115,17 +115,17 @@ fn by(comm: &Arc<Comm>, kind: Kind, choice: Choice, topology: Option<Topology>) 
     let nth = colors(&choices).binary_search(&choice.color).unwrap_or(0);
     let context = first + 2 * u32::try_from(nth).unwrap_or(0);
     let rank = comm.group.proc(comm.rank).and_then(|me| group.rank_of(me));
-    let mut new = Comm::new(ContextId(context), rank.unwrap_or(0), group, None);
+    let mut new = Comm::new(ContextId(context), rank.unwrap_or(0), group, None).beside(comm);
     new.topology = topology;
     finish(new, comm.errhandler.handler())
 }
 
 /// What the member that gathered all choices tells: the first context id, then
 /// every member's choice.
-fn plan(gathered: &[Vec<u8>]) -> Vec<u32> {
+fn plan(comm: &Comm, gathered: &[Vec<u8>]) -> Vec<u32> {
     let choices: Vec<u32> = gathered.iter().flat_map(|g| talk::words_of(g)).collect();
     let wanted = colors(&Choice::of(&choices)).len();
-    let taken = u32::try_from(wanted).map(context::take);
+    let taken = u32::try_from(wanted).map(|pairs| context::take_for(comm, pairs));
     let first = taken.map_or(NONE, |taken| taken.map_or(NONE, |context| context.0));
     [first].into_iter().chain(choices).collect()
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::fail;
 use crate::handle::Raw;
 use crate::object::comm::{self, Comm};
-use crate::object::group::UNDEFINED;
+use crate::object::group::{self, Group, Proc, UNDEFINED};
 use crate::object::info::{self, Info};
 use crate::object::session;
 use std::ffi::CString;
@@ -36,10 +36,10 @@ pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: Raw) -> Result<Ra
     let comm = comm.clone();
     let hints = info::hints(info)?;
     let color = match kind {
-        SHARED => 0, // a job runs on one machine
+        SHARED => job_color(&comm), // the processes of a job share memory
         UNDEFINED => UNDEFINED,
-        HW_GUIDED => guided(&hints, false),
-        RESOURCE_GUIDED => guided(&hints, true),
+        HW_GUIDED => guided(&hints, &comm, false),
+        RESOURCE_GUIDED => guided(&hints, &comm, true),
         HW_UNGUIDED => UNDEFINED,
         _ => fail!(
             ARG,
@@ -68,9 +68,32 @@ pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: Raw) -> Result<Ra
     Ok(new)
 }
 
+/// The color of this process's job: processes of different jobs share no windows.
+fn job_color(comm: &Comm) -> i32 {
+    if !comm.is_foreign {
+        return 0;
+    }
+    let job = |proc| group::identity(proc).job;
+    let mine = job(Proc(0));
+    let sides = [
+        Some(&comm.group),
+        comm.inter.as_ref().map(|inter| &inter.remote),
+    ];
+    let mut jobs: Vec<u64> = sides
+        .into_iter()
+        .flatten()
+        .flat_map(Group::iter)
+        .map(job)
+        .collect();
+    jobs.sort_unstable();
+    jobs.dedup();
+    let at = jobs.iter().position(|other| *other == mine);
+    at.and_then(|at| i32::try_from(at).ok()).unwrap_or(0)
+}
+
 /// The color by the resource that `info` names: the instance that this process
 /// is restricted to.
-fn guided(info: &Info, psets: bool) -> i32 {
+fn guided(info: &Info, comm: &Comm, psets: bool) -> i32 {
     if psets && let Some(name) = info.get(c"mpi_pset_name") {
         return match session::pset(name) {
             Ok(group) if group.size() == 1 => color(group.proc(0).map(|proc| proc.0)),
@@ -82,7 +105,7 @@ fn guided(info: &Info, psets: bool) -> i32 {
         return UNDEFINED;
     };
     if wanted == "mpi_shared_memory" {
-        return 0;
+        return job_color(comm);
     }
     let name = wanted.strip_prefix("hwloc://").unwrap_or(wanted);
     let found = TYPES

@@ -176,6 +176,11 @@ impl Circle {
         })
     }
 
+    /// The communicator that its members talk over.
+    pub(super) fn comm(&self) -> &Comm {
+        &self.comm
+    }
+
     /// This process's number.
     pub(super) fn me(&self) -> u32 {
         self.me

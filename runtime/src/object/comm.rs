@@ -75,6 +75,40 @@ pub struct Comm {
     pub info: RefCell<Info>,
     /// Its process topology.
     pub topology: Option<Topology>,
+    /// The bridge over which its processes of other jobs are reached, and from which its
+    /// context comes.
+    pub bridge: Option<Arc<Bridge>>,
+    /// Whether it has members of several jobs.
+    pub is_foreign: bool,
+}
+
+/// A bridge to processes of other jobs. It is closed some time after the last communicator
+/// over it has gone.
+#[derive(Debug)]
+pub struct Bridge {
+    /// The process that record 0 stands for; the others follow.
+    pub first: Proc,
+    /// The number of its records.
+    pub members: u32,
+    /// The record of this process.
+    pub me: u32,
+    /// Where its context ids lie (see `wireup::bridge`).
+    pub space: u32,
+}
+
+/// Bridges whose last communicator has gone, by their first process.
+static UNUSED: Local<Vec<Proc>> = Local::new(Vec::new());
+
+/// Takes the list of bridges whose last communicator has gone.
+#[must_use]
+pub fn take_unused_bridges() -> Vec<Proc> {
+    UNUSED.with(std::mem::take)
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        UNUSED.with(|unused| unused.push(self.first));
+    }
 }
 
 /// Where a communicator's board is. Its members leave it when the communicator goes.
@@ -115,6 +149,10 @@ impl Comm {
     /// A communicator without a handle yet, nor a name, attributes or topology.
     #[must_use]
     pub fn new(context: ContextId, rank: u32, group: Group, inter: Option<Inter>) -> Comm {
+        let remote = inter
+            .as_ref()
+            .is_some_and(|inter| inter.remote.has_foreign());
+        let is_foreign = remote || group.has_foreign();
         Comm {
             context,
             rank,
@@ -128,7 +166,16 @@ impl Comm {
             attributes: Attributes::default(),
             info: RefCell::default(),
             topology: None,
+            bridge: None,
+            is_foreign,
         }
+    }
+
+    /// The same, over the bridge of `parent`, if that has one.
+    #[must_use]
+    pub fn beside(mut self, parent: &Comm) -> Comm {
+        self.bridge.clone_from(&parent.bridge);
+        self
     }
 
     /// What to call it in a message: its name, or what it is.

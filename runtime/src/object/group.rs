@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,10 +17,21 @@ pub const PROC_NULL: i32 = -3;
 /// `MPI_UNDEFINED`.
 pub const UNDEFINED: i32 = -32766;
 
-/// A process of the job, by its rank in `MPI_COMM_WORLD`. Independent of any
-/// communicator.
+/// A process, independent of any communicator. Those of this job have their ranks in
+/// `MPI_COMM_WORLD`; numbers from the job's size on stand for processes of other jobs, as
+/// they are reached by one bridge ([`register`]). One that is reached by several has
+/// several numbers, and is one process all the same ([`canonical`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Proc(pub u32);
+
+/// A process, as processes of all jobs know it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Identity {
+    /// The number of its job.
+    pub job: u64,
+    /// Its rank in the `MPI_COMM_WORLD` there.
+    pub rank: u32,
+}
 
 /// An ordered set of processes. Immutable; a clone shares its memory.
 #[derive(Clone, Debug)]
@@ -47,13 +59,21 @@ enum Members {
     List(Arc<MemberList>),
 }
 
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Debug)]
 struct MemberList {
     /// By rank.
     procs: Vec<Proc>,
-    /// Process and rank, by process.
+    /// Process, by its [`canonical`] number, and rank, by process.
     ranks: Vec<(Proc, u32)>,
 }
+
+impl PartialEq for MemberList {
+    fn eq(&self, other: &MemberList) -> bool {
+        self.ranks == other.ranks
+    }
+}
+
+impl Eq for MemberList {}
 
 /// How two groups or communicators compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,7 +107,8 @@ impl Group {
         if iota {
             return Group::world(n);
         }
-        let mut ranks: Vec<(Proc, u32)> = procs.iter().copied().zip(0..n).collect();
+        let known = procs.iter().copied().map(canonical);
+        let mut ranks: Vec<(Proc, u32)> = known.zip(0..n).collect();
         ranks.sort_unstable();
         Group {
             procs: Members::List(Arc::new(MemberList { procs, ranks })),
@@ -137,6 +158,7 @@ impl Group {
     #[inline]
     #[must_use]
     pub fn rank_of(&self, proc: Proc) -> Option<u32> {
+        let proc = canonical(proc);
         match &self.procs {
             Members::Iota(n) => (proc.0 < *n).then_some(proc.0),
             Members::List(list) => {
@@ -151,6 +173,24 @@ impl Group {
     #[must_use]
     pub fn has(&self, proc: Proc) -> bool {
         self.rank_of(proc).is_some()
+    }
+
+    /// Whether any member is a process of another job.
+    #[must_use]
+    pub fn has_foreign(&self) -> bool {
+        let size = here().map_or(u32::MAX, |here| here.1);
+        match &self.procs {
+            Members::Iota(n) => *n > size,
+            Members::List(list) => list.procs.iter().any(|proc| proc.0 >= size),
+        }
+    }
+
+    /// The same processes, as this group reaches them. Others are left out.
+    #[must_use]
+    pub fn reaching(&self, group: &Group) -> Group {
+        let ranks = group.iter().filter_map(|proc| self.rank_of(proc));
+        let procs = ranks.filter_map(|rank| self.proc(rank)).collect();
+        Group::of(procs).within(group.session)
     }
 
     /// Every process, by rank.
@@ -309,6 +349,86 @@ pub fn here() -> Option<(Proc, u32)> {
     let packed = HERE.load(Ordering::Relaxed);
     let rank = ((packed >> 32) as u32).checked_sub(1)?;
     Some((Proc(rank), packed as u32))
+}
+
+/// A process of another job.
+#[derive(Clone, Copy, Debug)]
+struct Foreign {
+    identity: Identity,
+    canonical: Proc,
+}
+
+/// Processes of other jobs, by number from the job's size on.
+static FOREIGN: Local<Vec<Foreign>> = Local::new(Vec::new());
+/// The first number of each.
+static KNOWN: Local<BTreeMap<Identity, Proc>> = Local::new(BTreeMap::new());
+/// The number of this job.
+static JOB: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the number of this job.
+pub fn set_job(number: u64) {
+    JOB.store(number, Ordering::Relaxed);
+}
+
+/// The number that the next process of another job gets.
+#[must_use]
+pub fn next_foreign() -> Proc {
+    let size = here().map_or(0, |here| here.1);
+    let known = FOREIGN.with(|known| u32::try_from(known.len()).unwrap_or(u32::MAX));
+    Proc(size.saturating_add(known))
+}
+
+/// Numbers these processes, from [`next_foreign`] on.
+pub fn register(identities: &[Identity]) {
+    for identity in identities {
+        let next = next_foreign();
+        let canonical = match identity.job == JOB.load(Ordering::Relaxed) {
+            true => Proc(identity.rank),
+            false => KNOWN.with(|known| *known.entry(*identity).or_insert(next)),
+        };
+        FOREIGN.with(|all| {
+            all.push(Foreign {
+                identity: *identity,
+                canonical,
+            });
+        });
+    }
+}
+
+fn foreign(proc: Proc) -> Option<Foreign> {
+    let at = proc.0.checked_sub(here()?.1)?;
+    FOREIGN.with(|known| known.get(at as usize).copied())
+}
+
+/// The number by which processes are compared.
+#[inline]
+#[must_use]
+pub fn canonical(proc: Proc) -> Proc {
+    if here().is_none_or(|here| proc.0 < here.1) {
+        return proc;
+    }
+    foreign(proc).map_or(proc, |foreign| foreign.canonical)
+}
+
+/// How processes of all jobs know this one.
+#[must_use]
+pub fn identity(proc: Proc) -> Identity {
+    foreign(proc).map_or_else(
+        || Identity {
+            job: JOB.load(Ordering::Relaxed),
+            rank: proc.0,
+        },
+        |foreign| foreign.identity,
+    )
+}
+
+/// What to call a process in a message.
+#[must_use]
+pub fn name(proc: Proc) -> String {
+    match foreign(proc) {
+        None => format!("rank {}", proc.0),
+        Some(foreign) => format!("rank {} of another job", foreign.identity.rank),
+    }
 }
 
 static TABLE: Local<Table<Group>> = Local::new(Table::new(Kind::Group));

@@ -78,6 +78,13 @@ impl<T: Transport> Engine<T> {
 }
 
 impl<T: Transport> Core<T> {
+    /// There are processes up to this number: those of other jobs come after the ranks.
+    pub(super) fn grow(&mut self, procs: u32) {
+        self.queues.grow(procs);
+        self.learnt.grow(procs);
+        self.transfers.grow(procs);
+    }
+
     /// Whether a blocking call has what it waits for.
     #[inline]
     pub(super) fn is_served(&self) -> bool {

@@ -11,6 +11,7 @@
 use crate::object::comm::ContextId;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::RangeInclusive;
 
 /// Entries up to which a scan beats an index.
 const SHORT: usize = 16;
@@ -502,6 +503,15 @@ impl<R, M> Matching<R, M> {
                 tag,
             })
         })
+    }
+
+    /// Whether a receive is posted in any of these contexts.
+    pub fn any_posted(&self, contexts: &RangeInclusive<u32>) -> bool {
+        let mut inside = self
+            .by_context
+            .iter()
+            .filter(|(context, _)| contexts.contains(context));
+        inside.any(|(_, queues)| !queues.posted.is_empty())
     }
 
     /// Forgets queues that are empty: contexts are never used again, so those of

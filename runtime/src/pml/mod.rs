@@ -14,6 +14,7 @@
 //! cancel.rs                             cancelling them
 //! progress.rs                           progress and waiting
 //! start.rs                              starting and stopping all of it
+//! far.rs                                processes of other jobs
 //!
 //! engine.rs                             the parts of the engine
 //! outgoing.rs arrival.rs                how a send begins; what arrives, and meets
@@ -46,6 +47,7 @@ pub mod collective;
 pub mod counters;
 mod engine;
 mod expected;
+pub mod far;
 mod fatal;
 mod learnt;
 pub mod matching;
@@ -87,4 +89,5 @@ pub use recv::{irecv, recv};
 pub use request::{Completion, Request};
 pub use send::{Mode, isend, send};
 pub use start::{Mapping, Start, all_started, arms, detach, map, protocols, start, try_arms};
-pub use waiter::{tell_threads, wake, wake_own};
+pub use transport::JobPlace;
+pub use waiter::{ShortSleeps, tell_threads, wake, wake_own};

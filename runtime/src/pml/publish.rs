@@ -10,7 +10,7 @@ use crate::object::group::Proc;
 use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use wireup::layout::{RankRecord, WaitKind};
+use wireup::layout::{OTHER_JOB, RankRecord, WaitKind};
 use wireup::segment::Segment;
 
 /// Where waits are published: the job's segment, and this process.
@@ -28,7 +28,8 @@ pub(super) fn start(segment: &'static Segment, me: Proc) {
 pub struct WaitFor {
     /// In what way.
     pub kind: WaitKind,
-    /// The peer's process, -1 any, -2 none in particular.
+    /// The peer's process, -1 any, -2 none in particular. One of another job is told as
+    /// [`wireup::layout::OTHER_JOB`].
     pub peer: i32,
     /// The tag, -1 any, -2 none in particular.
     pub tag: i32,
@@ -86,6 +87,7 @@ impl Publication {
     #[cold]
     pub(super) fn tell(&mut self, what: WaitFor) {
         let Some(record) = record() else { return };
+        let what = without_strangers(what);
         if self.number == 0 {
             self.number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             self.since = monotonic().max(1);
@@ -149,6 +151,20 @@ impl Publication {
         }
         add(&record.waiters, -1);
         raise(record);
+    }
+}
+
+/// What is told of a wait for a process of another job, of which the launcher knows nothing:
+/// nobody of this job can end it, so that it is of no particular kind.
+fn without_strangers(what: WaitFor) -> WaitFor {
+    let ranks = RECORDS.get().map_or(0, |records| records.0.ranks());
+    match u32::try_from(what.peer) {
+        Ok(peer) if peer >= ranks => WaitFor {
+            kind: WaitKind::Other,
+            peer: OTHER_JOB,
+            ..what
+        },
+        _ => what,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes out: the transport, and for each peer what waits for room in it, in order.
 
-use crate::object::group::Proc;
+use crate::object::group::{self, Proc};
 use crate::pml::fatal::die;
 use crate::pml::protocol::Limits;
 use crate::pml::request::{Phase, RequestId, RequestRef, RequestTable};
@@ -9,6 +9,7 @@ use crate::pml::transport::{Header, Transport, Words};
 use crate::pml::wire::Control;
 use std::collections::VecDeque;
 use std::fmt::Display;
+use std::ops::Range;
 
 /// Pieces that are sent to one peer before anything else is looked at.
 const PIECES: u32 = 32;
@@ -59,6 +60,24 @@ impl<T: Transport> Queues<T> {
             streaming: Vec::new(),
             requests: RequestTable::default(),
         }
+    }
+
+    /// There are processes up to this number.
+    pub(super) fn grow(&mut self, procs: u32) {
+        if self.peers.len() < procs as usize {
+            self.peers.resize_with(procs as usize, PeerQueue::default);
+        }
+    }
+
+    /// Whether anything is under way to or from these processes.
+    pub(super) fn is_engaged(&self, range: &Range<u32>) -> bool {
+        let inside = |peer: &Proc| range.contains(&peer.0);
+        self.waiting.iter().any(inside)
+            || self.streaming.iter().any(inside)
+            || self
+                .requests
+                .iter()
+                .any(|request| inside(&request.peer.get()))
     }
 
     /// This process.
@@ -281,5 +300,5 @@ impl<T: Transport> Queues<T> {
 
 #[cold]
 fn unreachable_peer(peer: Proc, why: &impl Display) -> ! {
-    die(&format!("cannot reach rank {}: {why}", peer.0))
+    die(&format!("cannot reach {}: {why}", group::name(peer)))
 }

@@ -504,6 +504,11 @@ impl RequestTable {
         id
     }
 
+    /// Every request that has a number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &RequestRef> {
+        self.slots.iter().flatten()
+    }
+
     pub(super) fn get(&self, id: RequestId) -> Option<&RequestRef> {
         self.slots.get(id.0 as usize)?.as_ref()
     }

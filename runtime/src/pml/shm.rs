@@ -1,28 +1,39 @@
 //! The shared-memory transport: messages through the rings of the job segment,
 //! memory of peers by mappings, by the driver, or by CMA (see `btl_shm`).
 
-use crate::object::comm::ContextId;
+mod cells;
+mod copies;
+mod far;
+
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
-    Access, ArmTrial, Arrival, Board, CopyError, FewWords, Header, Inbox, Opening, ReceiverSlot,
-    Remote, SenderSlot, SlotId, SlotState, Transport, Waiter, Words,
+    Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FewWords, Header, Inbox, JobPlace,
+    Opening, ReceiverSlot, Remote, SenderSlot, SlotId, SlotState, Transport, Waiter, Words,
 };
 use btl_shm::board::{self, board_len};
 use btl_shm::cooperative::{self, Place, ReceiverSide, SenderSide, Slots, State};
 use btl_shm::copy;
-use btl_shm::endpoint::{self, Incoming, Outgoing, Sent};
+use btl_shm::endpoint::{Incoming, Outgoing, Sent};
 use btl_shm::fault::Fault;
 use btl_shm::fragment::FRAGMENT;
-use btl_shm::peer::cma::{self, CmaError, CmaWhy, Direction};
+use btl_shm::peer::cma::{self, Direction};
 use btl_shm::peer::shared::Shared;
 use btl_shm::peer::{Lost, Peers, Reached};
-use btl_shm::ring::{Envelope, INLINE};
+use btl_shm::ring::INLINE;
 use btl_shm::wait;
+use cells::{arrival, envelope};
+use copies::{by_vectors, from_peer, peer_fault, refusal, to_peer};
+use far::{BridgeInbox, Far};
+use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
+use wireup::descriptor::Source;
+use wireup::heap::HeapFile;
+use wireup::layout::RankRecord;
 use wireup::segment::{Segment, SegmentError};
+use wireup::settings::Arm;
 
 /// Pieces of one peer's memory that one call copies.
 const TOGETHER: usize = 16;
@@ -32,9 +43,16 @@ const TOGETHER: usize = 16;
 pub(super) struct Shm {
     segment: &'static Segment,
     me: Proc,
+    /// Ranks of the job: processes from there on are of other jobs.
+    ranks: u32,
     outgoing: Outgoing,
     peers: Peers,
     slots: Slots,
+    far: Far,
+    /// Where the job's heap file is.
+    heap: Option<Source>,
+    /// What bridges are opened with: cells of a ring, and the arm.
+    bridging: (u32, Arm),
     /// Whether peers may write this rank's memory: memcheck takes for undefined what it
     /// has not seen being written.
     lets_peers_write: bool,
@@ -42,44 +60,50 @@ pub(super) struct Shm {
 
 /// The rings from peers.
 #[derive(Debug)]
-pub(super) struct ShmInbox(Incoming);
-
-#[inline]
-fn envelope(header: &Header) -> Envelope {
-    Envelope {
-        kind: header.kind,
-        flags: header.flags,
-        context: header.context.0,
-        tag: header.tag,
-        source: header.source,
-        aux: header.aux,
-    }
+pub(super) struct ShmInbox {
+    own: Incoming,
+    bridges: Vec<BridgeInbox>,
 }
 
 impl Inbox for ShmInbox {
     #[inline]
     fn poll(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>) -> bool) -> bool {
-        self.0.poll(most, |a: &endpoint::Arrival<'_>| {
-            handler(&Arrival {
-                from: Proc(a.source),
-                header: Header {
-                    kind: a.envelope.kind,
-                    flags: a.envelope.flags,
-                    context: ContextId(a.envelope.context),
-                    tag: a.envelope.tag,
-                    source: a.envelope.source,
-                    aux: a.envelope.aux,
-                },
-                words: &a.words,
-                data: a.data,
-                len: a.len,
-            })
-        })
+        if !self.bridges.is_empty() {
+            return self.poll_all(most, handler);
+        }
+        self.own
+            .poll(most, |a| handler(&arrival(a, Proc(a.source))))
     }
 
     #[inline]
     fn taken(&self, peer: Proc) -> u64 {
-        self.0.taken(peer.0)
+        if peer.0 >= self.own.ranks() {
+            let of = self.bridges.iter().find_map(|bridge| bridge.taken(peer));
+            return of.unwrap_or(0);
+        }
+        self.own.taken(peer.0)
+    }
+}
+
+impl ShmInbox {
+    /// As `poll`, from bridges as well.
+    #[cold]
+    fn poll_all(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>) -> bool) -> bool {
+        let goes_on = Cell::new(true);
+        let mut handler = |a: &Arrival<'_>| {
+            goes_on.set(handler(a));
+            goes_on.get()
+        };
+        let mut any = self
+            .own
+            .poll(most, |a| handler(&arrival(a, Proc(a.source))));
+        for bridge in &mut self.bridges {
+            if !goes_on.get() {
+                break;
+            }
+            any |= bridge.poll(most, &mut handler);
+        }
+        any
     }
 }
 
@@ -99,7 +123,17 @@ impl Waiter for ShmWaiter {
 
     #[inline]
     fn wake(&self, peer: Proc) {
-        self.0.ring_bell(peer.0);
+        if peer.0 < self.0.ranks() {
+            self.0.ring_bell(peer.0);
+        }
+    }
+
+    fn add_processes(&self, others: u32) {
+        self.0.add_processes(others);
+    }
+
+    fn set_unheard(&self, on: bool) {
+        self.0.set_unheard(on);
     }
 
     fn wake_threads(&self) {
@@ -242,12 +276,19 @@ impl Transport for Shm {
         let shm = Shm {
             segment,
             me,
+            ranks: segment.ranks(),
+            far: Far::new(segment.ranks()),
+            heap: heap.as_ref().and_then(HeapFile::place),
+            bridging: (settings.ring_cells, settings.arm),
             outgoing: Outgoing::new(segment, me.0, settings.ring_cells),
             peers: Peers::new(segment, me.0, settings.arm, heap, settings.verbose),
             slots: Slots::default(),
             lets_peers_write: !btl_shm::valgrind::is_memcheck(),
         };
-        let inbox = ShmInbox(Incoming::new(segment, me.0));
+        let inbox = ShmInbox {
+            own: Incoming::new(segment, me.0),
+            bridges: Vec::new(),
+        };
         Ok((shm, inbox, ShmWaiter(wait::Waiter::new(segment, me.0))))
     }
 
@@ -267,6 +308,13 @@ impl Transport for Shm {
         from: *const u8,
         len: usize,
     ) -> Result<bool, SegmentError> {
+        if peer.0 >= self.ranks {
+            let Some((out, record, envelope)) = self.far.out(peer, header) else {
+                return Ok(true);
+            };
+            // SAFETY: the caller's bytes.
+            return unsafe { out.send_inline(record, &envelope, from, len) };
+        }
         // SAFETY: the caller's bytes.
         unsafe {
             self.outgoing
@@ -280,6 +328,12 @@ impl Transport for Shm {
         header: &Header,
         words: Words,
     ) -> Result<bool, SegmentError> {
+        if peer.0 >= self.ranks {
+            return match self.far.out(peer, header) {
+                Some((out, record, envelope)) => out.send_words(record, &envelope, words),
+                None => Ok(true),
+            };
+        }
         self.outgoing.send_words(peer.0, &envelope(header), words)
     }
 
@@ -296,6 +350,12 @@ impl Transport for Shm {
         words: FewWords,
         fill: impl FnOnce(*mut u8),
     ) -> Result<bool, SegmentError> {
+        if peer.0 >= self.ranks {
+            return match self.far.out(peer, header) {
+                Some((out, record, envelope)) => out.send_bulk(record, &envelope, len, words, fill),
+                None => Ok(true),
+            };
+        }
         self.outgoing
             .send_bulk(peer.0, &envelope(header), len, words, fill)
     }
@@ -308,9 +368,17 @@ impl Transport for Shm {
         words: FewWords,
         fill: impl FnOnce(*mut u8, usize),
     ) -> Result<Option<usize>, SegmentError> {
-        let sent = self
-            .outgoing
-            .send_piece(peer.0, &envelope(header), len, words, fill)?;
+        let sent = if peer.0 >= self.ranks {
+            match self.far.out(peer, header) {
+                Some((out, record, envelope)) => {
+                    out.send_piece(record, &envelope, len, words, fill)?
+                }
+                None => Sent::Bytes(len.min(FRAGMENT)),
+            }
+        } else {
+            self.outgoing
+                .send_piece(peer.0, &envelope(header), len, words, fill)?
+        };
         Ok(match sent {
             Sent::Bytes(n) => Some(n),
             Sent::Full => None,
@@ -319,12 +387,18 @@ impl Transport for Shm {
 
     #[inline]
     fn sent(&self, peer: Proc) -> u64 {
+        if peer.0 >= self.ranks {
+            return self.far.sent(peer);
+        }
         self.outgoing.sent(peer.0)
     }
 
     #[inline]
     fn idle(&mut self) {
         self.outgoing.prepare();
+        if !self.far.is_empty() {
+            self.far.prepare();
+        }
     }
 
     fn set_pressure(&mut self, on: bool) {
@@ -336,16 +410,31 @@ impl Transport for Shm {
 
     #[inline]
     fn has_pressure(&self, peer: Proc) -> bool {
+        if peer.0 >= self.ranks {
+            let record = self.far.record(peer);
+            return record.is_some_and(|record| record.pressure.load(Ordering::Relaxed) != 0);
+        }
         self.segment.record(peer.0).pressure.load(Ordering::Relaxed) != 0
     }
 
     fn is_asleep(&self, peer: Proc) -> bool {
+        if peer.0 >= self.ranks {
+            let record = self.far.record(peer);
+            return record.is_some_and(|record| record.asleep.load(Ordering::Relaxed) != 0);
+        }
         self.segment.record(peer.0).asleep.load(Ordering::Relaxed) != 0
     }
 
     #[inline]
     fn reach(&mut self, peer: Proc, addr: u64, len: usize) -> Option<Remote> {
-        let access = match self.peers.reach(peer.0, addr, len) {
+        let reached = match peer.0 < self.ranks {
+            true => self.peers.reach(peer.0, addr, len),
+            false => {
+                let (peers, rank) = self.far.memory(peer)?;
+                peers.reach(rank, addr, len)
+            }
+        };
+        let access = match reached {
             Some(Reached::Mapped(at)) => Access::Mapped(at),
             Some(Reached::Attached(_)) => Access::Attached,
             None => return self.reach_by_call(peer, addr),
@@ -354,7 +443,14 @@ impl Transport for Shm {
     }
 
     fn reach_by_call(&mut self, peer: Proc, addr: u64) -> Option<Remote> {
-        let access = Access::ByCall(self.peers.cma(peer.0)?);
+        let pid = match peer.0 < self.ranks {
+            true => self.peers.cma(peer.0)?,
+            false => {
+                let (peers, rank) = self.far.memory(peer)?;
+                peers.cma(rank)?
+            }
+        };
+        let access = Access::ByCall(pid);
         Some(Remote { peer, addr, access })
     }
 
@@ -378,9 +474,14 @@ impl Transport for Shm {
     }
 
     fn give_up(&mut self, remote: &Remote) {
+        let peers = match remote.peer.0 < self.ranks {
+            true => Some((&mut self.peers, remote.peer.0)),
+            false => self.far.memory(remote.peer),
+        };
+        let Some((peers, rank)) = peers else { return };
         match remote.access {
-            Access::ByCall(_) => self.peers.forget_cma(remote.peer.0),
-            _ => self.peers.forget_driver(remote.peer.0),
+            Access::ByCall(_) => peers.forget_cma(rank),
+            _ => peers.forget_driver(rank),
         }
     }
 
@@ -479,6 +580,9 @@ impl Transport for Shm {
     }
 
     fn map(&mut self, peer: Proc, addr: u64, len: usize) -> Option<(NonNull<u8>, Shared)> {
+        if peer.0 >= self.ranks {
+            return None;
+        }
         let shared = self.peers.share(peer.0, addr, len)?;
         Some((shared.at(), shared))
     }
@@ -498,14 +602,24 @@ impl Transport for Shm {
         self.slots.give(slot.place);
     }
 
-    fn join_slot(&mut self, _peer: Proc, id: SlotId, total: u64, front: u64) -> SenderSide {
-        let slot = self.segment.at(id.at).cast::<cooperative::Slot>();
-        // SAFETY: a slot of a peer's; the segment is never unmapped.
+    fn join_slot(&mut self, peer: Proc, id: SlotId, total: u64, front: u64) -> SenderSide {
+        let far = (peer.0 >= self.ranks)
+            .then(|| self.far.place(peer))
+            .flatten();
+        let segment = far.map_or(self.segment, |far| far.0);
+        let slot = segment.at(id.at).cast::<cooperative::Slot>();
+        // SAFETY: a slot of a peer's; the segment is not unmapped before the copy is over.
         unsafe { SenderSide::join(slot, id.turn, total, front) }
     }
 
     #[inline]
     fn wake(&self, peer: Proc) {
+        if peer.0 >= self.ranks {
+            if let Some((segment, rank)) = self.far.place(peer) {
+                wait::ring_bell(segment, segment.record(rank));
+            }
+            return;
+        }
         wait::ring_bell(self.segment, self.segment.record(peer.0));
     }
 
@@ -524,6 +638,38 @@ impl Transport for Shm {
         // SAFETY: `make_board` allocated it there, for so many members or more; it is
         // used as a board only, and the segment is never unmapped.
         ShmBoard(unsafe { board::Board::new(self.segment.at(place), members) })
+    }
+
+    fn open_bridge(&mut self, inbox: &mut ShmInbox, opening: BridgeOpening) -> Result<(), String> {
+        let bridge = self.far.open(opening, self.segment, self.bridging)?;
+        inbox.bridges.push(bridge);
+        Ok(())
+    }
+
+    fn bridge(&self, first: Proc) -> Option<&Segment> {
+        self.far.bridge(first)
+    }
+
+    fn far_record(&self, peer: Proc) -> Option<&RankRecord> {
+        self.far.record(peer)
+    }
+
+    fn own_job(&self) -> Result<JobPlace, String> {
+        let segment = self.segment.place().map_err(|why| why.to_string())?;
+        Ok(JobPlace {
+            number: self.segment.constants().job,
+            segment,
+            heap: self.heap,
+        })
+    }
+
+    fn far_jobs(&self, first: Proc) -> Vec<JobPlace> {
+        self.far.places(first)
+    }
+
+    fn close_bridge(&mut self, inbox: &mut ShmInbox, first: Proc) {
+        inbox.bridges.retain(|bridge| !bridge.is(first));
+        self.far.close(first);
     }
 
     fn try_arms(&mut self, peer: Proc) -> Vec<ArmTrial> {
@@ -564,98 +710,4 @@ impl Shm {
         }
         Ok(())
     }
-}
-
-#[cold]
-fn peer_fault(fault: Fault) -> CopyError {
-    CopyError::PeerMemory(fault.to_string())
-}
-
-#[cold]
-fn refusal(pid: u32, error: &CmaError) -> CopyError {
-    match error.why {
-        CmaWhy::Absent if cma::is_mapped(pid, error.peer_addr) => CopyError::Protected,
-        CmaWhy::Absent => CopyError::PeerMemory("its memory is not there".to_owned()),
-        CmaWhy::OwnAbsent(at) => CopyError::OwnMemory(at),
-        CmaWhy::Gone => CopyError::PeerMemory(format!("its process {pid} has ended")),
-        CmaWhy::Refused(_) | CmaWhy::Other(_) => CopyError::Access,
-    }
-}
-
-/// Copies a peer's bytes at `from` into `range` of `to`. `attached`: they may go away.
-///
-/// # Safety
-/// `range` is inside `to`, whose memory is writable, and `from` readable but for what
-/// went away.
-#[inline]
-unsafe fn from_peer(
-    from: *const u8,
-    to: &Memory,
-    range: Range<usize>,
-    attached: bool,
-) -> Result<(), Fault> {
-    if let Some(to_run) = to.run() {
-        // SAFETY: as the caller said.
-        return unsafe { copy::copy_part(from, to_run.add(range.start), range.len(), to.len()) };
-    }
-    if !attached {
-        // SAFETY: as the caller said.
-        unsafe { to.copy_in(range.start, from, range.len()) };
-        return Ok(());
-    }
-    let mut from = from;
-    to.runs(range).try_for_each(|(at, len)| {
-        // SAFETY: a run of the message, and as many bytes of the peer's.
-        unsafe { copy::copy_part(from, at, len, to.len()) }?;
-        from = from.wrapping_add(len);
-        Ok(())
-    })
-}
-
-/// Copies `range` of `from` to a peer's bytes at `to`. `attached`: they may go away.
-///
-/// # Safety
-/// `range` is inside `from`, whose memory is readable, and `to` writable but for what
-/// went away.
-unsafe fn to_peer(
-    from: &Memory,
-    range: Range<usize>,
-    to: *mut u8,
-    attached: bool,
-) -> Result<(), Fault> {
-    if from.run().is_none() && !attached {
-        // SAFETY: as the caller said.
-        unsafe { from.copy_out(range.start, to, range.len()) };
-        return Ok(());
-    }
-    let mut to = to;
-    from.runs(range).try_for_each(|(at, len)| {
-        // SAFETY: a run of the message, and as many bytes of the peer's.
-        unsafe { copy::copy_part(at, to, len, from.len()) }?;
-        to = to.wrapping_add(len);
-        Ok(())
-    })
-}
-
-/// Calls `each` with the runs of `range` of `memory`, as many as one system call takes
-/// at a time, and the peer's address of the first, which is `addr` at first.
-fn by_vectors(
-    addr: u64,
-    memory: &Memory,
-    range: Range<usize>,
-    mut each: impl FnMut(u64, &mut [libc::iovec]) -> Result<(), CmaError>,
-) -> Result<(), CmaError> {
-    let mut at = addr;
-    let mut runs = memory.runs(range).peekable();
-    while runs.peek().is_some() {
-        let mut pieces: Vec<libc::iovec> = runs
-            .by_ref()
-            .take(cma::PIECES)
-            .map(|(start, len)| cma::local_piece(start, len))
-            .collect();
-        let len: usize = pieces.iter().map(|piece| piece.iov_len).sum();
-        each(at, &mut pieces)?;
-        at += len as u64;
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@
 //! | own memory is reached by peers | [`Transport::is_exported`] | peers never write it |
 //! | claims on parts of a message | [`Transport::take_slot`] | no cooperative copies |
 //! | boards | [`Transport::make_board`] | collectives go by messages |
+//! | other jobs | [`Transport::open_bridge`] | no connections, no spawning |
 //!
 //! `shm.rs` fulfils it with the job segment, and `tests/transport/socket.rs` with the
 //! least that there can be. The engine is generic over the transport, so that no message
@@ -23,12 +24,14 @@
 //! All calls but the waiter's are made under the library lock. A forked child makes none.
 
 use crate::object::comm::ContextId;
-use crate::object::group::Proc;
+use crate::object::group::{Identity, Proc};
 use crate::pml::memory::Memory;
 use std::fmt::{Debug, Display};
 use std::ops::Range;
 use std::ptr::NonNull;
+use wireup::descriptor::Source;
 use wireup::heap::HeapFile;
+use wireup::layout::RankRecord;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -206,6 +209,11 @@ pub(super) trait Waiter: Debug + Send + Sync {
     fn wake(&self, peer: Proc);
     /// Wakes other threads of this rank. Needless where sleeps are short.
     fn wake_threads(&self);
+    /// So many processes of other jobs share the processors, too.
+    fn add_processes(&self, _others: u32) {}
+    /// Begins, or ends, to look for something that wakes nobody: sleeps are to be a
+    /// millisecond at most meanwhile.
+    fn set_unheard(&self, _on: bool) {}
 }
 
 /// What a transport is opened with.
@@ -216,6 +224,32 @@ pub(super) struct Opening<'a> {
     pub(super) settings: &'a Settings,
     /// The job's heap file, if this rank could open it.
     pub(super) heap: Option<HeapFile>,
+}
+
+/// Where another process finds a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JobPlace {
+    /// The job's number.
+    pub number: u64,
+    /// Its segment.
+    pub segment: Source,
+    /// Its heap file, if it has one.
+    pub heap: Option<Source>,
+}
+
+/// What a bridge is opened with.
+#[derive(Debug)]
+pub struct BridgeOpening {
+    /// The bridge: a segment with a record for each process of both sides.
+    pub segment: Segment,
+    /// The record of this process.
+    pub me: u32,
+    /// The number that record 0 is to have as a process here; the others follow.
+    pub first: Proc,
+    /// By record: which process of which job.
+    pub members: Vec<Identity>,
+    /// Where their jobs are, but for this process's own.
+    pub jobs: Vec<JobPlace>,
 }
 
 /// What came of trying one arm towards one peer: its name, and why it was refused.
@@ -380,6 +414,35 @@ pub(super) trait Transport: Debug + Sized + 'static {
     fn make_board(&mut self, members: u32) -> Option<u64>;
     /// The board that a member has made at `place`.
     fn board(&self, place: u64, members: u32) -> Self::Board;
+
+    // Bridges to processes of other jobs. A transport without them refuses to open one.
+
+    /// Opens a bridge. Processes from `opening.first` on are peers then.
+    fn open_bridge(
+        &mut self,
+        _inbox: &mut Self::Inbox,
+        _opening: BridgeOpening,
+    ) -> Result<(), String> {
+        Err("this transport does not reach other jobs".to_owned())
+    }
+    /// The segment of the bridge whose record 0 stands for `first`.
+    fn bridge(&self, _first: Proc) -> Option<&Segment> {
+        None
+    }
+    /// The record that a process of another job has there.
+    fn far_record(&self, _peer: Proc) -> Option<&RankRecord> {
+        None
+    }
+    /// Where this job is to be found.
+    fn own_job(&self) -> Result<JobPlace, String> {
+        Err("this transport does not reach other jobs".to_owned())
+    }
+    /// Where the other jobs that a bridge leads to are to be found.
+    fn far_jobs(&self, _first: Proc) -> Vec<JobPlace> {
+        Vec::new()
+    }
+    /// Closes a bridge, over which nothing is under way.
+    fn close_bridge(&mut self, _inbox: &mut Self::Inbox, _first: Proc) {}
 
     // Reports.
 

@@ -55,6 +55,31 @@ pub fn wake_own() {
     waiter().wake_threads();
 }
 
+/// So many processes of other jobs share the processors, too.
+pub(super) fn add_processes(others: u32) {
+    waiter().add_processes(others);
+}
+
+/// While it lives, sleeps are short: this process looks for something that wakes nobody,
+/// such as a socket.
+#[derive(Debug)]
+pub struct ShortSleeps(());
+
+impl ShortSleeps {
+    /// From now on.
+    #[must_use]
+    pub fn begin() -> ShortSleeps {
+        waiter().set_unheard(true);
+        ShortSleeps(())
+    }
+}
+
+impl Drop for ShortSleeps {
+    fn drop(&mut self) {
+        waiter().set_unheard(false);
+    }
+}
+
 /// Wakes other threads of this rank that sleep: what they wait for may have come,
 /// or was completed by a call of this thread.
 #[inline]

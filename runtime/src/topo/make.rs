@@ -52,7 +52,7 @@ fn ordered(group: &Group, order: &[usize]) -> Group {
 fn cart_group(comm: &Comm, grid: &Cart, reorder: bool) -> Result<Group> {
     let size = usize::try_from(cart::size(grid)).unwrap_or(usize::MAX);
     let group = first(comm, size, "the grid")?;
-    Ok(match reorder {
+    Ok(match reorder && !group.has_foreign() {
         true => ordered(&group, &reorder::for_cart(grid, &places(&group))),
         false => group,
     })
@@ -61,7 +61,7 @@ fn cart_group(comm: &Comm, grid: &Cart, reorder: bool) -> Result<Group> {
 /// The processes of `graph`, by rank, as [`cart_group`].
 fn graph_group(comm: &Comm, graph: &Graph, reorder: bool) -> Result<Group> {
     let group = first(comm, graph.index.len(), "the graph")?;
-    Ok(match reorder {
+    Ok(match reorder && !group.has_foreign() {
         true => {
             let edges = reorder::graph_edges(graph);
             ordered(&group, &reorder::for_graph(&edges, &places(&group)))

@@ -52,7 +52,7 @@ const NEIGHBOR: u8 = 17;
 const SECOND: u8 = 5;
 
 /// Calls of one form, from the code [`FORMS`] on.
-const OTHERS: [&str; 21] = [
+const OTHERS: [&str; 26] = [
     "MPI_Comm_dup",
     "MPI_Comm_idup",
     "MPI_Comm_create",
@@ -74,6 +74,11 @@ const OTHERS: [&str; 21] = [
     "the check of collectives",
     "the making of a board",
     "a collective call on a file",
+    "MPI_Comm_accept",
+    "MPI_Comm_connect",
+    "MPI_Comm_spawn",
+    "MPI_Comm_spawn_multiple",
+    "MPI_Comm_disconnect",
 ];
 
 macro_rules! kinds {
@@ -95,6 +100,10 @@ impl Kind {
         CART_SUB 6 GRAPH_CREATE 7 DIST_GRAPH_CREATE 8 DIST_GRAPH_CREATE_ADJACENT 9
         INTERCOMM_CREATE 10 INTERCOMM_MERGE 11 WIN_CREATE 12 WIN_ALLOCATE 13
         WIN_ALLOCATE_SHARED 14 WIN_CREATE_DYNAMIC 15 FILE_OPEN 16
+    }
+    kinds! { FORMS;
+        COMM_ACCEPT 21 COMM_CONNECT 22 COMM_SPAWN 23 COMM_SPAWN_MULTIPLE 24
+        COMM_DISCONNECT 25
     }
     /// Tag of a note that the sender has failed in the collective with this number.
     pub const FAILED: Kind = Kind(FORMS + 17);

@@ -176,7 +176,11 @@ impl Source {
         CString::new(path).unwrap_or_default() // numbers have no NUL
     }
 
-    fn open_at(&self, flags: libc::c_int) -> io::Result<OwnedFd> {
+    /// Opens the file through the entry in /proc of the process that has it open.
+    ///
+    /// # Errors
+    /// What `open` said, or the descriptor there leads to another file by now.
+    pub fn open_at(&self, flags: libc::c_int) -> io::Result<OwnedFd> {
         let path = self.path();
         // SAFETY: the path is NUL-terminated; only a new descriptor is made.
         let raw = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) };
@@ -186,7 +190,7 @@ impl Source {
         // SAFETY: open just returned this descriptor to us alone.
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
         if !self.file.is(raw) {
-            let text = "it is another file: that mpirun has ended";
+            let text = "it is another file: that process has ended";
             return Err(io::Error::other(text));
         }
         raise(fd)
@@ -222,6 +226,22 @@ impl Backing {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.file
+    }
+
+    /// Where another process finds it: where it comes from, else here, as long as this
+    /// process lives.
+    ///
+    /// # Errors
+    /// A sentence: the program has closed the descriptor, and it comes from nowhere.
+    pub fn place(&self) -> Result<Source, String> {
+        match self.source {
+            Some(source) => Ok(source),
+            None => Ok(Source {
+                number: self.fd()?,
+                launcher: std::process::id(),
+                file: self.file,
+            }),
+        }
     }
 
     /// Where it can be opened again.

@@ -83,6 +83,20 @@ impl HeapFile {
         HeapFile::over(segment, source.open(libc::O_RDWR).ok()?, Some(*source))
     }
 
+    /// The heap file of another job, whose segment is `segment`, which another process has
+    /// open. `None` as for [`HeapFile::open`].
+    #[must_use]
+    pub fn open_far(segment: &Segment, source: &Source) -> Option<HeapFile> {
+        HeapFile::over(segment, source.open_at(libc::O_RDWR).ok()?, None)
+    }
+
+    /// Where another process finds this file. `None`: the program
+    /// has closed the descriptor.
+    #[must_use]
+    pub fn place(&self) -> Option<Source> {
+        self.file.place().ok()
+    }
+
     fn over(segment: &Segment, fd: OwnedFd, source: Option<Source>) -> Option<HeapFile> {
         let (window, ranks) = (segment.head().window.load(Relaxed), segment.ranks());
         if window == 0 || file_len(fd.as_raw_fd()).ok()? != len_of(window, ranks)? {

@@ -14,7 +14,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 /// "lariat\0" and the layout's version in the last byte.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x04");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x05");
 
 /// Bytes from the segment's start to the first [`RankRecord`].
 pub const RECORDS: u64 = 4096;
@@ -56,7 +56,10 @@ pub struct JobHead {
     /// 1 if some rank could not register for membarrier: every sender must then fence
     /// before it checks whether the receiver sleeps.
     pub fence_needed: AtomicU32,
-    _pad2: [u8; 48],
+    /// Bridges to other jobs that ranks have open, each counted for each rank. Who reads it
+    /// ends this job, or not, when another one fails.
+    pub connections: AtomicU32,
+    _pad2: [u8; 44],
 
     /// 0, or 1 + the rank that aborted the job first.
     pub abort_rank: AtomicU32,
@@ -67,9 +70,15 @@ pub struct JobHead {
     _pad3: [u8; 52],
     /// Why, in words, UTF-8.
     pub abort_text: [AtomicU64; 128],
+    /// The context spaces that bridges of this job's processes use: a bit each. See
+    /// [`crate::bridge`].
+    pub spaces: [AtomicU64; SPACES / 64],
 }
 
-const _: () = assert!(size_of::<JobHead>() == 64 * 4 + 1024);
+/// Context spaces: bridges that a job may have at a time.
+pub const SPACES: usize = 4096;
+
+const _: () = assert!(size_of::<JobHead>() == 64 * 4 + 1024 + SPACES / 8);
 const _: () = assert!(size_of::<JobHead>() as u64 <= RECORDS);
 
 /// How far a rank has come.
@@ -233,7 +242,8 @@ pub enum RegionKind {
 pub struct WaitRecord {
     /// `CLOCK_MONOTONIC` nanoseconds at which the wait began; 0: not waiting.
     pub since: AtomicU64,
-    /// The peer's rank in `MPI_COMM_WORLD`; -1 any, -2 several or none in particular.
+    /// The peer's rank in `MPI_COMM_WORLD`; -1 any, -2 several or none in particular,
+    /// [`OTHER_JOB`].
     pub peer: AtomicI32,
     /// The tag; -1 any, -2 none in particular.
     pub tag: AtomicI32,
@@ -245,6 +255,9 @@ pub struct WaitRecord {
     pub kind: AtomicU32,
     _pad: u32,
 }
+
+/// The peer in a [`WaitRecord`] of a rank that waits for a process of another job.
+pub const OTHER_JOB: i32 = -3;
 
 const _: () = assert!(size_of::<WaitRecord>() == 32);
 

@@ -5,11 +5,13 @@
 //! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
 //! tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
-//! collectives ([`collective`]), and the settings a user may give ([`settings`]).
+//! collectives ([`collective`]), what processes of different jobs agree on ([`bridge`]), how a rank has a job started
+//! ([`spawning`]), and the settings a user may give ([`settings`]).
 //!
 //! The launcher writes the segment's head before any rank starts; ranks claim
 //! their record, publish what they do in it, and grow the arena behind it.
 
+pub mod bridge;
 pub mod calls;
 pub mod collective;
 pub mod descriptor;
@@ -24,4 +26,5 @@ pub mod protocols;
 pub mod report;
 pub mod segment;
 pub mod settings;
+pub mod spawning;
 mod verify;

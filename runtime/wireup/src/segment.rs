@@ -237,6 +237,28 @@ impl Segment {
         Segment::over(fd, Some(*source))
     }
 
+    /// Maps a segment that another process has open: of another job, or a bridge.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is not a segment.
+    pub fn open_far(source: &Source) -> Result<Segment, SegmentError> {
+        let fd = source.open_at(libc::O_RDWR).map_err(|why| {
+            SegmentError::NotASegment(format!(
+                "{}, a segment of another process, cannot be had: {why}",
+                source.path().to_string_lossy()
+            ))
+        })?;
+        Segment::over(fd, None)
+    }
+
+    /// Where another process finds this segment.
+    ///
+    /// # Errors
+    /// The program has closed the descriptor, and it cannot be opened again.
+    pub fn place(&self) -> Result<Source, SegmentError> {
+        self.file.place().map_err(SegmentError::Lost)
+    }
+
     /// Maps the file behind `fd` after checking that it is a complete segment.
     fn over(fd: OwnedFd, source: Option<Source>) -> Result<Segment, SegmentError> {
         let raw = fd.as_raw_fd();

@@ -88,6 +88,13 @@ impl Learnt {
         }
     }
 
+    /// There are processes up to this number.
+    pub(super) fn grow(&mut self, procs: u32) {
+        if self.peers.len() < procs as usize {
+            self.peers.resize(procs as usize, PeerLearnt::default());
+        }
+    }
+
     fn of(&mut self, peer: Proc) -> &mut PeerLearnt {
         &mut self.peers[peer.0 as usize]
     }

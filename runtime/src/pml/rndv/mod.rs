@@ -119,6 +119,11 @@ impl<T: Transport> Transfers<T> {
         }
     }
 
+    /// There are processes up to this number.
+    pub(super) fn grow(&mut self, procs: u32) {
+        self.rtrs.grow(procs);
+    }
+
     /// Whether any copies are under way.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {

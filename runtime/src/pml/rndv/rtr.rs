@@ -55,6 +55,13 @@ impl<T: Transport> Rtrs<T> {
         }
     }
 
+    /// There are processes up to this number.
+    pub(super) fn grow(&mut self, procs: u32) {
+        if self.peers.len() < procs as usize {
+            self.peers.resize(procs as usize, PeerRtrs::default());
+        }
+    }
+
     /// Whether the receiver counts on one.
     pub(super) fn is_sent(&self) -> bool {
         self.sent.is_some()

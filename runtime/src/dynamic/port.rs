@@ -1,0 +1,203 @@
+//! Ports: where a server waits for clients that were started separately (MPI 5.0, section
+//! 11.9).
+//!
+//! A port is a listening Unix socket in the abstract namespace, which ends with the
+//! process that has it open: nothing is left behind, and nobody can connect to a port that
+//! is closed. Its name is random, and processes of other users are turned away.
+
+use super::socket::{self, Talk, wait_for};
+use crate::comm_make::connect::{self, Wire};
+use crate::comm_make::intra::only_intra;
+use crate::error::{Class, Error, Result};
+use crate::fail;
+use crate::handle::Raw;
+use crate::lock::Local;
+use crate::object::comm::Comm;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::sync::Arc;
+use wireup::collective::Kind;
+use wireup::descriptor;
+
+/// What port names begin with.
+const SCHEME: &str = "lariat-port:";
+
+struct Port {
+    name: String,
+    listener: UnixListener,
+}
+
+static PORTS: Local<Vec<Port>> = Local::new(Vec::new());
+
+/// A number that nobody can guess.
+///
+/// # Errors
+/// The kernel gives none.
+pub(super) fn random() -> Result<u128> {
+    let mut bytes = [0; 16];
+    // SAFETY: fills at most as many bytes as the array has.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got != 16 {
+        let why = io::Error::last_os_error();
+        fail!(OTHER, "no random name for a port: getrandom: {why}");
+    }
+    Ok(u128::from_le_bytes(bytes))
+}
+
+fn address(name: &str) -> io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(name)
+}
+
+/// Moves a socket of ours to a number that programs do not use.
+pub(super) fn raise<S: From<OwnedFd> + Into<OwnedFd>>(socket: S) -> io::Result<S> {
+    descriptor::raise(socket.into()).map(S::from)
+}
+
+/// `MPI_Open_port`: the name.
+///
+/// # Errors
+/// The system has no more sockets.
+pub fn open() -> Result<String> {
+    let name = format!("{SCHEME}{:032x}", random()?);
+    let listen = || {
+        let listener = raise(UnixListener::bind_addr(&address(&name)?)?)?;
+        listener.set_nonblocking(true)?;
+        Ok::<_, io::Error>(listener)
+    };
+    let listener = listen().map_err(|why| {
+        Error::new(
+            Class::OTHER,
+            format!("no socket for a port can be made: {why}"),
+        )
+    })?;
+    PORTS.with(|ports| {
+        ports.push(Port {
+            name: name.clone(),
+            listener,
+        });
+    });
+    Ok(name)
+}
+
+/// Checks the form of a port's name.
+fn check(name: &CStr) -> Result<&str> {
+    let text = name.to_str().unwrap_or_default();
+    let Some(number) = text.strip_prefix(SCHEME) else {
+        fail!(
+            PORT,
+            "port_name is {name:?}, which MPI_Open_port has not made: it would begin with {SCHEME}"
+        );
+    };
+    if number.len() != 32 || !number.bytes().all(|b| b.is_ascii_hexdigit()) {
+        fail!(PORT, "port_name is {name:?}, of which a part is missing");
+    }
+    Ok(text)
+}
+
+/// `MPI_Close_port`.
+///
+/// # Errors
+/// This process has no such port open.
+pub fn close(name: &CStr) -> Result<()> {
+    let text = check(name)?;
+    let closed = PORTS.with(|ports| {
+        let at = ports.iter().position(|port| port.name == text)?;
+        Some(ports.swap_remove(at))
+    });
+    match closed {
+        Some(_) => Ok(()),
+        None => Err(not_open(name)),
+    }
+}
+
+fn not_open(name: &CStr) -> Error {
+    Error::new(
+        Class::PORT,
+        format!("port {name:?} is not open in this process"),
+    )
+}
+
+/// Takes the next client of a port, once there is one.
+fn next_client(name: &CStr) -> Result<UnixStream> {
+    let text = check(name)?;
+    wait_for(|| {
+        PORTS.with(|ports| {
+            let Some(port) = ports.iter().find(|port| port.name == text) else {
+                return Some(Err(not_open(name)));
+            };
+            match port.listener.accept() {
+                // Somebody else's process may be refused; the next one may be right.
+                Ok((stream, _)) => match socket::check_user(stream.as_fd()) {
+                    Ok(()) => Some(raise(stream).map_err(|why| broken(name, &why))),
+                    Err(_) => None,
+                },
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => None,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => None,
+                Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => None,
+                Err(why) => Some(Err(broken(name, &why))),
+            }
+        })
+    })
+}
+
+fn broken(name: &CStr, why: &io::Error) -> Error {
+    Error::new(Class::PORT, format!("port {name:?} cannot be used: {why}"))
+}
+
+/// Connects to the server that has a port open.
+pub(super) fn reach(name: &CStr) -> Result<UnixStream> {
+    let text = check(name)?;
+    let connected = wait_for(|| {
+        let connected = address(text).and_then(|at| UnixStream::connect_addr(&at));
+        match connected {
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => None,
+            other => Some(other.and_then(raise)),
+        }
+    });
+    let stream = connected.map_err(|why| match why.kind() {
+        io::ErrorKind::ConnectionRefused => Error::new(
+            Class::PORT,
+            format!(
+                "nobody has port {name:?} open: it was closed, or its process has ended, or runs in another network namespace"
+            ),
+        ),
+        _ => broken(name, &why),
+    })?;
+    socket::check_user(stream.as_fd())?;
+    Ok(stream)
+}
+
+/// `MPI_Comm_accept`. `name` counts at the root only.
+///
+/// # Errors
+/// The root has no such port, a client breaks off, or the two sides cannot be connected.
+pub fn accept(
+    comm: &Arc<Comm>,
+    root: u32,
+    name: impl FnOnce() -> Result<&'static CStr>,
+) -> Result<Raw> {
+    only_intra(comm)?;
+    connect::meet_at(comm, Kind::COMM_ACCEPT, root, || {
+        let stream = next_client(name()?)?;
+        Ok(Box::new(Talk::new(stream, Class::PORT)) as Box<dyn Wire>)
+    })
+}
+
+/// `MPI_Comm_connect`. `name` counts at the root only.
+///
+/// # Errors
+/// Nobody has the port open, or the two sides cannot be connected.
+pub fn connect(
+    comm: &Arc<Comm>,
+    root: u32,
+    name: impl FnOnce() -> Result<&'static CStr>,
+) -> Result<Raw> {
+    only_intra(comm)?;
+    connect::meet_at(comm, Kind::COMM_CONNECT, root, || {
+        let stream = reach(name()?)?;
+        Ok(Box::new(Talk::new(stream, Class::PORT)) as Box<dyn Wire>)
+    })
+}

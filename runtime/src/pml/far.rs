@@ -1,0 +1,101 @@
+//! Processes of other jobs, as messaging knows them: numbered after the ranks of this job,
+//! a run of numbers for each bridge.
+
+use crate::object::group::{self, Identity, Proc};
+use crate::pml::engine::{Engine, with_engine};
+use crate::pml::transport::{BridgeOpening, JobPlace, Transport};
+use crate::pml::waiter;
+use std::ops::RangeInclusive;
+use wireup::layout::RankRecord;
+use wireup::segment::Segment;
+
+/// A bridge to be opened: its segment, the record of this process, who each record
+/// stands for, and where their jobs are.
+#[derive(Debug)]
+pub struct NewBridge {
+    /// The bridge.
+    pub segment: Segment,
+    /// The record of this process.
+    pub me: u32,
+    /// By record: which process of which job.
+    pub members: Vec<Identity>,
+    /// Where their jobs are, but for this process's own.
+    pub jobs: Vec<JobPlace>,
+}
+
+/// Opens a bridge. The process that record 0 stands for; the others follow.
+///
+/// # Errors
+/// A sentence: the transport has no bridges, or a segment cannot be mapped.
+pub fn open_bridge(bridge: NewBridge) -> Result<Proc, String> {
+    let NewBridge {
+        segment,
+        me,
+        members,
+        jobs,
+    } = bridge;
+    let others = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let first = group::next_foreign();
+    with_engine(|engine| {
+        let Engine { inbox, core } = engine;
+        let opening = BridgeOpening {
+            segment,
+            me,
+            first,
+            members: members.clone(),
+            jobs,
+        };
+        core.queues.transport().open_bridge(inbox, opening)?;
+        core.grow(first.0 + others);
+        Ok::<(), String>(())
+    })?;
+    group::register(&members);
+    waiter::add_processes(others);
+    Ok(first)
+}
+
+/// Runs `f` on the segment of a bridge, if it is open.
+pub fn with_bridge<R>(first: Proc, f: impl FnOnce(&Segment) -> R) -> Option<R> {
+    with_engine(|engine| engine.core.queues.transport().bridge(first).map(f))
+}
+
+/// Runs `f` on the record that a process of another job has there, if a bridge to it is
+/// open.
+pub fn with_far_record<R>(peer: Proc, f: impl FnOnce(&RankRecord) -> R) -> Option<R> {
+    with_engine(|engine| engine.core.queues.transport().far_record(peer).map(f))
+}
+
+/// Where this job is to be found.
+///
+/// # Errors
+/// A sentence: it cannot be found from outside.
+pub fn own_job() -> Result<JobPlace, String> {
+    with_engine(|engine| engine.core.queues.transport().own_job())
+}
+
+/// Where the other jobs that a bridge leads to are to be found.
+#[must_use]
+pub fn far_jobs(first: Proc) -> Vec<JobPlace> {
+    with_engine(|engine| engine.core.queues.transport().far_jobs(first))
+}
+
+/// Whether anything is under way to or from the `count` processes from `first` on, or is
+/// posted in `contexts`.
+#[must_use]
+pub fn is_engaged(first: Proc, count: u32, contexts: RangeInclusive<u32>) -> bool {
+    let range = first.0..first.0 + count;
+    with_engine(|engine| {
+        let core = &engine.core;
+        !core.transfers.is_idle()
+            || core.queues.is_engaged(&range)
+            || core.matching.any_posted(&contexts)
+    })
+}
+
+/// Closes a bridge, over which nothing is under way.
+pub fn close_bridge(first: Proc) {
+    with_engine(|engine| {
+        let Engine { inbox, core } = engine;
+        core.queues.transport().close_bridge(inbox, first);
+    });
+}
