@@ -200,3 +200,20 @@ pub fn only_intra(comm: &Comm) -> Result<()> {
     }
     Ok(())
 }
+
+/// Refuses an intercommunicator, and a communicator with members of several jobs: for
+/// windows and files, whose members share memory of their job.
+///
+/// # Errors
+/// `comm` is one.
+pub fn only_own_job(comm: &Comm) -> Result<()> {
+    only_intra(comm)?;
+    if comm.is_foreign {
+        fail!(
+            UNSUPPORTED_OPERATION,
+            "{} has members of several jobs, which share no windows and files: split it with MPI_COMM_TYPE_SHARED",
+            comm.label()
+        );
+    }
+    Ok(())
+}

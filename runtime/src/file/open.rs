@@ -68,7 +68,7 @@ struct Opened {
 /// any of the ranks.
 pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let comm = comm.clone();
-    comm_make::intra::only_intra(&comm)?;
+    comm_make::intra::only_own_job(&comm)?;
     let tag = comm.begin_collective(Kind::FILE_OPEN).peers;
     let checked = spec.and_then(|spec| Ok((amode::check(spec.amode)?, spec)));
     let words = checked.as_ref().map(|(amode, _)| amode.0.cast_unsigned());

@@ -52,7 +52,7 @@ const NO_CONTEXT: u64 = u64::MAX;
 /// is no memory.
 pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
     let comm = comm.clone();
-    comm_make::intra::only_intra(&comm)?;
+    comm_make::intra::only_own_job(&comm)?;
     let kind = match wanted.flavor {
         Flavor::Allocate => Kind::WIN_ALLOCATE,
         _ => Kind::WIN_ALLOCATE_SHARED,

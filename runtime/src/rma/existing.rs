@@ -31,7 +31,7 @@ type Terms = [u64; 5];
 /// # Errors
 /// `comm` is an intercommunicator, a peer was lost, or there is no memory.
 pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<usize> {
-    comm_make::intra::only_intra(comm)?;
+    comm_make::intra::only_own_job(comm)?;
     let tag = comm.begin_collective(Kind::WIN_CREATE).peers;
     let home = base.expose_provenance() as u64;
     let context = context_of(comm);
@@ -71,7 +71,7 @@ pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<us
 /// # Errors
 /// As [`create`].
 pub fn create_dynamic(comm: &Arc<Comm>, info: &Info) -> Result<usize> {
-    comm_make::intra::only_intra(comm)?;
+    comm_make::intra::only_own_job(comm)?;
     let tag = comm.begin_collective(Kind::WIN_CREATE_DYNAMIC).peers;
     let context = context_of(comm);
     let terms = exchange(comm, tag, &[context_word(&context)])?;
