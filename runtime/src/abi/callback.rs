@@ -44,30 +44,29 @@ attribute_functions! {
 }
 
 /// The extent of a datatype in a file (section 14.5.3).
-pub type MPI_Datarep_extent_function =
-    Option<unsafe extern "C" fn(MPI_Datatype, *mut MPI_Aint, *mut c_void) -> c_int>;
+pub type MPI_Datarep_extent_function = Option<ExtentForm>;
+pub(super) type ExtentForm =
+    unsafe extern "C" fn(MPI_Datatype, *mut MPI_Aint, *mut c_void) -> c_int;
 /// Converts between memory and file (section 14.5.3).
-pub type MPI_Datarep_conversion_function = Option<
-    unsafe extern "C" fn(
-        *mut c_void,
-        MPI_Datatype,
-        c_int,
-        *mut c_void,
-        MPI_Offset,
-        *mut c_void,
-    ) -> c_int,
->;
+pub type MPI_Datarep_conversion_function = Option<SmallForm>;
+pub(super) type SmallForm = unsafe extern "C" fn(
+    *mut c_void,
+    MPI_Datatype,
+    c_int,
+    *mut c_void,
+    MPI_Offset,
+    *mut c_void,
+) -> c_int;
 /// As [`MPI_Datarep_conversion_function`], with a large count.
-pub type MPI_Datarep_conversion_function_c = Option<
-    unsafe extern "C" fn(
-        *mut c_void,
-        MPI_Datatype,
-        MPI_Count,
-        *mut c_void,
-        MPI_Offset,
-        *mut c_void,
-    ) -> c_int,
->;
+pub type MPI_Datarep_conversion_function_c = Option<LargeForm>;
+pub(super) type LargeForm = unsafe extern "C" fn(
+    *mut c_void,
+    MPI_Datatype,
+    MPI_Count,
+    *mut c_void,
+    MPI_Offset,
+    *mut c_void,
+) -> c_int;
 
 /// An error handler of communicators (section 9.3.1).
 pub type MPI_Comm_errhandler_function =

@@ -1,10 +1,12 @@
 //! Files: opening, views, pointers, consistency (MPI 5.0, chapter 14).
 
+use super::arg::{ConversionFunction, Number};
 use super::prelude::*;
 use crate::file::open::OpenSpec;
 use crate::file::pointer::Whence;
 use crate::file::set_view::ViewSpec;
 use crate::file::{open, pointer, set_view, shared, size};
+use crate::object::file::datarep::{self, UserDatarep};
 use crate::object::{datatype, group};
 
 /// # Safety
@@ -148,7 +150,11 @@ export! {
     /// Section 14.5.1, datatypes and file interoperability.
     fn MPI_File_get_type_extent, fn MPI_File_get_type_extent_c(
         fh: MPI_File, datatype: MPI_Datatype, extent: *mut MPI_Aint | *mut MPI_Count,
-    ) on fh;
+    ) on fh {
+        let (file, datatype) = (arg::file(fh)?, arg::datatype(datatype)?.clone());
+        let in_file = file.view().datarep.in_file(&datatype)?;
+        arg::put_fitting(extent, "extent", in_file.extent().wide())
+    }
 
     /// Section 14.5.3, user-defined data representations.
     fn MPI_Register_datarep, fn MPI_Register_datarep_c(
@@ -156,7 +162,12 @@ export! {
         read_conversion_fn: MPI_Datarep_conversion_function | MPI_Datarep_conversion_function_c,
         write_conversion_fn: MPI_Datarep_conversion_function | MPI_Datarep_conversion_function_c,
         dtype_file_extent_fn: MPI_Datarep_extent_function, extra_state: *mut c_void,
-    );
+    ) {
+        let (read, write) = (read_conversion_fn.conversion(), write_conversion_fn.conversion());
+        let name = arg::string(datarep, "datarep")?.into_owned();
+        let extent = arg::extent_function(dtype_file_extent_fn)?;
+        datarep::register(UserDatarep { name, read, write, extent, extra_state })
+    }
 
     /// Section 14.6.1, file consistency.
     fn MPI_File_get_atomicity(fh: MPI_File, flag: *mut c_int) on fh;

@@ -3,6 +3,7 @@
 use super::engine::{self, Part, Transfer};
 use super::memory::Memory;
 use super::pointer::stream_position;
+use super::staging::Staging;
 use crate::error::{Error, Result};
 use crate::object::file::File;
 use crate::object::file::view::View;
@@ -42,8 +43,10 @@ pub struct Access {
     pub position: u64,
     /// Bytes in the file.
     pub len: u64,
-    /// The user's memory.
+    /// The memory that the bytes go to or come from: the user's, unless there is `staging`.
     pub memory: Memory,
+    /// Between that and the user's memory, where the view's representation is not native.
+    pub staging: Option<Arc<Staging>>,
 }
 
 /// How an access ended.
@@ -78,12 +81,16 @@ impl Outcome {
     }
 }
 
-/// Checks an access that begins at etype `offset`.
+/// Checks an access that begins at etype `offset`. Data to write in a representation that is
+/// not native is converted here.
+///
+/// # Safety
+/// The memory is readable where it is written to the file.
 ///
 /// # Errors
-/// The access mode forbids it, the offset is negative, or the data is not whole etypes or
-/// lies behind the largest file offset.
-pub fn prepare(
+/// The access mode forbids it, the offset is negative, the data is not whole etypes or lies
+/// behind the largest file offset, or it cannot be converted.
+pub unsafe fn prepare(
     file: &Arc<File>,
     direction: Direction,
     offset: i64,
@@ -95,7 +102,14 @@ pub fn prepare(
     }
     let view = file.view();
     let position = stream_position(&view, offset)?;
-    let Some(len) = bytes_in_file(&memory) else {
+    let mut memory = memory;
+    let mut staging = None;
+    if !view.datarep.is_native() {
+        let between = Staging::new(&view, direction, memory)?;
+        memory = between.bytes();
+        staging = Some(Arc::new(between));
+    }
+    let Some(len) = memory.datatype.bytes(memory.count) else {
         fail!(
             COUNT,
             "{} elements of {} bytes are more than an address space holds",
@@ -103,6 +117,7 @@ pub fn prepare(
             memory.datatype.size()
         );
     };
+    let len = len as u64;
     if !len.is_multiple_of(view.etype_size()) {
         fail!(
             IO,
@@ -111,6 +126,10 @@ pub fn prepare(
         );
     }
     view.check(position, len)?;
+    if let (Some(staging), Direction::Write) = (&staging, direction) {
+        // SAFETY: as the caller said.
+        unsafe { staging.encode() }?;
+    }
     Ok(Access {
         file: file.clone(),
         view,
@@ -118,15 +137,8 @@ pub fn prepare(
         position,
         len,
         memory,
+        staging,
     })
-}
-
-/// The bytes that the data of `memory` has in the file.
-fn bytes_in_file(memory: &Memory) -> Option<u64> {
-    memory
-        .datatype
-        .bytes(memory.count)
-        .map(|bytes| bytes as u64)
 }
 
 impl Access {
@@ -152,6 +164,32 @@ impl Access {
             file_len: len,
             memory_len: len,
             failed: failed.map(|errno| errno.error(what, &self.file.path)),
+        }
+    }
+
+    /// Ends an access: converts what was read, and counts in memory what was moved. Called
+    /// in the library, once, with what [`Access::carry_out`] has returned.
+    ///
+    /// # Safety
+    /// As [`Access::carry_out`].
+    pub unsafe fn end(&self, outcome: Outcome) -> Outcome {
+        let Some(staging) = &self.staging else {
+            return outcome;
+        };
+        let len = usize::try_from(outcome.file_len).unwrap_or(usize::MAX);
+        let converted = match self.direction {
+            // SAFETY: as the caller said.
+            Direction::Read => unsafe { staging.decode(len) },
+            Direction::Write => Ok(staging.memory_len(len)),
+        };
+        let (memory_len, failed) = match converted {
+            Ok(memory_len) => (memory_len as u64, outcome.failed),
+            Err(error) => (0, outcome.failed.or(Some(error))),
+        };
+        Outcome {
+            memory_len,
+            failed,
+            ..outcome
         }
     }
 }
@@ -232,14 +270,15 @@ pub unsafe fn blocking(
         Start::Offset(offset) => offset,
         Start::Individual => file.position.get(),
     };
-    let access = prepare(file, direction, offset, memory)?;
+    // SAFETY: as the caller said.
+    let access = unsafe { prepare(file, direction, offset, memory) }?;
     // Another thread's access begins behind this one.
     let behind = offset.saturating_add(access.etypes());
     if start == Start::Individual {
         file.position.set(behind);
     }
     // SAFETY: as the caller said.
-    let outcome = lock::released(|| unsafe { access.carry_out() });
+    let outcome = unsafe { access.end(lock::released(|| access.carry_out())) };
     let moved = (outcome.file_len / access.view.etype_size()).cast_signed();
     if start == Start::Individual && file.position.get() == behind {
         file.position.set(offset + moved);

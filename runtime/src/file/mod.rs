@@ -9,6 +9,7 @@
 //! set_view.rs  file views
 //! pointer.rs  individual file pointers, and offsets
 //! access.rs   one access of one process, from its arguments to its outcome
+//! staging.rs  data in a representation other than that of memory
 //! memory.rs   the user's memory of an access
 //! shared.rs   shared file pointers; common.rs: memory that all members have mapped
 //! nonblocking.rs  accesses that are requests; pool.rs: the threads that carry them out
@@ -38,3 +39,4 @@ pub mod shared;
 pub mod size;
 pub mod split;
 mod staged;
+pub mod staging;

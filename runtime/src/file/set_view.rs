@@ -4,7 +4,8 @@ use super::{agree, shared};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::object::datatype::Datatype;
-use crate::object::file::view::{Datarep, View};
+use crate::object::file::datarep::Datarep;
+use crate::object::file::view::View;
 use crate::object::file::{Amode, File};
 use std::sync::Arc;
 
@@ -24,17 +25,6 @@ pub struct ViewSpec {
     pub datarep: String,
 }
 
-fn representation(name: &str) -> Result<Datarep> {
-    match name {
-        "native" => Ok(Datarep::Native { internal: false }),
-        "internal" => Ok(Datarep::Native { internal: true }),
-        _ => fail!(
-            UNSUPPORTED_DATAREP,
-            "datarep is \"{name}\", but must be \"native\", \"internal\" or \"external32\""
-        ),
-    }
-}
-
 fn displacement(file: &File, disp: i64) -> Result<u64> {
     match u64::try_from(disp) {
         Ok(_) | Err(_) if disp == CURRENT => file.may_choose_place().map(|()| 0),
@@ -44,7 +34,7 @@ fn displacement(file: &File, disp: i64) -> Result<u64> {
 }
 
 fn view(file: &File, spec: ViewSpec) -> Result<View> {
-    let datarep = representation(&spec.datarep)?;
+    let datarep = Datarep::named(&spec.datarep)?;
     let disp = displacement(file, spec.disp)?;
     let is_written = !file.amode.has(Amode::RDONLY);
     View::new(disp, spec.etype, spec.filetype, datarep, is_written)

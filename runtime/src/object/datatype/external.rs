@@ -142,11 +142,12 @@ fn narrow(quad: u128) -> u128 {
     sign << 79 | exponent << 64 | leading << 63 | fraction
 }
 
-/// Whether values are written to the external32 stream, or read from it.
+/// Whether values are written to the external32 stream, or read from it, or only counted.
 #[derive(Clone, Copy)]
 enum Direction {
     ToStream,
     FromStream,
+    Nowhere,
 }
 
 /// A walk over the basic types of a type map beside a stream of external32.
@@ -154,7 +155,15 @@ struct Stream {
     direction: Direction,
     /// The next byte of the stream.
     at: *mut u8,
+    /// Bytes of the stream from there on. The walk ends before a value that has more.
+    left: usize,
+    /// Bytes of memory that were converted.
+    converted: usize,
 }
+
+/// Whether a walk goes on.
+type Flow = std::ops::ControlFlow<()>;
+const GO_ON: Flow = Flow::Continue(());
 
 impl Stream {
     /// Converts one value at `memory`.
@@ -162,10 +171,15 @@ impl Stream {
     /// # Safety
     /// The value and the stream's next bytes are readable or writable, as the
     /// direction says.
-    unsafe fn value(&mut self, memory: *mut u8, value: Value) {
+    unsafe fn value(&mut self, memory: *mut u8, value: Value) -> Flow {
         let Value {
             native, external, ..
         } = value;
+        let Some(left) = self.left.checked_sub(external) else {
+            return Flow::Break(());
+        };
+        self.left = left;
+        self.converted += native;
         // SAFETY: as the caller said; native and external are at most 16.
         unsafe {
             match self.direction {
@@ -184,16 +198,44 @@ impl Stream {
                     };
                     store(memory, native, bits);
                 }
+                Direction::Nowhere => {}
             }
         }
         self.at = self.at.wrapping_add(external);
+        GO_ON
+    }
+
+    /// Converts values that follow one another in memory and whose bytes are only reversed,
+    /// as many as are left of the stream.
+    ///
+    /// # Safety
+    /// As [`Stream::value`], for all of them.
+    unsafe fn reversed_run<const N: usize>(&mut self, memory: *mut u8, count: usize) -> Flow {
+        let n = count.min(self.left / N);
+        let (from, to, moved) = match self.direction {
+            Direction::ToStream => (memory.cast_const(), self.at, n),
+            Direction::FromStream => (self.at.cast_const(), memory, n),
+            Direction::Nowhere => (self.at.cast_const(), memory, 0),
+        };
+        for i in 0..moved {
+            // SAFETY: as the caller said; both sides are read and written as bytes.
+            unsafe {
+                let mut value = from.add(i * N).cast::<[u8; N]>().read();
+                value.reverse();
+                to.add(i * N).cast::<[u8; N]>().write(value);
+            }
+        }
+        self.at = self.at.wrapping_add(n * N);
+        self.left -= n * N;
+        self.converted += n * N;
+        if n < count { Flow::Break(()) } else { GO_ON }
     }
 
     /// Converts one element of `datatype` at the address `base`.
     ///
     /// # Safety
     /// As [`Stream::value`], for all values of the element.
-    unsafe fn element(&mut self, datatype: &Datatype, base: usize) {
+    unsafe fn element(&mut self, datatype: &Datatype, base: usize) -> Flow {
         // SAFETY: the caller's promise covers the element's values.
         unsafe {
             match &*datatype.form {
@@ -201,7 +243,7 @@ impl Stream {
                     for (disp, value) in values(*element, datatype.is_long()).into_iter().flatten()
                     {
                         let at = base.wrapping_add(disp);
-                        self.value(std::ptr::with_exposed_provenance_mut(at), value);
+                        self.value(std::ptr::with_exposed_provenance_mut(at), value)?;
                     }
                 }
                 Form::Loop {
@@ -213,37 +255,51 @@ impl Stream {
                 } => {
                     let mut at = base.wrapping_add_signed(*disp);
                     for _ in 0..*count {
-                        self.block(child, at, *len);
+                        self.block(child, at, *len)?;
                         at = at.wrapping_add_signed(*stride);
                     }
                 }
                 Form::Indexed { blocks, child } => {
                     for block in blocks {
-                        self.block(child, base.wrapping_add_signed(block.disp), block.len);
+                        self.block(child, base.wrapping_add_signed(block.disp), block.len)?;
                     }
                 }
                 Form::Struct { blocks, children } => {
                     for (block, child) in blocks.iter().zip(children) {
-                        self.block(child, base.wrapping_add_signed(block.disp), block.len);
+                        self.block(child, base.wrapping_add_signed(block.disp), block.len)?;
                     }
                 }
             }
         }
+        GO_ON
     }
 
     /// Converts `count` elements one after the other.
     ///
     /// # Safety
     /// As [`Stream::element`], for each of them.
-    unsafe fn block(&mut self, datatype: &Datatype, mut base: usize, count: usize) {
+    unsafe fn block(&mut self, datatype: &Datatype, mut base: usize, count: usize) -> Flow {
         if datatype.size() == 0 {
-            return;
+            return GO_ON;
+        }
+        if let Some(size) = datatype.reversed_size() {
+            let memory = std::ptr::with_exposed_provenance_mut(base);
+            // SAFETY: as the caller said; the elements follow one another.
+            return unsafe {
+                match size {
+                    1 => self.reversed_run::<1>(memory, count),
+                    2 => self.reversed_run::<2>(memory, count),
+                    4 => self.reversed_run::<4>(memory, count),
+                    _ => self.reversed_run::<8>(memory, count),
+                }
+            };
         }
         for _ in 0..count {
             // SAFETY: as the caller said.
-            unsafe { self.element(datatype, base) };
+            unsafe { self.element(datatype, base) }?;
             base = base.wrapping_add_signed(datatype.extent());
         }
+        GO_ON
     }
 }
 
@@ -258,6 +314,20 @@ impl Datatype {
         const UNSIGNED_LONG: usize = 0x20e;
         const LONG_INT: usize = 0x22a;
         matches!(self.handle, Some(LONG | UNSIGNED_LONG | LONG_INT))
+    }
+
+    /// Bytes of a predefined type whose values have only their bytes reversed: 1, 2, 4 or 8.
+    fn reversed_size(&self) -> Option<usize> {
+        let Form::Basic(element) = *self.form else {
+            return None;
+        };
+        let [Some((0, value)), None] = values(element, self.is_long()) else {
+            return None;
+        };
+        let plain = value.native == value.external && !value.extended;
+        let size = value.native;
+        (plain && size == self.extent().unsigned_abs() && matches!(size, 1 | 2 | 4 | 8))
+            .then_some(size)
     }
 
     /// Bytes of one element in external32; `None` if they do not fit an address.
@@ -301,9 +371,11 @@ impl Datatype {
         let mut stream = Stream {
             direction: Direction::ToStream,
             at: out,
+            left: usize::MAX,
+            converted: 0,
         };
-        // SAFETY: as the caller said.
-        unsafe { stream.block(self, addr.expose_provenance(), count) };
+        // SAFETY: as the caller said. The stream has room for all: the walk does not end early.
+        let _ = unsafe { stream.block(self, addr.expose_provenance(), count) };
     }
 
     /// Converts external32 at `from` to `count` elements at `addr`.
@@ -312,12 +384,47 @@ impl Datatype {
     /// The elements are writable, and `count` times [`Datatype::external_size`]
     /// bytes at `from` are readable.
     pub unsafe fn from_external(&self, addr: *mut u8, count: usize, from: *const u8) {
+        // SAFETY: as the caller said.
+        unsafe { self.from_external_part(addr, count, from, usize::MAX) };
+    }
+
+    /// As [`Datatype::from_external`], where there are only `len` bytes at `from`. Returns the
+    /// bytes of memory that the values take which are there whole.
+    ///
+    /// # Safety
+    /// The elements are writable, and `len` bytes at `from` are readable, or as many as all
+    /// elements take if that is less.
+    pub unsafe fn from_external_part(
+        &self,
+        addr: *mut u8,
+        count: usize,
+        from: *const u8,
+        len: usize,
+    ) -> usize {
         let mut stream = Stream {
             direction: Direction::FromStream,
             at: from.cast_mut(),
+            left: len,
+            converted: 0,
         };
         // SAFETY: as the caller said; the direction leaves the stream unwritten.
-        unsafe { stream.block(self, addr.expose_provenance(), count) };
+        let _ = unsafe { stream.block(self, addr.expose_provenance(), count) };
+        stream.converted
+    }
+
+    /// The bytes of memory that those values of `count` elements take which are whole in the
+    /// first `len` bytes of their external32.
+    #[must_use]
+    pub fn external_part(&self, count: usize, len: usize) -> usize {
+        let mut stream = Stream {
+            direction: Direction::Nowhere,
+            at: std::ptr::null_mut(),
+            left: len,
+            converted: 0,
+        };
+        // SAFETY: neither the memory nor the stream is reached.
+        let _ = unsafe { stream.block(self, 0, count) };
+        stream.converted
     }
 }
 
@@ -350,6 +457,28 @@ mod tests {
         unsafe { known(0x229).to_external(bytes_of(&parts), 1, out.as_mut_ptr()) };
         assert_eq!(out[..8], pair.0.to_be_bytes());
         assert_eq!(out[8..12], pair.1.to_be_bytes());
+    }
+
+    #[test]
+    fn of_a_part_whole_values_are_converted() {
+        let long = known(0x20a);
+        let three = Datatype::contiguous(3, long, Width::Small).unwrap();
+        let stream = [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+        for (len, whole) in [(0, 0), (3, 0), (4, 1), (11, 2), (12, 3)] {
+            let mut values = [-1i64; 3];
+            let addr = (&raw mut values).cast();
+            // SAFETY: the values are writable, and the stream has `len` bytes.
+            let got = unsafe { three.from_external_part(addr, 1, stream.as_ptr(), len) };
+            assert_eq!(got, 8 * whole, "{len}");
+            assert_eq!(three.external_part(1, len), 8 * whole);
+            assert_eq!(values[..whole], [1, 2, 3][..whole]);
+            assert!(values[whole..].iter().all(|value| *value == -1));
+        }
+        let mut ints = [-1i32; 3];
+        let addr = (&raw mut ints).cast();
+        // SAFETY: as above.
+        let got = unsafe { known(0x209).from_external_part(addr, 3, stream.as_ptr(), 9) };
+        assert_eq!((got, ints), (8, [1, 2, -1]));
     }
 
     #[test]

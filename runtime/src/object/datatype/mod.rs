@@ -8,7 +8,7 @@
 //! The map: `definition` is what a datatype consists of. `build array f90`
 //! construct; `form` is the type map as constructed, from which `bounds layout
 //! signature` are computed. `walk movement segments` move data; `packing external`
-//! are `MPI_Pack` and external32; `elements` counts received ones, `order` is for filetypes.
+//! are `MPI_Pack` and external32; `elements` counts received ones; `order` and `in_file` are for file views.
 //! `envelope` is the
 //! call that made a type; `predefined table` know the handles.
 
@@ -22,6 +22,7 @@ mod envelope;
 mod external;
 mod f90;
 mod form;
+mod in_file;
 mod layout;
 mod movement;
 mod order;
@@ -38,6 +39,7 @@ pub use definition::Datatype;
 pub use element::{Element, Float, Number};
 pub use envelope::{Combiner, Envelope, Width};
 pub use f90::{f90_complex, f90_integer, f90_real, match_size, of_element, value_index};
+pub use in_file::{External32, FileSizes, in_file};
 pub use movement::copy;
 pub use order::Order;
 pub use packing::Representation;

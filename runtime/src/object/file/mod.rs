@@ -1,6 +1,7 @@
 //! Files (MPI 5.0, chapter 14): what an open file consists of, and the table of
 //! handles. `crate::file` opens them and moves their data.
 
+pub mod datarep;
 pub mod view;
 
 use crate::error::Result;

@@ -9,6 +9,7 @@
 
 mod movement;
 
+use super::datarep::Datarep;
 use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::{self, Datatype, Order, Segments};
@@ -21,30 +22,6 @@ pub struct Extent {
     pub at: u64,
     /// Bytes; above 0.
     pub len: u64,
-}
-
-/// A data representation (section 14.5).
-#[derive(Clone, Debug)]
-pub enum Datarep {
-    /// "native" and "internal": as in memory.
-    Native {
-        /// The name given.
-        internal: bool,
-    },
-    /// "external32".
-    External32,
-}
-
-impl Datarep {
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Datarep::Native { internal: false } => "native",
-            Datarep::Native { internal: true } => "internal",
-            Datarep::External32 => "external32",
-        }
-    }
 }
 
 /// What a process sees of a file. Does not change once it is made.
@@ -86,7 +63,8 @@ impl View {
     ///
     /// # Errors
     /// Class TYPE: an etype without data, a filetype that is not made of etypes, or one whose
-    /// displacements are negative, go backward, or overlap where the file is written.
+    /// displacements are negative, go backward, or overlap where the file is written. Or as
+    /// [`Datarep::in_file`].
     pub fn new(
         disp: u64,
         etype: Arc<Datatype>,
@@ -94,8 +72,8 @@ impl View {
         datarep: Datarep,
         is_written: bool,
     ) -> Result<View> {
-        let in_file = filetype.clone();
-        let etype_size = etype.size() as u64;
+        let in_file = datarep.in_file(&filetype)?;
+        let etype_size = datarep.in_file(&etype)?.size() as u64;
         if etype_size == 0 {
             fail!(TYPE, "etype has no data");
         }
