@@ -109,6 +109,12 @@ impl Error {
         self
     }
 
+    /// Another error that says the same, where one is to be told of twice.
+    #[must_use]
+    pub fn copy(&self) -> Error {
+        Error::new(self.class(), self.text()).about(self.comm())
+    }
+
     /// The communicator or file that it is about, where the call that finds it names none.
     #[must_use]
     pub fn comm(&self) -> Option<usize> {

@@ -5,9 +5,9 @@ use super::prelude::*;
 use crate::file::open::OpenSpec;
 use crate::file::pointer::Whence;
 use crate::file::set_view::ViewSpec;
-use crate::file::{open, pointer, set_view, shared, size};
+use crate::file::{atomic, hints, open, pointer, set_view, shared, size};
 use crate::object::file::datarep::{self, UserDatarep};
-use crate::object::{datatype, group};
+use crate::object::{datatype, group, info};
 
 /// # Safety
 /// `name` is null or a string.
@@ -92,10 +92,16 @@ export! {
     }
 
     /// Section 14.2.8, file info.
-    fn MPI_File_get_info(fh: MPI_File, info_used: *mut MPI_Info) on fh;
+    fn MPI_File_get_info(fh: MPI_File, info_used: *mut MPI_Info) on fh {
+        let used = hints::of(&*arg::file(fh)?);
+        arg::put(info_used, "info_used", MPI_Info(info::insert(used)?))
+    }
 
     /// Section 14.2.8, file info.
-    fn MPI_File_set_info(fh: MPI_File, info: MPI_Info) on fh;
+    fn MPI_File_set_info(fh: MPI_File, info: MPI_Info) on fh {
+        hints::set(&*arg::file(fh)?, &arg::hints(info)?);
+        Ok(())
+    }
 
     /// Section 14.3, file views.
     fn MPI_File_get_view(
@@ -116,8 +122,11 @@ export! {
         datarep: *const c_char, info: MPI_Info,
     ) on fh {
         let spec = view_spec(disp, etype, filetype, datarep);
-        let hints = arg::hints(info);
-        set_view::set(&*arg::file(fh)?, hints.and(spec))
+        let file = arg::file(fh)?;
+        let given = arg::hints(info);
+        set_view::set(&file, given.as_ref().map_err(Error::copy).and(spec))?;
+        hints::set(&file, &given?);
+        Ok(())
     }
 
     /// Section 14.4.3, individual file pointers.
@@ -170,10 +179,14 @@ export! {
     }
 
     /// Section 14.6.1, file consistency.
-    fn MPI_File_get_atomicity(fh: MPI_File, flag: *mut c_int) on fh;
+    fn MPI_File_get_atomicity(fh: MPI_File, flag: *mut c_int) on fh {
+        arg::put_flag(flag, "flag", arg::file(fh)?.is_atomic.get())
+    }
 
     /// Section 14.6.1, file consistency.
-    fn MPI_File_set_atomicity(fh: MPI_File, flag: c_int) on fh;
+    fn MPI_File_set_atomicity(fh: MPI_File, flag: c_int) on fh {
+        atomic::set(&*arg::file(fh)?, flag != 0)
+    }
 
     /// Section 14.6.1, file consistency.
     fn MPI_File_sync(fh: MPI_File) on fh {

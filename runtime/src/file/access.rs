@@ -1,9 +1,11 @@
 //! One access of one process: from its arguments to its outcome.
 
+use super::atomic::RangeLock;
+use super::conversion::FileBytes;
 use super::engine::{self, Part, Transfer};
+use super::errno::Errno;
 use super::memory::Memory;
 use super::pointer::stream_position;
-use super::staging::Staging;
 use crate::error::{Error, Result};
 use crate::object::file::File;
 use crate::object::file::view::View;
@@ -43,10 +45,12 @@ pub struct Access {
     pub position: u64,
     /// Bytes in the file.
     pub len: u64,
-    /// The memory that the bytes go to or come from: the user's, unless there is `staging`.
+    /// The memory that the bytes go to or come from: the user's, unless there is `file_bytes`.
     pub memory: Memory,
+    /// Whether other processes see all of it or nothing.
+    pub is_atomic: bool,
     /// Between that and the user's memory, where the view's representation is not native.
-    pub staging: Option<Arc<Staging>>,
+    pub file_bytes: Option<Arc<FileBytes>>,
 }
 
 /// How an access ended.
@@ -103,11 +107,11 @@ pub unsafe fn prepare(
     let view = file.view();
     let position = stream_position(&view, offset)?;
     let mut memory = memory;
-    let mut staging = None;
+    let mut file_bytes = None;
     if !view.datarep.is_native() {
-        let between = Staging::new(&view, direction, memory)?;
+        let between = FileBytes::new(&view, direction, memory)?;
         memory = between.bytes();
-        staging = Some(Arc::new(between));
+        file_bytes = Some(Arc::new(between));
     }
     let Some(len) = memory.datatype.bytes(memory.count) else {
         fail!(
@@ -126,9 +130,9 @@ pub unsafe fn prepare(
         );
     }
     view.check(position, len)?;
-    if let (Some(staging), Direction::Write) = (&staging, direction) {
+    if let (Some(file_bytes), Direction::Write) = (&file_bytes, direction) {
         // SAFETY: as the caller said.
-        unsafe { staging.encode() }?;
+        unsafe { file_bytes.encode() }?;
     }
     Ok(Access {
         file: file.clone(),
@@ -137,7 +141,8 @@ pub unsafe fn prepare(
         position,
         len,
         memory,
-        staging,
+        is_atomic: file.is_atomic.get(),
+        file_bytes,
     })
 }
 
@@ -153,9 +158,20 @@ impl Access {
     /// # Safety
     /// The memory is readable or writable as the direction says, and nobody else uses it.
     pub unsafe fn carry_out(&self) -> Outcome {
+        let locked = match self.range_lock() {
+            Ok(locked) => locked,
+            Err(errno) => {
+                return Outcome {
+                    file_len: 0,
+                    memory_len: 0,
+                    failed: Some(errno.error("lock bytes of", &self.file.path)),
+                };
+            }
+        };
         // SAFETY: as the caller said.
         let Transfer { len, failed } =
             unsafe { self.carry_out_part(self.position, self.position + self.len) };
+        drop(locked);
         let what = match self.direction {
             Direction::Read => "read",
             Direction::Write => "write",
@@ -167,20 +183,36 @@ impl Access {
         }
     }
 
+    /// For an atomic access, a lock on all bytes from its first to its last.
+    fn range_lock(&self) -> std::result::Result<Option<RangeLock<'_>>, Errno> {
+        if !self.is_atomic || self.len == 0 {
+            return Ok(None);
+        }
+        let last = self.position + self.len - 1;
+        let ends = match self.view.is_ordered() {
+            true => self.view.place(self.position).zip(self.view.place(last)),
+            false => None,
+        };
+        let (first, last) = ends.unwrap_or((0, i64::MAX.cast_unsigned() - 1));
+        let is_write = self.direction == Direction::Write;
+        let (fd, turn) = (self.file.fd.as_fd(), &self.file.turn);
+        RangeLock::new(fd, turn, first, last + 1, is_write).map(Some)
+    }
+
     /// Ends an access: converts what was read, and counts in memory what was moved. Called
     /// in the library, once, with what [`Access::carry_out`] has returned.
     ///
     /// # Safety
     /// As [`Access::carry_out`].
     pub unsafe fn end(&self, outcome: Outcome) -> Outcome {
-        let Some(staging) = &self.staging else {
+        let Some(file_bytes) = &self.file_bytes else {
             return outcome;
         };
         let len = usize::try_from(outcome.file_len).unwrap_or(usize::MAX);
         let converted = match self.direction {
             // SAFETY: as the caller said.
-            Direction::Read => unsafe { staging.decode(len) },
-            Direction::Write => Ok(staging.memory_len(len)),
+            Direction::Read => unsafe { file_bytes.decode(len) },
+            Direction::Write => Ok(file_bytes.memory_len(len)),
         };
         let (memory_len, failed) = match converted {
             Ok(memory_len) => (memory_len as u64, outcome.failed),

@@ -16,7 +16,6 @@ use super::memory::Memory;
 use super::{agree, staged};
 use crate::error::Result;
 use crate::object::file::File;
-use crate::object::file::view::Datarep;
 use crate::{fail, lock};
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -58,9 +57,10 @@ impl Wish {
             Direction::Read => c"romio_cb_read",
             Direction::Write => c"romio_cb_write",
         };
-        match file.info.borrow().text(key) {
-            Some("enable") => Wish::Enable,
-            Some("disable") => Wish::Disable,
+        let info = file.info.borrow();
+        match (info.text(key), info.text(c"collective_buffering")) {
+            (Some("enable"), _) => Wish::Enable,
+            (Some("disable"), _) | (None, Some("false")) => Wish::Disable,
             _ => Wish::Automatic,
         }
     }
@@ -85,8 +85,7 @@ impl Ask {
         let last = access.position + access.len - 1;
         let first = view.place(access.position);
         let end = view.place(last).map(|place| place + 1);
-        let is_native = matches!(view.datarep, Datarep::Native { .. });
-        let is_plain = view.is_ordered() && is_native && !access.file.is_atomic.get();
+        let is_plain = view.is_ordered() && !access.is_atomic;
         Ask {
             len: access.len,
             span: first.zip(end).unwrap_or((0, 0)),
@@ -202,7 +201,8 @@ pub unsafe fn blocking(
     };
     let access = memory.and_then(|memory| {
         file.may_choose_place()?;
-        prepare(file, direction, offset, memory)
+        // SAFETY: as the caller said.
+        unsafe { prepare(file, direction, offset, memory) }
     });
     let mut moving = Route::Direct;
     let tag = agree::begin(file);
@@ -227,6 +227,8 @@ pub unsafe fn blocking(
         // SAFETY: as the caller said.
         None => lock::released(|| unsafe { access.carry_out() }),
     };
+    // SAFETY: as the caller said.
+    let outcome = unsafe { access.end(outcome) };
     if start == Start::Individual {
         let moved = (outcome.file_len / access.view.etype_size()).cast_signed();
         file.position.set(offset + moved);

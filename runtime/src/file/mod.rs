@@ -9,7 +9,9 @@
 //! set_view.rs  file views
 //! pointer.rs  individual file pointers, and offsets
 //! access.rs   one access of one process, from its arguments to its outcome
-//! staging.rs  data in a representation other than that of memory
+//! conversion.rs  data in a representation other than that of memory
+//! atomic.rs   atomic mode: locks on bytes of the file
+//! hints.rs    info keys
 //! memory.rs   the user's memory of an access
 //! shared.rs   shared file pointers; common.rs: memory that all members have mapped
 //! nonblocking.rs  accesses that are requests; pool.rs: the threads that carry them out
@@ -25,10 +27,13 @@
 pub mod access;
 pub mod agree;
 pub mod amode;
+pub mod atomic;
 pub mod collective;
 mod common;
+pub mod conversion;
 pub mod engine;
 pub mod errno;
+pub mod hints;
 pub mod memory;
 pub mod nonblocking;
 pub mod open;
@@ -39,4 +44,3 @@ pub mod shared;
 pub mod size;
 pub mod split;
 mod staged;
-pub mod staging;

@@ -76,7 +76,8 @@ pub unsafe fn start(
         Start::Offset(offset) => offset,
         Start::Individual => file.position.get(),
     };
-    let access = prepare(file, direction, offset, memory)?;
+    // SAFETY: as the caller said.
+    let access = unsafe { prepare(file, direction, offset, memory) }?;
     if start == Start::Individual {
         let behind = offset.saturating_add(access.etypes());
         file.position.set(behind);
@@ -93,7 +94,8 @@ pub unsafe fn start(
 /// # Errors
 /// As [`start`].
 pub unsafe fn start_shared(file: &Arc<File>, direction: Direction, memory: Memory) -> Result<Raw> {
-    let access = shared::take(file, direction, memory)?;
+    // SAFETY: as the caller said.
+    let access = unsafe { shared::take(file, direction, memory) }?;
     // SAFETY: as the caller said.
     unsafe { submit(access) }
 }

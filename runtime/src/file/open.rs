@@ -11,9 +11,10 @@
 
 use super::amode;
 use super::errno::Errno;
+use super::hints;
 use super::size::{Stat, stat};
 use super::{agree, common, pool};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::object::comm::{Comm, ContextId};
 use crate::object::errhandler::{self, FILE_DEFAULT};
 use crate::object::file::view::View;
@@ -24,7 +25,7 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CStr, CString};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use wireup::collective::Kind;
 
 /// What one member passes to the call.
@@ -77,7 +78,7 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
             0 => comm_make::take_context().map(|context| [u64::from(amode), u64::from(context.0)]),
             _ => Ok([u64::from(amode), 0]),
         },
-        Err(error) => Err(Error::new(error.class(), error.text())),
+        Err(error) => Err(error.copy()),
     };
     let terms = agree::all_or_none(&comm, tag, terms)?;
     let (amode, spec) = checked?;
@@ -93,14 +94,18 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let path = path_of(&spec.name);
     let mut opened = None;
     if comm.rank == 0 {
-        opened = Some(open_here(&path, amode, true));
+        opened = Some(open_here(
+            &path,
+            amode,
+            Some(hints::permissions(&spec.info)),
+        ));
     }
     let [is_there] = [opened.as_ref().map_or(Ok(()), as_agreed)];
     agree::all_succeed(&comm, tag, is_there)?;
-    let opened = opened.unwrap_or_else(|| open_here(&path, amode, false));
+    let opened = opened.unwrap_or_else(|| open_here(&path, amode, None));
     let identity = match &opened {
         Ok(opened) => Ok([opened.stat.device, opened.stat.inode]),
-        Err(error) => Err(Error::new(error.class(), error.text())),
+        Err(error) => Err(error.copy()),
     };
     let agreed = agree::all_or_none(&comm, tag, identity).and_then(|all| one_file(&all, &path));
     let common = match agreed.and_then(|()| common::make(&comm, tag)) {
@@ -137,10 +142,11 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
         position: Cell::new(position),
         is_atomic: Cell::new(false),
         common: OnceCell::from(common),
+        turn: Mutex::new(()),
         split: RefCell::default(),
         handle: Cell::new(file::NULL),
         errhandler: errhandler::Slot::new(FILE_DEFAULT.with(|handler| handler.clone())),
-        info: RefCell::new(spec.info),
+        info: RefCell::new(hints::taken(&spec.info)),
     })
 }
 
@@ -148,7 +154,7 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
 fn as_agreed(opened: &Result<Opened>) -> Result<()> {
     match opened {
         Ok(_) => Ok(()),
-        Err(error) => Err(Error::new(error.class(), error.text())),
+        Err(error) => Err(error.copy()),
     }
 }
 
@@ -163,8 +169,9 @@ fn one_file(identities: &[[u64; 2]], path: &CStr) -> Result<()> {
     }
 }
 
-/// Opens the file at this rank; `first`: as the one that may create it.
-fn open_here(path: &CStr, amode: Amode, first: bool) -> Result<Opened> {
+/// Opens the file at this rank; with permissions for a new file, as the rank that may create
+/// it.
+fn open_here(path: &CStr, amode: Amode, permissions: Option<u32>) -> Result<Opened> {
     let failed = |what: &str, errno: Errno| Err(errno.error(what, path));
     if let Ok(there) = stat_path(path)
         && let Some(kind) = unseekable(there.mode)
@@ -176,16 +183,22 @@ fn open_here(path: &CStr, amode: Amode, first: bool) -> Result<Opened> {
             path.to_string_lossy()
         );
     }
-    let create = first && amode.has(Amode::CREATE);
+    let create = permissions.is_some() && amode.has(Amode::CREATE);
+    let permissions = permissions.unwrap_or(0);
     let made = match create {
-        true => open_with(path, amode, libc::O_CREAT | libc::O_EXCL),
+        true => open_with(path, amode, libc::O_CREAT | libc::O_EXCL, permissions),
         false => Err(Errno(libc::EEXIST)),
     };
     let is_new = made.is_ok();
     let opened = match made {
         Err(Errno(libc::EEXIST)) if !(create && amode.has(Amode::EXCL)) => {
             // Another program may remove it in between: then it is made after all.
-            open_with(path, amode, if create { libc::O_CREAT } else { 0 })
+            open_with(
+                path,
+                amode,
+                if create { libc::O_CREAT } else { 0 },
+                permissions,
+            )
         }
         made => made,
     };
@@ -223,26 +236,30 @@ fn stat_path(path: &CStr) -> std::result::Result<Stat, Errno> {
 }
 
 /// The descriptor, and whether it can be read.
-fn open_with(path: &CStr, amode: Amode, flags: i32) -> std::result::Result<(OwnedFd, bool), Errno> {
+fn open_with(
+    path: &CStr,
+    amode: Amode,
+    flags: i32,
+    permissions: u32,
+) -> std::result::Result<(OwnedFd, bool), Errno> {
     let access = if amode.has(Amode::RDONLY) {
         libc::O_RDONLY
     } else {
         libc::O_RDWR
     };
-    match open_once(path, access | flags) {
+    match open_once(path, access | flags, permissions) {
         // What may only be written still is a file for MPI_MODE_WRONLY.
         Err(Errno(libc::EACCES)) if amode.has(Amode::WRONLY) => {
-            Ok((open_once(path, libc::O_WRONLY | flags)?, false))
+            Ok((open_once(path, libc::O_WRONLY | flags, permissions)?, false))
         }
         opened => Ok((opened?, true)),
     }
 }
 
-fn open_once(path: &CStr, flags: i32) -> std::result::Result<OwnedFd, Errno> {
-    let mode: libc::c_uint = 0o666; // less the program's umask
+fn open_once(path: &CStr, flags: i32, permissions: u32) -> std::result::Result<OwnedFd, Errno> {
     loop {
         // SAFETY: the path is a C string.
-        let fd = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) };
+        let fd = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, permissions) };
         if fd >= 0 {
             // SAFETY: the descriptor is new, and nobody else's.
             return Ok(unsafe { OwnedFd::from_raw_fd(fd) });

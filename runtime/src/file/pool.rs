@@ -24,6 +24,8 @@ pub(super) struct Job {
     access: Access,
     outcome: Mutex<Option<Outcome>>,
     done: AtomicBool,
+    /// [`Access::end`] was called; under the library lock.
+    is_converted: AtomicBool,
 }
 
 // SAFETY: a thread reads the access, whose parts do not change while it is under way; it
@@ -38,15 +40,30 @@ impl Job {
         self.done.load(Ordering::Acquire) // pairs with the Release in `Job::end`
     }
 
-    /// How it ended; `None` before that, and once taken.
+    /// How it ended; `None` before that, and once taken. Called in the library.
     pub(super) fn take(&self) -> Option<Outcome> {
         drop(std::mem::take(&mut lock().spent));
+        self.convert();
         ours(self.outcome.lock()).take()
     }
 
-    /// Calls `f` with how it ended.
+    /// Calls `f` with how it ended. Called in the library.
     pub(super) fn with<R>(&self, f: impl FnOnce(Option<&Outcome>) -> R) -> R {
+        self.convert();
         f(ours(self.outcome.lock()).as_ref())
+    }
+
+    /// Converts what was read, once: here and not in a thread of the pool, since a function
+    /// of the program may do it.
+    fn convert(&self) {
+        if !self.is_done() || self.is_converted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // Not locked meanwhile: the library lock is released while that function runs.
+        let outcome = ours(self.outcome.lock()).take();
+        // SAFETY: whoever submitted it promised that the memory is good until it is done.
+        let outcome = outcome.map(|outcome| unsafe { self.access.end(outcome) });
+        *ours(self.outcome.lock()) = outcome;
     }
 
     fn carry_out(&self) {
@@ -99,6 +116,7 @@ pub(super) unsafe fn submit(access: Access) -> Arc<Job> {
         access,
         outcome: Mutex::new(None),
         done: AtomicBool::new(false),
+        is_converted: AtomicBool::new(false),
     });
     let mut queue = lock();
     let spent = std::mem::take(&mut queue.spent);

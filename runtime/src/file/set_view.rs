@@ -1,7 +1,8 @@
 //! `MPI_File_set_view` (MPI 5.0, section 14.3).
 
+use super::pointer::stream_position;
 use super::{agree, shared};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::Datatype;
 use crate::object::file::datarep::Datarep;
@@ -26,10 +27,39 @@ pub struct ViewSpec {
 }
 
 fn displacement(file: &File, disp: i64) -> Result<u64> {
-    match u64::try_from(disp) {
-        Ok(_) | Err(_) if disp == CURRENT => file.may_choose_place().map(|()| 0),
-        Ok(disp) => Ok(disp),
-        Err(_) => fail!(ARG, "disp is {disp}, but must not be negative"),
+    let is_sequential = file.amode.has(Amode::SEQUENTIAL);
+    if disp == CURRENT && !is_sequential {
+        fail!(
+            ARG,
+            "disp is MPI_DISPLACEMENT_CURRENT, which is for files of MPI_MODE_SEQUENTIAL only"
+        );
+    }
+    if disp == CURRENT {
+        return current(file);
+    }
+    let Ok(given) = u64::try_from(disp) else {
+        fail!(ARG, "disp is {disp}, but must not be negative");
+    };
+    if is_sequential && given != current(file)? {
+        fail!(
+            ARG,
+            "disp is {disp}, but must be MPI_DISPLACEMENT_CURRENT for a file of \
+             MPI_MODE_SEQUENTIAL"
+        );
+    }
+    Ok(given)
+}
+
+/// Where the shared file pointer is, in bytes of the file.
+fn current(file: &File) -> Result<u64> {
+    let view = file.view();
+    let position = stream_position(&view, shared::current(file)?)?;
+    match view.place(position) {
+        Some(place) => Ok(place),
+        None => fail!(
+            IO,
+            "the shared file pointer is behind the largest file offset"
+        ),
     }
 }
 
@@ -57,7 +87,7 @@ pub fn set(file: &File, spec: Result<ViewSpec>) -> Result<()> {
     let view = spec.and_then(|spec| view(file, spec));
     let words = match &view {
         Ok(view) => Ok([view.etype_size(), hash(view.datarep.name())]),
-        Err(error) => Err(Error::new(error.class(), error.text())),
+        Err(error) => Err(error.copy()),
     };
     let all = agree::all_or_none(&file.comm, tag, words)?;
     let view = view?;

@@ -81,10 +81,18 @@ fn available(
 
 /// Checks an access at the shared pointer, and moves that behind it.
 ///
+/// # Safety
+/// As [`prepare`].
+///
 /// # Errors
 /// As [`prepare`].
-pub(super) fn take(file: &Arc<File>, direction: Direction, memory: Memory) -> Result<Access> {
-    let mut access = prepare(file, direction, 0, memory)?;
+pub(super) unsafe fn take(
+    file: &Arc<File>,
+    direction: Direction,
+    memory: Memory,
+) -> Result<Access> {
+    // SAFETY: as the caller said.
+    let mut access = unsafe { prepare(file, direction, 0, memory) }?;
     let view = access.view.clone();
     let wanted = access.etypes();
     let (position, taken) = common::pointer(file)?.guarded(|pointer| {
@@ -106,9 +114,11 @@ pub(super) fn take(file: &Arc<File>, direction: Direction, memory: Memory) -> Re
 /// # Errors
 /// As [`prepare`]; what the file system refused is in the outcome.
 pub unsafe fn blocking(file: &Arc<File>, direction: Direction, memory: Memory) -> Result<Outcome> {
-    let access = take(file, direction, memory)?;
     // SAFETY: as the caller said.
-    Ok(lock::released(|| unsafe { access.carry_out() }))
+    unsafe {
+        let access = take(file, direction, memory)?;
+        Ok(access.end(lock::released(|| access.carry_out())))
+    }
 }
 
 /// Rank 0's answer in [`ordered`]: it could not look at the file.
@@ -129,7 +139,8 @@ pub unsafe fn ordered(
 ) -> Result<Outcome> {
     file.no_split()?;
     let tag = agree::begin(file);
-    let access = memory.and_then(|memory| prepare(file, direction, 0, memory));
+    // SAFETY: as the caller said.
+    let access = memory.and_then(|memory| unsafe { prepare(file, direction, 0, memory) });
     let own = access.as_ref().map_or(0, Access::etypes);
     let all = agree::exchange(&file.comm, tag, &[own.cast_unsigned()])?;
     let wanted = |ranks: &[[u64; 1]]| {
@@ -169,7 +180,7 @@ pub unsafe fn ordered(
         .saturating_add(before.min(taken.cast_signed()));
     access.place_at(position, mine)?;
     // SAFETY: as the caller said.
-    Ok(lock::released(|| unsafe { access.carry_out() }))
+    Ok(unsafe { access.end(lock::released(|| access.carry_out())) })
 }
 
 /// `MPI_File_get_position_shared`: etypes of the view.
@@ -178,6 +189,14 @@ pub unsafe fn ordered(
 /// The file was opened with `MPI_MODE_SEQUENTIAL`.
 pub fn position(file: &File) -> Result<i64> {
     file.may_choose_place()?;
+    current(file)
+}
+
+/// Where the pointer is, in etypes of the view.
+///
+/// # Errors
+/// There is no pointer.
+pub(super) fn current(file: &File) -> Result<i64> {
     let pointer = common::pointer(file)?;
     Ok(pointer.guarded(|pointer| pointer.load(Ordering::Relaxed))) // the guard orders it
 }

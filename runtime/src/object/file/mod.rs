@@ -15,7 +15,7 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use view::View;
 
 /// `MPI_FILE_NULL`.
@@ -69,6 +69,8 @@ pub struct File {
     /// Memory that all members have mapped: the shared file pointer, and room for collective
     /// accesses. Filled when the file is opened.
     pub common: OnceCell<Box<dyn Any>>,
+    /// Whose turn it is, of the threads of this process that access it atomically.
+    pub turn: Mutex<()>,
     /// The split collective access that is under way: what its `_end` call needs.
     pub split: RefCell<Option<Box<dyn Any>>>,
     /// Its handle; [`NULL`] once closed.

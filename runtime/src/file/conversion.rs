@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 /// The bytes of an access as they are in the file.
 #[derive(Debug)]
-pub struct Staging {
-    /// Written through the [`Memory`] of [`Staging::memory`].
+pub struct FileBytes {
+    /// Written through the [`Memory`] of [`FileBytes::memory`].
     buffer: Box<[UnsafeCell<u8>]>,
     datarep: Datarep,
     /// The user's.
@@ -29,17 +29,17 @@ pub struct Staging {
 
 // SAFETY: the buffer is reached by one thread at a time: by that which carries the access
 // out, and by that which prepares and ends it. The representation does not change.
-unsafe impl Send for Staging {}
+unsafe impl Send for FileBytes {}
 // SAFETY: as above.
-unsafe impl Sync for Staging {}
+unsafe impl Sync for FileBytes {}
 
-impl Staging {
+impl FileBytes {
     /// For an access of `memory` through `view`, which is not of a native representation.
     ///
     /// # Errors
     /// There is no memory for it, or no conversion for this direction; or as
     /// [`Datarep::in_file`].
-    pub fn new(view: &View, direction: Direction, memory: Memory) -> Result<Staging> {
+    pub fn new(view: &View, direction: Direction, memory: Memory) -> Result<FileBytes> {
         let datarep = view.datarep.clone();
         let in_file = datarep.in_file(&memory.datatype)?;
         let Some(len) = in_file.bytes(memory.count) else {
@@ -72,7 +72,7 @@ impl Staging {
             );
         }
         buffer.resize_with(len, || UnsafeCell::new(0));
-        Ok(Staging {
+        Ok(FileBytes {
             buffer: buffer.into_boxed_slice(),
             datarep,
             memory,
@@ -179,7 +179,7 @@ impl Staging {
     }
 
     /// # Safety
-    /// As [`Staging::encode`] and [`Staging::decode`].
+    /// As [`FileBytes::encode`] and [`FileBytes::decode`].
     unsafe fn call(
         &self,
         user: &UserDatarep,
