@@ -44,3 +44,33 @@ fn passes(program: &str) {
 fn accesses_by_offset_and_by_pointer() {
     passes("file_access");
 }
+
+#[test]
+fn how_files_are_opened_and_closed() {
+    passes("file_modes");
+}
+
+#[test]
+fn views_of_every_kind() {
+    passes("file_views");
+}
+
+#[test]
+fn data_representations() {
+    passes("file_rep");
+}
+
+#[test]
+fn atomic_mode() {
+    passes("file_atomic");
+}
+
+#[test]
+fn hints_and_error_handlers() {
+    passes("file_hints");
+}
+
+#[test]
+fn what_the_kernel_refuses() {
+    passes("file_faults");
+}

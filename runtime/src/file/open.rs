@@ -108,16 +108,15 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
         Err(error) => Err(error.copy()),
     };
     let agreed = agree::all_or_none(&comm, tag, identity).and_then(|all| one_file(&all, &path));
-    let common = match agreed.and_then(|()| common::make(&comm, tag)) {
-        Ok(common) => common,
-        Err(error) => {
-            if opened.is_ok_and(|opened| opened.is_new) {
-                // SAFETY: the path is a C string.
-                unsafe { libc::unlink(path.as_ptr()) };
-            }
-            return Err(error);
+    if let Err(error) = agreed {
+        if opened.is_ok_and(|opened| opened.is_new) {
+            let _ = remove_path(&path); // the error that counts is the other
         }
-    };
+        // Nobody sees the file after this call has failed.
+        agree::exchange(&comm, tag, &[0])?;
+        return Err(error);
+    }
+    let common = common::make(&comm, tag)?;
     let opened = opened?;
 
     let context = ContextId(u32::try_from(context).unwrap_or(u32::MAX)); // as rank 0 took it
