@@ -138,6 +138,7 @@ static void sizes(void)
     }
     MPI(MPI_File_get_size(file, &size));
     EQ(size, 10);
+    all_here();
     /* Beyond 4 GiB: the file has a hole, and takes no space. */
     MPI_Offset far = (MPI_Offset)5 << 30;
     int word = 4711 + rank, got = 0;
