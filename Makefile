@@ -45,6 +45,10 @@ storm: build ## kills, fuzzed commands, scribbled segments, forged environments 
 	@$(CARGO) build -q --release -p lariat-tests --bin storm
 	@LARIAT_PREFIX=$(call quoted,$(BUILD)) nice env --default-signal=INT $(call quoted,$(TARGET)/release/storm) '$(STORM)' '$(COUNT)' '$(SEED)' '$(WORKERS)'
 
+.PHONY: outside
+outside: build ## other people's programs and their tests, built and run unchanged (OUTSIDE=NAME for one)
+	@CARGO=$(call quoted,$(CARGO)) LARIAT_PREFIX=$(call quoted,$(BUILD)) tests/outside/all $(OUTSIDE)
+
 .PHONY: bench
 bench: build ## OSU-style benchmarks, two ranks and all cores
 	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/bench
@@ -107,4 +111,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 23
 	@echo
 	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR,'
-	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds).'
+	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds), OUTSIDE.'

@@ -4,6 +4,7 @@
 # OUTSIDE_WORK    a folder to build in and to keep for the next time (default: a
 #                 temporary one, removed at the end)
 # OUTSIDE_RANKS   numbers of ranks, for the scripts that let one choose
+# OUTSIDE_JOBS    how many compilers run at a time (default: 2)
 
 set -eu
 
@@ -19,9 +20,11 @@ PATH=$LARIAT_PREFIX/bin:$PATH
 # A job's ranks share the cores: BLAS must not start a thread for each core too.
 OPENBLAS_NUM_THREADS=1
 export PATH LARIAT_PREFIX OPENBLAS_NUM_THREADS
+jobs=-j${OUTSIDE_JOBS-2}
 
 passed=0
 failed=0
+known=0
 
 if [ -n "${OUTSIDE_WORK-}" ]; then
     work=$OUTSIDE_WORK/$program
@@ -33,8 +36,9 @@ else
 fi
 
 # source_package PACKAGE FOLDER: the sources of a Debian package as upstream wrote them, in
-# the folder $work/FOLDER that its archive unpacks to. The machine's own apt
-# configuration is left alone: one beside it, that knows source packages, is used.
+# the folder $work/FOLDER that its archive unpacks to; of a huge archive, only what the
+# wildcards in $unpack_only name. The machine's own apt configuration is left alone: one
+# beside it, that knows source packages, is used.
 source_package() {
     [ ! -d "$work/$2" ] || return 0
     apt=$work/apt
@@ -58,7 +62,8 @@ END
         apt-get update
         apt-get source --download-only --tar-only "$1"
     ) >"$work/fetch.log" 2>&1 || give_up "cannot fetch the sources of $1" "$work/fetch.log"
-    tar -xf "$work"/"$1"_*.orig.tar.* -C "$work"
+    # Without wildcards the whole archive is unpacked.
+    tar -xf "$work"/"$1"_*.orig.tar.* -C "$work" ${unpack_only:+--wildcards} ${unpack_only-}
     [ -d "$work/$2" ] || give_up "$1 did not unpack to $2, but to $(ls "$work")"
 }
 
@@ -67,6 +72,43 @@ built() {
     log=$work/$1.log
     shift
     "$@" >"$log" 2>&1 || give_up "failed: $*" "$log"
+}
+
+# once NAME COMMAND…: a step of the build that is not done again in a folder that is kept.
+once() {
+    [ ! -e "$work/$1.done" ] || return 0
+    echo "building: $1"
+    built "$@"
+    touch "$work/$1.done"
+}
+
+# python_tools PACKAGE…: a virtual environment in $work/venv that has these packages.
+python_tools() {
+    python=$work/venv/bin/python
+    [ -x "$python" ] || built venv python3 -m venv "$work/venv"
+    once tools "$python" -m pip --quiet install --upgrade pip setuptools wheel "$@"
+}
+
+# python_source PACKAGE VERSION: the source package of that version, unpacked in
+# $work/PACKAGE-VERSION. Wants python_tools first.
+python_source() {
+    [ ! -d "$work/$1-$2" ] || return 0
+    built fetch "$python" -m pip --quiet download --no-deps --no-build-isolation \
+        --no-binary :all: -d "$work" "$1==$2"
+    tar -xf "$work/$1-$2.tar.gz" -C "$work"
+}
+
+# sibling NAME: the folder that another script of this folder builds in, when it is kept
+# as this one's is. The other one is asked to build what it has not built.
+sibling() {
+    [ -n "${OUTSIDE_WORK-}" ] || give_up "what $1 builds is used: name a folder with OUTSIDE_WORK"
+    OUTSIDE_BUILD_ONLY=1 "$outside/$1" || give_up "$1 is not built"
+    (cd "$OUTSIDE_WORK/$1" && pwd)
+}
+
+# only_built: ends a script that was asked for no more than to build.
+only_built() {
+    [ -z "${OUTSIDE_BUILD_ONLY-}" ] || exit 0
 }
 
 # give_up WHY [LOG]: ends the script, since nothing can be judged.
@@ -96,8 +138,14 @@ fail() {
     [ -z "${2-}" ] || tail -n 15 "$2"
 }
 
+# not_ours WHAT WHY: a failure that README.md explains, and that is no fault of Lariat's.
+not_ours() {
+    known=$((known + 1))
+    echo "not ours: $1: $2"
+}
+
 # The last line of a script.
 report() {
-    echo "$passed passed, $failed failed"
+    echo "$passed passed, $failed failed$([ "$known" = 0 ] || echo ", $known known")"
     [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
