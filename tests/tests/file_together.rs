@@ -92,3 +92,51 @@ fn in_every_mode() {
         job.limit(LIMIT).passes_in_every_mode();
     }
 }
+
+/// Every form of access against a model; longer runs by hand:
+/// `mpirun -n 4 target/rank-programs/file_random /dev/shm 250000 7`, a million accesses.
+#[test]
+fn random_accesses() {
+    let folder = Folder::new(Path::new("/dev/shm"), "file_random");
+    for (seed, ranks) in (1..).zip([1, 2, 3, 5]) {
+        let job = Job::of("file_random").ranks(ranks);
+        let job = job.args([&folder.0]).args(["1500", &seed.to_string()]);
+        job.clone().limit(LIMIT).passes();
+        if ranks == 3 {
+            job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
+        }
+    }
+    folder.is_empty();
+}
+
+#[test]
+#[ignore = "a million accesses: some minutes"]
+fn a_million_random_accesses() {
+    let folder = Folder::new(Path::new("/dev/shm"), "file_million");
+    for seed in ["1", "2"] {
+        let job = Job::of("file_random").ranks(4).args([&folder.0]);
+        job.args(["125000", seed]).limit(LIMIT * 6).passes();
+    }
+    folder.is_empty();
+}
+
+/// Part of what is written gets there, and is counted.
+#[test]
+fn a_device_that_is_full() {
+    let folder = Folder::new(Path::new("/dev/shm"), "file_full");
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "none"])
+        .arg(&folder.0)
+        .output();
+    if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+        lariat_tests::skipped("a tmpfs cannot be mounted here");
+        return;
+    }
+    let outcomes = [1, 2, 3].map(|ranks| {
+        let job = Job::of("file_full").ranks(ranks).args([&folder.0]);
+        std::panic::catch_unwind(|| job.limit(LIMIT).passes()).is_ok()
+    });
+    let left = std::process::Command::new("umount").arg(&folder.0).status();
+    assert!(left.is_ok_and(|left| left.success()), "cannot unmount");
+    assert_eq!(outcomes, [true; 3]);
+}
