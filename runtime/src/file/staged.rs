@@ -25,8 +25,12 @@ use crate::object::collective::Tag;
 use crate::object::file::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Bytes of a window, unless the hint `cb_buffer_size` says otherwise.
-const WINDOW: u64 = 512 << 10;
+/// Bytes of a round, unless the hint `cb_buffer_size` says otherwise. Members wait for each
+/// other in each: where they share processors with others, that takes as long as some
+/// megabytes.
+const ROUND: u64 = 8 << 20;
+/// The least bytes of a window, without a hint.
+const LEAST: u64 = 256 << 10;
 /// Windows begin at multiples of this.
 const PAGE: u64 = 4096;
 /// The most room, in bytes.
@@ -134,7 +138,10 @@ pub(super) unsafe fn run(
     } else {
         nodes.min(members)
     };
-    let window = if window == 0 { WINDOW } else { window };
+    let window = match window {
+        0 => (ROUND / windows).max(LEAST),
+        hint => hint,
+    };
     let most = (end - first + PAGE)
         .div_ceil(windows)
         .min(MOST / 2 / windows);
