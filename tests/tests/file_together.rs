@@ -140,3 +140,12 @@ fn a_device_that_is_full() {
     assert!(left.is_ok_and(|left| left.success()), "cannot unmount");
     assert_eq!(outcomes, [true; 3]);
 }
+
+#[test]
+#[ignore = "writes five times four gigabytes"]
+fn accesses_of_more_than_four_gigabytes() {
+    let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "file_large");
+    let job = Job::of("file_large").ranks(2).args([&folder.0]);
+    job.limit(LIMIT * 3).passes();
+    folder.is_empty();
+}
