@@ -395,10 +395,8 @@ int main(int argc, char **argv)
             shared = draw(100);
             MPI(MPI_File_seek_shared(file, shared, MPI_SEEK_SET));
         } else if (what < 14) {
-#ifndef NO_ATOMIC
             overlapping_writers();
             all_here();
-#endif
         } else {
             /* pointers that have run far come back before the model ends */
             long far = 0;

@@ -43,7 +43,8 @@ fn view(disp: u64, block: usize, stride: usize) -> View {
 }
 
 fn bytes(len: usize, seed: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 7 + i / 251 + seed) as u8).collect()
+    let byte = |i: usize| u8::try_from((i * 7 + i / 251 + seed) % 256).unwrap();
+    (0..len).map(byte).collect()
 }
 
 /// Where byte `i` of the stream lies.
@@ -198,10 +199,8 @@ fn offsets_above_four_gigabytes() {
         len: 800,
     };
     // SAFETY: the memory is the vector.
-    assert_eq!(
-        unsafe { super::write(file.as_fd(), &part) },
-        Transfer::of(800)
-    );
+    let moved = unsafe { super::write(file.as_fd(), &part) };
+    assert_eq!(moved, Transfer::of(800));
     let mut back = [0; 8];
     file.read_exact_at(&mut back, (5 << 30) + (1003 << 20))
         .unwrap();
