@@ -1,7 +1,10 @@
 /* Windows over memory that the program has, of every kind, whole or attached to a
    dynamic window (MPI 5.0, 12.2.1 and 12.2.4): every access, from all ranks at once.
-   usage: win_places [ROUNDS] [create|dynamic] [the place of each rank, else all] */
+   usage: win_places [ROUNDS] [create|dynamic|refused] [the place of each rank, else all]
+   refused: from the second window on the kernel refuses to copy for every other rank,
+   so that some origins copy and some ask. */
 #include "places.h"
+#include "refuse.h"
 
 enum { WORDS = 3000, BYTES = WORDS * 8 };
 
@@ -427,6 +430,8 @@ int main(int argc, char **argv)
                 nothing_at_some();
                 drop();
                 give_area(area);
+                if (!strcmp(only, "refused") && rank % 2)
+                    refuse(EPERM), only = "";
             }
         }
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! mpirun -n 8 target/rank-programs/win_epochs 100000
 //! mpirun -n 2 target/rank-programs/win_shared 10000
+//! mpirun -n 4 target/rank-programs/win_random 1 420      a million accesses
 //! ```
 
 use lariat_tests::Job;
@@ -118,4 +119,38 @@ fn windows_over_memory_of_the_program() {
     }
     let job = Job::of("win_places").ranks(3).args(["1"]).limit(LIMIT);
     job.passes_on_every_arm();
+}
+
+/// From some moment on the kernel copies for some ranks alone: they and those that ask the
+/// target accumulate at the same words.
+#[test]
+fn windows_of_ranks_that_the_kernel_refuses() {
+    for ranks in [2, 4] {
+        let job = Job::of("win_places").ranks(ranks).args(["1", "refused"]);
+        job.clone().limit(LIMIT).passes();
+        job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
+    }
+}
+
+#[test]
+fn memory_that_comes_and_goes_in_a_window() {
+    for ranks in [1, 2, 5] {
+        let job = Job::of("win_attach").ranks(ranks).args(["10000"]);
+        job.limit(LIMIT).passes();
+    }
+    let job = Job::of("win_attach").ranks(3).args(["1000"]).limit(LIMIT);
+    job.passes_on_every_arm();
+    let job = job.args(["gone"]).env("LARIAT_HEAP", "0");
+    job.env("LARIAT_ARM", "cma").passes();
+}
+
+/// Random accesses to windows of every flavor, against a model.
+#[test]
+fn random_accesses_do_as_the_model() {
+    for ranks in [1, 2, 5] {
+        let job = Job::of("win_random").ranks(ranks).args(["1", "12"]);
+        job.limit(LIMIT).passes();
+    }
+    let job = Job::of("win_random").ranks(3).args(["500", "12"]);
+    job.limit(LIMIT).passes_on_every_arm();
 }
