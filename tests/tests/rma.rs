@@ -154,3 +154,15 @@ fn random_accesses_do_as_the_model() {
     let job = Job::of("win_random").ranks(3).args(["500", "12"]);
     job.limit(LIMIT).passes_on_every_arm();
 }
+
+#[test]
+fn memory_of_windows_moves_and_comes_back() {
+    for ranks in [1, 2, 3] {
+        let job = Job::of("win_moved").ranks(ranks).args(["moved"]);
+        job.limit(LIMIT).passes();
+    }
+    Job::of("win_moved")
+        .ranks(2)
+        .limit(LIMIT)
+        .passes_on_every_arm();
+}

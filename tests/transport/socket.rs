@@ -441,6 +441,12 @@ impl Transport for Socket {
         None
     }
 
+    fn adopt(&mut self, _addr: u64, _len: usize) -> Option<u64> {
+        None
+    }
+
+    fn release(&mut self, _addr: u64) {}
+
     fn take_slot(&mut self) -> Option<Infallible> {
         None
     }

@@ -24,6 +24,7 @@ mod malloc;
 mod mmap;
 mod system;
 
+use btl_shm::region::adopt;
 use btl_shm::region::alloc::VisibleRange;
 use btl_shm::region::heap::{self, Heap, Preloaded};
 use btl_shm::region::objects;
@@ -67,13 +68,15 @@ fn heap_of(ptr: *const c_void) -> Option<&'static Heap> {
 /// What the runtime calls.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "the name of a symbol")]
-pub static lariat_heap: Preloaded = Preloaded {
+pub static lariat_heap_2: Preloaded = Preloaded {
     start: start_late,
     refusal,
     alloc,
     free: malloc::free,
     shared,
     visible,
+    adopt,
+    release,
 };
 
 extern "C" fn start_late() -> c_int {
@@ -115,6 +118,17 @@ extern "C" fn shared(start: usize, len: usize) -> c_int {
 
 extern "C" fn visible() -> *const VisibleRange {
     heap().map_or(null(), |heap| heap.allocator().visible())
+}
+
+extern "C" fn adopt(start: usize, len: usize) -> usize {
+    let moved = heap().and_then(|heap| adopt::adopt(heap, start, len));
+    moved.unwrap_or(0)
+}
+
+extern "C" fn release(start: usize) {
+    if let Some(heap) = heap() {
+        adopt::release(heap, start);
+    }
 }
 
 fn pointer(addr: usize) -> *mut c_void {

@@ -253,6 +253,17 @@ impl Peers {
         }
     }
 
+    /// Moves `len` bytes at `addr` of this process to where peers map them, for
+    /// [`heap::release`]; the address by which peers reach them. `None`: they cannot be moved.
+    #[cold]
+    pub fn adopt(&mut self, addr: u64, len: usize) -> Option<u64> {
+        if !matches!(self.arm, Arm::Auto | Arm::Shared) || self.windows.is_none() {
+            return None;
+        }
+        let start = usize::try_from(addr).ok()?;
+        heap::adopt(start, len).map(|found| found as u64)
+    }
+
     /// Whether messages that CMA reaches may go another way.
     pub fn may_choose(&self) -> bool {
         self.arm == Arm::Auto

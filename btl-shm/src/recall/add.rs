@@ -32,3 +32,17 @@ pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
         file,
     })
 }
+
+/// As [`add`], of pages of the same file that the range beginning at `of` is of, which are
+/// mapped a second time.
+pub fn add_alias(start: usize, len: usize, of: usize) -> Result<(), RangeError> {
+    let Some(range) = ranges::at(of) else {
+        return Err(RangeError::Unaligned(of, 0));
+    };
+    private::room_for(len).map_err(|why| RangeError::NoCopy(len, why))?;
+    ranges::insert(Range {
+        start,
+        len,
+        ..range
+    })
+}

@@ -71,8 +71,9 @@ pub mod ranges;
 mod say;
 mod stack;
 
-pub use add::add;
+pub use add::{add, add_alias};
 pub use fork::{Hooks, at_fork, forked, register};
 pub use hold::hold;
-pub use ranges::{RangeError, open_again_at, remove};
+pub use private::put_back;
+pub use ranges::{MOST_RANGES, RangeError, file_of_range, open_again_at, remove};
 pub use say::say;

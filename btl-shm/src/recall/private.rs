@@ -19,6 +19,7 @@
 //! hooks that take such memory from the heap. Nothing here allocates, and nothing
 //! here is async-signal-unsafe.
 
+use super::hold::hold;
 use super::ranges::{self, Range};
 use crate::region::lines::{self, Line};
 use crate::region::sys;
@@ -71,12 +72,26 @@ impl fmt::Display for Failure {
 /// The first call that failed. What was replaced until then stays so, and the
 /// rest is still shared.
 pub fn make_private() -> Result<(), Failure> {
+    make_private_in(|_| true)
+}
+
+/// The same of the range that begins at `start`, in a process that is no forked child, and
+/// has one thread: nobody writes there meanwhile but peers that have no business there.
+///
+/// # Errors
+/// As [`make_private`].
+pub fn put_back(start: usize) -> Result<(), Failure> {
+    hold(|| make_private_in(|range| range.start == start))
+}
+
+fn make_private_in(wanted: impl Fn(&Range) -> bool) -> Result<(), Failure> {
     let mut outcome = Ok(());
     let read = lines::each(c"/proc/self/maps", &mut |line| {
         if !line.shared {
             return;
         }
-        for range in ranges::all().filter(|range| line.file == range.file) {
+        let behind = |range: &Range| line.file == range.file && wanted(range);
+        for range in ranges::all().filter(behind) {
             let start = line.start.max(range.start);
             let end = line.end.min(range.end());
             if start < end && outcome.is_ok() {

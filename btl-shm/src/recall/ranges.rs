@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
 
 /// Ranges that a process can have at once.
-pub const MOST_RANGES: usize = 32;
+pub const MOST_RANGES: usize = 256;
 
 struct Entry {
     /// First address; 0: free. Written last.
@@ -169,6 +169,17 @@ pub fn all() -> impl Iterator<Item = Range> {
             file: (entry.device.load(Relaxed), entry.inode.load(Relaxed)),
         })
     })
+}
+
+/// The range that begins at `start`.
+pub(super) fn at(start: usize) -> Option<Range> {
+    all().find(|range| range.start == start)
+}
+
+/// The device and inode numbers of the file behind the range that begins at `start`.
+#[must_use]
+pub fn file_of_range(start: usize) -> Option<(u64, u64)> {
+    at(start).map(|range| range.file)
 }
 
 /// Whether `addr` lies in a registered range.

@@ -174,7 +174,7 @@ pub fn getenv(name: &str) -> Option<String> {
     Some(value.to_string_lossy().into_owned())
 }
 
-/// What the preloaded library exports, under the name `lariat_heap`: its functions for
+/// What the preloaded library exports, under the name `lariat_heap_2`: its functions for
 /// the runtime. Whoever changes this changes the name as well.
 #[repr(C)]
 #[derive(Debug)]
@@ -193,6 +193,11 @@ pub struct Preloaded {
     pub shared: extern "C" fn(usize, usize) -> c_int,
     /// Where peers reach all of the heap; null: there is none.
     pub visible: extern "C" fn() -> *const VisibleRange,
+    /// Moves so many bytes at this address into the heap ([`super::adopt`]); the address
+    /// at which peers find them, or 0.
+    pub adopt: extern "C" fn(usize, usize) -> usize,
+    /// Ends a use of what `adopt` has moved, at this address.
+    pub release: extern "C" fn(usize),
 }
 
 /// The preloaded library's functions, if it is loaded.
@@ -202,7 +207,7 @@ fn preloaded() -> Option<&'static Preloaded> {
         // SAFETY: looks up a NUL-terminated name, under which only btl-shm/preload
         // exports something.
         unsafe {
-            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap".as_ptr())
+            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap_2".as_ptr())
                 .cast::<Preloaded>()
                 .as_ref()
         }
@@ -282,6 +287,21 @@ pub fn visible() -> Option<&'static VisibleRange> {
         Some(heap) => Some(heap.allocator.visible()),
         // SAFETY: null, or a part of the heap, which stays.
         None => unsafe { (preloaded()?.visible)().as_ref() },
+    }
+}
+
+/// Moves `len` bytes at `start`, which stay there for the program, into the heap, for
+/// [`release`]; the address at which peers find them. `None`: they cannot be moved.
+#[must_use]
+pub fn adopt(start: usize, len: usize) -> Option<usize> {
+    let found = preloaded().map_or(0, |outer| (outer.adopt)(start, len));
+    (found != 0).then_some(found)
+}
+
+/// Ends a use of what [`adopt`] has moved, at `start`.
+pub fn release(start: usize) {
+    if let Some(outer) = preloaded() {
+        (outer.release)(start);
     }
 }
 

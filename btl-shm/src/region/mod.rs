@@ -7,6 +7,7 @@
 //! maps.rs         the regions of this process
 //! report.rs       the table of them
 //! static_data.rs  the program's static data, moved to shared pages
+//! adopt.rs        other memory of the program, moved for a while
 //! window.rs       this process's window of the heap file: claimed, opened, sealed
 //! heap.rs         the one shared heap of a process: starting it, finding it
 //! global.rs       … as a Rust program's global allocator
@@ -21,6 +22,7 @@
 //! sys.rs          system calls on mappings
 //! ```
 
+pub mod adopt;
 pub mod alloc;
 pub mod classes;
 pub mod extents;

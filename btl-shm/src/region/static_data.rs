@@ -192,17 +192,23 @@ fn move_one(part: &Part, file: BorrowedFd<'_>, at: u64) -> Result<(), StaticErro
 /// initialises, and of the rest what is present or swapped out. Without
 /// `/proc/self/pagemap`: all.
 fn touched(part: &Part, page: usize) -> impl Fn(usize) -> bool + use<> {
-    const SWAPPED_OR_PRESENT: u64 = 3 << 62;
     let from_file = part.from_file.div_ceil(page);
     let map = pagemap(part.start / page + from_file, part.len / page - from_file);
-    move |number| match (&map, number.checked_sub(from_file)) {
-        (Some(map), Some(at)) => u64::from_ne_bytes(map[at]) & SWAPPED_OR_PRESENT != 0,
-        _ => true,
+    move |number| match number.checked_sub(from_file) {
+        Some(at) => is_present(map.as_deref(), at),
+        None => true,
     }
 }
 
+/// Whether page `number` of those that `map` tells of is present or swapped out. Without
+/// a map: it may be.
+pub(super) fn is_present(map: Option<&[[u8; 8]]>, number: usize) -> bool {
+    const SWAPPED_OR_PRESENT: u64 = 3 << 62;
+    map.is_none_or(|map| u64::from_ne_bytes(map[number]) & SWAPPED_OR_PRESENT != 0)
+}
+
 /// For `count` pages from page number `first` on: what the kernel says of each.
-fn pagemap(first: usize, count: usize) -> Option<Vec<[u8; 8]>> {
+pub(super) fn pagemap(first: usize, count: usize) -> Option<Vec<[u8; 8]>> {
     let mut file = std::fs::File::open("/proc/self/pagemap").ok()?;
     file.seek(SeekFrom::Start(first as u64 * 8)).ok()?;
     let mut entries = vec![[0u8; 8]; count];

@@ -50,6 +50,28 @@ pub fn is_replaced(addr: u64, len: usize) -> bool {
     with_transport(|transport| transport.is_replaced(addr, len))
 }
 
+/// Whether peers reach `len` bytes at `addr` of this process by loads and stores.
+#[must_use]
+pub fn is_exported(addr: u64, len: usize) -> bool {
+    with_transport(|transport| transport.is_exported(addr, len))
+}
+
+/// Moves `len` bytes at `addr` of this process, which stay there for the program, to where
+/// peers map them, for [`release`]; the address by which peers reach them. `None`: they
+/// cannot be moved, or not now, since messages may be on their way into them.
+#[must_use]
+pub fn adopt(addr: u64, len: usize) -> Option<u64> {
+    let is_idle = with_engine(|engine| engine.core.transfers.is_idle());
+    is_idle
+        .then(|| with_transport(|transport| transport.adopt(addr, len)))
+        .flatten()
+}
+
+/// Ends a use of what [`adopt`] has moved, at `addr`.
+pub fn release(addr: u64) {
+    with_transport(|transport| transport.release(addr));
+}
+
 /// Whether peers may write into this process's memory.
 #[must_use]
 pub fn lets_peers_write() -> bool {

@@ -20,6 +20,7 @@ use btl_shm::fragment::FRAGMENT;
 use btl_shm::peer::cma::{self, Direction};
 use btl_shm::peer::shared::Shared;
 use btl_shm::peer::{Lost, Peers, Reached};
+use btl_shm::region::heap;
 use btl_shm::ring::INLINE;
 use btl_shm::wait;
 use cells::{arrival, envelope};
@@ -585,6 +586,14 @@ impl Transport for Shm {
         }
         let shared = self.peers.share(peer.0, addr, len)?;
         Some((shared.at(), shared))
+    }
+
+    fn adopt(&mut self, addr: u64, len: usize) -> Option<u64> {
+        self.peers.adopt(addr, len)
+    }
+
+    fn release(&mut self, addr: u64) {
+        heap::release(usize::try_from(addr).unwrap_or(0));
     }
 
     fn take_slot(&mut self) -> Option<ShmSlot> {

@@ -397,6 +397,13 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// Maps memory of a peer's for the program; where its first byte is.
     fn map(&mut self, peer: Proc, addr: u64, len: usize) -> Option<(NonNull<u8>, Self::Mapping)>;
 
+    /// Moves `len` bytes at `addr` of this process, which stay there for the program, to
+    /// where peers map them; the address by which peers reach them. `None`: they cannot be
+    /// moved. To be called while no peer copies there.
+    fn adopt(&mut self, addr: u64, len: usize) -> Option<u64>;
+    /// Ends a use of what [`Transport::adopt`] has moved, at `addr`, while no peer uses it.
+    fn release(&mut self, addr: u64);
+
     // Cooperative copies.
 
     /// Takes a slot. `None`: all are in use, or there are none.

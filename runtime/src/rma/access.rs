@@ -138,14 +138,15 @@ fn in_attached(win: &Win, target: &Target<'_>) -> Result<Place> {
     }
     // What was asked of the target by messages is not to be overtaken.
     let is_pending = Remote::of(win).is_some_and(|remote| remote.is_pending(target.rank));
-    if reach == PartReach::Remote
+    if reach.by == PartReach::Remote
         && !is_pending
+        && let Some(shift) = reach.shift
         && let Some(peer) = win.comm.group.proc(target.rank)
-        && let Some(mapped) = remote::mapped(peer, first, len)
+        && let Some(mapped) = remote::mapped(peer, first.wrapping_add(shift), len)
     {
         return Ok(Place::Here(mapped.as_ptr().wrapping_offset(-low)));
     }
-    there(win, target.rank, addr, reach)
+    there(win, target.rank, addr, reach.by)
 }
 
 fn is_open(win: &Win, target: u32, within: AllowedEpochs) -> bool {

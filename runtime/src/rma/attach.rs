@@ -8,10 +8,11 @@
 
 use super::control::{self, TableState};
 use super::elements::Elements;
+use super::expose::Exposure;
 use super::far::{self, RemotePlace};
 use super::remote::Remote;
 use super::runs::{self, Run};
-use super::table::{Attached, code, of_code, own_reach};
+use super::table::{Attached, code, of_code};
 use crate::error::Result;
 use crate::fail;
 use crate::memory;
@@ -62,12 +63,15 @@ pub fn attach(win: &Win, base: *mut u8, size: usize) -> Result<()> {
             other.start
         );
     }
+    let old = own.grow()?;
+    let exposure = Exposure::new(start, size);
     let piece = Attached {
         start,
         len,
-        reach: code(own_reach(start, size)),
+        reach: code(exposure.reach),
+        found: exposure.found,
     };
-    let old = own.grow()?;
+    own.exposed.insert(start, exposure);
     control::of(win).change_table(win.comm.rank, || {
         // SAFETY: peers have been told, and there is room.
         unsafe { own.insert(index, piece) };
@@ -103,6 +107,7 @@ pub fn detach(win: &Win, base: *const u8) -> Result<()> {
             unsafe { own.remove(index) };
             own.state()
         });
+        own.exposed.remove(&start);
         return Ok(());
     }
     match own.empty.iter().position(|empty| *empty == start) {
@@ -122,7 +127,7 @@ pub fn detach(win: &Win, base: *const u8) -> Result<()> {
 ///
 /// # Errors
 /// Class RMA_RANGE: some of it is not.
-pub(super) fn check(win: &Win, rank: u32, runs: &[Run]) -> Result<PartReach> {
+pub(super) fn check(win: &Win, rank: u32, runs: &[Run]) -> Result<Reach> {
     let remote = dynamic(win)?;
     if rank == win.comm.rank {
         return covered(win, rank, remote.own.borrow().pieces(), runs);
@@ -147,9 +152,18 @@ pub(super) fn check(win: &Win, rank: u32, runs: &[Run]) -> Result<PartReach> {
     }
 }
 
+/// How attached memory is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Reach {
+    pub(super) by: PartReach,
+    /// How far from its address peers map it, the same for all of it. `None`: it differs.
+    pub(super) shift: Option<u64>,
+}
+
 /// Whether every byte of `runs` is in a piece.
-fn covered(win: &Win, rank: u32, pieces: &[Attached], runs: &[Run]) -> Result<PartReach> {
+fn covered(win: &Win, rank: u32, pieces: &[Attached], runs: &[Run]) -> Result<Reach> {
     let mut reach = PartReach::Remote;
+    let (mut shift, mut is_same) = (None, true);
     for (start, len) in runs {
         let Some(end) = start.checked_add(*len as u64) else {
             return outside(win, rank, (*start, *len), *start);
@@ -161,13 +175,18 @@ fn covered(win: &Win, rank: u32, pieces: &[Attached], runs: &[Run]) -> Result<Pa
             match piece.filter(|piece| at < piece.start + piece.len) {
                 Some(piece) => {
                     reach = of_code(code(reach).max(piece.reach));
+                    let by = piece.found.wrapping_sub(piece.start);
+                    is_same &= *shift.get_or_insert(by) == by;
                     at = piece.start + piece.len;
                 }
                 None => return outside(win, rank, (*start, *len), at),
             }
         }
     }
-    Ok(reach)
+    Ok(Reach {
+        by: reach,
+        shift: shift.filter(|_| is_same),
+    })
 }
 
 #[cold]
@@ -206,12 +225,13 @@ fn fetch(win: &Win, rank: u32, state: TableState) -> Result<Vec<Attached>> {
     }
     let words = bytes.as_chunks::<8>().0.iter();
     let words: Vec<u64> = words.map(|word| u64::from_ne_bytes(*word)).collect();
-    let pieces = words.as_chunks::<3>().0.iter();
+    let pieces = words.as_chunks::<4>().0.iter();
     Ok(pieces
-        .map(|[start, len, reach]| Attached {
+        .map(|[start, len, reach, found]| Attached {
             start: *start,
             len: (*len).min(u64::MAX - *start), // garbage until the number is checked
             reach: *reach,
+            found: *found,
         })
         .collect())
 }

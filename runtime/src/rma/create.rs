@@ -13,6 +13,7 @@ use super::active;
 use super::control;
 use super::hints;
 use super::memory::{self, Location, MemoryKind, Piece};
+use super::remote::Remote;
 use super::serve;
 use crate::error::{Class, Error, Result};
 use crate::object::collective::Tag;
@@ -267,6 +268,9 @@ pub fn free(raw: usize) -> Result<()> {
     // Others may still be looking at the words of the barrier, which rank 0 owns.
     active::last_word(&win)?;
     drop(win.memory.take());
+    if let Some(remote) = Remote::of(&win) {
+        remote.own.borrow_mut().exposed.clear();
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 use super::control;
 use super::create::{self, WindowSpec, chosen_context, context_of, context_word, exchange};
+use super::expose::Exposure;
 use super::hints;
 use super::memory::{self, Piece};
 use super::remote::Remote;
@@ -23,8 +24,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use wireup::collective::Kind;
 
-/// What a member sends: size, unit, where its memory is, how it is reached, context id.
-type Terms = [u64; 5];
+/// What a member sends: size, unit, where its memory is, where peers map it, how it is
+/// reached, context id.
+type Terms = [u64; 6];
 
 /// Makes a window over `wanted.size` bytes at `base`, and says its handle.
 ///
@@ -35,16 +37,18 @@ pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<us
     let tag = comm.begin_collective(Kind::WIN_CREATE).peers;
     let home = base.expose_provenance() as u64;
     let context = context_of(comm);
+    let exposure = Exposure::new(home, wanted.size);
     let mine: Terms = [
         wanted.size as u64,
         wanted.disp_unit.cast_unsigned(),
         home,
-        table::code(table::own_reach(home, wanted.size)),
+        exposure.found,
+        table::code(exposure.reach),
         context_word(&context),
     ];
     let terms = exchange(comm, tag, &mine)?;
     context?;
-    let context = chosen_context(terms[0][4])?;
+    let context = chosen_context(terms[0][5])?;
     let parts: Vec<Part> = (0..)
         .zip(&terms)
         .map(|(rank, terms)| match rank == comm.rank {
@@ -61,7 +65,7 @@ pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<us
         own,
         parts,
         (Flavor::Create, &wanted.info),
-        pieces,
+        (pieces, Some(exposure)),
         is_remote,
     )
 }
@@ -87,7 +91,7 @@ pub fn create_dynamic(comm: &Arc<Comm>, info: &Info) -> Result<usize> {
     };
     let parts = vec![part; comm.size() as usize];
     let own = Comm::new(context, comm.rank, comm.group.clone(), None);
-    finish(own, parts, (Flavor::Dynamic, info), pieces, true)
+    finish(own, parts, (Flavor::Dynamic, info), (pieces, None), true)
 }
 
 fn own_part(base: *mut u8, wanted: &WindowSpec) -> Part {
@@ -101,12 +105,12 @@ fn own_part(base: *mut u8, wanted: &WindowSpec) -> Part {
 }
 
 /// The part of another member, mapped if that can be.
-fn part(comm: &Comm, rank: u32, [size, disp_unit, home, code, _]: &Terms) -> Part {
+fn part(comm: &Comm, rank: u32, [size, disp_unit, home, found, code, _]: &Terms) -> Part {
     let size = usize::try_from(*size).unwrap_or(0);
     let reach = table::of_code(*code);
     let mapped = match comm.group.proc(rank) {
         _ if size == 0 => Some(NonNull::dangling()),
-        Some(peer) if reach == PartReach::Remote => remote::mapped(peer, *home, size),
+        Some(peer) if reach == PartReach::Remote => remote::mapped(peer, *found, size),
         _ => None,
     };
     Part {
@@ -129,13 +133,13 @@ fn finish(
     own: Comm,
     parts: Vec<Part>,
     (flavor, info): (Flavor, &Info),
-    pieces: Vec<Option<Piece>>,
+    memory: (Vec<Option<Piece>>, Option<Exposure>),
     is_remote: bool,
 ) -> Result<usize> {
-    let control = pieces[0].as_ref().map_or(NonNull::dangling(), Piece::at);
+    let control = memory.0[0].as_ref().map_or(NonNull::dangling(), Piece::at);
     let is_alone = own.size() == 1;
     let remote = is_remote.then(|| Box::new(Remote::default()) as Box<dyn Any>);
-    let new = Win::new(own, parts, flavor, control, Box::new(pieces), remote);
+    let new = Win::new(own, parts, flavor, control, Box::new(memory), remote);
     *new.info.borrow_mut() = hints::taken(info, flavor);
     let raw = win::insert(new)?;
     if is_remote && !is_alone {

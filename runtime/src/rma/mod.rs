@@ -10,6 +10,7 @@
 //! ```text
 //! create.rs    making and freeing: who has what, agreed upon by all members
 //! existing.rs  … over memory that the program has
+//! expose.rs    how peers reach such memory
 //! memory.rs    where pages of the library's come from, and how peers reach them
 //! control.rs   the words in these pages that members synchronize by
 //! active.rs    fence; post, start, complete, wait
@@ -40,6 +41,7 @@ mod control;
 pub mod create;
 mod elements;
 pub mod existing;
+mod expose;
 pub mod far;
 pub mod hints;
 mod memory;

@@ -1,6 +1,7 @@
 //! Tables of attached memory: this process's, and copies of others'.
 
 use super::control::TableState;
+use super::expose::Exposure;
 use crate::error::Result;
 use crate::memory;
 use crate::object::win::PartReach;
@@ -16,9 +17,11 @@ pub(super) struct Attached {
     pub(super) len: u64,
     /// How it is reached, by the number of a [`PartReach`]'s [`code`].
     pub(super) reach: u64,
+    /// The address at which peers map its first byte, where they do.
+    pub(super) found: u64,
 }
 
-const _: () = assert!(size_of::<Attached>() == 24);
+const _: () = assert!(size_of::<Attached>() == 32);
 
 /// Pieces that there is room for at first.
 const ROOM: usize = 32;
@@ -31,6 +34,8 @@ pub(super) struct OwnTable {
     pieces: usize,
     /// The beginnings of pieces without bytes, which are in no table.
     pub(super) empty: Vec<u64>,
+    /// What peers were given to access, by address.
+    pub(super) exposed: HashMap<u64, Exposure>,
 }
 
 impl OwnTable {
