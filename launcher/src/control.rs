@@ -5,6 +5,7 @@
 //! deadline. Then it *winds down*: SIGTERM, [`GRACE`], SIGKILL. It is over when every rank
 //! has ended. What the ranks left behind is ended then.
 
+use crate::children::ChildJobs;
 use crate::deadline::{Deadline, poll_timeout};
 use crate::explain;
 use crate::flush;
@@ -16,6 +17,7 @@ use crate::report::Reports;
 use crate::say::say;
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
+use crate::spawned::{Spawned, Wish};
 use crate::verdict::{self, Cause, RankEnd};
 use crate::watch::{Findings, History};
 use nix::errno::Errno;
@@ -25,7 +27,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Release;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::{Duration, Instant};
 use wireup::layout::State;
 use wireup::segment::Segment;
@@ -35,6 +37,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The time before SIGTERM in which the others may end by themselves, when a rank has
 /// failed outside of MPI.
 const ORDERLY_GRACE: Duration = Duration::from_millis(500);
+/// How long ranks may take to disconnect from processes that have disconnected and ended.
+const PARTING_TIME: Duration = Duration::from_secs(1);
 /// How often to look at a rank whose end may come without SIGCHLD.
 const ELSEWHERE_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -68,6 +72,13 @@ pub struct Job {
     quiet: bool,
     /// How many signals so far asked for the job's end.
     interrupts: u32,
+    /// Jobs that ranks have spawned.
+    children: ChildJobs,
+    /// What has spawned this job.
+    spawned: Option<Spawned>,
+    /// What has spawned this job is gone. If ranks are still connected at this moment, this
+    /// job ends.
+    orphaned: Option<Instant>,
 }
 
 impl Job {
@@ -79,6 +90,8 @@ impl Job {
         deadline: Option<Deadline>,
         reports: Reports,
         oom: OomWatch,
+        children: ChildJobs,
+        spawned: Option<Spawned>,
     ) -> Job {
         Job {
             segment,
@@ -92,6 +105,9 @@ impl Job {
             code: None,
             quiet: false,
             interrupts: 0,
+            children,
+            spawned,
+            orphaned: None,
         }
     }
 
@@ -103,12 +119,13 @@ impl Job {
     /// Returns when the job is over and everything that it printed is written, with what
     /// mpirun exits with.
     pub fn run(&mut self, signals: &SignalFd) -> u8 {
-        while self.ranks.any_alive() {
+        while self.ranks.any_alive() || self.children.any_alive() {
             self.sleep(signals);
             self.look_at_output();
             self.look_at_signals(signals);
             self.reports.look(&self.segment);
             self.look_at_children();
+            self.look_at_spawned();
             self.look_at_waits();
             self.look_at_time();
         }
@@ -137,13 +154,53 @@ impl Job {
         let watch = (self.phase == Phase::Running).then(|| self.history.due());
         let elsewhere = self.ranks.any_elsewhere();
         let elsewhere = elsewhere.then(|| Instant::now() + ELSEWHERE_INTERVAL);
-        let times = [phase, report, watch, elsewhere].into_iter().flatten();
+        let times = [phase, report, watch, elsewhere, self.orphaned]
+            .into_iter()
+            .flatten();
         let timeout = times.min().map_or(PollTimeout::NONE, poll_timeout);
-        let mut fds = [
+        let mut fds = vec![
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.output.news.as_fd(), PollFlags::POLLIN),
         ];
+        fds.extend(self.children.fds());
+        let link = self.spawned.as_ref().and_then(Spawned::link);
+        fds.extend(link.map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
         let _ = poll(&mut fds, timeout); // an error means no more than: look at everything
+    }
+
+    /// Starts the jobs that ranks spawn, and looks after those that were.
+    fn look_at_spawned(&mut self) {
+        for pid in self.children.look(self.phase == Phase::Running) {
+            self.ranks.leave_alone(pid);
+        }
+        for (pid, status) in self.ranks.take_other_ends() {
+            let Some(Some(failure)) = self.children.ended(pid, status) else {
+                continue;
+            };
+            if self.code.is_none() {
+                self.fail(&Cause::of_spawned_job(&failure.program, failure.code));
+            }
+        }
+        let wish = self.spawned.as_mut().map(Spawned::wish);
+        if wish == Some(Wish::End) {
+            self.orphaned = Some(Instant::now() + PARTING_TIME);
+        }
+        let is_over = self.orphaned.is_some_and(|then| Instant::now() >= then);
+        if is_over && self.code.is_none() && self.is_connected() {
+            say(
+                "the job that has spawned this one has failed or ended while they were connected: ending the job",
+            );
+            self.code = Some(1);
+            self.end(Signal::SIGTERM);
+        }
+        if is_over {
+            self.orphaned = None;
+        }
+    }
+
+    /// Whether any rank is connected to another job.
+    fn is_connected(&self) -> bool {
+        self.segment.head().connections.load(Relaxed) != 0
     }
 
     /// Looks whether mpirun's standard output can still be written. If its reader has gone,
@@ -172,9 +229,11 @@ impl Job {
                 self.interrupt(signal, sent);
             } else if signal == Signal::SIGTSTP {
                 self.ranks.signal_all(Signal::SIGTSTP);
+                self.children.signal_all(Signal::SIGTSTP);
                 let _ = kill(Pid::this(), Signal::SIGSTOP); // SIGCONT, which follows, is read next
             } else if signal != Signal::SIGCHLD {
                 self.ranks.signal_all(signal);
+                self.children.signal_all(signal);
             }
         }
     }
@@ -197,6 +256,7 @@ impl Job {
             }
             Phase::Ending(_) | Phase::Killed => self.kill(),
         }
+        self.children.signal_all(signal);
     }
 
     /// Takes a new snapshot of all ranks. Returns it, and what is certain by now of those
@@ -232,7 +292,8 @@ impl Job {
 
     /// What every rank does, and what is certain of those that wait.
     fn explain(&mut self) -> String {
-        let (snapshots, findings) = self.look(Instant::now());
+        let (snapshots, mut findings) = self.look(Instant::now());
+        findings.all &= !self.is_connected(); // another job may do something for this one
         explain::report(&snapshots, &findings)
     }
 
@@ -251,6 +312,7 @@ impl Job {
                     ));
                     self.code = Some(124);
                     self.end(Signal::SIGTERM);
+                    self.children.signal_all(Signal::SIGTERM);
                 }
             }
             Phase::Orderly(_) | Phase::Ending(_) | Phase::Killed => {}
@@ -306,6 +368,10 @@ impl Job {
         self.output.catch_up(); // what that rank printed last comes first
         say(&cause.text);
         self.code = Some(cause.code);
+        self.children.tell_failure();
+        if let Some(spawned) = self.spawned.as_ref().filter(|_| self.is_connected()) {
+            spawned.tell_failure();
+        }
         if cause.orderly {
             self.phase = Phase::Orderly(Instant::now() + ORDERLY_GRACE);
         } else {

@@ -4,7 +4,7 @@
 use crate::snapshot::RankSnapshot;
 use crate::watch::Findings;
 use std::collections::BTreeMap;
-use wireup::layout::{State, WaitKind};
+use wireup::layout::{OTHER_JOB, State, WaitKind};
 use wireup::report::ranges;
 
 /// How many ranks wait for `rank`.
@@ -157,6 +157,9 @@ fn activity(snapshot: &RankSnapshot) -> String {
         tag => format!("a message with tag {tag}"),
     };
     let what = match (wait.peer, message.as_str()) {
+        (OTHER_JOB, "") => " for a process of another job".to_owned(),
+        (OTHER_JOB, _) if sends => format!(" for a process of another job to receive {message}"),
+        (OTHER_JOB, _) => format!(" for {message} from a process of another job"),
         (-2, "") => String::new(),
         (-2, _) => format!(" for {message}"),
         (-1, "") => " for any rank".to_owned(),

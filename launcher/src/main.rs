@@ -25,6 +25,7 @@
 //! watch, stuck, threads   who can never go on
 //! explain     the report of who waits for whom
 //! report      tables of what ranks publish about themselves
+//! children, spawned       jobs that ranks spawn, and this job as such a one
 //! guard       ends what is left when mpirun is killed
 //! tune        measures the machine
 //! ```
@@ -34,6 +35,7 @@
 mod binding;
 mod capacity;
 mod cgroup;
+mod children;
 mod cli;
 mod control;
 mod deadline;
@@ -64,6 +66,7 @@ mod sink;
 mod slurm;
 mod snapshot;
 mod spawn;
+mod spawned;
 mod start;
 mod stdin;
 mod stdio;
@@ -84,13 +87,17 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    let is = |option: &str| args.first().is_some_and(|first| first == option);
+    if is(spawned::OPTION) || is(spawned::OPTION_ALONE) {
+        return run_spawned(&args[1..], is(spawned::OPTION_ALONE));
+    }
     let result = match cli::parse(&args) {
         Ok(Request::Text(text)) => print(&text),
         Ok(Request::Settings(global)) => settings::gather(&global)
             .map_err(failure)
             .and_then(|settings| print(&settings.table())),
         Ok(Request::Tune(global)) => tune::run(&global).map(|()| 0).map_err(failure),
-        Ok(Request::Run(global, locals)) => run(&global, &locals),
+        Ok(Request::Run(global, locals)) => run(&global, &locals, None, &mut None),
         Err(why) => Err(failure(why)),
     };
     match result {
@@ -98,6 +105,36 @@ fn main() -> ExitCode {
         Err(Failure { code, text }) => {
             say(&text);
             ExitCode::from(code)
+        }
+    }
+}
+
+/// Runs a job that a program has spawned. `alone`: no mpirun has started the program.
+fn run_spawned(args: &[std::ffi::OsString], alone: bool) -> ExitCode {
+    let begun = spawned::Spawned::take().and_then(|spawned| {
+        if alone {
+            spawn::detach().map_err(|why| why.to_string())?;
+        }
+        Ok((spawned, spawned::parse(args)?))
+    });
+    let (spawned, (global, locals)) = match begun {
+        Ok(begun) => begun,
+        Err(why) => {
+            say(&why);
+            return ExitCode::FAILURE;
+        }
+    };
+    let told = spawned.try_clone();
+    let mut program = None;
+    match run(&global, &locals, Some(spawned), &mut program) {
+        Ok(code) => ExitCode::from(code),
+        Err(why) => {
+            // The call that spawns returns it as an error.
+            match &told {
+                Some(told) => spawned::refuse(told, program, &why),
+                None => say(&why.text),
+            }
+            ExitCode::from(why.code)
         }
     }
 }
@@ -110,8 +147,14 @@ fn print(text: &str) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Runs a job. Returns what mpirun exits with.
-fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
+/// Runs a job, perhaps a spawned one. Returns what mpirun exits with. In an error,
+/// `at_fault` is the number of the program that is to blame for it.
+fn run(
+    global: &JobOptions,
+    locals: &[ProgramOptions],
+    spawned: Option<spawned::Spawned>,
+    at_fault: &mut Option<usize>,
+) -> Result<u8, Failure> {
     let settings = settings::gather(global).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;
     let hosts = hosts::ranks(global).map_err(failure)?;
@@ -119,7 +162,8 @@ fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
     let mut resources = binding::Resources::read();
     let processors = resources.processors;
     let mut apps = Vec::with_capacity(locals.len());
-    for local in locals {
+    for (index, local) in locals.iter().enumerate() {
+        *at_fault = Some(index);
         let ranks = match local.ranks {
             Some(n) => n,
             None if locals.len() > 1 => 1,
@@ -131,6 +175,7 @@ fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
         }
         apps.push(app);
     }
+    *at_fault = None;
     let cgroups = cgroup::Cgroups::own();
     let ranks: Vec<u32> = apps.iter().map(|a| a.ranks).collect();
     let size = capacity::check(global, &ranks, &cgroups).map_err(failure)?;
@@ -146,7 +191,7 @@ fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
     if binding::is_reported(global) {
         say(binding.picture().trim_end());
     }
-    let mut job = JobBuilder::new(global, size, processors, hwloc_variables, cgroups)?;
+    let mut job = JobBuilder::new(global, size, processors, hwloc_variables, cgroups, spawned)?;
     job.publish(&binding.placement);
     let mode = |app: &plan::App| heap_mode(global, app);
     let inherit = !global.genvnone;
@@ -156,6 +201,7 @@ fn run(global: &JobOptions, locals: &[ProgramOptions]) -> Result<u8, Failure> {
         passed_over.chain(&notes).for_each(|line| say(line));
     }
     for (index, app) in apps.iter().enumerate() {
+        *at_fault = Some(index);
         for _ in 0..app.ranks {
             job.rank(global, app, index, &binding.placement)?;
         }

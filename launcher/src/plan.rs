@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wireup::descriptor;
-use wireup::{env, handover};
+use wireup::{env, handover, spawning};
 
 /// One program of the job.
 #[derive(Debug, Clone)]
@@ -49,6 +49,8 @@ pub struct WireUp {
     pub lifeline: descriptor::Source,
     /// The heap file, inherited too, if there is one.
     pub heap: Option<descriptor::Source>,
+    /// Whether a program has spawned the job.
+    pub is_spawned: bool,
 }
 
 impl WireUp {
@@ -228,6 +230,12 @@ pub fn command(app: &App, index: usize, rank: u32, wire_up: WireUp, inherit: boo
         }
     }
     command.envs(&app.vars);
+    for name in [spawning::STATUS, spawning::LINK] {
+        command.env_remove(name);
+    }
+    if !wire_up.is_spawned {
+        command.env_remove(spawning::PARENT);
+    }
     let (rank, size) = (rank.to_string(), wire_up.size.to_string());
     let ranks = [
         env::RANK,

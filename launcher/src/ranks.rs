@@ -39,6 +39,8 @@ pub struct Ranks {
     /// How processes ended that some rank names as its own in the segment, while mpirun
     /// still waits for another process of that rank.
     early_ends: HashMap<i32, ExitStatus>,
+    /// Mpiruns of spawned jobs that have ended since they were last asked for.
+    other_ends: Vec<(i32, ExitStatus)>,
 }
 
 impl Ranks {
@@ -48,7 +50,18 @@ impl Ranks {
             processes: Vec::new(),
             strangers,
             early_ends: HashMap::new(),
+            other_ends: Vec::new(),
         }
+    }
+
+    /// Leaves a child alone that is no rank's: an mpirun of its own job.
+    pub fn leave_alone(&mut self, pid: i32) {
+        self.strangers.insert(pid);
+    }
+
+    /// Children that were to be left alone, and have ended.
+    pub fn take_other_ends(&mut self) -> Vec<(i32, ExitStatus)> {
+        std::mem::take(&mut self.other_ends)
     }
 
     /// Adds the process of the next rank.
@@ -112,6 +125,8 @@ impl Ranks {
             if let Some(index) = self.processes.iter().position(own) {
                 let rank = number(index);
                 ends.push(ProcessEnd { rank, pid, status });
+            } else if self.strangers.contains(&pid) {
+                self.other_ends.push((pid, status));
             } else if is_in_records(segment, pid) {
                 self.early_ends.insert(pid, status);
             }

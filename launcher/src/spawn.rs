@@ -11,7 +11,8 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid, fork};
 use std::ffi::CString;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use wireup::lifeline::{self, LifelineScope};
@@ -67,6 +68,87 @@ pub fn start(command: &mut Command, attributes: &SpawnAttributes) -> io::Result<
         command.pre_exec(move || become_rank(&attributes, &path, parent));
     }
     command.spawn()
+}
+
+/// Starts another mpirun, for a job that a rank spawns. It inherits two descriptors, leads a
+/// process group, and ends its job when this mpirun dies.
+///
+/// # Errors
+/// `fork`, `exec` or a step between them has failed.
+pub fn start_mpirun(
+    command: &mut Command,
+    blocked: SigSet,
+    inherit: [RawFd; 2],
+) -> io::Result<Child> {
+    let parent = std::process::id();
+    command.process_group(0);
+    // SAFETY: the closure runs between fork and exec and only makes system calls.
+    unsafe {
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            if u32::try_from(libc::getppid()) != Ok(parent) {
+                libc::_exit(1);
+            }
+            for fd in inherit {
+                if libc::fcntl(fd, libc::F_SETFD, 0) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            blocked.thread_set_mask()?;
+            Ok(())
+        });
+    }
+    command.spawn()
+}
+
+/// Takes over a descriptor that this process has inherited, if it is a socket.
+pub fn adopt_stream(fd: RawFd) -> Option<UnixStream> {
+    let mut kind: libc::c_int = 0;
+    let mut len = libc::socklen_t::try_from(size_of_val(&kind)).ok()?;
+    let at = (&raw mut kind).cast();
+    // SAFETY: fills a local of the right type; a number that is no socket's is an error.
+    let got = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, at, &raw mut len) };
+    if got != 0 || kind != libc::SOCK_STREAM {
+        return None;
+    }
+    // SAFETY: fcntl with an integer argument.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    // SAFETY: the descriptor was inherited for this purpose, and nobody else has it.
+    Some(unsafe { UnixStream::from_raw_fd(fd) })
+}
+
+/// Whether the process at the other end of a socket belongs to this user.
+pub fn is_of_this_user(stream: &UnixStream) -> bool {
+    let mut who = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut len = libc::socklen_t::try_from(size_of_val(&who)).unwrap_or(0);
+    let (fd, at) = (stream.as_raw_fd(), (&raw mut who).cast());
+    // SAFETY: fills a local of the right type.
+    let got =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, at, &raw mut len) };
+    // SAFETY: geteuid has no preconditions.
+    got == 0 && who.uid == unsafe { libc::geteuid() }
+}
+
+/// Goes on in a process that is no child of the one that has started this one, in a session
+/// of its own. Must be called before any thread exists.
+///
+/// # Errors
+/// There can be no more processes.
+pub fn detach() -> io::Result<()> {
+    // SAFETY: there is one thread, so that the child may use everything that this one has.
+    match unsafe { fork() }? {
+        // SAFETY: ends the process without running what the child will run at its end.
+        ForkResult::Parent { .. } => unsafe { libc::_exit(0) },
+        ForkResult::Child => {
+            // SAFETY: setsid has no preconditions; the child leads no group yet.
+            unsafe { libc::setsid() };
+            Ok(())
+        }
+    }
 }
 
 /// Whether a system call is forbidden here. Only for calls that do nothing, and fail with

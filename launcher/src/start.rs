@@ -3,6 +3,7 @@
 use crate::binding;
 use crate::capacity;
 use crate::cgroup::Cgroups;
+use crate::children::ChildJobs;
 use crate::cli::JobOptions;
 use crate::control::Job;
 use crate::deadline::Deadline;
@@ -17,6 +18,7 @@ use crate::report::Reports;
 use crate::say::{Failure, failure, say};
 use crate::signals;
 use crate::spawn::{self, SpawnAttributes, named};
+use crate::spawned::Spawned;
 use crate::stdin::StandardInput;
 use crate::stdio::OutputPipes;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -28,6 +30,7 @@ use std::time::Instant;
 use wireup::descriptor::{self, Identity, Source};
 use wireup::heap::HeapFile;
 use wireup::segment::Segment;
+use wireup::spawning::Outcome;
 
 /// A job while its ranks are being started.
 pub struct JobBuilder {
@@ -50,6 +53,8 @@ pub struct JobBuilder {
     hwloc_variables: Vec<&'static str>,
     cgroups: Cgroups,
     oom: OomWatch,
+    spawned: Option<Spawned>,
+    children: ChildJobs,
 }
 
 impl JobBuilder {
@@ -63,6 +68,7 @@ impl JobBuilder {
         processors: u32,
         hwloc_variables: Vec<&'static str>,
         cgroups: Cgroups,
+        spawned: Option<Spawned>,
     ) -> Result<JobBuilder, Failure> {
         let began = Instant::now();
         spawn::adopt_orphans();
@@ -87,9 +93,11 @@ impl JobBuilder {
             segment: own,
             lifeline: line,
             heap,
+            is_spawned: spawned.is_some(),
         };
         let guard = Guard::start(line.number, wire_up.mark());
         strangers.extend(guard.pid());
+        let children = ChildJobs::new(segment.constants().job, blocked, hwloc_variables.clone());
         Ok(JobBuilder {
             segment,
             wire_up,
@@ -116,6 +124,8 @@ impl JobBuilder {
             hwloc_variables,
             oom: OomWatch::new(cgroups.clone()),
             cgroups,
+            spawned,
+            children,
         })
     }
 
@@ -216,6 +226,9 @@ impl JobBuilder {
                 )));
             }
         };
+        if let Some(spawned) = &self.spawned {
+            spawned.tell(&Outcome::Started);
+        }
         let deadline = timeout.map(|seconds| Deadline::new(self.began, seconds));
         let mut job = Job::new(
             self.segment,
@@ -224,6 +237,8 @@ impl JobBuilder {
             deadline,
             reports,
             self.oom,
+            self.children,
+            self.spawned,
         );
         let code = job.run(&self.signals);
         if global.report_segment {

@@ -33,6 +33,21 @@ pub struct Cause {
     pub orderly: bool,
 }
 
+impl Cause {
+    /// A job that a rank has spawned has failed while it was connected to this one. Its
+    /// mpirun has said how.
+    pub fn of_spawned_job(program: &str, code: u8) -> Cause {
+        Cause {
+            weight: 1,
+            code,
+            text: format!(
+                "the spawned job of {program} has failed (exit code {code}) while it was connected to this one: ending the job"
+            ),
+            orderly: false,
+        }
+    }
+}
+
 /// The exit code of mpirun for a failure: never 0.
 fn code(raw: i32) -> u8 {
     match raw & 0xff {

@@ -16,7 +16,7 @@ use crate::stuck::{self, Activity};
 use crate::threads::Threads;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
-use wireup::layout::{State, WaitKind};
+use wireup::layout::{OTHER_JOB, State, WaitKind};
 
 /// How often to look.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
@@ -238,7 +238,11 @@ fn activity(rank: &RankHistory, snapshot: &RankSnapshot) -> Activity {
 
 fn findings(snapshots: &[RankSnapshot], activities: &[Activity], stuck: &[bool]) -> Findings {
     let waits = |at: usize| stuck[at] && matches!(activities[at], Activity::Waits(_));
-    let all = stuck.iter().all(|s| *s) && (0..snapshots.len()).any(waits);
+    // Who waits for a process of another job may go on by what that one does.
+    let is_connected = |s: &RankSnapshot| s.wait.as_ref().is_some_and(|w| w.peer == OTHER_JOB);
+    let all = stuck.iter().all(|s| *s)
+        && (0..snapshots.len()).any(waits)
+        && !snapshots.iter().any(is_connected);
     let mut direct: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (at, activity) in activities.iter().enumerate() {
         if let Activity::Waits(Some(peer)) = activity

@@ -7,6 +7,7 @@
 //! Which rank this process is, [`crate::membership`] finds out.
 
 use crate::comm_make::bridges;
+use crate::dynamic::spawn;
 use crate::error::{Class, Error, Result};
 use crate::file::pool;
 use crate::job::{self, Job, abort, die, thread};
@@ -56,6 +57,9 @@ pub fn init(required: i32) -> Result<i32> {
     // Once more: a session of another thread may have been the last meanwhile.
     trace::open(&record.call);
     // Not before: a wait gives up the lock, with which this call has not entered.
+    if job.segment.is_launched() {
+        spawn::connect_parent()?;
+    }
     use_threads(provided);
     job::set_initialized(provided);
     Ok(provided)
@@ -166,7 +170,7 @@ fn join() -> Result<&'static Job> {
     });
     group::set_here(rank, size);
     group::set_job(segment.constants().job);
-    attr::set_job(size, appnum);
+    attr::set_job(size.max(segment.constants().processors), appnum);
     trace::open(&record.call);
     // pairs with the Acquire in `init`
     let joined = segment.head().joined.fetch_add(1, Ordering::AcqRel) + 1;

@@ -46,3 +46,43 @@ fn they_meet_without_the_shared_heap_and_by_each_arm() {
     }
     two_jobs([2, 2], "1", |job| job.env("LARIAT_CHECK", "1"));
 }
+
+#[test]
+fn each_call_with_good_and_bad_arguments() {
+    for ranks in [1, 2, 4] {
+        Job::of("dyn_calls").ranks(ranks).limit(LIMIT).passes();
+    }
+}
+
+#[test]
+fn parents_and_children_talk() {
+    for (ranks, children) in [(1, "1"), (1, "4"), (3, "2")] {
+        let job = Job::of("dyn_spawn").ranks(ranks).limit(LIMIT);
+        job.args([children, "2"]).passes();
+    }
+    // Still connected when both sides finalize.
+    let job = Job::of("dyn_spawn").ranks(2).limit(LIMIT);
+    job.args(["2", "2", "connected"]).passes();
+}
+
+#[test]
+fn a_program_that_no_mpirun_started_spawns() {
+    let run = std::process::Command::new(lariat_tests::program("dyn_spawn"))
+        .args(["2", "2"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(run.status.success(), "{said}\n{errors}");
+    assert!(said.contains("checks passed"), "{said}\n{errors}");
+}
+
+/// Hundreds of jobs, one after the other: descriptors and mappings are given back.
+#[test]
+fn spawning_again_and_again_leaves_nothing() {
+    Job::of("dyn_churn")
+        .ranks(2)
+        .limit(LIMIT)
+        .args(["100"])
+        .passes();
+}

@@ -3,13 +3,43 @@
 use super::panic;
 use super::prelude::*;
 use crate::comm_make::{bridges, intra};
-use crate::dynamic::{join, port};
+use crate::dynamic::spawn::{self, Program};
+use crate::dynamic::{join, names, port};
 use crate::handle;
 use crate::object::comm::Comm;
 use crate::object::{comm, errhandler, info, raise, session};
 use crate::pml::collective;
 use crate::{coll, lifecycle};
+use std::ffi::CString;
 use wireup::collective::Kind;
+
+/// The strings of a list that a null pointer ends; `MPI_ARGV_NULL` is an empty one.
+///
+/// # Safety
+/// `list` is null, or such a list.
+unsafe fn words(list: *mut *mut c_char, what: &str) -> Result<Vec<CString>> {
+    let mut all = Vec::new();
+    if list.is_null() {
+        return Ok(all);
+    }
+    loop {
+        // SAFETY: the list goes on up to a null pointer, as the caller said.
+        let word = unsafe { *list.add(all.len()) };
+        if word.is_null() {
+            return Ok(all);
+        }
+        // SAFETY: an entry of the list, which is a string.
+        all.push(unsafe { arg::cstr(word, what) }?.to_owned());
+    }
+}
+
+/// Writes an error code for each process, unless the program gave `MPI_ERRCODES_IGNORE`.
+fn put_codes(at: *mut c_int, codes: &[i32]) {
+    if !at.is_null() {
+        // SAFETY: the program gave an array with an entry for each process that it asks for.
+        unsafe { std::ptr::copy_nonoverlapping(codes.as_ptr(), at, codes.len()) };
+    }
+}
 
 /// The root of a call that is collective over an intracommunicator.
 fn root_rank(comm: &Comm, root: c_int) -> Result<u32> {
@@ -84,14 +114,30 @@ export! {
 
     /// Section 11.8.2, starting processes.
     fn MPI_Comm_get_parent(parent: *mut MPI_Comm) {
-        arg::put(parent, "parent", MPI_COMM_NULL) // processes are started by mpirun alone
+        arg::put(parent, "parent", MPI_Comm(spawn::parent()))
     }
 
     /// Section 11.8.2, starting processes.
     fn MPI_Comm_spawn(
         command: *const c_char, argv: *mut *mut c_char, maxprocs: c_int, info: MPI_Info,
         root: c_int, comm: MPI_Comm, intercomm: *mut MPI_Comm, array_of_errcodes: *mut c_int,
-    ) on comm;
+    ) on comm {
+        let comm = arg::comm(comm)?;
+        let root = root_rank(comm, root)?;
+        let program = || {
+            Ok(vec![Program {
+                command: arg::cstr(command, "command")?.to_owned(),
+                args: words(argv, "argv")?,
+                maxprocs,
+                info: arg::hints(info)?,
+            }])
+        };
+        let tell = |codes: &[i32]| put_codes(array_of_errcodes, codes);
+        let new = collective::settle(comm, Kind::COMM_SPAWN, || {
+            spawn::spawn(comm, Kind::COMM_SPAWN, root, program, tell)
+        })?;
+        arg::put(intercomm, "intercomm", MPI_Comm(new))
+    }
 
     /// Section 11.8.3, starting several programs.
     fn MPI_Comm_spawn_multiple(
@@ -99,7 +145,38 @@ export! {
         array_of_argv: *mut *mut *mut c_char, array_of_maxprocs: *const c_int,
         array_of_info: *const MPI_Info, root: c_int, comm: MPI_Comm, intercomm: *mut MPI_Comm,
         array_of_errcodes: *mut c_int,
-    ) on comm;
+    ) on comm {
+        let comm = arg::comm(comm)?;
+        let root = root_rank(comm, root)?;
+        let programs = || {
+            let count = match arg::number(count, "count")? {
+                0 => fail!(ARG, "count is 0, but must be at least 1"),
+                count => count,
+            };
+            let commands = arg::slice(array_of_commands.cast_const(), count, "array_of_commands")?;
+            let most = arg::slice(array_of_maxprocs, count, "array_of_maxprocs")?;
+            let infos = arg::slice(array_of_info, count, "array_of_info")?;
+            let lists = match array_of_argv.is_null() {
+                true => None,
+                false => Some(arg::slice(array_of_argv.cast_const(), count, "array_of_argv")?),
+            };
+            (0..count)
+                .map(|at| {
+                    Ok(Program {
+                        command: arg::cstr(commands[at], "array_of_commands")?.to_owned(),
+                        args: lists.map_or(Ok(Vec::new()), |lists| words(lists[at], "array_of_argv"))?,
+                        maxprocs: most[at],
+                        info: arg::hints(infos[at])?,
+                    })
+                })
+                .collect()
+        };
+        let tell = |codes: &[i32]| put_codes(array_of_errcodes, codes);
+        let new = collective::settle(comm, Kind::COMM_SPAWN_MULTIPLE, || {
+            spawn::spawn(comm, Kind::COMM_SPAWN_MULTIPLE, root, programs, tell)
+        })?;
+        arg::put(intercomm, "intercomm", MPI_Comm(new))
+    }
 
     /// Section 11.9.2, server routines.
     fn MPI_Close_port(port_name: *const c_char) {
@@ -142,13 +219,30 @@ export! {
     }
 
     /// Section 11.9.4, name publishing.
-    fn MPI_Lookup_name(service_name: *const c_char, info: MPI_Info, port_name: *mut c_char);
+    fn MPI_Lookup_name(service_name: *const c_char, info: MPI_Info, port_name: *mut c_char) {
+        let service = arg::cstr(service_name, "service_name")?;
+        let _ = arg::hints(info)?;
+        let room = arg::number(MPI_MAX_PORT_NAME, "MPI_MAX_PORT_NAME")?;
+        arg::put_cstr(port_name, room, "port_name", &names::lookup(service)?)
+    }
 
     /// Section 11.9.4, name publishing.
-    fn MPI_Publish_name(service_name: *const c_char, info: MPI_Info, port_name: *const c_char);
+    fn MPI_Publish_name(
+        service_name: *const c_char, info: MPI_Info, port_name: *const c_char,
+    ) {
+        let service = arg::cstr(service_name, "service_name")?;
+        let _ = arg::hints(info)?;
+        names::publish(service, arg::cstr(port_name, "port_name")?)
+    }
 
     /// Section 11.9.4, name publishing.
-    fn MPI_Unpublish_name(service_name: *const c_char, info: MPI_Info, port_name: *const c_char);
+    fn MPI_Unpublish_name(
+        service_name: *const c_char, info: MPI_Info, port_name: *const c_char,
+    ) {
+        let service = arg::cstr(service_name, "service_name")?;
+        let _ = arg::hints(info)?;
+        names::unpublish(service, arg::cstr(port_name, "port_name")?)
+    }
 
     /// Section 11.10.4, releasing connections.
     fn MPI_Comm_disconnect(comm: *mut MPI_Comm) on comm {

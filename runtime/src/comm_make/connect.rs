@@ -15,7 +15,7 @@
 use super::context::{self, NONE};
 use super::me;
 use super::sides::{PAIRS, build};
-use super::talk::Circle;
+use super::talk::{self, Circle};
 use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
 use crate::job;
@@ -335,6 +335,17 @@ pub fn meet_at(
     let circle = Circle::whole(&comm, kind);
     let new = sides(&comm, &circle, root, &comm.group, wire)?;
     super::finish(new, comm.errhandler.handler())
+}
+
+/// The words of the member `root`, at every member of `comm`.
+///
+/// # Errors
+/// A peer was lost.
+pub fn tell_all(comm: &Arc<Comm>, kind: Kind, root: u32, words: &[u32]) -> Result<Vec<u32>> {
+    let comm = comm.clone();
+    let circle = Circle::whole(&comm, kind);
+    let told = circle.bcast(root, talk::bytes_of(words))?;
+    Ok(talk::words_of(&told))
 }
 
 /// An error as bytes, which are never none.

@@ -7,5 +7,8 @@
 //! [`names`] publishes ports.
 
 pub mod join;
+mod launch;
+pub mod names;
 pub mod port;
 mod socket;
+pub mod spawn;

@@ -13,7 +13,7 @@ use crate::fail;
 use crate::handle::Raw;
 use crate::lock::Local;
 use crate::object::comm::Comm;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
@@ -25,12 +25,7 @@ use wireup::descriptor;
 /// What port names begin with.
 const SCHEME: &str = "lariat-port:";
 
-struct Port {
-    name: String,
-    listener: UnixListener,
-}
-
-static PORTS: Local<Vec<Port>> = Local::new(Vec::new());
+static PORTS: Local<Vec<OwnPort>> = Local::new(Vec::new());
 
 /// A number that nobody can guess.
 ///
@@ -56,29 +51,68 @@ pub(super) fn raise<S: From<OwnedFd> + Into<OwnedFd>>(socket: S) -> io::Result<S
     descriptor::raise(socket.into()).map(S::from)
 }
 
+/// A port that is open.
+#[derive(Debug)]
+pub(super) struct OwnPort {
+    name: CString,
+    listener: UnixListener,
+}
+
+impl OwnPort {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// The system has no more sockets.
+    pub(super) fn open() -> Result<OwnPort> {
+        let name = format!("{SCHEME}{:032x}", random()?);
+        let listen = || {
+            let listener = raise(UnixListener::bind_addr(&address(&name)?)?)?;
+            listener.set_nonblocking(true)?;
+            Ok::<_, io::Error>(listener)
+        };
+        let listener = listen().map_err(|why| {
+            Error::new(
+                Class::OTHER,
+                format!("no socket for a port can be made: {why}"),
+            )
+        })?;
+        Ok(OwnPort {
+            name: CString::new(name).unwrap_or_default(),
+            listener,
+        })
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &CStr {
+        &self.name
+    }
+
+    /// Takes the next client, if there is one.
+    pub(super) fn next(&self) -> Option<Result<UnixStream>> {
+        match self.listener.accept() {
+            // Somebody else's process may be refused; the next one may be right.
+            Ok((stream, _)) => match socket::check_user(stream.as_fd()) {
+                Ok(()) => Some(raise(stream).map_err(|why| broken(&self.name, &why))),
+                Err(_) => None,
+            },
+            Err(why) => match why.kind() {
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::Interrupted
+                | io::ErrorKind::ConnectionAborted => None,
+                _ => Some(Err(broken(&self.name, &why))),
+            },
+        }
+    }
+}
+
 /// `MPI_Open_port`: the name.
 ///
 /// # Errors
 /// The system has no more sockets.
 pub fn open() -> Result<String> {
-    let name = format!("{SCHEME}{:032x}", random()?);
-    let listen = || {
-        let listener = raise(UnixListener::bind_addr(&address(&name)?)?)?;
-        listener.set_nonblocking(true)?;
-        Ok::<_, io::Error>(listener)
-    };
-    let listener = listen().map_err(|why| {
-        Error::new(
-            Class::OTHER,
-            format!("no socket for a port can be made: {why}"),
-        )
-    })?;
-    PORTS.with(|ports| {
-        ports.push(Port {
-            name: name.clone(),
-            listener,
-        });
-    });
+    let port = OwnPort::open()?;
+    let name = port.name.to_string_lossy().into_owned();
+    PORTS.with(|ports| ports.push(port));
     Ok(name)
 }
 
@@ -102,9 +136,9 @@ fn check(name: &CStr) -> Result<&str> {
 /// # Errors
 /// This process has no such port open.
 pub fn close(name: &CStr) -> Result<()> {
-    let text = check(name)?;
+    check(name)?;
     let closed = PORTS.with(|ports| {
-        let at = ports.iter().position(|port| port.name == text)?;
+        let at = ports.iter().position(|port| *port.name == *name)?;
         Some(ports.swap_remove(at))
     });
     match closed {
@@ -122,24 +156,14 @@ fn not_open(name: &CStr) -> Error {
 
 /// Takes the next client of a port, once there is one.
 fn next_client(name: &CStr) -> Result<UnixStream> {
-    let text = check(name)?;
+    check(name)?;
     wait_for(|| {
-        PORTS.with(|ports| {
-            let Some(port) = ports.iter().find(|port| port.name == text) else {
-                return Some(Err(not_open(name)));
-            };
-            match port.listener.accept() {
-                // Somebody else's process may be refused; the next one may be right.
-                Ok((stream, _)) => match socket::check_user(stream.as_fd()) {
-                    Ok(()) => Some(raise(stream).map_err(|why| broken(name, &why))),
-                    Err(_) => None,
-                },
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => None,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => None,
-                Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => None,
-                Err(why) => Some(Err(broken(name, &why))),
-            }
-        })
+        PORTS.with(
+            |ports| match ports.iter().find(|port| *port.name == *name) {
+                Some(port) => port.next(),
+                None => Some(Err(not_open(name))),
+            },
+        )
     })
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Class, Error, Result};
 use crate::pml::{self, ShortSleeps, WaitFor};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use wireup::layout::OTHER_JOB;
 
 /// What every message begins with: who does not send it is no process of this library.
 const MARK: u64 = u64::from_le_bytes(*b"lariat-c");
@@ -57,7 +58,10 @@ pub(super) fn wait_for<T>(mut done: impl FnMut() -> Option<T>) -> T {
     if found.is_none() {
         let _short = ShortSleeps::begin();
         pml::wait(
-            || WaitFor::NOTHING,
+            || WaitFor {
+                peer: OTHER_JOB,
+                ..WaitFor::NOTHING
+            },
             || {
                 found = found.take().or_else(&mut done);
                 found.is_some()

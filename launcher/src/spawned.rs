@@ -1,0 +1,170 @@
+//! This mpirun as the one of a spawned job (`MPI_Comm_spawn`): what it is to start, and how it
+//! is tied to what has spawned it.
+//!
+//! `mpirun --spawned HOST COUNT { RANKS DIR WORDS word… }…` is not for users: a program or
+//! another mpirun gives it with the descriptors of [`wireup::spawning`].
+
+use crate::cli::{JobOptions, ProgramOptions};
+use crate::say::Failure;
+use crate::spawn;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use wireup::spawning::{END, FAILED, LINK, Outcome, STATUS};
+
+/// The option that begins such a command line.
+pub const OPTION: &str = "--spawned";
+/// As [`OPTION`], of a program that no mpirun started: this one leaves the program's
+/// process tree.
+pub const OPTION_ALONE: &str = "--spawned-alone";
+
+/// What ties this mpirun to what has spawned its job.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Where the root is told what became of the job. It sees by its end that the job has
+    /// ended.
+    status: UnixStream,
+    link: UnixStream,
+    /// Whether the other end of the link has closed.
+    closed: bool,
+}
+
+/// What the spawning side wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// Nothing new.
+    Nothing,
+    /// It has failed or ended: a job that is connected to it is to end.
+    End,
+}
+
+impl Spawned {
+    /// Takes the descriptors that the environment names.
+    ///
+    /// # Errors
+    /// They are not there: a user has given the option.
+    pub fn take() -> Result<Spawned, String> {
+        let take = |name: &str| {
+            let number = std::env::var(name).ok().and_then(|text| text.parse().ok());
+            let stream = number.and_then(spawn::adopt_stream);
+            stream.ok_or_else(|| {
+                format!("{OPTION} is for MPI_Comm_spawn, and not for users ({name})")
+            })
+        };
+        let spawned = Spawned {
+            status: take(STATUS)?,
+            link: take(LINK)?,
+            closed: false,
+        };
+        let set = spawned.link.set_nonblocking(true);
+        set.map_err(|why| why.to_string())?;
+        Ok(spawned)
+    }
+
+    /// A second value for the same descriptors, to tell of a failure by; `None`: there is no
+    /// room for more.
+    pub fn try_clone(&self) -> Option<Spawned> {
+        Some(Spawned {
+            status: self.status.try_clone().ok()?,
+            link: self.link.try_clone().ok()?,
+            closed: self.closed,
+        })
+    }
+
+    /// Tells the root what became of the job. If it has ended, nobody needs to know.
+    pub fn tell(&self, outcome: &Outcome) {
+        let _ = (&self.status).write_all(&outcome.write());
+    }
+
+    /// Says that the job has failed while it was connected.
+    pub fn tell_failure(&self) {
+        let _ = (&self.link).write_all(&[FAILED]);
+    }
+
+    /// The link, to be polled; `None` once it is closed.
+    pub fn link(&self) -> Option<&UnixStream> {
+        (!self.closed).then_some(&self.link)
+    }
+
+    /// What the spawning side wants now.
+    pub fn wish(&mut self) -> Wish {
+        let mut bytes = [0; 16];
+        match (&self.link).read(&mut bytes) {
+            Ok(0) if !self.closed => {
+                self.closed = true;
+                Wish::End
+            }
+            Ok(n) if bytes[..n].contains(&END) => Wish::End,
+            _ => Wish::Nothing,
+        }
+    }
+}
+
+/// Reads the command line of a spawned job, without the option.
+///
+/// # Errors
+/// It is not what a library of this version writes.
+pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), String> {
+    let mut rest = args.iter();
+    let mut programs = Vec::new();
+    let read = || {
+        let host = rest.next()?.clone();
+        let number = |text: &OsString| text.to_str()?.parse::<u32>().ok();
+        let count = number(rest.next()?)?;
+        for _ in 0..count {
+            let ranks = number(rest.next()?)?;
+            let dir = rest.next()?.clone();
+            let words = number(rest.next()?)?;
+            let mut program = Vec::new();
+            for _ in 0..words {
+                program.push(rest.next()?.clone());
+            }
+            programs.push(ProgramOptions {
+                ranks: Some(ranks),
+                wdir: (!dir.is_empty()).then(|| dir.into()),
+                export: Vec::new(),
+                env: Vec::new(),
+                envlist: None,
+                program,
+            });
+        }
+        Some(host)
+    };
+    match { read }() {
+        Some(host) if programs.iter().all(|p| !p.program.is_empty()) => {
+            let job = JobOptions {
+                host: (!host.is_empty()).then(|| host.to_string_lossy().into_owned()),
+                ..JobOptions::default()
+            };
+            Ok((job, programs))
+        }
+        _ => Err("the command line of a spawned job cannot be read".to_owned()),
+    }
+}
+
+/// A failure that is told instead of said; `program` is to blame for it.
+pub fn refuse(spawned: &Spawned, program: Option<usize>, failure: &Failure) {
+    let program = program.and_then(|at| u32::try_from(at).ok());
+    spawned.tell(&Outcome::Refused(program, failure.text.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use std::ffi::OsString;
+
+    #[test]
+    fn programs_are_read_whatever_their_words_are() {
+        let words = ["", "2", "3", "/tmp", "3", "a", ":", "--", "1", "", "1", "b"];
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let (job, programs) = parse(&words).unwrap();
+        assert_eq!(job.host, None);
+        assert_eq!(programs[0].ranks, Some(3));
+        assert_eq!(programs[0].program, ["a", ":", "--"]);
+        assert_eq!(programs[1].program, ["b"]);
+        assert_eq!(programs[1].wdir, None);
+        for cut in 0..words.len() {
+            assert!(parse(&words[..cut]).is_err(), "{cut}");
+        }
+    }
+}
