@@ -54,6 +54,15 @@ enum Phase {
     Killed,
 }
 
+/// The jobs that have to do with this one.
+#[derive(Debug)]
+pub struct OtherJobs {
+    /// Those that its ranks spawn.
+    pub children: ChildJobs,
+    /// What has spawned it, if something has.
+    pub spawned: Option<Spawned>,
+}
+
 /// A job under way.
 pub struct Job {
     segment: Segment,
@@ -90,9 +99,9 @@ impl Job {
         deadline: Option<Deadline>,
         reports: Reports,
         oom: OomWatch,
-        children: ChildJobs,
-        spawned: Option<Spawned>,
+        others: OtherJobs,
     ) -> Job {
+        let OtherJobs { children, spawned } = others;
         Job {
             segment,
             ranks,

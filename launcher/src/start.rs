@@ -5,7 +5,7 @@ use crate::capacity;
 use crate::cgroup::Cgroups;
 use crate::children::ChildJobs;
 use crate::cli::JobOptions;
-use crate::control::Job;
+use crate::control::{Job, OtherJobs};
 use crate::deadline::Deadline;
 use crate::guard::Guard;
 use crate::oom::OomWatch;
@@ -237,8 +237,10 @@ impl JobBuilder {
             deadline,
             reports,
             self.oom,
-            self.children,
-            self.spawned,
+            OtherJobs {
+                children: self.children,
+                spawned: self.spawned,
+            },
         );
         let code = job.run(&self.signals);
         if global.report_segment {

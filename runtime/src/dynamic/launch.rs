@@ -189,7 +189,7 @@ fn mpirun() -> io::Result<PathBuf> {
 /// The file that this library was loaded from.
 fn library() -> Option<PathBuf> {
     let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    let here = library as *const () as *const libc::c_void;
+    let here = (library as *const ()).cast::<libc::c_void>();
     // SAFETY: looks up an address of this library, and fills a local.
     let got = unsafe { libc::dladdr(here, found.as_mut_ptr()) };
     // SAFETY: zeroed, or filled by dladdr.
