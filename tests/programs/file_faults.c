@@ -85,9 +85,84 @@ static void signals(void)
     free(bytes);
 }
 
+/* The folder has room for a little less than 1 MiB. */
+static void little_room(void)
+{
+    enum { LEN = 3 << 20 };
+    char *bytes = room(LEN), *path = in_folder("little"), here;
+    MPI_File file;
+    MPI_Status status;
+    MPI_Datatype turn;
+    MPI_Offset at;
+    int amode = MPI_MODE_CREATE | MPI_MODE_RDWR | MPI_MODE_DELETE_ON_CLOSE, got;
+    memset(bytes, 'x', LEN);
+    if (rank == 0) {
+        MPI(MPI_File_open(MPI_COMM_SELF, path, amode, MPI_INFO_NULL, &file));
+        FAILS(MPI_File_write(file, bytes, LEN, MPI_BYTE, &status), MPI_ERR_NO_SPACE);
+        got = count_of(&status, MPI_BYTE);
+        CHECK(got > 500000 && got < 1 << 20, "%d bytes", got);
+        EQ(position(file), got);
+        EQ(size_of(path), got);
+        MPI(MPI_File_set_size(file, 0));
+        FAILS(MPI_File_preallocate(file, LEN), MPI_ERR_NO_SPACE);
+        MPI(MPI_File_set_size(file, 0));
+        /* In pieces, with gaps that take space too. */
+        MPI(MPI_Type_create_resized(MPI_INT, 0, 12, &turn));
+        MPI(MPI_Type_commit(&turn));
+        MPI(MPI_File_set_view(file, 4, MPI_INT, turn, "native", MPI_INFO_NULL));
+        FAILS(MPI_File_write(file, bytes, LEN / 4, MPI_INT, &status), MPI_ERR_NO_SPACE);
+        got = count_of(&status, MPI_INT);
+        CHECK(got >= 0 && got < LEN / 4, "%d ints", got);
+        EQ(position(file), got);
+        if (got > 0) {
+            MPI(MPI_File_get_byte_offset(file, got - 1, &at));
+            EQ(bytes_at(path, at, &here, 1), 1);
+            EQ(here, 'x');
+        }
+        MPI(MPI_Type_free(&turn));
+        MPI(MPI_File_close(&file));
+    }
+    all_here();
+    MPI(MPI_File_open(MPI_COMM_WORLD, path, amode, MPI_INFO_NULL, &file));
+    MPI(MPI_Type_create_resized(MPI_INT, 0, 4 * ranks, &turn));
+    MPI(MPI_Type_commit(&turn));
+    MPI(MPI_File_set_view(file, 4 * rank, MPI_INT, turn, "native", MPI_INFO_NULL));
+    int code = MPI_File_write_all(file, bytes, LEN / 4, MPI_INT, &status);
+    got = count_of(&status, MPI_INT);
+    CHECK(got >= 0 && got <= LEN / 4, "%d ints", got);
+    /* Some rank could not write all that it had; it knows. */
+    int all = code == MPI_SUCCESS, together;
+    if (code != MPI_SUCCESS)
+        FAILS(code, MPI_ERR_NO_SPACE);
+    MPI(MPI_Allreduce(&all, &together, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD));
+    EQ(together, 0);
+    MPI(MPI_Type_free(&turn));
+    MPI(MPI_File_close(&file));
+    free(bytes);
+}
+
+/* The folder cannot be written. */
+static void read_only(void)
+{
+    MPI_File file;
+    char *path = in_folder("there"), *other = in_folder("new");
+    FAILS(MPI_File_open(MPI_COMM_WORLD, other, MPI_MODE_CREATE | MPI_MODE_RDWR, MPI_INFO_NULL, &file),
+          MPI_ERR_READ_ONLY);
+    FAILS(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_RDWR, MPI_INFO_NULL, &file), MPI_ERR_READ_ONLY);
+    says(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_WRONLY, MPI_INFO_NULL, &file), path);
+    FAILS(MPI_File_delete(path, MPI_INFO_NULL), MPI_ERR_READ_ONLY);
+    MPI(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_RDONLY, MPI_INFO_NULL, &file));
+    MPI(MPI_File_sync(file));
+    MPI(MPI_File_close(&file));
+}
+
 int main(int argc, char **argv)
 {
     START_FILES(argc, argv);
+    if (argc > 2) {
+        strcmp(argv[2], "little") ? read_only() : little_room();
+        PASSED();
+    }
     no_space();
     half();
     signals();

@@ -1,6 +1,6 @@
 //! Files (MPI 5.0, chapter 14): in a folder on the disk, and in memory.
 
-use lariat_tests::Job;
+use lariat_tests::{Job, program};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,4 +73,56 @@ fn hints_and_error_handlers() {
 #[test]
 fn what_the_kernel_refuses() {
     passes("file_faults");
+}
+
+/// In a folder that a mount of its own makes what `mount` says; `DIR` stands for it.
+fn passes_mounted(mode: &str, mount: &str) {
+    let tried = std::process::Command::new("unshare")
+        .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        lariat_tests::skipped("unshare --mount is not allowed here");
+        return;
+    }
+    let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), mode);
+    std::fs::write(folder.0.join("there"), "bytes").expect("a file can be made");
+    for ranks in [1, 3] {
+        // All ranks in one mount namespace: that of mpirun.
+        let mpirun = lariat_tests::prefix().join("bin/mpirun");
+        let script = format!(
+            "{mount} && exec {} -n {ranks} {} {} {mode}",
+            mpirun.display(),
+            program("file_faults").display(),
+            folder.0.display()
+        );
+        let script = script.replace("DIR", &folder.0.display().to_string());
+        let output = std::process::Command::new("unshare")
+            .args(["--mount", "sh", "-c", &script])
+            .output()
+            .expect("unshare starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{mode} on {ranks} ranks: {text}");
+    }
+}
+
+#[test]
+fn a_file_system_that_is_full() {
+    passes_mounted("little", "mount -t tmpfs -o size=1000k none DIR");
+}
+
+#[test]
+fn a_file_system_that_is_read_only() {
+    passes_mounted(
+        "readonly",
+        "mount --bind DIR DIR && mount -o remount,ro,bind DIR",
+    );
+}
+
+#[test]
+fn without_the_shared_heap() {
+    let folder = Folder::new(Path::new("/dev/shm"), "no-heap");
+    for program in ["file_access", "file_views", "file_rep", "file_atomic"] {
+        let job = Job::of(program).ranks(3).args([&folder.0]);
+        job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
+    }
 }
