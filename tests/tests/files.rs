@@ -126,3 +126,20 @@ fn without_the_shared_heap() {
         job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
     }
 }
+
+#[test]
+fn files_of_two_jobs() {
+    let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "jobs");
+    for ranks in [[1, 1], [2, 1], [1, 3]] {
+        let meeting = folder.0.join("port");
+        let job = |ranks, role: &str| {
+            let job = Job::of("file_jobs").ranks(ranks).args([&folder.0]);
+            job.args([role, meeting.to_str().expect("the path is text")])
+                .limit(LIMIT)
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| job(ranks[0], "serve").passes());
+            job(ranks[1], "visit").passes();
+        });
+    }
+}

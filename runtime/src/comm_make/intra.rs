@@ -202,7 +202,7 @@ pub fn only_intra(comm: &Comm) -> Result<()> {
 }
 
 /// Refuses an intercommunicator, and a communicator with members of several jobs: for
-/// windows and files, whose members share memory of their job.
+/// windows, whose members share memory of their job.
 ///
 /// # Errors
 /// `comm` is one.
@@ -211,7 +211,7 @@ pub fn only_own_job(comm: &Comm) -> Result<()> {
     if comm.is_foreign {
         fail!(
             UNSUPPORTED_OPERATION,
-            "{} has members of several jobs, which share no windows and files: split it with MPI_COMM_TYPE_SHARED",
+            "{} has members of several jobs, which share no windows: split it with MPI_COMM_TYPE_SHARED",
             comm.label()
         );
     }

@@ -39,6 +39,14 @@ pub fn take_context() -> Result<comm::ContextId> {
     context::take(1)
 }
 
+/// As [`take_context`], for an object whose processes are all in `parent`.
+///
+/// # Errors
+/// All are used up.
+pub fn take_context_for(parent: &Comm) -> Result<comm::ContextId> {
+    context::take_for(parent, 1)
+}
+
 /// This process, in the job.
 ///
 /// # Errors

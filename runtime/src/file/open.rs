@@ -40,8 +40,8 @@ pub struct OpenSpec {
 }
 
 /// Names of file systems that may stand before a path, as ROMIO has it (`ufs:path`).
-const PREFIXES: [&[u8]; 8] = [
-    b"ufs:", b"nfs:", b"xfs:", b"panfs:", b"lustre:", b"gpfs:", b"testfs:", b"file:",
+const PREFIXES: [&[u8]; 7] = [
+    b"ufs:", b"nfs:", b"xfs:", b"panfs:", b"lustre:", b"gpfs:", b"testfs:",
 ];
 
 /// The path as the kernel gets it: without the prefix of a file system.
@@ -69,13 +69,14 @@ struct Opened {
 /// any of the ranks.
 pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let comm = comm.clone();
-    comm_make::intra::only_own_job(&comm)?;
+    comm_make::intra::only_intra(&comm)?;
     let tag = comm.begin_collective(Kind::FILE_OPEN).peers;
     let checked = spec.and_then(|spec| Ok((amode::check(spec.amode)?, spec)));
     let words = checked.as_ref().map(|(amode, _)| amode.0.cast_unsigned());
     let terms = match words {
         Ok(amode) => match comm.rank {
-            0 => comm_make::take_context().map(|context| [u64::from(amode), u64::from(context.0)]),
+            0 => comm_make::take_context_for(&comm)
+                .map(|context| [u64::from(amode), u64::from(context.0)]),
             _ => Ok([u64::from(amode), 0]),
         },
         Err(error) => Err(error.copy()),
@@ -120,7 +121,7 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let opened = opened?;
 
     let context = ContextId(u32::try_from(context).unwrap_or(u32::MAX)); // as rank 0 took it
-    let own = Comm::new(context, comm.rank, comm.group.clone(), None);
+    let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(&comm);
     let position = if amode.has(Amode::APPEND) {
         opened.stat.size.cast_signed()
     } else {

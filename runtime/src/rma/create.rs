@@ -190,6 +190,8 @@ pub(super) fn obtain(
     let me = comm.rank as usize;
     let kinds: &[MemoryKind] = match lens.len() {
         1 => &[MemoryKind::Alone],
+        // Each job has a heap and a segment of its own.
+        _ if comm.is_foreign => &[MemoryKind::File],
         _ => &[MemoryKind::Heap, MemoryKind::File, MemoryKind::Segment],
     };
     for kind in kinds {
