@@ -33,3 +33,11 @@ fn the_settings_are_control_variables() {
         Job::of("tool_information").ranks(ranks).passes();
     }
 }
+
+#[test]
+fn categories_events_and_what_runs_while_it_is_started() {
+    for ranks in [1, 3] {
+        Job::of("tool_more").ranks(ranks).passes();
+    }
+    Job::of("tool_more").ranks(2).passes_on_every_arm();
+}

@@ -132,7 +132,11 @@ pub fn call(call: Call, subject: Subject, body: impl FnOnce() -> Result<()>) -> 
 )]
 fn failed(call: Call, subject: Subject, error: Error) -> c_int {
     if call.quiet {
-        return error.class().0;
+        // A null pointer, a number out of range: all of them are «invalid» there.
+        return match error.class() {
+            Class::ARG | Class::INFO => Class::T_INVALID.0,
+            other => other.0,
+        };
     }
     raise::raise(subject, call.name, &error)
 }

@@ -4,6 +4,7 @@
 use crate::object::comm::ContextId;
 use crate::pml::check;
 use crate::pml::engine::Core;
+use crate::pml::events::{self, EventKind};
 use crate::pml::fatal::die;
 use crate::pml::matching::Envelope;
 use crate::pml::memory::copy_short;
@@ -74,6 +75,12 @@ fn keep<T: Transport>(core: &mut Core<T>, message: &Eager, a: &Arrival<'_>) {
 }
 
 fn push<T: Transport>(core: &mut Core<T>, e: &Envelope, message: Message) {
+    let numbers = [message.from.0, e.tag.cast_unsigned(), e.context.0].map(u64::from);
+    let [from, tag, context] = numbers;
+    events::post(
+        EventKind::Unexpected,
+        [from, tag, context, message.len as u64],
+    );
     let queue = &mut core.matching.of(e.context).unexpected;
     queue.push(e.source, e.tag, message);
 }

@@ -123,6 +123,11 @@ pub(super) fn with_engine<R>(f: impl FnOnce(&mut Engine<Active>) -> R) -> R {
     })
 }
 
+/// Whether there is an engine.
+pub(super) fn is_running() -> bool {
+    ENGINE.with(|engine| engine.is_some())
+}
+
 /// Gives back what the engine has, at the end of a process that makes no more calls.
 pub fn discard() {
     drop(ENGINE.with(Option::take));

@@ -514,6 +514,17 @@ impl<R, M> Matching<R, M> {
         inside.any(|(_, queues)| !queues.posted.is_empty())
     }
 
+    /// Receives without a message and messages without a receive, in all contexts.
+    #[must_use]
+    pub fn lens(&self) -> (usize, usize) {
+        let others = self.by_context.values().map(Box::as_ref);
+        let all = others.chain([&self.world]);
+        all.fold((0, 0), |(posted, unexpected), queues| {
+            let more = (queues.posted.len(), queues.unexpected.len());
+            (posted + more.0, unexpected + more.1)
+        })
+    }
+
     /// Forgets queues that are empty: contexts are never used again, so those of
     /// communicators that were freed would pile up.
     #[cold]

@@ -23,7 +23,8 @@
 //! rndv/                                 the protocols of announced messages
 //! learnt/                               what is learnt of messages
 //! unexpected.rs matching.rs             messages without a receive; which takes which
-//! counters.rs                           what is counted, for reports and tools
+//! levels.rs                             how long queues are, for tools
+//! counters.rs events.rs                 what is counted, and what happens, for tools
 //! queues.rs                             what waits for room
 //! request.rs memory.rs check.rs         an operation under way; its bytes; their types
 //!
@@ -46,10 +47,12 @@ mod check;
 pub mod collective;
 pub mod counters;
 mod engine;
+pub mod events;
 mod expected;
 pub mod far;
 mod fatal;
 mod learnt;
+pub mod levels;
 pub mod matching;
 mod memory;
 mod outgoing;

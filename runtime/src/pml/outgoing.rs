@@ -1,9 +1,10 @@
 //! How a send begins, once the order of messages allows it.
 
+use crate::pml::counters;
 use crate::pml::engine::Core;
+use crate::pml::learnt::Learnt;
 use crate::pml::learnt::arm::CALL_MIN;
-use crate::pml::learnt::{self, Learnt};
-use crate::pml::protocol::{self, Protocol, SendFacts, Start};
+use crate::pml::protocol::{self, SendFacts, Start};
 use crate::pml::queues::Queues;
 use crate::pml::request::{Phase, RequestRef};
 use crate::pml::rndv::Transfers;
@@ -95,7 +96,7 @@ fn start_whole<T: Transport>(queues: &mut Queues<T>, send: &RequestRef) -> Resul
         None => {}
     }
     if is_out && len > T::INLINE {
-        learnt::count(Protocol::Eager, len);
+        counters::sent_eagerly(peer, len);
     }
     went
 }
@@ -122,7 +123,7 @@ fn start_pieces<T: Transport>(queues: &mut Queues<T>, send: &RequestRef) -> Resu
         queues.unname(id);
         return sent.map(|_| false);
     };
-    learnt::count(Protocol::Eager, total);
+    counters::sent_eagerly(peer, total);
     send.moved.set(n);
     send.phase.set(Phase::Streaming);
     queues.stream(Stream::new(send.clone(), Pieces::Eager));

@@ -7,6 +7,7 @@
 
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
+use crate::pml::counters;
 use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -91,6 +92,7 @@ impl Publication {
         if self.number == 0 {
             self.number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             self.since = monotonic().max(1);
+            counters::waited_long(what.kind as usize);
             add(&record.waiters, 1);
             raise(record);
         }

@@ -689,6 +689,10 @@ impl Transport for Shm {
         ]
     }
 
+    fn attachments(&self) -> usize {
+        self.peers.attachments()
+    }
+
     fn has_driver(&self) -> bool {
         self.peers.has_driver()
     }

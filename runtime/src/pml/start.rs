@@ -43,6 +43,7 @@ pub fn start(start: Start<'_>) {
     } = start;
     on_death(die);
     publish::start(segment, me);
+    counters::start(segment.ranks());
     let opening = Opening {
         segment,
         me,

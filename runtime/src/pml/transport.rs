@@ -455,6 +455,10 @@ pub(super) trait Transport: Debug + Sized + 'static {
 
     /// Tries every arm towards `peer`.
     fn try_arms(&mut self, peer: Proc) -> Vec<ArmTrial>;
+    /// Parts of peers' memory that are mapped or attached here.
+    fn attachments(&self) -> usize {
+        0
+    }
     /// Whether attachments by a driver work here.
     fn has_driver(&self) -> bool;
 }

@@ -64,6 +64,7 @@ pub(super) struct Unexpected {
     /// Bytes of unexpected messages, [`KEEPING`] for each included, and their limit.
     held: usize,
     limit: usize,
+    is_pressing: bool,
     assemblies: HashMap<AssemblyId, Assembly>,
     next: AssemblyId,
     /// Of those, the ones still arriving, by the sender and its number.
@@ -76,6 +77,7 @@ impl Unexpected {
         Unexpected {
             held: 0,
             limit,
+            is_pressing: false,
             assemblies: HashMap::new(),
             next: AssemblyId(0),
             arriving: HashMap::new(),
@@ -92,7 +94,7 @@ impl Unexpected {
         self.held += len + KEEPING;
         counters::set_unexpected(self.held);
         if self.held > self.limit {
-            transport.set_pressure(true);
+            self.press(transport, true);
         }
     }
 
@@ -101,7 +103,15 @@ impl Unexpected {
         self.held -= len + KEEPING;
         counters::set_unexpected(self.held);
         if self.held <= self.limit / 2 {
-            transport.set_pressure(false);
+            self.press(transport, false);
+        }
+    }
+
+    fn press<T: Transport>(&mut self, transport: &mut T, on: bool) {
+        transport.set_pressure(on);
+        if self.is_pressing != on {
+            self.is_pressing = on;
+            counters::set_pressure(on);
         }
     }
 

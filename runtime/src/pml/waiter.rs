@@ -8,6 +8,7 @@
 use crate::lock;
 use crate::object::group::Proc;
 use crate::pml::active::ActiveWaiter;
+use crate::pml::counters;
 use crate::pml::transport::Waiter;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -148,10 +149,13 @@ impl Stage {
             }
         } else if self.rounds <= spins + yields {
             self.look_at_clock();
+            counters::yielded();
             std::thread::yield_now();
         } else {
             self.look_at_clock();
+            let began = Instant::now();
             waiter().sleep(lock::is_multiple(), look);
+            counters::slept(began.elapsed());
             self.stalled = self.since.is_some_and(|since| since.elapsed() >= STALL);
         }
     }

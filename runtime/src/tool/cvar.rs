@@ -3,6 +3,8 @@
 
 use crate::error::Result;
 use crate::{fail, job};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use wireup::settings::{NAMES, Settings};
 
 /// The room for a variable that is text.
@@ -42,7 +44,7 @@ pub fn number() -> usize {
 /// # Errors
 /// `MPI_T_ERR_INVALID_INDEX`.
 pub fn describe(index: i32) -> Result<(&'static str, &'static str)> {
-    super::check()?;
+    super::access::check()?;
     let found = usize::try_from(index)
         .ok()
         .and_then(|index| NAMES.get(index));
@@ -61,20 +63,46 @@ pub fn describe(index: i32) -> Result<(&'static str, &'static str)> {
 /// # Errors
 /// `MPI_T_ERR_INVALID_NAME`.
 pub fn find(name: &str) -> Result<i32> {
-    super::check()?;
+    super::access::check()?;
     match NAMES.iter().zip(0..).find(|(known, _)| known.0 == name) {
         Some((_, index)) => Ok(index),
         None => fail!(T_INVALID_NAME, "there is no control variable {name:?}"),
     }
 }
 
-/// The handle of a variable: it is bound to no object.
+/// Handles in use, by their numbers, which are not given twice, and the last number.
+static HANDLES: Mutex<(BTreeMap<usize, i32>, usize)> = Mutex::new((BTreeMap::new(), 0));
+
+fn handles() -> MutexGuard<'static, (BTreeMap<usize, i32>, usize)> {
+    HANDLES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A handle of a variable: it is bound to no object.
 ///
 /// # Errors
 /// `MPI_T_ERR_INVALID_INDEX`.
 pub fn handle(index: i32) -> Result<usize> {
     describe(index)?;
-    Ok(usize::try_from(index).unwrap_or(0) + 1)
+    let mut handles = handles();
+    handles.1 += 1;
+    let raw = handles.1;
+    handles.0.insert(raw, index);
+    Ok(raw)
+}
+
+/// Frees a handle.
+///
+/// # Errors
+/// `MPI_T_ERR_INVALID_HANDLE`.
+pub fn free(raw: usize) -> Result<()> {
+    of_handle(raw)?;
+    handles().0.remove(&raw);
+    Ok(())
+}
+
+/// Frees all handles, at the end of the interface's use.
+pub(super) fn end() {
+    handles().0.clear();
 }
 
 /// The index of the variable that a handle names.
@@ -82,12 +110,12 @@ pub fn handle(index: i32) -> Result<usize> {
 /// # Errors
 /// `MPI_T_ERR_INVALID_HANDLE`.
 pub fn of_handle(raw: usize) -> Result<i32> {
-    super::check()?;
-    match i32::try_from(raw) {
-        Ok(number @ 1..) if raw <= NAMES.len() => Ok(number - 1),
-        _ => fail!(
+    super::access::check()?;
+    match handles().0.get(&raw) {
+        Some(index) => Ok(*index),
+        None => fail!(
             T_INVALID_HANDLE,
-            "{raw:#x} is no handle of a control variable"
+            "{raw:#x} is no handle of a control variable, or was freed"
         ),
     }
 }

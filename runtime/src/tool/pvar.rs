@@ -1,108 +1,17 @@
-//! Performance variables (MPI 5.0, section 15.3.7): how many messages of each size each
-//! protocol has carried, and what unexpected messages take.
+//! Performance variables in use (MPI 5.0, section 15.3.7): sessions and handles.
 //!
-//! All are continuous: they run from the allocation of a handle on, and cannot be started
-//! or stopped. A counter counts from there, or from its last reset, for each handle by
-//! itself, so that tools do not disturb one another. It can be written, reset, and read and
-//! reset in one step. The other variables can only be read.
+//! Counters, aggregates and timers count for each handle by itself, so that tools do not
+//! disturb one another: from the allocation of the handle on, or while they are started. So
+//! do watermarks. Those can be written, reset, and read and reset in one step. The other
+//! variables can only be read.
 
+use super::variables::VARIABLES;
+pub use super::variables::{Variable, VariableClass};
 use crate::error::Result;
 use crate::fail;
-use crate::pml::counters;
+use crate::object::comm::ContextId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
-/// Classes of variables, with the numbers of the standard ABI.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum VariableClass {
-    /// `MPI_T_PVAR_CLASS_LEVEL`.
-    Level = 2,
-    /// `MPI_T_PVAR_CLASS_COUNTER`.
-    Counter = 7,
-    /// `MPI_T_PVAR_CLASS_GENERIC`.
-    Generic = 10,
-}
-
-/// Where a variable's values come from.
-#[derive(Clone, Copy, Debug)]
-enum Source {
-    /// The messages of the protocol of this number, by class of sizes.
-    Messages(usize),
-    LeastSizes,
-    UnexpectedBytes,
-}
-
-/// A variable.
-#[derive(Debug)]
-pub struct Variable {
-    /// Its name.
-    pub name: String,
-    /// What it means.
-    pub meaning: String,
-    /// Its class.
-    pub class: VariableClass,
-    source: Source,
-}
-
-impl Variable {
-    /// Whether it can be neither written nor reset.
-    #[must_use]
-    pub fn is_readonly(&self) -> bool {
-        self.class != VariableClass::Counter
-    }
-
-    /// Whether it can be read and reset in one step.
-    #[must_use]
-    pub fn is_atomic(&self) -> bool {
-        !self.is_readonly()
-    }
-
-    /// What the library has by now.
-    fn values(&self) -> Vec<u64> {
-        match self.source {
-            Source::Messages(protocol) => counters::messages(protocol),
-            Source::LeastSizes => counters::least_sizes(),
-            Source::UnexpectedBytes => vec![counters::unexpected_bytes()],
-        }
-    }
-}
-
-static VARIABLES: LazyLock<Vec<Variable>> = LazyLock::new(|| {
-    let by_protocol = counters::protocols().enumerate();
-    let mut all: Vec<Variable> = by_protocol
-        .map(|(number, protocol)| {
-            let side = if protocol == "eager" {
-                "sent"
-            } else {
-                "received"
-            };
-            Variable {
-                name: format!("lariat_messages_{protocol}"),
-                meaning: format!(
-                    "messages {side} by the protocol «{protocol}», by class of sizes \
-                     (lariat_size_classes), without those that go in one cell at once"
-                ),
-                class: VariableClass::Counter,
-                source: Source::Messages(number),
-            }
-        })
-        .collect();
-    all.push(Variable {
-        name: "lariat_size_classes".to_owned(),
-        meaning: "the shortest message of each class of sizes, in bytes".to_owned(),
-        class: VariableClass::Generic,
-        source: Source::LeastSizes,
-    });
-    all.push(Variable {
-        name: "lariat_unexpected_bytes".to_owned(),
-        meaning: "bytes that messages take which no receive has asked for yet, each with what \
-                  keeping it costs"
-            .to_owned(),
-        class: VariableClass::Level,
-        source: Source::UnexpectedBytes,
-    });
-    all
-});
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// `MPI_T_PVAR_ALL_HANDLES`.
 const ALL_HANDLES: usize = 1;
@@ -112,19 +21,55 @@ const ALL_HANDLES: usize = 1;
 struct Handle {
     session: usize,
     variable: &'static Variable,
-    /// What is taken off each value of a counter.
+    /// Of a variable of a communicator.
+    context: Option<ContextId>,
+    /// Of what is cumulative: what it had come to at the last start, stop, reset or write,
+    /// what the library had counted then, and whether it runs. Of a watermark: the mark.
+    value: Vec<u64>,
     start: Vec<u64>,
+    is_running: bool,
 }
 
 impl Handle {
-    fn read(&self) -> Vec<u64> {
-        let values = self.variable.values().into_iter();
+    fn now(&self) -> Vec<u64> {
+        self.variable.values(self.context)
+    }
+
+    /// Takes in what has come together since.
+    fn settle(&mut self) {
+        let now = self.now();
+        if self.variable.is_cumulative() {
+            if self.is_running {
+                let more = now.iter().zip(&self.start);
+                let sum = |(value, (now, start)): (&u64, (&u64, &u64))| {
+                    value.wrapping_add(now.wrapping_sub(*start))
+                };
+                self.value = self.value.iter().zip(more).map(sum).collect();
+            }
+            self.start = now;
+        }
+    }
+
+    fn read(&mut self) -> Vec<u64> {
         match self.variable.class {
-            VariableClass::Counter => values
-                .zip(&self.start)
-                .map(|(value, start)| value.wrapping_sub(*start))
-                .collect(),
-            VariableClass::Level | VariableClass::Generic => values.collect(),
+            VariableClass::HighWatermark => self.value.clone(),
+            _ if self.variable.is_cumulative() => {
+                self.settle();
+                self.value.clone()
+            }
+            _ => self.now(),
+        }
+    }
+
+    /// The value to start from: 0, or for a watermark what there is now.
+    fn reset(&mut self) {
+        let now = self.now();
+        match self.variable.class {
+            VariableClass::HighWatermark => self.value = now,
+            _ => {
+                self.value = vec![0; now.len()];
+                self.start = now;
+            }
         }
     }
 }
@@ -160,6 +105,20 @@ impl Sessions {
         Ok(())
     }
 
+    /// Takes the library's mark into those of all handles: it begins anew.
+    fn merge_marks(&mut self) {
+        let is_mark = |one: &Variable| one.class == VariableClass::HighWatermark;
+        for mark in VARIABLES.iter().filter(|one| is_mark(one)) {
+            let now = mark.values(None);
+            for handle in self.handles.values_mut() {
+                if std::ptr::eq(handle.variable, mark) {
+                    let both = handle.value.iter().zip(&now);
+                    handle.value = both.map(|(mark, now)| *mark.max(now)).collect();
+                }
+            }
+        }
+    }
+
     /// A handle of a session.
     fn handle(&mut self, session: usize, raw: usize) -> Result<&mut Handle> {
         self.check(session)?;
@@ -179,7 +138,7 @@ impl Sessions {
 
 /// The table of sessions, if the interface may be used.
 fn sessions() -> Result<MutexGuard<'static, Sessions>> {
-    super::check()?;
+    super::access::check()?;
     Ok(SESSIONS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -201,7 +160,7 @@ pub fn number() -> usize {
 /// # Errors
 /// `MPI_T_ERR_INVALID_INDEX`.
 pub fn describe(index: i32) -> Result<&'static Variable> {
-    super::check()?;
+    super::access::check()?;
     let found = usize::try_from(index).ok().and_then(|i| VARIABLES.get(i));
     match found {
         Some(variable) => Ok(variable),
@@ -218,7 +177,7 @@ pub fn describe(index: i32) -> Result<&'static Variable> {
 /// # Errors
 /// `MPI_T_ERR_INVALID_NAME`.
 pub fn find(name: &str, class: i32) -> Result<i32> {
-    super::check()?;
+    super::access::check()?;
     let is_it = |one: &Variable| one.name == name && one.class as i32 == class;
     match VARIABLES.iter().zip(0..).find(|(one, _)| is_it(one)) {
         Some((_, index)) => Ok(index),
@@ -252,21 +211,43 @@ pub fn close_session(session: usize) -> Result<()> {
     Ok(())
 }
 
-/// A new handle of the variable of this index, and the number of its values.
+/// A new handle of the variable of this index, and the number of its values. `comm`: asked
+/// for the context of a communicator, where the variable is of one.
 ///
 /// # Errors
-/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_INDEX`.
-pub fn open(session: usize, index: i32) -> Result<(usize, usize)> {
+/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_INDEX`, `MPI_T_ERR_NOT_ACCESSIBLE`, or
+/// that of `comm`.
+pub fn open(
+    session: usize,
+    index: i32,
+    comm: impl FnOnce() -> Result<ContextId>,
+) -> Result<(usize, usize)> {
     let mut all = sessions()?;
     all.check(session)?;
     let variable = describe(index)?;
-    let start = variable.values();
+    if variable.looks_inside() {
+        super::access::check_thread()?;
+    }
+    let context = variable.is_of_comm().then(comm).transpose()?;
+    all.merge_marks();
+    let start = variable.values(context);
+    if start.is_empty() {
+        fail!(
+            T_NOT_ACCESSIBLE,
+            "{} is there once MPI is initialized: it has a value for each process of the job",
+            variable.name
+        );
+    }
     let (raw, count) = (all.number(), start.len());
-    let handle = Handle {
+    let mut handle = Handle {
         session,
         variable,
+        context,
+        value: Vec::new(),
         start,
+        is_running: variable.is_continuous(),
     };
+    handle.reset();
     all.handles.insert(raw, handle);
     Ok((raw, count))
 }
@@ -282,71 +263,100 @@ pub fn close(session: usize, raw: usize) -> Result<()> {
     Ok(())
 }
 
-/// What starting and stopping a variable gives: nothing happens to all of a session, since
-/// those that are continuous are passed over.
+/// Starts or stops a variable; of all in a session, those that can be.
 ///
 /// # Errors
 /// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`,
 /// `MPI_T_ERR_PVAR_NO_STARTSTOP`.
-pub fn start_or_stop(session: usize, raw: usize) -> Result<()> {
+pub fn start_or_stop(session: usize, raw: usize, start: bool) -> Result<()> {
     let mut all = sessions()?;
+    let change = |handle: &mut Handle| {
+        handle.settle();
+        handle.is_running = start;
+    };
     if raw == ALL_HANDLES {
-        return all.check(session);
+        all.check(session)?;
+        let can_be = |one: &&mut Handle| one.session == session && !one.variable.is_continuous();
+        all.handles.values_mut().filter(can_be).for_each(change);
+        return Ok(());
     }
-    let name = &all.handle(session, raw)?.variable.name;
-    fail!(
-        T_PVAR_NO_STARTSTOP,
-        "{name} runs all the time: it cannot be started or stopped"
-    )
+    let handle = all.handle(session, raw)?;
+    if handle.variable.is_continuous() {
+        let name = &handle.variable.name;
+        fail!(
+            T_PVAR_NO_STARTSTOP,
+            "{name} runs all the time: it cannot be started or stopped"
+        );
+    }
+    change(handle);
+    Ok(())
 }
 
-/// The number of values of a variable.
+/// The variable of a handle and the number of its values.
 ///
 /// # Errors
 /// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`.
-pub fn count(session: usize, raw: usize) -> Result<usize> {
-    Ok(sessions()?.handle(session, raw)?.start.len())
+pub fn count(session: usize, raw: usize) -> Result<(&'static Variable, usize)> {
+    let mut all = sessions()?;
+    let handle = all.handle(session, raw)?;
+    Ok((handle.variable, handle.value.len()))
+}
+
+/// Runs `f` on a handle that may be looked at now.
+fn look<R>((session, raw): (usize, usize), f: impl FnOnce(&mut Handle) -> Result<R>) -> Result<R> {
+    let mut all = sessions()?;
+    if all.handle(session, raw)?.variable.looks_inside() {
+        super::access::check_thread()?;
+    }
+    all.merge_marks();
+    f(all.handle(session, raw)?)
 }
 
 /// The values of a variable.
 ///
 /// # Errors
-/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`.
+/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`, `MPI_T_ERR_NOT_ACCESSIBLE`.
 pub fn read(session: usize, raw: usize) -> Result<Vec<u64>> {
-    Ok(sessions()?.handle(session, raw)?.read())
+    look((session, raw), |handle| Ok(handle.read()))
 }
 
 /// Sets a variable to values, of which there must be as many as [`count`] says.
 ///
 /// # Errors
-/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`, `MPI_T_ERR_PVAR_NO_WRITE`.
+/// As [`read`], and `MPI_T_ERR_PVAR_NO_WRITE`.
 pub fn write(session: usize, raw: usize, values: &[u64]) -> Result<()> {
-    let mut all = sessions()?;
-    let handle = all.handle(session, raw)?;
-    check_writable(handle)?;
-    let now = handle.variable.values().into_iter();
-    let start = now.zip(values).map(|(now, value)| now.wrapping_sub(*value));
-    handle.start = start.collect();
-    Ok(())
+    look((session, raw), |handle| {
+        check_writable(handle)?;
+        handle.reset();
+        handle.value = values.to_vec();
+        Ok(())
+    })
 }
 
 /// Sets a variable to its starting value; of all in a session, those that can be.
 ///
 /// # Errors
-/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`, `MPI_T_ERR_PVAR_NO_WRITE`.
+/// As [`write`].
 pub fn reset(session: usize, raw: usize) -> Result<()> {
-    let mut all = sessions()?;
-    if raw == ALL_HANDLES {
-        all.check(session)?;
-        let of_session = |handle: &&mut Handle| handle.session == session;
-        for handle in all.handles.values_mut().filter(of_session) {
-            handle.start = handle.variable.values();
-        }
-        return Ok(());
+    if raw != ALL_HANDLES {
+        return look((session, raw), |handle| {
+            check_writable(handle)?;
+            handle.reset();
+            Ok(())
+        });
     }
-    let handle = all.handle(session, raw)?;
-    check_writable(handle)?;
-    handle.start = handle.variable.values();
+    let mut all = sessions()?;
+    all.check(session)?;
+    all.merge_marks();
+    let may_look = super::access::check_thread().is_ok();
+    let can_be = |one: &&mut Handle| {
+        let (of_session, variable) = (one.session == session, one.variable);
+        of_session && !variable.is_readonly() && (may_look || !variable.looks_inside())
+    };
+    all.handles
+        .values_mut()
+        .filter(can_be)
+        .for_each(Handle::reset);
     Ok(())
 }
 
@@ -354,21 +364,23 @@ pub fn reset(session: usize, raw: usize) -> Result<()> {
 /// meanwhile.
 ///
 /// # Errors
-/// `MPI_T_ERR_INVALID_SESSION`, `MPI_T_ERR_INVALID_HANDLE`, `MPI_T_ERR_PVAR_NO_ATOMIC`.
+/// As [`read`], and `MPI_T_ERR_PVAR_NO_ATOMIC`.
 pub fn read_and_reset(session: usize, raw: usize) -> Result<Vec<u64>> {
-    let mut all = sessions()?;
-    let handle = all.handle(session, raw)?;
-    if !handle.variable.is_atomic() {
-        fail!(
-            T_PVAR_NO_ATOMIC,
-            "{} cannot be read and reset in one step",
-            handle.variable.name
-        );
-    }
-    let now = handle.variable.values();
-    let before = std::mem::replace(&mut handle.start, now);
-    let pairs = handle.start.iter().zip(before);
-    Ok(pairs.map(|(now, start)| now.wrapping_sub(start)).collect())
+    look((session, raw), |handle| {
+        if !handle.variable.is_atomic() {
+            fail!(
+                T_PVAR_NO_ATOMIC,
+                "{} cannot be read and reset in one step",
+                handle.variable.name
+            );
+        }
+        let values = handle.read();
+        match handle.variable.is_cumulative() {
+            true => handle.value = vec![0; values.len()],
+            false => handle.reset(),
+        }
+        Ok(values)
+    })
 }
 
 fn check_writable(handle: &Handle) -> Result<()> {
@@ -394,14 +406,14 @@ mod tests {
         finalize().unwrap();
         let (a, b) = (open_session().unwrap(), open_session().unwrap());
         assert_ne!(a, b);
-        start_or_stop(a, ALL_HANDLES).unwrap();
+        start_or_stop(a, ALL_HANDLES, true).unwrap();
         assert_eq!(
-            start_or_stop(a, b).unwrap_err().class(),
+            start_or_stop(a, b, true).unwrap_err().class(),
             Class::T_INVALID_HANDLE
         );
         close_session(a).unwrap();
         assert_eq!(
-            start_or_stop(a, ALL_HANDLES).unwrap_err().class(),
+            start_or_stop(a, ALL_HANDLES, true).unwrap_err().class(),
             Class::T_INVALID_SESSION
         );
         finalize().unwrap();
@@ -416,23 +428,28 @@ mod tests {
         let _turn = TURN.lock();
         init();
         let session = open_session().unwrap();
+        let none = || unreachable!("not of a communicator");
         let index = find("lariat_messages_put", VariableClass::Counter as i32).unwrap();
-        let (a, count) = open(session, index).unwrap();
-        let (b, _) = open(session, index).unwrap();
+        let (a, count) = open(session, index, none).unwrap();
+        let (b, _) = open(session, index, none).unwrap();
         write(session, a, &vec![7; count]).unwrap();
         assert!(read(session, a).unwrap().iter().all(|n| *n >= 7));
         assert!(read_and_reset(session, a).unwrap().iter().all(|n| *n >= 7));
         assert!(read(session, a).unwrap()[count - 1] < 7);
         assert!(read(session, b).unwrap()[count - 1] < 7);
-        let (other, sizes) = (open_session().unwrap(), number() - 2);
+        let other = open_session().unwrap();
+        let sizes = find("lariat_size_classes", VariableClass::Generic as i32).unwrap();
         assert!(read(other, a).is_err());
-        let (sizes, _) = open(session, i32::try_from(sizes).unwrap()).unwrap();
+        let (sizes, _) = open(session, sizes, none).unwrap();
         let class = |result: Result<()>| result.unwrap_err().class();
         assert_eq!(class(write(session, sizes, &[])), Class::T_PVAR_NO_WRITE);
         assert_eq!(class(reset(session, sizes)), Class::T_PVAR_NO_WRITE);
         let both = read_and_reset(session, sizes).map(drop);
         assert_eq!(class(both), Class::T_PVAR_NO_ATOMIC);
-        assert_eq!(class(start_or_stop(session, a)), Class::T_PVAR_NO_STARTSTOP);
+        assert_eq!(
+            class(start_or_stop(session, a, true)),
+            Class::T_PVAR_NO_STARTSTOP
+        );
         close(session, a).unwrap();
         assert_eq!(class(close(session, a)), Class::T_INVALID_HANDLE);
         finalize().unwrap();

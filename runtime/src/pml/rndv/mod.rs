@@ -27,14 +27,15 @@ mod runs;
 
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
+use crate::pml::counters::{self, Arm};
+use crate::pml::learnt::Learnt;
 use crate::pml::learnt::arm::{LargeArm, Trial};
-use crate::pml::learnt::{self, Learnt};
 use crate::pml::matching::Pattern;
 use crate::pml::memory::{Buffer, Memory};
 use crate::pml::protocol::{self, FetchFacts, Protocol, Reach, as_mapped};
 use crate::pml::queues::Queues;
 use crate::pml::request::{Phase, RequestId, RequestRef, State};
-use crate::pml::transport::{Arrival, ReceiverSlot, Remote, SlotId, Transport};
+use crate::pml::transport::{Access, Arrival, ReceiverSlot, Remote, SlotId, Transport};
 use crate::pml::wire::{Control, Cts, Join, Place, Rtr};
 use ahead::OwnAhead;
 use cooperative::{CALL_CHUNK, Cooperative, Shares};
@@ -102,6 +103,18 @@ pub(super) struct Plan<T: Transport> {
     trial: Option<Trial>,
     /// It is got together with others.
     waits: bool,
+}
+
+/// Counts a message that is fetched in this way.
+#[inline]
+fn note(protocol: Protocol, from: Option<&Remote>, meeting: &Meeting) {
+    let arm = match (protocol, from.map(|from| from.access)) {
+        (Protocol::Pipeline | Protocol::Eager, _) => Arm::Copy,
+        (_, Some(Access::ByCall(_))) => Arm::Cma,
+        (_, Some(Access::Attached)) => Arm::Driver,
+        (_, Some(Access::Mapped(_)) | None) => Arm::Shared,
+    };
+    counters::fetched(protocol, arm, meeting.peer, meeting.len);
 }
 
 impl<T: Transport> Transfers<T> {
@@ -329,7 +342,7 @@ impl<T: Transport> Transfers<T> {
         receive: &RequestRef,
     ) {
         receive.trial.set(plan.trial);
-        learnt::count(plan.protocol, meeting.len);
+        note(plan.protocol, plan.from.as_ref(), meeting);
         let sender = (meeting.peer, meeting.id);
         match (plan.protocol, plan.from) {
             (Protocol::Pipeline | Protocol::Eager, _) => {
@@ -407,7 +420,7 @@ impl<T: Transport> Transfers<T> {
             if unsafe { queues.transport().get(&from, 0, &memory, 0..len) }.is_ok() {
                 let took = began.map(|began| began.elapsed());
                 queues.tell(peer, &Control::Fin(meeting.id));
-                learnt::count(Protocol::Get, len);
+                note(Protocol::Get, Some(&from), meeting);
                 if let Some(took) = took {
                     learnt.note_copy(peer, len, took);
                 }
@@ -441,12 +454,12 @@ impl<T: Transport> Transfers<T> {
             // SAFETY: the caller's buffer.
             if unsafe { queues.transport().get(from, 0, &memory, 0..len) }.is_ok() {
                 learnt.end(plan.trial, len, Instant::now);
-                learnt::count(plan.protocol, len);
+                note(plan.protocol, plan.from.as_ref(), meeting);
                 queues.tell(peer, &Control::Fin(meeting.id));
                 return true;
             }
         } else if plan.from.is_some() && plan.protocol != Protocol::Pipeline {
-            learnt::count(plan.protocol, len);
+            note(plan.protocol, plan.from.as_ref(), meeting);
             let trial = plan.trial;
             let mut get = self.get_of(plan, meeting, memory);
             self.start(queues, &mut get);
