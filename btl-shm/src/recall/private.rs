@@ -72,28 +72,27 @@ impl fmt::Display for Failure {
 /// The first call that failed. What was replaced until then stays so, and the
 /// rest is still shared.
 pub fn make_private() -> Result<(), Failure> {
-    make_private_in(|_| true)
+    make_private_in(0, usize::MAX)
 }
 
-/// The same of the range that begins at `start`, in a process that is no forked child, and
-/// has one thread: nobody writes there meanwhile but peers that have no business there.
+/// The same of `len` bytes from `from` on, whole pages, in a process that is no forked
+/// child, and has one thread: nobody writes there meanwhile.
 ///
 /// # Errors
 /// As [`make_private`].
-pub fn put_back(start: usize) -> Result<(), Failure> {
-    hold(|| make_private_in(|range| range.start == start))
+pub fn put_back(from: usize, len: usize) -> Result<(), Failure> {
+    hold(|| make_private_in(from, from.saturating_add(len)))
 }
 
-fn make_private_in(wanted: impl Fn(&Range) -> bool) -> Result<(), Failure> {
+fn make_private_in(from: usize, to: usize) -> Result<(), Failure> {
     let mut outcome = Ok(());
     let read = lines::each(c"/proc/self/maps", &mut |line| {
         if !line.shared {
             return;
         }
-        let behind = |range: &Range| line.file == range.file && wanted(range);
-        for range in ranges::all().filter(behind) {
-            let start = line.start.max(range.start);
-            let end = line.end.min(range.end());
+        for range in ranges::all().filter(|range| line.file == range.file) {
+            let start = line.start.max(range.start).max(from);
+            let end = line.end.min(range.end()).min(to);
             if start < end && outcome.is_ok() {
                 let len = end - start;
                 outcome = replace(&range, line, start, len).map_err(|(call, why)| Failure {

@@ -105,7 +105,7 @@ fn put_unused_back(heap: &Heap, adopted: &mut Vec<Adopted>) {
         return;
     }
     adopted.retain(|one| {
-        if one.uses > 0 || recall::put_back(one.start).is_err() {
+        if one.uses > 0 || !move_out(heap, one) {
             return true; // no memory for it now
         }
         recall::remove(one.start);
@@ -153,12 +153,28 @@ fn move_in(heap: &Heap, one: &Adopted) -> bool {
     });
     if !moved {
         // What has moved goes back; where that fails, it is shared, and nothing is lost.
-        if recall::put_back(one.start).is_ok() {
+        if move_out(heap, one) {
             recall::remove(one.start);
             return false;
         }
     }
     true
+}
+
+/// Makes what is still the block private again, step by step, and gives the block's pages
+/// back on the way, so that it never takes much more memory. False: not all of it; the
+/// rest is shared as before.
+fn move_out(heap: &Heap, one: &Adopted) -> bool {
+    (0..one.len).step_by(STEP).all(|at| {
+        let len = STEP.min(one.len - at);
+        let done = recall::put_back(one.start + at, len).is_ok();
+        if done {
+            // SAFETY: the memory has a copy of what is in these pages of the block.
+            // Where it is refused, they go with the block.
+            drop(unsafe { heap.allocator().window().release(one.block + at, len) });
+        }
+        done
+    })
 }
 
 /// Whether all of the memory is still the block.

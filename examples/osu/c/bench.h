@@ -197,6 +197,20 @@ bool pair_check_windows(struct pair pair, struct pair_buffers *buffers, size_t s
 /* The whole body of osu_bw and osu_bibw. */
 int pair_bandwidth_main(int argc, char **argv, const struct program *p, bool both_ways);
 
+/* --- one_sided.c: a rank that accesses another's window --------------------- */
+
+struct one_sided {
+    struct program program;
+    /* One access of `size` bytes at the beginning of rank 1's window. */
+    void (*access)(void *buffer, size_t size, MPI_Win win);
+    bool gets;  /* it writes the buffer */
+    bool adds;  /* it adds 1 to a word, whatever the size */
+};
+
+/* The whole body of a benchmark of accesses by rank 0 to memory of the program at rank
+ * 1, each followed by a flush. */
+int one_sided_main(int argc, char **argv, const struct one_sided *what);
+
 /* --- peers.c: who exchanges with whom in a collective ----------------------- */
 
 /* The blocks of a send buffer go to `outs` ranks, those of a receive buffer come
