@@ -43,6 +43,11 @@ fn mix(place: u64) -> u64 {
     (x ^ (x >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
+/// Bytes of a window without a hint, where a round has so many.
+pub(super) fn default_window(windows: u64) -> u64 {
+    (ROUND / windows.max(1)).max(LEAST)
+}
+
 /// How a part of the file is cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Cut {
@@ -138,9 +143,10 @@ pub(super) unsafe fn run(
     } else {
         nodes.min(members)
     };
-    let window = match window {
-        0 => (ROUND / windows).max(LEAST),
-        hint => hint,
+    let window = if window == 0 {
+        default_window(windows)
+    } else {
+        window
     };
     let most = (end - first + PAGE)
         .div_ceil(windows)
