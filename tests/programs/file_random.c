@@ -234,6 +234,16 @@ static void one_access(void)
             asked[r] = 0;
         begin[r] = is_individual ? positions[r] : draw(200);
     }
+    /* what is written ends before the model does */
+    for (long sum = 1; is_shared && write && sum > 0;) {
+        sum = 0;
+        for (int r = 0; r < ranks; r++)
+            sum += asked[r];
+        if (place(&views[0], (shared + sum) * views[0].etype) < LEN)
+            break;
+        for (int r = 0; r < ranks; r++)
+            asked[r] /= 2;
+    }
     if (is_shared) {
         long at = shared, there = write ? -1 : left(&views[0], shared);
         for (int r = 0; r < ranks; r++) {
