@@ -124,6 +124,9 @@ fn run_spawned(args: &[std::ffi::OsString], alone: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(word) = locals.first().and_then(|local| local.program.first()) {
+        say::name_spawned_job(&word.to_string_lossy());
+    }
     let told = spawned.try_clone();
     let mut program = None;
     match run(&global, &locals, Some(spawned), &mut program) {

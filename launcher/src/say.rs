@@ -40,11 +40,21 @@ pub fn say(text: &str) {
 
 /// As [`say`], with another limit for a reader that takes nothing.
 pub fn say_within(text: &str, patience: Duration) {
-    let line = format!("mpirun: {}\n", wireup::plain::text(text));
+    let job = JOB.get().map_or("", String::as_str);
+    let line = format!("mpirun: {job}{}\n", wireup::plain::text(text));
     let outbox = OUTBOX.get();
     if !outbox.is_some_and(|outbox| outbox.put(line.as_bytes())) {
         write_patiently(std::io::stderr(), line.as_bytes(), patience);
     }
+}
+
+/// What messages begin with in the mpirun of a spawned job, beside others.
+static JOB: OnceLock<String> = OnceLock::new();
+
+/// Has all messages say that they are about the spawned job of this program.
+pub fn name_spawned_job(program: &str) {
+    let program = wireup::plain::text(program);
+    let _ = JOB.set(format!("spawned job of {program}: ")); // an mpirun runs one job
 }
 
 /// The outbox of this process's job.

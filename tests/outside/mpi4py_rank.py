@@ -20,7 +20,8 @@ faulthandler.enable()
 from mpi4py import MPI  # noqa: E402  (the lines above come first on purpose)
 
 NOT_BUILT = "MPI_ERR_UNSUPPORTED_OPERATION"
-log = open(pathlib.Path(logs) / f"rank{MPI.COMM_WORLD.rank}.jsonl", "w", buffering=1)
+if __name__ == "__main__":
+    log = open(pathlib.Path(logs) / f"rank{MPI.COMM_WORLD.rank}.jsonl", "w", buffering=1)
 
 
 def write(test, outcome, why=""):
@@ -72,14 +73,19 @@ def flat(suite):
             yield test
 
 
-os.chdir(tests)
-without = set(json.loads((pathlib.Path(logs) / "without.json").read_text()))
-try:
-    suite = unittest.defaultTestLoader.loadTestsFromName(module)
-except Exception as error:  # what the file does as it is loaded
-    outcome = "unbuilt" if NOT_BUILT in str(error) else "failed"
-    write(f"{module} (start)", outcome, str(error))
-    sys.exit(1)
-wanted = unittest.TestSuite(test for test in flat(suite) if test.id() not in without)
-wanted.run(Result())
-write("(all)", "passed")
+def main():
+    os.chdir(tests)
+    without = set(json.loads((pathlib.Path(logs) / "without.json").read_text()))
+    try:
+        suite = unittest.defaultTestLoader.loadTestsFromName(module)
+    except Exception as error:  # what the file does as it is loaded
+        outcome = "unbuilt" if NOT_BUILT in str(error) else "failed"
+        write(f"{module} (start)", outcome, str(error))
+        sys.exit(1)
+    wanted = unittest.TestSuite(test for test in flat(suite) if test.id() not in without)
+    wanted.run(Result())
+    write("(all)", "passed")
+
+
+if __name__ == "__main__":  # workers of a pool import this file, too
+    main()

@@ -265,7 +265,7 @@ static void traffic_made(MPI_Comm merged)
 }
 
 /* Everything. The two sides give different numbers, 0 and 1. */
-static void traffic(MPI_Comm inter, int side)
+__attribute__((unused)) static void traffic(MPI_Comm inter, int side)
 {
     MPI_Comm merged, twin;
     int me, mine, result, is_inter;

@@ -86,3 +86,60 @@ fn spawning_again_and_again_leaves_nothing() {
         .args(["100"])
         .passes();
 }
+
+#[test]
+fn sockets_join_and_several_programs_are_spawned() {
+    for ranks in [1, 2, 3] {
+        Job::of("dyn_more").ranks(ranks).limit(LIMIT).passes();
+    }
+}
+
+/// A connected process that dies ends both jobs, and mpirun names it.
+#[test]
+fn deaths_of_connected_processes() {
+    let job = |args: [&str; 2]| Job::of("dyn_deaths").ranks(2).limit(LIMIT).args(args).run();
+    job(["child", "kill"])
+        .exits(137)
+        .says(["spawned job of", "rank 1", "SIGKILL"]);
+    job(["child", "exit"])
+        .exits(7)
+        .says(["spawned job of", "rank 1", "code 7"]);
+    job(["child", "abort"])
+        .exits(5)
+        .says(["spawned job of", "rank 1", "MPI_Abort"]);
+    job(["parent", "kill"])
+        .exits(137)
+        .says(["rank 0", "SIGKILL"]);
+    job(["parent", "abort"])
+        .exits(5)
+        .says(["rank 0", "MPI_Abort"]);
+}
+
+#[test]
+fn children_outlive_parents_that_disconnect() {
+    let job = Job::of("dyn_deaths").ranks(2).limit(LIMIT);
+    let ended = job.args(["none", "apart"]).run().exits(0);
+    for child in ["child 0 lives on", "child 1 lives on"] {
+        assert!(ended.stdout.contains(child), "{ended}");
+    }
+}
+
+#[test]
+fn a_timeout_ends_children_and_reports_what_they_wait_for() {
+    let job = Job::of("dyn_deaths").ranks(1).limit(LIMIT);
+    let job = job.options(["--timeout", "3"]).args(["none", "wait"]);
+    job.run()
+        .exits(124)
+        .says(["within 3 s", "spawned job of", "MPI_Recv"]);
+}
+
+#[test]
+fn an_accept_that_nobody_connects_to_ends_by_the_timeout() {
+    let file = meeting("nobody");
+    let job = Job::of("dyn_ports").ranks(2).limit(LIMIT);
+    let job = job.options(["--timeout", "2"]);
+    job.args(["serve", file.to_str().unwrap()])
+        .run()
+        .exits(124)
+        .says(["MPI_Comm_accept", "a process of another job"]);
+}

@@ -10,10 +10,6 @@ use std::time::Duration;
 /// Examples that say themselves that they want some ranks, and how many.
 const AT_LEAST: [(&str, u32); 2] = [("all_gather_bool", 2), ("immediate_multiple_requests", 2)];
 
-/// Examples that need what is not built yet: listed, with what each lacks, in
-/// docs/mpi-crate-examples.md.
-const LATER: [&str; 2] = ["spawn", "spawn_multiple"];
-
 const MANIFEST: &str = r#"
 [package]
 name = "outside"
@@ -67,9 +63,6 @@ fn run_examples(project: &Project, names: &[String]) {
     let mut failures = String::new();
     let mut runs = 0;
     for name in names {
-        if LATER.contains(&name.as_str()) {
-            continue;
-        }
         let least = AT_LEAST.iter().find(|(other, _)| other == name);
         let least = least.map_or(1, |(_, n)| *n);
         for ranks in [1, 2, 3, 4, 7].into_iter().filter(|n| *n >= least) {
