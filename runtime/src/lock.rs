@@ -7,10 +7,9 @@
 //! user's function (operations, attribute copies, error handlers), which may
 //! call MPI again.
 
-use crossbeam::utils::{Backoff, CachePadded};
+use crossbeam::utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 static MULTIPLE: AtomicBool = AtomicBool::new(false);
 static LOCK: RawLock = RawLock::new();
@@ -67,7 +66,7 @@ pub fn released<R>(f: impl FnOnce() -> R) -> R {
     if !is_multiple() {
         return f();
     }
-    LOCK.unlock();
+    LOCK.give_way();
     let result = f();
     LOCK.lock();
     result
@@ -155,58 +154,107 @@ impl<T> Local<T> {
     }
 }
 
-/// Yields of a thread that waits for the lock, before it naps.
-const YIELDS: u32 = 4000;
-/// The length of a nap.
-const NAP: Duration = Duration::from_micros(50);
+/// Looks of a thread that waits for the lock, before it sleeps.
+const SPINS: u32 = 100;
+/// Yields of a thread that gives the lock up while it waits for something, until one of
+/// those who sleep has had it.
+const YIELDS: u32 = 20;
 
-/// A fair lock: a thread that waits gets its turn (tickets), however often the
-/// holder, who polls for progress, comes back for it.
+const FREE: u32 = 0;
+const TAKEN: u32 = 1;
+/// Taken, and somebody may sleep.
+const WANTED: u32 = 2;
+
+/// A lock that whoever runs may take: with more threads than processors, one whose turn it
+/// is may not run for a long time. So that those who poll for progress, and come back for
+/// the lock all the time, leave it to others, they give it up by [`RawLock::give_way`].
 #[derive(Debug)]
 struct RawLock {
-    /// The next ticket, and the ticket being served: apart, since those who wait
-    /// read the one all the time while those who come write the other.
-    next: CachePadded<AtomicU64>,
-    serving: CachePadded<AtomicU64>,
+    /// Apart from `turns`, which those who give way look at.
+    state: CachePadded<AtomicU32>,
+    /// How often the lock was taken.
+    turns: CachePadded<AtomicU64>,
 }
 
 impl RawLock {
     const fn new() -> RawLock {
         RawLock {
-            next: CachePadded::new(AtomicU64::new(0)),
-            serving: CachePadded::new(AtomicU64::new(0)),
+            state: CachePadded::new(AtomicU32::new(FREE)),
+            turns: CachePadded::new(AtomicU64::new(0)),
         }
     }
 
     #[inline]
     fn lock(&self) {
-        let mine = self.next.fetch_add(1, Ordering::Relaxed);
-        // pairs with the Release in `unlock`
-        if self.serving.load(Ordering::Acquire) != mine {
-            self.wait(mine);
+        if !self.try_lock() {
+            self.wait();
         }
+        // Whoever holds the lock counts alone.
+        let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
+        self.turns.store(turns, Ordering::Relaxed);
         tsan::ACQUIRE.tell(self);
     }
 
-    #[cold]
-    fn wait(&self, mine: u64) {
-        let backoff = Backoff::new();
-        let mut yields = 0u32;
+    #[inline]
+    fn try_lock(&self) -> bool {
         // pairs with the Release in `unlock`
-        while self.serving.load(Ordering::Acquire) != mine {
-            if !backoff.is_completed() {
-                backoff.snooze();
-            } else if yields < YIELDS {
-                yields += 1;
+        let taken = self
+            .state
+            .compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok()
+    }
+
+    #[cold]
+    fn wait(&self) {
+        for _ in 0..SPINS {
+            std::hint::spin_loop();
+            if self.state.load(Ordering::Relaxed) == FREE && self.try_lock() {
+                return;
+            }
+        }
+        // pairs with the Release in `unlock`
+        while self.state.swap(WANTED, Ordering::Acquire) != FREE {
+            self.futex(libc::FUTEX_WAIT, WANTED);
+        }
+    }
+
+    /// Whether somebody was woken.
+    #[inline]
+    fn unlock(&self) -> bool {
+        tsan::RELEASE.tell(self);
+        // pairs with the Acquire in `try_lock` and `wait`
+        let was = self.state.swap(FREE, Ordering::Release);
+        if was == WANTED {
+            self.futex(libc::FUTEX_WAKE, 1);
+        }
+        was == WANTED
+    }
+
+    /// Gives the lock up, and lets somebody who sleeps have it before this thread comes
+    /// back for it.
+    fn give_way(&self) {
+        let turns = self.turns.load(Ordering::Relaxed);
+        if self.unlock() {
+            for _ in 0..YIELDS {
+                if self.turns.load(Ordering::Relaxed) != turns {
+                    break;
+                }
                 std::thread::yield_now();
-            } else {
-                std::thread::sleep(NAP);
             }
         }
     }
 
-    fn unlock(&self) {
-        tsan::RELEASE.tell(self);
-        self.serving.fetch_add(1, Ordering::Release); // pairs with the Acquire in `lock`
+    #[cold]
+    fn futex(&self, operation: libc::c_int, value: u32) {
+        // SAFETY: a word of this process's own. However a wait ends, the caller looks again.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.state.as_ptr(),
+                operation | libc::FUTEX_PRIVATE_FLAG,
+                value,
+                std::ptr::null::<libc::timespec>(),
+            )
+        };
     }
 }
