@@ -166,3 +166,22 @@ fn memory_of_windows_moves_and_comes_back() {
         .limit(LIMIT)
         .passes_on_every_arm();
 }
+
+#[test]
+fn windows_of_processes_of_several_jobs() {
+    let folder = std::env::temp_dir().join(format!("lariat-windows-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the temporary folder takes a folder");
+    let meeting = folder.join("port");
+    let meeting = meeting.to_str().expect("the path is text");
+    for (ranks, heap) in [([1, 1], "1"), ([2, 1], "1"), ([1, 3], "1"), ([2, 2], "0")] {
+        let job = |ranks, role: &str| {
+            let job = Job::of("win_jobs").ranks(ranks).args([role, meeting]);
+            job.env("LARIAT_HEAP", heap).limit(LIMIT)
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| job(ranks[0], "serve").passes());
+            job(ranks[1], "visit").passes();
+        });
+    }
+    let _ = std::fs::remove_dir_all(&folder); // what is left there is small
+}

@@ -200,20 +200,3 @@ pub fn only_intra(comm: &Comm) -> Result<()> {
     }
     Ok(())
 }
-
-/// Refuses an intercommunicator, and a communicator with members of several jobs: for
-/// windows, whose members share memory of their job.
-///
-/// # Errors
-/// `comm` is one.
-pub fn only_own_job(comm: &Comm) -> Result<()> {
-    only_intra(comm)?;
-    if comm.is_foreign {
-        fail!(
-            UNSUPPORTED_OPERATION,
-            "{} has members of several jobs, which share no windows: split it with MPI_COMM_TYPE_SHARED",
-            comm.label()
-        );
-    }
-    Ok(())
-}

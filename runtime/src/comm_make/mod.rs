@@ -31,15 +31,7 @@ use crate::object::group::{self, Group, Proc};
 use crate::object::info::Info;
 
 /// A context id that nobody else in the job has, for an object that is no
-/// communicator of the program's.
-///
-/// # Errors
-/// All are used up.
-pub fn take_context() -> Result<comm::ContextId> {
-    context::take(1)
-}
-
-/// As [`take_context`], for an object whose processes are all in `parent`.
+/// communicator of the program's and whose processes are all in `parent`.
 ///
 /// # Errors
 /// All are used up.

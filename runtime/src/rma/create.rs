@@ -53,7 +53,7 @@ const NO_CONTEXT: u64 = u64::MAX;
 /// is no memory.
 pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
     let comm = comm.clone();
-    comm_make::intra::only_own_job(&comm)?;
+    comm_make::intra::only_intra(&comm)?;
     let kind = match wanted.flavor {
         Flavor::Allocate => Kind::WIN_ALLOCATE,
         _ => Kind::WIN_ALLOCATE_SHARED,
@@ -90,7 +90,7 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
         size: usize::try_from(*size).unwrap_or(0), // `places` has added them up
         disp_unit: terms[1].cast_signed(),
     });
-    let own = Comm::new(context, comm.rank, comm.group.clone(), None);
+    let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(&comm);
     let (parts, control) = (parts.collect(), piece(0));
     let new = Win::new(own, parts, wanted.flavor, control, Box::new(pieces), None);
     *new.info.borrow_mut() = hints::taken(&wanted.info, wanted.flavor);
@@ -100,7 +100,7 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
 /// At rank 0, the context id of a new window.
 pub(super) fn context_of(comm: &Comm) -> Result<ContextId> {
     match comm.rank {
-        0 => comm_make::take_context(),
+        0 => comm_make::take_context_for(comm),
         _ => Ok(ContextId(0)),
     }
 }

@@ -33,7 +33,7 @@ type Terms = [u64; 6];
 /// # Errors
 /// `comm` is an intercommunicator, a peer was lost, or there is no memory.
 pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<usize> {
-    comm_make::intra::only_own_job(comm)?;
+    comm_make::intra::only_intra(comm)?;
     let tag = comm.begin_collective(Kind::WIN_CREATE).peers;
     let home = base.expose_provenance() as u64;
     let context = context_of(comm);
@@ -60,7 +60,7 @@ pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<us
     let somebody = exchange(comm, tag, &[u64::from(is_remote)])?;
     let is_remote = somebody.iter().any(|one| one[0] != 0);
     let pieces = words(comm, tag)?;
-    let own = Comm::new(context, comm.rank, comm.group.clone(), None);
+    let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(comm);
     finish(
         own,
         parts,
@@ -75,7 +75,7 @@ pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<us
 /// # Errors
 /// As [`create`].
 pub fn create_dynamic(comm: &Arc<Comm>, info: &Info) -> Result<usize> {
-    comm_make::intra::only_own_job(comm)?;
+    comm_make::intra::only_intra(comm)?;
     let tag = comm.begin_collective(Kind::WIN_CREATE_DYNAMIC).peers;
     let context = context_of(comm);
     let terms = exchange(comm, tag, &[context_word(&context)])?;
@@ -90,7 +90,7 @@ pub fn create_dynamic(comm: &Arc<Comm>, info: &Info) -> Result<usize> {
         disp_unit: 1,
     };
     let parts = vec![part; comm.size() as usize];
-    let own = Comm::new(context, comm.rank, comm.group.clone(), None);
+    let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(comm);
     finish(own, parts, (Flavor::Dynamic, info), (pieces, None), true)
 }
 
