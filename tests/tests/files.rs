@@ -119,11 +119,11 @@ fn a_file_system_that_is_read_only() {
 }
 
 #[test]
-fn without_the_shared_heap() {
-    let folder = Folder::new(Path::new("/dev/shm"), "no-heap");
-    for program in ["file_access", "file_views", "file_rep", "file_atomic"] {
+fn on_every_arm_and_without_the_shared_heap() {
+    let folder = Folder::new(Path::new("/dev/shm"), "arms");
+    for program in ["file_access", "file_views", "file_rep", "file_modes"] {
         let job = Job::of(program).ranks(3).args([&folder.0]);
-        job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
+        job.limit(LIMIT).passes_on_every_arm();
     }
 }
 

@@ -243,3 +243,6 @@ impl Iterator for Extents<'_> {
         Some(extent)
     }
 }
+
+#[cfg(test)]
+mod tests;
