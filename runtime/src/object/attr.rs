@@ -361,10 +361,13 @@ static APPNUM: AtomicI32 = AtomicI32::new(-1);
 static LASTUSEDCODE: AtomicI32 = AtomicI32::new(error_code::LASTCODE);
 static UNIVERSE_SIZE: AtomicI32 = AtomicI32::new(1);
 
-/// Sets the predefined attributes that differ between jobs: the number of ranks,
-/// and which of a command line's programs this is, if it was said.
-pub fn set_job(ranks: u32, appnum: Option<i32>) {
-    UNIVERSE_SIZE.store(i32::try_from(ranks).unwrap_or(i32::MAX), Ordering::Relaxed);
+/// Sets the predefined attributes that differ between jobs: how many processes can usefully
+/// run, and which of a command line's programs this is, if it was said.
+pub fn set_job(universe: u32, appnum: Option<i32>) {
+    UNIVERSE_SIZE.store(
+        i32::try_from(universe).unwrap_or(i32::MAX),
+        Ordering::Relaxed,
+    );
     APPNUM.store(appnum.unwrap_or(-1), Ordering::Relaxed);
 }
 
