@@ -5,6 +5,7 @@
 //! vectored.rs  a call of the kernel for each extent: preadv, pwritev and their kin
 //! sieve.rs     reads of many short extents: all that lies between is read as well
 //! mapped.rs    writes of many short extents: straight into the pages of the file
+//! shifted.rs   memory that lies unluckily to its place in the file
 //! limit.rs     how far a file may grow
 //! part.rs      what all of them take and return
 //! ```
@@ -14,12 +15,13 @@
 mod limit;
 mod mapped;
 mod part;
+mod shifted;
 mod sieve;
 mod vectored;
 
 use super::memory::Memory;
 use crate::object::file::view::View;
-use part::{BUFFER, Direction, Run};
+use part::{BUFFER, Buffer, Direction, Run};
 pub use part::{Part, Transfer};
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -29,7 +31,7 @@ const SHORT_RUN: usize = 1024;
 
 thread_local! {
     /// Kept, since the pages of a new one cost as much as what it is good for.
-    static PACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static PACKED: RefCell<Buffer> = const { RefCell::new(Buffer::new()) };
 }
 
 /// Reads a part of the file.
@@ -110,31 +112,24 @@ unsafe fn packed(
     fd: BorrowedFd<'_>,
     part: &Part<'_>,
     direction: Direction,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> Transfer {
-    buffer.resize(BUFFER, 0);
     let (memory, datatype) = (part.memory, &part.memory.datatype);
     let mut done = 0;
     while done < part.len {
         let len = (part.len - done).min(BUFFER as u64);
         let bytes = usize::try_from(len).unwrap_or(BUFFER);
         let offset = usize::try_from(part.offset + done).unwrap_or(usize::MAX);
+        let place = part.view.place(part.position + done);
+        let through = buffer.like(place.unwrap_or(0));
         if direction == Direction::Write {
             // SAFETY: as the caller said; the buffer is as long.
-            unsafe {
-                datatype.pack_range(
-                    memory.addr,
-                    memory.count,
-                    offset,
-                    buffer.as_mut_ptr(),
-                    bytes,
-                )
-            };
+            unsafe { datatype.pack_range(memory.addr, memory.count, offset, through, bytes) };
         }
         let run = Run {
             view: part.view,
             position: part.position + done,
-            addr: buffer.as_mut_ptr(),
+            addr: through,
             len,
         };
         // SAFETY: the buffer is as long.
@@ -142,9 +137,7 @@ unsafe fn packed(
         if direction == Direction::Read {
             let bytes = usize::try_from(moved.len).unwrap_or(BUFFER);
             // SAFETY: as the caller said; so many bytes are in the buffer.
-            unsafe {
-                datatype.unpack_range(memory.addr, memory.count, offset, buffer.as_ptr(), bytes)
-            };
+            unsafe { datatype.unpack_range(memory.addr, memory.count, offset, through, bytes) };
         }
         done += moved.len;
         if moved.len < len {
@@ -238,8 +231,7 @@ unsafe fn through(
     }
     let datatype = &memory.datatype;
     PACKED.with_borrow_mut(|buffer| {
-        buffer.resize(BUFFER, 0);
-        let packed = buffer.as_mut_ptr();
+        let packed = buffer.like(0);
         for at in (from..to).step_by(PACK) {
             let len = (to - at).min(PACK as u64);
             let (offset, bytes) = (number(at - position), number(len));

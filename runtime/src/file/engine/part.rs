@@ -7,6 +7,28 @@ use crate::object::file::view::View;
 /// Bytes of the buffers that data passes through.
 pub(super) const BUFFER: usize = 256 << 10;
 
+/// A buffer of [`BUFFER`] bytes that data passes through.
+#[derive(Debug)]
+pub(super) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    pub(super) const fn new() -> Buffer {
+        Buffer(Vec::new())
+    }
+
+    /// Where data of byte `place` of the file goes: as far behind the beginning of a page as
+    /// there. (The kernel's copies between places that differ by a few bytes in this take
+    /// twice as long on some processors.)
+    pub(super) fn like(&mut self, place: u64) -> *mut u8 {
+        const PAGE: usize = 4096;
+        self.0.resize(BUFFER + 2 * PAGE, 0);
+        let first = self.0.as_mut_ptr();
+        let page = first.addr().next_multiple_of(PAGE) - first.addr();
+        let shift = usize::try_from(place % 4096).unwrap_or(0);
+        first.wrapping_add(page + shift)
+    }
+}
+
 /// What an access has moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]

@@ -4,7 +4,7 @@
 //! There is no such way to write: what another process writes into a gap between the
 //! reading and the writing would be lost.
 
-use super::part::{BUFFER, Direction, Run, Transfer};
+use super::part::{BUFFER, Buffer, Direction, Run, Transfer};
 use super::vectored;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -15,7 +15,7 @@ const GAP: u64 = 2048;
 const LONG: u64 = 16 << 10;
 
 thread_local! {
-    static SIEVE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SIEVE: RefCell<Buffer> = const { RefCell::new(Buffer::new()) };
 }
 
 /// The first byte in the file, and the one behind the last; `None`: there is no data, or
@@ -57,11 +57,10 @@ pub(super) unsafe fn read(fd: BorrowedFd<'_>, run: &Run<'_>) -> Transfer {
 
 /// # Safety
 /// As [`read`].
-unsafe fn through(fd: BorrowedFd<'_>, run: &Run<'_>, buffer: &mut Vec<u8>) -> Transfer {
+unsafe fn through(fd: BorrowedFd<'_>, run: &Run<'_>, buffer: &mut Buffer) -> Transfer {
     let Some((_, end)) = span(run) else {
         return Transfer::of(0);
     };
-    buffer.resize(BUFFER, 0);
     let behind = run.position + run.len;
     let mut position = run.position;
     while position < behind {
@@ -69,11 +68,12 @@ unsafe fn through(fd: BorrowedFd<'_>, run: &Run<'_>, buffer: &mut Vec<u8>) -> Tr
             break;
         };
         let len = usize::try_from(end - first).unwrap_or(BUFFER).min(BUFFER);
+        let bytes = buffer.like(first);
         // SAFETY: the buffer is as long.
-        let moved = unsafe { vectored::one(fd, first, buffer.as_mut_ptr(), len, Direction::Read) };
+        let moved = unsafe { vectored::one(fd, first, bytes, len, Direction::Read) };
         let next = run.view.position_at(first + moved.len, position, behind);
-        let base = buffer
-            .as_ptr()
+        let base = bytes
+            .cast_const()
             .wrapping_sub(usize::try_from(first).unwrap_or(0));
         let to = run
             .addr

@@ -1,7 +1,7 @@
 //! The ways of the engine, against a model that knows every byte of the file.
 
 use super::part::{Direction, Part, Run, Transfer};
-use super::{mapped, sieve, vectored};
+use super::{mapped, shifted, sieve, vectored};
 use crate::file::errno::Errno;
 use crate::file::memory::Memory;
 use crate::object::datatype::{self, Datatype, Width};
@@ -182,6 +182,34 @@ fn scattered_memory_goes_straight_or_through_a_buffer() {
         for (at, byte) in back.iter().enumerate() {
             assert!(at % stride < block || *byte == 0, "a gap was written");
         }
+    }
+}
+
+/// Also where the processor is not AMD's.
+#[test]
+fn memory_that_lies_unluckily_passes_through_a_buffer() {
+    let file = file();
+    let data = bytes(700_000, 5);
+    for shift in [1, 16, 31] {
+        // SAFETY: the part of the vector from `shift` on, and as much of the other.
+        let back = unsafe {
+            let from = data.as_ptr().cast_mut().wrapping_add(shift);
+            let len = data.len() - shift;
+            let out = shifted::through(file.as_fd(), 100, from, len, Direction::Write);
+            assert_eq!(out, Transfer::of(len as u64));
+            let mut back = vec![0u8; len + 50];
+            let into = shifted::through(
+                file.as_fd(),
+                100,
+                back.as_mut_ptr(),
+                len + 50,
+                Direction::Read,
+            );
+            assert_eq!(into, Transfer::of(len as u64));
+            back
+        };
+        assert_eq!(back[..data.len() - shift], data[shift..]);
+        file.set_len(0).unwrap();
     }
 }
 

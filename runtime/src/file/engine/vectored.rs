@@ -1,6 +1,7 @@
 //! A call of the kernel for each extent of the file. Interrupted and short calls go on.
 
 use super::part::{Direction, Part, Run, Transfer};
+use super::shifted;
 use crate::file::errno::Errno;
 use crate::object::file::view::Extent;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -36,6 +37,26 @@ fn until(len: u64, mut call: impl FnMut(u64) -> isize) -> Transfer {
 /// # Safety
 /// The memory is good for what `direction` does with it.
 pub(super) unsafe fn one(
+    fd: BorrowedFd<'_>,
+    at: u64,
+    addr: *mut u8,
+    len: usize,
+    direction: Direction,
+) -> Transfer {
+    // SAFETY: as the caller said.
+    unsafe {
+        match shifted::is_slow(at, addr, len, direction) {
+            true => shifted::through(fd, at, addr, len, direction),
+            false => straight(fd, at, addr, len, direction),
+        }
+    }
+}
+
+/// As [`one`], from and to that memory itself.
+///
+/// # Safety
+/// As [`one`].
+pub(super) unsafe fn straight(
     fd: BorrowedFd<'_>,
     at: u64,
     addr: *mut u8,
