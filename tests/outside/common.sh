@@ -4,6 +4,8 @@
 # OUTSIDE_WORK    a folder to build in and to keep for the next time (default: a
 #                 temporary one, removed at the end)
 # OUTSIDE_RANKS   numbers of ranks, for the scripts that let one choose
+# OUTSIDE_FILES   a folder for the files that jobs write (default: beside what was built);
+#                 one on tmpfs is faster, one on a disk is nearer to life
 # OUTSIDE_JOBS    how many compilers run at a time (default: 2)
 
 set -eu
@@ -20,6 +22,8 @@ PATH=$LARIAT_PREFIX/bin:$PATH
 # A job's ranks share the cores: BLAS must not start a thread for each core too.
 OPENBLAS_NUM_THREADS=1
 export PATH LARIAT_PREFIX OPENBLAS_NUM_THREADS
+# What `make outside PREFIX=…` was given is not meant for the programs' own makefiles.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 jobs=-j${OUTSIDE_JOBS-2}
 
 passed=0
@@ -34,6 +38,9 @@ else
     work=$(mktemp -d "${TMPDIR:-/tmp}/lariat-$program.XXXXXX")
     trap 'rm -rf "$work"' EXIT
 fi
+
+files=${OUTSIDE_FILES:+$OUTSIDE_FILES/$program}
+files=${files:-$work/run}
 
 # source_package PACKAGE FOLDER: the sources of a Debian package as upstream wrote them, in
 # the folder $work/FOLDER that its archive unpacks to; of a huge archive, only what the
@@ -102,7 +109,7 @@ python_source() {
 # as this one's is. The other one is asked to build what it has not built.
 sibling() {
     [ -n "${OUTSIDE_WORK-}" ] || give_up "what $1 builds is used: name a folder with OUTSIDE_WORK"
-    OUTSIDE_BUILD_ONLY=1 "$outside/$1" || give_up "$1 is not built"
+    OUTSIDE_BUILD_ONLY=1 "$outside/$1" >&2 || give_up "$1 is not built"
     (cd "$OUTSIDE_WORK/$1" && pwd)
 }
 
