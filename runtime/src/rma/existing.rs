@@ -73,7 +73,7 @@ pub fn create(comm: &Arc<Comm>, base: *mut u8, wanted: &WindowSpec) -> Result<us
 /// Makes a window to which memory can be attached, and says its handle.
 ///
 /// # Errors
-/// As [`create`].
+/// As [`create()`].
 pub fn create_dynamic(comm: &Arc<Comm>, info: &Info) -> Result<usize> {
     comm_make::intra::only_intra(comm)?;
     let tag = comm.begin_collective(Kind::WIN_CREATE_DYNAMIC).peers;

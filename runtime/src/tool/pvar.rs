@@ -336,7 +336,7 @@ pub fn write(session: usize, raw: usize, values: &[u64]) -> Result<()> {
 /// Sets a variable to its starting value; of all in a session, those that can be.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn reset(session: usize, raw: usize) -> Result<()> {
     if raw != ALL_HANDLES {
         return look((session, raw), |handle| {

@@ -142,7 +142,7 @@ pub(super) unsafe fn write(fd: BorrowedFd<'_>, run: &Run<'_>) -> Transfer {
 /// written: a file never shrinks by a write, as it might by a call that sets its size.
 ///
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 unsafe fn reaches(fd: BorrowedFd<'_>, run: &Run<'_>) -> bool {
     let Some((_, end)) = sieve::span(run) else {
         return false;
@@ -167,7 +167,7 @@ unsafe fn reaches(fd: BorrowedFd<'_>, run: &Run<'_>) -> bool {
 /// Copies window by window; returns how many bytes from the beginning on have got there.
 ///
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 unsafe fn into_pages(fd: BorrowedFd<'_>, run: &Run<'_>) -> u64 {
     let Some((_, end)) = sieve::span(run) else {
         return 0;
