@@ -24,8 +24,8 @@ mod frame;
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
-    ArmTrial, Arrival, CopyError, FewWords, Header, Inbox, Opening, Remote, SlotId, Transport,
-    Waiter, Words,
+    ArmTrial, Arrival, CopyError, FewWords, Header, Inbox, JobPlace, Opening, Remote, SlotId,
+    Transport, Waiter, Words,
 };
 use absent::{NoBoard, no_board};
 use frame::{HEAD, head_of, put_head};
@@ -460,6 +460,15 @@ impl Transport for Socket {
     }
 
     fn wake(&self, _peer: Proc) {}
+
+    fn own_job(&self) -> Result<JobPlace, String> {
+        let segment = self.segment.place().map_err(|why| why.to_string())?;
+        Ok(JobPlace {
+            number: self.segment.constants().job,
+            segment,
+            heap: None,
+        })
+    }
 
     fn make_board(&mut self, _members: u32) -> Option<u64> {
         None

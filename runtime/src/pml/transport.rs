@@ -440,10 +440,9 @@ pub(super) trait Transport: Debug + Sized + 'static {
     fn far_record(&self, _peer: Proc) -> Option<&RankRecord> {
         None
     }
-    /// Where this job is to be found.
-    fn own_job(&self) -> Result<JobPlace, String> {
-        Err("this transport does not reach other jobs".to_owned())
-    }
+    /// Where this job is to be found: what two groups tell each other of theirs, also within
+    /// one job.
+    fn own_job(&self) -> Result<JobPlace, String>;
     /// Where the other jobs that a bridge leads to are to be found.
     fn far_jobs(&self, _first: Proc) -> Vec<JobPlace> {
         Vec::new()
