@@ -45,6 +45,8 @@ pub struct Waiter {
     me: u32,
     barrier: bool,
     oversubscribed: AtomicBool,
+    /// Processes of other jobs that this rank is connected to.
+    others: AtomicU32,
     /// How many things there are that no bell tells of, such as sockets.
     unheard: AtomicU32,
     /// Sleeps so far, times two.
@@ -64,6 +66,7 @@ impl Waiter {
             me,
             barrier,
             oversubscribed: AtomicBool::new(constants.ranks > constants.processors),
+            others: AtomicU32::new(0),
             unheard: AtomicU32::new(0),
             tickets: AtomicU32::new(0),
         }
@@ -79,12 +82,15 @@ impl Waiter {
         self.segment.ranks()
     }
 
-    /// So many processes of other jobs share the processors, too.
-    pub fn add_processes(&self, others: u32) {
+    /// So many more processes of other jobs share the processors, or so many fewer.
+    pub fn add_processes(&self, change: i32) {
         let constants = self.segment.constants();
-        if constants.ranks.saturating_add(others) > constants.processors {
-            self.oversubscribed.store(true, Ordering::Relaxed);
-        }
+        let before = self.others.load(Ordering::Relaxed);
+        let others = before.saturating_add_signed(change); // by one thread at a time
+        self.others.store(others, Ordering::Relaxed);
+        let all = constants.ranks.saturating_add(others);
+        self.oversubscribed
+            .store(all > constants.processors, Ordering::Relaxed);
     }
 
     /// Begins, or ends, to look for something that no bell tells of: sleeps are short

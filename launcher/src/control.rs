@@ -195,7 +195,7 @@ impl Job {
             self.orphaned = Some(Instant::now() + PARTING_TIME);
         }
         let is_over = self.orphaned.is_some_and(|then| Instant::now() >= then);
-        if is_over && self.code.is_none() && self.is_connected() {
+        if is_over && self.code.is_none() && self.has_parent() {
             say(
                 "the job that has spawned this one has failed or ended while they were connected: ending the job",
             );
@@ -210,6 +210,11 @@ impl Job {
     /// Whether any rank is connected to another job.
     fn is_connected(&self) -> bool {
         self.segment.head().connections.load(Relaxed) != 0
+    }
+
+    /// Whether any rank is connected to the job that has spawned this one.
+    fn has_parent(&self) -> bool {
+        self.segment.head().parent_connections.load(Relaxed) != 0
     }
 
     /// Looks whether mpirun's standard output can still be written. If its reader has gone,
@@ -378,7 +383,7 @@ impl Job {
         say(&cause.text);
         self.code = Some(cause.code);
         self.children.tell_failure();
-        if let Some(spawned) = self.spawned.as_ref().filter(|_| self.is_connected()) {
+        if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {
             spawned.tell_failure();
         }
         if cause.orderly {

@@ -235,6 +235,7 @@ pub fn command(app: &App, index: usize, rank: u32, wire_up: WireUp, inherit: boo
     }
     if !wire_up.is_spawned {
         command.env_remove(spawning::PARENT);
+        command.env_remove(spawning::PARENT_JOB);
     }
     let (rank, size) = (rank.to_string(), wire_up.size.to_string());
     let ranks = [

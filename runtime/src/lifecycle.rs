@@ -303,13 +303,14 @@ pub fn enter_session(wanted: Option<i32>) -> Result<i32> {
 }
 
 /// After a session was finalized: leaves the job when that was the last thing that
-/// this program had of MPI. Nobody is waited for.
+/// this program had of MPI. Of others, connected processes of other jobs are waited for.
 pub fn leave_session() {
     let is_last = || !job::is_in_world() && session::count() == 0;
     let Some(job) = job::current().filter(|_| is_last()) else {
         return;
     };
     send_the_rest(job, || WaitFor::NOTHING);
+    bridges::finalize();
     // another thread may have made a session, or called MPI_Init, meanwhile
     if is_last() {
         leave();

@@ -132,6 +132,7 @@ export! {
                 info: arg::hints(info)?,
             }])
         };
+        arg::put(intercomm, "intercomm", MPI_Comm(comm::NULL))?;
         let tell = |codes: &[i32]| put_codes(array_of_errcodes, codes);
         let new = collective::settle(comm, Kind::COMM_SPAWN, || {
             spawn::spawn(comm, Kind::COMM_SPAWN, root, program, tell)
@@ -171,6 +172,7 @@ export! {
                 })
                 .collect()
         };
+        arg::put(intercomm, "intercomm", MPI_Comm(comm::NULL))?;
         let tell = |codes: &[i32]| put_codes(array_of_errcodes, codes);
         let new = collective::settle(comm, Kind::COMM_SPAWN_MULTIPLE, || {
             spawn::spawn(comm, Kind::COMM_SPAWN_MULTIPLE, root, programs, tell)
@@ -191,6 +193,7 @@ export! {
         let comm = arg::comm(comm)?;
         let root = root_rank(comm, root)?;
         let _ = arg::hints(info)?;
+        arg::put(newcomm, "newcomm", MPI_Comm(comm::NULL))?;
         let new = collective::settle(comm, Kind::COMM_ACCEPT, || {
             port::accept(comm, root, || arg::cstr(port_name, "port_name"))
         })?;
@@ -212,6 +215,7 @@ export! {
         let comm = arg::comm(comm)?;
         let root = root_rank(comm, root)?;
         let _ = arg::hints(info)?;
+        arg::put(newcomm, "newcomm", MPI_Comm(comm::NULL))?;
         let new = collective::settle(comm, Kind::COMM_CONNECT, || {
             port::connect(comm, root, || arg::cstr(port_name, "port_name"))
         })?;
@@ -247,14 +251,18 @@ export! {
     /// Section 11.10.4, releasing connections.
     fn MPI_Comm_disconnect(comm: *mut MPI_Comm) on comm {
         let raw = arg::get(comm, "comm")?.0;
+        let bridge = arg::comm(MPI_Comm(raw))?.bridge.as_ref().map(|bridge| bridge.first);
         collective::before_free(raw)?;
         comm::free(raw)?;
-        bridges::settle();
+        if let Some(first) = bridge {
+            bridges::settle_one(first);
+        }
         arg::put(comm, "comm", MPI_Comm(comm::NULL))
     }
 
     /// Section 11.10.5, another way to connect.
     fn MPI_Comm_join(fd: c_int, intercomm: *mut MPI_Comm) {
+        arg::put(intercomm, "intercomm", MPI_Comm(comm::NULL))?;
         arg::put(intercomm, "intercomm", MPI_Comm(join::join(fd)?))
     }
 }

@@ -249,7 +249,35 @@ impl Plan {
 
 /// A bridge that this process has made for others to open, and that it closes when they
 /// have.
-struct Made(Option<Segment>);
+#[derive(Default)]
+struct Made {
+    segment: Option<Segment>,
+    claim: Option<Claim>,
+}
+
+/// A space of context ids that is claimed in all jobs of a bridge. Given back when this is
+/// dropped, unless the bridge was opened.
+struct Claim {
+    space: u32,
+    far: Vec<Segment>,
+}
+
+impl Claim {
+    /// Leaves the space to those who have opened the bridge.
+    fn keep(mut self) {
+        drop(std::mem::take(&mut self.far));
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let own = job::current().map(|job| job.segment.head());
+        for head in self.far.iter().map(Segment::head).chain(own) {
+            wireup::bridge::release(head, self.space);
+        }
+    }
+}
 
 /// Makes an intercommunicator of `local`, the group of `comm`, whose members all come here
 /// and talk by `circle`, and of what the leader finds at the other end of its wire.
@@ -269,7 +297,7 @@ pub(super) fn sides(
     let mut met = None;
     let mut failed = None;
     let mut told = Vec::new();
-    let mut made = Made(None);
+    let mut made = Made::default();
     if is_leader {
         let begun = wire().and_then(|mut wire| {
             let plan = meet(&mut *wire, local, bridge.map(Arc::as_ref), &mut made)?;
@@ -307,7 +335,7 @@ pub(super) fn sides(
         }
     }
     let answer = circle.bcast(leader, answer)?;
-    drop(made);
+    drop(made.segment);
     if let Some(error) = read_failure(&answer) {
         if let Ok(Some(bridge)) = opened.as_ref().map(|new| new.bridge.as_ref())
             && matches!(plan.route, Route::New(..))
@@ -315,6 +343,9 @@ pub(super) fn sides(
             super::bridges::abandon(bridge.first);
         }
         return Err(opened.err().unwrap_or(error));
+    }
+    if let Some(claim) = made.claim {
+        claim.keep();
     }
     opened
 }
@@ -471,14 +502,18 @@ fn make(sides: &[Side; 2], made: &mut Made) -> Result<(ContextId, Route)> {
         .next_context
         .store(2 * PAIRS, Ordering::Relaxed);
     let source = segment.place().map_err(|why| fail(&why))?;
-    let space = claim(sides)?;
+    let claim = claim(sides)?;
+    let space = claim.space;
     let base = ContextId(wireup::bridge::first_context(space));
-    made.0 = Some(segment);
+    *made = Made {
+        segment: Some(segment),
+        claim: Some(claim),
+    };
     Ok((base, Route::New(source, space)))
 }
 
 /// Claims a space in all jobs of both sides.
-fn claim(sides: &[Side; 2]) -> Result<u32> {
+fn claim(sides: &[Side; 2]) -> Result<Claim> {
     let own = job::current().map(|job| job.segment);
     let here = own.map_or(0, |segment| segment.constants().job);
     let mut far = Vec::new();
@@ -492,12 +527,13 @@ fn claim(sides: &[Side; 2]) -> Result<u32> {
     }
     let mut heads: Vec<&JobHead> = far.iter().map(Segment::head).collect();
     heads.extend(own.map(Segment::head));
-    wireup::bridge::claim(&heads).ok_or_else(|| {
+    let space = wireup::bridge::claim(&heads).ok_or_else(|| {
         Error::new(
             Class::NO_MEM,
             "too many connections between jobs are open: disconnect some",
         )
-    })
+    })?;
+    Ok(Claim { space, far })
 }
 
 /// Opens what the plan says, at a member, and makes the communicator.

@@ -18,6 +18,7 @@ mod hardware;
 pub mod idup;
 pub mod inter;
 pub mod intra;
+mod process;
 mod sides;
 pub mod split;
 pub mod split_type;

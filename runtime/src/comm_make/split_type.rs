@@ -68,7 +68,7 @@ pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: Raw) -> Result<Ra
     Ok(new)
 }
 
-/// The color of this process's job: processes of different jobs share no windows.
+/// The color of this process's job: processes of different jobs map no common segment.
 fn job_color(comm: &Comm) -> i32 {
     if !comm.is_foreign {
         return 0;

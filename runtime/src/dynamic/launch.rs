@@ -45,7 +45,7 @@ fn is_pause(why: &io::Error) -> bool {
 }
 
 /// Variables that are about this process's own place in its job.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     wireup::env::RANK,
     wireup::env::SIZE,
     wireup::env::SEGMENT,
@@ -55,7 +55,20 @@ const OWN: [&str; 9] = [
     wireup::env::HEAP_FILE,
     wireup::env::FILES,
     spawning::PARENT,
+    spawning::PARENT_JOB,
 ];
+
+/// By what the children find this job: the port, and this job's number.
+fn variables(port: &CStr) -> [(&'static str, OsString); 2] {
+    let here = job::current().map_or(0, |job| job.segment.constants().job);
+    [
+        (
+            spawning::PARENT,
+            OsString::from_vec(port.to_bytes().to_vec()),
+        ),
+        (spawning::PARENT_JOB, here.to_string().into()),
+    ]
+}
 
 fn request(programs: &[Planned], option: &str, port: &CStr) -> Request {
     let host = programs.iter().find_map(|program| program.host.clone());
@@ -78,8 +91,7 @@ fn request(programs: &[Planned], option: &str, port: &CStr) -> Request {
     };
     let inherited = std::env::vars_os().filter(|(name, _)| OWN.iter().all(|own| name != *own));
     let mut env: Vec<OsString> = inherited.map(|(name, value)| pair(&name, &value)).collect();
-    let port = OsString::from_vec(port.to_bytes().to_vec());
-    env.push(pair(&spawning::PARENT.into(), &port));
+    env.extend(variables(port).map(|(name, value)| pair(&name.into(), &value)));
     Request {
         dir: std::env::current_dir()
             .unwrap_or_else(|_| PathBuf::from("/"))
@@ -128,10 +140,7 @@ fn by_another(programs: &[Planned], port: &CStr) -> io::Result<UnixStream> {
     for name in OWN {
         command.env_remove(name);
     }
-    command.env(
-        spawning::PARENT,
-        OsString::from_vec(port.to_bytes().to_vec()),
-    );
+    command.envs(variables(port));
     command.env(STATUS, far_status.as_raw_fd().to_string());
     command.env(LINK, far_link.as_raw_fd().to_string());
     let inherit = [far_status.as_raw_fd(), far_link.as_raw_fd()];

@@ -89,18 +89,19 @@ impl OwnPort {
 
     /// Takes the next client, if there is one.
     pub(super) fn next(&self) -> Option<Result<UnixStream>> {
-        match self.listener.accept() {
-            // Somebody else's process may be refused; the next one may be right.
-            Ok((stream, _)) => match socket::check_user(stream.as_fd()) {
-                Ok(()) => Some(raise(stream).map_err(|why| broken(&self.name, &why))),
-                Err(_) => None,
-            },
-            Err(why) => match why.kind() {
-                io::ErrorKind::WouldBlock
-                | io::ErrorKind::Interrupted
-                | io::ErrorKind::ConnectionAborted => None,
-                _ => Some(Err(broken(&self.name, &why))),
-            },
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) if socket::check_user(stream.as_fd()).is_ok() => {
+                    return Some(raise(stream).map_err(|why| broken(&self.name, &why)));
+                }
+                // Somebody else's process is refused; the next one may be right.
+                Ok(_) => {}
+                Err(why) => match why.kind() {
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    io::ErrorKind::WouldBlock => return None,
+                    _ => return Some(Err(broken(&self.name, &why))),
+                },
+            }
         }
     }
 }
@@ -194,10 +195,43 @@ pub(super) fn reach(name: &CStr) -> Result<UnixStream> {
     Ok(stream)
 }
 
+/// The clients of a port: talks to the first that keeps to the protocol. One that ends while
+/// it waits for its turn is passed over, and so is a process that is no client.
+struct Clients<'a> {
+    name: &'a CStr,
+    talk: Talk<UnixStream>,
+    has_begun: bool,
+}
+
+impl<'a> Clients<'a> {
+    fn wait(name: &'a CStr) -> Result<Clients<'a>> {
+        Ok(Clients {
+            name,
+            talk: Talk::new(next_client(name)?, Class::PORT),
+            has_begun: false,
+        })
+    }
+}
+
+impl Wire for Clients<'_> {
+    fn exchange(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
+        // Nothing is agreed before the end of the first exchange.
+        loop {
+            match self.talk.exchange(bytes) {
+                Err(_) if !self.has_begun => *self = Clients::wait(self.name)?,
+                result => {
+                    self.has_begun = true;
+                    return result;
+                }
+            }
+        }
+    }
+}
+
 /// `MPI_Comm_accept`. `name` counts at the root only.
 ///
 /// # Errors
-/// The root has no such port, a client breaks off, or the two sides cannot be connected.
+/// The root has no such port, a client breaks off after the first words, or the two sides cannot be connected.
 pub fn accept(
     comm: &Arc<Comm>,
     root: u32,
@@ -205,8 +239,7 @@ pub fn accept(
 ) -> Result<Raw> {
     only_intra(comm)?;
     connect::meet_at(comm, Kind::COMM_ACCEPT, root, || {
-        let stream = next_client(name()?)?;
-        Ok(Box::new(Talk::new(stream, Class::PORT)) as Box<dyn Wire>)
+        Ok(Box::new(Clients::wait(name()?)?) as Box<dyn Wire>)
     })
 }
 

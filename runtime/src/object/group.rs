@@ -104,7 +104,9 @@ impl Group {
     pub fn of(procs: Vec<Proc>) -> Group {
         let iota = procs.iter().zip(0u32..).all(|(p, rank)| p.0 == rank);
         let n = u32::try_from(procs.len()).expect("a job has fewer than 2³² ranks");
-        if iota {
+        // A number past the job's size means a process by one of its bridges, and is not
+        // the only one of that process.
+        if iota && here().is_none_or(|here| n <= here.1) {
             return Group::world(n);
         }
         let known = procs.iter().copied().map(canonical);
@@ -340,6 +342,12 @@ pub fn set_here(rank: u32, size: u32) {
         (u64::from(rank) + 1) << 32 | u64::from(size),
         Ordering::Relaxed,
     );
+}
+
+/// The number of this job; 0 before it is joined.
+#[must_use]
+pub fn job() -> u64 {
+    JOB.load(Ordering::Relaxed)
 }
 
 /// Which process this is, and of how many; `None` before the job is joined.

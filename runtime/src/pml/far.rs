@@ -34,7 +34,8 @@ pub fn open_bridge(bridge: NewBridge) -> Result<Proc, String> {
         members,
         jobs,
     } = bridge;
-    let others = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let records = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let others = processes_of_others(&members);
     let first = group::next_foreign();
     with_engine(|engine| {
         let Engine { inbox, core } = engine;
@@ -46,12 +47,19 @@ pub fn open_bridge(bridge: NewBridge) -> Result<Proc, String> {
             jobs,
         };
         core.queues.transport().open_bridge(inbox, opening)?;
-        core.grow(first.0 + others);
+        core.grow(first.0 + records);
         Ok::<(), String>(())
     })?;
     group::register(&members);
     waiter::add_processes(others);
     Ok(first)
+}
+
+/// How many of these processes belong to other jobs.
+fn processes_of_others(members: &[Identity]) -> i32 {
+    let own = group::job();
+    let others = members.iter().filter(|member| member.job != own).count();
+    i32::try_from(others).unwrap_or(i32::MAX)
 }
 
 /// Runs `f` on the segment of a bridge, if it is open.
@@ -86,14 +94,16 @@ pub fn is_engaged(first: Proc, count: u32, contexts: RangeInclusive<u32>) -> boo
     let range = first.0..first.0 + count;
     with_engine(|engine| {
         let core = &engine.core;
-        !core.transfers.is_idle()
+        core.transfers.is_engaged(&range)
             || core.queues.is_engaged(&range)
             || core.matching.any_posted(&contexts)
     })
 }
 
-/// Closes a bridge, over which nothing is under way.
-pub fn close_bridge(first: Proc) {
+/// Closes a bridge to `count` processes from `first` on, over which nothing is under way.
+pub fn close_bridge(first: Proc, count: u32) {
+    let members = (first.0..first.0 + count).map(|number| group::identity(Proc(number)));
+    waiter::add_processes(-processes_of_others(&members.collect::<Vec<_>>()));
     with_engine(|engine| {
         let Engine { inbox, core } = engine;
         core.queues.transport().close_bridge(inbox, first);

@@ -1,6 +1,6 @@
 //! Probing, and receiving what a probe has matched (MPI 5.0, section 3.8).
 
-use crate::object::comm::{Comm, ContextId, Space};
+use crate::object::comm::{Bridge, Comm, ContextId, Space};
 use crate::pml::arrival::consume;
 use crate::pml::engine::with_engine;
 use crate::pml::matching::{MatchQueues, Pattern};
@@ -9,6 +9,7 @@ use crate::pml::progress;
 use crate::pml::publish::WaitFor;
 use crate::pml::request::{Completion, Request, RequestRef};
 use crate::pml::unexpected::Message;
+use std::sync::Arc;
 use wireup::layout::WaitKind;
 
 /// The messages that have come, and the receives.
@@ -55,6 +56,8 @@ pub struct MatchedMessage {
     pub seen: MessageInfo,
     context: ContextId,
     message: Message,
+    /// The bridge that its bytes come over: open as long as they are to be fetched.
+    bridge: Option<Arc<Bridge>>,
 }
 
 /// Looks for a message from rank `source` of `comm` with `tag` (`None`: any),
@@ -89,7 +92,7 @@ pub fn mprobe(comm: &Comm, space: Space, source: Option<u32>, tag: Option<i32>) 
         queues
             .unexpected
             .take(pattern)
-            .map(|taken| matched(context, taken))
+            .map(|taken| matched(comm, context, taken))
     })
 }
 
@@ -134,11 +137,16 @@ fn wait_for<T>(
     found.expect("the wait ends when a message is found")
 }
 
-fn matched(context: ContextId, (source, tag, message): (u32, i32, Message)) -> MatchedMessage {
+fn matched(
+    comm: &Comm,
+    context: ContextId,
+    (source, tag, message): (u32, i32, Message),
+) -> MatchedMessage {
     MatchedMessage {
         seen: MessageInfo::of(source, tag, &message),
         context,
         message,
+        bridge: comm.bridge.clone(),
     }
 }
 
@@ -152,7 +160,7 @@ pub fn improbe(
     let context = comm.context_of(space);
     look_twice(context, |queues| {
         let taken = queues.unexpected.take(Pattern { source, tag })?;
-        Some(matched(context, taken))
+        Some(matched(comm, context, taken))
     })
 }
 
@@ -167,7 +175,7 @@ pub fn take_arrived(
     with_engine(|engine| {
         let queues = engine.core.matching.of(context);
         let taken = queues.unexpected.take(Pattern { source, tag })?;
-        Some(matched(context, taken))
+        Some(matched(comm, context, taken))
     })
 }
 
@@ -182,6 +190,7 @@ pub unsafe fn imrecv(matched: MatchedMessage, buffer: &Buffer<'_>) -> Request {
         seen,
         context,
         message,
+        bridge,
     } = matched;
     let pattern = Pattern {
         source: Some(seen.source),
@@ -193,5 +202,6 @@ pub unsafe fn imrecv(matched: MatchedMessage, buffer: &Buffer<'_>) -> Request {
         consume(core, &receive, (seen.source, seen.tag, message));
         receive
     });
+    drop(bridge); // from here on the receive keeps it open
     Request::of(receive)
 }

@@ -129,8 +129,8 @@ impl Waiter for ShmWaiter {
         }
     }
 
-    fn add_processes(&self, others: u32) {
-        self.0.add_processes(others);
+    fn add_processes(&self, change: i32) {
+        self.0.add_processes(change);
     }
 
     fn set_unheard(&self, on: bool) {

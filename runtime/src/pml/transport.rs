@@ -210,7 +210,7 @@ pub(super) trait Waiter: Debug + Send + Sync {
     /// Wakes other threads of this rank. Needless where sleeps are short.
     fn wake_threads(&self);
     /// So many processes of other jobs share the processors, too.
-    fn add_processes(&self, _others: u32) {}
+    fn add_processes(&self, _change: i32) {}
     /// Begins, or ends, to look for something that wakes nobody: sleeps are to be a
     /// millisecond at most meanwhile.
     fn set_unheard(&self, _on: bool) {}

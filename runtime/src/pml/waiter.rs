@@ -57,8 +57,8 @@ pub fn wake_own() {
 }
 
 /// So many processes of other jobs share the processors, too.
-pub(super) fn add_processes(others: u32) {
-    waiter().add_processes(others);
+pub(super) fn add_processes(change: i32) {
+    waiter().add_processes(change);
 }
 
 /// While it lives, sleeps are short: this process looks for something that wakes nobody,

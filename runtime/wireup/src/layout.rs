@@ -56,10 +56,12 @@ pub struct JobHead {
     /// 1 if some rank could not register for membarrier: every sender must then fence
     /// before it checks whether the receiver sleeps.
     pub fence_needed: AtomicU32,
-    /// Bridges to other jobs that ranks have open, each counted for each rank. Who reads it
-    /// ends this job, or not, when another one fails.
+    /// Bridges to other jobs that ranks have open, each counted for each rank.
     pub connections: AtomicU32,
-    _pad2: [u8; 44],
+    /// Those of them that lead to the job that has spawned this one. The launcher ends this
+    /// job, or not, when that one fails, and the other way round.
+    pub parent_connections: AtomicU32,
+    _pad2: [u8; 40],
 
     /// 0, or 1 + the rank that aborted the job first.
     pub abort_rank: AtomicU32,

@@ -25,6 +25,9 @@ pub const LINK: &str = "LARIAT_SPAWN_LINK";
 /// of the environment of its ranks.
 pub const PARENT: &str = "LARIAT_PARENT_PORT";
 
+/// The number of the root's job, decimal: a variable beside [`PARENT`].
+pub const PARENT_JOB: &str = "LARIAT_PARENT_JOB";
+
 /// On the link, to the spawning side: the job has failed while it was connected.
 pub const FAILED: u8 = b'F';
 /// On the link, to the spawned job: what spawned it has failed. It ends if it is connected.

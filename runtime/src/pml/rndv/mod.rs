@@ -45,6 +45,7 @@ use put::Puts;
 use rtr::Rtrs;
 use runs::Spans;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Bytes that are copied at once, without looking at what else has arrived.
@@ -141,6 +142,12 @@ impl<T: Transport> Transfers<T> {
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.gets.is_empty() && self.puts.is_empty()
+    }
+
+    /// Whether any copies from or to these processes are under way.
+    pub(super) fn is_engaged(&self, range: &Range<u32>) -> bool {
+        let mut gets = self.gets.iter().map(|get| get.receive.peer.get());
+        gets.any(|peer| range.contains(&peer.0)) || self.puts.any_to(range)
     }
 
     /// Called when there is nothing else to do.

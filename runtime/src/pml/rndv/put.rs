@@ -8,6 +8,7 @@ use crate::pml::rndv::cooperative::Shares;
 use crate::pml::transport::{CopyError, Remote, SenderSlot, SlotId, Transport};
 use crate::pml::wire::{Join, Rtr};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Bytes that are copied before arrivals are looked at again.
 pub(super) const TURN: usize = 512 << 10;
@@ -86,6 +87,11 @@ impl<T: Transport> Puts<T> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.sends.is_empty()
+    }
+
+    /// Whether any goes to one of these processes.
+    pub(super) fn any_to(&self, range: &Range<u32>) -> bool {
+        self.sends.iter().any(|put| range.contains(&put.to.peer.0))
     }
 
     /// Puts a part of a send that was announced in the cell that an RTR is for, if the

@@ -93,6 +93,9 @@ impl BridgeInbox {
     }
 }
 
+/// In [`Far::of`]: the process is not reached any more.
+const NOWHERE: (usize, u32) = (usize::MAX, 0);
+
 /// All processes of other jobs.
 #[derive(Debug, Default)]
 pub(super) struct Far {
@@ -238,8 +241,7 @@ impl Far {
         let (first, me) = (opening.first, opening.me);
         let place = self.bridges.len();
         let count = u32::try_from(members.len()).unwrap_or(0);
-        self.of
-            .resize((first.0 - self.ranks) as usize, (usize::MAX, 0));
+        self.of.resize((first.0 - self.ranks) as usize, NOWHERE);
         self.of.extend((0..count).map(|record| (place, record)));
         let incoming = Incoming::with_bells(segment.get(), me, bells.clone());
         self.bridges.push(Some(BridgeEnd {
@@ -309,6 +311,10 @@ impl Far {
         let mut jobs: Vec<usize> = end.members.iter().filter_map(|member| member.0).collect();
         jobs.sort_unstable();
         jobs.dedup();
+        // The place is used again, but the numbers of its processes are not.
+        let at = (first.0 - self.ranks) as usize;
+        let closed = self.of.iter_mut().skip(at).take(end.members.len());
+        closed.for_each(|of| *of = NOWHERE);
         drop(end);
         self.close_jobs(&jobs);
         while self.bridges.last().is_some_and(Option::is_none) {
