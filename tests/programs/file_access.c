@@ -83,6 +83,47 @@ static void at_the_end(void)
     all_here();
 }
 
+/* A file that ends inside an etype: every pointer counts that etype as read, so that a loop
+   that reads until nothing comes ends, and all pointers agree on where the end is. */
+static void cut_etype(void)
+{
+    MPI_File file = opened(MPI_MODE_RDWR);
+    MPI_Status status;
+    MPI_Offset shared;
+    int some[4], reads = 0;
+    MPI(MPI_File_set_size(file, 10));
+    MPI(MPI_File_set_view(file, 0, MPI_INT, MPI_INT, "native", MPI_INFO_NULL));
+    MPI(MPI_File_seek(file, 0, MPI_SEEK_END));
+    EQ(position(file), 3);
+    MPI(MPI_File_seek(file, 0, MPI_SEEK_SET));
+    MPI(MPI_File_read(file, some, 4, MPI_INT, &status));
+    EQ(count_of(&status, MPI_BYTE), 10);
+    EQ(position(file), 3);
+    MPI(MPI_File_read(file, some, 4, MPI_INT, &status));
+    EQ(count_of(&status, MPI_BYTE), 0);
+    EQ(position(file), 3);
+    MPI(MPI_File_seek(file, 0, MPI_SEEK_SET));
+    MPI(MPI_File_read_all(file, some, 4, MPI_INT, &status));
+    EQ(count_of(&status, MPI_BYTE), 10);
+    EQ(position(file), 3);
+    MPI(MPI_File_seek(file, 1, MPI_SEEK_SET));
+    do {
+        MPI(MPI_File_read(file, some, 1, MPI_INT, &status));
+        CHECK(reads++ < 3, "the end is not met");
+    } while (count_of(&status, MPI_BYTE) > 0);
+    EQ(reads, 3);
+    EQ(position(file), 3);
+    if (rank == 0) {
+        MPI(MPI_File_read_shared(file, some, 4, MPI_INT, &status));
+        EQ(count_of(&status, MPI_BYTE), 10);
+    }
+    all_here();
+    MPI(MPI_File_get_position_shared(file, &shared));
+    EQ(shared, 3);
+    MPI(MPI_File_close(&file));
+    all_here();
+}
+
 /* Memory with holes on the one side, a stream of bytes on the other. */
 static void scattered_memory(void)
 {
@@ -165,6 +206,7 @@ int main(int argc, char **argv)
     at_the_end();
     scattered_memory();
     interleaved();
+    cut_etype();
     if (rank == 0)
         MPI(MPI_File_delete(path, MPI_INFO_NULL));
     PASSED();

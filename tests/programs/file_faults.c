@@ -56,6 +56,46 @@ static void half(void)
     free(bytes);
 }
 
+/* A size beyond the limit is an error at all ranks; the signal that would end the job does not
+   come. Files that are longer already may stay so. */
+static void beyond_limit(void)
+{
+    enum { LIMIT = 60000 };
+    char *path = in_folder("limited");
+    MPI_File file;
+    struct rlimit before, limit;
+    signal(SIGXFSZ, SIG_DFL);
+    EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = LIMIT;
+    MPI(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_CREATE | MPI_MODE_RDWR | MPI_MODE_DELETE_ON_CLOSE,
+                      MPI_INFO_NULL, &file));
+    for (int is_long = 0; is_long < 2; is_long++) {
+        long size = is_long ? 2 * LIMIT : 100;
+        MPI(MPI_File_set_size(file, size));
+        if (rank == 0)
+            EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        int set = MPI_File_set_size(file, size + LIMIT);
+        int allocated = MPI_File_preallocate(file, size + LIMIT);
+        int same = MPI_File_set_size(file, size), there = MPI_File_preallocate(file, size);
+        int most = is_long ? MPI_SUCCESS : MPI_File_set_size(file, LIMIT);
+        if (rank == 0)
+            EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+        FAILS(set, MPI_ERR_IO);
+        says(set, "File too large");
+        says(set, "limited");
+        FAILS(allocated, MPI_ERR_IO);
+        says(allocated, "File too large");
+        MPI(same);
+        MPI(there);
+        MPI(most);
+        all_here();
+        EQ(size_of(path), is_long ? size : LIMIT);
+        all_here();
+    }
+    MPI(MPI_File_close(&file));
+}
+
 /* Signals all the time. */
 static void signals(void)
 {
@@ -118,6 +158,8 @@ static void little_room(void)
             MPI(MPI_File_get_byte_offset(file, got - 1, &at));
             EQ(bytes_at(path, at, &here, 1), 1);
             EQ(here, 'x');
+            /* the file does not look as if all were there */
+            EQ(size_of(path), at + 4);
         }
         MPI(MPI_Type_free(&turn));
         MPI(MPI_File_close(&file));
@@ -165,6 +207,7 @@ int main(int argc, char **argv)
     }
     no_space();
     half();
+    beyond_limit();
     signals();
     PASSED();
 }

@@ -1,6 +1,8 @@
 /* How files are opened, closed and deleted, what their size is, and what is wrong about that
    (MPI 5.0, section 14.2). A call fails on all ranks or on none. */
 #include "file.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
 static char *path;
 
@@ -70,6 +72,44 @@ static void wrong_modes(void)
     FAILS(MPI_File_close(&file), MPI_ERR_FILE);
     file = (MPI_File)MPI_COMM_WORLD;
     FAILS(MPI_File_close(&file), MPI_ERR_FILE);
+    all_here();
+}
+
+/* Opens the file to append again and again while a thread of the last rank, as another program
+   might, changes its size: all ranks begin at one place, which is that of the shared pointer. */
+static atomic_int is_over;
+
+static void *change_size(void *unused)
+{
+    (void)unused;
+    for (unsigned i = 0; !is_over; i++) {
+        EQ(truncate(path, i % 3 * 100), 0);
+        usleep(20);
+    }
+    return NULL;
+}
+
+static void append_while_it_changes(void)
+{
+    MPI_File file = opened(MPI_MODE_CREATE | MPI_MODE_RDWR);
+    MPI(MPI_File_close(&file));
+    pthread_t thread;
+    int changes = rank == ranks - 1;
+    if (changes)
+        EQ(pthread_create(&thread, NULL, change_size, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        file = opened(MPI_MODE_RDWR | MPI_MODE_APPEND);
+        MPI_Offset at = position(file), least, most;
+        MPI(MPI_Allreduce(&at, &least, 1, MPI_OFFSET, MPI_MIN, MPI_COMM_WORLD));
+        MPI(MPI_Allreduce(&at, &most, 1, MPI_OFFSET, MPI_MAX, MPI_COMM_WORLD));
+        EQ(least, most);
+        MPI(MPI_File_get_position_shared(file, &at));
+        EQ(at, most);
+        MPI(MPI_File_close(&file));
+    }
+    is_over = 1;
+    if (changes)
+        EQ(pthread_join(thread, NULL), 0);
     all_here();
 }
 
@@ -242,6 +282,7 @@ int main(int argc, char **argv)
     sizes();
     what_modes_forbid();
     other_groups();
+    append_while_it_changes();
     if (rank == 0)
         MPI(MPI_File_delete(path, MPI_INFO_NULL));
     PASSED();

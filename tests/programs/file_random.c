@@ -316,7 +316,7 @@ static void one_access(void)
         if (is_individual)
             positions[r] += write || moves_at_once
                                 ? asked[r]
-                                : readable(&views[r], first, n) / views[r].etype;
+                                : (readable(&views[r], first, n) + views[r].etype - 1) / views[r].etype;
     }
     EQ(position(file), positions[rank]);
     all_here();

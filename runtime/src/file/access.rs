@@ -75,6 +75,19 @@ impl Outcome {
         }
     }
 
+    /// Etypes by which a file pointer moves after `access`: those that were moved. Where the
+    /// end of the file cut an etype, that one counts: the pointer is at the end of the file,
+    /// as `MPI_SEEK_END` and shared pointers count it.
+    pub(super) fn etypes(&self, access: &Access) -> i64 {
+        let size = access.view.etype_size();
+        let met_end = access.direction == Direction::Read && self.failed.is_none();
+        let etypes = match met_end {
+            true => self.file_len.div_ceil(size),
+            false => self.file_len / size,
+        };
+        etypes.cast_signed()
+    }
+
     /// For the status.
     #[must_use]
     pub fn completion(&self) -> Completion {
@@ -283,8 +296,8 @@ impl Access {
     }
 }
 
-/// A blocking access of this process alone. The individual pointer moves by the etypes that
-/// were moved.
+/// A blocking access of this process alone. The individual pointer moves by
+/// [`Outcome::etypes`].
 ///
 /// # Safety
 /// As [`Access::carry_out`].
@@ -311,9 +324,8 @@ pub unsafe fn blocking(
     }
     // SAFETY: as the caller said.
     let outcome = unsafe { access.end(lock::released(|| access.carry_out())) };
-    let moved = (outcome.file_len / access.view.etype_size()).cast_signed();
     if start == Start::Individual && file.position.get() == behind {
-        file.position.set(offset + moved);
+        file.position.set(offset + outcome.etypes(&access));
     }
     Ok(outcome)
 }

@@ -180,8 +180,8 @@ impl File {
     }
 }
 
-/// A collective access at an offset or at the individual pointer, which moves by the etypes
-/// that were moved. `memory` is an error where this rank's arguments are wrong.
+/// A collective access at an offset or at the individual pointer, which moves by
+/// [`Outcome::etypes`]. `memory` is an error where this rank's arguments are wrong.
 ///
 /// # Safety
 /// As [`Access::carry_out`].
@@ -230,8 +230,7 @@ pub unsafe fn blocking(
     // SAFETY: as the caller said.
     let outcome = unsafe { access.end(outcome) };
     if start == Start::Individual {
-        let moved = (outcome.file_len / access.view.etype_size()).cast_signed();
-        file.position.set(offset + moved);
+        file.position.set(offset + outcome.etypes(&access));
     }
     Ok(outcome)
 }

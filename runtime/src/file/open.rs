@@ -6,6 +6,7 @@
 //! 2. Rank 0 opens the file, and creates it where that is asked for. So no other rank
 //!    meets a file that is not there yet, or one that `MPI_MODE_EXCL` forbids.
 //! 3. The others open it. All compare device and inode: they have opened one file.
+//! 4. All take the size that rank 0 has seen: another program may change it meanwhile.
 //!
 //! Where a step fails at one rank, the call fails at all, and a file that was made goes.
 
@@ -105,29 +106,30 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     agree::all_succeed(&comm, tag, is_there)?;
     let opened = opened.unwrap_or_else(|| open_here(&path, amode, None));
     let identity = match &opened {
-        Ok(opened) => Ok([opened.stat.device, opened.stat.inode]),
+        Ok(opened) => Ok([opened.stat.device, opened.stat.inode, opened.stat.size]),
         Err(error) => Err(error.copy()),
     };
-    let agreed = agree::all_or_none(&comm, tag, identity).and_then(|all| one_file(&all, &path));
-    if let Err(error) = agreed {
-        if opened.is_ok_and(|opened| opened.is_new) {
-            let _ = remove_path(&path); // the error that counts is the other
+    let agreed = agree::all_or_none(&comm, tag, identity)
+        .and_then(|all| one_file(&all, &path))
+        .and_then(|size| Ok((size, common::make(&comm, tag)?)));
+    let (size, common) = match agreed {
+        Ok(agreed) => agreed,
+        Err(error) => {
+            if opened.is_ok_and(|opened| opened.is_new) {
+                let _ = remove_path(&path); // the error that counts is the other
+            }
+            // Nobody sees the file after this call has failed.
+            agree::exchange(&comm, tag, &[0])?;
+            return Err(error);
         }
-        // Nobody sees the file after this call has failed.
-        agree::exchange(&comm, tag, &[0])?;
-        return Err(error);
-    }
-    let common = common::make(&comm, tag)?;
+    };
     let opened = opened?;
 
     let context = ContextId(u32::try_from(context).unwrap_or(u32::MAX)); // as rank 0 took it
     let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(&comm);
-    let position = if amode.has(Amode::APPEND) {
-        opened.stat.size.cast_signed()
-    } else {
-        0
-    };
-    if position != 0 {
+    let mut position = 0;
+    if amode.has(Amode::APPEND) {
+        position = size.cast_signed();
         common.set_pointer(comm.rank, position);
         agree::all_succeed(&comm, tag, Ok(()))?;
     }
@@ -158,9 +160,13 @@ fn as_agreed(opened: &Result<Opened>) -> Result<()> {
     }
 }
 
-fn one_file(identities: &[[u64; 2]], path: &CStr) -> Result<()> {
-    match identities.iter().position(|other| *other != identities[0]) {
-        None => Ok(()),
+/// The size that rank 0 has seen, where all have opened one file. `identities`: its device,
+/// inode and size, by rank.
+fn one_file(identities: &[[u64; 3]], path: &CStr) -> Result<u64> {
+    let [device, inode, size] = identities[0];
+    let is_other = |other: &[u64; 3]| other[..2] != [device, inode];
+    match identities.iter().position(is_other) {
+        None => Ok(size),
         Some(rank) => fail!(
             NOT_SAME,
             "rank 0 and rank {rank} have opened different files; here it is {:?}",
@@ -257,9 +263,11 @@ fn open_with(
 }
 
 fn open_once(path: &CStr, flags: i32, permissions: u32) -> std::result::Result<OwnedFd, Errno> {
+    // A terminal that is opened as a file must not become that of the job.
+    let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     loop {
         // SAFETY: the path is a C string.
-        let fd = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, permissions) };
+        let fd = unsafe { libc::open(path.as_ptr(), flags, permissions) };
         if fd >= 0 {
             // SAFETY: the descriptor is new, and nobody else's.
             return Ok(unsafe { OwnedFd::from_raw_fd(fd) });

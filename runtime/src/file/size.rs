@@ -1,7 +1,7 @@
 //! Size, space and the way to the device (MPI 5.0, sections 14.2.4 to 14.2.6, 14.6.1).
 
-use super::agree;
 use super::errno::Errno;
+use super::{agree, engine};
 use crate::error::Result;
 use crate::object::file::File;
 use crate::{fail, lock};
@@ -106,6 +106,14 @@ fn errno_of(mut call: impl FnMut() -> i32) -> i32 {
     }
 }
 
+/// `EFBIG` where the file would have to grow beyond `RLIMIT_FSIZE`: the kernel would end the
+/// program.
+fn beyond_limit(file: &File, size: i64) -> Option<i32> {
+    let size = size.cast_unsigned();
+    let grows = || stat(&file.fd).is_ok_and(|stat| stat.size < size);
+    (engine::is_beyond_limit(size) && grows()).then_some(libc::EFBIG)
+}
+
 /// `MPI_File_set_size`: a collective call.
 ///
 /// # Errors
@@ -115,8 +123,10 @@ pub fn set(file: &File, size: i64) -> Result<()> {
     let tag = agree::begin(file);
     let size = agree::all_same(&file.comm, tag, "size", checked(file, size))?;
     let own = once(file, "set the size of", |fd| {
-        // SAFETY: the descriptor is open.
-        errno_of(|| unsafe { libc::ftruncate(fd, size) })
+        beyond_limit(file, size).unwrap_or_else(|| {
+            // SAFETY: the descriptor is open.
+            errno_of(|| unsafe { libc::ftruncate(fd, size) })
+        })
     });
     agree::all_succeed(&file.comm, tag, own)
 }
@@ -131,6 +141,9 @@ pub fn preallocate(file: &File, size: i64) -> Result<()> {
     let own = once(file, "allocate space for", |fd| {
         if size == 0 {
             return 0;
+        }
+        if let Some(errno) = beyond_limit(file, size) {
+            return errno;
         }
         loop {
             // SAFETY: the descriptor is open.

@@ -18,6 +18,11 @@ fn limit() -> u64 {
     }
 }
 
+/// Whether a file may not have `size` bytes.
+pub(super) fn is_beyond(size: u64) -> bool {
+    size > limit()
+}
+
 /// How many of `len` bytes at byte `at` of the file may be written, and why not all.
 pub(super) fn cut(at: u64, len: usize) -> (usize, Option<Errno>) {
     let room = limit().saturating_sub(at);

@@ -78,6 +78,12 @@ pub unsafe fn write_at(fd: BorrowedFd<'_>, at: u64, from: *const u8, len: usize)
     }
 }
 
+/// Whether `RLIMIT_FSIZE` forbids a file of `size` bytes.
+#[must_use]
+pub fn is_beyond_limit(size: u64) -> bool {
+    limit::is_beyond(size)
+}
+
 /// # Safety
 /// The memory is good for what `direction` does with it.
 unsafe fn carry_out(fd: BorrowedFd<'_>, part: &Part<'_>, direction: Direction) -> Transfer {
