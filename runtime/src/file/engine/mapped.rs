@@ -1,10 +1,12 @@
 //! Writes of many short extents that lie close together: straight into the pages of the
 //! file, which are mapped for the purpose. Gaps are never touched.
 //!
-//! Only where all processes see one set of pages: on file systems of this machine. The
-//! pages are made present before they are written, so that a full device is an error of
-//! that call; what another program truncates meanwhile is met by the guard of copies. In
-//! both cases the rest goes by calls of the kernel, which say exactly what is wrong.
+//! Only where all processes see one set of pages: on file systems of this machine. A file
+//! that is too short for a window first gets space for it, and only then its new size: on a
+//! full device it stays as long as what was written. The pages are made present before they
+//! are written, so that a full device is an error of that call; what another program
+//! truncates meanwhile is met by the guard of copies. In all these cases the rest goes by
+//! calls of the kernel, which say exactly what is wrong.
 
 use super::part::{Direction, Run, Transfer};
 use super::{sieve, vectored};
@@ -69,10 +71,10 @@ struct Mapping {
 }
 
 impl Mapping {
-    /// Maps the pages from `first` to `end`, and makes all of them present.
-    fn new(fd: BorrowedFd<'_>, first: u64, end: u64) -> Option<Mapping> {
-        let first = first - first % PAGE;
-        let len = usize::try_from(end - first).ok()?;
+    /// Maps the pages of the window, and makes all of them present.
+    fn new(fd: BorrowedFd<'_>, window: Window) -> Option<Mapping> {
+        let first = window.first - window.first % PAGE;
+        let len = usize::try_from(window.end - first).ok()?;
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let at = unsafe {
             libc::mmap(
@@ -118,12 +120,8 @@ impl Drop for Mapping {
 /// # Safety
 /// The memory is readable.
 pub(super) unsafe fn write(fd: BorrowedFd<'_>, run: &Run<'_>) -> Transfer {
-    let mut done = 0;
     // SAFETY: as the caller said.
-    if unsafe { reaches(fd, run) } {
-        // SAFETY: as the caller said.
-        done = unsafe { into_pages(fd, run) };
-    }
+    let done = unsafe { into_pages(fd, run) };
     let rest = Run {
         position: run.position + done,
         addr: run.addr.wrapping_add(usize::try_from(done).unwrap_or(0)),
@@ -138,15 +136,22 @@ pub(super) unsafe fn write(fd: BorrowedFd<'_>, run: &Run<'_>) -> Transfer {
     }
 }
 
-/// Whether the file reaches to the end of the run. If it does not yet, the last byte is
-/// written: a file never shrinks by a write, as it might by a call that sets its size.
+/// A part of a file into which a run writes.
+#[derive(Clone, Copy)]
+struct Window {
+    /// The first byte of the run there.
+    first: u64,
+    /// The byte behind its last one there.
+    end: u64,
+}
+
+/// Whether the file reaches to the end of the window. If it does not yet, it gets space for
+/// the window, and `last`, the byte of the run at its end, is written: a file never shrinks
+/// by a write, as it might by a call that sets its size.
 ///
 /// # Safety
-/// As [`write()`].
-unsafe fn reaches(fd: BorrowedFd<'_>, run: &Run<'_>) -> bool {
-    let Some((_, end)) = sieve::span(run) else {
-        return false;
-    };
+/// `last` is readable.
+unsafe fn reaches(fd: BorrowedFd<'_>, window: Window, last: *mut u8) -> bool {
     let mut about = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the descriptor is open, and `about` is good for the call.
     if unsafe { libc::fstat(fd.as_raw_fd(), about.as_mut_ptr()) } != 0 {
@@ -154,13 +159,24 @@ unsafe fn reaches(fd: BorrowedFd<'_>, run: &Run<'_>) -> bool {
     }
     // SAFETY: the kernel has filled it in.
     let size = unsafe { about.assume_init() }.st_size;
-    if size.cast_unsigned() >= end {
+    if size.cast_unsigned() >= window.end {
         return true;
     }
-    let last = usize::try_from(run.len - 1).unwrap_or(0);
-    let last = run.addr.wrapping_add(last);
-    // SAFETY: the last byte of the run, which is readable.
-    let moved = unsafe { vectored::one(fd, end - 1, last, 1, Direction::Write) };
+    let first = window.first - window.first % PAGE;
+    // SAFETY: the descriptor is open.
+    let has_space = unsafe {
+        libc::fallocate(
+            fd.as_raw_fd(),
+            libc::FALLOC_FL_KEEP_SIZE,
+            first.cast_signed(),
+            (window.end - first).cast_signed(),
+        )
+    };
+    if has_space != 0 {
+        return false; // ramfs and ext2 cannot tell
+    }
+    // SAFETY: as the caller said.
+    let moved = unsafe { vectored::one(fd, window.end - 1, last, 1, Direction::Write) };
     moved.len == 1
 }
 
@@ -179,15 +195,28 @@ unsafe fn into_pages(fd: BorrowedFd<'_>, run: &Run<'_>) -> u64 {
             break;
         };
         let window_end = (first - first % WINDOW + WINDOW).min(end);
-        let next = run.view.position_at(window_end, position, behind);
         // An extent may begin before the end of the window and go on behind it: its last
         // bytes belong to the next one.
-        let Some(mapping) = Mapping::new(fd, first, window_end) else {
+        let next = run.view.position_at(window_end, position, behind);
+        let Some(last) = run.view.place(next - 1) else {
             break;
         };
-        let mut from = run
-            .addr
-            .wrapping_add(usize::try_from(position - run.position).unwrap_or(0));
+        let window = Window {
+            first,
+            end: last + 1,
+        };
+        let at = |position: u64| {
+            let bytes = usize::try_from(position - run.position).unwrap_or(0);
+            run.addr.wrapping_add(bytes)
+        };
+        // SAFETY: the byte is one of the run, which is readable.
+        if !unsafe { reaches(fd, window, at(next - 1)) } {
+            break;
+        }
+        let Some(mapping) = Mapping::new(fd, window) else {
+            break;
+        };
+        let mut from = at(position);
         for extent in run.view.extents(position, next - position) {
             let n = usize::try_from(extent.len).unwrap_or(0);
             let here = usize::try_from(extent.at - mapping.first).unwrap_or(0);
