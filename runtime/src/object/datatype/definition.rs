@@ -6,12 +6,13 @@ use super::element::Element;
 use super::envelope::{Combiner, Envelope};
 use super::form::Form;
 use super::layout::Node;
+use super::order::Order;
 use super::signature::Signature;
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::object::attr::Attributes;
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A datatype. Immutable once built, but for the commit flag and its name.
 #[derive(Debug)]
@@ -24,6 +25,10 @@ pub struct Datatype {
     mean_run: usize,
     committed: Cell<bool>,
     layout: Node,
+    /// See [`Datatype::order`].
+    order: OnceLock<Option<Order>>,
+    /// As it lies in a file of representation "external32".
+    pub(super) external: OnceLock<Arc<Datatype>>,
     signature: Signature,
     pub(super) bounds: Bounds,
     /// The kind of every entry, if there is only one.
@@ -67,6 +72,8 @@ impl Datatype {
             mean_run: derived.size / derived.layout.runs().max(1),
             committed: Cell::new(false),
             layout: derived.layout,
+            order: OnceLock::new(),
+            external: OnceLock::new(),
             signature: derived.signature,
             bounds,
             uniform: derived.uniform,
@@ -96,6 +103,8 @@ impl Datatype {
             mean_run: self.mean_run,
             committed: self.committed.clone(),
             layout: self.layout.clone(),
+            order: self.order.clone(),
+            external: self.external.clone(),
             signature: self.signature,
             bounds: self.bounds,
             uniform: self.uniform,
@@ -198,6 +207,18 @@ impl Datatype {
     #[must_use]
     pub fn layout(&self) -> &Node {
         &self.layout
+    }
+
+    /// The order of the data of one element; `None`: there is none. Found once for each type.
+    #[must_use]
+    pub fn order(&self) -> Option<Order> {
+        *self.order.get_or_init(|| Order::of(self.layout()))
+    }
+
+    /// The order of the data of many elements.
+    #[must_use]
+    pub fn order_of_many(&self) -> Option<Order> {
+        Some(self.order()?.repeated(2, self.extent()))
     }
 
     /// The kind of a predefined type; `None` for a derived one.

@@ -133,6 +133,18 @@ fn darray(envelope: &Envelope, child: &Arc<Datatype>) -> Result<Arc<Datatype>> {
     )
 }
 
+/// As [`in_file`] with the sizes of [`External32`]; found once for each type.
+///
+/// # Errors
+/// A type that no address space holds.
+pub fn in_external32(datatype: &Arc<Datatype>) -> Result<Arc<Datatype>> {
+    if let Some(form) = datatype.external.get() {
+        return Ok(form.clone());
+    }
+    let form = in_file(datatype, &mut External32)?;
+    Ok(datatype.external.get_or_init(|| form).clone())
+}
+
 /// Of the representation "external32".
 #[derive(Clone, Copy, Debug)]
 pub struct External32;
@@ -149,7 +161,8 @@ mod tests {
     use super::*;
 
     fn external(datatype: &Arc<Datatype>) -> (usize, isize) {
-        let form = in_file(datatype, &mut External32).unwrap();
+        let form = in_external32(datatype).unwrap();
+        assert!(Arc::ptr_eq(&form, &in_external32(datatype).unwrap()));
         assert_eq!(form.size(), datatype.external_size().unwrap());
         (form.size(), form.extent())
     }

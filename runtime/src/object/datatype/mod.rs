@@ -39,7 +39,7 @@ pub use definition::Datatype;
 pub use element::{Element, Float, Number};
 pub use envelope::{Combiner, Envelope, Width};
 pub use f90::{f90_complex, f90_integer, f90_real, match_size, of_element, value_index};
-pub use in_file::{External32, FileSizes, in_file};
+pub use in_file::{External32, FileSizes, in_external32, in_file};
 pub use movement::copy;
 pub use order::Order;
 pub use packing::Representation;

@@ -1,8 +1,9 @@
 //! In which order the data of a type map lies: what file views ask of filetypes (MPI 5.0,
 //! section 14.3).
 
-use super::definition::Datatype;
 use super::layout::Node;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How the runs of a layout follow one another, in type-map order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +56,7 @@ impl Order {
     }
 
     /// The same `count` times, `stride` bytes from one to the next.
-    fn repeated(self, count: usize, stride: isize) -> Order {
+    pub(super) fn repeated(self, count: usize, stride: isize) -> Order {
         match count {
             0 | 1 => self,
             _ => {
@@ -70,8 +71,31 @@ impl Order {
             }
         }
     }
+}
 
-    fn of(node: &Node) -> Option<Order> {
+/// Orders of arrays that nodes share, by address: a layout may have the same part in many
+/// places. For blocks, with the length of one.
+#[derive(Default)]
+struct Known(HashMap<(usize, usize), Option<Order>>);
+
+impl Known {
+    /// What `find` says, called once for each array.
+    fn once<T: ?Sized>(
+        &mut self,
+        array: &Arc<T>,
+        block: usize,
+        find: impl FnOnce(&mut Known) -> Option<Order>,
+    ) -> Option<Order> {
+        let key = (Arc::as_ptr(array).addr(), block);
+        if let Some(known) = self.0.get(&key) {
+            return *known;
+        }
+        let order = find(self);
+        self.0.insert(key, order);
+        order
+    }
+
+    fn order(&mut self, node: &Node) -> Option<Order> {
         match node {
             Node::Empty => None,
             Node::Run { disp, len } => Some(Order::run(*disp, *len)),
@@ -82,12 +106,18 @@ impl Order {
                 count,
             } => Some(Order::run(*disp, *block).repeated(*count, *stride)),
             Node::Blocks { disp, block, disps } => {
-                let runs = disps.iter().map(|at| Order::run(*at, *block));
-                Some(runs.reduce(Order::then)?.shifted(*disp))
+                let order = self.once(disps, *block, |_| {
+                    let runs = disps.iter().map(|at| Order::run(*at, *block));
+                    runs.reduce(Order::then)
+                });
+                Some(order?.shifted(*disp))
             }
             Node::Runs { disp, runs, .. } => {
-                let runs = runs.iter().map(|run| Order::run(run.disp, run.len));
-                Some(runs.reduce(Order::then)?.shifted(*disp))
+                let order = self.once(runs, 0, |_| {
+                    let runs = runs.iter().map(|run| Order::run(run.disp, run.len));
+                    runs.reduce(Order::then)
+                });
+                Some(order?.shifted(*disp))
             }
             Node::Loop {
                 disp,
@@ -95,26 +125,24 @@ impl Order {
                 stride,
                 body,
                 ..
-            } => Some(Order::of(body)?.repeated(*count, *stride).shifted(*disp)),
+            } => {
+                let body = self.once(body, 0, |known| known.order(body));
+                Some(body?.repeated(*count, *stride).shifted(*disp))
+            }
             Node::Sequence { disp, parts, .. } => {
-                let parts = parts.iter().filter_map(|part| Order::of(&part.node));
-                Some(parts.reduce(Order::then)?.shifted(*disp))
+                let order = self.once(parts, 0, |known| {
+                    let parts = parts.iter().filter_map(|part| known.order(&part.node));
+                    parts.reduce(Order::then)
+                });
+                Some(order?.shifted(*disp))
             }
         }
     }
 }
 
-impl Datatype {
-    /// The order of the data of one element; `None`: there is none.
-    #[must_use]
-    pub fn order(&self) -> Option<Order> {
-        Order::of(self.layout())
-    }
-
-    /// The order of the data of many elements.
-    #[must_use]
-    pub fn order_of_many(&self) -> Option<Order> {
-        Some(self.order()?.repeated(2, self.extent()))
+impl Order {
+    pub(super) fn of(node: &Node) -> Option<Order> {
+        Known::default().order(node)
     }
 }
 
@@ -139,5 +167,30 @@ mod tests {
         assert!(!columns.order_of_many().unwrap().is_monotone);
         let ring = Datatype::hindexed(&[1, 1, 1], &[0, 8, 4], int, Width::Small).unwrap();
         assert!(!ring.order().unwrap().is_monotone);
+    }
+
+    /// A part that stands in several places of a type is in order in each or in none.
+    #[test]
+    fn order_is_that_of_each_place_of_a_shared_part() {
+        let long = 12; // more runs than are written out among their neighbours
+        let disps: Vec<isize> = (0..long).map(|i| i * i).map(|at| 8 * at).collect();
+        let part = Datatype::hindexed(&vec![1; disps.len()], &disps, known(0x209), Width::Small);
+        let mut part = part.unwrap();
+        let mut span = part.extent();
+        for _ in 0..5 {
+            let three = [part.clone(), part.clone(), part.clone()];
+            let of = |places: [isize; 3]| {
+                let whole = Datatype::structure(&[1; 3], &places, &three, Width::Small).unwrap();
+                (whole.order().unwrap(), whole)
+            };
+            let (order, whole) = of([4, 2 * span, 5 * span]);
+            assert!(order.is_monotone && order.is_disjoint);
+            assert_eq!((order.first, order.end), (whole.true_lb(), 6 * span));
+            assert_eq!(whole.order(), Some(order), "what is kept");
+            assert!(!of([2 * span, 0, 5 * span]).0.is_monotone);
+            let (overlapping, _) = of([0, 0, 5 * span]);
+            assert!(!overlapping.is_disjoint);
+            (part, span) = (whole, 6 * span);
+        }
     }
 }

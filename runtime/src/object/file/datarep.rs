@@ -5,7 +5,7 @@ use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::Raw;
 use crate::lock::{self, Local};
-use crate::object::datatype::{self, Datatype, External32, FileSizes};
+use crate::object::datatype::{self, Datatype, FileSizes};
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
@@ -113,7 +113,7 @@ impl Datarep {
     pub fn in_file(&self, datatype: &Arc<Datatype>) -> Result<Arc<Datatype>> {
         match self {
             Datarep::Native { .. } => Ok(datatype.clone()),
-            Datarep::External32 => datatype::in_file(datatype, &mut External32),
+            Datarep::External32 => datatype::in_external32(datatype),
             Datarep::User(user) => datatype::in_file(datatype, &mut UserSizes(user)),
         }
     }
