@@ -1,6 +1,6 @@
 /* Private memory is made shareable in place while a window has it: its content and its
    neighbours stay, forks are apart, and it is private again afterwards.
-   usage: win_moved [moved]: memory must really move */
+   usage: win_moved [moved|stays]: memory must really move, or must not */
 #include "check.h"
 #include <dirent.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 enum { PAGE = 4096, PAGES = 24, LEN = PAGES * PAGE };
 
-static int must_move, next, before;
+static int must_move, must_stay, next, before;
 
 /* Whether the page at this address is shared memory. */
 static int is_shared(const void *at)
@@ -32,7 +32,9 @@ static int is_shared(const void *at)
 static void moved_at(int line, const void *at, int shared)
 {
     int is = is_shared(at);
-    if (must_move || !shared)
+    if (must_stay)
+        CHECK(is != 1, "line %d: shared", line);
+    else if (must_move || !shared)
         CHECK(is == shared, "line %d: shared %d, wanted %d", line, is, shared);
 }
 
@@ -295,6 +297,7 @@ int main(int argc, char **argv)
 {
     START();
     must_move = argc > 1 && !strcmp(argv[1], "moved") && ranks > 1;
+    must_stay = argc > 1 && !strcmp(argv[1], "stays");
     next = (rank + 1) % ranks, before = (rank + ranks - 1) % ranks;
     content_stays();
     blocks_of_malloc();

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(600);
 
+/// The setting with which private memory of windows becomes shared in place.
+const MOVE: (&str, &str) = ("LARIAT_WINDOW_MOVE", "1");
+
 /// With the shared heap and without, on few ranks and on more than processors.
 fn passes(program: &str) {
     for ranks in [1, 2, 3, 8] {
@@ -115,7 +118,8 @@ fn windows_of_several_threads() {
 fn windows_over_memory_of_the_program() {
     for ranks in [1, 2, 5] {
         let job = Job::of("win_places").ranks(ranks).args(["1"]);
-        job.limit(LIMIT).passes();
+        job.clone().limit(LIMIT).passes();
+        job.env(MOVE.0, MOVE.1).limit(LIMIT).passes();
     }
     let job = Job::of("win_places").ranks(3).args(["1"]).limit(LIMIT);
     job.passes_on_every_arm();
@@ -128,6 +132,7 @@ fn windows_of_ranks_that_the_kernel_refuses() {
     for ranks in [2, 4] {
         let job = Job::of("win_places").ranks(ranks).args(["1", "refused"]);
         job.clone().limit(LIMIT).passes();
+        job.clone().env(MOVE.0, MOVE.1).limit(LIMIT).passes();
         job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
     }
 }
@@ -136,7 +141,8 @@ fn windows_of_ranks_that_the_kernel_refuses() {
 fn memory_that_comes_and_goes_in_a_window() {
     for ranks in [1, 2, 5] {
         let job = Job::of("win_attach").ranks(ranks).args(["10000"]);
-        job.limit(LIMIT).passes();
+        job.clone().limit(LIMIT).passes();
+        job.env(MOVE.0, MOVE.1).limit(LIMIT).passes();
     }
     let job = Job::of("win_attach").ranks(3).args(["1000"]).limit(LIMIT);
     job.passes_on_every_arm();
@@ -149,7 +155,8 @@ fn memory_that_comes_and_goes_in_a_window() {
 fn random_accesses_do_as_the_model() {
     for ranks in [1, 2, 5] {
         let job = Job::of("win_random").ranks(ranks).args(["1", "12"]);
-        job.limit(LIMIT).passes();
+        job.clone().limit(LIMIT).passes();
+        job.env(MOVE.0, MOVE.1).limit(LIMIT).passes();
     }
     let job = Job::of("win_random").ranks(3).args(["500", "12"]);
     job.limit(LIMIT).passes_on_every_arm();
@@ -159,12 +166,24 @@ fn random_accesses_do_as_the_model() {
 fn memory_of_windows_moves_and_comes_back() {
     for ranks in [1, 2, 3] {
         let job = Job::of("win_moved").ranks(ranks).args(["moved"]);
-        job.limit(LIMIT).passes();
+        job.env(MOVE.0, MOVE.1).limit(LIMIT).passes();
     }
     Job::of("win_moved")
         .ranks(2)
+        .env(MOVE.0, MOVE.1)
         .limit(LIMIT)
         .passes_on_every_arm();
+}
+
+/// Unless a setting asks for it.
+#[test]
+fn memory_of_windows_stays_private() {
+    for ranks in [1, 2, 3] {
+        let job = Job::of("win_moved").ranks(ranks).args(["stays"]);
+        job.limit(LIMIT).passes();
+        let job = Job::of("win_private").ranks(ranks);
+        job.limit(LIMIT).passes();
+    }
 }
 
 #[test]

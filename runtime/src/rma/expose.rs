@@ -1,16 +1,17 @@
 //! Memory of this process that a window lets others access.
 //!
-//! What peers do not map already is moved to where they do, if that can be, for as long as
-//! the window has it. Otherwise they copy it, perhaps at any moment; so nothing that shares
-//! a page with it is moved either.
+//! With the setting `window_move`, what peers do not map already is moved to where they do,
+//! if that can be, for as long as the window has it. Otherwise they copy it, perhaps at any
+//! moment; so nothing that shares a page with it is moved either.
 
 use super::memory;
 use super::table::own_reach;
+use crate::job;
 use crate::lock::Local;
 use crate::object::win::PartReach;
 use crate::pml::remote;
 
-/// First address and end of what peers may copy into.
+/// First address and end of what peers may copy into, if memory may move.
 static COPIED: Local<Vec<(u64, u64)>> = Local::new(Vec::new());
 
 /// Memory that others access. Dropping it ends that.
@@ -22,7 +23,17 @@ pub(super) struct Exposure {
     pub(super) reach: PartReach,
     /// The address at which peers map its first byte, where they do.
     pub(super) found: u64,
-    is_moved: bool,
+    state: State,
+}
+
+/// What was done with memory that others access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Nothing.
+    Untouched,
+    /// It is in [`COPIED`].
+    Copied,
+    Moved,
 }
 
 impl Exposure {
@@ -35,9 +46,10 @@ impl Exposure {
             end,
             reach,
             found: start,
-            is_moved: false,
+            state: State::Untouched,
         };
-        if len == 0 || reach == PartReach::Remote && remote::is_exported(start, len) {
+        let is_wanted = job::current().is_some_and(|job| job.settings.window_move);
+        if !is_wanted || len == 0 || reach == PartReach::Remote && remote::is_exported(start, len) {
             return exposure;
         }
         let page = memory::page() as u64;
@@ -49,9 +61,12 @@ impl Exposure {
         match may_move.then(|| remote::adopt(start, len)).flatten() {
             Some(found) => {
                 exposure.found = found;
-                exposure.is_moved = true;
+                exposure.state = State::Moved;
             }
-            None => COPIED.with(|copied| copied.push((start, end))),
+            None => {
+                COPIED.with(|copied| copied.push((start, end)));
+                exposure.state = State::Copied;
+            }
         }
         exposure
     }
@@ -59,15 +74,15 @@ impl Exposure {
 
 impl Drop for Exposure {
     fn drop(&mut self) {
-        if self.is_moved {
-            remote::release(self.start);
-            return;
-        }
         let this = (self.start, self.end);
-        COPIED.with(|copied| {
-            if let Some(at) = copied.iter().rposition(|range| *range == this) {
-                copied.swap_remove(at);
-            }
-        });
+        match self.state {
+            State::Untouched => {}
+            State::Moved => remote::release(self.start),
+            State::Copied => COPIED.with(|copied| {
+                if let Some(at) = copied.iter().rposition(|range| *range == this) {
+                    copied.swap_remove(at);
+                }
+            }),
+        }
     }
 }

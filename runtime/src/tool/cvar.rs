@@ -139,6 +139,7 @@ pub fn value(index: i32) -> Result<Value> {
         "learn" => Value::Text(settings.learn.to_string()),
         "heap" => Value::Flag(settings.heap),
         "heap_min" => Value::Number(settings.heap_min),
+        "window_move" => Value::Flag(settings.window_move),
         "direct_min" => Value::Number(settings.direct_min),
         "coop_min" => Value::Number(settings.coop_min),
         "coop_chunk" => Value::Number(settings.coop_chunk),

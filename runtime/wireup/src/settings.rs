@@ -114,6 +114,9 @@ pub struct Settings {
     /// Bytes of the smallest allocation that is made of such pages
     /// (`LARIAT_HEAP_MIN`).
     pub heap_min: u64,
+    /// Whether private memory of a window becomes shared in place while the window has it
+    /// (`LARIAT_WINDOW_MOVE`: 0 or 1).
+    pub window_move: bool,
     /// Bytes of the smallest message that is copied straight out of the
     /// sender's memory, where it is mapped (`LARIAT_DIRECT_MIN`).
     pub direct_min: u64,
@@ -156,6 +159,7 @@ impl Default for Settings {
             arm: Arm::Auto,
             heap: true,
             heap_min: 8 << 10,
+            window_move: false,
             direct_min: 4 << 10,
             coop_min: 32 << 10,
             coop_chunk: 1 << 10,
@@ -213,7 +217,7 @@ pub const MEASURED: [&str; 6] = [
 ];
 
 /// Setting names, lowercase, each with what it means: for `--help` and docs.
-pub const NAMES: [(&str, &str); 16] = [
+pub const NAMES: [(&str, &str); 17] = [
     (
         "arm",
         "how large messages move: auto, driver, shared, copy or cma",
@@ -225,6 +229,10 @@ pub const NAMES: [(&str, &str); 16] = [
     (
         "heap_min",
         "bytes of the smallest allocation made of such pages (k, m, g allowed)",
+    ),
+    (
+        "window_move",
+        "whether a window's private memory becomes shared in place: 0 or 1",
     ),
     (
         "direct_min",
@@ -306,6 +314,7 @@ impl Settings {
             "arm" => self.arm.to_string(),
             "heap" => flag(self.heap),
             "heap_min" => short(self.heap_min),
+            "window_move" => flag(self.window_move),
             "direct_min" => short(self.direct_min),
             "coop_min" => short(self.coop_min),
             "coop_chunk" => short(self.coop_chunk),
@@ -342,6 +351,7 @@ impl Settings {
             }
             "heap" => self.heap = flag(value)?,
             "heap_min" => self.heap_min = bytes(value)?,
+            "window_move" => self.window_move = flag(value)?,
             "direct_min" => self.direct_min = bytes(value)?,
             "coop_min" => self.coop_min = bytes(value)?,
             "coop_chunk" => {
