@@ -12,13 +12,14 @@ use crate::object::datatype::Datatype;
 use crate::object::win::Win;
 use crate::pml::{self, Buffer, Mode, WaitFor};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// The tags of answers: from the first on, as many as can be open at once.
 const FIRST_TAG: u32 = 16;
-const TAGS: u32 = 1 << 29;
+const TAGS: u64 = 1 << 29;
 
 /// Where an answer's bytes belong.
 pub(super) struct Destination {
@@ -42,7 +43,7 @@ impl Destination {
 
 /// An access that its target has not answered, or whose answer was not looked at.
 pub(super) struct Pending {
-    pub(super) target: u32,
+    key: Key,
     sent: RefCell<Option<pml::Request>>,
     reply: RefCell<Option<pml::Request>>,
     /// What is sent, and where the answer comes; both stay as long as the requests.
@@ -111,6 +112,31 @@ impl Pending {
     }
 }
 
+/// The target of an access, and how many the process had made before it.
+type Key = (u32, u64);
+
+/// The accesses that were not completed, by target and in the order in which they were
+/// made.
+#[derive(Default)]
+pub(super) struct Outstanding {
+    made: u64,
+    open: BTreeMap<Key, Rc<Pending>>,
+}
+
+impl Outstanding {
+    /// Whether `target` was asked for something that was not completed.
+    pub(super) fn has(&self, target: u32) -> bool {
+        !self.open.is_empty() && self.of(Some(target)).next().is_some()
+    }
+
+    /// Those of `target` (`None`: of anybody).
+    fn of(&self, target: Option<u32>) -> impl Iterator<Item = &Rc<Pending>> {
+        let (first, last) = target.map_or((0, u32::MAX), |target| (target, target));
+        let range = self.open.range((first, 0)..=(last, u64::MAX));
+        range.map(|(_, pending)| pending)
+    }
+}
+
 /// Asks `target` for something. The answer's bytes, `len` of them, go to `destination`.
 ///
 /// # Errors
@@ -125,9 +151,13 @@ pub(super) fn ask(
     let Some(remote) = Remote::of(win) else {
         crate::fail!(INTERN, "{} has no state for messages", win.label());
     };
-    let number = remote.asked.get();
-    remote.asked.set(number.wrapping_add(1));
-    let tag = (FIRST_TAG + number % TAGS).cast_signed();
+    let made = {
+        let mut outstanding = remote.outstanding.borrow_mut();
+        outstanding.made += 1;
+        outstanding.made
+    };
+    let tag = FIRST_TAG + u32::try_from(made % TAGS).unwrap_or(0);
+    let tag = tag.cast_signed();
     let message = Request::write(what, tag, runs, data)?;
     let mut room = runs::room(Answer::room(len))?;
     let space = Space::PointToPoint;
@@ -138,7 +168,7 @@ pub(super) fn ask(
     // SAFETY: as above, of the message.
     let sent = unsafe { pml::isend(&win.comm, space, target, REQUEST, &buffer, Mode::Standard) }?;
     let pending = Rc::new(Pending {
-        target,
+        key: (target, made),
         sent: RefCell::new(Some(sent)),
         reply: RefCell::new(Some(reply)),
         _message: message,
@@ -147,41 +177,35 @@ pub(super) fn ask(
         looked_at: Cell::new(false),
         error: RefCell::new(None),
     });
-    remote.pending.borrow_mut().push(pending.clone());
+    let mut outstanding = remote.outstanding.borrow_mut();
+    outstanding.open.insert(pending.key, pending.clone());
     Ok(pending)
 }
 
 /// Waits for all that `target` (`None`: anybody) was asked for.
 ///
 /// # Errors
-/// The first thing that a target could not do.
+/// The first thing that a target could not do, in the order of targets.
 pub(super) fn settle(win: &Win, target: Option<u32>) -> Result<()> {
     let Some(remote) = Remote::of(win) else {
         return Ok(());
     };
-    let concerns = |pending: &Rc<Pending>| target.is_none_or(|target| pending.target == target);
-    let of_target: Vec<_> = {
-        let pending = remote.pending.borrow();
-        pending
-            .iter()
-            .filter(|one| concerns(one))
-            .cloned()
-            .collect()
-    };
+    let asked: Vec<_> = remote.outstanding.borrow().of(target).cloned().collect();
     let mut outcome = Ok(());
-    for pending in &of_target {
+    for pending in &asked {
         pml::wait(|| pending.waits_for(), || pending.is_done());
         outcome = outcome.and(pending.finish());
     }
-    let mut left = remote.pending.borrow_mut();
-    left.retain(|one| !of_target.iter().any(|other| Rc::ptr_eq(one, other)));
+    let mut outstanding = remote.outstanding.borrow_mut();
+    for pending in &asked {
+        outstanding.open.remove(&pending.key);
+    }
     outcome
 }
 
 /// Lets go of what was answered and is not looked at by anybody else.
 pub(super) fn forget(win: &Win, pending: &Rc<Pending>) {
     if let Some(remote) = Remote::of(win) {
-        let mut left = remote.pending.borrow_mut();
-        left.retain(|one| !Rc::ptr_eq(one, pending));
+        remote.outstanding.borrow_mut().open.remove(&pending.key);
     }
 }

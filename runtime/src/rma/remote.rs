@@ -1,20 +1,17 @@
 //! What a window keeps for memory that is not mapped everywhere: accesses that go by
 //! messages, at both of their ends, and what dynamic windows have attached.
 
-use super::pending::Pending;
+use super::pending::Outstanding;
 use super::serve::Service;
 use super::table::{CachedTables, OwnTable};
 use crate::object::win::Win;
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::RefCell;
 
 /// The state of one window.
 #[derive(Default)]
 pub(super) struct Remote {
-    /// Accesses of this process that their targets have not answered, in order.
-    pub(super) pending: RefCell<Vec<Rc<Pending>>>,
-    /// Counts this process's accesses by messages; for the tags of their answers.
-    pub(super) asked: Cell<u32>,
+    /// Accesses of this process by messages.
+    pub(super) outstanding: RefCell<Outstanding>,
     /// What others have asked of this process.
     pub(super) service: RefCell<Service>,
     /// What this process has attached.
@@ -32,7 +29,6 @@ impl Remote {
     /// Whether `target` has not answered everything yet. What is asked of it now must
     /// not overtake that.
     pub(super) fn is_pending(&self, target: u32) -> bool {
-        let pending = self.pending.borrow();
-        pending.iter().any(|pending| pending.target == target)
+        self.outstanding.borrow().has(target)
     }
 }

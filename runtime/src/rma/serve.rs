@@ -14,22 +14,23 @@ use crate::object::datatype;
 use crate::object::op::{self, Op, Predefined};
 use crate::object::win::Win;
 use crate::pml::{self, Buffer, Mode, probe};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// A request on its way into this process.
-struct Incoming {
-    source: u32,
-    message: Vec<u8>,
+/// A message under way, with its bytes.
+struct Message {
     request: pml::Request,
+    bytes: Vec<u8>,
 }
+
+/// Messages under way from or to each member, in order. None is empty.
+type Queues = BTreeMap<u32, VecDeque<Message>>;
 
 /// What a process has been asked for, and has answered.
 #[derive(Default)]
 pub(super) struct Service {
-    incoming: VecDeque<Incoming>,
-    /// Answers under way, with their bytes.
-    outgoing: Vec<(pml::Request, Vec<u8>)>,
+    incoming: Queues,
+    outgoing: Queues,
 }
 
 /// The windows that may be asked.
@@ -48,7 +49,7 @@ pub(super) fn end(win: &Arc<Win>) {
     };
     let answered = || {
         let mut service = remote.service.borrow_mut();
-        service.outgoing.retain(|answer| !answer.0.is_done());
+        forget_sent(&mut service.outgoing);
         service.outgoing.is_empty()
     };
     pml::wait(|| super::waits_for(win), answered);
@@ -78,56 +79,63 @@ fn serve_one(win: &Win) -> bool {
     let Ok(mut service) = remote.service.try_borrow_mut() else {
         return false;
     };
-    let mut any = take_in(win, &mut service);
-    let mut waiting: Vec<u32> = Vec::new();
-    let mut at = 0;
-    while let Some(next) = service.incoming.get(at) {
-        // In the order in which each origin has asked.
-        if waiting.contains(&next.source) || !next.request.is_done() {
-            waiting.push(next.source);
-            at += 1;
-            continue;
-        }
-        if let Some(next) = service.incoming.remove(at) {
-            answer(win, &mut service, &next);
+    let Service { incoming, outgoing } = &mut *service;
+    let mut any = take_in(win, incoming);
+    incoming.retain(|source, queue| {
+        while let Some(next) = pop_done(queue) {
+            answer(win, outgoing, (*source, &next.bytes));
             any = true;
         }
-    }
-    service.outgoing.retain(|answer| !answer.0.is_done());
+        !queue.is_empty()
+    });
+    forget_sent(outgoing);
     any
 }
 
+fn forget_sent(outgoing: &mut Queues) {
+    outgoing.retain(|_, queue| {
+        while pop_done(queue).is_some() {}
+        !queue.is_empty()
+    });
+}
+
+/// The first message, once it has come or gone.
+fn pop_done(queue: &mut VecDeque<Message>) -> Option<Message> {
+    let first = queue.front()?;
+    first.request.is_done().then(|| queue.pop_front()).flatten()
+}
+
 /// Starts to receive the requests that have come.
-fn take_in(win: &Win, service: &mut Service) -> bool {
+fn take_in(win: &Win, incoming: &mut Queues) -> bool {
     let mut any = false;
     let take = || probe::take_arrived(&win.comm, Space::PointToPoint, None, Some(REQUEST));
     while let Some(matched) = take() {
         let (source, len) = (matched.seen.source, matched.seen.len);
-        let mut message = vec![0u8; usize::try_from(len).unwrap_or(0)];
-        let buffer = Buffer::bytes(message.as_mut_ptr(), message.len());
+        let mut bytes = vec![0u8; usize::try_from(len).unwrap_or(0)];
+        let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
         // SAFETY: the bytes stay in `incoming` until the request is done.
         let request = unsafe { probe::imrecv(matched, &buffer) };
-        service.incoming.push_back(Incoming {
-            source,
-            message,
-            request,
-        });
+        let queue = incoming.entry(source).or_default();
+        queue.push_back(Message { request, bytes });
         any = true;
     }
     any
 }
 
-fn answer(win: &Win, service: &mut Service, next: &Incoming) {
-    let Some(request) = Request::read(&next.message) else {
+fn answer(win: &Win, outgoing: &mut Queues, (source, message): (u32, &[u8])) {
+    let Some(request) = Request::read(message) else {
         return; // from no origin of ours
     };
-    let message = Answer::write(carry_out(win, &request));
-    let buffer = Buffer::bytes(message.as_ptr(), message.len());
+    let bytes = Answer::write(carry_out(win, &request));
+    let buffer = Buffer::bytes(bytes.as_ptr(), bytes.len());
     let (space, tag) = (Space::PointToPoint, request.tag);
     // SAFETY: the bytes stay in `outgoing` until the request is done.
-    let sent = unsafe { pml::isend(&win.comm, space, next.source, tag, &buffer, Mode::Standard) };
-    if let Ok(sent) = sent {
-        service.outgoing.push((sent, message));
+    let sent = unsafe { pml::isend(&win.comm, space, source, tag, &buffer, Mode::Standard) };
+    if let Ok(request) = sent
+        && !request.is_done()
+    {
+        let queue = outgoing.entry(source).or_default();
+        queue.push_back(Message { request, bytes });
     }
 }
 
