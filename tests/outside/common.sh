@@ -92,7 +92,7 @@ once() {
 # python_tools PACKAGE…: a virtual environment in $work/venv that has these packages.
 python_tools() {
     python=$work/venv/bin/python
-    [ -x "$python" ] || built venv python3 -m venv "$work/venv"
+    once venv python3 -m venv --clear "$work/venv"
     once tools "$python" -m pip --quiet install --upgrade pip setuptools wheel "$@"
 }
 
