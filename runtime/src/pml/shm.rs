@@ -8,8 +8,9 @@ mod far;
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
-    Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FewWords, Header, Inbox, JobPlace,
-    Opening, ReceiverSlot, Remote, SenderSlot, SlotId, SlotState, Transport, Waiter, Words,
+    Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FarBell, FewWords, Header, Inbox,
+    JobPlace, Opening, ReceiverSlot, Remote, SenderSlot, SlotId, SlotState, Transport, Waiter,
+    Words,
 };
 use btl_shm::board::{self, board_len};
 use btl_shm::cooperative::{self, Place, ReceiverSide, SenderSide, Slots, State};
@@ -139,6 +140,16 @@ impl Waiter for ShmWaiter {
 
     fn wake_threads(&self) {
         self.0.ring_own_bell();
+    }
+}
+
+/// The record of a process in the segment of its own job.
+#[derive(Debug)]
+struct ShmFarBell(&'static Segment, u32);
+
+impl FarBell for ShmFarBell {
+    fn ring(&self) {
+        wait::ring_bell(self.0, self.0.record(self.1));
     }
 }
 
@@ -661,6 +672,14 @@ impl Transport for Shm {
 
     fn far_record(&self, peer: Proc) -> Option<&RankRecord> {
         self.far.record(peer)
+    }
+
+    fn far_bell(&self, peer: Proc) -> Option<Box<dyn FarBell>> {
+        if peer.0 < self.ranks {
+            return None;
+        }
+        let (segment, rank) = self.far.place(peer)?;
+        Some(Box::new(ShmFarBell(segment, rank)))
     }
 
     fn own_job(&self) -> Result<JobPlace, String> {

@@ -216,6 +216,12 @@ pub(super) trait Waiter: Debug + Send + Sync {
     fn set_unheard(&self, _on: bool) {}
 }
 
+/// Where a process of another job sleeps.
+pub(super) trait FarBell: Debug + Send + Sync {
+    /// Wakes it if it sleeps, after something it waits for was stored. Needs no lock.
+    fn ring(&self);
+}
+
 /// What a transport is opened with.
 pub(super) struct Opening<'a> {
     /// The job's segment, which has a record for each rank.
@@ -438,6 +444,11 @@ pub(super) trait Transport: Debug + Sized + 'static {
     }
     /// The record that a process of another job has there.
     fn far_record(&self, _peer: Proc) -> Option<&RankRecord> {
+        None
+    }
+    /// What wakes a process of another job, while the bridge to it is open. `None`: it is of
+    /// this job.
+    fn far_bell(&self, _peer: Proc) -> Option<Box<dyn FarBell>> {
         None
     }
     /// Where this job is to be found: what two groups tell each other of theirs, also within

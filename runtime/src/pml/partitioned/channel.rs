@@ -8,10 +8,12 @@ use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::Raw;
 use crate::lock::Local;
+use crate::object::comm::Bridge;
 use crate::object::group::Proc;
 use crate::pml::matching::Envelope;
 use crate::pml::memory::Memory;
 use crate::pml::request::{Request, RequestRef};
+use crate::pml::transport::FarBell;
 use crate::pml::waiter;
 use std::ffi::c_int;
 use std::ops::Range;
@@ -34,6 +36,16 @@ impl Channel {
             Channel::Receive(receive) => &receive.handle,
         }
     }
+}
+
+/// What a channel has of its communicator, which the program may free before.
+#[derive(Debug)]
+pub(super) struct ChannelComm {
+    pub(super) envelope: Envelope,
+    /// Its handle: errors are about it.
+    pub(super) handle: Raw,
+    /// The bridge to the other job, which stays open as long as the channel.
+    pub(super) bridge: Option<Arc<Bridge>>,
 }
 
 /// One bit per partition.
@@ -83,6 +95,8 @@ pub(super) struct Route {
     pub(super) room: usize,
     /// The sheet and the buffer, if this process may store there.
     pub(super) direct: Option<(Sheet, NonNull<u8>)>,
+    /// What wakes a receiver of another job.
+    pub(super) far_bell: Option<Box<dyn FarBell>>,
 }
 
 // SAFETY: the buffer is written between the start of a round and its end only, each byte
@@ -102,6 +116,9 @@ pub(super) enum Marked {
     ByMessage,
 }
 
+/// A thread in [`SendChannel::left`]; less than that counts partitions.
+const THREAD: u64 = 1 << 32;
+
 /// The sender's side.
 #[derive(Debug)]
 pub(in crate::pml) struct SendChannel {
@@ -112,6 +129,7 @@ pub(in crate::pml) struct SendChannel {
     pub(super) handle: AtomicUsize,
     /// The communicator that errors are about, by its handle.
     pub(super) comm: Raw,
+    _bridge: Option<Arc<Bridge>>,
     pub(super) id: ChannelId,
     pub(super) envelope: Envelope,
     pub(super) route: OnceLock<Route>,
@@ -123,8 +141,10 @@ pub(in crate::pml) struct SendChannel {
     /// receiver.
     marked: Bits,
     held: Bits,
-    /// Partitions that have not gone out.
-    left: AtomicU32,
+    /// Partitions that have not gone out, and in units of [`THREAD`] the threads that are
+    /// handing partitions over without the library lock. The round ends at 0: a thread may
+    /// have to look at the channel once more after another has sent its partition.
+    left: AtomicU64,
     /// Those that go by messages.
     outgoing: Local<Vec<RequestRef>>,
 }
@@ -134,7 +154,7 @@ impl SendChannel {
         memory: Partitions,
         (peer, is_own): (Option<Proc>, bool),
         id: ChannelId,
-        (envelope, comm): (&Envelope, Raw),
+        comm: ChannelComm,
     ) -> SendChannel {
         let partitions = memory.partitions;
         SendChannel {
@@ -142,16 +162,17 @@ impl SendChannel {
             peer,
             is_own,
             handle: AtomicUsize::new(0),
-            comm,
+            comm: comm.handle,
+            _bridge: comm.bridge,
             id,
-            envelope: *envelope,
+            envelope: comm.envelope,
             route: OnceLock::new(),
             by_messages: AtomicBool::new(false),
             round: AtomicU32::new(0),
             active: AtomicBool::new(false),
             marked: Bits::new(partitions),
             held: Bits::new(partitions),
-            left: AtomicU32::new(0),
+            left: AtomicU64::new(0),
             outgoing: Local::new(Vec::new()),
         }
     }
@@ -182,7 +203,8 @@ impl SendChannel {
         let round = self.round().wrapping_add(1);
         self.round.store(round, Ordering::Relaxed);
         self.marked.take();
-        self.left.store(self.partitions(), Ordering::Relaxed);
+        self.left
+            .store(u64::from(self.partitions()), Ordering::Relaxed);
         // pairs with the Acquire in `mark`
         self.active.store(true, Ordering::Release);
     }
@@ -192,12 +214,13 @@ impl SendChannel {
         self.active.store(false, Ordering::Relaxed);
     }
 
-    /// Whether no round is under way, or all of it is out. Under the library lock.
+    /// Whether no round is under way, or all of it is out and no thread hands over. Under
+    /// the library lock.
     pub(super) fn is_done(&self) -> bool {
         if !self.active.load(Ordering::Relaxed) {
             return true;
         }
-        // pairs with the Release in `count_out`
+        // pairs with the Release in `count_out` and `leave`
         self.left.load(Ordering::Acquire) == 0
             && self.outgoing.with(|outgoing| {
                 while outgoing.pop_if(|send| send.done.get()).is_some() {}
@@ -244,7 +267,21 @@ impl SendChannel {
         Ok(())
     }
 
-    /// Brings a partition that was marked to the receiver, as far as that goes now.
+    /// Says that this thread begins to hand over partitions that it has marked, without the
+    /// library lock. The channel stays until it says [`SendChannel::leave`].
+    pub(super) fn enter(&self) {
+        self.left.fetch_add(THREAD, Ordering::Relaxed);
+    }
+
+    /// Ends what [`SendChannel::enter`] began: this thread must not look at the channel any
+    /// more, which may be freed. Whether the round is over.
+    pub(super) fn leave(&self) -> bool {
+        // pairs with the Acquire in `is_done`
+        self.left.fetch_sub(THREAD, Ordering::Release) == THREAD
+    }
+
+    /// Brings a partition that was marked to the receiver, as far as that goes now. Between
+    /// `enter` and `leave`, or under the library lock.
     pub(super) fn hand_over(&self, partition: u32) -> Marked {
         loop {
             if self.peer.is_none() {
@@ -265,9 +302,10 @@ impl SendChannel {
             if sheet.has_begun(round) {
                 self.copy(partition, route.room, *buffer);
                 sheet.set_arrived(partition, round);
-                match self.peer.filter(|_| !self.is_own) {
-                    Some(peer) => waiter::wake(peer),
-                    None => waiter::tell_threads(),
+                match (&route.far_bell, self.peer.filter(|_| !self.is_own)) {
+                    (Some(bell), _) => bell.ring(),
+                    (None, Some(peer)) => waiter::wake(peer),
+                    (None, None) => waiter::tell_threads(),
                 }
                 return self.count_out();
             }
@@ -363,6 +401,7 @@ pub(in crate::pml) struct ReceiveChannel {
     pub(super) handle: AtomicUsize,
     /// The communicator that errors are about, by its handle.
     pub(super) comm: Raw,
+    _bridge: Option<Arc<Bridge>>,
     pub(super) id: ChannelId,
     pub(super) envelope: Envelope,
     pub(super) source: OnceLock<Source>,
@@ -380,15 +419,16 @@ impl ReceiveChannel {
         memory: Partitions,
         peer: Option<Proc>,
         id: ChannelId,
-        (envelope, comm): (&Envelope, Raw),
+        comm: ChannelComm,
     ) -> ReceiveChannel {
         ReceiveChannel {
             memory,
             peer,
             handle: AtomicUsize::new(0),
-            comm,
+            comm: comm.handle,
+            _bridge: comm.bridge,
             id,
-            envelope: *envelope,
+            envelope: comm.envelope,
             source: OnceLock::new(),
             in_reach: AtomicBool::new(false),
             round: AtomicU32::new(0),

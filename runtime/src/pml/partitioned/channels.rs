@@ -2,10 +2,9 @@
 //! way by messages.
 
 use super::cells::{Accept, Cell, ChannelId, Ready, Setup};
-use super::channel::{Fetch, Marked, ReceiveChannel, Route, SendChannel, Source};
+use super::channel::{ChannelComm, Fetch, Marked, ReceiveChannel, Route, SendChannel, Source};
 use super::local::Partitions;
 use super::sheet::{Sheet, sheet_len};
-use crate::handle::Raw;
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
 use crate::pml::check;
@@ -78,16 +77,11 @@ impl Channels {
         queues: &mut Queues<T>,
         memory: Partitions,
         peer: Option<Proc>,
-        (envelope, comm): (&Envelope, Raw),
+        comm: ChannelComm,
     ) -> Arc<SendChannel> {
         let id = self.next_id();
         let is_own = peer == Some(queues.me());
-        let channel = Arc::new(SendChannel::new(
-            memory,
-            (peer, is_own),
-            id,
-            (envelope, comm),
-        ));
+        let channel = Arc::new(SendChannel::new(memory, (peer, is_own), id, comm));
         if let Some(peer) = peer {
             let entry = SendEntry {
                 channel: channel.clone(),
@@ -95,7 +89,7 @@ impl Channels {
             };
             self.sends.insert(id, entry);
             let setup = Setup {
-                envelope: *envelope,
+                envelope: channel.envelope,
                 send: id,
                 partitions: channel.partitions(),
                 len: channel.len(),
@@ -111,10 +105,10 @@ impl Channels {
         queues: &mut Queues<T>,
         memory: Partitions,
         peer: Option<Proc>,
-        (envelope, comm): (&Envelope, Raw),
+        comm: ChannelComm,
     ) -> Arc<ReceiveChannel> {
         let id = self.next_id();
-        let channel = Arc::new(ReceiveChannel::new(memory, peer, id, (envelope, comm)));
+        let channel = Arc::new(ReceiveChannel::new(memory, peer, id, comm));
         if peer.is_none() {
             return channel;
         }
@@ -124,7 +118,7 @@ impl Channels {
             is_left: false,
         };
         self.receives.insert(id, entry);
-        let key = key(envelope);
+        let key = key(&channel.envelope);
         let waiting = self.unexpected.get_mut(&key);
         match waiting.and_then(VecDeque::pop_front) {
             Some((from, setup)) => {
@@ -213,6 +207,7 @@ impl Channels {
             receive: accept.receive,
             room: accept.room,
             direct,
+            far_bell: queues.transport().far_bell(from),
         };
         let _ = channel.route.set(route); // a send is matched once
         match is_closed {

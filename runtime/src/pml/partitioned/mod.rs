@@ -56,7 +56,7 @@ use crate::pml::progress;
 use crate::pml::publish::WaitFor;
 use crate::pml::request::Completion;
 use crate::pml::waiter;
-use channel::{Channel, Marked, ReceiveChannel, SendChannel};
+use channel::{Channel, ChannelComm, Marked, ReceiveChannel, SendChannel};
 use local::Partitions;
 pub use local::Side;
 use std::ffi::c_int;
@@ -104,11 +104,15 @@ impl Unnamed {
     }
 }
 
-fn envelope(comm: &Comm, source: u32, tag: i32) -> Envelope {
-    Envelope {
-        context: comm.context_of(Space::PointToPoint),
-        source,
-        tag,
+fn of_comm(comm: &Comm, source: u32, which: Which) -> ChannelComm {
+    ChannelComm {
+        envelope: Envelope {
+            context: comm.context_of(Space::PointToPoint),
+            source,
+            tag: which.tag,
+        },
+        handle: which.comm,
+        bridge: comm.bridge.clone(),
     }
 }
 
@@ -121,9 +125,8 @@ pub fn send_init(comm: &Comm, side: &Side<'_>, which: Which) -> Result<Partition
     let peer = which.rank.and_then(|rank| comm.peer(rank));
     let channel = with_engine(|engine| {
         let core = &mut engine.core;
-        let envelope = envelope(comm, comm.rank, which.tag);
-        core.channels
-            .send(&mut core.queues, memory, peer, (&envelope, which.comm))
+        let comm = of_comm(comm, comm.rank, which);
+        core.channels.send(&mut core.queues, memory, peer, comm)
     });
     settle_own();
     Ok(PartitionedSend {
@@ -142,9 +145,8 @@ pub fn receive_init(comm: &Comm, side: &Side<'_>, which: Which) -> Result<Partit
     let channel = with_engine(|engine| {
         let core = &mut engine.core;
         let peer = which.rank.and_then(|rank| comm.peer(rank));
-        let envelope = envelope(comm, which.rank.unwrap_or(0), which.tag);
-        core.channels
-            .receive(&mut core.queues, memory, peer, (&envelope, which.comm))
+        let comm = of_comm(comm, which.rank.unwrap_or(0), which);
+        core.channels.receive(&mut core.queues, memory, peer, comm)
     });
     settle_own();
     Ok(PartitionedReceive {
@@ -318,18 +320,14 @@ pub fn ready(raw: Raw, partitions: impl Iterator<Item = c_int> + Clone) -> Resul
     };
     let about = |error: Error| error.about(Some(send.comm));
     send.mark(partitions.clone()).map_err(about)?;
-    let mut is_over = false;
+    send.enter();
     for partition in partitions {
-        match send.hand_over(partition.unsigned_abs()) {
-            Marked::Out => {}
-            Marked::Last => is_over = true,
-            Marked::ByMessage => {
-                let _inside = lock::enter();
-                announce(send, partition.unsigned_abs());
-            }
+        if send.hand_over(partition.unsigned_abs()) == Marked::ByMessage {
+            let _inside = lock::enter();
+            announce(send, partition.unsigned_abs());
         }
     }
-    if is_over {
+    if send.leave() {
         waiter::tell_threads(); // one may wait for the send
     }
     Ok(())
