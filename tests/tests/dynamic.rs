@@ -148,15 +148,15 @@ fn an_accept_that_nobody_connects_to_ends_by_the_timeout() {
 fn connections_end_in_unusual_ways() {
     for what in ["null", "mprobe", "apart", "groups"] {
         let file = meeting(what);
-        let job = Job::of("dyn_faults").limit(LIMIT);
+        let job = Job::of("dyn_faults").ranks(1).limit(LIMIT);
         job.args([what, file.to_str().unwrap()]).passes();
     }
 }
 
 #[test]
 fn siblings_that_are_connected_outlive_a_parent_that_they_have_left() {
-    let ended = Job::of("dyn_faults").limit(LIMIT).args(["siblings"]);
-    let ended = ended.run().exits(0);
+    let job = Job::of("dyn_faults").ranks(1).limit(LIMIT);
+    let ended = job.args(["siblings"]).run().exits(0);
     for child in ["serve lives on", "visit lives on"] {
         assert!(ended.stdout.contains(child), "{ended}");
     }
