@@ -3,14 +3,13 @@
 //! With `MPI_THREAD_MULTIPLE` every call into the library holds one lock; with
 //! the lower levels the program itself promises that calls do not overlap, and
 //! the lock costs one predictable branch. A blocking call gives the lock up
-//! between two rounds of progress ([`pause`]), and so does every call of a
+//! between two rounds of progress ([`released`]), and so does every call of a
 //! user's function (operations, attribute copies, error handlers), which may
-//! call MPI again ([`released`]).
+//! call MPI again.
 
 use crossbeam::utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 static MULTIPLE: AtomicBool = AtomicBool::new(false);
 static LOCK: RawLock = RawLock::new();
@@ -60,23 +59,10 @@ impl Drop for Inside {
     }
 }
 
-/// Runs `f` (a user's function, or a system call that takes long) with the lock given
-/// up, and takes it again. No [`Local`] may be borrowed across this.
+/// Runs `f` (a user's function, or a moment of waiting) with the lock given up,
+/// and takes it again. No [`Local`] may be borrowed across this.
 #[inline]
 pub fn released<R>(f: impl FnOnce() -> R) -> R {
-    if !is_multiple() {
-        return f();
-    }
-    LOCK.unlock();
-    let result = f();
-    LOCK.lock();
-    result
-}
-
-/// As [`released`], for a moment of waiting: if threads sleep on the lock, `f` is run once
-/// one of them has had its turn.
-#[inline]
-pub fn pause<R>(f: impl FnOnce() -> R) -> R {
     if !is_multiple() {
         return f();
     }
@@ -173,31 +159,21 @@ const SPINS: u32 = 100;
 /// Yields of a thread that gives the lock up while it waits for something, until one of
 /// those who sleep has had it.
 const YIELDS: u32 = 20;
-/// A thread that has waited so long joins the queue.
-const PATIENCE: Duration = Duration::from_millis(1);
 
 const FREE: u32 = 0;
 const TAKEN: u32 = 1;
-/// Taken, and somebody may sleep or stand in the queue.
+/// Taken, and somebody may sleep.
 const WANTED: u32 = 2;
 
 /// A lock that whoever runs may take: with more threads than processors, one whose turn it
 /// is may not run for a long time. So that those who poll for progress, and come back for
 /// the lock all the time, leave it to others, they give it up by [`RawLock::give_way`].
-///
-/// A thread that has found it taken for [`PATIENCE`] joins a queue. While anybody is in the
-/// queue, the lock is not freed but handed to the first of them: it stays [`WANTED`], and
-/// `served` counts on.
 #[derive(Debug)]
 struct RawLock {
     /// Apart from `turns`, which those who give way look at.
     state: CachePadded<AtomicU32>,
     /// How often the lock was taken.
     turns: CachePadded<AtomicU64>,
-    /// Threads that have joined the queue so far.
-    joined: AtomicU32,
-    /// Those of them that were handed the lock. Changed by its holder alone.
-    served: AtomicU32,
 }
 
 impl RawLock {
@@ -205,8 +181,6 @@ impl RawLock {
         RawLock {
             state: CachePadded::new(AtomicU32::new(FREE)),
             turns: CachePadded::new(AtomicU64::new(0)),
-            joined: AtomicU32::new(0),
-            served: AtomicU32::new(0),
         }
     }
 
@@ -223,19 +197,11 @@ impl RawLock {
 
     #[inline]
     fn try_lock(&self) -> bool {
-        // pairs with the Release in `unlock` and `unlock_wanted`
+        // pairs with the Release in `unlock`
         let taken = self
             .state
             .compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed);
         taken.is_ok()
-    }
-
-    /// Takes the lock if it is free; else its holder has to look for others when it
-    /// unlocks.
-    fn want(&self) -> bool {
-        // pairs with the Release in `unlock` and `unlock_wanted`, and for what is in the queue with
-        // the Acquire of `unlock`
-        self.state.swap(WANTED, Ordering::AcqRel) == FREE
     }
 
     #[cold]
@@ -246,28 +212,9 @@ impl RawLock {
                 return;
             }
         }
-        let since = Instant::now();
-        while !self.want() {
-            let left = PATIENCE.saturating_sub(since.elapsed());
-            if left.is_zero() {
-                return self.wait_in_queue();
-            }
-            sleep(&self.state, WANTED, Some(left));
-        }
-    }
-
-    fn wait_in_queue(&self) {
-        let before = self.joined.fetch_add(1, Ordering::Relaxed); // published by `want`
-        if self.want() {
-            self.unlock(); // to the first in the queue, who may be this thread
-        }
-        loop {
-            // pairs with the Release in `hand_over`
-            let served = self.served.load(Ordering::Acquire);
-            if served.wrapping_sub(before).cast_signed() > 0 {
-                return; // handed over
-            }
-            sleep(&self.served, served, None);
+        // pairs with the Release in `unlock`
+        while self.state.swap(WANTED, Ordering::Acquire) != FREE {
+            self.futex(libc::FUTEX_WAIT, WANTED);
         }
     }
 
@@ -275,44 +222,12 @@ impl RawLock {
     #[inline]
     fn unlock(&self) -> bool {
         tsan::RELEASE.tell(self);
-        // pairs with the Acquire in `try_lock` and `want`; on failure with the Release there
-        let freed = self
-            .state
-            .compare_exchange(TAKEN, FREE, Ordering::Release, Ordering::Acquire);
-        if freed.is_err() {
-            self.unlock_wanted();
+        // pairs with the Acquire in `try_lock` and `wait`
+        let was = self.state.swap(FREE, Ordering::Release);
+        if was == WANTED {
+            self.futex(libc::FUTEX_WAKE, 1);
         }
-        freed.is_err()
-    }
-
-    #[cold]
-    fn unlock_wanted(&self) {
-        loop {
-            if self.has_queue() {
-                return self.hand_over();
-            }
-            // pairs with the Acquire in `try_lock`, and with `want`
-            self.state.swap(FREE, Ordering::AcqRel);
-            wake(&self.state, 1);
-            // Somebody may have joined the queue, and called `want`, just before the swap:
-            // then nobody knows of it but this thread.
-            if !self.has_queue() || !self.want() {
-                return;
-            }
-        }
-    }
-
-    /// Whether somebody is in the queue.
-    fn has_queue(&self) -> bool {
-        self.joined.load(Ordering::Relaxed) != self.served.load(Ordering::Relaxed)
-    }
-
-    /// Makes the first in the queue the holder.
-    fn hand_over(&self) {
-        let served = self.served.load(Ordering::Relaxed).wrapping_add(1);
-        // pairs with the Acquire in `wait_in_queue`
-        self.served.store(served, Ordering::Release);
-        wake(&self.served, i32::MAX);
+        was == WANTED
     }
 
     /// Gives the lock up, and lets somebody who sleeps have it before this thread comes
@@ -328,39 +243,18 @@ impl RawLock {
             }
         }
     }
-}
 
-/// Sleeps on a word while it is `value`, at most as long as it says. Whatever ends it, the
-/// caller looks again.
-#[cold]
-fn sleep(word: &AtomicU32, value: u32, most: Option<Duration>) {
-    let most = most.map(|most| libc::timespec {
-        tv_sec: 0, // less than `PATIENCE`
-        tv_nsec: most.subsec_nanos().into(),
-    });
-    let most = most.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: a word of this process's own, and a timespec that lives through the call.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-            value,
-            most,
-        )
-    };
-}
-
-/// Wakes threads that sleep on a word.
-#[cold]
-fn wake(word: &AtomicU32, threads: i32) {
-    // SAFETY: the word's address is only a name here.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            threads,
-        )
-    };
+    #[cold]
+    fn futex(&self, operation: libc::c_int, value: u32) {
+        // SAFETY: a word of this process's own. However a wait ends, the caller looks again.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.state.as_ptr(),
+                operation | libc::FUTEX_PRIVATE_FLAG,
+                value,
+                std::ptr::null::<libc::timespec>(),
+            )
+        };
+    }
 }

@@ -91,7 +91,7 @@ pub fn poll() {
         *looks
     });
     if should_give_way(looks) {
-        lock::pause(std::thread::yield_now);
+        lock::released(std::thread::yield_now);
         progress();
     }
 }
@@ -195,7 +195,7 @@ pub fn wait_or(
                 continue;
             }
         }
-        lock::pause(|| {
+        lock::released(|| {
             let look = || last_look(&mut over, &mut done);
             stage.step(look);
         });
