@@ -27,6 +27,30 @@ pub fn is_multiple() -> bool {
     MULTIPLE.load(Ordering::Relaxed)
 }
 
+/// Looks at a taken guard before the processor is given away.
+const LOOKS: u32 = 100;
+
+/// Runs `f` while no other process does so with the same `guard`, a word in memory that
+/// they share, zero at first. `f` must be short, and must not wait.
+pub fn guarded<R>(guard: &AtomicU32, f: impl FnOnce() -> R) -> R {
+    let mut looks = 0;
+    // pairs with the Release below
+    while guard
+        .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
+        .is_err()
+    {
+        looks += 1;
+        if looks < LOOKS {
+            std::hint::spin_loop();
+        } else {
+            std::thread::yield_now(); // the holder may need this processor
+        }
+    }
+    let result = f();
+    guard.store(0, Ordering::Release); // pairs with the Acquire above
+    result
+}
+
 /// Proof that this thread is inside the library; leaving drops it.
 #[derive(Debug)]
 #[must_use]

@@ -21,6 +21,7 @@
 //! the variable `LARIAT_PREFIX` names.
 
 pub mod cgroup;
+mod folder;
 pub mod guest;
 mod job;
 pub mod leftovers;
@@ -30,6 +31,7 @@ pub mod storm;
 pub mod strace;
 mod tree;
 
+pub use folder::Folder;
 pub use job::{Job, MODES, Outcome, Running, arms};
 pub use program::{build_program, program};
 pub use tree::{prefix, scratch, target, tool, workspace};

@@ -1,35 +1,11 @@
 //! Files that ranks use together (MPI 5.0, section 14.4): collective, split collective and
 //! nonblocking accesses, and shared pointers.
 
-use lariat_tests::Job;
-use std::path::{Path, PathBuf};
+use lariat_tests::{Folder, Job};
+use std::path::Path;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(600);
-
-/// An empty folder, gone with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(parent: &Path, name: &str) -> Folder {
-        let path = parent.join(format!("lariat-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a folder can be made");
-        Folder(path)
-    }
-
-    /// Fails if there is anything left in it.
-    fn is_empty(&self) {
-        let left = std::fs::read_dir(&self.0).expect("the folder").count();
-        assert_eq!(left, 0, "{} has files left in it", self.0.display());
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// In memory on 1 to 5 ranks, on the disk, without the shared heap, and where container
 /// profiles refuse CMA and io_uring.
@@ -37,7 +13,7 @@ fn passes(program: &str, arguments: &[&str]) {
     let name = format!("{program}{}", arguments.concat());
     let memory = Folder::new(Path::new("/dev/shm"), &name);
     let of = |folder: &Folder| {
-        let job = Job::of(program).args([&folder.0]).args(arguments);
+        let job = Job::of(program).args([folder.path()]).args(arguments);
         job.limit(LIMIT)
     };
     for ranks in [1, 2, 3, 5] {
@@ -88,7 +64,7 @@ fn split_collective_accesses() {
 fn in_every_mode() {
     let folder = Folder::new(Path::new("/dev/shm"), "file_modes");
     for program in ["file_shared_basic", "file_split_basic", "file_nb_basic"] {
-        let job = Job::of(program).ranks(2).args([&folder.0]);
+        let job = Job::of(program).ranks(2).args([folder.path()]);
         job.limit(LIMIT).passes_in_every_mode();
     }
 }
@@ -100,7 +76,7 @@ fn random_accesses() {
     let folder = Folder::new(Path::new("/dev/shm"), "file_random");
     for (seed, ranks) in (1..).zip([1, 2, 3, 5]) {
         let job = Job::of("file_random").ranks(ranks);
-        let job = job.args([&folder.0]).args(["1500", &seed.to_string()]);
+        let job = job.args([folder.path()]).args(["1500", &seed.to_string()]);
         job.clone().limit(LIMIT).passes();
         if ranks == 3 {
             job.env("LARIAT_HEAP", "0").limit(LIMIT).passes();
@@ -114,7 +90,7 @@ fn random_accesses() {
 fn a_million_random_accesses() {
     let folder = Folder::new(Path::new("/dev/shm"), "file_million");
     for seed in ["1", "2"] {
-        let job = Job::of("file_random").ranks(4).args([&folder.0]);
+        let job = Job::of("file_random").ranks(4).args([folder.path()]);
         job.args(["125000", seed]).limit(LIMIT * 6).passes();
     }
     folder.is_empty();
@@ -126,17 +102,19 @@ fn a_device_that_is_full() {
     let folder = Folder::new(Path::new("/dev/shm"), "file_full");
     let mounted = std::process::Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=1m", "none"])
-        .arg(&folder.0)
+        .arg(folder.path())
         .output();
     if !mounted.is_ok_and(|mounted| mounted.status.success()) {
         lariat_tests::skipped("a tmpfs cannot be mounted here");
         return;
     }
     let outcomes = [1, 2, 3].map(|ranks| {
-        let job = Job::of("file_full").ranks(ranks).args([&folder.0]);
+        let job = Job::of("file_full").ranks(ranks).args([folder.path()]);
         std::panic::catch_unwind(|| job.limit(LIMIT).passes()).is_ok()
     });
-    let left = std::process::Command::new("umount").arg(&folder.0).status();
+    let left = std::process::Command::new("umount")
+        .arg(folder.path())
+        .status();
     assert!(left.is_ok_and(|left| left.success()), "cannot unmount");
     assert_eq!(outcomes, [true; 3]);
 }
@@ -145,7 +123,7 @@ fn a_device_that_is_full() {
 #[ignore = "writes five times four gigabytes"]
 fn accesses_of_more_than_four_gigabytes() {
     let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "file_large");
-    let job = Job::of("file_large").ranks(2).args([&folder.0]);
+    let job = Job::of("file_large").ranks(2).args([folder.path()]);
     job.limit(LIMIT * 3).passes();
     folder.is_empty();
 }

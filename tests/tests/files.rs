@@ -1,28 +1,10 @@
 //! Files (MPI 5.0, chapter 14): in a folder on the disk, and in memory.
 
-use lariat_tests::{Job, program};
-use std::path::{Path, PathBuf};
+use lariat_tests::{Folder, Job, program};
+use std::path::Path;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(600);
-
-/// An empty folder, gone with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(parent: &Path, name: &str) -> Folder {
-        let path = parent.join(format!("lariat-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a folder can be made");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// On 1 to 5 ranks: on the disk that the tests are built on, and in /dev/shm.
 fn passes(program: &str) {
@@ -32,10 +14,9 @@ fn passes(program: &str) {
     ] {
         let folder = Folder::new(parent, program);
         for ranks in [1, 2, 3, 5] {
-            let job = Job::of(program).ranks(ranks).args([&folder.0]);
+            let job = Job::of(program).ranks(ranks).args([folder.path()]);
             job.limit(LIMIT).passes();
-            let left = std::fs::read_dir(&folder.0).expect("the folder").count();
-            assert_eq!(left, 0, "{program} left files behind");
+            folder.is_empty();
         }
     }
 }
@@ -85,7 +66,7 @@ fn passes_mounted(mode: &str, mount: &str) {
         return;
     }
     let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), mode);
-    std::fs::write(folder.0.join("there"), "bytes").expect("a file can be made");
+    std::fs::write(folder.path().join("there"), "bytes").expect("a file can be made");
     for ranks in [1, 3] {
         // All ranks in one mount namespace: that of mpirun.
         let mpirun = lariat_tests::prefix().join("bin/mpirun");
@@ -93,9 +74,9 @@ fn passes_mounted(mode: &str, mount: &str) {
             "{mount} && exec {} -n {ranks} {} {} {mode}",
             mpirun.display(),
             program("file_faults").display(),
-            folder.0.display()
+            folder.path().display()
         );
-        let script = script.replace("DIR", &folder.0.display().to_string());
+        let script = script.replace("DIR", &folder.path().display().to_string());
         let output = std::process::Command::new("unshare")
             .args(["--mount", "sh", "-c", &script])
             .output()
@@ -122,7 +103,7 @@ fn a_file_system_that_is_read_only() {
 fn on_every_arm_and_without_the_shared_heap() {
     let folder = Folder::new(Path::new("/dev/shm"), "arms");
     for program in ["file_access", "file_views", "file_rep", "file_modes"] {
-        let job = Job::of(program).ranks(3).args([&folder.0]);
+        let job = Job::of(program).ranks(3).args([folder.path()]);
         job.limit(LIMIT).passes_on_every_arm();
     }
 }
@@ -131,9 +112,9 @@ fn on_every_arm_and_without_the_shared_heap() {
 fn files_of_two_jobs() {
     let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "jobs");
     for ranks in [[1, 1], [2, 1], [1, 3]] {
-        let meeting = folder.0.join("port");
+        let meeting = folder.path().join("port");
         let job = |ranks, role: &str| {
-            let job = Job::of("file_jobs").ranks(ranks).args([&folder.0]);
+            let job = Job::of("file_jobs").ranks(ranks).args([folder.path()]);
             job.args([role, meeting.to_str().expect("the path is text")])
                 .limit(LIMIT)
         };

@@ -1,5 +1,7 @@
 //! Memory of the program's own, moved to shared pages at the same addresses, for as long
-//! as peers are to reach it by loads and stores: the windows of one-sided communication.
+//! as peers are to reach it by loads and stores: the windows of one-sided communication,
+//! where the setting `window_move` asks for it. What can go wrong with it is in
+//! `docs/tuning.md`.
 //!
 //! A block of the heap takes the content of the pages, and is mapped over them as well. So
 //! peers reach the memory at the block's address, the program at its own, and when the

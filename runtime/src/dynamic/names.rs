@@ -7,6 +7,10 @@
 //! addition where the text is: a memfd of the publisher's. Who looks a name up finds that
 //! socket in `/proc/net/unix`, and the text through `/proc/PID/fd`, where the kernel admits
 //! the same user only. The publisher has nothing to do for it.
+//!
+//! Any user can bind such names. So a name that is taken is not known to be published, and
+//! what a name leads to is read only if it is a memfd made here: a pipe would be emptied,
+//! or waited for.
 
 use crate::error::{Class, Error, Result};
 use crate::fail;
@@ -16,6 +20,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use wireup::descriptor;
 
@@ -82,7 +87,7 @@ pub fn publish(service: &CStr, port: &CStr) -> Result<()> {
         Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
             fail!(
                 SERVICE,
-                "service {service:?} is published already by a process of this user"
+                "service {service:?} is published already: its name is taken on this machine"
             );
         }
         Err(why) => return Err(other(why)),
@@ -154,7 +159,21 @@ pub fn lookup(service: &CStr) -> Result<CString> {
 }
 
 fn read(service: &CStr, pid: u32, fd: u32) -> Option<CString> {
-    let file = File::open(format!("/proc/{pid}/fd/{fd}")).ok()?;
+    let path = format!("/proc/{pid}/fd/{fd}");
+    // What a link to a memfd says, whatever else there is in the file system.
+    let target = std::fs::read_link(&path).ok()?;
+    if target.as_os_str() != "/memfd:lariat-name (deleted)" {
+        return None;
+    }
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&path)
+        .ok()?;
+    // SAFETY: fcntl without an argument; what is no memfd says EINVAL.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) } < 0 {
+        return None;
+    }
     let mut text = Vec::new();
     file.take(LONGEST).read_to_end(&mut text).ok()?;
     let at = text.iter().position(|byte| *byte == 0)?;

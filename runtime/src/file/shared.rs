@@ -29,29 +29,10 @@ pub(super) struct Words {
 
 const _: () = assert!(size_of::<Words>() == 128);
 
-/// Looks at a taken guard before the processor is given away.
-const LOOKS: u32 = 100;
-
 impl Words {
     /// Runs `f` while no other process moves the pointer. It must not wait for others.
     fn guarded<R>(&self, f: impl FnOnce(&AtomicI64) -> R) -> R {
-        let mut looks = 0;
-        // pairs with the Release below
-        while self
-            .guard
-            .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            looks += 1;
-            if looks < LOOKS {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now(); // the holder may need this processor
-            }
-        }
-        let result = f(&self.position);
-        self.guard.store(0, Ordering::Release); // pairs with the Acquire above
-        result
+        lock::guarded(&self.guard, || f(&self.position))
     }
 
     /// Moves the pointer to `position`.

@@ -14,12 +14,10 @@
 //! `read` counts those that a reader need not wait for. While somebody holds the
 //! lock or waits for it, `next` is ahead of `write`.
 
+use crate::lock;
 use crate::object::win::Win;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-
-/// Looks at a taken guard before the processor is given away.
-const LOOKS: u32 = 100;
 
 #[repr(C, align(128))]
 struct Head {
@@ -171,23 +169,7 @@ impl Control {
     /// Runs `f` while nobody else accumulates in the part of `rank`. It must be
     /// short, and must not wait.
     pub(super) fn guarded<R>(&self, rank: u32, f: impl FnOnce() -> R) -> R {
-        let guard = &self.words(rank).guard;
-        let mut looks = 0;
-        // pairs with the Release below
-        while guard
-            .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            looks += 1;
-            if looks < LOOKS {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now(); // the holder may need this processor
-            }
-        }
-        let result = f();
-        guard.store(0, Ordering::Release); // pairs with the Acquire above
-        result
+        lock::guarded(&self.words(rank).guard, f)
     }
 }
 
