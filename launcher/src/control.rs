@@ -6,6 +6,7 @@
 //! has ended. What the ranks left behind is ended then.
 
 use crate::children::ChildJobs;
+use crate::cli::OnDeadlock;
 use crate::deadline::{Deadline, poll_timeout};
 use crate::explain;
 use crate::flush;
@@ -17,6 +18,7 @@ use crate::report::Reports;
 use crate::say::say;
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
+use crate::source::Lines;
 use crate::spawned::{Spawned, Wish};
 use crate::verdict::{self, Cause, RankEnd};
 use crate::watch::{Findings, History};
@@ -41,6 +43,9 @@ const ORDERLY_GRACE: Duration = Duration::from_millis(500);
 const PARTING_TIME: Duration = Duration::from_secs(1);
 /// How often to look at a rank whose end may come without SIGCHLD.
 const ELSEWHERE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What mpirun exits with when it has ended a job that could not go on (`EDEADLK`).
+const DEADLOCK_CODE: u8 = 35;
 
 /// How far the job is.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -81,6 +86,8 @@ pub struct Job {
     quiet: bool,
     /// How many signals so far asked for the job's end.
     interrupts: u32,
+    /// What is done when ranks can never go on.
+    on_deadlock: OnDeadlock,
     /// Jobs that ranks have spawned.
     children: ChildJobs,
     /// What has spawned this job.
@@ -96,7 +103,7 @@ impl Job {
         segment: Segment,
         ranks: Ranks,
         output: Arc<Forwarder>,
-        deadline: Option<Deadline>,
+        (deadline, on_deadlock): (Option<Deadline>, OnDeadlock),
         reports: Reports,
         oom: OomWatch,
         others: OtherJobs,
@@ -109,6 +116,7 @@ impl Job {
             deadline,
             reports,
             oom,
+            on_deadlock,
             history: History::default(),
             phase: Phase::Running,
             code: None,
@@ -241,6 +249,9 @@ impl Job {
             if let Some(sent) = signals::sent_at_the_end(signal) {
                 self.interrupts += 1;
                 self.interrupt(signal, sent);
+            } else if signal == signals::REPORTING {
+                let report = self.explain();
+                say(&format!("SIGQUIT: the job goes on\n{}", report.trim_end()));
             } else if signal == Signal::SIGTSTP {
                 self.ranks.signal_all(Signal::SIGTSTP);
                 self.children.signal_all(Signal::SIGTSTP);
@@ -284,31 +295,62 @@ impl Job {
         (snapshots, findings)
     }
 
-    /// Reports ranks that have left while others wait for them. The job goes on.
+    /// Reports ranks that can never go on: since others have left for whom they wait, or since
+    /// they wait for one another.
     fn look_at_waits(&mut self) {
         let now = Instant::now();
         if self.phase != Phase::Running || !self.history.is_due(now) {
             return;
         }
         let (snapshots, findings) = self.look(now);
+        let mut news = Vec::new();
         for (left, waiters) in self.history.news(&findings) {
-            if self.quiet {
-                continue;
-            }
-            self.output.catch_up(); // what that rank printed last comes first
-            say(&format!(
+            news.push(format!(
                 "{}\n  Often an exception or an early return: see what rank {left} printed last \
-                 (Python: run with -m mpi4py). The job is left as it is; Ctrl-C ends it.",
+                 (Python: run with -m mpi4py).",
                 explain::left_behind(&snapshots, left, &waiters)
             ));
         }
+        if self.history.is_stuck_anew(&findings, &snapshots) && !self.may_be_helped(&findings) {
+            let time = self.history.standstill(&findings, now);
+            let lines = Lines::find(&snapshots);
+            news.push(format!(
+                "stuck: {} (for {:.1} s).",
+                explain::who_is_stuck(&findings),
+                time.as_secs_f64()
+            ));
+            let report = explain::stuck(&snapshots, &findings, &lines);
+            news.push(report.trim_end().to_owned());
+        }
+        if news.is_empty() || self.on_deadlock == OnDeadlock::Off || self.quiet {
+            return;
+        }
+        self.output.catch_up(); // what those ranks printed last comes first
+        let ends = self.on_deadlock == OnDeadlock::End;
+        let what = match ends {
+            true => "Ending the job.",
+            false => "The job is left as it is; Ctrl-C ends it.",
+        };
+        news[0].push(' ');
+        news[0].push_str(what);
+        say(&news.join("\n"));
+        if ends {
+            self.code = Some(DEADLOCK_CODE);
+            self.end(Signal::SIGTERM);
+            self.children.signal_all(Signal::SIGTERM);
+        }
+    }
+
+    /// Whether processes of other jobs may do something for the ranks that are stuck.
+    fn may_be_helped(&self, findings: &Findings) -> bool {
+        self.is_connected() && findings.ring.is_none()
     }
 
     /// What every rank does, and what is certain of those that wait.
     fn explain(&mut self) -> String {
         let (snapshots, mut findings) = self.look(Instant::now());
         findings.all &= !self.is_connected(); // another job may do something for this one
-        explain::report(&snapshots, &findings)
+        explain::report(&snapshots, &findings, &Lines::find(&snapshots))
     }
 
     fn look_at_time(&mut self) {

@@ -1,81 +1,238 @@
 //! The report of who waits for whom, in plain words. Pure: from what the ranks published
 //! and what was found to be certain.
 
-use crate::snapshot::RankSnapshot;
+use crate::phrase::{self, Phrase};
+use crate::snapshot::{RankSnapshot, Wait};
+use crate::source::Lines;
 use crate::watch::Findings;
 use std::collections::BTreeMap;
-use wireup::layout::{OTHER_JOB, State, WaitKind};
+use wireup::layout::{State, WaitKind};
 use wireup::report::ranges;
+use wireup::waits::Unreceived;
 
 /// How many ranks wait for `rank`.
 pub fn waiters(snapshots: &[RankSnapshot], rank: u32) -> usize {
-    let waits = |s: &&RankSnapshot| s.rank != rank && peer(s) == Some(rank);
+    let waits = |s: &&RankSnapshot| s.rank != rank && s.waits.iter().any(|w| is_for(w, rank));
     snapshots.iter().filter(waits).count()
 }
 
-fn peer(snapshot: &RankSnapshot) -> Option<u32> {
-    u32::try_from(snapshot.wait.as_ref()?.peer).ok()
+fn is_for(wait: &Wait, rank: u32) -> bool {
+    wait.shown.peers.contains(&rank.cast_signed())
 }
 
-/// The report: a line for each rank, or for several that do the same, and then the ranks
-/// that can certainly never go on.
-pub fn report(snapshots: &[RankSnapshot], findings: &Findings) -> String {
-    let mut lines: Vec<(String, Vec<&RankSnapshot>)> = Vec::new();
-    let mut line_of: BTreeMap<String, usize> = BTreeMap::new();
-    for snapshot in snapshots {
-        let text = activity(snapshot);
-        let at = *line_of.entry(text.clone()).or_insert(lines.len());
-        if at == lines.len() {
-            lines.push((text, Vec::new()));
-        }
-        lines[at].1.push(snapshot);
-    }
-    let mut out = String::new();
-    for (text, ranks) in lines {
-        let longest = ranks
-            .iter()
-            .filter_map(|s| Some(s.wait.as_ref()?.time))
-            .max();
-        let (name, has, is) = match ranks[..] {
-            [one] => (format!("rank {} (pid {})", one.rank, one.pid), "has", "is"),
-            _ => (
-                format!("ranks {}", ranges(ranks.iter().map(|s| s.rank))),
-                "have",
-                "are",
-            ),
-        };
-        let time = longest.map_or(String::new(), |t| {
-            let most = if ranks.len() > 1 { "up to " } else { "" };
-            format!("{most}{:.1} s", t.as_secs_f64())
-        });
-        let text = text
-            .replace("{has}", has)
-            .replace("{is}", is)
-            .replace("{time}", &time);
-        out.push_str(&format!("  {name} {text}\n"));
-    }
+/// The report: a line for each rank, or for several that do the same; then the messages that
+/// nobody has received; then what is certain. `lines` knows where in the source ranks wait.
+pub fn report(snapshots: &[RankSnapshot], findings: &Findings, lines: &Lines) -> String {
+    let mut out = activities(snapshots, lines, |_| true);
+    out.push_str(&unreceived(snapshots, findings));
     for (left, waiters) in &findings.left {
         out.push_str(&format!("  {}\n", left_behind(snapshots, *left, waiters)));
     }
+    out.push_str(&certain(findings));
+    out
+}
+
+/// Which ranks can never go on, as a sentence.
+pub fn who_is_stuck(findings: &Findings) -> String {
+    if findings.all {
+        return "no rank can move any more".to_owned();
+    }
+    match findings.stuck.as_slice() {
+        [one] => format!("rank {one} can never move again, whatever the others do"),
+        all => format!(
+            "ranks {} can never move again, whatever the others do",
+            ranges(all.iter().copied())
+        ),
+    }
+}
+
+/// The report of ranks that are stuck.
+pub fn stuck(snapshots: &[RankSnapshot], findings: &Findings, lines: &Lines) -> String {
+    let shown = |rank: u32| findings.all || findings.stuck.contains(&rank);
+    let mut out = activities(snapshots, lines, shown);
+    out.push_str(&unreceived(snapshots, findings));
     if let Some(ring) = &findings.ring {
-        let ring: Vec<String> = ring.iter().map(u32::to_string).collect();
-        out.push_str(&format!(
-            "  a deadlock: each of these ranks waits for the next: {}\n",
-            ring.join(" → ")
-        ));
-    } else if findings.all && findings.left.is_empty() {
-        out.push_str("  a deadlock: all ranks wait, and nothing is under way to any of them\n");
+        out.push_str(&format!("  each waits for the next: {}\n", arrows(ring)));
     }
     out
+}
+
+fn arrows(ring: &[u32]) -> String {
+    /// Links of a ring that are listed.
+    const MOST: usize = 16;
+    let names: Vec<String> = ring.iter().map(u32::to_string).collect();
+    match names.split_at_checked(MOST) {
+        Some((first, rest)) if rest.len() > 1 => {
+            let last = rest.last().map_or("", String::as_str);
+            format!("{} → … → {last}", first.join(" → "))
+        }
+        _ => names.join(" → "),
+    }
+}
+
+fn certain(findings: &Findings) -> String {
+    if let Some(ring) = &findings.ring {
+        return format!(
+            "  a deadlock: each of these ranks waits for the next: {}\n",
+            arrows(ring)
+        );
+    }
+    match findings.all && findings.left.is_empty() {
+        true => {
+            "  a deadlock: all ranks wait, and nothing is under way to any of them\n".to_owned()
+        }
+        false => String::new(),
+    }
+}
+
+/// One line of the report.
+struct Line<'a> {
+    phrase: Phrase,
+    place: Option<String>,
+    ranks: Vec<&'a RankSnapshot>,
+    longest: Option<std::time::Duration>,
+}
+
+/// A line for each wait of each rank for which `shown` says so, or for several ranks that
+/// do the same.
+fn activities(snapshots: &[RankSnapshot], lines: &Lines, shown: impl Fn(u32) -> bool) -> String {
+    let size = snapshots.len();
+    let mut all: Vec<Line<'_>> = Vec::new();
+    let mut line_of: BTreeMap<(Phrase, Option<String>), usize> = BTreeMap::new();
+    let absent = phrase::absent(snapshots);
+    // A neighbour is named by its number where few ranks do the same.
+    let mut alike: BTreeMap<Phrase, usize> = BTreeMap::new();
+    for snapshot in snapshots.iter().filter(|s| shown(s.rank)) {
+        for wait in &snapshot.waits {
+            *alike
+                .entry(phrase::of_wait(snapshot, wait, size, &absent))
+                .or_default() += 1;
+        }
+    }
+    let mut add = |snapshot, phrase: Phrase, place: Option<String>, time| {
+        let at = *line_of
+            .entry((phrase.clone(), place.clone()))
+            .or_insert(all.len());
+        if at == all.len() {
+            all.push(Line {
+                phrase,
+                place,
+                ranks: Vec::new(),
+                longest: None,
+            });
+        }
+        all[at].ranks.push(snapshot);
+        all[at].longest = all[at].longest.max(time);
+    };
+    for snapshot in snapshots.iter().filter(|s| shown(s.rank)) {
+        if snapshot.state == Some(State::Gone) || snapshot.waits.is_empty() {
+            add(snapshot, phrase::without_wait(snapshot), None, None);
+            continue;
+        }
+        for (slot, wait) in snapshot.waits.iter().enumerate() {
+            let relative = phrase::of_wait(snapshot, wait, size, &absent);
+            let phrase = match alike.get(&relative) {
+                Some(count) if *count >= phrase::FEW => relative,
+                _ => phrase::of_wait(snapshot, wait, 0, &absent),
+            };
+            let place = lines.of(snapshot.rank, slot);
+            add(snapshot, phrase, place, Some(wait.time));
+        }
+    }
+    let written = all.iter().map(written);
+    written.collect()
+}
+
+fn written(line: &Line<'_>) -> String {
+    let (subject, text) = match line.ranks[..] {
+        [one] => (phrase::subject(one, &line.phrase), line.phrase.of_one()),
+        _ => (
+            format!("ranks {}", ranges(line.ranks.iter().map(|s| s.rank))),
+            line.phrase.of_many(),
+        ),
+    };
+    let time = line.longest.map_or(String::new(), |time| {
+        let most = if line.ranks.len() > 1 { "up to " } else { "" };
+        format!(" ({most}{:.1} s)", time.as_secs_f64())
+    });
+    let place = line.place.as_ref();
+    let place = place.map_or(String::new(), |place| format!("    at {place}"));
+    format!("  {subject} {text}{time}{place}\n")
+}
+
+/// Rows of messages without a receive that a report has at the most.
+const MAX_ROWS: usize = 12;
+
+/// The messages that came and that nobody has asked for, each with what is asked for in
+/// its place if that is nearly the same.
+fn unreceived(snapshots: &[RankSnapshot], findings: &Findings) -> String {
+    let mut rows = Vec::new();
+    let mut left_out = 0;
+    for snapshot in snapshots {
+        let verb = match findings.all || findings.stuck.contains(&snapshot.rank) {
+            true => "never received",
+            false => "not received so far",
+        };
+        left_out += (snapshot.unreceived_count as usize).saturating_sub(snapshot.unreceived.len());
+        for message in &snapshot.unreceived {
+            let place = match message.place.as_str() {
+                "" => format!("a communicator that is freed (context {})", message.context),
+                place => place.to_owned(),
+            };
+            let guess = guess(snapshot, message).map_or(String::new(), |why| format!(": {why}"));
+            rows.push(format!(
+                "  {verb}: at rank {}, from rank {}, tag {}, on {place}, {} bytes{guess}\n",
+                snapshot.rank, message.source, message.tag, message.bytes
+            ));
+        }
+    }
+    left_out += rows.len().saturating_sub(MAX_ROWS);
+    rows.truncate(MAX_ROWS);
+    if left_out > 0 {
+        rows.push(format!(
+            "  and {left_out} messages more that nobody has received\n"
+        ));
+    }
+    rows.concat()
+}
+
+/// Why this message is not what a receive of the rank asks for, where it nearly is.
+fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
+    let receives = snapshot.waits.iter().map(|wait| &wait.shown);
+    let receives = receives.filter(|wait| wait.kind == WaitKind::Receive && wait.tag != -2);
+    for wanted in receives {
+        let source = u32::try_from(wanted.peer_rank).ok();
+        let same_source = source.is_none_or(|source| source == message.source);
+        let same_tag = wanted.tag == -1 || wanted.tag == message.tag;
+        let same_place = wanted.context == message.context;
+        return Some(match (same_place, same_source, same_tag) {
+            (true, true, false) => {
+                format!("tag {} came, tag {} is wanted", message.tag, wanted.tag)
+            }
+            (true, false, true) => format!(
+                "it came from rank {}, rank {} is waited for",
+                message.source, wanted.peer_rank
+            ),
+            (false, true, true) => {
+                format!(
+                    "it came on {}, {} is waited for",
+                    message.place, wanted.place
+                )
+            }
+            _ => continue,
+        });
+    }
+    None
 }
 
 /// A sentence for a rank that is in `MPI_Finalize`, or has ended, while others wait for
 /// something that it can no longer do.
 pub fn left_behind(snapshots: &[RankSnapshot], left: u32, waiters: &[u32]) -> String {
     let find = |rank: u32| snapshots.iter().find(|s| s.rank == rank);
-    let is = match find(left).and_then(|s| s.wait.as_ref()) {
-        Some(wait) if wait.kind == WaitKind::Leaving => "is in MPI_Finalize",
-        _ => "has ended",
+    let is_leaving = |s: &RankSnapshot| s.waits.iter().any(|w| w.shown.kind == WaitKind::Leaving);
+    let is = match find(left).is_some_and(is_leaving) {
+        true => "is in MPI_Finalize",
+        false => "has ended",
     };
     let mut ways: Vec<(String, Vec<u32>)> = Vec::new();
     for snapshot in waiters.iter().filter_map(|rank| find(*rank)) {
@@ -103,138 +260,208 @@ const MAX_WAYS: usize = 8;
 /// What a rank waits for from one that has left. The text calls that one «it».
 fn missing(snapshot: &RankSnapshot) -> String {
     let call = snapshot.call.map_or(String::new(), |c| format!(" in {c}"));
-    let Some(wait) = &snapshot.wait else {
+    let Some(wait) = snapshot.waits.first() else {
         return format!("for it{call}");
     };
-    let place = match wait.context & !1 {
-        0 => "MPI_COMM_WORLD".to_owned(),
-        2 => "MPI_COMM_SELF".to_owned(),
-        id => format!("the communicator with context {id}"),
-    };
-    let message = match wait.tag {
-        tag if tag >= 0 && !on_window(snapshot) => format!("a message with tag {tag}"),
+    let shown = &wait.shown;
+    let place = phrase::place(shown);
+    let message = match shown.tag {
+        tag if tag >= 0 => format!("a message with tag {tag}"),
         _ => "a message".to_owned(),
     };
-    match wait.kind {
+    match shown.kind {
         WaitKind::Receive => {
             format!("for {message} from it{call} on {place}, which it can no longer send")
         }
         WaitKind::Send => {
             format!("for it to receive {message}{call} on {place}, which it can no longer do")
         }
+        WaitKind::Collective => match phrase::collective(shown) {
+            Some((_, number)) => {
+                format!("for it{call} on {place} (no. {number}), which it can no longer call")
+            }
+            None => format!("for it{call} on {place}, which it can no longer call"),
+        },
         _ => format!("for it{call} on {place}, which it can no longer call"),
     }
-}
-
-fn on_window(snapshot: &RankSnapshot) -> bool {
-    snapshot
-        .call
-        .is_some_and(|c| c.starts_with("MPI_Win_") && !c.starts_with("MPI_Win_allocate"))
-}
-
-/// What a rank does, with the placeholders `{time}`, `{has}` and `{is}` for the caller.
-fn activity(snapshot: &RankSnapshot) -> String {
-    let inside = snapshot.call.map_or(String::new(), |c| format!(" in {c}"));
-    let Some(wait) = &snapshot.wait else {
-        return match (snapshot.state, snapshot.call) {
-            (Some(State::Gone), _) => "{has} ended".to_owned(),
-            (Some(State::Fresh), _) => "{has} not called MPI_Init".to_owned(),
-            (Some(State::Finalized), _) => "{is} past MPI_Finalize".to_owned(),
-            (_, Some(call)) => format!("{{is}} in {call}"),
-            (Some(State::Claimed), None) => "{is} in MPI_Init".to_owned(),
-            (Some(State::Finalizing), None) => "{is} in MPI_Finalize".to_owned(),
-            (_, None) => "{is} not in an MPI call".to_owned(),
-        };
-    };
-    if snapshot.state == Some(State::Gone) {
-        return "{has} ended".to_owned();
-    }
-    let sends = wait.kind == WaitKind::Send;
-    let message = match wait.tag {
-        _ if on_window(snapshot) => String::new(), // the library's own tag
-        -2 => String::new(),
-        -1 => "a message with any tag".to_owned(),
-        tag => format!("a message with tag {tag}"),
-    };
-    let what = match (wait.peer, message.as_str()) {
-        (OTHER_JOB, "") => " for a process of another job".to_owned(),
-        (OTHER_JOB, _) if sends => format!(" for a process of another job to receive {message}"),
-        (OTHER_JOB, _) => format!(" for {message} from a process of another job"),
-        (-2, "") => String::new(),
-        (-2, _) => format!(" for {message}"),
-        (-1, "") => " for any rank".to_owned(),
-        (-1, _) => format!(" for {message} from any rank"),
-        (p, "") => format!(" for rank {p}"),
-        (p, _) if sends => format!(" for rank {p} to receive {message}"),
-        (p, _) => format!(" for {message} from rank {p}"),
-    };
-    // Context ids are even for point-to-point; the odd one is the collectives'.
-    let place = match wait.context & !1 {
-        0 => String::new(),
-        2 => " in MPI_COMM_SELF".to_owned(),
-        id if on_window(snapshot) => format!(" on the window with context {id}"),
-        id => format!(" in the communicator with context {id}"),
-    };
-    format!("{{has}} been waiting for {{time}}{inside}{what}{place}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Counters, Wait};
+    use crate::snapshot::Counters;
     use std::time::Duration;
+    use wireup::collective::{Kind, tag};
+    use wireup::waits::{Need, Wait as Shown};
 
     fn waiting(rank: u32, call: &'static str, peer: i32, tag: i32) -> RankSnapshot {
+        let kind = match (peer, call) {
+            (-2, _) => WaitKind::Other,
+            (_, "MPI_Ssend") => WaitKind::Send,
+            (_, "MPI_Barrier") => WaitKind::Collective,
+            _ => WaitKind::Receive,
+        };
+        let shown = Shown {
+            kind,
+            need: if peer < 0 { Need::Anybody } else { Need::AllOf },
+            peers: Some(peer).filter(|peer| *peer >= 0).into_iter().collect(),
+            peer_rank: peer,
+            rank: rank.cast_signed(),
+            tag,
+            bytes: (kind != WaitKind::Collective).then_some(24),
+            ..Shown::default()
+        };
         RankSnapshot {
             rank,
             pid: 12 + rank,
             state: Some(State::Running),
             call: Some(call),
-            wait: Some(Wait {
+            waits: vec![Wait {
                 time: Duration::from_millis(3200),
-                peer,
-                tag,
-                context: 0,
-                kind: match (peer, call) {
-                    (-2, _) => WaitKind::Other,
-                    (_, "MPI_Ssend") => WaitKind::Send,
-                    (_, "MPI_Barrier") => WaitKind::Collective,
-                    _ => WaitKind::Receive,
-                },
-            }),
+                call: Some(call),
+                shown,
+            }],
+            unreceived: Vec::new(),
+            unreceived_count: 0,
             counters: Counters::default(),
         }
     }
 
     fn report(snapshots: &[RankSnapshot]) -> String {
-        super::report(snapshots, &Findings::default())
+        super::report(snapshots, &Findings::default(), &Lines::default())
     }
 
     #[test]
     fn one_line_says_who_waits_for_what() {
-        let text = report(&[waiting(0, "MPI_Recv", 1, 7)]);
+        let mut receive = waiting(0, "MPI_Recv", 1, 7);
+        let text = |snapshot: &RankSnapshot| report(std::slice::from_ref(snapshot));
         assert_eq!(
-            text,
-            "  rank 0 (pid 12) has been waiting for 3.2 s in MPI_Recv for a message with tag 7 from rank 1\n"
+            text(&receive),
+            "  rank 0 (pid 12) waits in MPI_Recv for rank 1, tag 7, on MPI_COMM_WORLD, room for 24 bytes (3.2 s)\n"
         );
-        let text = report(&[waiting(0, "MPI_Ssend", 1, 7)]);
-        assert!(text.contains("for rank 1 to receive a message with tag 7"));
-        let text = report(&[waiting(0, "MPI_Recv", -1, -1)]);
-        assert!(text.contains("with any tag from any rank"));
-        let text = report(&[waiting(0, "MPI_Barrier", -2, -2)]);
-        assert!(text.ends_with("3.2 s in MPI_Barrier\n"));
+        receive.waits[0].shown.datatype = "MPI_DOUBLE".to_owned();
+        receive.waits[0].shown.element = 8;
+        assert!(text(&receive).contains("room for 3 MPI_DOUBLE"));
+        assert!(text(&waiting(0, "MPI_Ssend", 1, 7)).contains(
+            "waits in MPI_Ssend for rank 1 to receive 24 bytes, tag 7, on MPI_COMM_WORLD ("
+        ));
+        let any = text(&waiting(0, "MPI_Recv", -1, -1));
+        assert!(
+            any.contains("for any rank, any tag, on MPI_COMM_WORLD"),
+            "{any}"
+        );
+        assert!(
+            text(&waiting(0, "MPI_Barrier", -2, -2)).ends_with("waits in MPI_Barrier (3.2 s)\n")
+        );
         let mut on_window = waiting(0, "MPI_Win_lock", -2, -2);
-        on_window.wait.as_mut().expect("it waits").context = 8;
-        let text = report(&[on_window]);
-        assert!(text.ends_with("in MPI_Win_lock on the window with context 8\n"));
+        on_window.waits[0].shown.context = 8;
+        on_window.waits[0].shown.place = "window \"table\"".to_owned();
+        assert!(text(&on_window).ends_with("waits in MPI_Win_lock on window \"table\" (3.2 s)\n"));
+    }
+
+    #[test]
+    fn requests_and_ranks_of_a_communicator_are_named() {
+        let mut snapshot = waiting(3, "MPI_Waitall", 5, 7);
+        let shown = &mut snapshot.waits[0].shown;
+        shown.open = (1, 2);
+        shown.place = "\"odd\"".to_owned();
+        shown.context = 8;
+        (shown.rank, shown.peer_rank) = (1, 2);
+        assert_eq!(
+            report(&[snapshot]),
+            "  rank 1 of \"odd\" (world rank 3, pid 15) waits in MPI_Waitall, 1 of 2 requests open: \
+             receive from rank 2 (world rank 5), tag 7, on \"odd\", room for 24 bytes (3.2 s)\n"
+        );
+    }
+
+    #[test]
+    fn a_collective_names_who_is_missing() {
+        let mut all: Vec<RankSnapshot> = (0..4).map(|r| waiting(r, "MPI_Barrier", 3, -2)).collect();
+        for snapshot in &mut all[..3] {
+            let shown = &mut snapshot.waits[0].shown;
+            shown.collective = Some(tag(Kind::BARRIER, 0));
+            shown.context = 1;
+            shown.peers = vec![0, 3];
+        }
+        all[3].waits.clear();
+        all[3].call = None;
+        assert_eq!(
+            report(&all),
+            "  ranks 0-2 wait in MPI_Barrier on MPI_COMM_WORLD (collective no. 1); not there yet: rank 3 (up to 3.2 s)\n  \
+             rank 3 (pid 15) is not in an MPI call\n"
+        );
     }
 
     #[test]
     fn ranks_that_do_the_same_share_a_line() {
         let snapshots: Vec<RankSnapshot> = (1..6).map(|r| waiting(r, "MPI_Recv", 0, 7)).collect();
         let text = report(&snapshots);
-        assert_eq!(text.lines().count(), 1);
-        assert!(text.contains("ranks 1-5 have been waiting for up to 3.2 s"));
+        assert!(
+            text.contains("ranks 1-5 wait in MPI_Recv for rank 0, tag 7"),
+            "{text}"
+        );
+        let ring = |count: u32| -> Vec<RankSnapshot> {
+            let before = |rank: u32| ((rank + count - 1) % count).cast_signed();
+            (0..count)
+                .map(|r| waiting(r, "MPI_Recv", before(r), 7))
+                .collect()
+        };
+        let text = report(&ring(64));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.contains("ranks 0-63 each waits in MPI_Recv for the rank before it, tag 7"),
+            "{text}"
+        );
+        assert_eq!(report(&ring(3)).lines().count(), 3);
+    }
+
+    #[test]
+    fn what_lies_unreceived_is_told_with_what_is_wanted() {
+        let message = |source, tag, context| Unreceived {
+            source,
+            tag,
+            context,
+            bytes: 4,
+            place: if context == 0 {
+                "MPI_COMM_WORLD"
+            } else {
+                "\"halo\""
+            }
+            .to_owned(),
+        };
+        let mut snapshot = waiting(0, "MPI_Recv", 1, 8);
+        snapshot.waits[0].shown.place = "MPI_COMM_WORLD".to_owned();
+        let text = |message: Unreceived| {
+            let mut snapshot = snapshot.clone();
+            snapshot.unreceived = vec![message];
+            let findings = Findings {
+                stuck: vec![0],
+                ..Findings::default()
+            };
+            super::stuck(&[snapshot], &findings, &Lines::default())
+        };
+        for (message, end) in [
+            (
+                message(1, 7, 0),
+                "tag 7, on MPI_COMM_WORLD, 4 bytes: tag 7 came, tag 8 is wanted\n",
+            ),
+            (
+                message(2, 8, 0),
+                "4 bytes: it came from rank 2, rank 1 is waited for\n",
+            ),
+            (
+                message(1, 8, 6),
+                "it came on \"halo\", MPI_COMM_WORLD is waited for\n",
+            ),
+            (message(2, 3, 6), "tag 3, on \"halo\", 4 bytes\n"),
+        ] {
+            let text = text(message);
+            assert!(
+                text.contains("  never received: at rank 0, from rank "),
+                "{text}"
+            );
+            assert!(text.ends_with(end), "{text}");
+        }
     }
 
     #[test]
@@ -253,13 +480,17 @@ mod tests {
             all: true,
             left: Vec::new(),
         };
-        let text = super::report(&snapshots, &findings);
+        let text = super::report(&snapshots, &findings, &Lines::default());
         assert!(text.ends_with("a deadlock: each of these ranks waits for the next: 1 → 2 → 1\n"));
         findings.ring = None;
-        let text = super::report(&snapshots, &findings);
+        let text = super::report(&snapshots, &findings, &Lines::default());
         assert!(
             text.ends_with("a deadlock: all ranks wait, and nothing is under way to any of them\n")
         );
+        assert_eq!(who_is_stuck(&findings), "no rank can move any more");
+        findings.all = false;
+        assert!(who_is_stuck(&findings).starts_with("ranks 0-2 can never move again"));
+        assert!(arrows(&(0..40).collect::<Vec<_>>()).ends_with("15 → … → 39"));
     }
 
     #[test]
@@ -271,12 +502,14 @@ mod tests {
             waiting(3, "MPI_Recv", 1, 7),
             waiting(4, "MPI_Ssend", 1, 8),
         ];
-        snapshots[1].wait.as_mut().unwrap().kind = WaitKind::Leaving;
+        snapshots[1].waits[0].shown.kind = WaitKind::Leaving;
         assert_eq!(
             left_behind(&snapshots, 1, &[0, 2]),
             "rank 1 is in MPI_Finalize, but ranks 0, 2 wait for it in MPI_Barrier on MPI_COMM_WORLD, which it can no longer call."
         );
-        snapshots[1].wait = None;
+        snapshots[0].waits[0].shown.collective = Some(tag(Kind::BARRIER, 4));
+        assert!(left_behind(&snapshots, 1, &[0]).contains("on MPI_COMM_WORLD (no. 5), which"));
+        snapshots[1].waits.clear();
         assert_eq!(
             left_behind(&snapshots, 1, &[3, 4]),
             "rank 1 has ended, but rank 3 waits for a message with tag 7 from it in MPI_Recv on MPI_COMM_WORLD, which it can no longer send; \

@@ -23,7 +23,8 @@
 //! snapshot    what ranks publish
 //! verdict, oom            whether a rank's end is a failure, and why
 //! watch, stuck, threads   who can never go on
-//! explain     the report of who waits for whom
+//! explain, phrase         the report of who waits for whom
+//! source      where in the source ranks wait
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! guard       ends what is left when mpirun is killed
@@ -49,6 +50,7 @@ mod hosts;
 mod lines;
 mod loader;
 mod oom;
+mod phrase;
 mod placement;
 mod plan;
 mod preload;
@@ -65,6 +67,7 @@ mod signals;
 mod sink;
 mod slurm;
 mod snapshot;
+mod source;
 mod spawn;
 mod spawned;
 mod start;

@@ -6,12 +6,14 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Signals that end the job, each with the signal that ranks get then.
-const ENDING: [(Signal, Signal); 4] = [
+const ENDING: [(Signal, Signal); 3] = [
     (Signal::SIGINT, Signal::SIGTERM),
     (Signal::SIGTERM, Signal::SIGTERM),
     (Signal::SIGHUP, Signal::SIGHUP),
-    (Signal::SIGQUIT, Signal::SIGQUIT),
 ];
+
+/// The signal on which mpirun says what the ranks do. The job goes on.
+pub const REPORTING: Signal = Signal::SIGQUIT;
 
 /// Signals that are passed on and mean nothing to mpirun itself.
 const FORWARDED: [Signal; 4] = [
@@ -30,7 +32,7 @@ pub fn take() -> nix::Result<(SignalFd, SigSet)> {
     let before = SigSet::thread_get_mask()?;
     let mut set = SigSet::empty();
     let ending = ENDING.iter().map(|(s, _)| *s);
-    let others = [Signal::SIGTSTP, Signal::SIGCONT];
+    let others = [Signal::SIGTSTP, Signal::SIGCONT, REPORTING];
     for signal in ending.chain(FORWARDED).chain(others) {
         // A signal that mpirun was started to ignore (nohup) stays ignored.
         if !spawn::is_ignored(signal as i32) {

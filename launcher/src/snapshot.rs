@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 use wireup::calls::CALL_NAMES;
-use wireup::layout::{State, WaitKind};
+use wireup::layout::State;
 use wireup::plain;
 use wireup::segment::Segment;
+use wireup::waits::{self, Unreceived, WaitBlock, WaitSlot};
 
 /// What one rank does, in its own words.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +19,12 @@ pub struct RankSnapshot {
     pub state: Option<State>,
     /// The MPI call that it is in.
     pub call: Option<&'static str>,
-    /// What it waits for in that call.
-    pub wait: Option<Wait>,
+    /// What its threads wait for, as far as they show it.
+    pub waits: Vec<Wait>,
+    /// The first of the messages that came and that no receive has asked for.
+    pub unreceived: Vec<Unreceived>,
+    /// How many there are of these.
+    pub unreceived_count: u32,
     /// Counters that show whether it stands still.
     pub counters: Counters,
 }
@@ -48,19 +53,15 @@ pub struct Counters {
     pub asleep: u32,
 }
 
-/// What a rank waits for.
+/// What a thread of a rank waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {
     /// How long it has waited.
     pub time: Duration,
-    /// The peer's rank in `MPI_COMM_WORLD`; -1 is any, -2 several or none in particular.
-    pub peer: i32,
-    /// The tag; -1 is any, -2 none in particular.
-    pub tag: i32,
-    /// The context id of the communicator.
-    pub context: u32,
-    /// What kind of operation it is.
-    pub kind: WaitKind,
+    /// The MPI call that waits.
+    pub call: Option<&'static str>,
+    /// What it is for, as the rank shows it.
+    pub shown: wireup::waits::Wait,
 }
 
 /// A job's abort, as the segment's head tells it.
@@ -86,27 +87,27 @@ pub fn of_rank(segment: &Segment, rank: u32) -> RankSnapshot {
         pid => pid,
     };
     // The rank may change these meanwhile. Then `changes` differs at the next look.
-    let waiting = &record.waiting;
-    let wait = match waiting.since.load(Relaxed) {
-        0 => None,
-        since => Some(Wait {
-            time: Duration::from_nanos(monotonic().saturating_sub(since)),
-            peer: waiting.peer.load(Relaxed),
-            tag: waiting.tag.load(Relaxed),
-            context: waiting.context.load(Relaxed),
-            kind: WaitKind::of(waiting.kind.load(Relaxed)),
-        }),
-    };
-    let call = match wait {
-        Some(_) => waiting.call.load(Relaxed),
-        None => record.call.load(Relaxed),
+    let block = waits::block(segment, rank).filter(|_| record.waiters.load(Relaxed) != 0);
+    let shown = block.into_iter().flat_map(|block| &block.slots);
+    let waits = shown.filter_map(WaitSlot::wait).map(|shown| Wait {
+        time: Duration::from_nanos(monotonic().saturating_sub(shown.since)),
+        call: call_name(shown.call),
+        shown,
+    });
+    let waits: Vec<Wait> = waits.collect();
+    let (unreceived, unreceived_count) = block.map(WaitBlock::unreceived).unwrap_or_default();
+    let call = match waits.first() {
+        Some(wait) => wait.call,
+        None => call_name(record.call.load(Relaxed)),
     };
     RankSnapshot {
         rank,
         pid,
         state: State::of(record.state.load(Relaxed)),
-        call: call_name(call),
-        wait,
+        call,
+        waits,
+        unreceived,
+        unreceived_count,
         counters: Counters {
             changes,
             waiters: record.waiters.load(Relaxed),

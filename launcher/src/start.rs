@@ -234,7 +234,7 @@ impl JobBuilder {
             self.segment,
             self.ranks,
             output,
-            deadline,
+            (deadline, global.on_deadlock),
             reports,
             self.oom,
             OtherJobs {

@@ -11,12 +11,13 @@
 //! after it, the rank has looked, and nothing of theirs was under way to it. [`stuck`] then
 //! says who can never go on.
 
-use crate::snapshot::RankSnapshot;
-use crate::stuck::{self, Activity};
+use crate::snapshot::{RankSnapshot, Wait};
+use crate::stuck::{self, Activity, Needs};
 use crate::threads::Threads;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
-use wireup::layout::{OTHER_JOB, State, WaitKind};
+use wireup::layout::{State, WaitKind};
+use wireup::waits::Need;
 
 /// How often to look.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
@@ -143,6 +144,8 @@ pub struct History {
     next: Option<Instant>,
     /// Pairs that were reported: a rank that has left, and one that waits for it.
     reported: HashSet<(u32, u32)>,
+    /// Stuck ranks that were reported, each with its count of changes then.
+    told: HashMap<u32, u32>,
 }
 
 impl History {
@@ -198,6 +201,29 @@ impl History {
         findings(snapshots, &activities, &stuck)
     }
 
+    /// Whether there are stuck ranks that were not reported before. Those that wait for one
+    /// that has left are told of by [`History::news`], and all that wait for these.
+    pub fn is_stuck_anew(&mut self, findings: &Findings, snapshots: &[RankSnapshot]) -> bool {
+        let explained = !findings.left.is_empty() && findings.ring.is_none();
+        let mut anew = false;
+        for rank in &findings.stuck {
+            let changes = snapshots[*rank as usize].counters.changes;
+            anew |= self.told.insert(*rank, changes) != Some(changes);
+        }
+        anew && !explained
+    }
+
+    /// How long the ranks that are stuck have stood still.
+    pub fn standstill(&self, findings: &Findings, now: Instant) -> Duration {
+        let since = findings
+            .stuck
+            .iter()
+            .map(|rank| self.ranks[*rank as usize].since);
+        since
+            .max()
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
     /// The ranks that have left and those that wait for them, where this was not reported
     /// before.
     pub fn news(&mut self, findings: &Findings) -> Vec<(u32, Vec<u32>)> {
@@ -223,32 +249,42 @@ fn activity(rank: &RankHistory, snapshot: &RankSnapshot) -> Activity {
     if snapshot.counters.waiters == 0 {
         return Activity::Free;
     }
-    match &snapshot.wait {
-        // Several threads wait, and only one of them is shown. Another one may be helped,
-        // and then do what others wait for.
-        _ if snapshot.counters.waiters > 1 => Activity::Waits(None),
-        Some(wait) if wait.kind == WaitKind::Leaving => Activity::Left,
-        Some(wait) if wait.kind != WaitKind::Other => {
-            Activity::Waits(u32::try_from(wait.peer).ok())
-        }
-        // Several threads wait, and none of them is shown at this moment.
-        _ => Activity::Waits(None),
+    if let [wait] = snapshot.waits.as_slice()
+        && snapshot.counters.waiters == 1
+        && wait.shown.kind == WaitKind::Leaving
+    {
+        return Activity::Left;
+    }
+    let mut waits: Vec<Needs> = snapshot.waits.iter().map(needs).collect();
+    if waits.len() < snapshot.counters.waiters as usize {
+        waits.push(Needs::Anybody); // of a thread that is not shown
+    }
+    Activity::Waits(waits)
+}
+
+fn needs(wait: &Wait) -> Needs {
+    let peers = wait.shown.peers.iter();
+    let Ok(peers) = peers.map(|peer| u32::try_from(*peer)).collect() else {
+        return Needs::Anybody; // of another job
+    };
+    match wait.shown.need {
+        Need::Anybody => Needs::Anybody,
+        Need::AllOf => Needs::AllOf(peers),
+        Need::OneOf => Needs::OneOf(peers),
     }
 }
 
 fn findings(snapshots: &[RankSnapshot], activities: &[Activity], stuck: &[bool]) -> Findings {
     let waits = |at: usize| stuck[at] && matches!(activities[at], Activity::Waits(_));
     // Who waits for a process of another job may go on by what that one does.
-    let is_connected = |s: &RankSnapshot| s.wait.as_ref().is_some_and(|w| w.peer == OTHER_JOB);
+    let is_connected = |s: &RankSnapshot| s.waits.iter().any(|w| w.shown.is_elsewhere());
     let all = stuck.iter().all(|s| *s)
         && (0..snapshots.len()).any(waits)
         && !snapshots.iter().any(is_connected);
     let mut direct: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (at, activity) in activities.iter().enumerate() {
-        if let Activity::Waits(Some(peer)) = activity
-            && activities.get(*peer as usize) == Some(&Activity::Left)
-        {
-            direct.entry(*peer).or_default().push(at);
+        if let Some(peer) = gone_peer(activities, activity) {
+            direct.entry(peer).or_default().push(at);
         }
     }
     let mut left = Vec::new();
@@ -272,10 +308,23 @@ fn findings(snapshots: &[RankSnapshot], activities: &[Activity], stuck: &[bool])
     }
 }
 
+/// A rank that has left and without which this one cannot go on.
+fn gone_peer(activities: &[Activity], activity: &Activity) -> Option<u32> {
+    let Activity::Waits(waits) = activity else {
+        return None;
+    };
+    let has_left = |peer: &&u32| activities.get(**peer as usize) == Some(&Activity::Left);
+    match waits.as_slice() {
+        [Needs::AllOf(peers)] => peers.iter().find(has_left).copied(),
+        [Needs::OneOf(peers)] if peers.iter().all(|peer| has_left(&peer)) => peers.first().copied(),
+        _ => None,
+    }
+}
+
 fn in_one_collective(one: &RankSnapshot, other: &RankSnapshot) -> bool {
     let what = |snapshot: &RankSnapshot| {
-        let wait = snapshot.wait.as_ref()?;
-        (wait.kind == WaitKind::Collective).then_some((wait.context, snapshot.call))
+        let wait = &snapshot.waits.first()?.shown;
+        (wait.kind == WaitKind::Collective).then_some((wait.context, wait.collective))
     };
     what(one).is_some() && what(one) == what(other)
 }

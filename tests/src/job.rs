@@ -369,6 +369,25 @@ impl Running {
         self.wait_in(&self.stderr.clone(), text);
     }
 
+    /// Sends a signal that ends nothing, again and again until this was said on stderr.
+    ///
+    /// # Panics
+    /// If that does not happen within the job's limit.
+    pub fn signal_until(&mut self, signal: i32, text: &str) {
+        let start = Instant::now();
+        while !self.stderr.so_far().contains(text) {
+            let over = self.child.try_wait().expect("a child can be waited for");
+            let said = self.stderr.so_far();
+            assert!(
+                over.is_none() && start.elapsed() < self.limit,
+                "{text:?} was never printed by {} ({over:?}): {said:?}",
+                self.line
+            );
+            std::thread::sleep(Duration::from_millis(300));
+            self.signal(signal);
+        }
+    }
+
     fn wait_in(&mut self, stream: &Text, text: &str) {
         let start = Instant::now();
         while !stream.so_far().contains(text) {

@@ -38,7 +38,7 @@ fn a_rank_in_finalize_for_which_others_wait_is_told_of_unasked() {
             "barrier",
             &[
                 "rank 1 is in",
-                "but ranks 0, 2 wait for it in MPI_Barrier on MPI_COMM_WORLD, which it can no longer call.",
+                "but ranks 0, 2 wait for it in MPI_Barrier on MPI_COMM_WORLD (no. 1), which it can no longer call.",
             ],
         ),
         (
@@ -103,6 +103,11 @@ fn a_deadlock_is_called_one() {
         &["ring", "part", "tag", "anybody", "threads"],
         |mode, outcome| {
             assert!(outcome.stderr.contains("a deadlock: "), "{mode}: {outcome}");
+            let unasked = match mode {
+                "part" => "mpirun: stuck: ranks 0-1 can never move again",
+                _ => "mpirun: stuck: no rank can move any more",
+            };
+            assert!(outcome.stderr.starts_with(unasked), "{mode}: {outcome}");
             let ring = outcome
                 .stderr
                 .contains("each of these ranks waits for the next: 0 →");
@@ -115,7 +120,52 @@ fn a_deadlock_is_called_one() {
 fn what_goes_on_is_no_deadlock() {
     let modes = ["large", "small", "barriers", "compute", "helper", "two"];
     stuck(&modes, |mode, outcome| {
-        let claimed = outcome.stderr.contains("deadlock");
+        let claimed =
+            outcome.stderr.contains("deadlock") || outcome.stderr.contains("mpirun: stuck");
         assert!(!claimed, "{mode}: {outcome}");
     });
+}
+
+#[test]
+fn a_deadlock_ends_the_job_if_that_is_asked_for() {
+    let job = Job::of("stuck").ranks(3).args(["tag"]);
+    let outcome = job.options(["--on-deadlock=end"]).run().exits(35);
+    let _ = outcome.says([
+        "stuck: no rank can move any more (for ",
+        "Ending the job.",
+        "waits in MPI_Recv for rank 1, tag 8, on MPI_COMM_WORLD, room for 1 MPI_INT",
+        "at stuck.c:",
+        "never received: at rank 0, from rank 1, tag 7, on MPI_COMM_WORLD, 4 bytes: tag 7 came, tag 8 is wanted",
+        "wait in MPI_Barrier on MPI_COMM_WORLD (collective no. 1); not there yet: rank 0",
+    ]);
+    let left = Job::of("early").ranks(3).args(["barrier"]);
+    let outcome = left.options(["--on-deadlock", "end"]).run().exits(35);
+    let _ = outcome.says([
+        "rank 1 is in MPI_Finalize, but ranks 0, 2 wait",
+        "Ending the job.",
+    ]);
+}
+
+#[test]
+fn a_deadlock_is_not_told_of_if_that_is_asked_for() {
+    let job = Job::of("stuck").ranks(3).args(["ring"]);
+    let outcome = job.options(["--on-deadlock=off", "--timeout", "4"]).run();
+    let outcome = outcome.exits(124);
+    assert!(!outcome.stderr.contains("mpirun: stuck"), "{outcome}");
+    let wrong = Job::of("stuck").options(["--on-deadlock=maybe"]).run();
+    let _ = wrong.exits(1).says(["maybe", "report", "end", "off"]);
+}
+
+#[test]
+fn a_quit_signal_asks_what_ranks_do_and_ends_nothing() {
+    let mut job = Job::of("stuck").ranks(3).args(["compute"]).start();
+    job.signal_until(libc::SIGQUIT, "not there yet: rank 0");
+    job.signal(libc::SIGINT);
+    let outcome = job.finish().exits(130);
+    let _ = outcome.says([
+        "mpirun: SIGQUIT: the job goes on",
+        "ranks 1-2 wait in MPI_Barrier on MPI_COMM_WORLD (collective no. 1)",
+        "rank 0 (pid ",
+        "is not in an MPI call",
+    ]);
 }

@@ -15,7 +15,7 @@ mod words;
 
 use clap::{CommandFactory, FromArgMatches};
 use options::CommandLine;
-pub use options::{JobOptions, ProgramOptions};
+pub use options::{JobOptions, OnDeadlock, ProgramOptions};
 use std::ffi::OsString;
 pub use words::{BindTo, MapBy, Mapping, Object, StdinReader, numbers};
 #[cfg(test)]

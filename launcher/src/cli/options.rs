@@ -136,6 +136,15 @@ pub struct JobOptions {
     /// End the job after this time, with exit code 124 and a report of who waits for whom
     #[arg(long, value_name = "SECONDS", help_heading = "Ending", value_parser = words::seconds)]
     pub timeout: Option<f64>,
+    /// When ranks can never go on: say who waits for whom and leave the job as it is (report), or end it with exit code 35 (end), or say nothing (off)
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "report",
+        value_enum,
+        help_heading = "Ending"
+    )]
+    pub on_deadlock: OnDeadlock,
     /// Accepted and ignored: a timeout always reports
     #[arg(long, help_heading = "Ending")]
     pub report_state_on_timeout: bool,
@@ -161,6 +170,18 @@ pub struct JobOptions {
     /// Print the version
     #[arg(short = 'V', long)]
     pub version: bool,
+}
+
+/// What is done when ranks can never go on.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnDeadlock {
+    /// Say so, and leave the job as it is.
+    #[default]
+    Report,
+    /// Say so, and end the job.
+    End,
+    /// Say nothing.
+    Off,
 }
 
 /// CommandLine of one program.

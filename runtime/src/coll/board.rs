@@ -103,12 +103,8 @@ fn receive_place(comm: &Comm, tag: Tag) -> Result<u64> {
     // SAFETY: the bytes stay until the request is done, which is waited for here.
     let request =
         unsafe { pml::irecv(comm, Space::Collective, Some(0), Some(BOARD_TAG), &buffer) }?;
-    let what = || WaitFor {
-        kind: WaitKind::Collective,
-        peer: comm.peer(0).map_or(-2, |proc| proc.0.cast_signed()),
-        tag: tag.0,
-        context: comm.context_of(Space::Collective).0,
-    };
+    let context = comm.context_of(Space::Collective);
+    let what = || WaitFor::peer(WaitKind::Collective, comm.peer(0), tag.0, context);
     let mut watch = Watch::default();
     let mut failed = None;
     let mut looks = 0;

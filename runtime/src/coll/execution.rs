@@ -90,10 +90,10 @@ impl Execution {
         (moved, self.pending.is_empty())
     }
 
-    /// The first of the messages that it waits for, all of which must come.
+    /// The messages that it waits for, all of which must come.
     pub(super) fn waits_for(&self) -> WaitFor {
-        let first = self.pending.first();
-        first.map_or(WaitFor::NOTHING, |(request, ..)| request.waits_for())
+        let open = self.pending.iter().filter(|pending| !pending.0.is_done());
+        WaitFor::all_of(open.map(|pending| pending.0.waits_for()))
     }
 
     #[cold]

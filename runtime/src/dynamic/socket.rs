@@ -6,7 +6,6 @@ use crate::error::{Class, Error, Result};
 use crate::pml::{self, ShortSleeps, WaitFor};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use wireup::layout::OTHER_JOB;
 
 /// What every message begins with: who does not send it is no process of this library.
 const MARK: u64 = u64::from_le_bytes(*b"lariat-c");
@@ -57,16 +56,10 @@ pub(super) fn wait_for<T>(mut done: impl FnMut() -> Option<T>) -> T {
     let mut found = done();
     if found.is_none() {
         let _short = ShortSleeps::begin();
-        pml::wait(
-            || WaitFor {
-                peer: OTHER_JOB,
-                ..WaitFor::NOTHING
-            },
-            || {
-                found = found.take().or_else(&mut done);
-                found.is_some()
-            },
-        );
+        pml::wait(WaitFor::another_job, || {
+            found = found.take().or_else(&mut done);
+            found.is_some()
+        });
     }
     match found {
         Some(found) => found,

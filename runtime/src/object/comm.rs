@@ -298,6 +298,15 @@ fn predefined(at: &'static AtomicPtr<Arc<Comm>>) -> Option<&'static Arc<Comm>> {
     unsafe { at.load(Ordering::Acquire).as_ref() }
 }
 
+/// The communicator whose messages have this context, if the program has a handle of it.
+#[must_use]
+pub fn with_context(context: ContextId) -> Option<Arc<Comm>> {
+    let is = |comm: &&Arc<Comm>| comm.context == context;
+    let predefined = [WORLD, SELF].into_iter().filter_map(find);
+    let known = predefined.into_iter().find(is).cloned();
+    known.or_else(|| DERIVED.with(|table| table.iter().map(|(_, comm)| comm).find(is).cloned()))
+}
+
 /// The communicator that `raw` names. No lock, no reference counted.
 ///
 /// The reference is good for the call that asked: until the handle is freed,

@@ -7,7 +7,7 @@ use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::attr::Attributes;
-use crate::object::comm::Comm;
+use crate::object::comm::{Comm, ContextId};
 use crate::object::errhandler;
 use crate::object::info::Info;
 use std::any::Any;
@@ -258,6 +258,13 @@ fn unknown<T>(raw: Raw) -> Result<T> {
             "win {raw:#x} is not a handle of a window, or was freed"
         ),
     }
+}
+
+/// The window whose members synchronize in this context.
+#[must_use]
+pub fn with_context(context: ContextId) -> Option<Arc<Win>> {
+    let is = |win: &&Arc<Win>| win.comm.context == context;
+    TABLE.with(|table| table.iter().map(|(_, win)| win).find(is).cloned())
 }
 
 /// The name of a window, or of the null handle (`MPI_Win_get_name`).

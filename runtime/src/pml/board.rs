@@ -239,7 +239,10 @@ pub fn await_all(
     let elsewhere = RefCell::new(Vec::new());
     let mut failed = None;
     progress::wait_or(
-        || waits_for(comm, tag, next.get()),
+        || {
+            let missing = (0..members).filter(|rank| !has_posted(*rank));
+            waits_for(comm, tag, missing)
+        },
         || all(&elsewhere.borrow()),
         || {
             let mut others = Vec::new();
@@ -266,12 +269,9 @@ pub fn await_all(
     }
 }
 
-/// What is waited for while the member `next` has not posted.
-fn waits_for(comm: &Comm, tag: i32, next: u32) -> WaitFor {
-    WaitFor {
-        kind: WaitKind::Collective,
-        peer: comm.peer(next).map_or(-2, |proc| proc.0.cast_signed()),
-        tag,
-        context: comm.context_of(Space::Collective).0,
-    }
+/// What is waited for while these members have not posted.
+fn waits_for(comm: &Comm, tag: i32, missing: impl Iterator<Item = u32>) -> WaitFor {
+    let context = comm.context_of(Space::Collective);
+    let part = |rank| WaitFor::peer(WaitKind::Collective, comm.peer(rank), tag, context);
+    WaitFor::all_of(missing.map(part))
 }

@@ -8,7 +8,7 @@
 
 #![deny(unsafe_code)]
 
-use crate::object::comm::ContextId;
+use crate::object::comm::{ContextId, WORLD_CONTEXT};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::RangeInclusive;
@@ -360,6 +360,13 @@ impl<T> Unexpected<T> {
         all.map(|message| (message.0, message.1))
     }
 
+    /// The source, the tag and the body of each message, in no particular order.
+    pub fn messages(&self) -> impl Iterator<Item = (u32, i32, &T)> {
+        let indexed = self.index.as_ref().map(|index| index.messages.values());
+        let all = self.short.iter().chain(indexed.into_iter().flatten());
+        all.map(|message| (message.0, message.1, &message.2))
+    }
+
     /// The number of messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -503,6 +510,13 @@ impl<R, M> Matching<R, M> {
                 tag,
             })
         })
+    }
+
+    /// All contexts and their queues.
+    pub fn all(&self) -> impl Iterator<Item = (ContextId, &MatchQueues<R, M>)> {
+        let others = self.by_context.iter();
+        let others = others.map(|(context, queues)| (ContextId(*context), queues.as_ref()));
+        std::iter::once((WORLD_CONTEXT, &self.world)).chain(others)
     }
 
     /// Whether a receive is posted in any of these contexts.

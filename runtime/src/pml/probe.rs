@@ -116,15 +116,8 @@ fn wait_for<T>(
     look: impl Fn(&mut Both, Pattern) -> Option<T>,
 ) -> T {
     let context = comm.context_of(space);
-    let peer = source
-        .and_then(|rank| comm.peer(rank))
-        .map_or(-1, |p| p.0.cast_signed());
-    let what = WaitFor {
-        kind: WaitKind::Receive,
-        peer,
-        tag: tag.unwrap_or(-1),
-        context: context.0,
-    };
+    let peer = source.and_then(|rank| comm.peer(rank));
+    let what = WaitFor::peer(WaitKind::Receive, peer, tag.unwrap_or(-1), context);
     let pattern = Pattern { source, tag };
     let mut found = None;
     progress::wait(

@@ -1,6 +1,7 @@
 //! Progress and waiting.
 
 use crate::lock;
+use crate::object::comm::ContextId;
 use crate::pml::active::Active;
 use crate::pml::arrival::arrived;
 use crate::pml::engine::{Engine, with_engine};
@@ -184,7 +185,7 @@ pub fn wait_or(
         }
         publication.note_call();
         if stage.is_long() {
-            publication.tell(what());
+            publication.tell(what(), unasked);
         }
         if stage.is_stalled() {
             if stalled() {
@@ -202,6 +203,26 @@ pub fn wait_or(
     }
     publication.end();
     over
+}
+
+/// The messages of the program that have come and that no receive has asked for: the first
+/// few, and how many there are.
+fn unasked(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, usize) {
+    with_engine(|engine| {
+        let queues = engine.core.matching.all();
+        // Odd contexts are the collectives'.
+        let queues = queues.filter(|(context, _)| context.0.is_multiple_of(2));
+        let (mut shown, mut all) = (Vec::new(), 0);
+        for (context, queues) in queues {
+            all += queues.unexpected.len();
+            let room = most - shown.len();
+            let messages = queues.unexpected.messages().take(room);
+            shown.extend(
+                messages.map(|(source, tag, message)| (context, source, tag, message.len as u64)),
+            );
+        }
+        (shown, all)
+    })
 }
 
 /// Has every wait that stalls call this function, which looks whether what is under

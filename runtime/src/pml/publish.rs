@@ -1,18 +1,22 @@
-//! What this rank waits for, published in its record of the job segment for the
-//! launcher, which explains it. Only waits that last are published, so that all this
-//! costs a message nothing.
+//! What this rank waits for, shown in the job segment to the launcher, which explains it.
+//! Only waits that last are shown, so that all this costs a message nothing.
 //!
-//! The record has room for one wait. Where several threads wait, the first has it, and
-//! when that one is through, another takes its place.
+//! Each thread that waits has a slot of its own ([`wireup::waits`]), as long as there are
+//! slots. A slot is written anew whenever what is waited for changes.
 
-use crate::object::comm::ContextId;
-use crate::object::group::Proc;
+use crate::lock::Local;
+use crate::object::comm::{self, ContextId};
+use crate::object::datatype;
+use crate::object::group::{Group, Proc};
+use crate::object::win;
 use crate::pml::counters;
+use crate::pml::stack;
 use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use wireup::layout::{OTHER_JOB, RankRecord, WaitKind};
 use wireup::segment::Segment;
+use wireup::waits::{self, Need, SLOTS, Unreceived, Wait, WaitBlock};
 
 /// Where waits are published: the job's segment, and this process.
 static RECORDS: OnceLock<(&'static Segment, Proc)> = OnceLock::new();
@@ -22,30 +26,170 @@ pub(super) fn start(segment: &'static Segment, me: Proc) {
     let _ = RECORDS.set((segment, me)); // a process is in one job
 }
 
-/// What a wait is for, for the report of who waits for whom. Where `kind` says so, the
-/// wait cannot end before `peer` has done its part; while others are open as well, one
-/// of them is told.
+/// Peers that a wait names. The first ones are kept, and whether there were more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peers {
+    list: [i32; waits::PEERS],
+    len: u8,
+    more: bool,
+}
+
+impl Peers {
+    /// Nobody in particular.
+    pub const NONE: Peers = Peers {
+        list: [0; waits::PEERS],
+        len: 0,
+        more: false,
+    };
+
+    fn as_slice(&self) -> &[i32] {
+        &self.list[..usize::from(self.len)]
+    }
+
+    fn add(&mut self, peer: i32) {
+        if self.as_slice().contains(&peer) {
+            return;
+        }
+        match self.list.get_mut(usize::from(self.len)) {
+            Some(place) => {
+                *place = peer;
+                self.len += 1;
+            }
+            None => self.more = true,
+        }
+    }
+}
+
+/// What a wait is for, for the report of who waits for whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaitFor {
     /// In what way.
     pub kind: WaitKind,
-    /// The peer's process, -1 any, -2 none in particular. One of another job is told as
-    /// [`wireup::layout::OTHER_JOB`].
-    pub peer: i32,
+    /// Whose part it needs in order to end.
+    pub need: Need,
+    /// Those processes. One of another job is told as [`wireup::layout::OTHER_JOB`].
+    pub peers: Peers,
     /// The tag, -1 any, -2 none in particular.
     pub tag: i32,
     /// The context id.
     pub context: u32,
+    /// Bytes of the message, or of the room for it.
+    pub bytes: Option<u64>,
+    /// The handle of a predefined datatype of which the bytes are; 0: not known.
+    pub datatype: crate::handle::Raw,
+    /// Requests that are open, and all that the call waits for; 0: it waits for one thing.
+    pub open: (u32, u32),
 }
 
 impl WaitFor {
     /// Nothing in particular.
     pub const NOTHING: WaitFor = WaitFor {
         kind: WaitKind::Other,
-        peer: -2,
+        need: Need::Anybody,
+        peers: Peers::NONE,
         tag: -2,
         context: 0,
+        bytes: None,
+        datatype: 0,
+        open: (0, 0),
     };
+
+    /// For the part of one process in what `kind` says; `None`: of any.
+    #[must_use]
+    pub fn peer(kind: WaitKind, peer: Option<Proc>, tag: i32, context: ContextId) -> WaitFor {
+        let mut peers = Peers::NONE;
+        if let Some(peer) = peer {
+            peers.add(peer.0.cast_signed());
+        }
+        WaitFor {
+            kind,
+            need: match peer {
+                Some(_) => Need::AllOf,
+                None => Need::Anybody,
+            },
+            peers,
+            tag,
+            context: context.0,
+            ..WaitFor::NOTHING
+        }
+    }
+
+    /// For something that only a process of another job can do.
+    #[must_use]
+    pub fn another_job() -> WaitFor {
+        let mut peers = Peers::NONE;
+        peers.add(OTHER_JOB);
+        WaitFor {
+            peers,
+            ..WaitFor::NOTHING
+        }
+    }
+
+    /// For all of these, of which at least one is given: told as the first one, and that
+    /// it needs the parts that all of them need.
+    #[must_use]
+    pub fn all_of(waits: impl Iterator<Item = WaitFor>) -> WaitFor {
+        let mut all: Option<WaitFor> = None;
+        for wait in waits {
+            let Some(all) = &mut all else {
+                all = Some(wait);
+                continue;
+            };
+            // What anybody may end, or one of several, is left out: the others must end too.
+            if wait.need == Need::AllOf && all.need == Need::AllOf {
+                wait.peers.as_slice().iter().for_each(|p| all.peers.add(*p));
+            } else if wait.need == Need::AllOf {
+                *all = wait;
+            }
+        }
+        all.unwrap_or(WaitFor::NOTHING)
+    }
+
+    /// For one of these: told as the only one if there is one, else by their peers.
+    #[must_use]
+    pub fn one_of(waits: impl Iterator<Item = WaitFor>) -> WaitFor {
+        let mut one: Option<WaitFor> = None;
+        let mut several = false;
+        for wait in waits {
+            let Some(one) = &mut one else {
+                one = Some(wait);
+                continue;
+            };
+            if !several {
+                several = true;
+                one.tag = -2;
+                one.bytes = None;
+                one.need = match one.need {
+                    Need::AllOf => Need::OneOf,
+                    need => need,
+                };
+                one.peers.len = one.peers.len.min(1);
+            }
+            match (wait.need, wait.peers.as_slice().first()) {
+                // One of those whose parts that request needs stands for all of them.
+                (Need::AllOf, Some(peer)) if one.need == Need::OneOf => one.peers.add(*peer),
+                _ => one.need = Need::Anybody,
+            }
+            if one.kind != wait.kind {
+                one.kind = WaitKind::Other;
+            }
+        }
+        let mut one = one.unwrap_or(WaitFor::NOTHING);
+        if several && one.peers.more {
+            one.need = Need::Anybody;
+        }
+        one
+    }
+
+    /// So many of so many requests are open.
+    #[must_use]
+    pub fn of_requests(self, open: usize, total: usize) -> WaitFor {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        WaitFor {
+            open: (number(open), number(total)),
+            ..self
+        }
+    }
 }
 
 /// The context and the tag of the collective that process `peer` has published to wait
@@ -61,8 +205,14 @@ pub(super) fn waits_in(peer: Proc) -> Option<(ContextId, i32)> {
 
 /// Numbers of the waits that were published, from 1. Changed under the library lock.
 static LAST: AtomicU64 = AtomicU64::new(0);
-/// The number of the wait that the record shows, or 0.
-static SHOWN: AtomicU64 = AtomicU64::new(0);
+/// The number of the wait that each slot shows, or 0.
+static OWNERS: Local<[u64; SLOTS]> = Local::new([0; SLOTS]);
+/// The number of the wait whose collective the record shows, or 0.
+static COLLECTIVE: AtomicU64 = AtomicU64::new(0);
+
+/// The messages that have come to this process without a receive, the first few, and how
+/// many there are. Given by the engine, which is above this.
+pub(super) type Unasked = fn(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, usize);
 
 /// One wait's part in the record.
 #[derive(Debug, Default)]
@@ -72,7 +222,9 @@ pub(super) struct Publication {
     since: u64,
     /// The call that waits; other threads may be in other calls later.
     call: u32,
+    slot: Option<usize>,
     shown: Option<WaitFor>,
+    frames: Option<Vec<u64>>,
 }
 
 impl Publication {
@@ -86,9 +238,11 @@ impl Publication {
 
     /// Tells that this rank waits, for `what`.
     #[cold]
-    pub(super) fn tell(&mut self, what: WaitFor) {
-        let Some(record) = record() else { return };
-        let what = without_strangers(what);
+    pub(super) fn tell(&mut self, what: WaitFor, unasked: Unasked) {
+        let Some((segment, me)) = RECORDS.get() else {
+            return;
+        };
+        let record = segment.record(me.0);
         if self.number == 0 {
             self.number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             self.since = monotonic().max(1);
@@ -96,34 +250,48 @@ impl Publication {
             add(&record.waiters, 1);
             raise(record);
         }
-        let shown = SHOWN.load(Ordering::Relaxed);
-        let free = shown == 0 || shown == self.number;
-        if !free || self.shown == Some(what) {
+        let is_new = self.shown != Some(what);
+        let walks =
+            self.frames.is_none() && monotonic().saturating_sub(self.since) >= stack::PATIENCE;
+        if !is_new && !walks {
             return;
         }
-        SHOWN.store(self.number, Ordering::Relaxed);
-        self.shown = Some(what);
-        // Odd context ids are the collectives', whose tags are nobody's business.
-        let (kind, tag) = match what.context & 1 {
-            1 if what.kind != WaitKind::Other => (WaitKind::Collective, -2),
-            _ => (what.kind, what.tag),
+        if walks {
+            self.frames = Some(stack::walk());
+        }
+        let Some(block) = waits::block_of(segment, me.0) else {
+            self.shown = Some(what);
+            return; // there is no room in the segment: waits are counted, and not shown
         };
-        let collective = match what.context & 1 {
-            1 if what.tag >= 0 => {
-                u64::from(what.context) << 32 | u64::from(what.tag.cast_unsigned())
-            }
-            _ => 0,
-        };
-        // Relaxed: the word itself is all that is told.
-        record.collective.store(collective, Ordering::Relaxed);
-        let waiting = &record.waiting;
-        waiting.peer.store(what.peer, Ordering::Relaxed);
-        waiting.tag.store(tag, Ordering::Relaxed);
-        waiting.context.store(what.context, Ordering::Relaxed);
-        waiting.call.store(self.call, Ordering::Relaxed);
-        waiting.kind.store(kind as u32, Ordering::Relaxed);
-        waiting.since.store(self.since, Ordering::Relaxed);
-        raise(record);
+        self.show_in(block, record, what, segment.ranks());
+        if is_new {
+            show_unreceived(block, unasked);
+            self.shown = Some(what);
+            raise(record);
+        }
+    }
+
+    fn show_in(&mut self, block: &WaitBlock, record: &RankRecord, what: WaitFor, ranks: u32) {
+        let slot = self.slot.or_else(|| take_slot(self.number));
+        self.slot = slot;
+        let in_collective = what.context & 1 == 1 && what.tag >= 0;
+        let collective = in_collective.then_some(what.tag);
+        let shown = COLLECTIVE.load(Ordering::Relaxed);
+        if shown == self.number || shown == 0 && in_collective {
+            let context = u64::from(what.context) << 32;
+            let word = collective.map_or(0, |tag| context | u64::from(tag.cast_unsigned()));
+            // Relaxed: the word itself is all that is told.
+            record.collective.store(word, Ordering::Relaxed);
+            let owner = if word == 0 { 0 } else { self.number };
+            COLLECTIVE.store(owner, Ordering::Relaxed);
+        }
+        let Some(slot) = slot else { return };
+        let mut wait = described(what, ranks);
+        wait.collective = collective;
+        wait.since = self.since;
+        wait.call = self.call;
+        wait.frames = self.frames.clone().unwrap_or_default();
+        block.slots[slot].show(&wait);
     }
 
     /// Something has moved; what is waited for may be something else now.
@@ -145,28 +313,145 @@ impl Publication {
 
     #[cold]
     fn take_back(&self) {
-        let Some(record) = record() else { return };
-        if SHOWN.load(Ordering::Relaxed) == self.number {
-            SHOWN.store(0, Ordering::Relaxed);
-            record.waiting.since.store(0, Ordering::Relaxed);
+        let Some((segment, me)) = RECORDS.get() else {
+            return;
+        };
+        let record = segment.record(me.0);
+        if COLLECTIVE.load(Ordering::Relaxed) == self.number {
+            COLLECTIVE.store(0, Ordering::Relaxed);
             record.collective.store(0, Ordering::Relaxed);
+        }
+        if let Some(slot) = self.slot {
+            if let Some(block) = waits::block_of(segment, me.0) {
+                block.slots[slot].clear();
+            }
+            OWNERS.with(|owners| owners[slot] = 0);
         }
         add(&record.waiters, -1);
         raise(record);
     }
 }
 
+/// A slot for the wait of this number, if one is free.
+fn take_slot(number: u64) -> Option<usize> {
+    OWNERS.with(|owners| {
+        let free = owners.iter().position(|owner| *owner == 0)?;
+        owners[free] = number;
+        Some(free)
+    })
+}
+
+/// How a wait is told, but for when and where in the program.
+fn described(what: WaitFor, ranks: u32) -> Wait {
+    let own = without_strangers(what, ranks);
+    let context = ContextId(what.context & !1);
+    let known = place(context);
+    let first = what.peers.as_slice().first().copied();
+    let rank_in = |group: &Group, peer: i32| {
+        let peer = u32::try_from(peer).ok()?;
+        group.rank_of(Proc(peer)).map(u32::cast_signed)
+    };
+    let named = datatype::predefined(what.datatype);
+    // Odd context ids are the collectives', whose tags are nobody's business.
+    let (kind, tag) = match what.context & 1 {
+        1 if own.kind != WaitKind::Other => (WaitKind::Collective, -2),
+        _ if known.as_ref().is_some_and(|known| !known.has_tags) => (own.kind, -2),
+        _ => (own.kind, own.tag),
+    };
+    Wait {
+        kind,
+        need: own.need,
+        peers: own.peers.as_slice().to_vec(),
+        peer_rank: match (first, &known) {
+            (Some(peer), Some(known)) => rank_in(&known.peers, peer).unwrap_or(-2),
+            (None, _) if own.need == Need::Anybody && kind == WaitKind::Receive => -1,
+            _ => -2,
+        },
+        rank: known.as_ref().map_or(-2, |known| known.rank.cast_signed()),
+        tag,
+        context: own.context,
+        bytes: own.bytes,
+        open: own.open,
+        place: known.map_or_else(String::new, |known| known.name),
+        datatype: named.map_or_else(String::new, |named| {
+            String::from_utf8_lossy(&named.name()).into_owned()
+        }),
+        element: named.map_or(0, |named| u32::try_from(named.size()).unwrap_or(0)),
+        ..Wait::default()
+    }
+}
+
+/// A communicator or a window, as a report names it.
+struct Place {
+    name: String,
+    /// This process's rank.
+    rank: u32,
+    /// The processes that ranks of peers stand for.
+    peers: Group,
+    /// Whether tags of its messages are the program's.
+    has_tags: bool,
+}
+
+/// What has this context.
+fn place(context: ContextId) -> Option<Place> {
+    if let Some(comm) = comm::with_context(context) {
+        let name = comm.name.borrow();
+        let quoted = match name.as_str() {
+            "" => comm.label(),
+            name if name.starts_with("MPI_COMM_") => name.to_owned(),
+            name => format!("\"{name}\""),
+        };
+        return Some(Place {
+            name: quoted,
+            rank: comm.rank,
+            peers: comm.peers().clone(),
+            has_tags: true,
+        });
+    }
+    let win = win::with_context(context)?;
+    let name = win.name.borrow();
+    let name = match name.as_str() {
+        "" => format!("a window (context {})", context.0),
+        name => format!("window \"{name}\""),
+    };
+    Some(Place {
+        name,
+        rank: win.comm.rank,
+        peers: win.comm.group.clone(),
+        has_tags: false,
+    })
+}
+
+/// Shows the messages that nobody has asked for. Those of collectives and of the library's
+/// own are not the program's business.
+fn show_unreceived(block: &WaitBlock, unasked: Unasked) {
+    let (messages, all) = unasked(waits::ROWS);
+    let rows = messages.into_iter().map(|(context, source, tag, bytes)| {
+        let place = place(context).filter(|place| place.has_tags);
+        Unreceived {
+            source,
+            tag,
+            context: context.0,
+            bytes,
+            place: place.map_or_else(String::new, |place| place.name),
+        }
+    });
+    let rows: Vec<Unreceived> = rows.collect();
+    block.show_unreceived(&rows, all);
+}
+
 /// What is told of a wait for a process of another job, of which the launcher knows nothing:
 /// nobody of this job can end it, so that it is of no particular kind.
-fn without_strangers(what: WaitFor) -> WaitFor {
-    let ranks = RECORDS.get().map_or(0, |records| records.0.ranks());
-    match u32::try_from(what.peer) {
-        Ok(peer) if peer >= ranks => WaitFor {
+fn without_strangers(what: WaitFor, ranks: u32) -> WaitFor {
+    let is_stranger = |peer: &i32| u32::try_from(*peer).is_ok_and(|peer| peer >= ranks);
+    match what.peers.as_slice().iter().any(is_stranger) {
+        true => WaitFor {
             kind: WaitKind::Other,
-            peer: OTHER_JOB,
-            ..what
+            tag: what.tag,
+            context: what.context,
+            ..WaitFor::another_job()
         },
-        _ => what,
+        false => what,
     }
 }
 
@@ -196,4 +481,37 @@ fn monotonic() -> u64 {
     // SAFETY: fills a local of the right type.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(peer: Option<u32>) -> WaitFor {
+        WaitFor::peer(WaitKind::Receive, peer.map(Proc), 7, ContextId(0))
+    }
+
+    #[test]
+    fn all_of_several_need_every_peer() {
+        let all = WaitFor::all_of([receive(Some(2)), receive(None), receive(Some(1))].into_iter());
+        assert_eq!((all.need, all.peers.as_slice()), (Need::AllOf, &[2, 1][..]));
+        let first = WaitFor::all_of([receive(None), receive(Some(1))].into_iter());
+        assert_eq!(
+            (first.need, first.peers.as_slice()),
+            (Need::AllOf, &[1][..])
+        );
+        assert_eq!(WaitFor::all_of(std::iter::empty()), WaitFor::NOTHING);
+    }
+
+    #[test]
+    fn one_of_several_may_come_from_any_of_them() {
+        let one = WaitFor::one_of([receive(Some(2)), receive(Some(1))].into_iter());
+        assert_eq!((one.need, one.peers.as_slice()), (Need::OneOf, &[2, 1][..]));
+        let only = WaitFor::one_of([receive(Some(2))].into_iter());
+        assert_eq!(only, receive(Some(2)));
+        let any = WaitFor::one_of([receive(Some(2)), receive(None)].into_iter());
+        assert_eq!(any.need, Need::Anybody);
+        let many = WaitFor::one_of((0..20).map(|peer| receive(Some(peer))));
+        assert_eq!(many.need, Need::Anybody);
+    }
 }

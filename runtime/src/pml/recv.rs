@@ -46,7 +46,9 @@ pub unsafe fn irecv(
         }
         receive
     });
-    Ok(Request::of(receive))
+    let request = Request::of(receive);
+    request.name_datatype(buffer);
+    Ok(request)
 }
 
 /// Receives a message (MPI 5.0, section 3.2.4). What went wrong with it is in
@@ -67,7 +69,10 @@ pub unsafe fn recv(
 ) -> Result<Completion> {
     match expect(comm, space, Pattern { source, tag }, buffer) {
         Some(Outcome::Received(completion)) => Ok(completion),
-        Some(Outcome::Posted(request)) => Ok(progress::complete(request)),
+        Some(Outcome::Posted(request)) => {
+            request.name_datatype(buffer);
+            Ok(progress::complete(request))
+        }
         None => {
             // SAFETY: the buffer stays until the wait is over.
             let request = unsafe { irecv(comm, space, source, tag, buffer) }?;

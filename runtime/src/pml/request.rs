@@ -4,6 +4,7 @@
 //! of the engine still has to move it, and goes back to a pool when the last lets go.
 
 use crate::error::{Class, Error};
+use crate::handle::Raw;
 use crate::lock::Local;
 use crate::object::collective::Tag;
 use crate::object::comm::{ContextId, Space};
@@ -171,27 +172,32 @@ impl Request {
         completion
     }
 
+    /// Notes what it is made of, for reports.
+    #[inline]
+    pub(super) fn name_datatype(&self, buffer: &Buffer<'_>) {
+        if let Some(state) = self.state() {
+            let handle = buffer
+                .datatype
+                .and_then(|datatype| datatype.predefined_handle());
+            state.named.set(handle.unwrap_or(0));
+        }
+    }
+
     /// What it waits for.
     #[must_use]
     pub fn waits_for(&self) -> WaitFor {
         let Some(state) = self.state() else {
             return WaitFor::NOTHING;
         };
-        let peer = state.peer.get().0;
+        let peer = Some(state.peer.get()).filter(|peer| peer.0 != NOBODY);
+        let (kind, tag) = match state.is_send {
+            true => (WaitKind::Send, state.tag.get()),
+            false => (WaitKind::Receive, state.pattern.tag.unwrap_or(-1)),
+        };
         WaitFor {
-            kind: match state.is_send {
-                true => WaitKind::Send,
-                false => WaitKind::Receive,
-            },
-            peer: match peer {
-                NOBODY => -1,
-                peer => peer.cast_signed(),
-            },
-            tag: match state.is_send {
-                true => state.tag.get(),
-                false => state.pattern.tag.unwrap_or(-1),
-            },
-            context: state.context.0,
+            bytes: Some(state.memory.len() as u64),
+            datatype: state.named.get(),
+            ..WaitFor::peer(kind, peer, tag, state.context)
         }
     }
 }
@@ -212,6 +218,8 @@ pub(super) struct State {
     pub(super) signature: u32,
     /// Of a receive, where types are checked: what it takes.
     datatype: Option<Arc<Datatype>>,
+    /// The handle of its predefined datatype, for reports; 0: not known.
+    named: Cell<Raw>,
     /// Of a receive: what it asks for.
     pub(super) pattern: Pattern,
     /// The peer's process: of a receive, once matched.
@@ -276,6 +284,7 @@ impl RequestRef {
             context: envelope.context,
             signature,
             datatype: None,
+            named: Cell::new(0),
             pattern: Pattern::ANY,
             peer: Cell::new(peer),
             source: Cell::new(envelope.source),
@@ -310,6 +319,7 @@ impl RequestRef {
             context,
             signature: check::UNKNOWN,
             datatype: buffer.datatype.filter(|_| checked).cloned(),
+            named: Cell::new(0),
             pattern,
             peer: Cell::new(peer.unwrap_or(Proc(NOBODY))),
             source: Cell::new(pattern.source.unwrap_or(NOBODY)),

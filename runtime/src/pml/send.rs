@@ -89,7 +89,9 @@ pub unsafe fn isend(
         } else {
             start_or_queue(core, &send).map_err(|why| no_room(peer.0, &why))?;
         }
-        Ok(Request::of(send))
+        let request = Request::of(send);
+        request.name_datatype(buffer);
+        Ok(request)
     })
 }
 

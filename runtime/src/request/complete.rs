@@ -146,9 +146,8 @@ pub fn wait_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result
     let from = Cell::new(0);
     let mut done = all_done(raws, &from);
     if matches!(done, Ok(false)) {
-        let first = || raws.get(from.get());
         pml::wait(
-            || first().map_or(WaitFor::NOTHING, |raw| waits_for(*raw)),
+            || what_all(raws, from.get()),
             || {
                 done = all_done(raws, &from);
                 !matches!(done, Ok(false))
@@ -237,13 +236,29 @@ fn take_some(
     Ok(true)
 }
 
+/// The requests that are active and not complete.
+fn open(raws: &[Raw]) -> impl Iterator<Item = Raw> + Clone {
+    let is_open = |raw: &Raw| matches!(look(*raw), Ok(Look::Active));
+    raws.iter().copied().filter(is_open)
+}
+
+/// Requests that are looked at for a report. More would make a long wait slow.
+const TOLD: usize = 4096;
+
+/// What a wait for all of these requests is for, of which those before `from` are complete.
+fn what_all(raws: &[Raw], from: usize) -> WaitFor {
+    let rest = raws.get(from..).unwrap_or_default();
+    let told = &rest[..rest.len().min(TOLD)];
+    let open = open(told);
+    let count = open.clone().count() + (rest.len() - told.len());
+    WaitFor::all_of(open.map(waits_for)).of_requests(count, raws.len())
+}
+
 /// What a wait for one of several requests is for.
 fn what(raws: &[Raw]) -> WaitFor {
-    let mut active = raws
-        .iter()
-        .filter(|raw| matches!(look(**raw), Ok(Look::Active)));
-    match (active.next(), active.next()) {
-        (Some(only), None) => waits_for(*only),
-        _ => WaitFor::NOTHING,
+    let open = open(raws);
+    if raws.len() > TOLD {
+        return WaitFor::NOTHING.of_requests(raws.len(), raws.len());
     }
+    WaitFor::one_of(open.clone().map(waits_for)).of_requests(open.count(), raws.len())
 }

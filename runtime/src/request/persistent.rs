@@ -278,8 +278,8 @@ impl Pair {
 impl Operation for Pair {
     fn waits_for(&self) -> WaitFor {
         let open = |request: &&Request| !request.is_done();
-        let mut all = self.receive.iter().chain(&self.send);
-        all.find(open).map_or(WaitFor::NOTHING, Request::waits_for)
+        let all = self.receive.iter().chain(&self.send);
+        WaitFor::all_of(all.filter(open).map(Request::waits_for))
     }
 
     fn is_done(&self) -> bool {

@@ -14,7 +14,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 /// "lariat\0" and the layout's version in the last byte.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x05");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lariat\0\x06");
 
 /// Bytes from the segment's start to the first [`RankRecord`].
 pub const RECORDS: u64 = 4096;
@@ -156,8 +156,10 @@ pub struct RankRecord {
     /// 1 + the index in `CALL_NAMES` of the MPI call the rank is in, or 0.
     pub call: AtomicU32,
     _pad2: u32,
-    /// What it waits for; see [`WaitRecord`].
-    pub waiting: WaitRecord,
+    /// Offset of the [`crate::waits::WaitBlock`] in which the rank shows its waits, or 0.
+    /// Stored once.
+    pub waits: AtomicU64,
+    _pad6: [u8; 24],
     /// Incremented when a long wait of the rank begins, ends or changes its subject, and
     /// when something moves during one. Stored with Release after the change that it
     /// counts: if two Acquire loads give the same number, nothing has changed for the rank
@@ -237,34 +239,10 @@ pub enum RegionKind {
     Whole = 6,
 }
 
-/// What a rank waits for. Published once a wait has lasted for some time, and again when
-/// the rank waits for something else. If several threads wait, it is about one of them.
-#[repr(C)]
-#[derive(Debug)]
-pub struct WaitRecord {
-    /// `CLOCK_MONOTONIC` nanoseconds at which the wait began; 0: not waiting.
-    pub since: AtomicU64,
-    /// The peer's rank in `MPI_COMM_WORLD`; -1 any, -2 several or none in particular,
-    /// [`OTHER_JOB`].
-    pub peer: AtomicI32,
-    /// The tag; -1 any, -2 none in particular.
-    pub tag: AtomicI32,
-    /// The context id of the communicator.
-    pub context: AtomicU32,
-    /// 1 + the index in `CALL_NAMES` of the MPI call that waits.
-    pub call: AtomicU32,
-    /// A [`WaitKind`].
-    pub kind: AtomicU32,
-    _pad: u32,
-}
-
-/// The peer in a [`WaitRecord`] of a rank that waits for a process of another job.
+/// The peer in a [`crate::waits::Wait`] of a rank that waits for a process of another job.
 pub const OTHER_JOB: i32 = -3;
 
-const _: () = assert!(size_of::<WaitRecord>() == 32);
-
-/// What a rank needs from the peer that its [`WaitRecord`] names. Until that peer has done
-/// it, the wait cannot end, whatever others do.
+/// What a rank needs from the peers that its [`crate::waits::Wait`] lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum WaitKind {

@@ -4,7 +4,7 @@
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
 //! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
-//! tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
+//! wait for ([`waits`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
 //! collectives ([`collective`]), what processes of different jobs agree on ([`bridge`]), how a rank has a job started
 //! ([`spawning`]), and the settings a user may give ([`settings`]).
 //!
@@ -28,3 +28,4 @@ pub mod segment;
 pub mod settings;
 pub mod spawning;
 mod verify;
+pub mod waits;

@@ -275,6 +275,13 @@ impl Datatype {
         self.name.borrow().clone()
     }
 
+    /// The handle of a predefined type.
+    #[inline]
+    #[must_use]
+    pub fn predefined_handle(&self) -> Option<Raw> {
+        self.handle
+    }
+
     /// Names it.
     pub fn set_name(&self, name: &[u8]) {
         *self.name.borrow_mut() = name.to_vec();

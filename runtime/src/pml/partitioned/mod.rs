@@ -48,6 +48,7 @@ use crate::error::{Error, Result};
 use crate::fail;
 use crate::handle::Raw;
 use crate::lock;
+use crate::object::comm::ContextId;
 use crate::object::comm::{Comm, Space};
 use crate::object::group::Proc;
 use crate::pml::engine::with_engine;
@@ -284,11 +285,9 @@ fn close(
 }
 
 fn waits_for(kind: WaitKind, peer: Option<Proc>, tag: i32, context: u32) -> WaitFor {
-    WaitFor {
-        kind,
-        peer: peer.map_or(-2, |peer| peer.0.cast_signed()),
-        tag,
-        context,
+    match peer {
+        Some(_) => WaitFor::peer(kind, peer, tag, ContextId(context)),
+        None => WaitFor::NOTHING,
     }
 }
 

@@ -1,0 +1,328 @@
+//! What one rank does, as a phrase of a report. Pure.
+
+use crate::snapshot::{RankSnapshot, Wait};
+use std::collections::{BTreeMap, BTreeSet};
+use wireup::collective;
+use wireup::layout::{State, WaitKind};
+use wireup::report::ranges;
+use wireup::waits::{Need, Wait as Shown};
+
+/// So many ranks at least that do the same towards their neighbours are one line.
+pub const FEW: usize = 4;
+
+/// What a rank does, without who does it: «waits in MPI_Recv for rank 1, tag 7». What it
+/// waits for may be a neighbour, which is a different rank for each.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Phrase {
+    /// «waits», «is», «has».
+    verb: Verb,
+    before: String,
+    peer: Peer,
+    after: String,
+    /// The rank's number on that communicator, where it is another one than in
+    /// `MPI_COMM_WORLD`; such ranks are told one by one.
+    own: Option<(i32, String)>,
+}
+
+/// The verb of a phrase.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Verb {
+    Waits,
+    Is,
+    Has,
+}
+
+impl Verb {
+    fn of(self, many: bool) -> &'static str {
+        match (self, many) {
+            (Verb::Waits, false) => "waits",
+            (Verb::Waits, true) => "wait",
+            (Verb::Is, false) => "is",
+            (Verb::Is, true) => "are",
+            (Verb::Has, false) => "has",
+            (Verb::Has, true) => "have",
+        }
+    }
+}
+
+/// A peer in a phrase.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Peer {
+    /// It is in the text.
+    Told,
+    /// The rank before (-1) or after (1) this one.
+    Neighbour(i32),
+}
+
+impl Phrase {
+    fn plain(verb: Verb, text: impl Into<String>) -> Phrase {
+        Phrase {
+            verb,
+            before: text.into(),
+            peer: Peer::Told,
+            after: String::new(),
+            own: None,
+        }
+    }
+
+    /// As said of one rank.
+    pub fn of_one(&self) -> String {
+        self.with(self.verb.of(false), "")
+    }
+
+    /// As said of several ranks.
+    pub fn of_many(&self) -> String {
+        let (peer, each) = match self.peer {
+            Peer::Told => ("", false),
+            Peer::Neighbour(step) if step < 0 => ("the rank before it", true),
+            Peer::Neighbour(_) => ("the rank after it", true),
+        };
+        match each {
+            true => format!("each {}", self.with(self.verb.of(false), peer)),
+            false => self.with(self.verb.of(true), peer),
+        }
+    }
+
+    fn with(&self, verb: &str, peer: &str) -> String {
+        format!("{verb} {}{peer}{}", self.before, self.after)
+    }
+}
+
+/// The rank that a line is about.
+pub fn subject(snapshot: &RankSnapshot, phrase: &Phrase) -> String {
+    let (rank, pid) = (snapshot.rank, snapshot.pid);
+    match &phrase.own {
+        Some((own, place)) => format!("rank {own} of {place} (world rank {rank}, pid {pid})"),
+        None => format!("rank {rank} (pid {pid})"),
+    }
+}
+
+/// The communicator or window of a wait.
+pub fn place(shown: &Shown) -> String {
+    match (shown.place.as_str(), shown.context & !1) {
+        ("", 0) => "MPI_COMM_WORLD".to_owned(),
+        ("", 2) => "MPI_COMM_SELF".to_owned(),
+        ("", context) => format!("the communicator with context {context}"),
+        (place, _) => place.to_owned(),
+    }
+}
+
+/// The name and the number of the collective that a wait is in.
+pub fn collective(shown: &Shown) -> Option<(String, u32)> {
+    let (kind, number) = collective::parse(shown.collective?)?;
+    Some((kind.name(), number.wrapping_add(1)))
+}
+
+/// For each collective that ranks wait in, by context and tag, the ranks that have not
+/// come to it though others need them.
+pub type Absent = BTreeMap<(u32, i32), Vec<u32>>;
+
+/// Finds them. Those that a wait lists may be there and wait for others themselves.
+pub fn absent(snapshots: &[RankSnapshot]) -> Absent {
+    let mut there: BTreeMap<(u32, i32), BTreeSet<i32>> = BTreeMap::new();
+    let mut needed: BTreeMap<(u32, i32), BTreeSet<i32>> = BTreeMap::new();
+    for snapshot in snapshots {
+        for wait in &snapshot.waits {
+            let shown = &wait.shown;
+            if let (WaitKind::Collective, Some(tag)) = (shown.kind, shown.collective) {
+                let key = (shown.context, tag);
+                there
+                    .entry(key)
+                    .or_default()
+                    .insert(snapshot.rank.cast_signed());
+                needed.entry(key).or_default().extend(&shown.peers);
+            }
+        }
+    }
+    let absent = needed.into_iter().map(|(key, needed)| {
+        let there = there.get(&key);
+        let missing = needed.into_iter().filter(|rank| {
+            let is_there = there.is_some_and(|there| there.contains(rank));
+            !is_there && *rank >= 0
+        });
+        (key, missing.map(i32::cast_unsigned).collect())
+    });
+    absent.collect()
+}
+
+/// What a rank does that waits for nothing.
+pub fn without_wait(snapshot: &RankSnapshot) -> Phrase {
+    match (snapshot.state, snapshot.call) {
+        (Some(State::Gone), _) => Phrase::plain(Verb::Has, "ended"),
+        (Some(State::Fresh), _) => Phrase::plain(Verb::Has, "not called MPI_Init"),
+        (Some(State::Finalized), _) => Phrase::plain(Verb::Is, "past MPI_Finalize"),
+        (_, Some(call)) => Phrase::plain(Verb::Is, format!("in {call}")),
+        (Some(State::Claimed), None) => Phrase::plain(Verb::Is, "in MPI_Init"),
+        (Some(State::Finalizing), None) => Phrase::plain(Verb::Is, "in MPI_Finalize"),
+        (_, None) => Phrase::plain(Verb::Is, "not in an MPI call"),
+    }
+}
+
+/// What a rank waits for, in a job of `size` ranks; 0: its neighbours are named by numbers.
+pub fn of_wait(snapshot: &RankSnapshot, wait: &Wait, size: usize, absent: &Absent) -> Phrase {
+    let shown = &wait.shown;
+    let call = wait.call.map_or(String::new(), |call| format!("in {call}"));
+    if shown.kind == WaitKind::Leaving {
+        return Phrase::plain(Verb::Is, call);
+    }
+    let (open, total) = shown.open;
+    let requests = match total {
+        0 | 1 => String::new(),
+        _ => format!(", {open} of {total} requests open: "),
+    };
+    let place = place(shown);
+    let on_world = place == "MPI_COMM_WORLD" || shown.place.is_empty() && shown.context & !1 == 0;
+    let is_own = shown.rank >= 0 && shown.rank != snapshot.rank.cast_signed();
+    let own = (is_own && !on_world).then(|| (shown.rank, place.clone()));
+    let told = Phrase::plain(Verb::Waits, "");
+    let mut phrase = match shown.kind {
+        WaitKind::Receive | WaitKind::Send => {
+            message(snapshot, shown, size, (&call, &requests, &place))
+        }
+        WaitKind::Collective => Phrase {
+            before: format!(
+                "{call}{requests}{}",
+                in_collective(shown, wait, absent, &place)
+            ),
+            ..told
+        },
+        _ => Phrase {
+            before: format!("{call}{}{}", requests, otherwise(shown, &place)),
+            ..told
+        },
+    };
+    phrase.own = own;
+    phrase
+}
+
+/// A peer, with its rank on the communicator first.
+fn peer(shown: &Shown) -> String {
+    let world = shown.peers.first().copied();
+    match (shown.need, world, shown.peer_rank) {
+        (Need::OneOf, _, _) if shown.peers.len() > 1 => {
+            let peers = shown
+                .peers
+                .iter()
+                .filter_map(|peer| u32::try_from(*peer).ok());
+            format!("one of ranks {}", ranges(peers))
+        }
+        (_, Some(world), own) if own >= 0 && own != world => {
+            format!("rank {own} (world rank {world})")
+        }
+        (_, Some(world), _) => format!("rank {world}"),
+        (_, None, _) => "any rank".to_owned(),
+    }
+}
+
+fn message(
+    snapshot: &RankSnapshot,
+    shown: &Shown,
+    size: usize,
+    (call, requests, place): (&str, &str, &str),
+) -> Phrase {
+    let amount = shown.bytes.map(|bytes| amount(bytes, shown));
+    let tag = match shown.tag {
+        -2 => String::new(),
+        -1 => ", any tag".to_owned(),
+        tag => format!(", tag {tag}"),
+    };
+    let sends = shown.kind == WaitKind::Send;
+    let several = !requests.is_empty();
+    let (head, tail) = match (sends, several) {
+        (false, false) => (
+            format!("{call} for "),
+            amount.map_or(String::new(), |amount| format!(", room for {amount}")),
+        ),
+        (false, true) => (
+            format!("{call}{requests}receive from "),
+            amount.map_or(String::new(), |amount| format!(", room for {amount}")),
+        ),
+        (true, false) => (
+            format!("{call} for "),
+            amount.map_or(" to receive".to_owned(), |amount| {
+                format!(" to receive {amount}")
+            }),
+        ),
+        (true, true) => (
+            format!("{call}{requests}send to "),
+            amount.map_or(String::new(), |amount| format!(", {amount}")),
+        ),
+    };
+    let after = match sends {
+        true => format!("{tail}{tag}, on {place}"),
+        false => format!("{tag}, on {place}{tail}"),
+    };
+    let step = neighbour(snapshot, shown, size);
+    let told = match step {
+        Some(_) => String::new(),
+        None => peer(shown),
+    };
+    Phrase {
+        verb: Verb::Waits,
+        before: format!("{head}{told}"),
+        peer: match step {
+            Some(step) => Peer::Neighbour(step),
+            None => Peer::Told,
+        },
+        after,
+        own: None,
+    }
+}
+
+/// Whether the peer is the rank before (-1) or after (1) this one in `MPI_COMM_WORLD`.
+fn neighbour(snapshot: &RankSnapshot, shown: &Shown, size: usize) -> Option<i32> {
+    let size = i32::try_from(size).ok()?;
+    let [peer] = shown.peers.as_slice() else {
+        return None;
+    };
+    if size < i32::try_from(FEW).ok()? || shown.context & !1 != 0 || *peer < 0 {
+        return None;
+    }
+    let own = snapshot.rank.cast_signed();
+    [-1, 1]
+        .into_iter()
+        .find(|step| (own + step).rem_euclid(size) == *peer)
+}
+
+/// So many elements of a datatype, or bytes.
+fn amount(bytes: u64, shown: &Shown) -> String {
+    let element = u64::from(shown.element);
+    match shown.datatype.as_str() {
+        name if !name.is_empty() && element > 0 => format!("{} {name}", bytes / element),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+fn in_collective(shown: &Shown, wait: &Wait, absent: &Absent, place: &str) -> String {
+    let Some((name, number)) = collective(shown) else {
+        return format!(" on {place}");
+    };
+    let kind = match wait.call {
+        Some(call) if call == name => String::new(),
+        _ => format!(" for {name}"),
+    };
+    let tag = shown.collective.unwrap_or(-1);
+    let missing = absent.get(&(shown.context, tag));
+    let missing = missing.filter(|missing| !missing.is_empty());
+    let missing = missing.map_or(String::new(), |missing| {
+        let (noun, list) = match missing.as_slice() {
+            [one] => ("rank", one.to_string()),
+            _ => ("ranks", ranges(missing.iter().copied())),
+        };
+        format!("; not there yet: {noun} {list}")
+    });
+    format!("{kind} on {place} (collective no. {number}){missing}")
+}
+
+fn otherwise(shown: &Shown, place: &str) -> String {
+    let what = match (shown.is_elsewhere(), shown.need, shown.tag) {
+        (true, ..) => " for a process of another job".to_owned(),
+        (_, Need::AllOf | Need::OneOf, _) => format!(" for {}", peer(shown)),
+        _ => String::new(),
+    };
+    match shown.place.as_str() {
+        "" => what,
+        _ if shown.context & !1 == 0 => what,
+        _ => format!("{what} on {place}"),
+    }
+}

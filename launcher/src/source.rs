@@ -1,0 +1,250 @@
+//! Where in the source ranks wait: the return addresses that they have published, turned
+//! into the file and line of the program's own frame.
+
+use crate::procfs;
+use crate::snapshot::RankSnapshot;
+use addr2line::Loader;
+use object::{Object, ObjectSegment, ReadCache};
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Places by rank and by the number of its wait.
+#[derive(Debug, Default)]
+pub struct Lines(HashMap<(u32, usize), String>);
+
+impl Lines {
+    /// Looks the frames of these ranks' waits up, in the files that their processes have
+    /// mapped now.
+    pub fn find(snapshots: &[RankSnapshot]) -> Lines {
+        let mut symbols = Symbols::default();
+        let mut lines = HashMap::new();
+        for snapshot in snapshots {
+            let waits = snapshot.waits.iter().enumerate();
+            let mut waits = waits
+                .filter(|(_, wait)| !wait.shown.frames.is_empty())
+                .peekable();
+            if waits.peek().is_none() {
+                continue;
+            }
+            let maps = maps(snapshot.pid);
+            for (slot, wait) in waits {
+                if let Some(place) = symbols.place(&maps, &wait.shown.frames) {
+                    lines.insert((snapshot.rank, slot), place);
+                }
+            }
+        }
+        Lines(lines)
+    }
+
+    /// Where that wait is.
+    pub fn of(&self, rank: u32, slot: usize) -> Option<String> {
+        self.0.get(&(rank, slot)).cloned()
+    }
+}
+
+/// A part of a file that a process has mapped to run it.
+#[derive(Debug, PartialEq, Eq)]
+struct Mapping {
+    start: u64,
+    end: u64,
+    /// Where in the file it begins.
+    offset: u64,
+    path: PathBuf,
+}
+
+/// The code that a process has mapped. Empty if it has ended, or may not be looked at.
+fn maps(pid: u32) -> Vec<Mapping> {
+    let pid = i32::try_from(pid).unwrap_or(0);
+    let text = procfs::file(pid, "maps").unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines().filter_map(mapping).collect()
+}
+
+fn mapping(line: &str) -> Option<Mapping> {
+    let mut words = line.splitn(6, ' ');
+    let (start, end) = words.next()?.split_once('-')?;
+    let runs = words.next()?.contains('x');
+    let offset = words.next()?;
+    let path = words.nth(2)?.trim_start();
+    let number = |hex| u64::from_str_radix(hex, 16).ok();
+    let found = Mapping {
+        start: number(start)?,
+        end: number(end)?,
+        offset: number(offset)?,
+        path: PathBuf::from(path),
+    };
+    (runs && path.starts_with('/')).then_some(found)
+}
+
+/// A file with code.
+struct Image {
+    loader: Loader,
+    /// Its loadable parts: where each begins in the file, how long it is, and its address.
+    segments: Vec<(u64, u64, u64)>,
+}
+
+impl Image {
+    fn open(path: &Path) -> Option<Image> {
+        let data = ReadCache::new(File::open(path).ok()?);
+        let file = object::File::parse(&data).ok()?;
+        let segments = file.segments().map(|segment| {
+            let (start, len) = segment.file_range();
+            (start, len, segment.address())
+        });
+        let segments = segments.collect();
+        let loader = Loader::new(path).ok()?;
+        Some(Image { loader, segments })
+    }
+
+    /// The address of a byte of the file, as its symbols count.
+    fn address(&self, offset: u64) -> Option<u64> {
+        let inside = |(start, len, _): &&(u64, u64, u64)| (*start..start + len).contains(&offset);
+        let (start, _, address) = self.segments.iter().find(inside)?;
+        Some(address + (offset - start))
+    }
+}
+
+/// Where a frame is in the source.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// In code of the library's, or of a standard library.
+    Inner,
+    /// In a line; whether that is in code which others wrote.
+    Line(String, bool),
+    /// In a function without lines.
+    Function(String),
+}
+
+#[derive(Default)]
+struct Symbols {
+    images: HashMap<PathBuf, Option<Image>>,
+}
+
+impl Symbols {
+    /// The place of the innermost frame that is the program's own: of lines in its own
+    /// source, else in that of a package, else of a function.
+    fn place(&mut self, maps: &[Mapping], frames: &[u64]) -> Option<String> {
+        let mut second = None;
+        let mut function = None;
+        for frame in frames {
+            let address = frame.checked_sub(1)?; // inside of the call, not behind it
+            let inside = |map: &&Mapping| (map.start..map.end).contains(&address);
+            let Some(map) = maps.iter().find(inside) else {
+                continue;
+            };
+            let offset = address - map.start + map.offset;
+            match self.look(&map.path, offset) {
+                Some(Place::Line(place, false)) => return Some(place),
+                Some(Place::Line(place, true)) => second = second.or(Some(place)),
+                Some(Place::Function(name)) => function = function.or(Some(name)),
+                Some(Place::Inner) | None => {}
+            }
+        }
+        second.or(function)
+    }
+
+    fn look(&mut self, path: &Path, offset: u64) -> Option<Place> {
+        let image = self.images.entry(path.to_path_buf());
+        let image = image.or_insert_with(|| Image::open(path)).as_ref()?;
+        let address = image.address(offset)?;
+        let symbol = image.loader.find_symbol(address).map(plain_name);
+        if symbol.as_deref().is_some_and(is_inner) || is_system(path) {
+            return Some(Place::Inner);
+        }
+        let mut frames = image.loader.find_frames(address).ok()?;
+        while let Ok(Some(frame)) = frames.next() {
+            let name = frame.function.as_ref().and_then(|f| f.raw_name().ok());
+            if name.is_some_and(|name| is_inner(&plain_name(&name))) {
+                continue;
+            }
+            let Some(location) = &frame.location else {
+                continue;
+            };
+            if let (Some(file), Some(line)) = (location.file, location.line) {
+                let name = Path::new(file).file_name()?.to_string_lossy();
+                let place = format!("{name}:{line}");
+                let is_foreign = file.contains("/.cargo/") || file.starts_with("/rustc/");
+                return Some(Place::Line(place, is_foreign));
+            }
+        }
+        let file = path.file_name()?.to_string_lossy().into_owned();
+        symbol.map(|symbol| Place::Function(format!("{symbol} in {file}")))
+    }
+}
+
+/// A symbol without the mangling of Rust's names, as far as it takes to know whose it is.
+fn plain_name(symbol: impl AsRef<str>) -> String {
+    let symbol = symbol.as_ref();
+    format!("{:#}", rustc_demangle::demangle(symbol))
+}
+
+/// Whether a function is MPI's, of the library's inside, or of Rust's standard library.
+fn is_inner(name: &str) -> bool {
+    const INNER: [&str; 10] = [
+        "MPI_", "PMPI_", "lariat", "btl_shm", "wireup", "core::", "std::", "alloc::", "_Unwind_",
+        "mpi_sys",
+    ];
+    let name = name.trim_start_matches(['<', '&']);
+    INNER.iter().any(|inner| name.starts_with(inner))
+}
+
+/// Whether a file is the C library or the loader, in whose code nobody looks for his own.
+fn is_system(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let name = name.unwrap_or_default();
+    [
+        "libc.so",
+        "ld-linux",
+        "libpthread",
+        "libmpi_abi.so",
+        "libgcc_s",
+    ]
+    .iter()
+    .any(|system| name.starts_with(system))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_in_maps_is_found() {
+        let line = "55d0-55d9 r-xp 00001000 08:01 1234       /usr/bin/a program";
+        let found = mapping(line).unwrap();
+        assert_eq!(
+            (found.start, found.end, found.offset),
+            (0x55d0, 0x55d9, 0x1000)
+        );
+        assert_eq!(found.path, Path::new("/usr/bin/a program"));
+        assert_eq!(
+            mapping("55d0-55d9 rw-p 00001000 08:01 1234  /usr/bin/a"),
+            None
+        );
+        assert_eq!(mapping("7f00-7f10 r-xp 00000000 00:00 0     [vdso]"), None);
+    }
+
+    #[test]
+    fn own_functions_and_others() {
+        let inner = [
+            "MPI_Recv",
+            "lariat_start",
+            "<lariat as core::Y>::z",
+            "std::rt::f",
+        ];
+        assert!(inner.into_iter().all(is_inner));
+        assert!(
+            !["main", "solve", "mpi::point_to_point::recv"]
+                .into_iter()
+                .any(is_inner)
+        );
+    }
+
+    #[test]
+    fn a_frame_of_this_test_has_a_line() {
+        let here = a_frame_of_this_test_has_a_line as fn() as usize as u64;
+        let maps = maps(std::process::id());
+        let place = Symbols::default().place(&maps, &[here + 5]).unwrap();
+        assert!(place.starts_with("source.rs:"), "{place}");
+    }
+}

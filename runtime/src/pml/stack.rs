@@ -1,0 +1,78 @@
+//! Where in the program a thread waits: the return addresses on its own stack, which the
+//! launcher turns into lines of the source.
+
+use std::ffi::{CStr, c_int, c_void};
+use wireup::waits::FRAMES;
+
+/// Nanoseconds that a wait lasts before its thread walks its stack. Shorter ones are
+/// nobody's question.
+pub(super) const PATIENCE: u64 = 500_000_000;
+
+/// Frames of the library itself that may lie in front of the program's.
+const OWN: usize = 40;
+
+/// What the walk has found.
+struct Walk {
+    frames: Vec<u64>,
+}
+
+type Trace = extern "C" fn(context: *mut c_void, walk: *mut c_void) -> c_int;
+
+unsafe extern "C" {
+    /// Calls `trace` for each frame of this thread, from the innermost, until that returns
+    /// something else than 0. The compiler's runtime library has it, which Rust's standard
+    /// library brings along.
+    fn _Unwind_Backtrace(trace: Trace, walk: *mut c_void) -> c_int;
+    /// The address in a frame to which its callee returns.
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+}
+
+extern "C" fn note(context: *mut c_void, walk: *mut c_void) -> c_int {
+    // SAFETY: the frame that `_Unwind_Backtrace` is at.
+    let address = unsafe { _Unwind_GetIP(context) } as u64;
+    // SAFETY: `walk` below, which nobody else refers to meanwhile.
+    let walk = unsafe { &mut *walk.cast::<Walk>() };
+    walk.frames.push(address);
+    c_int::from(walk.frames.len() >= OWN + FRAMES)
+}
+
+/// The return addresses of this thread outside of the library's own file, from the
+/// innermost, at most [`FRAMES`] of them. In a program that has the library in itself they
+/// begin inside of the library. Empty if the stack cannot be walked.
+#[cold]
+pub(super) fn walk() -> Vec<u64> {
+    let mut walk = Walk { frames: Vec::new() };
+    // SAFETY: `note` gets the address of `walk`, which lives as long as the call.
+    unsafe { _Unwind_Backtrace(note, (&raw mut walk).cast()) };
+    let own = own_file();
+    let is_own = |frame: &u64| own.is_some() && file_of(*frame).map(|file| file.0) == own;
+    let own = walk.frames.iter().take_while(|frame| is_own(frame)).count();
+    walk.frames.drain(..own);
+    walk.frames.truncate(FRAMES);
+    walk.frames
+}
+
+/// Where the library's own file is mapped; `None`: it is in the program's.
+fn own_file() -> Option<usize> {
+    let (base, name) = file_of(walk as *const () as u64)?;
+    name.windows(LIBRARY.len())
+        .any(|part| part == LIBRARY)
+        .then_some(base)
+}
+
+/// What the name of the library's own file has in it.
+const LIBRARY: &[u8] = b"libmpi_abi.so";
+
+/// Where the file is mapped that has the code at `address`, and its name.
+fn file_of(address: u64) -> Option<(usize, Vec<u8>)> {
+    // SAFETY: zero is a value of each field.
+    let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: any address may be asked for; fills a local of the right type.
+    let known = unsafe { libc::dladdr(address as *const c_void, &raw mut found) };
+    if known == 0 || found.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: a string of the loader's, which stays while the file is loaded.
+    let name = unsafe { CStr::from_ptr(found.dli_fname) };
+    Some((found.dli_fbase as usize, name.to_bytes().to_vec()))
+}
