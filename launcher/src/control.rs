@@ -18,12 +18,13 @@ use crate::report::Reports;
 use crate::say::say;
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
-use crate::source::Lines;
+use crate::source::{self, Lines};
 use crate::spawned::{Spawned, Wish};
 use crate::verdict::{self, Cause, RankEnd};
 use crate::watch::{Findings, History};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
@@ -31,6 +32,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::{Duration, Instant};
+use wireup::death;
 use wireup::layout::State;
 use wireup::segment::Segment;
 
@@ -66,6 +68,26 @@ pub struct OtherJobs {
     pub children: ChildJobs,
     /// What has spawned it, if something has.
     pub spawned: Option<Spawned>,
+}
+
+/// Whether the default action of a signal is to leave a core file.
+fn dumps_core(signal: i32) -> bool {
+    [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGABRT,
+        libc::SIGFPE,
+        libc::SIGILL,
+    ]
+    .contains(&signal)
+}
+
+/// Why there is none.
+fn no_core() -> &'static str {
+    match getrlimit(Resource::RLIMIT_CORE) {
+        Ok((0, _)) => "\n  no core file: ulimit -c is 0",
+        _ => "",
+    }
 }
 
 /// A job under way.
@@ -389,16 +411,25 @@ impl Job {
             let Some(status) = self.ranks.rank_end(end, &snapshot, running) else {
                 continue;
             };
+            let death = death::of(&self.segment, end.rank);
+            let death = death.filter(|_| matches!(status, ExitStatus::Signal(..)));
             let cause = verdict::judge(&RankEnd {
                 pid: end.pid,
                 status,
                 snapshot,
                 waiters: explain::waiters(&snapshots, end.rank),
+                place: death
+                    .as_ref()
+                    .map_or(String::new(), |death| source::trace(&death.frames)),
+                death,
             });
             causes.extend(cause.map(|mut cause| {
                 let killed = matches!(status, ExitStatus::Signal(libc::SIGKILL, _));
                 if let Some(why) = self.oom.clause().filter(|_| killed) {
                     cause.text = format!("{}; {why}", cause.text);
+                }
+                if matches!(status, ExitStatus::Signal(signal, false) if dumps_core(signal)) {
+                    cause.text.push_str(no_core());
                 }
                 cause
             }));

@@ -10,10 +10,34 @@ use wireup::layout::{State, WaitKind};
 use wireup::report::ranges;
 use wireup::waits::Unreceived;
 
-/// How many ranks wait for `rank`.
-pub fn waiters(snapshots: &[RankSnapshot], rank: u32) -> usize {
-    let waits = |s: &&RankSnapshot| s.rank != rank && s.waits.iter().any(|w| is_for(w, rank));
-    snapshots.iter().filter(waits).count()
+/// Which ranks were waiting for `rank` and for what, as a sentence; empty if none was.
+pub fn waiters(snapshots: &[RankSnapshot], rank: u32) -> String {
+    let mut ways: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for snapshot in snapshots.iter().filter(|s| s.rank != rank) {
+        let wait = snapshot.waits.iter().find(|wait| is_for(wait, rank));
+        if let Some(wait) = wait {
+            let call = wait
+                .call
+                .map_or(String::new(), |call| format!(" in {call}"));
+            let place = phrase::place(&wait.shown);
+            ways.entry(format!("{call} on {place}"))
+                .or_default()
+                .push(snapshot.rank);
+        }
+    }
+    let more = ways.len().saturating_sub(MAX_WAYS);
+    let ways = ways.iter().take(MAX_WAYS).map(|(way, who)| match who[..] {
+        [one] => format!("rank {one} was waiting for it{way}"),
+        _ => format!(
+            "ranks {} were waiting for it{way}",
+            ranges(who.iter().copied())
+        ),
+    });
+    let mut ways: Vec<String> = ways.collect();
+    if more > 0 {
+        ways.push("others as well".to_owned());
+    }
+    ways.join("; ")
 }
 
 fn is_for(wait: &Wait, rank: u32) -> bool {
@@ -316,6 +340,7 @@ mod tests {
             pid: 12 + rank,
             state: Some(State::Running),
             call: Some(call),
+            last_call: None,
             waits: vec![Wait {
                 time: Duration::from_millis(3200),
                 call: Some(call),
@@ -469,7 +494,11 @@ mod tests {
         let snapshots: Vec<RankSnapshot> = (0..3)
             .map(|r| waiting(r, "MPI_Recv", [1, 2, 1][r as usize], 7))
             .collect();
-        assert_eq!(waiters(&snapshots, 1), 2);
+        assert_eq!(
+            waiters(&snapshots, 1),
+            "ranks 0, 2 were waiting for it in MPI_Recv on MPI_COMM_WORLD"
+        );
+        assert_eq!(waiters(&snapshots, 0), "");
         assert!(
             !report(&snapshots).contains("deadlock"),
             "one look is no proof"

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 use wireup::calls::CALL_NAMES;
-use wireup::layout::State;
+use wireup::layout::{CALL_OVER, State};
 use wireup::plain;
 use wireup::segment::Segment;
 use wireup::waits::{self, Unreceived, WaitBlock, WaitSlot};
@@ -19,6 +19,8 @@ pub struct RankSnapshot {
     pub state: Option<State>,
     /// The MPI call that it is in.
     pub call: Option<&'static str>,
+    /// The last MPI call that it was in, if it is in none.
+    pub last_call: Option<&'static str>,
     /// What its threads wait for, as far as they show it.
     pub waits: Vec<Wait>,
     /// The first of the messages that came and that no receive has asked for.
@@ -96,15 +98,20 @@ pub fn of_rank(segment: &Segment, rank: u32) -> RankSnapshot {
     });
     let waits: Vec<Wait> = waits.collect();
     let (unreceived, unreceived_count) = block.map(WaitBlock::unreceived).unwrap_or_default();
+    let number = record.call.load(Relaxed);
     let call = match waits.first() {
         Some(wait) => wait.call,
-        None => call_name(record.call.load(Relaxed)),
+        None => call_name(number),
     };
+    let over = number & CALL_OVER != 0;
+    let last_call = Some(number).filter(|_| over && call.is_none());
+    let last_call = last_call.and_then(|number| call_name(number & !CALL_OVER));
     RankSnapshot {
         rank,
         pid,
         state: State::of(record.state.load(Relaxed)),
         call,
+        last_call,
         waits,
         unreceived,
         unreceived_count,

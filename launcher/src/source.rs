@@ -144,6 +144,51 @@ impl Symbols {
         second.or(function)
     }
 
+    /// The functions at a place of a file, innermost first, with their lines; none of the
+    /// library's inside, and of system libraries none.
+    fn functions(&mut self, path: &Path, offset: u64) -> Vec<String> {
+        if is_system(path) {
+            return Vec::new();
+        }
+        let image = self.images.entry(path.to_path_buf());
+        let Some(image) = image.or_insert_with(|| Image::open(path)).as_ref() else {
+            return Vec::new();
+        };
+        let Some(address) = image.address(offset) else {
+            return Vec::new();
+        };
+        let symbol = image.loader.find_symbol(address).map(plain_name);
+        if symbol
+            .as_deref()
+            .is_some_and(|name| is_inner(name) || name == "_start")
+        {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if let Ok(mut frames) = image.loader.find_frames(address) {
+            while let Ok(Some(frame)) = frames.next() {
+                let name = frame.function.as_ref().and_then(|f| f.raw_name().ok());
+                let name = name.map(plain_name).or_else(|| symbol.clone());
+                let Some(location) = &frame.location else {
+                    continue;
+                };
+                if let (Some(name), Some(file), Some(line)) = (name, location.file, location.line)
+                    && !is_inner(&name)
+                {
+                    let file = Path::new(file).file_name().unwrap_or_default();
+                    found.push(format!("{name} at {}:{line}", file.to_string_lossy()));
+                }
+            }
+        }
+        if found.is_empty()
+            && let Some(symbol) = symbol
+        {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            found.push(format!("{symbol} in {file}"));
+        }
+        found
+    }
+
     fn look(&mut self, path: &Path, offset: u64) -> Option<Place> {
         let image = self.images.entry(path.to_path_buf());
         let image = image.or_insert_with(|| Image::open(path)).as_ref()?;
@@ -171,6 +216,38 @@ impl Symbols {
         let file = path.file_name()?.to_string_lossy().into_owned();
         symbol.map(|symbol| Place::Function(format!("{symbol} in {file}")))
     }
+}
+
+/// Frames that a line of the report has at the most.
+const TOLD: usize = 6;
+
+/// The program's own frames among these, each a file and a place in it, from the innermost:
+/// «solve at crash.c:4, main at crash.c:9». Empty if none is known.
+pub fn trace(frames: &[(String, u64)]) -> String {
+    let mut symbols = Symbols::default();
+    let mut all: Vec<String> = Vec::new();
+    for (at, (path, offset)) in frames.iter().enumerate() {
+        // The first is the instruction itself; the others are where calls return to.
+        let offset = if at == 0 {
+            *offset
+        } else {
+            offset.saturating_sub(1)
+        };
+        all.extend(symbols.functions(Path::new(path), offset));
+    }
+    let mut told = Vec::new();
+    for same in all.chunk_by(|a, b| a == b) {
+        told.push(match same.len() {
+            1 => same[0].clone(),
+            times => format!("{} ({times} times)", same[0]),
+        });
+    }
+    let more = told.len().saturating_sub(TOLD);
+    told.truncate(TOLD);
+    if more > 0 {
+        told.push("…".to_owned());
+    }
+    told.join(", ")
 }
 
 /// A symbol without the mangling of Rust's names, as far as it takes to know whose it is.

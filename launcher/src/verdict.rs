@@ -3,6 +3,7 @@
 
 use crate::reap::ExitStatus;
 use crate::snapshot::{Abort, RankSnapshot};
+use wireup::death::Death;
 
 /// A rank's end, and what was known of the rank then.
 #[derive(Clone, Debug)]
@@ -13,8 +14,12 @@ pub struct RankEnd {
     pub status: ExitStatus,
     /// What the rank had published.
     pub snapshot: RankSnapshot,
-    /// Ranks that were waiting for it.
-    pub waiters: usize,
+    /// Ranks that were waiting for it, and for what: empty if there were none.
+    pub waiters: String,
+    /// What it has noted of its death.
+    pub death: Option<Death>,
+    /// Where in the program that was: functions and lines, from the innermost.
+    pub place: String,
 }
 
 /// Why the whole job ends.
@@ -28,6 +33,8 @@ pub struct Cause {
     pub code: u8,
     /// What mpirun says.
     pub text: String,
+    /// When the rank died, by its own note: `CLOCK_MONOTONIC` nanoseconds.
+    pub time: Option<u64>,
     /// The rank was not between `MPI_Init` and `MPI_Finalize`. The others may be about to
     /// end by themselves, and get a moment to do so.
     pub orderly: bool,
@@ -43,6 +50,7 @@ impl Cause {
             text: format!(
                 "the spawned job of {program} has failed (exit code {code}) while it was connected to this one: ending the job"
             ),
+            time: None,
             orderly: false,
         }
     }
@@ -66,21 +74,37 @@ fn signal_name(signal: i32) -> String {
 pub fn judge(end: &RankEnd) -> Option<Cause> {
     let snapshot = &end.snapshot;
     let who = format!("rank {} (pid {})", snapshot.rank, end.pid);
-    let place = snapshot.call.map_or(String::new(), |c| format!(" in {c}"));
-    let peers = match end.waiters {
-        0 => String::new(),
-        1 => ", 1 peer was waiting for it".to_owned(),
-        n => format!(", {n} peers were waiting for it"),
+    let place = match (snapshot.call, snapshot.last_call) {
+        (Some(call), _) => format!(" in {call}"),
+        (None, Some(call)) => format!(", not in MPI (last call {call})"),
+        (None, None) => String::new(),
+    };
+    let more: Vec<&str> = [&end.place, &end.waiters]
+        .into_iter()
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+        .collect();
+    let peers = match more.as_slice() {
+        [] => String::new(),
+        more => format!("\n  {}", more.join("; ")),
     };
     let inside = snapshot.is_inside_mpi();
     match end.status {
         ExitStatus::Signal(signal, core) => {
             let core = if core { " (core dumped)" } else { "" };
             let name = signal_name(signal);
+            let noted = end.death.as_ref().filter(|death| death.signal == signal);
+            let address = noted
+                .and_then(|death| death.address)
+                .map_or(String::new(), |at| match signal {
+                    libc::SIGSEGV | libc::SIGBUS => format!(" at address {at:#x}"),
+                    _ => String::new(),
+                });
             Some(Cause {
                 weight: 2,
                 code: code(128 + signal),
-                text: format!("{who} killed by {name}{core}{place}{peers}"),
+                text: format!("{who} killed by {name}{address}{core}{place}{peers}"),
+                time: noted.map(|death| death.time),
                 orderly: false,
             })
         }
@@ -88,6 +112,7 @@ pub fn judge(end: &RankEnd) -> Option<Cause> {
             weight: 1,
             code: 1,
             text: format!("{who} exited with code 0 without calling MPI_Finalize{place}{peers}"),
+            time: None,
             orderly: false,
         }),
         ExitStatus::Exit(0) => None,
@@ -100,6 +125,7 @@ pub fn judge(end: &RankEnd) -> Option<Cause> {
                 weight: u8::from(inside),
                 code: code(raw),
                 text: format!("{who} exited with code {raw}{without}{place}{peers}"),
+                time: None,
                 orderly: !inside,
             })
         }
@@ -121,15 +147,40 @@ pub fn judge_abort(abort: &Abort) -> Cause {
         weight: 3,
         code: code(abort.code),
         text,
+        time: None,
         orderly: false,
     }
 }
 
-/// The likeliest of the causes that were noticed together; of equals, the first.
+/// Two deaths within so many nanoseconds are told both: which one caused the other cannot
+/// be known.
+const AT_ONCE: u64 = 1_000_000;
+
+/// The likeliest of the causes that were noticed together: of equals the one that was
+/// first by its own note, else the first in the list. Another death at the same moment is
+/// added to its text.
 pub fn likeliest(causes: impl IntoIterator<Item = Cause>) -> Option<Cause> {
-    causes
-        .into_iter()
-        .reduce(|a, b| if b.weight > a.weight { b } else { a })
+    let all: Vec<Cause> = causes.into_iter().collect();
+    let earlier = |a: &Cause, b: &Cause| match (a.time, b.time) {
+        (Some(a), Some(b)) => b < a,
+        _ => false,
+    };
+    let mut first = all.first()?;
+    for cause in &all[1..] {
+        let is_better = cause.weight > first.weight;
+        if is_better || cause.weight == first.weight && earlier(first, cause) {
+            first = cause;
+        }
+    }
+    let mut found = first.clone();
+    let others = all.iter().filter(|cause| !std::ptr::eq(*cause, first));
+    for other in others {
+        let apart = other.time.zip(first.time).map(|(a, b)| a.abs_diff(b));
+        if apart.is_some_and(|apart| apart <= AT_ONCE) {
+            found.text = format!("{}\nat the same moment: {}", found.text, other.text);
+        }
+    }
+    Some(found)
 }
 
 #[cfg(test)]
@@ -138,12 +189,7 @@ mod tests {
     use crate::snapshot::Counters;
     use wireup::layout::State;
 
-    fn end(
-        status: ExitStatus,
-        state: State,
-        call: Option<&'static str>,
-        waiters: usize,
-    ) -> RankEnd {
+    fn end(status: ExitStatus, state: State, call: Option<&'static str>, waiters: &str) -> RankEnd {
         RankEnd {
             pid: 77,
             status,
@@ -152,12 +198,15 @@ mod tests {
                 pid: 77,
                 state: Some(state),
                 call,
+                last_call: None,
                 waits: Vec::new(),
                 unreceived: Vec::new(),
                 unreceived_count: 0,
                 counters: Counters::default(),
             },
-            waiters,
+            waiters: waiters.to_owned(),
+            death: None,
+            place: String::new(),
         }
     }
 
@@ -167,19 +216,35 @@ mod tests {
             ExitStatus::Signal(11, false),
             State::Running,
             Some("MPI_Recv"),
-            3,
+            "ranks 0, 2 were waiting for it in MPI_Barrier on MPI_COMM_WORLD",
         );
         let cause = judge(&end).unwrap();
         assert_eq!(cause.code, 139);
         assert_eq!(
             cause.text,
-            "rank 1 (pid 77) killed by SIGSEGV in MPI_Recv, 3 peers were waiting for it"
+            "rank 1 (pid 77) killed by SIGSEGV in MPI_Recv\n  \
+             ranks 0, 2 were waiting for it in MPI_Barrier on MPI_COMM_WORLD"
         );
+        let mut noted = end.clone();
+        noted.death = Some(Death {
+            signal: 11,
+            address: Some(0x10),
+            time: 5,
+            frames: Vec::new(),
+        });
+        noted.place = "solve at crash.c:4, main at crash.c:9".to_owned();
+        noted.snapshot.call = None;
+        noted.snapshot.last_call = Some("MPI_Comm_rank");
+        let text = judge(&noted).unwrap().text;
+        assert!(text.starts_with(
+            "rank 1 (pid 77) killed by SIGSEGV at address 0x10, not in MPI (last call MPI_Comm_rank)\n  \
+             solve at crash.c:4, main at crash.c:9; ranks 0, 2 were"
+        ), "{text}");
     }
 
     #[test]
     fn exit_codes() {
-        let judged = |status, state| judge(&end(status, state, None, 0));
+        let judged = |status, state| judge(&end(status, state, None, ""));
         assert_eq!(judged(ExitStatus::Exit(0), State::Fresh), None);
         assert_eq!(judged(ExitStatus::Exit(0), State::Finalized), None);
         let early = judged(ExitStatus::Exit(0), State::Running).unwrap();
@@ -191,10 +256,30 @@ mod tests {
 
     #[test]
     fn the_cause_wins_over_its_consequences() {
-        let crash = judge(&end(ExitStatus::Signal(11, false), State::Running, None, 0));
-        let exit = judge(&end(ExitStatus::Exit(1), State::Running, None, 0));
+        let crash = judge(&end(
+            ExitStatus::Signal(11, false),
+            State::Running,
+            None,
+            "",
+        ));
+        let exit = judge(&end(ExitStatus::Exit(1), State::Running, None, ""));
         let found = likeliest([exit, crash.clone()].into_iter().flatten());
         assert_eq!(found, crash);
+    }
+
+    #[test]
+    fn who_died_first_is_named_first() {
+        let death = |text: &str, time| Cause {
+            weight: 2,
+            code: 139,
+            text: text.to_owned(),
+            time: Some(time),
+            orderly: false,
+        };
+        let found = likeliest([death("b", 9_000_000), death("a", 5_000_000)]).unwrap();
+        assert_eq!(found.text, "a");
+        let found = likeliest([death("b", 5_900_000), death("a", 5_000_000)]).unwrap();
+        assert_eq!(found.text, "a\nat the same moment: b");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::membership::{self, Membership};
 use crate::object::group::Proc;
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
-use crate::{fail, lock, report, trace};
+use crate::{death, fail, lock, report, trace};
 use btl_shm::region::heap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -168,6 +168,9 @@ fn join() -> Result<&'static Job> {
         heap: file,
         die,
     });
+    if segment.is_launched() {
+        death::start(segment, rank);
+    }
     group::set_here(rank, size);
     group::set_job(segment.constants().job);
     attr::set_job(size.max(segment.constants().processors), appnum);

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use wireup::calls::CALL_NAMES;
+use wireup::layout::CALL_OVER;
 
 /// Null while the library is not up.
 static SLOT: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
@@ -34,7 +35,7 @@ pub fn first_call<R>(f: impl FnOnce() -> R) -> R {
     }
     let answer = f();
     if let Some(slot) = slot {
-        slot.store(0, Ordering::Relaxed);
+        slot.store(number | CALL_OVER, Ordering::Relaxed);
     }
     answer
 }
@@ -57,6 +58,7 @@ pub fn slot_or_spare() -> &'static AtomicU32 {
 /// The name of the call that this rank is in now, if it is in one.
 #[must_use]
 pub fn current() -> Option<&'static str> {
-    let number = slot_or_spare().load(Ordering::Relaxed) as usize;
-    CALL_NAMES.get(number.checked_sub(1)?).copied()
+    let number = slot_or_spare().load(Ordering::Relaxed);
+    let number = Some(number).filter(|number| number & CALL_OVER == 0)?;
+    CALL_NAMES.get((number as usize).checked_sub(1)?).copied()
 }

@@ -1,6 +1,6 @@
 //! The handler of SIGBUS and SIGSEGV, and how it gets in front of others.
 
-use super::table;
+use super::{LastWords, table};
 use crate::copy;
 use nix::sys::signal::{SigSet, Signal};
 use std::arch::global_asm;
@@ -121,9 +121,9 @@ pub fn of_program(signal: c_int) -> libc::sighandler_t {
 fn in_place_of(other: &libc::sigaction) -> libc::sigaction {
     let kept = libc::SA_NODEFER | libc::SA_RESTART | libc::SA_ONSTACK;
     let flags = match other.sa_sigaction {
-        // An ignored signal interrupts no system call. No signal stack: that of a
-        // program that handles nothing may be too small, and ours needs none.
-        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
+        // An ignored signal interrupts no system call. A stack that is full has no room for
+        // a handler.
+        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART | libc::SA_ONSTACK,
         _ => other.sa_flags & kept,
     };
     libc::sigaction {
@@ -243,7 +243,10 @@ unsafe fn forward(
     match action.sa_sigaction {
         libc::SIG_IGN if sent => {}
         // The kernel kills a process that ignores faults.
-        libc::SIG_DFL | libc::SIG_IGN => die(signal, info, sent),
+        libc::SIG_DFL | libc::SIG_IGN => {
+            say_last_words(signal, info, context);
+            die(signal, info, sent);
+        }
         handler => {
             if action.sa_flags & libc::SA_RESETHAND != 0 {
                 from.store(ptr::from_ref(&DEFAULT).cast_mut(), Ordering::Relaxed); // a static needs no partner
@@ -261,7 +264,28 @@ unsafe fn forward(
                 // SAFETY: called as the kernel would have called it.
                 unsafe { handler(signal) };
             }
+            // Some handlers put the default action back and let the fault come again.
+            let now = exchange(signal, None);
+            if by_kernel && !sent && now.is_ok_and(|now| now.sa_sigaction == libc::SIG_DFL) {
+                say_last_words(signal, info, context);
+            }
         }
+    }
+}
+
+/// See [`super::on_death`]; null: nothing.
+static LAST_WORDS: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+pub fn set_last_words(f: LastWords) {
+    LAST_WORDS.store(f as *mut (), Ordering::Relaxed); // a function needs no partner
+}
+
+fn say_last_words(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let f = LAST_WORDS.load(Ordering::Relaxed);
+    if !f.is_null() {
+        // SAFETY: stored by `set_last_words`, a function of this type.
+        let f = unsafe { std::mem::transmute::<*mut (), LastWords>(f) };
+        f(signal, info, context);
     }
 }
 

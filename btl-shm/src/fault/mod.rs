@@ -30,6 +30,7 @@ mod table;
 pub use error::Fault;
 pub use table::Range;
 
+use std::ffi::{c_int, c_void};
 use std::io;
 
 /// Says that the `len` bytes from `start` on are memory of `peer`'s, there at
@@ -55,6 +56,18 @@ pub fn is_handled() -> bool {
     };
     !matches!(action, libc::SIG_DFL | libc::SIG_IGN)
 }
+
+/// Has `f` called when a signal of an access to memory is about to end the process, with
+/// what its handler was given. It runs in the handler.
+pub fn on_death(f: LastWords) {
+    #[cfg(target_arch = "x86_64")]
+    handler::set_last_words(f);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = f;
+}
+
+/// What is called before a signal ends the process: with the arguments of its handler.
+pub type LastWords = fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
 /// Puts the handlers in front of those of the program, and unblocks both signals
 /// in the calling thread: a fault in a thread that blocks them would end the

@@ -10,6 +10,7 @@ use crate::{job, lock, trace};
 use std::ffi::c_int;
 use std::sync::atomic::Ordering;
 use wireup::calls::CALL_NAMES;
+use wireup::layout::CALL_OVER;
 
 /// What the entry knows of an exported function; a constant in each.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +118,7 @@ pub fn call(call: Call, subject: Subject, body: impl FnOnce() -> Result<()>) -> 
         Ok(()) => MPI_SUCCESS,
         Err(error) => failed(call, subject, error),
     };
-    slot.store(0, Ordering::Relaxed);
+    slot.store(call.number | CALL_OVER, Ordering::Relaxed);
     drop(inside);
     drop(early);
     code

@@ -30,7 +30,7 @@
 //!
 //! wire.rs place.rs                      what engines say to each other, as types
 //! transport.rs shm.rs active.rs         what carries it: the contract, shared memory
-//! waiter.rs publish.rs stack.rs fatal.rs waiting; what is waited for, and where; the end
+//! waiter.rs publish.rs fatal.rs         waiting, what is waited for, and the end
 //!
 //! board.rs collective.rs                what collectives need beyond messages
 //! remote.rs                             … and one-sided communication
@@ -73,7 +73,6 @@ mod shm;
 #[cfg(feature = "socket-transport")]
 #[path = "../../../tests/transport/socket.rs"]
 mod socket;
-mod stack;
 mod start;
 #[cfg_attr(feature = "socket-transport", allow(dead_code))] // it reaches no memory
 mod transport;

@@ -10,11 +10,11 @@ use crate::object::datatype;
 use crate::object::group::{Group, Proc};
 use crate::object::win;
 use crate::pml::counters;
-use crate::pml::stack;
+use crate::stack;
 use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use wireup::layout::{OTHER_JOB, RankRecord, WaitKind};
+use wireup::layout::{CALL_OVER, OTHER_JOB, RankRecord, WaitKind};
 use wireup::segment::Segment;
 use wireup::waits::{self, Need, SLOTS, Unreceived, Wait, WaitBlock};
 
@@ -232,7 +232,7 @@ impl Publication {
     #[inline]
     pub(super) fn note_call(&mut self) {
         if self.call == 0 {
-            self.call = trace::slot_or_spare().load(Ordering::Relaxed);
+            self.call = trace::slot_or_spare().load(Ordering::Relaxed) & !CALL_OVER;
         }
     }
 

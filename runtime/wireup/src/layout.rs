@@ -153,13 +153,16 @@ pub struct RankRecord {
     pub incoming: AtomicU64,
     _pad1: [u8; 48],
 
-    /// 1 + the index in `CALL_NAMES` of the MPI call the rank is in, or 0.
+    /// 1 + the index in `CALL_NAMES` of the MPI call the rank is in; 0: it was in none yet.
+    /// With [`CALL_OVER`]: of the last one that it was in.
     pub call: AtomicU32,
     _pad2: u32,
     /// Offset of the [`crate::waits::WaitBlock`] in which the rank shows its waits, or 0.
     /// Stored once.
     pub waits: AtomicU64,
-    _pad6: [u8; 24],
+    /// Offset of the [`crate::death::DeathRecord`] of the rank, or 0. Stored once.
+    pub death: AtomicU64,
+    _pad6: [u8; 16],
     /// Incremented when a long wait of the rank begins, ends or changes its subject, and
     /// when something moves during one. Stored with Release after the change that it
     /// counts: if two Acquire loads give the same number, nothing has changed for the rank
@@ -192,6 +195,9 @@ pub struct RankRecord {
     /// added in order and stay; see [`SharedRegion`].
     pub shared: [SharedRegion; SHARED_REGIONS],
 }
+
+/// In [`RankRecord::call`]: the call has returned.
+pub const CALL_OVER: u32 = 1 << 31;
 
 /// Entries of [`RankRecord::shared`].
 pub const SHARED_REGIONS: usize = 8;

@@ -4,7 +4,7 @@
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
 //! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
-//! wait for ([`waits`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
+//! wait for ([`waits`]), how they die ([`death`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
 //! collectives ([`collective`]), what processes of different jobs agree on ([`bridge`]), how a rank has a job started
 //! ([`spawning`]), and the settings a user may give ([`settings`]).
 //!
@@ -14,6 +14,7 @@
 pub mod bridge;
 pub mod calls;
 pub mod collective;
+pub mod death;
 pub mod descriptor;
 pub mod env;
 pub mod foreign;

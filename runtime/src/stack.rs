@@ -1,19 +1,22 @@
-//! Where in the program a thread waits: the return addresses on its own stack, which the
-//! launcher turns into lines of the source.
+//! Where in the program a thread is: the addresses on its own stack, which the launcher
+//! turns into lines of the source.
 
 use std::ffi::{CStr, c_int, c_void};
 use wireup::waits::FRAMES;
 
 /// Nanoseconds that a wait lasts before its thread walks its stack. Shorter ones are
 /// nobody's question.
-pub(super) const PATIENCE: u64 = 500_000_000;
+pub const PATIENCE: u64 = 500_000_000;
 
 /// Frames of the library itself that may lie in front of the program's.
 const OWN: usize = 40;
 
-/// What the walk has found.
-struct Walk {
-    frames: Vec<u64>,
+/// A walk under way: the room for what it finds, and how much that is so far.
+struct Walk<'a> {
+    room: &'a mut [u64],
+    found: usize,
+    /// Frames before the one with this address are left out.
+    from: Option<u64>,
 }
 
 type Trace = extern "C" fn(context: *mut c_void, walk: *mut c_void) -> c_int;
@@ -31,25 +34,58 @@ extern "C" fn note(context: *mut c_void, walk: *mut c_void) -> c_int {
     // SAFETY: the frame that `_Unwind_Backtrace` is at.
     let address = unsafe { _Unwind_GetIP(context) } as u64;
     // SAFETY: `walk` below, which nobody else refers to meanwhile.
-    let walk = unsafe { &mut *walk.cast::<Walk>() };
-    walk.frames.push(address);
-    c_int::from(walk.frames.len() >= OWN + FRAMES)
+    let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
+    if walk.from.is_some_and(|from| from != address) {
+        return 0;
+    }
+    walk.from = None;
+    match walk.room.get_mut(walk.found) {
+        None => 1,
+        Some(place) => {
+            *place = address;
+            walk.found += 1;
+            0
+        }
+    }
 }
 
 /// The return addresses of this thread outside of the library's own file, from the
 /// innermost, at most [`FRAMES`] of them. In a program that has the library in itself they
 /// begin inside of the library. Empty if the stack cannot be walked.
 #[cold]
-pub(super) fn walk() -> Vec<u64> {
-    let mut walk = Walk { frames: Vec::new() };
+pub fn walk() -> Vec<u64> {
+    let mut room = [0; OWN + FRAMES];
+    let found = fill(&mut room, None);
+    let own = own_file();
+    let is_own = |frame: &&u64| own.is_some() && file_of(**frame).map(|file| file.0) == own;
+    let frames = room[..found].iter().skip_while(is_own);
+    frames.take(FRAMES).copied().collect()
+}
+
+/// The addresses on the stack from the instruction `from` on, which a signal handler that
+/// runs on this thread has interrupted. Returns how many there are. For signal handlers:
+/// allocates nothing.
+pub fn walk_from(from: Option<u64>, room: &mut [u64]) -> usize {
+    let found = fill(room, from);
+    match (found, from, room.first_mut()) {
+        // The stack cannot be walked as far as that.
+        (0, Some(from), Some(first)) => {
+            *first = from;
+            1
+        }
+        _ => found,
+    }
+}
+
+fn fill(room: &mut [u64], from: Option<u64>) -> usize {
+    let mut walk = Walk {
+        room,
+        found: 0,
+        from,
+    };
     // SAFETY: `note` gets the address of `walk`, which lives as long as the call.
     unsafe { _Unwind_Backtrace(note, (&raw mut walk).cast()) };
-    let own = own_file();
-    let is_own = |frame: &u64| own.is_some() && file_of(*frame).map(|file| file.0) == own;
-    let own = walk.frames.iter().take_while(|frame| is_own(frame)).count();
-    walk.frames.drain(..own);
-    walk.frames.truncate(FRAMES);
-    walk.frames
+    walk.found
 }
 
 /// Where the library's own file is mapped; `None`: it is in the program's.
