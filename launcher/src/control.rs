@@ -8,7 +8,7 @@
 use crate::children::ChildJobs;
 use crate::cli::OnDeadlock;
 use crate::deadline::{Deadline, poll_timeout};
-use crate::explain;
+use crate::explain::{self, Known};
 use crate::flush;
 use crate::forward::Forwarder;
 use crate::oom::OomWatch;
@@ -18,7 +18,7 @@ use crate::report::Reports;
 use crate::say::say;
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
-use crate::source::{self, Lines};
+use crate::source;
 use crate::spawned::{Spawned, Wish};
 use crate::verdict::{self, Cause, RankEnd};
 use crate::watch::{Findings, History};
@@ -335,13 +335,13 @@ impl Job {
         }
         if self.history.is_stuck_anew(&findings, &snapshots) && !self.may_be_helped(&findings) {
             let time = self.history.standstill(&findings, now);
-            let lines = Lines::find(&snapshots);
+            let known = Known::of(&snapshots);
             news.push(format!(
                 "stuck: {} (for {:.1} s).",
                 explain::who_is_stuck(&findings),
                 time.as_secs_f64()
             ));
-            let report = explain::stuck(&snapshots, &findings, &lines);
+            let report = explain::stuck(&snapshots, &findings, &known);
             news.push(report.trim_end().to_owned());
         }
         if news.is_empty() || self.on_deadlock == OnDeadlock::Off || self.quiet {
@@ -372,7 +372,7 @@ impl Job {
     fn explain(&mut self) -> String {
         let (snapshots, mut findings) = self.look(Instant::now());
         findings.all &= !self.is_connected(); // another job may do something for this one
-        explain::report(&snapshots, &findings, &Lines::find(&snapshots))
+        explain::report(&snapshots, &findings, &Known::of(&snapshots))
     }
 
     fn look_at_time(&mut self) {

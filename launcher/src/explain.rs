@@ -1,6 +1,7 @@
 //! The report of who waits for whom, in plain words. Pure: from what the ranks published
 //! and what was found to be certain.
 
+use crate::outside::Outside;
 use crate::phrase::{self, Phrase};
 use crate::snapshot::{RankSnapshot, Wait};
 use crate::source::Lines;
@@ -9,6 +10,25 @@ use std::collections::BTreeMap;
 use wireup::layout::{State, WaitKind};
 use wireup::report::ranges;
 use wireup::waits::Unreceived;
+
+/// What is known of ranks beside what they show.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Where in the source they wait.
+    pub lines: Lines,
+    /// What they do outside of MPI.
+    pub outside: Outside,
+}
+
+impl Known {
+    /// Finds it out.
+    pub fn of(snapshots: &[RankSnapshot]) -> Known {
+        Known {
+            lines: Lines::find(snapshots),
+            outside: Outside::find(snapshots),
+        }
+    }
+}
 
 /// Which ranks were waiting for `rank` and for what, as a sentence; empty if none was.
 pub fn waiters(snapshots: &[RankSnapshot], rank: u32) -> String {
@@ -45,9 +65,9 @@ fn is_for(wait: &Wait, rank: u32) -> bool {
 }
 
 /// The report: a line for each rank, or for several that do the same; then the messages that
-/// nobody has received; then what is certain. `lines` knows where in the source ranks wait.
-pub fn report(snapshots: &[RankSnapshot], findings: &Findings, lines: &Lines) -> String {
-    let mut out = activities(snapshots, lines, |_| true);
+/// nobody has received; then what is certain. `what` is known beside what they show.
+pub fn report(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> String {
+    let mut out = activities(snapshots, what, |_| true);
     out.push_str(&unreceived(snapshots, findings));
     for (left, waiters) in &findings.left {
         out.push_str(&format!("  {}\n", left_behind(snapshots, *left, waiters)));
@@ -71,9 +91,9 @@ pub fn who_is_stuck(findings: &Findings) -> String {
 }
 
 /// The report of ranks that are stuck.
-pub fn stuck(snapshots: &[RankSnapshot], findings: &Findings, lines: &Lines) -> String {
+pub fn stuck(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> String {
     let shown = |rank: u32| findings.all || findings.stuck.contains(&rank);
-    let mut out = activities(snapshots, lines, shown);
+    let mut out = activities(snapshots, what, shown);
     out.push_str(&unreceived(snapshots, findings));
     if let Some(ring) = &findings.ring {
         out.push_str(&format!("  each waits for the next: {}\n", arrows(ring)));
@@ -119,7 +139,7 @@ struct Line<'a> {
 
 /// A line for each wait of each rank for which `shown` says so, or for several ranks that
 /// do the same.
-fn activities(snapshots: &[RankSnapshot], lines: &Lines, shown: impl Fn(u32) -> bool) -> String {
+fn activities(snapshots: &[RankSnapshot], what: &Known, shown: impl Fn(u32) -> bool) -> String {
     let size = snapshots.len();
     let mut all: Vec<Line<'_>> = Vec::new();
     let mut line_of: BTreeMap<(Phrase, Option<String>), usize> = BTreeMap::new();
@@ -150,7 +170,12 @@ fn activities(snapshots: &[RankSnapshot], lines: &Lines, shown: impl Fn(u32) -> 
     };
     for snapshot in snapshots.iter().filter(|s| shown(s.rank)) {
         if snapshot.state == Some(State::Gone) || snapshot.waits.is_empty() {
-            add(snapshot, phrase::without_wait(snapshot), None, None);
+            add(
+                snapshot,
+                phrase::without_wait(snapshot, what.outside.of(snapshot.rank)),
+                None,
+                None,
+            );
             continue;
         }
         for (slot, wait) in snapshot.waits.iter().enumerate() {
@@ -159,7 +184,7 @@ fn activities(snapshots: &[RankSnapshot], lines: &Lines, shown: impl Fn(u32) -> 
                 Some(count) if *count >= phrase::FEW => relative,
                 _ => phrase::of_wait(snapshot, wait, 0, &absent),
             };
-            let place = lines.of(snapshot.rank, slot);
+            let place = what.lines.of(snapshot.rank, slot);
             add(snapshot, phrase, place, Some(wait.time));
         }
     }
@@ -353,7 +378,7 @@ mod tests {
     }
 
     fn report(snapshots: &[RankSnapshot]) -> String {
-        super::report(snapshots, &Findings::default(), &Lines::default())
+        super::report(snapshots, &Findings::default(), &Known::default())
     }
 
     #[test]
@@ -463,7 +488,7 @@ mod tests {
                 stuck: vec![0],
                 ..Findings::default()
             };
-            super::stuck(&[snapshot], &findings, &Lines::default())
+            super::stuck(&[snapshot], &findings, &Known::default())
         };
         for (message, end) in [
             (
@@ -509,10 +534,10 @@ mod tests {
             all: true,
             left: Vec::new(),
         };
-        let text = super::report(&snapshots, &findings, &Lines::default());
+        let text = super::report(&snapshots, &findings, &Known::default());
         assert!(text.ends_with("a deadlock: each of these ranks waits for the next: 1 → 2 → 1\n"));
         findings.ring = None;
-        let text = super::report(&snapshots, &findings, &Lines::default());
+        let text = super::report(&snapshots, &findings, &Known::default());
         assert!(
             text.ends_with("a deadlock: all ranks wait, and nothing is under way to any of them\n")
         );

@@ -24,7 +24,7 @@
 //! verdict, oom            whether a rank's end is a failure, and why
 //! watch, stuck, threads   who can never go on
 //! explain, phrase         the report of who waits for whom
-//! source      where in the source ranks wait
+//! source, outside         where in the source ranks wait; what they do outside of MPI
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! guard       ends what is left when mpirun is killed
@@ -50,6 +50,7 @@ mod hosts;
 mod lines;
 mod loader;
 mod oom;
+mod outside;
 mod phrase;
 mod placement;
 mod plan;

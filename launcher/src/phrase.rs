@@ -145,8 +145,8 @@ pub fn absent(snapshots: &[RankSnapshot]) -> Absent {
     absent.collect()
 }
 
-/// What a rank does that waits for nothing.
-pub fn without_wait(snapshot: &RankSnapshot) -> Phrase {
+/// What a rank does that waits for nothing; `outside`: what the kernel says of it.
+pub fn without_wait(snapshot: &RankSnapshot, outside: Option<&str>) -> Phrase {
     match (snapshot.state, snapshot.call) {
         (Some(State::Gone), _) => Phrase::plain(Verb::Has, "ended"),
         (Some(State::Fresh), _) => Phrase::plain(Verb::Has, "not called MPI_Init"),
@@ -154,7 +154,12 @@ pub fn without_wait(snapshot: &RankSnapshot) -> Phrase {
         (_, Some(call)) => Phrase::plain(Verb::Is, format!("in {call}")),
         (Some(State::Claimed), None) => Phrase::plain(Verb::Is, "in MPI_Init"),
         (Some(State::Finalizing), None) => Phrase::plain(Verb::Is, "in MPI_Finalize"),
-        (_, None) => Phrase::plain(Verb::Is, "not in an MPI call"),
+        (_, None) => {
+            let does = outside.map_or(String::new(), |does| format!(": {does}"));
+            let last = snapshot.last_call;
+            let last = last.map_or(String::new(), |call| format!("; last call {call}"));
+            Phrase::plain(Verb::Is, format!("not in an MPI call{does}{last}"))
+        }
     }
 }
 
