@@ -21,6 +21,9 @@ TEST_PACKAGES  := libclang-dev g++
 GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
 MORE_PACKAGES  := strace cmake valgrind $(GUEST_PACKAGES)
 
+# What `make bench` passes on.
+BENCH_VARIABLES := BENCH SIZES RANKS ROUNDS MINUTES PEERS OUT SHORT
+
 .PHONY: build
 build: release ## build everything and put a working tree into build/ (the default)
 	@$(MAKE) --no-print-directory -s tree PREFIX=$(call quoted,$(subst $$,$$$$,$(BUILD))) DESTDIR=
@@ -50,8 +53,10 @@ outside: build ## other people's programs and their tests, built and run unchang
 	@CARGO=$(call quoted,$(CARGO)) LARIAT_PREFIX=$(call quoted,$(BUILD)) tests/outside/all $(OUTSIDE)
 
 .PHONY: bench
-bench: build ## OSU-style benchmarks, two ranks and all cores
-	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/bench
+bench: build ## compare with other MPIs, installed from PyPI: tables, JSON, a page with plots (SHORT=1: 3 minutes)
+	@$(NEED) python3
+	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) \
+	    $(foreach name,$(BENCH_VARIABLES),$(name)=$(call quoted,$($(name)))) scripts/bench
 
 .PHONY: files-entered
 files-entered: build ## the source files that a message enters, in order; fails if there are too many
@@ -111,4 +116,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 23
 	@echo
 	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR,'
+	@echo 'BENCH, SIZES, RANKS, ROUNDS, MINUTES, PEERS, OUT and SHORT (bench),'
 	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds), OUTSIDE.'

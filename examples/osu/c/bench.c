@@ -85,18 +85,31 @@ int bench_end(void)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-size_t bench_first_size(void)
+static size_t smallest_size(void)
 {
     size_t element = options.element.size, elements = (options.min_size + element - 1) / element;
     return program->reduces ? (elements ? elements : 1) * element : options.min_size;
 }
 
-size_t bench_next_size(size_t size)
+size_t bench_first_size(void)
+{
+    sampling_begin();
+    return smallest_size();
+}
+
+static size_t larger_size(size_t size)
 {
     for (int i = 0; i < options.size_count; i++)
         if (options.sizes[i] > size)
             return options.sizes[i];
     return size == 0 ? 1 : options.size_count ? options.max_size + 1 : size * 2;
+}
+
+size_t bench_next_size(size_t size)
+{
+    size_t next = larger_size(size);
+    sampling_end_size();
+    return next > options.max_size && sampling_again() ? smallest_size() : next;
 }
 
 struct rounds { long iterations, warmup; };
@@ -116,11 +129,15 @@ static struct rounds default_rounds(size_t size)
 
 long bench_iterations(size_t size)
 {
+    if (options.seconds > 0)
+        return sampling_iterations();
     return options.iterations < 0 ? default_rounds(size).iterations : options.iterations;
 }
 
 long bench_warmup(size_t size)
 {
+    if (options.seconds > 0 && options.warmup < 0)
+        return sampling_warmup();
     return options.warmup < 0 ? default_rounds(size).warmup : options.warmup;
 }
 

@@ -37,6 +37,9 @@ struct program {
     bool has_patterns;  /* can show every use of the buffers (--patterns) */
 };
 
+/* Whether the program can show every use of the buffers. */
+bool program_has_patterns(void);
+
 /* An element type: what a message consists of. */
 struct element {
     const char *name;
@@ -71,6 +74,10 @@ struct options {
     bool full;                  /* -f, minimum and maximum over the ranks */
     enum buffer_use use;        /* --dirty, --read */
     bool patterns;              /* --patterns, every use of the buffers, a column each */
+    bool back_to_back;          /* --back-to-back, collectives without barriers between */
+    int samples;                /* --samples, passes over all sizes; 0: one, as OSU's */
+    double seconds;             /* --seconds, for one size in one sample; 0: by iterations */
+    bool probes;                /* --probe, how far apart the cores are around each sample */
     bool json;                  /* --json */
     const char *json_file;      /* --json=FILE, otherwise stdout */
     const char *plot_file;      /* --plot */
@@ -93,7 +100,8 @@ int bench_end(void);
  * every rank for the same reason. */
 _Noreturn void bench_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The sizes: powers of two from the smallest asked for, or those listed. */
+/* The sizes: powers of two from the smallest asked for, or those listed. With
+ * --samples all of them come again. All ranks call these together. */
 size_t bench_first_size(void);
 size_t bench_next_size(size_t size);
 /* Iterations and warm-up rounds for messages of this size. */
@@ -102,6 +110,26 @@ long bench_warmup(size_t size);
 
 /* Seconds of a monotonic clock, the same for every MPI under test. */
 double now(void);
+
+/* --- sampling.c ------------------------------------------------------------- */
+
+/* Called before the first size of the run, and after each size: true if there is a
+ * further sample to take, so that the sizes begin again. */
+void sampling_begin(void);
+void sampling_end_size(void);
+bool sampling_again(void);
+/* Iterations and warm-up rounds that fit into --seconds, for the size of now. */
+long sampling_iterations(void);
+long sampling_warmup(void);
+/* The number of this sample from 0; negative in the trials that only find out how long a
+ * size takes. */
+int sampling_number(void);
+
+/* --- probe.c ---------------------------------------------------------------- */
+
+/* Half a round trip of a cache line between ranks 0 and 1 in ns, measured past the
+ * MPI; 0 where the two cannot share memory. All ranks call it together. */
+double probe_cores(void);
 
 /* --- options.c -------------------------------------------------------------- */
 
@@ -147,6 +175,8 @@ enum { MAX_COLUMNS = 8 };
 void report_begin(const struct column *columns, int count);
 /* One value per column. `valid` is looked at with -c only. */
 void report_row(size_t size, const double *values, bool valid);
+/* Adds to the last row how far apart the cores were before and after it, in ns. */
+void report_probes(double before, double after);
 /* Prints or writes JSON and plot; false if a file could not be written or a
  * check failed. */
 bool report_end(void);

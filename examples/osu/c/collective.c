@@ -4,7 +4,8 @@
  * that is not timed. A rank's mean over the iterations is averaged over the
  * ranks; -f adds the smallest and the largest of those means. --dirty rewrites
  * what is sent before that barrier. --read does it within the time of the call, as
- * it does the reading of what was received. A persistent call is prepared once per size;
+ * it does the reading of what was received. With --back-to-back there is no barrier, and
+ * the whole loop is timed. --patterns shows all of these. A persistent call is prepared once per size;
  * starting it and waiting for it is what takes the time. */
 #include "bench.h"
 
@@ -189,30 +190,69 @@ static const struct column LATENCY_COLUMNS[] = {
     {.title = "Iterations", .key = "iterations", .whole = true},
 };
 
-static void measure(const struct collective *c, const struct exchange *x, MPI_Request *request,
-                    size_t size, size_t dirty_bytes, size_t read_bytes, bool valid)
+/* What --patterns shows. */
+static const struct column PATTERN_COLUMNS[] = {
+    {.title = "Left alone (us)", .key = "latency_us", .plotted = true},
+    {.title = "Back to back (us)", .key = "back_to_back_us", .plotted = true},
+    {.title = "Rewritten (us)", .key = "rewritten_us", .plotted = true},
+    {.title = "And read (us)", .key = "read_us", .plotted = true},
+};
+
+/* One size of a blocking collective: the call, and how much of its buffers this rank
+ * rewrites and reads where the buffers are used. */
+struct task {
+    const struct collective *c;
+    const struct exchange *x;
+    MPI_Request *request;
+    size_t size, sent_bytes, received_bytes;
+};
+
+/* Mean microseconds of a call at this rank. */
+static double time_calls(const struct task *t, enum buffer_use use, bool back_to_back)
 {
-    long iterations = bench_iterations(size), warmup = bench_warmup(size);
-    bool all_counts = options.use == REWRITTEN_AND_READ;
-    double timed = 0;
+    long iterations = bench_iterations(t->size), warmup = bench_warmup(t->size);
+    size_t dirty_bytes = use >= REWRITTEN ? t->sent_bytes : 0;
+    size_t read_bytes = use == REWRITTEN_AND_READ ? t->received_bytes : 0;
+    double timed = 0, loop = 0;
     MPI_Barrier(MPI_COMM_WORLD);
     for (long i = -warmup; i < iterations; i++) {
-        double start = now();
-        if (all_counts && dirty_bytes > 0)
-            buffer_store(x->send, dirty_bytes, i);
-        perform(c, x, request);
+        if (i == 0)
+            loop = now();
+        double start = back_to_back ? 0 : now();
+        if (use == REWRITTEN_AND_READ && dirty_bytes > 0)
+            buffer_store(t->x->send, dirty_bytes, i);
+        perform(t->c, t->x, t->request);
         if (read_bytes > 0)
-            buffer_read(x->receive, read_bytes);
-        double stop = now();
-        if (i >= 0)
-            timed += stop - start;
-        if (!all_counts && dirty_bytes > 0)
-            buffer_rewrite(x->send, dirty_bytes, i);
-        if (c->pattern != TO_NONE)
+            buffer_read(t->x->receive, read_bytes);
+        if (!back_to_back && i >= 0)
+            timed += now() - start;
+        if (use == REWRITTEN && dirty_bytes > 0) {
+            double rewriting = buffer_rewrite(t->x->send, dirty_bytes, i);
+            loop += rewriting;
+        }
+        if (t->c->pattern != TO_NONE && !back_to_back)
             MPI_Barrier(MPI_COMM_WORLD);
     }
-    struct spread s = spread_over_ranks(timed * 1e6 / (double)iterations);
-    report_row(size, (double[]){s.mean, s.min, s.max, (double)iterations}, valid);
+    if (back_to_back)
+        timed = now() - loop;
+    return timed * 1e6 / (double)iterations;
+}
+
+static void measure(const struct task *t, bool valid)
+{
+    if (!options.patterns) {
+        struct spread s = spread_over_ranks(time_calls(t, options.use, options.back_to_back));
+        double iterations = (double)bench_iterations(t->size);
+        report_row(t->size, (double[]){s.mean, s.min, s.max, iterations}, valid);
+        return;
+    }
+    double values[] = {
+        spread_over_ranks(time_calls(t, LEFT_ALONE, false)).mean,
+        spread_over_ranks(time_calls(t, LEFT_ALONE, true)).mean,
+        spread_over_ranks(time_calls(t, REWRITTEN, false)).mean,
+        spread_over_ranks(time_calls(t, REWRITTEN_AND_READ, false)).mean,
+    };
+    report_row(t->size, values, valid);
 }
 
 int collective_main(int argc, char **argv, const struct collective *c)
@@ -222,6 +262,8 @@ int collective_main(int argc, char **argv, const struct collective *c)
     struct exchange x = exchange_new(&c->program, shape);
     if (c->start)
         overlap_begin_report();
+    else if (options.patterns)
+        report_begin(PATTERN_COLUMNS, sizeof PATTERN_COLUMNS / sizeof *PATTERN_COLUMNS);
     else
         report_begin(LATENCY_COLUMNS, options.full ? 4 : 1);
     for (size_t size = bench_first_size(); size <= options.max_size; size = bench_next_size(size)) {
@@ -237,13 +279,14 @@ int collective_main(int argc, char **argv, const struct collective *c)
         if (c->prepare)
             c->prepare(&x, &request);
         bool valid = !options.validate || check(c, &x, &request, send_bytes, receive_bytes);
-        bool rewrites = options.use >= REWRITTEN && contributes(c->pattern, x.root);
-        bool reads = options.use == REWRITTEN_AND_READ && gets_result(c->pattern, x.root);
-        size_t dirty_bytes = rewrites ? send_bytes : 0;
+        struct task task = {
+            .c = c, .x = &x, .request = &request, .size = size,
+            .sent_bytes = contributes(c->pattern, x.root) ? send_bytes : 0,
+            .received_bytes = gets_result(c->pattern, x.root) ? receive_bytes : 0};
         if (c->start)
-            overlap_measure(c, &x, size, dirty_bytes, valid);
+            overlap_measure(c, &x, size, options.use >= REWRITTEN ? task.sent_bytes : 0, valid);
         else
-            measure(c, &x, &request, size, dirty_bytes, reads ? receive_bytes : 0, valid);
+            measure(&task, valid);
         if (c->prepare)
             MPI_Request_free(&request);
     }

@@ -66,7 +66,11 @@ int one_sided_main(int argc, char **argv, const struct one_sided *what)
     static const struct column COLUMNS[] = {
         {.title = "Latency (us)", .key = "latency_us", .plotted = true}};
     bench_begin(argc, argv, &what->program);
-    size_t most = what->adds || options.max_size < sizeof(long) ? sizeof(long) : options.max_size;
+    if (what->adds) {
+        options.min_size = options.max_size = sizeof(long);
+        options.size_count = 0;
+    }
+    size_t most = options.max_size < sizeof(long) ? sizeof(long) : options.max_size;
     if (most > options.memory_limit / 2)
         bench_refuse("two buffers of %zu bytes are more than -M allows (%zu bytes)", most,
                      options.memory_limit);
@@ -78,13 +82,11 @@ int one_sided_main(int argc, char **argv, const struct one_sided *what)
     MPI_Win win;
     MPI_Win_create(memory, (MPI_Aint)most, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &win);
     report_begin(COLUMNS, 1);
-    size_t size = what->adds ? sizeof(long) : bench_first_size();
-    do {
+    for (size_t size = bench_first_size(); size <= options.max_size; size = bench_next_size(size)) {
         bool valid = !options.validate || check(what, memory, buffer, size, win);
         double value = measure(what, buffer, size, win) * 1e6;
         report_row(size, &value, valid);
-        size = bench_next_size(size);
-    } while (!what->adds && size <= options.max_size);
+    }
     MPI_Win_free(&win);
     free(memory);
     free(buffer);

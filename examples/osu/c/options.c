@@ -14,7 +14,8 @@ struct options options;
 static bool help;
 static char mistake[256];
 
-enum { OPTION_JSON = 256, OPTION_PLOT, OPTION_DIRTY, OPTION_READ, OPTION_PATTERNS };
+enum { OPTION_JSON = 256, OPTION_PLOT, OPTION_DIRTY, OPTION_READ, OPTION_PATTERNS,
+       OPTION_BACK_TO_BACK, OPTION_SAMPLES, OPTION_SECONDS, OPTION_PROBE };
 
 static const struct option LONG[] = {
     {"message-size", required_argument, NULL, 'm'},
@@ -36,6 +37,10 @@ static const struct option LONG[] = {
     {"dirty", no_argument, NULL, OPTION_DIRTY},
     {"read", no_argument, NULL, OPTION_READ},
     {"patterns", no_argument, NULL, OPTION_PATTERNS},
+    {"back-to-back", no_argument, NULL, OPTION_BACK_TO_BACK},
+    {"samples", required_argument, NULL, OPTION_SAMPLES},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"probe", no_argument, NULL, OPTION_PROBE},
     {NULL, 0, NULL, 0},
 };
 
@@ -47,7 +52,8 @@ static const char *letters(void)
         return program->many_pairs ? "m:M:i:x:cu:p:" : program->threads ? "m:M:i:x:cu:t:"
                                                                         : "m:M:i:x:cu:";
     case BANDWIDTH:
-        return program->many_pairs ? "m:M:i:x:W:cu:p:" : "m:M:i:x:W:cu:";
+        return program->many_pairs ? "m:M:i:x:W:cu:p:" : program->threads ? "m:M:i:x:W:cu:t:"
+                                                                          : "m:M:i:x:W:cu:";
     case COLLECTIVE:
         return program->sizeless ? "i:x:f" : program->reduces ? "m:M:i:x:cu:fT:" : "m:M:i:x:cu:f";
     case OVERLAP:
@@ -58,6 +64,16 @@ static const char *letters(void)
     }
 }
 
+static bool blocking_with_sizes(void)
+{
+    return program->family == COLLECTIVE && !program->sizeless;
+}
+
+bool program_has_patterns(void)
+{
+    return program->has_patterns || blocking_with_sizes();
+}
+
 static bool takes(int option)
 {
     if (option == 'h' || option == OPTION_JSON)
@@ -65,7 +81,11 @@ static bool takes(int option)
     if (option == 'N')
         return program->neighbors;
     if (option == OPTION_PATTERNS)
-        return program->has_patterns;
+        return program_has_patterns();
+    if (option == OPTION_BACK_TO_BACK)
+        return blocking_with_sizes();
+    if (option == OPTION_SAMPLES || option == OPTION_SECONDS || option == OPTION_PROBE)
+        return program->family != STARTUP;
     if ((option == OPTION_DIRTY || option == OPTION_READ) && program->threads)
         return false;
     if (option == OPTION_READ && program->family == OVERLAP)
@@ -120,6 +140,19 @@ static bool read_number(const char *option, const char *text, size_t length, lon
     if (told > 0 && (size_t)told < sizeof mistake)
         snprintf(mistake + told, sizeof mistake - (size_t)told, most < LONG_MAX ? " to %ld" : " up",
                  most);
+    return false;
+}
+
+/* A time in seconds above 0, up to a minute. */
+static bool read_seconds(void)
+{
+    char *end;
+    double seconds = strtod(optarg, &end);
+    if (end != optarg && *end == '\0' && seconds > 0 && seconds <= 60) {
+        options.seconds = seconds;
+        return true;
+    }
+    snprintf(mistake, sizeof mistake, "--seconds '%s' is not a number above 0 up to 60", optarg);
     return false;
 }
 
@@ -277,6 +310,16 @@ static bool read_one(int option)
     case OPTION_PATTERNS:
         options.patterns = true;
         return true;
+    case OPTION_BACK_TO_BACK:
+        options.back_to_back = true;
+        return true;
+    case OPTION_SAMPLES:
+        return read_int("--samples", 1, &options.samples);
+    case OPTION_SECONDS:
+        return read_seconds();
+    case OPTION_PROBE:
+        options.probes = true;
+        return true;
     case OPTION_PLOT:
         options.plot_file = optarg;
         return true;
@@ -339,6 +382,10 @@ const char *options_read(int argc, char **argv)
         snprintf(mistake, sizeof mistake, "'%s' is not an option", argv[optind]);
         return mistake;
     }
+    if (options.seconds > 0 && options.iterations > 0) {
+        snprintf(mistake, sizeof mistake, "-i and --seconds exclude each other");
+        return mistake;
+    }
     if (program->reduces && !help && options.max_size < options.element.size) {
         snprintf(mistake, sizeof mistake, "-m: the largest size, %zu, is below one %s of %zu bytes",
                  options.max_size, options.element.name, options.element.size);
@@ -383,6 +430,10 @@ void options_help(void)
     help_line(OPTION_READ, "--read", "rewrite what is sent, read what is received, all timed");
     help_line(OPTION_PATTERNS, "--patterns",
               "columns for buffers left alone, rewritten, rewritten and read");
+    help_line(OPTION_BACK_TO_BACK, "--back-to-back", "no barrier between calls, the loop timed as a whole");
+    help_line(OPTION_SAMPLES, "--samples N", "measure and report all sizes N times, one after the other");
+    help_line(OPTION_SECONDS, "--seconds S", "as many iterations as fit into S for a size and sample");
+    help_line(OPTION_PROBE, "--probe", "how far apart the cores are, around each sample (JSON)");
     help_line(OPTION_JSON, "--json[=FILE]", "results as JSON, to stdout instead of the columns");
     help_line(OPTION_PLOT, "--plot FILE.svg", "draw the results");
     help_line('h', "-h, --help", "this text");

@@ -7,18 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZE_COLUMN = 10, VALUE_COLUMN = 20, MAX_ROWS = 64 };
+enum { SIZE_COLUMN = 10, VALUE_COLUMN = 20 };
 
 struct row {
     size_t size;
     double values[MAX_COLUMNS];
     bool valid;
+    int sample;
+    double probes[2];  /* before and after, ns; 0: not probed */
 };
 
 static const struct column *columns;
 static int column_count;
-static struct row rows[MAX_ROWS];
-static int row_count;
+static struct row *rows;
+static int row_count, row_capacity;
 
 static bool prints_columns(void)
 {
@@ -39,7 +41,14 @@ static const char *report_use(enum buffer_use use)
 
 static void print_use(void)
 {
-    if (options.patterns)
+    if (options.back_to_back)
+        printf("# Calls back to back, without a barrier between\n");
+    if (options.patterns && program->family == COLLECTIVE)
+        printf("# Left alone: a barrier between calls, not counted, and no buffer is touched\n"
+               "# Back to back: no barrier, the loop timed as a whole\n"
+               "# Rewritten: what is sent is rewritten between calls, not counted\n"
+               "# And read: what is sent is rewritten, what is received is read, all of it counted\n");
+    else if (options.patterns)
         printf("# Left alone: no buffer is touched between messages, as in OSU's programs\n"
                "# Rewritten: before each send, the rewriting not counted\n"
                "# And read: rewritten before each send, read after each receive, all of it counted\n");
@@ -61,7 +70,9 @@ void report_begin(const struct column *these, int count)
         printf(" [ window size: %d ]", options.window);
     if (program->many_pairs)
         putchar('\n');
-    if (program->threads)
+    if (program->threads && program->family == BANDWIDTH)
+        printf("# [ threads: %d ] [ window size: %d ]\n", options.receivers, options.window);
+    else if (program->threads)
         printf("# Number of Sender threads: %d\n# Number of Receiver threads: %d\n",
                options.senders, options.receivers);
     if (program->neighbors && options.dimensions > 0)
@@ -81,16 +92,32 @@ void report_begin(const struct column *these, int count)
     fflush(stdout);
 }
 
+static struct row *new_row(void)
+{
+    if (row_count == row_capacity) {
+        row_capacity = row_capacity ? 2 * row_capacity : 64;
+        rows = realloc(rows, (size_t)row_capacity * sizeof *rows);
+        if (rows == NULL)
+            MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);
+    }
+    return &rows[row_count++];
+}
+
+void report_probes(double before, double after)
+{
+    if (row_count > 0) {
+        rows[row_count - 1].probes[0] = before;
+        rows[row_count - 1].probes[1] = after;
+    }
+}
+
 void report_row(size_t size, const double *values, bool valid)
 {
-    if (rank != 0)
+    if (rank != 0 || sampling_number() < 0)
         return;
-    if (row_count < MAX_ROWS) {
-        struct row *row = &rows[row_count++];
-        row->size = size;
-        row->valid = valid;
-        memcpy(row->values, values, (size_t)column_count * sizeof *values);
-    }
+    struct row *row = new_row();
+    *row = (struct row){.size = size, .valid = valid, .sample = sampling_number()};
+    memcpy(row->values, values, (size_t)column_count * sizeof *values);
     if (!prints_columns())
         return;
     if (program->sizeless)
@@ -132,6 +159,10 @@ static void json_row(FILE *out, const struct row *row)
         fprintf(out, "%s\"%s\": %.6g", separator, columns[i].key, row->values[i]);
     if (options.validate)
         fprintf(out, "%s\"valid\": %s", separator, row->valid ? "true" : "false");
+    if (options.samples > 0)
+        fprintf(out, ", \"sample\": %d", row->sample);
+    if (options.probes)
+        fprintf(out, ", \"probe_ns\": [%.1f, %.1f]", row->probes[0], row->probes[1]);
     fputc('}', out);
 }
 
@@ -182,17 +213,20 @@ static bool write_json(void)
     return fclose(out) == 0 || cannot_write(options.json_file);
 }
 
+/* Draws the first sample. */
 static bool write_plot(void)
 {
-    size_t sizes[MAX_ROWS];
-    double values[MAX_COLUMNS][MAX_ROWS];
+    size_t sizes[MAX_SIZES];
+    double values[MAX_COLUMNS][MAX_SIZES];
     struct series series[MAX_COLUMNS];
     const char *unit = "";
-    int count = 0;
+    int count = 0, points = 0;
+    while (points < row_count && points < MAX_SIZES && rows[points].sample == 0)
+        points++;
     for (int c = 0; c < column_count; c++) {
         if (!columns[c].plotted)
             continue;
-        for (int r = 0; r < row_count; r++) {
+        for (int r = 0; r < points; r++) {
             sizes[r] = rows[r].size;
             values[count][r] = rows[r].values[c];
         }
@@ -200,7 +234,7 @@ static bool write_plot(void)
         unit = count == 0 ? columns[c].title : "us";
         count++;
     }
-    return plot_write(options.plot_file, program->title, unit, sizes, row_count, series, count)
+    return plot_write(options.plot_file, program->title, unit, sizes, points, series, count)
            || cannot_write(options.plot_file);
 }
 

@@ -1,18 +1,29 @@
 //! The shared mapping of the two processes: signalling lines and four buffers.
 
-use crate::memory::{Buffer, Line};
+use crate::memory::{Buffer, Line, StreamLine};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// The lines of one process, each written by it alone.
+/// How many lines a stream goes through in turn.
+pub const STREAM_LINES: usize = 128;
+
+/// The lines of one process, each written by it alone if nothing else is said.
 #[repr(C)]
 pub struct Signals {
     /// Its round number: the message of this round may be taken.
     pub ready: Line,
     /// Its half of this round's copy is done.
     pub done: Line,
+    /// A line that both processes write (of the first side's).
+    pub common: Line,
+    /// How many lines of a stream it has taken.
+    pub taken: Line,
+    /// What a process sleeps on.
+    pub bell: AtomicU32,
+    /// Lines that go one way (of the first side's).
+    pub stream: [StreamLine; STREAM_LINES],
     /// Nanoseconds it has spent rewriting its buffer.
     rewriting: AtomicU64,
 }
@@ -38,12 +49,14 @@ pub struct Side {
 }
 
 const PAGE: usize = 4096;
+/// Of the signals of one side, in whole pages.
+const SIGNALS: usize = size_of::<Signals>().next_multiple_of(PAGE);
 
 /// Maps the memory, touches every page of it and divides it between two sides.
 /// It stays mapped until the process ends, and a forked child shares it.
 pub fn new(max_size: usize) -> nix::Result<[Side; 2]> {
     let buffer = max_size.next_multiple_of(PAGE) + PAGE;
-    let len = 2 * PAGE + 4 * buffer;
+    let len = 2 * SIGNALS + 4 * buffer;
     let file = memfd_create(c"floor", MFdFlags::MFD_CLOEXEC)?;
     nix::unistd::ftruncate(&file, i64::try_from(len).map_err(|_| nix::Error::EFBIG)?)?;
     let size = NonZeroUsize::new(len).ok_or(nix::Error::EINVAL)?;
@@ -54,12 +67,12 @@ pub fn new(max_size: usize) -> nix::Result<[Side; 2]> {
     let base = unsafe { mmap(None, size, protection, flags, &file, 0) }?;
     let base = base.as_ptr().cast::<u8>();
     let side = |index: usize| {
-        // SAFETY: page `index` of the mapping is zeroed, which is a valid
+        // SAFETY: part `index` of the mapping is zeroed, which is a valid
         // `Signals`, aligned to a page, never unmapped, and used only as this.
-        let signals = unsafe { &*base.add(index * PAGE).cast::<Signals>() };
+        let signals = unsafe { &*base.add(index * SIGNALS).cast::<Signals>() };
         let part = |which: usize| {
-            let offset = 2 * PAGE + (2 * index + which) * buffer;
-            // SAFETY: the four parts of `buffer` bytes behind the two pages make
+            let offset = 2 * SIGNALS + (2 * index + which) * buffer;
+            // SAFETY: the four parts of `buffer` bytes behind the signals make
             // up the mapping's length, and it is never unmapped.
             unsafe { Buffer::new(base.add(offset), buffer - PAGE) }
         };

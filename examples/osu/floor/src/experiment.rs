@@ -6,6 +6,7 @@
 //! needs to be reset.
 
 use crate::arena::{self, Side};
+use crate::primitives;
 use crate::report::{Limits, Row};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::prctl::set_pdeathsig;
@@ -19,6 +20,7 @@ pub struct Plan {
     pub cores: [usize; 2],
     pub sizes: Vec<usize>,
     pub buffer_use: BufferUse,
+    pub primitives: bool,
 }
 
 /// What happens to the buffers between two transfers.
@@ -45,32 +47,65 @@ enum Way {
 }
 
 /// One process's view of the pair.
-struct Player {
-    mine: Side,
-    other: Side,
-    first: bool,
+pub struct Player {
+    pub mine: Side,
+    pub other: Side,
+    pub first: bool,
     peer: Pid,
     buffer_use: BufferUse,
-    round: u64,
+    pub round: u64,
 }
 
 /// Batches of an experiment; the median of their means is reported.
 const BATCHES: usize = 7;
+/// A probe takes the fastest of so many batches of so many rounds.
+const PROBE_BATCHES: usize = 5;
+const PROBE_ROUNDS: u64 = 200;
 
-/// Rounds of a batch: enough bytes to be exact, few enough to be quick.
+/// Rounds of a batch: enough bytes to be exact, few enough that both processes are
+/// likely to have their cores all the while, on a machine that others use too.
 fn rounds_for(way: Way, size: usize) -> u64 {
-    let limit = if way == Way::Signal { 20_000 } else { 1000 };
-    (32_000_000 / size.max(1) as u64).clamp(4, limit)
+    let limit = if way == Way::Signal { 2000 } else { 500 };
+    (8_000_000 / size.max(1) as u64).clamp(2, limit)
 }
 
+/// Spins between two looks at whether the peer lives, and before a core is yielded that
+/// the peer may need.
+const SPINS: u32 = 1 << 16;
+
 impl Player {
-    /// Spins until `condition` holds. The floor has no polite waiting, but a
-    /// dead peer ends it.
-    fn wait_until(&self, condition: impl Fn() -> bool) {
+    /// The side of the first process.
+    pub fn first_side(&self) -> Side {
+        if self.first { self.mine } else { self.other }
+    }
+
+    /// The side of the second process.
+    pub fn second_side(&self) -> Side {
+        if self.first { self.other } else { self.mine }
+    }
+
+    /// Waits for the other process to come here too.
+    pub fn meet(&mut self) {
+        self.batch(Way::Signal, 0, 1);
+        self.batch(Way::Signal, 0, 1);
+    }
+
+    /// How far apart the cores are at the moment, in seconds.
+    fn probe(&mut self) -> f64 {
+        let batches = (0..PROBE_BATCHES).map(|_| self.batch(Way::Signal, 0, PROBE_ROUNDS));
+        batches.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Spins until `condition` holds; a wait that is long yields. A dead peer ends it.
+    pub fn wait_until(&self, mut condition: impl FnMut() -> bool) {
         let mut spins = 0u32;
         while !condition() {
             spins = spins.wrapping_add(1);
-            if spins.is_multiple_of(1 << 24) && self.first {
+            if !spins.is_multiple_of(SPINS) {
+                continue;
+            }
+            std::thread::yield_now();
+            if self.first {
                 let state = waitpid(self.peer, Some(WaitPidFlag::WNOHANG));
                 assert_eq!(
                     state,
@@ -187,33 +222,46 @@ impl Player {
         works && other_works
     }
 
+    /// One size, the cores probed before and after.
+    fn row(&mut self, size: usize, cma: bool) -> Row {
+        let before = self.probe();
+        let mapped_one = self.play(Way::MappedOne, size);
+        let mapped_both = self.play(Way::MappedBoth, size);
+        let cma = cma.then(|| self.play(Way::Cma, size));
+        let probes = [before, self.probe()];
+        let copy = if self.first {
+            self.copy_alone(size)
+        } else {
+            0.0
+        };
+        Row {
+            size,
+            mapped_one,
+            mapped_both,
+            cma,
+            copy,
+            probes,
+        }
+    }
+
     /// The whole list, walked by both processes alike.
-    fn walk(&mut self, plan: &Plan) -> Limits {
+    fn walk(&mut self, plan: &Plan) -> nix::Result<Limits> {
         let ping_pong = self.play(Way::Signal, 0);
+        let primitives = plan
+            .primitives
+            .then(|| primitives::measure(self, plan.cores))
+            .transpose()?;
         let cma = self.probe_cma();
-        let rows = plan
-            .sizes
-            .iter()
-            .map(|&size| Row {
-                size,
-                mapped_one: self.play(Way::MappedOne, size),
-                mapped_both: self.play(Way::MappedBoth, size),
-                cma: cma.then(|| self.play(Way::Cma, size)),
-                copy: if self.first {
-                    self.copy_alone(size)
-                } else {
-                    0.0
-                },
-            })
-            .collect();
+        let rows = plan.sizes.iter().map(|&size| self.row(size, cma)).collect();
         let ping_pong_after = self.play(Way::Signal, 0);
-        Limits {
+        Ok(Limits {
             cores: plan.cores,
             buffer_use: plan.buffer_use,
             ping_pong,
             ping_pong_after,
+            primitives,
             rows,
-        }
+        })
     }
 }
 
@@ -225,12 +273,14 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle one, the upper of two.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-fn pin(core: usize) -> nix::Result<()> {
+/// Binds this process to a core.
+pub fn pin(core: usize) -> nix::Result<()> {
     let mut set = CpuSet::new();
     set.set(core)?;
     sched_setaffinity(Pid::from_raw(0), &set)
@@ -255,13 +305,16 @@ pub fn measure(plan: &Plan) -> nix::Result<Limits> {
             if ready.is_err() || getppid() != parent {
                 std::process::exit(1);
             }
-            player(second, first, false, parent).walk(plan);
-            std::process::exit(0);
+            let walked = player(second, first, false, parent).walk(plan);
+            std::process::exit(i32::from(walked.is_err()));
         }
         ForkResult::Parent { child } => {
             pin(plan.cores[0])?;
-            let limits = player(first, second, true, child).walk(plan);
+            let mut limits = player(first, second, true, child).walk(plan)?;
             waitpid(child, None)?;
+            if let Some(primitives) = &mut limits.primitives {
+                primitives.starts = primitives::starts().map_err(|_| nix::Error::ENOENT)?;
+            }
             Ok(limits)
         }
     }

@@ -5,11 +5,12 @@
 //! ping-pong of a cache line (a line per direction), and per size one transfer,
 //! its signalling included, as half a round trip: copied out of the mapping by
 //! the receiver, by both at once, through `process_vm_readv`, and for comparison
-//! a `memcpy` of one core alone.
+//! a `memcpy` of one core alone. `--primitives` adds what else bounds an MPI.
 
 mod arena;
 mod experiment;
 mod memory;
+mod primitives;
 mod report;
 mod sizes;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "floor", version)]
 struct Cli {
-    /// Sizes in bytes as `[MIN:]MAX`, powers of two; K, M and G work.
+    /// Sizes in bytes as `[MIN:]MAX`, powers of two, or as `A,B,C`; K, M and G work.
     #[arg(short = 'm', long, value_name = "[MIN:]MAX", default_value = "1:4M")]
     message_size: sizes::Sizes,
     /// The two cores as A,B; by default the first two that this process may use.
@@ -32,6 +33,9 @@ struct Cli {
     /// Only the cache-line ping-pong: a quick probe of near or far cores.
     #[arg(long)]
     ping_pong: bool,
+    /// Also what else bounds an MPI: lines both ways and one way, wake-ups, starts.
+    #[arg(long)]
+    primitives: bool,
     /// Rewrite the buffer before each transfer; the rewriting is not counted.
     #[arg(long)]
     dirty: bool,
@@ -68,10 +72,11 @@ fn run(cli: &Cli) -> Result<report::Limits, String> {
     let sizes = if cli.ping_pong {
         Vec::new()
     } else {
-        cli.message_size.list()
+        cli.message_size.list().to_vec()
     };
     let plan = experiment::Plan {
         cores,
+        primitives: cli.primitives,
         sizes,
         buffer_use: match (cli.dirty, cli.read) {
             (_, true) => BufferUse::RewrittenAndRead,

@@ -19,6 +19,22 @@ impl Line {
     }
 }
 
+/// One cache line of many in a row.
+#[repr(C, align(64))]
+pub struct StreamLine(AtomicU64);
+
+impl StreamLine {
+    /// Publishes `value` and all that was written before.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Release); // pairs with the Acquire in `get`
+    }
+
+    /// Reads what the peer published last.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire) // pairs with the Release in `set`
+    }
+}
+
 /// A message buffer in shared memory.
 #[derive(Clone, Copy)]
 pub struct Buffer {

@@ -1,6 +1,7 @@
 //! The figures as columns and as JSON.
 
 use crate::experiment::BufferUse;
+use crate::primitives::Primitives;
 use std::fmt::Write;
 
 /// All that was measured; times in seconds.
@@ -12,6 +13,7 @@ pub struct Limits {
     /// The same at the end: another value tells that a virtual machine's cores
     /// were moved meanwhile.
     pub ping_pong_after: f64,
+    pub primitives: Option<Primitives>,
     pub rows: Vec<Row>,
 }
 
@@ -23,6 +25,8 @@ pub struct Row {
     /// Absent where `process_vm_readv` is not permitted.
     pub cma: Option<f64>,
     pub copy: f64,
+    /// Half a round trip of a cache line before and after.
+    pub probes: [f64; 2],
 }
 
 const HEADS: [&str; 4] = [
@@ -51,6 +55,9 @@ impl Limits {
                 "# Buffers rewritten before each transfer and read after it, all of it counted\n"
             }
         };
+        if let Some(primitives) = &self.primitives {
+            text += &primitives.columns();
+        }
         if !self.rows.is_empty() {
             text += "# Size    ";
             HEADS.iter().for_each(|head| _ = write!(text, "{head:>20}"));
@@ -77,8 +84,11 @@ impl Limits {
     /// One JSON object; times in the units that the keys name.
     pub fn json(&self) -> String {
         let rows: Vec<String> = self.rows.iter().map(Row::json).collect();
+        let primitives = self.primitives.as_ref().map_or(String::new(), |p| {
+            format!(" \"primitives\": {},\n", p.json())
+        });
         format!(
-            "{{\"program\": \"floor\", \"cores\": [{}, {}], \"dirty\": {}, \"read\": {}, \"ping_pong_ns\": {:.2}, \"ping_pong_after_ns\": {:.2},\n \"rows\": [{}]}}\n",
+            "{{\"program\": \"floor\", \"cores\": [{}, {}], \"dirty\": {}, \"read\": {}, \"ping_pong_ns\": {:.2}, \"ping_pong_after_ns\": {:.2},\n{primitives} \"rows\": [{}]}}\n",
             self.cores[0],
             self.cores[1],
             self.buffer_use != BufferUse::LeftAlone,
@@ -96,11 +106,49 @@ impl Row {
             .cma
             .map_or("null".into(), |seconds| format!("{:.5}", seconds * 1e6));
         format!(
-            "{{\"size\": {}, \"mapped_one_us\": {:.5}, \"mapped_both_us\": {:.5}, \"cma_us\": {cma}, \"memcpy_us\": {:.5}}}",
+            "{{\"size\": {}, \"mapped_one_us\": {:.5}, \"mapped_both_us\": {:.5}, \"cma_us\": {cma}, \"memcpy_us\": {:.5}, \"probe_ns\": [{:.1}, {:.1}]}}",
             self.size,
             self.mapped_one * 1e6,
             self.mapped_both * 1e6,
-            self.copy * 1e6
+            self.copy * 1e6,
+            self.probes[0] * 1e9,
+            self.probes[1] * 1e9
+        )
+    }
+}
+
+impl Primitives {
+    fn columns(&self) -> String {
+        let mut text = format!(
+            "# One line that both write: {:.1} ns half round trip\n# Lines one way: {:.1} ns each\n# Woken by futex on another core: {:.2} us half round trip\n# Core handed over by sched_yield: {:.2} us half round trip\n",
+            self.shared_line * 1e9,
+            self.stream_line * 1e9,
+            self.futex_wake * 1e6,
+            self.yield_hand_over * 1e6
+        );
+        for (count, seconds) in &self.starts {
+            _ = writeln!(
+                text,
+                "# Start to end of {count} processes: {:.3} ms",
+                seconds * 1e3
+            );
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let starts: Vec<String> = self
+            .starts
+            .iter()
+            .map(|(count, seconds)| format!("\"{count}\": {:.5}", seconds * 1e3))
+            .collect();
+        format!(
+            "{{\"shared_line_ns\": {:.2}, \"stream_line_ns\": {:.2}, \"futex_wake_us\": {:.4}, \"yield_us\": {:.4}, \"starts_ms\": {{{}}}}}",
+            self.shared_line * 1e9,
+            self.stream_line * 1e9,
+            self.futex_wake * 1e6,
+            self.yield_hand_over * 1e6,
+            starts.join(", ")
         )
     }
 }

@@ -1,20 +1,20 @@
-//! Message sizes as the benchmarks take them: `[MIN:]MAX`, doubling.
+//! Message sizes as the benchmarks take them: `[MIN:]MAX`, doubling, or `A,B,C`.
 
 use std::str::FromStr;
 
-/// A range of sizes in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    min: usize,
-    max: usize,
-}
+/// Sizes in bytes, in ascending order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes(Vec<usize>);
 
 impl Sizes {
-    /// From the smallest by doubling up to the largest.
-    pub fn list(&self) -> Vec<usize> {
-        std::iter::successors(Some(self.min), |size| size.checked_mul(2))
-            .take_while(|&size| size <= self.max)
-            .collect()
+    /// All of them.
+    pub fn list(&self) -> &[usize] {
+        &self.0
+    }
+
+    fn doubling(min: usize, max: usize) -> Sizes {
+        let sizes = std::iter::successors(Some(min), |size| size.checked_mul(2));
+        Sizes(sizes.take_while(|&size| size <= max).collect())
     }
 }
 
@@ -37,17 +37,20 @@ impl FromStr for Sizes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Sizes, String> {
-        let (min, max) = text.split_once(':').unwrap_or(("1", text));
-        let sizes = Sizes {
-            min: bytes(min)?,
-            max: bytes(max)?,
-        };
-        if sizes.min > sizes.max {
-            return Err(format!(
-                "the smallest size, {min}, is above the largest, {max}"
-            ));
+        if text.contains(',') {
+            let sizes: Vec<usize> = text.split(',').map(bytes).collect::<Result<_, _>>()?;
+            return match sizes.is_sorted_by(|a, b| a < b) {
+                true => Ok(Sizes(sizes)),
+                false => Err(format!("'{text}': sizes in ascending order are needed")),
+            };
         }
-        Ok(sizes)
+        let (min, max) = text.split_once(':').unwrap_or(("1", text));
+        match (bytes(min)?, bytes(max)?) {
+            (low, high) if low <= high => Ok(Sizes::doubling(low, high)),
+            _ => Err(format!(
+                "the smallest size, {min}, is above the largest, {max}"
+            )),
+        }
     }
 }
 
@@ -59,12 +62,23 @@ mod tests {
     fn doubles_from_min_to_max() {
         let sizes: Sizes = "3:1K".parse().unwrap();
         assert_eq!(sizes.list(), [3, 6, 12, 24, 48, 96, 192, 384, 768]);
+        assert_eq!("8,1K".parse::<Sizes>().unwrap().list(), [8, 1024]);
         assert_eq!("4".parse::<Sizes>().unwrap().list(), [1, 2, 4]);
     }
 
     #[test]
     fn refuses_nonsense() {
-        for text in ["", "x", "8:4", "0", "99999999999999999999", "4:"] {
+        for text in [
+            "",
+            "x",
+            "8:4",
+            "0",
+            "99999999999999999999",
+            "4:",
+            "8,4",
+            "8,8",
+            "8,",
+        ] {
             assert!(text.parse::<Sizes>().is_err(), "{text}");
         }
     }
