@@ -260,6 +260,46 @@ static void forks(void)
     munmap(mapped, 1 << 20);
 }
 
+/* Whether memory is the shared heap's. */
+static int is_shared(const void *block)
+{
+    char line[512];
+    int shared = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx", &from, &to) == 2 && (uintptr_t)block >= from &&
+            (uintptr_t)block < to)
+            shared = strstr(line, "lariat-heap") != NULL;
+    }
+    if (maps)
+        fclose(maps);
+    return shared;
+}
+
+/* What is short is shared if it is aligned to pages, and only then. */
+static void short_blocks(int shared)
+{
+    size_t page = sysconf(_SC_PAGESIZE);
+    void *aligned[6] = {valloc(8), pvalloc(8), memalign(page, 8), aligned_alloc(4 * page, 8)};
+    CHECK(posix_memalign(&aligned[4], page, 0) == 0 && posix_memalign(&aligned[5], page, 3000) == 0);
+    for (int i = 0; i < 6; i++) {
+        CHECK((uintptr_t)aligned[i] % page == 0 && is_shared(aligned[i]) == shared);
+        for (int k = 0; k < i; k++)
+            CHECK(aligned[k] != aligned[i]);
+    }
+    memset(aligned[5], 10, 3000);
+    aligned[5] = realloc(aligned[5], 7000);
+    CHECK(all(aligned[5], 3000, 10));
+    void *others[3] = {malloc(8), calloc(8, 8), memalign(page / 2, 8)};
+    for (int i = 0; i < 3; i++)
+        CHECK(!is_shared(others[i]));
+    for (int i = 0; i < 6; i++)
+        free(aligned[i]);
+    for (int i = 0; i < 3; i++)
+        free(others[i]);
+}
+
 int main(int argc, char **argv)
 {
     blocks();
@@ -272,15 +312,9 @@ int main(int argc, char **argv)
         pthread_join(id[t], NULL);
     forks();
     /* Whether the memory was the shared heap's: the test looks at this line. */
-    char *block = malloc(100000), line[512];
-    int shared = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (maps && fgets(line, sizeof line, maps)) {
-        unsigned long from, to;
-        if (sscanf(line, "%lx-%lx", &from, &to) == 2 && (uintptr_t)block >= from &&
-            (uintptr_t)block < to)
-            shared = strstr(line, "lariat-heap") != NULL;
-    }
+    char *block = malloc(100000);
+    int shared = is_shared(block);
+    short_blocks(shared);
     printf("%s\n", shared ? "shared" : "private");
     if (argc > 1 && !strcmp(argv[1], "twice")) {
         free(seen(block));

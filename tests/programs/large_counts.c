@@ -1,6 +1,6 @@
 /* One message, one collective, one window access or one file access of more than 2^31
-   elements and more than 4 GiB. Two ranks; takes up to 10 GiB of memory, and for a file as
-   much room in the folder. usage: large_counts message|collective|window|file [FOLDER] */
+   elements and more than 4 GiB. Two ranks; takes up to 13 GiB of memory, and for a file as
+   much room in the folder. usage: large_counts message|collective|window|"own window"|file [FOLDER] */
 #define _GNU_SOURCE
 #include "check.h"
 #include <sys/mman.h>
@@ -84,11 +84,17 @@ static void collective(void)
     munmap(memory, (size_t)LEN);
 }
 
-static void window(void)
+/* A window over memory of MPI's (which all map), or over the program's, which goes by the arm. */
+static void window(int of_program)
 {
-    unsigned char *memory, *mine = NULL;
+    unsigned char *memory = NULL, *mine = NULL;
     MPI_Win win;
-    MPI(MPI_Win_allocate_c(rank == 1 ? LEN : 0, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &memory, &win));
+    MPI_Count len = rank == 1 ? LEN : 0;
+    if (of_program) {
+        memory = rank == 1 ? sparse() : NULL;
+        MPI(MPI_Win_create_c(memory, len, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &win));
+    } else
+        MPI(MPI_Win_allocate_c(len, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &memory, &win));
     MPI(MPI_Win_fence(0, win));
     if (rank == 0) {
         mine = sparse();
@@ -99,17 +105,31 @@ static void window(void)
     if (rank == 1) {
         check_marks(memory, 3);
         memory[LEN - 2] = 99;
-    }
+    } else
+        munmap(mine, (size_t)LEN);
     MPI(MPI_Win_fence(0, win));
     if (rank == 0) { /* a little, beyond 4 GiB */
-        unsigned char two[2] = {0, 0};
+        unsigned char two[2] = {0, 0}, one = 1, before = 0;
         MPI(MPI_Get(two, 2, MPI_BYTE, 1, LEN - 2, 2, MPI_BYTE, win));
+        MPI(MPI_Fetch_and_op(&one, &before, MPI_UNSIGNED_CHAR, 1, LEN - 3, MPI_SUM, win));
+        MPI(MPI_Win_fence(0, win));
         EQ(two[0], 99);
         EQ(two[1], mark(8, 3));
+        EQ(before, 0);
+        mine = sparse();
+        MPI(MPI_Get_c(mine, LEN, MPI_BYTE, 1, 0, LEN, MPI_BYTE, win));
+    } else
+        MPI(MPI_Win_fence(0, win));
+    MPI(MPI_Win_fence(0, win));
+    if (rank == 0) {
+        check_marks(mine, 3);
+        EQ(mine[LEN - 2], 99);
+        EQ(mine[LEN - 3], 1);
         munmap(mine, (size_t)LEN);
     }
-    MPI(MPI_Win_fence(0, win));
     MPI(MPI_Win_free(&win));
+    if (of_program && rank == 1)
+        munmap(memory, (size_t)LEN);
 }
 
 static void file(const char *folder)
@@ -157,7 +177,9 @@ int main(int argc, char **argv)
     else if (strcmp(what, "collective") == 0)
         collective();
     else if (strcmp(what, "window") == 0)
-        window();
+        window(0);
+    else if (strcmp(what, "own window") == 0)
+        window(1);
     else
         file(argc > 2 ? argv[2] : "/tmp");
     PASSED();

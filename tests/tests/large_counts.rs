@@ -1,5 +1,5 @@
-//! One message, one collective, one window access and one file access of more than 2³¹
-//! elements and more than 4 GiB, on every arm. Up to 10 GiB of memory and several minutes:
+//! One message, one collective, accesses to a window and one file access of more than 2³¹
+//! elements and more than 4 GiB, on every arm. Up to 13 GiB of memory and several minutes:
 //!
 //! ```text
 //! cargo test -p lariat-tests --test large_counts -- --ignored --test-threads 1
@@ -29,6 +29,13 @@ fn a_collective() {
 #[ignore = "takes 9 GiB of memory"]
 fn a_window_access() {
     on_every_arm("window");
+}
+
+/// By loads and stores, by CMA and by messages, whose bytes the origin has twice meanwhile.
+#[test]
+#[ignore = "takes 13 GiB of memory"]
+fn an_access_to_memory_of_the_program() {
+    on_every_arm("own window");
 }
 
 /// Bytes of files take no arm. The file is on the temporary folder's file system.

@@ -1,8 +1,9 @@
 //! malloc, free and their kin (C17 7.22.3, POSIX, and glibc's manual).
 
-use crate::{LEAST, heap_for, heap_of, pointer, system};
+use crate::{LEAST, heap, heap_for, heap_of, pointer, system};
 use btl_shm::recall::say;
 use btl_shm::region::heap::Heap;
+use btl_shm::region::sys;
 use nix::errno::Errno;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
@@ -140,11 +141,15 @@ pub unsafe extern "C" fn reallocarray(ptr: *mut c_void, count: usize, len: usize
     }
 }
 
-/// `memalign`.
+/// `memalign`. Memory at the beginning of a page comes from the heap however short it is.
 #[unsafe(no_mangle)]
 pub extern "C" fn memalign(align: usize, len: usize) -> *mut c_void {
+    let found = match align < sys::page() {
+        true => heap_for(len),
+        false => heap(),
+    };
     if align.is_power_of_two()
-        && let Some(heap) = heap_for(len)
+        && let Some(heap) = found
         && let Some((start, _)) = heap.allocator().alloc(len, align)
     {
         return pointer(start);
@@ -189,15 +194,14 @@ pub unsafe extern "C" fn posix_memalign(
 /// `valloc`.
 #[unsafe(no_mangle)]
 pub extern "C" fn valloc(len: usize) -> *mut c_void {
-    memalign(btl_shm::region::sys::page(), len)
+    memalign(sys::page(), len)
 }
 
 /// `pvalloc`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pvalloc(len: usize) -> *mut c_void {
-    let page = btl_shm::region::sys::page();
-    match len.checked_next_multiple_of(page) {
-        Some(len) => memalign(page, len),
+    match len.checked_next_multiple_of(sys::page()) {
+        Some(len) => memalign(sys::page(), len),
         None => no_memory(),
     }
 }

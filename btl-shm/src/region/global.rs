@@ -17,19 +17,24 @@ use std::sync::atomic::Ordering::Relaxed;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SharedHeap;
 
-/// The heap, for an allocation of this many bytes: started by the first large one.
+/// Bytes of the smallest page of any machine: a constant, so that it costs nothing to
+/// compare an alignment that is known when a program is compiled.
+const LEAST_PAGE: usize = 4096;
+
+/// The heap, for an allocation that is large or begins at a page: started by the first one.
 #[inline]
-fn heap_for(len: usize) -> Option<&'static Heap> {
-    if len < GLOBAL_LEAST.load(Relaxed) {
+fn heap_for(layout: Layout) -> Option<&'static Heap> {
+    let fits = |least| layout.size() >= least || layout.align() >= LEAST_PAGE;
+    if !fits(GLOBAL_LEAST.load(Relaxed)) {
         return None;
     }
     heap::here()
-        .filter(|heap| len >= heap.least())
-        .or_else(|| first(len))
+        .or_else(first)
+        .filter(|heap| fits(heap.least()))
 }
 
 #[cold]
-fn first(len: usize) -> Option<&'static Heap> {
+fn first() -> Option<&'static Heap> {
     if heap::here().is_none() && heap::outcome().is_none() {
         // Where the malloc family is preloaded, the system's malloc is the heap.
         let refused = if heap::is_preloaded() {
@@ -44,7 +49,7 @@ fn first(len: usize) -> Option<&'static Heap> {
     }
     let heap = heap::here()?;
     GLOBAL_LEAST.store(heap.least(), Relaxed);
-    (len >= heap.least()).then_some(heap)
+    Some(heap)
 }
 
 /// The heap, if it has the block at `ptr`.
@@ -59,7 +64,7 @@ fn heap_of(ptr: *mut u8) -> Option<&'static Heap> {
 unsafe impl GlobalAlloc for SharedHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if let Some(heap) = heap_for(layout.size())
+        if let Some(heap) = heap_for(layout)
             && let Some((start, _)) = heap.allocator().alloc(layout.size(), layout.align())
         {
             return at(start);
@@ -70,7 +75,7 @@ unsafe impl GlobalAlloc for SharedHeap {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if let Some(heap) = heap_for(layout.size())
+        if let Some(heap) = heap_for(layout)
             && let Some(start) = heap.allocator().alloc_zeroed(layout.size(), layout.align())
         {
             return at(start);
