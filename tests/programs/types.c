@@ -326,6 +326,39 @@ static void unnamed(void)
     CHECK(a == MPI_DATATYPE_NULL, " ");
 }
 
+/* Types of types, with more pieces than anybody could walk over. */
+static void nested(void)
+{
+    MPI_Datatype rows, matrix, pair, tower[41];
+    MPI_Count size, lb, extent;
+    MPI(MPI_Type_vector(1000000, 1, 2, MPI_DOUBLE, &rows));
+    MPI(MPI_Type_create_hvector(1000000, 1, 16000008, rows, &matrix));
+    MPI(MPI_Type_commit(&matrix));
+    MPI(MPI_Type_size_c(matrix, &size));
+    CHECK(size == 8000000000000, "%lld", (long long)size);
+    MPI(MPI_Type_create_struct(2, (int[]){1, 1}, (MPI_Aint[]){0, 16000000000000},
+                               (MPI_Datatype[]){matrix, rows}, &pair));
+    MPI(MPI_Type_commit(&pair));
+    MPI(MPI_Type_size_c(pair, &size));
+    CHECK(size == 8000008000000, "%lld", (long long)size);
+    MPI(MPI_Type_vector(9, 1, 2, MPI_CHAR, &tower[0]));
+    for (int level = 1; level <= 40; level++) {
+        MPI(MPI_Type_create_hindexed(2, (int[]){1, 1}, (MPI_Aint[]){0, (MPI_Aint)32 << level},
+                                     tower[level - 1], &tower[level]));
+        MPI(MPI_Type_commit(&tower[level]));
+        MPI(MPI_Type_size_c(tower[level], &size));
+        CHECK(size == (MPI_Count)9 << level, "%d: %lld", level, (long long)size);
+        MPI(MPI_Type_get_extent_c(tower[level], &lb, &extent));
+        CHECK(lb == 0 && extent == ((MPI_Count)64 << level) - 64 + 17, "%d: %lld", level,
+              (long long)extent);
+    }
+    for (int level = 0; level <= 40; level++)
+        MPI(MPI_Type_free(&tower[level]));
+    MPI(MPI_Type_free(&rows));
+    MPI(MPI_Type_free(&matrix));
+    MPI(MPI_Type_free(&pair));
+}
+
 static void mistakes(void)
 {
     MPI_Datatype type, stale;
@@ -360,6 +393,7 @@ int main(void)
     packing();
     elements();
     unnamed();
+    nested();
     mistakes();
     PASSED();
 }

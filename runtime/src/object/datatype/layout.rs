@@ -78,6 +78,8 @@ pub enum Node {
         stride: isize,
         /// Bytes of data in one.
         size: usize,
+        /// Runs in all, as many as fit the number.
+        runs: usize,
         /// What is repeated.
         body: Arc<Node>,
     },
@@ -89,6 +91,8 @@ pub enum Node {
         parts: Arc<[Part]>,
         /// Bytes in all.
         size: usize,
+        /// Runs in all, as many as fit the number.
+        runs: usize,
     },
 }
 
@@ -109,7 +113,8 @@ impl Node {
         }
     }
 
-    /// The number of runs.
+    /// The number of runs, or the greatest there is. It is kept where layouts are nested:
+    /// types of types may have more runs than can be counted.
     #[must_use]
     pub fn runs(&self) -> usize {
         match self {
@@ -118,10 +123,7 @@ impl Node {
             Node::Strided { count, .. } => *count,
             Node::Blocks { disps, .. } => disps.len(),
             Node::Runs { runs, .. } => runs.len(),
-            Node::Loop { count, body, .. } => count.saturating_mul(body.runs()),
-            Node::Sequence { parts, .. } => parts
-                .iter()
-                .fold(0, |sum, part| part.node.runs().saturating_add(sum)),
+            Node::Loop { runs, .. } | Node::Sequence { runs, .. } => *runs,
         }
     }
 
@@ -178,12 +180,14 @@ impl Node {
                 count: n,
                 stride: inner,
                 size,
+                runs,
                 ref body,
             } if inner.checked_mul(n.cast_signed()) == Some(stride) => Node::Loop {
                 disp,
                 count: n * count,
                 stride: inner,
                 size,
+                runs: runs.saturating_mul(count),
                 body: body.clone(),
             },
             _ if self.runs().saturating_mul(count) <= EXPAND => {
@@ -198,6 +202,7 @@ impl Node {
                 count,
                 stride,
                 size: self.size(),
+                runs: self.runs().saturating_mul(count),
                 body: Arc::new(self.clone()),
             },
         }
@@ -307,6 +312,10 @@ impl Builder {
             _ => Node::Sequence {
                 disp: 0,
                 size: self.size,
+                runs: self
+                    .parts
+                    .iter()
+                    .fold(0, |sum, part| part.node.runs().saturating_add(sum)),
                 parts: self.parts.into(),
             },
         }
@@ -368,6 +377,23 @@ mod tests {
             builder.push(&run(4 * i, 4));
         }
         assert_eq!(builder.finish(), run(0, 400));
+    }
+
+    /// Each level has two copies of the one below: 2^60 pieces in the end.
+    #[test]
+    fn towers_of_layouts_are_made_at_once() {
+        let mut node = run(0, 1).repeated(9, 2);
+        for level in 1..=60 {
+            let mut builder = Builder::default();
+            builder.push(&node);
+            builder.push(&node.shifted(1 << level));
+            node = builder.finish();
+            assert_eq!(node.runs(), 9 << level);
+        }
+        let rows = run(0, 8)
+            .repeated(1_000_000, 16)
+            .repeated(1_000_000, 16_000_008);
+        assert_eq!(rows.runs(), 1_000_000_000_000);
     }
 
     #[test]
