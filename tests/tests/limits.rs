@@ -97,11 +97,12 @@ fn without_dev_proc_sys_or_a_writable_file_system() {
     }
     let hello = lariat_tests::program("hello");
     let hello = hello.to_str().unwrap();
+    // The tree under test may lie anywhere, so that no folder is hidden but these.
     for bare in [
         "mount -t tmpfs none /dev",
         "umount -l /proc && mount -t tmpfs none /proc",
         "mount -t tmpfs none /sys",
-        "mount --rbind -o ro / / && mount -o remount,bind,ro / && mount -t tmpfs -o ro none /tmp",
+        "mount --rbind -o ro / / && mount -o remount,bind,ro / && mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp",
     ] {
         let script = format!("{bare} && exec \"$@\"");
         let before = ["unshare", "-m", "sh", "-c", &script, "sh"];
