@@ -179,6 +179,9 @@ fn variables(
     if let Some(dir) = dir {
         vars.insert("PWD".into(), dir.into());
     }
+    if let Some(name) = local.initial_errhandler {
+        vars.insert(env::INITIAL_ERRHANDLER.into(), name.into());
+    }
     if let Some(lib) = library_dir() {
         let name = OsString::from("LD_LIBRARY_PATH");
         let old = vars.get(&name).cloned().or_else(|| std::env::var_os(&name));
@@ -229,6 +232,7 @@ pub fn command(app: &App, index: usize, rank: u32, wire_up: WireUp, inherit: boo
             command.env_remove(name);
         }
     }
+    command.env_remove(env::INITIAL_ERRHANDLER);
     command.envs(&app.vars);
     for name in [spawning::STATUS, spawning::LINK] {
         command.env_remove(name);

@@ -1,7 +1,7 @@
 //! This mpirun as the one of a spawned job (`MPI_Comm_spawn`): what it is to start, and how it
 //! is tied to what has spawned it.
 //!
-//! `mpirun --spawned HOST COUNT { RANKS DIR WORDS word… }…` is not for users: a program or
+//! `mpirun --spawned HOST COUNT { RANKS DIR ERRHANDLER WORDS word… }…` is not for users: a program or
 //! another mpirun gives it with the descriptors of [`wireup::spawning`].
 
 use crate::cli::{JobOptions, ProgramOptions};
@@ -114,6 +114,8 @@ pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), Str
         for _ in 0..count {
             let ranks = number(rest.next()?)?;
             let dir = rest.next()?.clone();
+            let errhandler = rest.next()?.to_string_lossy();
+            let errhandler = wireup::env::errhandler(&errhandler).ok();
             let words = number(rest.next()?)?;
             let mut program = Vec::new();
             for _ in 0..words {
@@ -125,6 +127,7 @@ pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), Str
                 export: Vec::new(),
                 env: Vec::new(),
                 envlist: None,
+                initial_errhandler: errhandler,
                 program,
             });
         }
@@ -155,12 +158,29 @@ mod tests {
 
     #[test]
     fn programs_are_read_whatever_their_words_are() {
-        let words = ["", "2", "3", "/tmp", "3", "a", ":", "--", "1", "", "1", "b"];
+        let words = [
+            "",
+            "2",
+            "3",
+            "/tmp",
+            "mpi_errors_return",
+            "3",
+            "a",
+            ":",
+            "--",
+            "1",
+            "",
+            "",
+            "1",
+            "b",
+        ];
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let (job, programs) = parse(&words).unwrap();
         assert_eq!(job.host, None);
         assert_eq!(programs[0].ranks, Some(3));
         assert_eq!(programs[0].program, ["a", ":", "--"]);
+        assert_eq!(programs[0].initial_errhandler, Some("mpi_errors_return"));
+        assert_eq!(programs[1].initial_errhandler, None);
         assert_eq!(programs[1].program, ["b"]);
         assert_eq!(programs[1].wdir, None);
         for cut in 0..words.len() {

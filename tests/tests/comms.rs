@@ -97,6 +97,25 @@ fn error_handlers_and_codes() {
 }
 
 #[test]
+fn the_initial_error_handler_is_the_one_asked_for() {
+    let job = || Job::of("initial_handler").ranks(2);
+    for (option, role) in [
+        ("mpi_errors_return", "return"),
+        ("MPI_ERRORS_ABORT", "abort"),
+        ("mpi_errors_are_fatal", "fatal"),
+    ] {
+        let job = job().options(["-initial-errhandler", option]);
+        job.args([role]).passes();
+    }
+    job().args(["fatal"]).passes();
+    let refused = job().options(["--initial-errhandler=mpi_errors_vanish"]);
+    let _ = refused
+        .run()
+        .fails()
+        .says(["mpi_errors_vanish", "mpi_errors_return"]);
+}
+
+#[test]
 fn info_objects() {
     passes_on("infos", [1, 2]);
 }

@@ -91,7 +91,7 @@ pub fn parse(args: &[OsString]) -> Result<Request, String> {
         if *inner != JobOptions::default() {
             return Err(format!(
                 "{}: options of the whole job belong on the command line; \
-                 a line may have -n, -x, -env, -envlist and -wdir",
+                 a line may have -n, -x, -env, -envlist, -wdir and -initial-errhandler",
                 file.display()
             ));
         }
@@ -121,7 +121,7 @@ fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
         let options = CommandLine::from_arg_matches(&matches).map_err(|why| sentence(&why))?;
         if global.is_some() && options.global != JobOptions::default() {
             return Err(
-                "behind a colon only -n, -x, -env, -envlist and -wdir can be given; \
+                "behind a colon only -n, -x, -env, -envlist, -wdir and -initial-errhandler can be given; \
                  options of the whole job belong before the first program"
                     .to_owned(),
             );
@@ -213,6 +213,7 @@ mod tests {
             ("", "no program"),
             ("-n 2", "no program"),
             ("a : -l b", "behind a colon"),
+            ("-initial-errhandler none x", "mpi_errors_return"),
         ] {
             let said = run(line).unwrap_err();
             assert!(said.contains(word), "{line}: {said}");

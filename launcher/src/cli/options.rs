@@ -207,6 +207,9 @@ pub struct ProgramOptions {
     /// Pass these variables, separated by commas, to this program
     #[arg(long, value_name = "NAMES", help_heading = "Environment")]
     pub envlist: Option<String>,
+    /// The error handler that MPI_COMM_WORLD and MPI_COMM_SELF begin with: mpi_errors_are_fatal mpi_errors_abort mpi_errors_return [default: mpi_errors_are_fatal]
+    #[arg(long, value_name = "NAME", help_heading = "Ending", value_parser = wireup::env::errhandler)]
+    pub initial_errhandler: Option<&'static str>,
     /// The program and its arguments
     #[arg(
         value_name = "PROGRAM",

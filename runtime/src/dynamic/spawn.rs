@@ -50,6 +50,8 @@ pub(super) struct Planned {
     pub(super) words: Vec<OsString>,
     pub(super) dir: Option<OsString>,
     pub(super) ranks: u32,
+    /// Of `wireup::env::ERRHANDLERS`; empty: the default.
+    pub(super) errhandler: &'static str,
     pub(super) host: Option<OsString>,
 }
 
@@ -155,6 +157,16 @@ fn check_arch(arch: &CStr) -> Result<()> {
     Ok(())
 }
 
+/// The initial error handler that the info key asks for.
+fn errhandler(text: &CStr) -> Result<&'static str> {
+    wireup::env::errhandler(&text.to_string_lossy()).map_err(|wanted| {
+        Error::new(
+            Class::INFO_VALUE,
+            format!("info key mpi_initial_errhandler is {text:?}: {wanted}"),
+        )
+    })
+}
+
 /// Finds `command` in the directories of the key `path`.
 fn along(path: &CStr, command: &CStr) -> Option<OsString> {
     if command.to_bytes().contains(&b'/') {
@@ -185,8 +197,12 @@ fn plan(program: &Program) -> Result<Planned> {
     let found = info.get(c"path").and_then(|path| along(path, command));
     let mut words = vec![found.unwrap_or_else(|| os(command))];
     words.extend(program.args.iter().map(|arg| os(arg)));
+    let errhandler = info
+        .get(c"mpi_initial_errhandler")
+        .map_or(Ok(""), errhandler)?;
     Ok(Planned {
         words,
+        errhandler,
         dir: info.get(c"wdir").map(os),
         ranks: number_of(maxprocs, info.get(c"soft"))?,
         host: info.get(c"host").map(os),

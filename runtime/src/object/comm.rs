@@ -257,8 +257,7 @@ pub fn init_world(rank: u32, size: u32) {
     ] {
         *comm.name.borrow_mut() = name.to_owned();
         comm.handle.set(raw);
-        comm.errhandler
-            .replace(errhandler::INITIAL.with(|initial| initial.clone()));
+        comm.errhandler.replace(errhandler::initial());
         // Never given back: a thread that reads it needs no lock, and a late
         // error report may still name the rank.
         let leaked = Box::into_raw(Box::new(Arc::new(comm)));

@@ -118,7 +118,30 @@ impl Slot {
 pub static FILE_DEFAULT: Local<Handler> = Local::new(Handler::Return);
 /// The handler before `MPI_Init`, after `MPI_Finalize` and in a program of sessions
 /// alone (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
-pub static INITIAL: Local<Handler> = Local::new(Handler::Fatal);
+static INITIAL: Local<Option<Handler>> = Local::new(None);
+
+/// The initial error handler, which the launcher was told, or the process that has spawned
+/// this job.
+pub fn initial() -> Handler {
+    INITIAL.with(|initial| initial.get_or_insert_with(told).clone())
+}
+
+fn told() -> Handler {
+    let name = wireup::env::get(wireup::env::INITIAL_ERRHANDLER).unwrap_or_default();
+    match wireup::env::errhandler(&name) {
+        Ok("mpi_errors_return") => Handler::Return,
+        Ok("mpi_errors_abort") => Handler::Abort,
+        _ => Handler::Fatal,
+    }
+}
+
+/// Puts another initial error handler in.
+#[cfg(test)]
+pub(super) fn replace_initial(handler: Handler) -> Handler {
+    let before = initial();
+    INITIAL.with(|initial| *initial = Some(handler));
+    before
+}
 
 static TABLE: Local<Table<Arc<Errhandler>>> = Local::new(Table::new(Kind::Errhandler));
 

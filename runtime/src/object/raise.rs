@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::handle::{KIND, Kind, Raw};
 use crate::lock::{self, Local};
-use crate::object::errhandler::{FILE_DEFAULT, Handler, INITIAL};
+use crate::object::errhandler::{FILE_DEFAULT, Handler, initial};
 use crate::object::{comm, error_code, file, group, session, win};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -115,7 +115,7 @@ fn handler_of(subject: Subject) -> (Handler, Subject) {
     if let Some(handler) = own {
         return (handler, subject);
     }
-    of_the_world().unwrap_or_else(|| (INITIAL.with(|handler| handler.clone()), Subject::Nothing))
+    of_the_world().unwrap_or_else(|| (initial(), Subject::Nothing))
 }
 
 /// The handler for errors that are about no object (MPI 5.0, section 9.3): that of
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::error::Class;
     use crate::handle::Kind;
-    use crate::object::errhandler::{Function, create, find, free};
+    use crate::object::errhandler::{Function, create, find, free, replace_initial};
     use std::ffi::c_int;
     use std::sync::atomic::AtomicI32;
 
@@ -194,7 +194,7 @@ mod tests {
     fn the_handler_is_called_and_the_class_returned() {
         let _inside = lock::inside();
         let raw = create(Kind::Comm, Some(noting())).unwrap();
-        let before = INITIAL.with(|handler| std::mem::replace(handler, find(raw).unwrap()));
+        let before = replace_initial(find(raw).unwrap());
         let error = Error::new(Class::TAG, "tag -5");
         assert_eq!(
             raise(Subject::Comm(0x999), "MPI_Send", &error),
@@ -202,7 +202,7 @@ mod tests {
         );
         assert_eq!(SEEN.load(Ordering::Relaxed), Class::TAG.0);
         assert!(error_code::text(Class::TAG.0).unwrap().ends_with("tag -5"));
-        INITIAL.with(|handler| *handler = before);
+        replace_initial(before);
         free(raw).unwrap();
     }
 }

@@ -23,6 +23,34 @@ pub const HEAP_FILE: &str = "LARIAT_HEAP_FILE";
 /// is used; see [`crate::descriptor`].
 pub const FILES: &str = "LARIAT_FILES";
 
+/// The initial error handler: one of [`ERRHANDLERS`].
+pub const INITIAL_ERRHANDLER: &str = "LARIAT_INITIAL_ERRHANDLER";
+
+/// The values of the option `-initial-errhandler` and of the info key
+/// `mpi_initial_errhandler` (MPI 5.0, section 11.8.4), in whatever case.
+pub const ERRHANDLERS: [&str; 3] = [
+    "mpi_errors_are_fatal",
+    "mpi_errors_abort",
+    "mpi_errors_return",
+];
+
+/// The one of [`ERRHANDLERS`] that `text` names.
+///
+/// # Errors
+/// A sentence that says what would be right: it names none.
+pub fn errhandler(text: &str) -> Result<&'static str, String> {
+    let wanted = text.trim();
+    let found = ERRHANDLERS
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(wanted));
+    found.ok_or_else(|| {
+        format!(
+            "wanted {}, {} or {}",
+            ERRHANDLERS[0], ERRHANDLERS[1], ERRHANDLERS[2]
+        )
+    })
+}
+
 /// The value of a variable; one that is not UTF-8 is converted with replacement
 /// characters. `None` in a program with raised privileges: see [`is_privileged`].
 #[must_use]

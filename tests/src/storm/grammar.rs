@@ -261,6 +261,13 @@ pub const OPTIONS: &[Opt] = &[
         &["/no/such/folder", "hosts", ""],
     )
     .of_one_program(),
+    valued(
+        &["initial-errhandler"],
+        &["mpi_errors_return", "mpi_errors_abort"],
+        &["MPI_ERRORS_ARE_FATAL", " mpi_errors_return"],
+        &["errors_return", "mpi_errors", "0", ""],
+    )
+    .of_one_program(),
     local(
         valued(
             &["x", "export"],
