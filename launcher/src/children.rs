@@ -11,11 +11,13 @@ use crate::tree;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use wireup::spawning::{self, END, FAILED, HEAD, LONGEST, Outcome, Request};
 
 /// A rank that has connected, and what has come of its request.
@@ -49,6 +51,10 @@ pub struct ChildFailure {
 #[derive(Debug)]
 pub struct ChildJobs {
     listener: Option<UnixListener>,
+    /// Given up where there is no descriptor left, to take a caller and refuse it.
+    reserve: Option<File>,
+    /// The listener is not looked at before this time: the machine had no descriptor left.
+    paused: Option<Instant>,
     callers: Vec<Caller>,
     jobs: Vec<ChildJob>,
     /// The signals that were blocked when mpirun started.
@@ -68,6 +74,8 @@ impl ChildJobs {
         };
         ChildJobs {
             listener: listen().ok(),
+            reserve: reserve(),
+            paused: None,
             callers: Vec::new(),
             jobs: Vec::new(),
             blocked,
@@ -77,11 +85,17 @@ impl ChildJobs {
 
     /// What is to be polled.
     pub fn fds(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let listener = self.listener.iter().map(AsFd::as_fd);
+        let open = self.listener.iter().filter(|_| self.paused.is_none());
+        let listener = open.map(AsFd::as_fd);
         let callers = self.callers.iter().map(|caller| caller.stream.as_fd());
         listener
             .chain(callers)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+    }
+
+    /// When the listener is to be looked at again, though nothing says so.
+    pub fn due(&self) -> Option<Instant> {
+        self.paused
     }
 
     /// Whether any spawned job has not ended.
@@ -92,12 +106,7 @@ impl ChildJobs {
     /// Takes what ranks ask for, and starts the jobs. `running`: this job is not being ended.
     /// The processes of mpiruns that were started.
     pub fn look(&mut self, running: bool) -> Vec<i32> {
-        while let Some(Ok((stream, _))) = self.listener.as_ref().map(UnixListener::accept) {
-            if spawn::is_of_this_user(&stream) && stream.set_nonblocking(true).is_ok() {
-                let bytes = Vec::new();
-                self.callers.push(Caller { stream, bytes });
-            }
-        }
+        self.take_callers();
         let mut started = Vec::new();
         let mut at = 0;
         while at < self.callers.len() {
@@ -113,12 +122,46 @@ impl ChildJobs {
         started
     }
 
+    /// Takes those who have connected.
+    fn take_callers(&mut self) {
+        if self.paused.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        self.paused = None;
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    if spawn::is_of_this_user(&stream) && stream.set_nonblocking(true).is_ok() {
+                        let bytes = Vec::new();
+                        self.callers.push(Caller { stream, bytes });
+                    }
+                }
+                Err(why) if is_without_descriptors(&why) => {
+                    // The listener stays readable, so a caller that is left there would
+                    // have mpirun look for it for ever.
+                    drop(self.reserve.take());
+                    let taken = listener.accept();
+                    if let Ok((stream, _)) = &taken {
+                        refuse(stream, format!("mpirun cannot take the request: {why}"));
+                    }
+                    let is_taken = taken.is_ok();
+                    drop(taken);
+                    self.reserve = reserve();
+                    if !is_taken {
+                        self.paused = Some(Instant::now() + PAUSE);
+                        return;
+                    }
+                }
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                Err(why) if why.raw_os_error() == Some(libc::ECONNABORTED) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     fn start(&mut self, request: &Request, status: UnixStream, running: bool) -> Option<i32> {
-        let refuse = |why: String| {
-            let _ = (&status).write_all(&Outcome::Refused(None, why).write());
-        };
         if !running {
-            refuse("the job is being ended".to_owned());
+            refuse(&status, "the job is being ended".to_owned());
             return None;
         }
         let _ = status.set_nonblocking(false);
@@ -129,7 +172,7 @@ impl ChildJobs {
                 Some(pid)
             }
             Err(why) => {
-                refuse(format!("mpirun cannot be started: {why}"));
+                refuse(&status, format!("mpirun cannot be started: {why}"));
                 None
             }
         }
@@ -236,9 +279,26 @@ impl Caller {
     }
 }
 
+/// How long the listener is left alone where the machine has no descriptor left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A descriptor to be given up.
+fn reserve() -> Option<File> {
+    File::open("/dev/null").or_else(|_| File::open("/")).ok()
+}
+
+fn is_without_descriptors(why: &std::io::Error) -> bool {
+    matches!(why.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Tells a rank that its job is not started. If it has ended, nobody needs to know.
+fn refuse(mut status: &UnixStream, why: String) {
+    let _ = status.write_all(&Outcome::Refused(None, why).write());
+}
+
 /// The first program of a request, for messages.
 fn program_of(request: &Request) -> String {
-    // --spawned HOST COUNT RANKS DIR WORDS word
-    let word = request.args.get(6);
+    // --spawned HOST COUNT RANKS DIR ERRHANDLER WORDS word
+    let word = request.args.get(7);
     word.map_or_else(String::new, |word| word.to_string_lossy().into_owned())
 }

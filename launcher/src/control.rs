@@ -193,7 +193,8 @@ impl Job {
         let watch = (self.phase == Phase::Running).then(|| self.history.due());
         let elsewhere = self.ranks.any_elsewhere();
         let elsewhere = elsewhere.then(|| Instant::now() + ELSEWHERE_INTERVAL);
-        let times = [phase, report, watch, elsewhere, self.orphaned]
+        let listen = self.children.due();
+        let times = [phase, report, watch, elsewhere, self.orphaned, listen]
             .into_iter()
             .flatten();
         let timeout = times.min().map_or(PollTimeout::NONE, poll_timeout);
