@@ -1,13 +1,14 @@
 //! Having a job started: by the `mpirun` of this job, or by one that this process starts.
 
-use super::port::raise;
+use super::socket::{self, Talk, raise};
 use super::spawn::Planned;
 use crate::error::{Class, Error, Result};
 use crate::job;
 use crate::lock::Local;
 use std::ffi::{CStr, OsString};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -45,7 +46,7 @@ fn is_pause(why: &io::Error) -> bool {
 }
 
 /// Variables that are about this process's own place in its job.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     wireup::env::RANK,
     wireup::env::SIZE,
     wireup::env::SEGMENT,
@@ -54,6 +55,7 @@ const OWN: [&str; 10] = [
     wireup::env::LIFELINE,
     wireup::env::HEAP_FILE,
     wireup::env::FILES,
+    wireup::env::INITIAL_ERRHANDLER,
     spawning::PARENT,
     spawning::PARENT_JOB,
 ];
@@ -80,6 +82,7 @@ fn request(programs: &[Planned], option: &str, port: &CStr) -> Request {
     for program in programs {
         args.push(program.ranks.to_string().into());
         args.push(program.dir.clone().unwrap_or_default());
+        args.push(program.errhandler.into());
         args.push(program.words.len().to_string().into());
         args.extend(program.words.iter().cloned());
     }
@@ -122,10 +125,13 @@ pub(super) fn launch(programs: &[Planned], port: &CStr) -> Result<Status> {
 }
 
 fn by_own_mpirun(programs: &[Planned], port: &CStr, job: u64) -> io::Result<UnixStream> {
-    let stream = UnixStream::connect_addr(&spawning::address(job)?)?;
-    super::socket::check_user(stream.as_fd()).map_err(|why| io::Error::other(why.to_string()))?;
-    (&stream).write_all(&request(programs, "--spawned", port).write())?;
-    Ok(stream)
+    let address = spawning::address(job)?;
+    let stream = socket::connect(address.as_abstract_name().unwrap_or_default())?;
+    socket::check_user(stream.as_fd()).map_err(|why| io::Error::other(why.to_string()))?;
+    let talk = Talk::new(stream, Class::SPAWN);
+    // One that takes no request has said why, and has closed its end.
+    let _ = talk.send(&request(programs, "--spawned", port).write());
+    Ok(talk.into_socket())
 }
 
 /// The ends of links of jobs that this process has started, open as long as it lives.

@@ -5,7 +5,7 @@
 //! process that has it open: nothing is left behind, and nobody can connect to a port that
 //! is closed. Its name is random, and processes of other users are turned away.
 
-use super::socket::{self, Talk, wait_for};
+use super::socket::{self, Talk, raise, wait_for};
 use crate::comm_make::connect::{self, Wire};
 use crate::comm_make::intra::only_intra;
 use crate::error::{Class, Error, Result};
@@ -15,12 +15,11 @@ use crate::lock::Local;
 use crate::object::comm::Comm;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::Arc;
 use wireup::collective::Kind;
-use wireup::descriptor;
 
 /// What port names begin with.
 const SCHEME: &str = "lariat-port:";
@@ -44,11 +43,6 @@ pub(super) fn random() -> Result<u128> {
 
 fn address(name: &str) -> io::Result<SocketAddr> {
     SocketAddr::from_abstract_name(name)
-}
-
-/// Moves a socket of ours to a number that programs do not use.
-pub(super) fn raise<S: From<OwnedFd> + Into<OwnedFd>>(socket: S) -> io::Result<S> {
-    descriptor::raise(socket.into()).map(S::from)
 }
 
 /// A port that is open.
@@ -175,14 +169,7 @@ fn broken(name: &CStr, why: &io::Error) -> Error {
 /// Connects to the server that has a port open.
 pub(super) fn reach(name: &CStr) -> Result<UnixStream> {
     let text = check(name)?;
-    let connected = wait_for(|| {
-        let connected = address(text).and_then(|at| UnixStream::connect_addr(&at));
-        match connected {
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => None,
-            other => Some(other.and_then(raise)),
-        }
-    });
-    let stream = connected.map_err(|why| match why.kind() {
+    let stream = socket::connect(text.as_bytes()).map_err(|why| match why.kind() {
         io::ErrorKind::ConnectionRefused => Error::new(
             Class::PORT,
             format!(

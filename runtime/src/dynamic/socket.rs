@@ -5,7 +5,9 @@ use crate::comm_make::connect::Wire;
 use crate::error::{Class, Error, Result};
 use crate::pml::{self, ShortSleeps, WaitFor};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use wireup::descriptor;
 
 /// What every message begins with: who does not send it is no process of this library.
 const MARK: u64 = u64::from_le_bytes(*b"lariat-c");
@@ -67,10 +69,49 @@ pub(super) fn wait_for<T>(mut done: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Connects to the Unix socket of this abstract name, and makes progress while its process
+/// has more connections to accept than the kernel keeps.
+pub(super) fn connect(name: &[u8]) -> io::Result<UnixStream> {
+    // SAFETY: all zero is an address, without a name.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::sa_family_t::try_from(libc::AF_UNIX).map_err(io::Error::other)?;
+    let room = address
+        .sun_path
+        .get_mut(1..=name.len())
+        .ok_or(io::ErrorKind::InvalidInput)?;
+    for (to, byte) in room.iter_mut().zip(name) {
+        *to = byte.cast_signed();
+    }
+    let len = std::mem::offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
+    let len = libc::socklen_t::try_from(len).map_err(io::Error::other)?;
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: makes a descriptor only.
+    let fd = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: socket just returned this descriptor to us alone.
+    let socket = raise(unsafe { OwnedFd::from_raw_fd(fd) })?;
+    wait_for(|| {
+        // SAFETY: reads the address, a local of this type.
+        let got = unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) };
+        match io::Error::last_os_error() {
+            _ if got == 0 => Some(Ok(())),
+            why if is_pause(&why) => None,
+            why => Some(Err(why)),
+        }
+    })?;
+    Ok(UnixStream::from(socket))
+}
+
+/// Moves a socket of ours to a number that programs do not use.
+pub(super) fn raise<S: From<OwnedFd> + Into<OwnedFd>>(socket: S) -> io::Result<S> {
+    descriptor::raise(socket.into()).map(S::from)
+}
+
 /// One end of a connected stream socket, as the roots use it.
 #[derive(Debug)]
 pub(super) struct Talk<S> {
-    #[allow(dead_code, reason = "it keeps the descriptor open")]
     socket: S,
     fd: RawFd,
     /// The class of an error where the other side has gone.
@@ -83,6 +124,11 @@ impl<S: AsRawFd> Talk<S> {
         Talk { socket, fd, class }
     }
 
+    /// The socket.
+    pub(super) fn into_socket(self) -> S {
+        self.socket
+    }
+
     fn ended(&self, why: Option<&io::Error>) -> Error {
         let why = why.map_or_else(|| "it was closed".to_owned(), io::Error::to_string);
         Error::new(
@@ -91,7 +137,8 @@ impl<S: AsRawFd> Talk<S> {
         )
     }
 
-    fn send(&self, bytes: &[u8]) -> Result<()> {
+    /// Sends all of `bytes`.
+    pub(super) fn send(&self, bytes: &[u8]) -> Result<()> {
         let mut left = bytes;
         wait_for(|| {
             while !left.is_empty() {

@@ -44,6 +44,8 @@ pub enum SegmentError {
     /// The program has closed the descriptor; a sentence says why it cannot be opened
     /// again.
     Lost(String),
+    /// The connection to a process of another job is closed, at this end or at that one.
+    Closed,
 }
 
 /// A value in the job segment that cannot be: some process has written where it should
@@ -97,6 +99,7 @@ impl fmt::Display for SegmentError {
             }
             SegmentError::Scribbled(what) => write!(f, "{what}"),
             SegmentError::Lost(why) => write!(f, "a file of the job cannot be used: {why}"),
+            SegmentError::Closed => write!(f, "the connection to it is closed"),
         }
     }
 }
@@ -199,7 +202,7 @@ impl Segment {
                 processors: processors.max(1),
                 arena_start,
                 arena_limit: mapped,
-                job: unique(),
+                job: unique()?,
             },
         };
         let head = segment.head();
@@ -640,16 +643,36 @@ pub(crate) fn file_len(fd: RawFd) -> Result<u64, SegmentError> {
     Ok(u64::try_from(stat.st_size).unwrap_or(0))
 }
 
-/// A number that tells this job from others on the machine.
-fn unique() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let nanos = now.map_or(0, |d| d.as_secs() << 30 | u64::from(d.subsec_nanos()));
-    nanos ^ u64::from(std::process::id()) << 48
+/// A number that tells this job from others on the machine, and that nobody can guess:
+/// names of sockets are made of it, which another user could otherwise take beforehand.
+/// Never 0, which stands for no job.
+fn unique() -> Result<u64, SegmentError> {
+    let mut bytes = [0; 8];
+    loop {
+        // SAFETY: fills at most as many bytes as the array has.
+        let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+        match u64::from_ne_bytes(bytes) {
+            number if got == 8 && number != 0 => return Ok(number),
+            _ if got < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted => {
+                return Err(system("getrandom", 8));
+            }
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn job_numbers_have_no_part_that_follows_from_another() {
+        let numbers: Vec<u64> = (0..64).map(|_| unique().unwrap()).collect();
+        let first = numbers[0];
+        // The chance that 64 numbers agree in a bit is 2^-63.
+        let differs = numbers.iter().fold(0, |all, number| all | (number ^ first));
+        assert_eq!(differs, u64::MAX, "{numbers:x?}");
+    }
 
     #[test]
     fn blocks_do_not_overlap_and_the_file_grows() {
