@@ -4,8 +4,20 @@
      other, outlive it.
    mprobe: a message of MPI_Mprobe is received after its communicator was freed.
    apart: MPI_Comm_disconnect waits for its own connection only.
+   left: a message over a connection that the other side has closed is an error.
+   full: MPI_Comm_connect to a port whose queue is full lets other threads call MPI.
+   descriptors: spawning fails while mpirun has no descriptor left, and works again then.
+   handlers: children begin with the error handler of the key mpi_initial_errhandler.
    groups: groups of the same processes, reached by two connections, are identical. */
+#define _GNU_SOURCE
 #include "check.h"
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { BIG = 8 << 20 };
@@ -106,6 +118,173 @@ static void apart(MPI_Comm parent, const char *file)
     CHECK(value == 7, "%d", value);
 }
 
+/* `file`: appears once the child has freed the communicator. */
+static void left(MPI_Comm parent, const char *file)
+{
+    static char bytes[1 << 16];
+    char text[MPI_MAX_ERROR_STRING];
+    int len, code, class;
+    MPI_Request request;
+    if (parent != MPI_COMM_NULL) {
+        MPI(MPI_Comm_free(&parent));
+        fclose(fopen(file, "w"));
+        return;
+    }
+    MPI_Comm inter = spawn("left", file);
+    MPI(MPI_Comm_set_errhandler(inter, MPI_ERRORS_RETURN));
+    while (access(file, F_OK) != 0)
+        usleep(10000);
+    for (int n = 0; n < 4; n++) {
+        int count = n == 0 ? 0 : n == 1 ? 8 : (int)sizeof bytes;
+        if (n == 3) {
+            MPI(MPI_Send_init(bytes, count, MPI_CHAR, 0, 0, inter, &request));
+            code = MPI_Start(&request);
+        } else {
+            code = MPI_Send(bytes, count, MPI_CHAR, 0, 0, inter);
+        }
+        MPI(MPI_Error_class(code, &class));
+        CHECK(class == MPI_ERR_PROC_ABORTED, "%d bytes: %d", count, class);
+        MPI(MPI_Error_string(code, text, &len));
+        CHECK(strstr(text, "rank 0 of another job"), "%s", text);
+    }
+    MPI(MPI_Request_free(&request));
+    MPI(MPI_Comm_free(&inter));
+}
+
+static void *connect_to_nobody(void *code)
+{
+    MPI_Comm inter;
+    *(int *)code = MPI_Comm_connect(port, MPI_INFO_NULL, 0, MPI_COMM_SELF, &inter);
+    return NULL;
+}
+
+static void full(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int one = 1, got = 0, code = MPI_SUCCESS, class, waiting[64];
+    pthread_t thread;
+    snprintf(port, sizeof port, "lariat-port:%032x", (unsigned)getpid());
+    strcpy(address.sun_path + 1, port);
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(port));
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), n = 0;
+    CHECK(bind(listener, (struct sockaddr *)&address, len) == 0, "%s", strerror(errno));
+    CHECK(listen(listener, 0) == 0, "%s", strerror(errno));
+    do {
+        waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        CHECK(n < 63, "the queue is never full");
+    } while (connect(waiting[n++], (struct sockaddr *)&address, len) == 0);
+    CHECK(errno == EAGAIN, "%s", strerror(errno));
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
+    pthread_create(&thread, NULL, connect_to_nobody, &code);
+    for (int turn = 0; turn < 100; turn++) {
+        MPI_Request request;
+        MPI(MPI_Irecv(&got, 1, MPI_INT, 0, 0, MPI_COMM_SELF, &request));
+        MPI(MPI_Send(&one, 1, MPI_INT, 0, 0, MPI_COMM_SELF));
+        MPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
+        CHECK(got == one, "%d", got);
+        usleep(1000);
+    }
+    close(listener);
+    pthread_join(thread, NULL);
+    MPI(MPI_Error_class(code, &class));
+    CHECK(class == MPI_ERR_PORT, "%d", class);
+    while (n > 0)
+        close(waiting[--n]);
+}
+
+/* The lowest number that is no descriptor of process `pid`. */
+static rlim_t lowest_free(int pid)
+{
+    char path[64];
+    for (rlim_t fd = 0;; fd++) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, (int)fd);
+        char target[8];
+        if (readlink(path, target, sizeof target) < 0)
+            return fd;
+    }
+}
+
+static void descriptors(MPI_Comm parent)
+{
+    MPI_Comm inter;
+    struct rlimit before, none;
+    int pid = atoi(getenv("LARIAT_LAUNCHER_PID")), class, len;
+    char text[MPI_MAX_ERROR_STRING];
+    char *args[] = {"descriptors", NULL};
+    if (parent != MPI_COMM_NULL) {
+        MPI(MPI_Comm_disconnect(&parent));
+        return;
+    }
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
+    CHECK(prlimit(pid, RLIMIT_NOFILE, NULL, &before) == 0, "%s", strerror(errno));
+    none = before;
+    none.rlim_cur = lowest_free(pid);
+    CHECK(prlimit(pid, RLIMIT_NOFILE, &none, NULL) == 0, "%s", strerror(errno));
+    for (int turn = 0; turn < 3; turn++) {
+        int code = MPI_Comm_spawn(self, args, 1, MPI_INFO_NULL, 0, MPI_COMM_SELF, &inter,
+                                  MPI_ERRCODES_IGNORE);
+        MPI(MPI_Error_class(code, &class));
+        CHECK(class == MPI_ERR_SPAWN, "%d", class);
+        MPI(MPI_Error_string(code, text, &len));
+        CHECK(strstr(text, "open files"), "%s", text);
+    }
+    CHECK(prlimit(pid, RLIMIT_NOFILE, &before, NULL) == 0, "%s", strerror(errno));
+    inter = spawn("descriptors", "");
+    MPI(MPI_Comm_disconnect(&inter));
+}
+
+static int handler_of(MPI_Comm comm)
+{
+    MPI_Errhandler handler;
+    int which;
+    MPI(MPI_Comm_get_errhandler(comm, &handler));
+    which = handler == MPI_ERRORS_ARE_FATAL ? 0 : handler == MPI_ERRORS_ABORT ? 1
+            : handler == MPI_ERRORS_RETURN  ? 2
+                                            : 3;
+    MPI(MPI_Errhandler_free(&handler));
+    return which;
+}
+
+static void handlers(MPI_Comm parent)
+{
+    const char *keys[] = {"mpi_errors_are_fatal", "MPI_ERRORS_ABORT", "mpi_errors_return", NULL,
+                          "mpi_errors_vanish"};
+    const int wanted[] = {0, 1, 2, 0, 0};
+    MPI_Comm inter;
+    char *args[] = {"handlers", NULL};
+    int got[3], class;
+    if (parent != MPI_COMM_NULL) {
+        got[0] = handler_of(MPI_COMM_WORLD);
+        got[1] = handler_of(MPI_COMM_SELF);
+        got[2] = handler_of(parent);
+        MPI(MPI_Send(got, 3, MPI_INT, 0, 0, parent));
+        MPI(MPI_Comm_disconnect(&parent));
+        return;
+    }
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
+    for (int n = 0; n < 5; n++) {
+        MPI_Info info = MPI_INFO_NULL;
+        if (keys[n]) {
+            MPI(MPI_Info_create(&info));
+            MPI(MPI_Info_set(info, "mpi_initial_errhandler", keys[n]));
+        }
+        int code = MPI_Comm_spawn(self, args, 1, info, 0, MPI_COMM_SELF, &inter,
+                                  MPI_ERRCODES_IGNORE);
+        if (keys[n])
+            MPI(MPI_Info_free(&info));
+        MPI(MPI_Error_class(code, &class));
+        if (n == 4) {
+            CHECK(class == MPI_ERR_INFO_VALUE, "%d", class);
+            break;
+        }
+        CHECK(code == MPI_SUCCESS, "%d", class);
+        MPI(MPI_Recv(got, 3, MPI_INT, 0, 0, inter, MPI_STATUS_IGNORE));
+        for (int at = 0; at < 3; at++)
+            CHECK(got[at] == wanted[n], "%d %d: %d", n, at, got[at]);
+        MPI(MPI_Comm_disconnect(&inter));
+    }
+}
+
 static void groups(MPI_Comm parent)
 {
     MPI_Comm inter = parent, other, a, b;
@@ -139,7 +318,10 @@ static void groups(MPI_Comm parent)
 int main(int argc, char **argv)
 {
     MPI_Comm parent;
-    START();
+    int level;
+    MPI(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level));
+    MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
+    MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
     CHECK(argc >= 2, "%d", argc);
     const char *what = argv[1], *role = argc > 2 ? argv[2] : "";
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -156,6 +338,14 @@ int main(int argc, char **argv)
         apart(parent, role);
     else if (!strcmp(what, "groups"))
         groups(parent);
+    else if (!strcmp(what, "left"))
+        left(parent, role);
+    else if (!strcmp(what, "full"))
+        full();
+    else if (!strcmp(what, "descriptors"))
+        descriptors(parent);
+    else if (!strcmp(what, "handlers"))
+        handlers(parent);
     else
         CHECK(0, "what is %s?", what);
     if (parent == MPI_COMM_NULL)

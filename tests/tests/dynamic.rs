@@ -146,7 +146,16 @@ fn an_accept_that_nobody_connects_to_ends_by_the_timeout() {
 
 #[test]
 fn connections_end_in_unusual_ways() {
-    for what in ["null", "mprobe", "apart", "groups"] {
+    for what in [
+        "null",
+        "mprobe",
+        "apart",
+        "groups",
+        "left",
+        "full",
+        "descriptors",
+        "handlers",
+    ] {
         let file = meeting(what);
         let job = Job::of("dyn_faults").ranks(1).limit(LIMIT);
         job.args([what, file.to_str().unwrap()]).passes();

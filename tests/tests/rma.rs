@@ -204,3 +204,12 @@ fn windows_of_processes_of_several_jobs() {
     }
     let _ = std::fs::remove_dir_all(&folder); // what is left there is small
 }
+
+/// One call of the kernel for many runs, where its copies are the only access.
+#[test]
+fn accesses_to_many_runs_take_few_calls() {
+    for heap in ["0", "1"] {
+        let job = Job::of("win_strided").ranks(2).limit(LIMIT);
+        job.env("LARIAT_HEAP", heap).passes();
+    }
+}

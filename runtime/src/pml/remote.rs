@@ -6,7 +6,7 @@ use crate::object::group::Proc;
 use crate::pml::active::Active;
 use crate::pml::engine::with_engine;
 use crate::pml::memory::{Buffer, Memory};
-use crate::pml::transport::{Access, CopyError, Transport};
+use crate::pml::transport::{Access, CopyError, Flow, Remote, Transport};
 use std::ptr::NonNull;
 
 /// Which accesses to a peer's memory may be taken.
@@ -78,76 +78,144 @@ pub fn lets_peers_write() -> bool {
     with_transport(|transport| transport.lets_peers_write())
 }
 
-/// Copies `len` bytes at `addr` of `peer` to `to`.
+/// A run of a peer's memory: its address there, and bytes.
+pub type Run = (u64, usize);
+
+/// Runs that are copied together, where each copy takes a call: as many as one takes.
+const TOGETHER: usize = 1024;
+
+/// Copies `runs` of `peer`, one after the other, to `to`.
 ///
 /// # Safety
-/// `to` is writable for `len` bytes.
+/// `to` is writable for as many bytes as the runs have.
 ///
 /// # Errors
-/// Why not; some bytes may have been copied.
+/// Which run could not be copied, and why; others may have been copied.
 pub unsafe fn read(
     peer: Proc,
-    addr: u64,
+    runs: &[Run],
     to: *mut u8,
-    len: usize,
     accesses: Accesses,
-) -> Result<(), RemoteError> {
-    let memory = Memory::of(&Buffer::bytes(to, len));
-    try_each(peer, addr, len, accesses, |transport, remote| {
-        // SAFETY: the caller's bytes.
-        unsafe { transport.get(remote, 0, &memory, 0..len) }
+) -> Result<(), (usize, RemoteError)> {
+    // SAFETY: the caller's bytes.
+    with_transport(|transport| unsafe {
+        RunCopy {
+            transport,
+            peer,
+            accesses,
+            flow: Flow::In,
+        }
+        .all(runs, to)
     })
 }
 
-/// Copies `len` bytes at `from` to `addr` of `peer`.
+/// Copies the bytes at `from` to `runs` of `peer`, one after the other.
 ///
 /// # Safety
-/// `from` is readable for `len` bytes.
+/// `from` is readable for as many bytes as the runs have.
 ///
 /// # Errors
-/// Why not; some bytes may have been copied.
+/// As [`read`].
 pub unsafe fn write(
     peer: Proc,
-    addr: u64,
+    runs: &[Run],
     from: *const u8,
-    len: usize,
     accesses: Accesses,
-) -> Result<(), RemoteError> {
-    let memory = Memory::of(&Buffer::bytes(from, len));
-    try_each(peer, addr, len, accesses, |transport, remote| {
-        // SAFETY: the caller's bytes.
-        unsafe { transport.put(remote, &memory, 0..len) }
+) -> Result<(), (usize, RemoteError)> {
+    // SAFETY: the caller's bytes, which are only read.
+    with_transport(|transport| unsafe {
+        RunCopy {
+            transport,
+            peer,
+            accesses,
+            flow: Flow::Out,
+        }
+        .all(runs, from.cast_mut())
     })
 }
 
-/// Has `copy` try one access after the other until one does not refuse.
-fn try_each(
+/// A copy between runs of a peer's memory and memory of this process.
+struct RunCopy<'a> {
+    transport: &'a mut Active,
     peer: Proc,
-    addr: u64,
-    len: usize,
     accesses: Accesses,
-    copy: impl Fn(&mut Active, &crate::pml::transport::Remote) -> Result<(), CopyError>,
-) -> Result<(), RemoteError> {
-    with_transport(|transport| {
+    flow: Flow,
+}
+
+impl RunCopy<'_> {
+    fn reach(&mut self, (addr, len): Run) -> Option<Remote> {
+        match self.accesses {
+            Accesses::All => self.transport.reach(self.peer, addr, len),
+            Accesses::Calls => self.transport.reach_by_call(self.peer, addr),
+        }
+    }
+
+    /// How many of `runs`, of which the first is reached by calls, are all reached so.
+    fn by_calls(&mut self, runs: &[Run]) -> usize {
+        let most = runs.len().min(TOGETHER);
+        let by_call = |run: &&Run| self.reach(**run).is_some_and(|next| next.is_by_call());
+        1 + runs[1..most].iter().take_while(by_call).count()
+    }
+
+    /// # Safety
+    /// As for [`read`] and [`write`].
+    unsafe fn all(mut self, runs: &[Run], mut here: *mut u8) -> Result<(), (usize, RemoteError)> {
+        let mut at = 0;
         // An access that was given up is not found again, so that this ends.
-        loop {
-            let found = match accesses {
-                Accesses::All => transport.reach(peer, addr, len),
-                Accesses::Calls => transport.reach_by_call(peer, addr),
+        while let Some(run) = runs.get(at) {
+            let Some(remote) = self.reach(*run) else {
+                return Err((at, RemoteError::Unreached));
             };
-            let Some(remote) = found else {
-                return Err(RemoteError::Unreached);
+            let count = match remote.is_by_call() {
+                true => self.by_calls(&runs[at..]),
+                false => 1,
             };
-            return match copy(transport, &remote) {
-                Ok(()) => Ok(()),
-                Err(CopyError::Access) => {
-                    transport.give_up(&remote);
+            // SAFETY: the caller's bytes.
+            let copied = unsafe { self.some(&remote, &runs[at..at + count], here) };
+            let (failed, error) = match copied {
+                Ok(()) => {
+                    let bytes: usize = runs[at..at + count].iter().map(|(_, len)| len).sum();
+                    here = here.wrapping_add(bytes);
+                    at += count;
                     continue;
                 }
-                Err(CopyError::Protected) => Err(RemoteError::Unreached),
-                Err(CopyError::PeerMemory(why)) => Err(RemoteError::Absent(why)),
-                Err(CopyError::OwnMemory(at)) => Err(RemoteError::OwnMemory(at)),
+                Err((n, error)) => (at + n, error),
             };
+            let why = match error {
+                CopyError::Access => {
+                    self.transport.give_up(&remote);
+                    continue;
+                }
+                CopyError::Protected => RemoteError::Unreached,
+                CopyError::PeerMemory(why) => RemoteError::Absent(why),
+                CopyError::OwnMemory(at) => RemoteError::OwnMemory(at),
+            };
+            return Err((failed, why));
         }
-    })
+        Ok(())
+    }
+
+    /// Copies one run, or several that are reached by calls.
+    ///
+    /// # Safety
+    /// As for [`read`] and [`write`].
+    unsafe fn some(
+        &mut self,
+        first: &Remote,
+        runs: &[Run],
+        here: *mut u8,
+    ) -> Result<(), (usize, CopyError)> {
+        let [(_, len)] = *runs else {
+            // SAFETY: the caller's bytes.
+            return unsafe { self.transport.copy_runs(self.flow, first, runs, here) };
+        };
+        let memory = Memory::of(&Buffer::bytes(here, len));
+        // SAFETY: the caller's bytes.
+        let copied = match self.flow {
+            Flow::In => unsafe { self.transport.get(first, 0, &memory, 0..len) },
+            // SAFETY: as above.
+            Flow::Out => unsafe { self.transport.put(first, &memory, 0..len) },
+        };
+        copied.map_err(|error| (0, error))
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Class, Error, Result};
 use crate::object::comm::{Comm, Space};
+use crate::object::group::{self, Proc};
 use crate::pml::bsend;
 use crate::pml::check;
 use crate::pml::engine::{Core, with_engine};
@@ -74,7 +75,7 @@ pub unsafe fn isend(
             match unsafe { transport.send_inline(peer, &header, addr, len) } {
                 Ok(true) => return Ok(Request::sent()),
                 Ok(false) => {}
-                Err(why) => return Err(no_room(peer.0, &why)),
+                Err(why) => return Err(cannot_reach(core, peer, &why)),
             }
         }
         let signature = match core.checks_types {
@@ -87,7 +88,10 @@ pub unsafe fn isend(
         if peer == core.queues.me() {
             send_to_self(core, &send);
         } else {
-            start_or_queue(core, &send).map_err(|why| no_room(peer.0, &why))?;
+            if core.queues.transport().has_left(peer) {
+                return Err(left(peer));
+            }
+            start_or_queue(core, &send).map_err(|why| cannot_reach(core, peer, &why))?;
         }
         let request = Request::of(send);
         request.name_datatype(buffer);
@@ -173,9 +177,24 @@ fn no_such_rank(dest: u32) -> Error {
 }
 
 #[cold]
-fn no_room(peer: u32, why: &impl Display) -> Error {
+fn cannot_reach<T: Transport>(core: &mut Core<T>, peer: Proc, why: &impl Display) -> Error {
+    if core.queues.transport().has_left(peer) {
+        return left(peer);
+    }
     Error::new(
         Class::NO_MEM,
-        format!("cannot open a ring to rank {peer}: {why}"),
+        format!("cannot open a ring to {}: {why}", group::name(peer)),
+    )
+}
+
+/// A message to a process of another job that nobody would receive.
+#[cold]
+fn left(peer: Proc) -> Error {
+    Error::new(
+        Class::PROC_ABORTED,
+        format!(
+            "{} takes no message: the connection between the jobs was closed, by MPI_Comm_disconnect or MPI_Comm_free at one of its ends",
+            group::name(peer)
+        ),
     )
 }

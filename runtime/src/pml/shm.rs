@@ -8,9 +8,9 @@ mod far;
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
-    Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FarBell, FewWords, Header, Inbox,
-    JobPlace, Opening, ReceiverSlot, Remote, SenderSlot, SlotId, SlotState, Transport, Waiter,
-    Words,
+    Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FarBell, FewWords, Flow, Header,
+    Inbox, JobPlace, Opening, ReceiverSlot, Remote, SenderSlot, SlotId, SlotState, Transport,
+    Waiter, Words,
 };
 use btl_shm::board::{self, board_len};
 use btl_shm::cooperative::{self, Place, ReceiverSide, SenderSide, Slots, State};
@@ -25,7 +25,7 @@ use btl_shm::region::heap;
 use btl_shm::ring::INLINE;
 use btl_shm::wait;
 use cells::{arrival, envelope};
-use copies::{by_vectors, from_peer, peer_fault, refusal, to_peer};
+use copies::{by_lists, by_vectors, from_peer, peer_fault, refusal, to_peer};
 use far::{BridgeInbox, Far};
 use std::cell::Cell;
 use std::ops::Range;
@@ -321,9 +321,7 @@ impl Transport for Shm {
         len: usize,
     ) -> Result<bool, SegmentError> {
         if peer.0 >= self.ranks {
-            let Some((out, record, envelope)) = self.far.out(peer, header) else {
-                return Ok(true);
-            };
+            let (out, record, envelope) = self.far.out_message(peer, header)?;
             // SAFETY: the caller's bytes.
             return unsafe { out.send_inline(record, &envelope, from, len) };
         }
@@ -341,10 +339,8 @@ impl Transport for Shm {
         words: Words,
     ) -> Result<bool, SegmentError> {
         if peer.0 >= self.ranks {
-            return match self.far.out(peer, header) {
-                Some((out, record, envelope)) => out.send_words(record, &envelope, words),
-                None => Ok(true),
-            };
+            let (out, record, envelope) = self.far.out(peer, header)?;
+            return out.send_words(record, &envelope, words);
         }
         self.outgoing.send_words(peer.0, &envelope(header), words)
     }
@@ -363,10 +359,8 @@ impl Transport for Shm {
         fill: impl FnOnce(*mut u8),
     ) -> Result<bool, SegmentError> {
         if peer.0 >= self.ranks {
-            return match self.far.out(peer, header) {
-                Some((out, record, envelope)) => out.send_bulk(record, &envelope, len, words, fill),
-                None => Ok(true),
-            };
+            let (out, record, envelope) = self.far.out(peer, header)?;
+            return out.send_bulk(record, &envelope, len, words, fill);
         }
         self.outgoing
             .send_bulk(peer.0, &envelope(header), len, words, fill)
@@ -381,12 +375,8 @@ impl Transport for Shm {
         fill: impl FnOnce(*mut u8, usize),
     ) -> Result<Option<usize>, SegmentError> {
         let sent = if peer.0 >= self.ranks {
-            match self.far.out(peer, header) {
-                Some((out, record, envelope)) => {
-                    out.send_piece(record, &envelope, len, words, fill)?
-                }
-                None => Sent::Bytes(len.min(FRAGMENT)),
-            }
+            let (out, record, envelope) = self.far.out(peer, header)?;
+            out.send_piece(record, &envelope, len, words, fill)?
         } else {
             self.outgoing
                 .send_piece(peer.0, &envelope(header), len, words, fill)?
@@ -562,6 +552,20 @@ impl Transport for Shm {
         whole.count()
     }
 
+    unsafe fn copy_runs(
+        &mut self,
+        flow: Flow,
+        first: &Remote,
+        runs: &[(u64, usize)],
+        here: *mut u8,
+    ) -> Result<(), (usize, CopyError)> {
+        let Access::ByCall(pid) = first.access else {
+            return Err((0, CopyError::Access));
+        };
+        // SAFETY: the caller's bytes.
+        unsafe { by_lists(flow, pid, runs, here) }
+    }
+
     unsafe fn put(
         &mut self,
         to: &Remote,
@@ -672,6 +676,10 @@ impl Transport for Shm {
 
     fn far_record(&self, peer: Proc) -> Option<&RankRecord> {
         self.far.record(peer)
+    }
+
+    fn has_left(&self, peer: Proc) -> bool {
+        peer.0 >= self.ranks && self.far.has_left(peer)
     }
 
     fn far_bell(&self, peer: Proc) -> Option<Box<dyn FarBell>> {

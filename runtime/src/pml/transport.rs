@@ -100,6 +100,15 @@ impl Remote {
     }
 }
 
+/// Which way bytes go between a peer's memory and this process's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flow {
+    /// From the peer's memory.
+    In,
+    /// To the peer's memory.
+    Out,
+}
+
 /// Why bytes could not be copied.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum CopyError {
@@ -389,6 +398,23 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// Each destination is writable.
     unsafe fn get_together(&mut self, pieces: &[(Remote, *mut u8, usize)]) -> usize;
 
+    /// Copies between runs of a peer's memory, each an address and a length, and as many
+    /// bytes of this process's at `here`, one run after the other. `first` is how the first
+    /// run is reached: by calls, as all are. The error names the run. A transport without
+    /// calls is never asked.
+    ///
+    /// # Safety
+    /// `here` is readable, or writable for [`Flow::In`], for as many bytes as the runs have.
+    unsafe fn copy_runs(
+        &mut self,
+        _flow: Flow,
+        _first: &Remote,
+        _runs: &[(u64, usize)],
+        _here: *mut u8,
+    ) -> Result<(), (usize, CopyError)> {
+        Err((0, CopyError::Access))
+    }
+
     /// Copies `range` of `from` to a peer's bytes, to the same range of `to`.
     ///
     /// # Safety
@@ -445,6 +471,10 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// The record that a process of another job has there.
     fn far_record(&self, _peer: Proc) -> Option<&RankRecord> {
         None
+    }
+    /// Whether the connection to this process of another job is closed, at either end.
+    fn has_left(&self, _peer: Proc) -> bool {
+        false
     }
     /// What wakes a process of another job, while the bridge to it is open. `None`: it is of
     /// this job.

@@ -2,9 +2,9 @@
 //! receive as one request (section 3.10), and buffers that are being flushed.
 
 use super::Operation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fail;
-use crate::object::comm::{Comm, Space};
+use crate::object::comm::{self, Comm, Space};
 use crate::object::datatype::Datatype;
 use crate::pml::{self, Buffer, Completion, Mode, Request, WaitFor, bsend};
 use std::sync::Arc;
@@ -34,6 +34,15 @@ impl Kept {
             count: self.count,
             datatype: self.datatype.as_ref(),
         }
+    }
+}
+
+/// An error of a started operation, which is about its communicator unless that was freed.
+#[cold]
+fn about(error: Error, comm: &Comm) -> Error {
+    match comm.handle.get() {
+        comm::NULL => error,
+        raw => error.about(Some(raw)),
     }
 }
 
@@ -82,7 +91,7 @@ impl Operation for Send {
                 self.mode,
             )
         };
-        self.running = Some(started?);
+        self.running = Some(started.map_err(|error| about(error, &self.comm))?);
         Ok(())
     }
 
@@ -144,7 +153,7 @@ impl Operation for Receive {
         // it is complete (section 3.9).
         let started =
             unsafe { pml::irecv(&self.comm, Space::PointToPoint, source, self.tag, &buffer) };
-        self.running = Some(started?);
+        self.running = Some(started.map_err(|error| about(error, &self.comm))?);
         Ok(())
     }
 

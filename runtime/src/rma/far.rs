@@ -271,10 +271,9 @@ fn change(
 /// # Safety
 /// `to` is writable for as many bytes as the runs have.
 unsafe fn load(win: &Win, place: &RemotePlace, runs: &[Run], to: *mut u8) -> Option<Result<()>> {
-    each(win, place, runs, to, |addr, here, len| {
-        // SAFETY: the caller's bytes.
-        unsafe { remote::read(place.peer, addr, here, len, accesses(place)) }
-    })
+    // SAFETY: the caller's bytes.
+    let copied = unsafe { remote::read(place.peer, runs, to, accesses(place)) };
+    outcome_of(win, place, runs, copied)
 }
 
 /// Copies from `from` to runs. `None`: they are not reached.
@@ -282,29 +281,27 @@ unsafe fn load(win: &Win, place: &RemotePlace, runs: &[Run], to: *mut u8) -> Opt
 /// # Safety
 /// `from` is readable for as many bytes as the runs have.
 unsafe fn store(win: &Win, place: &RemotePlace, runs: &[Run], from: *mut u8) -> Option<Result<()>> {
-    each(win, place, runs, from, |addr, here, len| {
-        // SAFETY: the caller's bytes.
-        unsafe { remote::write(place.peer, addr, here, len, accesses(place)) }
-    })
+    // SAFETY: the caller's bytes.
+    let copied = unsafe { remote::write(place.peer, runs, from, accesses(place)) };
+    outcome_of(win, place, runs, copied)
 }
 
-fn each(
+/// What copying came to. `None`: the runs are not reached.
+fn outcome_of(
     win: &Win,
     place: &RemotePlace,
     runs: &[Run],
-    mut here: *mut u8,
-    mut copy: impl FnMut(u64, *mut u8, usize) -> std::result::Result<(), RemoteError>,
+    copied: std::result::Result<(), (usize, RemoteError)>,
 ) -> Option<Result<()>> {
-    for run in runs {
-        match copy(run.0, here, run.1) {
-            Ok(()) => {}
-            Err(RemoteError::Unreached) => return None,
-            Err(RemoteError::Absent(why)) => return Some(Err(absent(win, place.rank, *run, &why))),
-            Err(RemoteError::OwnMemory(at)) => return Some(own_memory(at)),
+    match copied {
+        Ok(()) => Some(Ok(())),
+        Err((_, RemoteError::Unreached)) => None,
+        Err((at, RemoteError::Absent(why))) => {
+            let run = runs.get(at).copied().unwrap_or_default();
+            Some(Err(absent(win, place.rank, run, &why)))
         }
-        here = here.wrapping_add(run.1);
+        Err((_, RemoteError::OwnMemory(at))) => Some(own_memory(at)),
     }
-    Some(Ok(()))
 }
 
 #[cold]

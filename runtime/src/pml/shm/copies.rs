@@ -2,10 +2,10 @@
 //! what their errors mean.
 
 use crate::pml::memory::Memory;
-use crate::pml::transport::CopyError;
+use crate::pml::transport::{CopyError, Flow};
 use btl_shm::copy;
 use btl_shm::fault::Fault;
-use btl_shm::peer::cma::{self, CmaError, CmaWhy};
+use btl_shm::peer::cma::{self, CmaError, CmaWhy, Direction};
 use std::ops::Range;
 
 #[cold]
@@ -100,4 +100,45 @@ pub(super) fn by_vectors(
         at += len as u64;
     }
     Ok(())
+}
+
+/// Copies between runs of the memory of process `pid` and the bytes at `here`, many runs
+/// in one system call. The error names the run.
+///
+/// # Safety
+/// `here` is readable, or writable for [`Flow::In`], for as many bytes as the runs have.
+pub(super) unsafe fn by_lists(
+    flow: Flow,
+    pid: u32,
+    runs: &[(u64, usize)],
+    here: *mut u8,
+) -> Result<(), (usize, CopyError)> {
+    let direction = match flow {
+        Flow::In => Direction::Read,
+        Flow::Out => Direction::Write,
+    };
+    let mut there: Vec<_> = runs
+        .iter()
+        .map(|(addr, len)| cma::peer_piece(*addr, *len))
+        .collect();
+    let len = runs.iter().map(|(_, len)| len).sum();
+    let mut own = [cma::local_piece(here, len)];
+    // SAFETY: the caller's bytes.
+    let copied = unsafe {
+        cma::transfer(
+            direction,
+            pid,
+            &mut own.as_mut_slice(),
+            &mut there.as_mut_slice(),
+        )
+    };
+    copied.map(drop).map_err(|error| {
+        let mut left = error.copied;
+        let copied = runs.iter().take_while(|(_, len)| {
+            let rest = left.checked_sub(*len);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        });
+        (copied.count(), refusal(pid, &error))
+    })
 }

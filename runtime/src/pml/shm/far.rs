@@ -12,10 +12,11 @@ use btl_shm::endpoint::{FarBells, Incoming, Outgoing};
 use btl_shm::peer::Peers;
 use btl_shm::ring::Envelope;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
 use wireup::descriptor::Source;
 use wireup::heap::HeapFile;
-use wireup::layout::RankRecord;
-use wireup::segment::Segment;
+use wireup::layout::{RankRecord, State};
+use wireup::segment::{Segment, SegmentError};
 use wireup::settings::Arm;
 
 /// A mapped segment, unmapped when this is dropped: after all that reads it.
@@ -125,16 +126,40 @@ impl Far {
         Some((self.bridges.get(bridge)?.as_ref()?, record))
     }
 
+    /// Whether the connection to `peer` is closed: here, or there, so that it takes no
+    /// further message.
+    pub(super) fn has_left(&self, peer: Proc) -> bool {
+        self.at(peer).is_none_or(|(end, record)| {
+            let state = &end.segment.get().record(record).state;
+            state.load(Ordering::Acquire) == State::Gone as u32 // pairs with the Release of its owner
+        })
+    }
+
     /// The bridge's end towards `peer`, its record there, and the header as the ring takes
-    /// it. `None`: the bridge was closed.
+    /// it.
     pub(super) fn out(
         &mut self,
         peer: Proc,
         header: &Header,
-    ) -> Option<(&mut Outgoing<FarBells>, u32, Envelope)> {
-        let (bridge, record) = *self.of.get((peer.0 - self.ranks) as usize)?;
-        let end = self.bridges.get_mut(bridge)?.as_mut()?;
-        Some((&mut end.outgoing, record, envelope(header)))
+    ) -> Result<(&mut Outgoing<FarBells>, u32, Envelope), SegmentError> {
+        let of = self.of.get((peer.0 - self.ranks) as usize).copied();
+        let (bridge, record) = of.unwrap_or(NOWHERE);
+        let end = self.bridges.get_mut(bridge).and_then(Option::as_mut);
+        let end = end.ok_or(SegmentError::Closed)?;
+        Ok((&mut end.outgoing, record, envelope(header)))
+    }
+
+    /// As [`Far::out`], for a message of the program's. An answer may be late, and goes out
+    /// though nobody reads it; such a message would be lost.
+    pub(super) fn out_message(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+    ) -> Result<(&mut Outgoing<FarBells>, u32, Envelope), SegmentError> {
+        match self.has_left(peer) {
+            true => Err(SegmentError::Closed),
+            false => self.out(peer, header),
+        }
     }
 
     pub(super) fn sent(&self, peer: Proc) -> u64 {
@@ -336,6 +361,31 @@ fn share_fences(own: &Segment, other: &Segment) {
     for (from, to) in [(own, other), (other, own)] {
         if from.head().fence_needed.load(Acquire) != 0 {
             to.head().fence_needed.store(1, Release); // pairs with the Acquire in `ring_bell`
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::comm::ContextId;
+
+    #[test]
+    fn nothing_goes_where_no_bridge_is_open() {
+        let mut far = Far::new(2);
+        let header = Header {
+            kind: 0,
+            flags: 0,
+            context: ContextId(0),
+            tag: 0,
+            source: 0,
+            aux: 0,
+        };
+        let peer = Proc(2);
+        assert!(far.has_left(peer));
+        for out in [Far::out, Far::out_message] {
+            let refused = out(&mut far, peer, &header).err();
+            assert!(matches!(refused, Some(SegmentError::Closed)), "{refused:?}");
         }
     }
 }
