@@ -181,3 +181,24 @@ fn futex_wait(word: &std::sync::atomic::AtomicU32, value: u32, most: Duration) {
         )
     };
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Waiter;
+    use wireup::segment::Segment;
+
+    #[test]
+    fn processes_of_other_jobs_count_while_they_are_connected() {
+        let segment = Box::leak(Box::new(Segment::create(2, 4).unwrap()));
+        let waiter = Waiter::new(segment, 0);
+        for _ in 0..2 {
+            assert!(!waiter.is_oversubscribed());
+            waiter.add_processes(2);
+            assert!(!waiter.is_oversubscribed());
+            waiter.add_processes(1);
+            assert!(waiter.is_oversubscribed());
+            waiter.add_processes(-3);
+        }
+        assert!(!waiter.is_oversubscribed());
+    }
+}

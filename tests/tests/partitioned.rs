@@ -31,3 +31,11 @@ fn partitions_of_several_threads() {
         job.clone().ranks(ranks).passes();
     }
 }
+
+#[test]
+fn sends_are_freed_while_threads_come_back_from_pready() {
+    for ranks in [1, 2] {
+        let job = Job::of("partitioned_free").ranks(ranks);
+        job.limit(LIMIT).passes();
+    }
+}

@@ -614,3 +614,33 @@ fn cross(plan: &Plan, members: &[Identity], source: &Source, space: u32) -> Resu
         space,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_space_comes_back_unless_the_bridge_was_opened() {
+        let jobs = [(); 2].map(|()| Segment::create(1, 1).unwrap());
+        let claim = || {
+            let heads = jobs.each_ref().map(Segment::head);
+            let space = wireup::bridge::claim(&heads).unwrap();
+            // The same memory, as it is mapped at the job that makes the bridge.
+            let far = jobs.iter().map(|job| {
+                use std::os::fd::AsRawFd;
+                Segment::open(job.fd().as_raw_fd()).unwrap()
+            });
+            Claim {
+                space,
+                far: far.collect(),
+            }
+        };
+        for _ in 0..3 {
+            assert_eq!(claim().space, 0, "a failed connection gives it back");
+        }
+        let opened = claim();
+        assert_eq!(opened.space, 0);
+        opened.keep();
+        assert_eq!(claim().space, 1);
+    }
+}

@@ -109,3 +109,22 @@ pub fn close_bridge(first: Proc, count: u32) {
         core.queues.transport().close_bridge(inbox, first);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_of_this_job_are_not_counted_again() {
+        let own = group::job();
+        let member = |job, rank| Identity { job, rank };
+        let members = [
+            member(own, 0),
+            member(own + 1, 0),
+            member(own, 3),
+            member(own + 2, 3),
+        ];
+        assert_eq!(processes_of_others(&members), 2);
+        assert_eq!(processes_of_others(&members[..1]), 0);
+    }
+}

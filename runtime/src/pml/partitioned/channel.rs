@@ -610,3 +610,51 @@ pub(super) fn no_partition<T>(partition: c_int, partitions: u32) -> Result<T> {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::local::Side;
+    use super::*;
+    use crate::lock;
+    use crate::object::comm::ContextId;
+    use crate::object::datatype;
+
+    /// As `MPI_Wait` may see it, and `MPI_Request_free` after it, while another thread is
+    /// still in `MPI_Pready`.
+    #[test]
+    fn a_round_is_not_over_while_a_thread_hands_over() {
+        let _inside = lock::inside();
+        let mut bytes = [0_u8; 8];
+        let side = Side {
+            addr: bytes.as_mut_ptr(),
+            partitions: 2,
+            count: 4,
+            datatype: datatype::byte(),
+        };
+        let comm = ChannelComm {
+            envelope: Envelope {
+                context: ContextId(0),
+                source: 0,
+                tag: 0,
+            },
+            handle: 0,
+            bridge: None,
+        };
+        let memory = Partitions::of(&side).unwrap();
+        let channel = SendChannel::new(memory, (None, false), ChannelId(0), comm);
+        for _ in 0..2 {
+            channel.start();
+            channel.mark(0..2).unwrap();
+            channel.enter();
+            assert_eq!(channel.hand_over(0), Marked::Out);
+            channel.enter(); // another thread
+            assert_eq!(channel.hand_over(1), Marked::Out);
+            assert!(!channel.is_done());
+            assert!(!channel.leave());
+            assert!(!channel.is_done());
+            assert!(channel.leave(), "the last to leave ends the round");
+            assert!(channel.is_done());
+            channel.finish();
+        }
+    }
+}
