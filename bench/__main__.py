@@ -5,6 +5,7 @@ to read what it writes."""
 import datetime
 import os
 import shlex
+import signal
 import sys
 
 import arguments
@@ -39,6 +40,8 @@ def measure(options, progress):
 
 def main():
     progress = runs.Progress()
+    # Ended by a signal, it writes what it has, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         options = arguments.read()
         recorded = report.read(options.previous) if options.previous else measure(options, progress)
@@ -54,7 +57,7 @@ def main():
         progress.say(warning)
     print("\n".join(report.text.overview(evaluated)))
     print("written: " + " ".join(map(str, paths)))
-    return 0
+    return 130 if evaluated["stopped"] == runs.INTERRUPTED else 0
 
 
 if __name__ == "__main__":

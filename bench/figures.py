@@ -140,7 +140,7 @@ def rows_of(samples, column, place, limit_at, subject="lariat"):
             row["best_peer"] = best
             row["ratio"] = time_ratio(ours, peers[best].value, column["more_is_better"])
             spread = samples.round_ratios(column["key"], size, place, subject, best, column["more_is_better"])
-            row["ratio_quartiles"] = list(quartiles(spread)) if spread else None
+            row["ratio_quartiles"] = list(quartiles(spread)) if len(spread) >= LEAST else None
         rows.append(row)
     return rows
 

@@ -56,8 +56,8 @@ class Limits:
         if name in ("stream1", "stream2"):
             return self._stream(int(name[-1]), use, place, size)
         if name == "lines":
-            line = self.primitive("stream_line_ns", place)
-            return 1e9 / line if line else None
+            rate = self._stream(1, "", place, size)
+            return rate * 1e6 / size if rate else None
         if name == "yield":
             return self.primitive("yield_us", figures.ALL)
         if name == "start":

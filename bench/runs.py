@@ -15,6 +15,9 @@ RUN_SECONDS = 60
 FAILURES = 2
 # Seconds that a run is thought to take before one was seen.
 GUESS = 1.5
+# Seconds between two lines that say how far it is, where there is no terminal.
+LONGEST_PAUSE = 30
+INTERRUPTED = "interrupted"
 
 
 class Job:
@@ -89,7 +92,9 @@ class Progress:
     """Says what is being done and how long it will take, on one line of a terminal."""
 
     def __init__(self, stream=sys.stderr):
-        self.stream, self.is_terminal, self.said = stream, stream.isatty(), 0.0
+        self.stream, self.is_terminal = stream, stream.isatty()
+        # Elsewhere a line is written ever less often, up to a while apart.
+        self.next, self.pause = 0.0, 1.0
 
     def say(self, text):
         self.clear()
@@ -98,9 +103,9 @@ class Progress:
     def now(self, text):
         if self.is_terminal:
             print(f"\r\033[K{text}", end="", file=self.stream, flush=True)
-        elif time.monotonic() - self.said > 15:
+        elif time.monotonic() >= self.next:
             print(text, file=self.stream, flush=True)
-            self.said = time.monotonic()
+            self.next, self.pause = time.monotonic() + self.pause, min(2 * self.pause, LONGEST_PAUSE)
 
     def clear(self):
         if self.is_terminal:
@@ -152,7 +157,7 @@ class Player:
                         self.play_floor(what, limits[what], number)
                 self.rounds_done = number + 1
         except KeyboardInterrupt:
-            self.stopped = "interrupted"
+            self.stopped = INTERRUPTED
         finally:
             self.progress.clear()
 

@@ -17,8 +17,8 @@ function sizeText(size) {
 function numberText(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  if (size >= 1e6) return (value / 1e6).toPrecision(3) + "M";
-  if (size >= 1e4) return Math.round(value / 1e3) + "k";
+  if (size >= 1e6) return Number((value / 1e6).toPrecision(3)) + "M";
+  if (size >= 1e4) return Number((value / 1e3).toPrecision(3)) + "k";
   return size === 0 ? "0" : String(Number(value.toPrecision(3)));
 }
 
