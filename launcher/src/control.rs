@@ -11,6 +11,7 @@ use crate::deadline::{Deadline, poll_timeout};
 use crate::explain::{self, Known};
 use crate::flush;
 use crate::forward::Forwarder;
+use crate::mpir;
 use crate::oom::OomWatch;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
@@ -455,6 +456,7 @@ impl Job {
         }
         self.output.catch_up(); // what that rank printed last comes first
         say(&cause.text);
+        mpir::abort(&cause.text);
         self.code = Some(cause.code);
         self.children.tell_failure();
         if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {

@@ -25,6 +25,7 @@
 //! watch, stuck, threads   who can never go on
 //! explain, phrase         the report of who waits for whom
 //! source, outside         where in the source ranks wait; what they do outside of MPI
+//! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! guard       ends what is left when mpirun is killed
@@ -49,6 +50,7 @@ mod guard;
 mod hosts;
 mod lines;
 mod loader;
+mod mpir;
 mod oom;
 mod outside;
 mod phrase;
@@ -77,6 +79,7 @@ mod stdio;
 mod stream;
 mod stuck;
 mod threads;
+mod tool;
 mod topology;
 mod tree;
 mod tune;
@@ -88,6 +91,7 @@ use say::{Failure, failure, say};
 use start::JobBuilder;
 use std::io::Write;
 use std::process::ExitCode;
+use tool::Tool;
 
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
@@ -183,6 +187,7 @@ fn run(
         apps.push(app);
     }
     *at_fault = None;
+    let tool = Tool::of(global).map_err(failure)?;
     let cgroups = cgroup::Cgroups::own();
     let ranks: Vec<u32> = apps.iter().map(|a| a.ranks).collect();
     let size = capacity::check(global, &ranks, &cgroups).map_err(failure)?;
@@ -200,7 +205,16 @@ fn run(
     }
     let mut job = JobBuilder::new(global, size, processors, hwloc_variables, cgroups, spawned)?;
     job.publish(&binding.placement);
-    let mode = |app: &plan::App| heap_mode(global, app);
+    if let Some(rank) = tool.missing(size) {
+        return Err(failure(format!(
+            "--gdb {rank}: the job has ranks 0 to {}",
+            size - 1
+        )));
+    }
+    let mode = |app: &plan::App| match tool.is_checker() {
+        true => preload::HeapMode::Off,
+        false => heap_mode(global, app),
+    };
     let inherit = !global.genvnone;
     let notes = preload::apply(&mut apps, mode, size, job.no_heap(), inherit).map_err(failure)?;
     if has_setting(&apps[0], "verbose", "1") {
@@ -210,7 +224,7 @@ fn run(
     for (index, app) in apps.iter().enumerate() {
         *at_fault = Some(index);
         for _ in 0..app.ranks {
-            job.rank(global, app, index, &binding.placement)?;
+            job.rank(global, app, index, (&binding.placement, &tool))?;
         }
     }
     let is_on = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));

@@ -3,6 +3,7 @@
 use crate::cli::{JobOptions, ProgramOptions};
 use crate::program::{self, ProgramError};
 use crate::settings::{JobSettings, SettingSource};
+use crate::tool::Tool;
 use crate::tree;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -214,10 +215,29 @@ fn export_into(vars: &mut BTreeMap<OsString, OsString>, export: &[u8]) {
 }
 
 /// The command that starts `rank`, which runs program number `index`.
-pub fn command(app: &App, index: usize, rank: u32, wire_up: WireUp, inherit: bool) -> Command {
+///
+/// `inherit`: it inherits mpirun's environment; `tool`: what stands in front of the program.
+pub fn command(
+    app: &App,
+    index: usize,
+    rank: u32,
+    wire_up: WireUp,
+    (inherit, tool): (bool, &Tool),
+) -> Command {
     use std::os::unix::process::CommandExt;
-    let mut command = Command::new(&app.file);
-    command.arg0(&app.name).args(&app.args);
+    let mut command = match tool.command(rank) {
+        Some(words) => {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).arg(&app.file);
+            command
+        }
+        None => {
+            let mut command = Command::new(&app.file);
+            command.arg0(&app.name);
+            command
+        }
+    };
+    command.args(&app.args);
     if let Some(dir) = &app.dir {
         command.current_dir(dir);
     }

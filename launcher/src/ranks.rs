@@ -69,6 +69,11 @@ impl Ranks {
         self.processes.push(process);
     }
 
+    /// The processes that were started, rank by rank.
+    pub fn pids(&self) -> Vec<i32> {
+        self.processes.iter().map(RankProcess::started).collect()
+    }
+
     /// How many ranks have been started.
     pub fn started(&self) -> usize {
         self.processes.len()

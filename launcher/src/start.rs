@@ -8,6 +8,7 @@ use crate::cli::JobOptions;
 use crate::control::{Job, OtherJobs};
 use crate::deadline::Deadline;
 use crate::guard::Guard;
+use crate::mpir;
 use crate::oom::OomWatch;
 use crate::placement::Placement;
 use crate::plan::{self, App, WireUp};
@@ -21,11 +22,12 @@ use crate::spawn::{self, SpawnAttributes, named};
 use crate::spawned::Spawned;
 use crate::stdin::StandardInput;
 use crate::stdio::OutputPipes;
+use crate::tool::Tool;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
 use wireup::descriptor::{self, Identity, Source};
 use wireup::heap::HeapFile;
@@ -35,6 +37,8 @@ use wireup::spawning::Outcome;
 /// A job while its ranks are being started.
 pub struct JobBuilder {
     segment: Segment,
+    /// The program of each rank that was started.
+    programs: Vec<String>,
     wire_up: WireUp,
     attributes: SpawnAttributes,
     /// The only write end of the lifeline: when it closes, the kernel kills the job's
@@ -98,8 +102,12 @@ impl JobBuilder {
         let guard = Guard::start(line.number, wire_up.mark());
         strangers.extend(guard.pid());
         let children = ChildJobs::new(segment.constants().job, blocked, hwloc_variables.clone());
+        // Relaxed: no rank has been started.
+        let hold = u32::from(mpir::is_debugged());
+        segment.head().hold.store(hold, Relaxed);
         Ok(JobBuilder {
             segment,
+            programs: Vec::new(),
             wire_up,
             attributes: SpawnAttributes {
                 inherit: [Some(own), Some(line), heap]
@@ -154,10 +162,12 @@ impl JobBuilder {
         global: &JobOptions,
         app: &App,
         index: usize,
-        placement: &Placement,
+        (placement, tool): (&Placement, &Tool),
     ) -> Result<(), Failure> {
         let rank = u32::try_from(self.ranks.started()).map_err(failure)?;
-        let mut command = plan::command(app, index, rank, self.wire_up, !global.genvnone);
+        let inherit = !global.genvnone;
+        let mut command = plan::command(app, index, rank, self.wire_up, (inherit, tool));
+        self.programs.push(app.file.display().to_string());
         for name in &self.hwloc_variables {
             command.env_remove(name);
         }
@@ -229,6 +239,9 @@ impl JobBuilder {
         if let Some(spawned) = &self.spawned {
             spawned.tell(&Outcome::Started);
         }
+        let pids = self.ranks.pids();
+        mpir::publish(&self.programs.into_iter().zip(pids).collect::<Vec<_>>());
+        self.segment.head().hold.store(0, Release); // pairs with the Acquire of ranks in MPI_Init
         let deadline = timeout.map(|seconds| Deadline::new(self.began, seconds));
         let mut job = Job::new(
             self.segment,

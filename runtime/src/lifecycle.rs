@@ -77,6 +77,7 @@ fn wait_for_all(job: &Job) {
         || {
             // pairs with the AcqRel in `join`: what peers tell of themselves is there
             let all = head.joined.load(Ordering::Acquire) >= job.size;
+            let is_held = head.hold.load(Ordering::Acquire) != 0; // pairs with the launcher's Release
             if !all && looked.elapsed() >= ROLL_CALL {
                 looked = Instant::now();
                 if let Some(rank) = (0..job.size).find(|rank| never_came(job.segment, *rank)) {
@@ -85,7 +86,7 @@ fn wait_for_all(job: &Job) {
                     ));
                 }
             }
-            all
+            all && !is_held
         },
     );
 }

@@ -1,6 +1,6 @@
 //! The options of mpirun, as clap reads them. Their doc comments are the text of `--help`.
 
-use super::words::{self, BindTo, Mapping, StdinReader};
+use super::words::{self, BindTo, Mapping, RankList, StdinReader};
 use clap::{Args, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -145,6 +145,20 @@ pub struct JobOptions {
         help_heading = "Ending"
     )]
     pub on_deadlock: OnDeadlock,
+    /// Run these ranks (0,2,4-7; without a value all) in gdb: in windows where xterm can open them, else up to the first crash, whose backtrace is printed
+    #[arg(long, value_name = "RANKS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Debugging", value_parser = words::ranks)]
+    pub gdb: Option<RankList>,
+    /// Run each rank as CMD PROGRAM ARGUMENTS; in CMD, {rank} is the rank's number
+    #[arg(
+        long,
+        value_name = "CMD",
+        help_heading = "Debugging",
+        conflicts_with = "gdb"
+    )]
+    pub debugger: Option<String>,
+    /// Run each rank in valgrind, with these options, without the shared heap
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Debugging", conflicts_with_all = ["gdb", "debugger"])]
+    pub valgrind: Option<String>,
     /// Accepted and ignored: a timeout always reports
     #[arg(long, help_heading = "Ending")]
     pub report_state_on_timeout: bool,

@@ -123,6 +123,20 @@ pub fn setting(text: &str) -> Result<(String, String), String> {
     Ok((name, value.to_owned()))
 }
 
+/// Ranks that are listed; none: all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RankList(pub Vec<u32>);
+
+/// `--gdb`.
+pub fn ranks(text: &str) -> Result<RankList, String> {
+    match text {
+        "" => Ok(RankList::default()),
+        _ => numbers(text)
+            .map(RankList)
+            .ok_or_else(|| "wanted ranks, such as 0,2,4-7".to_owned()),
+    }
+}
+
 /// `--stdin`.
 pub fn stdin(text: &str) -> Result<StdinReader, String> {
     match text {

@@ -39,7 +39,9 @@ pub struct JobHead {
     /// Bytes of the heap file that each rank has (see [`crate::heap`]); 0: the
     /// job has no heap file. Written before the first rank starts.
     pub window: AtomicU64,
-    _pad0: [u8; 16],
+    /// 1 while ranks stay in `MPI_Init`, for a debugger that attaches to them first.
+    pub hold: AtomicU32,
+    _pad0: [u8; 12],
 
     /// Offset of the arena's first free byte. Only ever rises.
     pub arena_next: AtomicU64,
