@@ -110,9 +110,9 @@ class Samples:
         return min((counts.get((mpi, size), 0) for mpi in self.mpis for size in self.sizes), default=0)
 
     def placements(self):
-        """Those with enough samples of every MPI, the best known first, and all together."""
-        enough = [place for place in (NEAR, FAR) if self.count(place) >= LEAST]
-        return sorted(enough, key=self.count, reverse=True) + [ALL]
+        """Those with enough samples of every MPI, the one that is compared first, and all
+        together. Near goes before far, so that reports of different runs tell of the same."""
+        return [place for place in (NEAR, FAR) if self.count(place) >= LEAST] + [ALL]
 
     def round_ratios(self, key, size, place, ours, theirs, more_is_better):
         """Our ratio to a peer in each round that has both."""

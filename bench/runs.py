@@ -146,7 +146,7 @@ class Player:
                 steps = [("floor", use) for use in limits] + [("job", job) for job in self.jobs]
                 for index, (kind, what) in enumerate(steps):
                     if time.monotonic() > end:
-                        self.stopped = f"the time of {minutes} minutes was up in round {number + 1} of {rounds}"
+                        self.stopped = f"the time (MINUTES={minutes}) was up in round {number + 1} of {rounds}"
                         return
                     left = min(self._time_left(steps[index:], rounds - number - 1, steps), end - time.monotonic())
                     name = what.name if kind == "job" else "the machine's limits"

@@ -17,7 +17,7 @@ function element(tag, attributes = {}, ...children) {
 
 function shownSeries() { return mpis.filter((m) => !state.hidden.has(m.name)); }
 
-// The placement that is asked for, if the benchmark has it; its best known otherwise.
+// The placement that is asked for, if the benchmark has it; the one that is compared otherwise.
 function placeOf(job) { return job.places.includes(state.place) ? state.place : job.places[0]; }
 
 // --- controls -----------------------------------------------------------------------
@@ -50,7 +50,7 @@ function drawControls() {
   controls.append(fieldset("Lines", ...lines, limit));
   const places = ["near", "far", "all"].filter((place) => report.jobs.some((job) => job.places.includes(place)));
   if (places.length > 1) {
-    const choices = [["", "best known"], ...places.map((place) => [place, PLACE_NAMES[place]])];
+    const choices = [["", "as compared"], ...places.map((place) => [place, PLACE_NAMES[place]])];
     const buttons = choices.map(([place, label]) => toggle([label], state.place === place, () => {
       state.place = place;
       buttons.forEach((b, i) => b.setAttribute("aria-pressed", choices[i][0] === place));
