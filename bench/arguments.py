@@ -109,8 +109,8 @@ def read(words=None):
                         help=f"groups ({', '.join(catalogue.GROUPS)}) or names of benchmarks")
     parser.add_argument("--sizes", default="", metavar="8,64K-1M", help="sizes in bytes; a range doubles")
     parser.add_argument("--ranks", default="", metavar="2,8", help="for the benchmarks that take any number")
-    parser.add_argument("--rounds", default="", metavar="N", help="runs of each benchmark with each MPI")
-    parser.add_argument("--minutes", default="", metavar="N", help="no round begins after that (26; short: 2)")
+    parser.add_argument("--rounds", default="", metavar="N", help="runs of each benchmark with each MPI (as many as there is time for)")
+    parser.add_argument("--minutes", default="", metavar="N", help="no run begins after that (26; short: 2)")
     parser.add_argument("--short", action="store_true", help="a choice of benchmarks, in three minutes")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "bench", metavar="FOLDER",
                         help="where report.txt, report.json and report.html go (build/bench)")
@@ -121,7 +121,7 @@ def read(words=None):
                         help="measure nothing: write text and page of an earlier run anew")
     options = parser.parse_args(words)
     options.selection = selection(options)
-    options.rounds = whole_number("ROUNDS", options.rounds or ("4" if options.short else "8"), 1, 10000)
+    options.rounds = whole_number("ROUNDS", options.rounds, 1, 10000) if options.rounds else None
     options.minutes = whole_number("MINUTES", options.minutes or ("2" if options.short else "26"), 1, 100000)
     options.peers = peers.wanted(options.peers)
     options.programs = options.programs or options.out / "programs"

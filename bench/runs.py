@@ -138,28 +138,42 @@ class Player:
         return jobs
 
     def play(self, rounds, minutes):
-        """Samples until the rounds are done; Ctrl-C and the end of time keep what there is."""
+        """Samples until the rounds are done (None: as many as there is time for); Ctrl-C
+        and the end of time keep what there is."""
         end = time.monotonic() + 60 * minutes
         limits = self.limit_jobs()
+        steps = [("floor", use) for use in limits] + [("job", job) for job in self.jobs]
         try:
-            for number in range(rounds):
-                steps = [("floor", use) for use in limits] + [("job", job) for job in self.jobs]
-                for index, (kind, what) in enumerate(steps):
+            while rounds is None or self.rounds_done < rounds:
+                for index in range(len(steps)):
                     if time.monotonic() > end:
-                        self.stopped = f"the time (MINUTES={minutes}) was up in round {number + 1} of {rounds}"
+                        self._time_is_up(rounds, minutes)
                         return
-                    left = min(self._time_left(steps[index:], rounds - number - 1, steps), end - time.monotonic())
-                    name = what.name if kind == "job" else "the machine's limits"
-                    self.progress.now(f"{clock(left):>6} left, round {number + 1} of {rounds}: {name}")
-                    if kind == "job":
-                        self.play_job(what, number)
-                    else:
-                        self.play_floor(what, limits[what], number)
-                self.rounds_done = number + 1
+                    self._play_step(steps, index, limits, rounds, end)
+                self.rounds_done += 1
         except KeyboardInterrupt:
             self.stopped = INTERRUPTED
         finally:
             self.progress.clear()
+
+    def _time_is_up(self, rounds, minutes):
+        """Which is nothing to speak of if no number of rounds was asked for."""
+        if rounds or not self.rounds_done:
+            of = f" of {rounds}" if rounds else ""
+            self.stopped = f"the time (MINUTES={minutes}) was up in round {self.rounds_done + 1}{of}"
+
+    def _play_step(self, steps, index, limits, rounds, end):
+        kind, what = steps[index]
+        left = end - time.monotonic()
+        if rounds:
+            left = min(left, self._time_left(steps[index:], rounds - self.rounds_done - 1, steps))
+        name = what.name if kind == "job" else "the machine's limits"
+        of = f" of {rounds}" if rounds else ""
+        self.progress.now(f"{clock(left):>6} left, round {self.rounds_done + 1}{of}: {name}")
+        if kind == "job":
+            self.play_job(what, self.rounds_done)
+        else:
+            self.play_floor(what, limits[what], self.rounds_done)
 
     def _time_left(self, steps, more_rounds, all_steps):
         known = list(self.durations.values())
@@ -202,7 +216,8 @@ class Player:
             rows = said["rows"]
         except (ValueError, KeyError):
             raise RuntimeError(f"no JSON in its output: {output.strip()[:200]}") from None
-        mpi.library = mpi.library or said.get("library", "")
+        # Open MPI goes on to say who built it.
+        mpi.library = mpi.library or " ".join(said.get("library", "").split(",")[0].split())
         if job.benchmark.whole:
             rows = [{"whole_ms": elapsed * 1e3}]
         for row in rows:
