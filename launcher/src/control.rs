@@ -315,7 +315,8 @@ impl Job {
         let ranks = &self.ranks;
         self.history
             .look(&snapshots, |rank| !ranks.is_alive(rank), now);
-        let findings = self.history.findings(&snapshots, now);
+        let connected = self.is_connected();
+        let findings = self.history.findings(&snapshots, connected, now);
         (snapshots, findings)
     }
 
@@ -335,7 +336,7 @@ impl Job {
                 explain::left_behind(&snapshots, left, &waiters)
             ));
         }
-        if self.history.is_stuck_anew(&findings, &snapshots) && !self.may_be_helped(&findings) {
+        if self.history.is_stuck_anew(&findings, &snapshots) {
             let time = self.history.standstill(&findings, now);
             let known = Known::of(&snapshots);
             news.push(format!(
@@ -365,15 +366,9 @@ impl Job {
         }
     }
 
-    /// Whether processes of other jobs may do something for the ranks that are stuck.
-    fn may_be_helped(&self, findings: &Findings) -> bool {
-        self.is_connected() && findings.ring.is_none()
-    }
-
     /// What every rank does, and what is certain of those that wait.
     fn explain(&mut self) -> String {
-        let (snapshots, mut findings) = self.look(Instant::now());
-        findings.all &= !self.is_connected(); // another job may do something for this one
+        let (snapshots, findings) = self.look(Instant::now());
         explain::report(&snapshots, &findings, &Known::of(&snapshots))
     }
 

@@ -174,9 +174,16 @@ impl History {
     }
 
     /// What is certain now. `snapshots` are the ones that [`History::look`] was given last.
-    pub fn findings(&mut self, snapshots: &[RankSnapshot], now: Instant) -> Findings {
+    /// `connected`: some rank is connected to another job.
+    pub fn findings(
+        &mut self,
+        snapshots: &[RankSnapshot],
+        connected: bool,
+        now: Instant,
+    ) -> Findings {
         let ranks = self.ranks.iter().zip(snapshots);
-        let activity = |(rank, snapshot): (&RankHistory, &RankSnapshot)| activity(rank, snapshot);
+        let activity =
+            |(rank, snapshot): (&RankHistory, &RankSnapshot)| activity(rank, snapshot, connected);
         let mut activities: Vec<Activity> = ranks.map(activity).collect();
         let mut stuck = stuck::stuck(&activities);
         if !(0..activities.len()).any(|at| stuck[at] && activities[at] != Activity::Left) {
@@ -242,7 +249,7 @@ impl History {
 }
 
 /// What a rank does, if it goes on as it has done since the last change.
-fn activity(rank: &RankHistory, snapshot: &RankSnapshot) -> Activity {
+fn activity(rank: &RankHistory, snapshot: &RankSnapshot, connected: bool) -> Activity {
     if rank.state.ended {
         return Activity::Left;
     }
@@ -254,6 +261,16 @@ fn activity(rank: &RankHistory, snapshot: &RankSnapshot) -> Activity {
         && wait.shown.kind == WaitKind::Leaving
     {
         return Activity::Left;
+    }
+    let outside = |wait: &Wait| wait.shown.need == Need::Outside || wait.shown.is_elsewhere();
+    // Of a rank that is connected to another job, anybody may be of that job.
+    let open = |wait: &Wait| connected && wait.shown.need == Need::Anybody;
+    if snapshot
+        .waits
+        .iter()
+        .any(|wait| outside(wait) || open(wait))
+    {
+        return Activity::Free;
     }
     let mut waits: Vec<Needs> = snapshot.waits.iter().map(needs).collect();
     if waits.len() < snapshot.counters.waiters as usize {
@@ -268,7 +285,7 @@ fn needs(wait: &Wait) -> Needs {
         return Needs::Anybody; // of another job
     };
     match wait.shown.need {
-        Need::Anybody => Needs::Anybody,
+        Need::Anybody | Need::Outside => Needs::Anybody,
         Need::AllOf => Needs::AllOf(peers),
         Need::OneOf => Needs::OneOf(peers),
     }
@@ -276,11 +293,7 @@ fn needs(wait: &Wait) -> Needs {
 
 fn findings(snapshots: &[RankSnapshot], activities: &[Activity], stuck: &[bool]) -> Findings {
     let waits = |at: usize| stuck[at] && matches!(activities[at], Activity::Waits(_));
-    // Who waits for a process of another job may go on by what that one does.
-    let is_connected = |s: &RankSnapshot| s.waits.iter().any(|w| w.shown.is_elsewhere());
-    let all = stuck.iter().all(|s| *s)
-        && (0..snapshots.len()).any(waits)
-        && !snapshots.iter().any(is_connected);
+    let all = stuck.iter().all(|s| *s) && (0..snapshots.len()).any(waits);
     let mut direct: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (at, activity) in activities.iter().enumerate() {
         if let Some(peer) = gone_peer(activities, activity) {

@@ -215,6 +215,8 @@ static void descriptors(MPI_Comm parent)
         MPI(MPI_Comm_disconnect(&parent));
         return;
     }
+    inter = spawn("descriptors", ""); /* mpirun has come to its loop then */
+    MPI(MPI_Comm_disconnect(&inter));
     MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
     CHECK(prlimit(pid, RLIMIT_NOFILE, NULL, &before) == 0, "%s", strerror(errno));
     none = before;

@@ -88,6 +88,12 @@ int main(int argc, char **argv)
             MPI(MPI_Recv(&value, 1, MPI_INT, rank ? 0 : 2, 8, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
         for (;;)
             usleep(1000);
+    } else if (!strcmp(mode, "accept")) { /* all wait for a client, who may still come */
+        char port[MPI_MAX_PORT_NAME] = "";
+        MPI_Comm client;
+        if (rank == 0)
+            MPI(MPI_Open_port(MPI_INFO_NULL, port));
+        MPI(MPI_Comm_accept(port, MPI_INFO_NULL, 0, MPI_COMM_WORLD, &client));
     } else if (!strcmp(mode, "large")) {
         exchange(LARGE);
     } else if (!strcmp(mode, "small")) {

@@ -118,7 +118,9 @@ fn a_deadlock_is_called_one() {
 
 #[test]
 fn what_goes_on_is_no_deadlock() {
-    let modes = ["large", "small", "barriers", "compute", "helper", "two"];
+    let modes = [
+        "large", "small", "barriers", "compute", "helper", "two", "accept",
+    ];
     stuck(&modes, |mode, outcome| {
         let claimed =
             outcome.stderr.contains("deadlock") || outcome.stderr.contains("mpirun: stuck");

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::fail;
 use crate::handle::Raw;
 use crate::object::file::File;
-use crate::pml::Completion;
+use crate::pml::{Completion, WaitFor};
 use crate::request::{self, Operation};
 use std::sync::Arc;
 
@@ -22,6 +22,10 @@ struct FileRequest(Arc<Job>);
 impl Operation for FileRequest {
     fn is_done(&self) -> bool {
         self.0.is_done()
+    }
+
+    fn waits_for(&self) -> WaitFor {
+        WaitFor::outside() // for the kernel, and the thread that is in it
     }
 
     fn finish(&mut self) -> Completion {

@@ -204,7 +204,7 @@ fn wait_for(is: impl Fn(&Job) -> bool) {
         !jobs.any(|job| is(job))
     };
     if !is_idle() {
-        pml::wait(|| pml::WaitFor::NOTHING, is_idle);
+        pml::wait(pml::WaitFor::outside, is_idle);
     }
     drop(std::mem::take(&mut lock().spent));
 }

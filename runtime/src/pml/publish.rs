@@ -114,6 +114,15 @@ impl WaitFor {
         }
     }
 
+    /// For something that no rank of this job can do.
+    #[must_use]
+    pub fn outside() -> WaitFor {
+        WaitFor {
+            need: Need::Outside,
+            ..WaitFor::NOTHING
+        }
+    }
+
     /// For something that only a process of another job can do.
     #[must_use]
     pub fn another_job() -> WaitFor {
@@ -121,7 +130,7 @@ impl WaitFor {
         peers.add(OTHER_JOB);
         WaitFor {
             peers,
-            ..WaitFor::NOTHING
+            ..WaitFor::outside()
         }
     }
 
@@ -168,6 +177,8 @@ impl WaitFor {
             match (wait.need, wait.peers.as_slice().first()) {
                 // One of those whose parts that request needs stands for all of them.
                 (Need::AllOf, Some(peer)) if one.need == Need::OneOf => one.peers.add(*peer),
+                (Need::Outside, _) => one.need = Need::Outside,
+                _ if one.need == Need::Outside => {}
                 _ => one.need = Need::Anybody,
             }
             if one.kind != wait.kind {
@@ -175,7 +186,7 @@ impl WaitFor {
             }
         }
         let mut one = one.unwrap_or(WaitFor::NOTHING);
-        if several && one.peers.more {
+        if one.need == Need::OneOf && one.peers.more {
             one.need = Need::Anybody;
         }
         one
@@ -511,6 +522,8 @@ mod tests {
         assert_eq!(only, receive(Some(2)));
         let any = WaitFor::one_of([receive(Some(2)), receive(None)].into_iter());
         assert_eq!(any.need, Need::Anybody);
+        let outside = [receive(Some(2)), WaitFor::outside(), receive(None)];
+        assert_eq!(WaitFor::one_of(outside.into_iter()).need, Need::Outside);
         let many = WaitFor::one_of((0..20).map(|peer| receive(Some(peer))));
         assert_eq!(many.need, Need::Anybody);
     }

@@ -210,8 +210,8 @@ impl RunCopy<'_> {
             return unsafe { self.transport.copy_runs(self.flow, first, runs, here) };
         };
         let memory = Memory::of(&Buffer::bytes(here, len));
-        // SAFETY: the caller's bytes.
         let copied = match self.flow {
+            // SAFETY: the caller's bytes.
             Flow::In => unsafe { self.transport.get(first, 0, &memory, 0..len) },
             // SAFETY: as above.
             Flow::Out => unsafe { self.transport.put(first, &memory, 0..len) },

@@ -34,6 +34,9 @@ pub enum Need {
     AllOf = 1,
     /// One of the peers listed; there are no others.
     OneOf = 2,
+    /// That of something beside the job's ranks: a process of another job, the kernel, a
+    /// thread of the library.
+    Outside = 3,
 }
 
 impl Need {
@@ -41,6 +44,7 @@ impl Need {
         match raw {
             1 => Need::AllOf,
             2 => Need::OneOf,
+            3 => Need::Outside,
             _ => Need::Anybody,
         }
     }
