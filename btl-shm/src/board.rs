@@ -20,12 +20,12 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
 /// Words of one post.
-const POST_WORDS: usize = 15;
+const POST_WORDS: usize = 31;
 
 /// Bytes that one post carries.
 pub const ROOM: usize = POST_WORDS * 8;
 
-/// One post: two cache lines; bytes up to 56 are in the stamp's own.
+/// One post: four cache lines; bytes up to 56 are in the stamp's own.
 #[repr(C, align(128))]
 #[derive(Debug)]
 struct Post {
@@ -34,7 +34,7 @@ struct Post {
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Post>() == 128);
+const _: () = assert!(size_of::<Post>() == 256);
 
 /// What stands before the posts.
 #[repr(C, align(128))]
@@ -203,7 +203,7 @@ mod tests {
             std::thread::spawn(move || {
                 let Shared(board) = { board };
                 for turn in 1..=2000u64 {
-                    let len = usize::try_from(turn % 121).unwrap();
+                    let len = usize::try_from(turn % 249).unwrap();
                     let fill = |who: u32| (turn * 7 + u64::from(who)).to_le_bytes()[0];
                     board.post(me, turn, turn * 3, &vec![fill(me); len]);
                     for other in 0..MEMBERS {

@@ -26,6 +26,20 @@ fn reductions() {
 }
 
 #[test]
+fn reductions_give_the_same_bits_everywhere() {
+    for ranks in [2, 3, 4, 8] {
+        Job::of("same_bits").ranks(ranks).passes();
+    }
+    for ranks in [5, 6, 7, 9] {
+        Job::of("same_bits").args(["10007"]).ranks(ranks).passes();
+    }
+    Job::of("same_bits")
+        .args(["5000"])
+        .ranks(3)
+        .passes_in_every_mode();
+}
+
+#[test]
 fn operations_on_types_of_every_kind() {
     for ranks in [1, 2, 3] {
         Job::of("kinds").ranks(ranks).passes();

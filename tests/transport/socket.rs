@@ -396,6 +396,10 @@ impl Transport for Socket {
         None
     }
 
+    fn is_mappable(&mut self, _addr: u64, _len: usize) -> bool {
+        false
+    }
+
     fn is_exported(&mut self, _addr: u64, _len: usize) -> bool {
         false
     }

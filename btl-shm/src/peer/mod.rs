@@ -223,6 +223,13 @@ impl Peers {
         self.is_seen(addr, len).unwrap_or(self.attached.is_ok())
     }
 
+    /// Whether `len` bytes at `addr` of this process lie in the heap file, where peers map
+    /// them for good.
+    #[inline]
+    pub fn is_in_file(&mut self, addr: u64, len: usize) -> bool {
+        self.is_seen(addr, len) == Some(true)
+    }
+
     /// Whether peers that looked for `len` bytes at `addr` of this process in the
     /// heap file would find something else: the program has mapped other memory there.
     #[inline]

@@ -1,19 +1,22 @@
-//! Barrier and small allreduce in one step: every rank posts its operand on the
-//! communicator's board, waits for all posts, and reduces them itself, in the order of ranks.
+//! Barrier, small allreduce, allgather and all-to-all in one step: every rank posts its data
+//! on the communicator's board, waits for all posts, and takes what it needs of them. An
+//! allreduce folds them in the order of ranks.
 //!
 //! A rank depends on nothing of another but its post. So ranks that share processors need
 //! the fewest context switches possible: one for each rank that arrives early. Every rank
 //! reads every post, so where each rank has a processor this pays for few ranks only.
 
-use super::args::Reduction;
+use super::args::{Parts, Reduction, Shape};
 use crate::error::{Class, Error, Result};
 use crate::job;
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
+use crate::object::datatype::Datatype;
 use crate::object::op::Reducer;
 use crate::pml::board::{self, OtherPost, PendingExchange, ROOM};
 use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Mode, Request, WaitFor};
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use wireup::collective::Kind;
 use wireup::layout::WaitKind;
@@ -128,29 +131,34 @@ fn receive_place(comm: &Comm, tag: Tag) -> Result<u64> {
     }
 }
 
-/// What a rank posts: how many bytes, of which type, for which operation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct PostContent {
-    len: usize,
+/// What a rank posts: how many bytes, of which type, for which operation, and who the root is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct PostContent {
+    pub(super) len: usize,
     /// Elements in it, and their class ([`crate::object::datatype::Element::class`]).
-    count: usize,
-    class: u8,
-    /// [`Reducer::number`].
-    operation: u8,
+    pub(super) count: usize,
+    pub(super) class: u8,
+    /// [`Reducer::number`], or above those what the post is.
+    pub(super) operation: u8,
+    /// Below 64.
+    pub(super) root: u32,
 }
 
 impl PostContent {
-    const NOTHING: PostContent = PostContent {
+    pub(super) const NOTHING: PostContent = PostContent {
         len: 0,
         count: 0,
         class: 0,
         operation: 0,
+        root: 0,
     };
 
     /// The stamp of a post: never 0, and the same at all ranks that make the same call.
     #[inline]
-    fn stamp(self, tag: Tag) -> u64 {
-        let words = u64::from(self.operation) << 20 | u64::from(self.class) << 16;
+    pub(super) fn stamp(self, tag: Tag) -> u64 {
+        let words = u64::from(self.root) << 25
+            | u64::from(self.operation) << 20
+            | u64::from(self.class) << 16;
         let content = words | (self.count as u64) << 8 | self.len as u64;
         u64::from(tag.0.cast_unsigned()) << 32 | content << 1 | 1
     }
@@ -165,18 +173,30 @@ impl PostContent {
             len: field(0, 0xff).into(),
             count: field(8, 0xff).into(),
             class: field(16, 0xf),
-            operation: field(20, 0xff),
+            operation: field(20, 0x1f),
+            root: field(25, 0x3f).into(),
         };
         (Tag(tag.cast_signed()), content)
     }
 
     /// The error of a rank whose arguments differ from this rank's.
     fn differ(self, tag: Tag, rank: u32, other: PostContent) -> Error {
-        if self.operation != other.operation {
+        if self.root != other.root {
+            let (mine, theirs) = (self.root, other.root);
+            let text =
+                format!("ranks differ in {tag}: root is {mine} here, but {theirs} at rank {rank}");
+            return Error::new(Class::ROOT, text);
+        }
+        let are_operations = [self, other].map(|content| content.operation < MAPPED);
+        if are_operations == [true, true] && self.operation != other.operation {
             let [mine, theirs] = [self, other].map(|content| Reducer::name_of(content.operation));
             let text =
                 format!("ranks differ in {tag}: op is {mine} here, but {theirs} at rank {rank}");
             return Error::new(Class::OP, text);
+        }
+        if are_operations != [true, true] {
+            let text = format!("ranks differ in {tag}: rank {rank} gives another length than here");
+            return Error::new(Class::COUNT, text);
         }
         if self.len != other.len {
             let (mine, theirs) = (self.len, other.len);
@@ -191,9 +211,14 @@ impl PostContent {
     }
 }
 
+/// From here on an operation's number says what else a post is: where the buffers are, and
+/// that a rank is through with them.
+pub(super) const MAPPED: u8 = 30;
+pub(super) const FINISHED: u8 = 31;
+
 /// Exchanges `mine` with all members, and calls `each` with every member's post.
 #[inline]
-fn exchange(
+pub(super) fn exchange(
     comm: &Comm,
     tag: Tag,
     content: PostContent,
@@ -250,6 +275,18 @@ fn look(
     }
 }
 
+/// Whether a collective of `len` bytes in a post goes through the board.
+#[inline]
+fn is_for(comm: &Arc<Comm>, tag: Tag, len: usize) -> Result<bool> {
+    Ok(len <= ROOM && len > 0 && comm.size() > 1 && has_one(comm, tag)?)
+}
+
+/// Whether `comm` has a board, in a collective of more than one rank.
+#[inline]
+pub(super) fn is_there(comm: &Arc<Comm>, tag: Tag) -> Result<bool> {
+    Ok(comm.size() > 1 && has_one(comm, tag)?)
+}
+
 /// Waits for all members. `None`: this communicator has no board.
 #[inline]
 pub(super) fn barrier(comm: &Arc<Comm>, tag: Tag) -> Option<Result<()>> {
@@ -263,13 +300,296 @@ pub(super) fn barrier(comm: &Arc<Comm>, tag: Tag) -> Option<Result<()>> {
     }
 }
 
-/// An operand on the stack, aligned for every type.
+/// Bytes on the stack, aligned for every type.
 #[repr(C, align(64))]
-struct Operand([u8; ROOM]);
+struct Room(MaybeUninit<[u8; ROOM]>);
+
+impl Room {
+    #[inline]
+    fn new() -> Room {
+        Room(MaybeUninit::uninit())
+    }
+
+    #[inline]
+    fn addr(&mut self) -> *mut u8 {
+        self.0.as_mut_ptr().cast()
+    }
+
+    /// The first `len` bytes, at most [`ROOM`].
+    ///
+    /// # Safety
+    /// They were written.
+    #[inline]
+    unsafe fn bytes(&self, len: usize) -> &[u8] {
+        debug_assert!(len <= ROOM);
+        // SAFETY: the caller's promise; they are the room's.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), len) }
+    }
+}
+
+/// `count` elements of a type at an address, of `len` bytes.
+#[derive(Clone, Copy)]
+struct Data<'a> {
+    addr: *mut u8,
+    count: usize,
+    datatype: Option<&'a Arc<Datatype>>,
+    len: usize,
+}
+
+impl<'a> Data<'a> {
+    fn of(buffer: &Buffer<'a>) -> Data<'a> {
+        let size = buffer.datatype.map_or(1, |datatype| datatype.size());
+        Data {
+            addr: buffer.addr,
+            count: buffer.count,
+            datatype: buffer.datatype,
+            len: size.saturating_mul(buffer.count),
+        }
+    }
+
+    /// So many equal parts side by side, if these are equal parts.
+    fn run(parts: &Parts<'a>, number: usize) -> Option<Data<'a>> {
+        let Shape::Equal(each, datatype) = parts.shape else {
+            return None;
+        };
+        Some(Data::of(&Buffer {
+            addr: parts.addr,
+            count: each.saturating_mul(number),
+            datatype: Some(datatype),
+        }))
+    }
+
+    /// `count` elements from element `first` on.
+    fn slice(self, first: usize, count: usize) -> Data<'a> {
+        let (extent, size) = self
+            .datatype
+            .map_or((1, 1), |datatype| (datatype.extent(), datatype.size()));
+        Data {
+            addr: self
+                .addr
+                .wrapping_offset(extent.wrapping_mul(first.cast_signed())),
+            count,
+            len: size * count,
+            ..self
+        }
+    }
+
+    /// Copies the data out.
+    ///
+    /// # Safety
+    /// They are readable, and at most as long as `to`.
+    #[inline]
+    unsafe fn pack<'b>(&self, to: &'b mut Room) -> &'b [u8] {
+        debug_assert!(self.len <= ROOM);
+        // SAFETY: the caller's promise; all of the bytes are written.
+        unsafe {
+            match self.datatype {
+                Some(datatype) if !datatype.is_contiguous() => {
+                    datatype.pack_range(self.addr, self.count, 0, to.addr(), self.len);
+                }
+                datatype => {
+                    let lb = datatype.map_or(0, |datatype| datatype.true_lb());
+                    let from = self.addr.wrapping_offset(lb);
+                    std::ptr::copy_nonoverlapping(from, to.addr(), self.len);
+                }
+            }
+            to.bytes(self.len)
+        }
+    }
+
+    /// Copies `bytes`, as many as the data, in.
+    ///
+    /// # Safety
+    /// The data are writable.
+    #[inline]
+    unsafe fn unpack(&self, bytes: &[u8]) {
+        debug_assert_eq!(bytes.len(), self.len);
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.datatype {
+                Some(datatype) if !datatype.is_contiguous() => {
+                    datatype.unpack_range(self.addr, self.count, 0, bytes.as_ptr(), bytes.len());
+                }
+                datatype => {
+                    let lb = datatype.map_or(0, |datatype| datatype.true_lb());
+                    let to = self.addr.wrapping_offset(lb);
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+                }
+            }
+        }
+    }
+}
+
+/// Comes back with `None` where there is no board, or the data are too many.
+macro_rules! needs_board {
+    ($comm:expr, $tag:expr, $len:expr) => {
+        match is_for($comm, $tag, $len) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+    };
+}
+
+/// All post what they have for all.
+///
+/// # Safety
+/// The buffers are good for what an all-to-all of equal parts does with them.
+#[inline]
+pub(super) unsafe fn alltoall(
+    comm: &Arc<Comm>,
+    tag: Tag,
+    send: Option<&Parts<'_>>,
+    receive: &Parts<'_>,
+) -> Option<Result<()>> {
+    let (rank, size) = (comm.rank as usize, comm.size() as usize);
+    let into = Data::run(receive, size)?;
+    let out = Data::run(send.unwrap_or(receive), size)?;
+    needs_board!(comm, tag, into.len);
+    let (each, len) = (into.count / size, into.len / size);
+    let content = PostContent {
+        len: into.len,
+        ..PostContent::NOTHING
+    };
+    let mut room = Room::new();
+    if out.len != into.len {
+        return Some(Err(unequal(tag, out.len, into.len)));
+    }
+    // SAFETY: the caller's promise.
+    let mine = unsafe { out.pack(&mut room) };
+    Some(exchange(comm, tag, content, mine, |from, bytes| {
+        let part = into.slice(from as usize * each, each);
+        // SAFETY: as above.
+        unsafe { part.unpack(&bytes[rank * len..][..len]) };
+    }))
+}
+
+/// The error of a rank that gives another length than it takes.
+#[cold]
+fn unequal(tag: Tag, out: usize, into: usize) -> Error {
+    let text = format!("in {tag} this rank sends {out} bytes and receives {into}: must be equal");
+    Error::new(Class::COUNT, text)
+}
+
+/// All post their part.
+///
+/// # Safety
+/// The buffers are good for what an allgather of equal parts does with them.
+#[inline]
+pub(super) unsafe fn allgather(
+    comm: &Arc<Comm>,
+    tag: Tag,
+    send: Option<&Buffer<'_>>,
+    receive: &Parts<'_>,
+) -> Option<Result<()>> {
+    let (rank, size) = (comm.rank as usize, comm.size() as usize);
+    let into = Data::run(receive, size)?;
+    let (each, len) = (into.count / size, into.len / size);
+    needs_board!(comm, tag, len);
+    let own = send.map_or_else(|| into.slice(rank * each, each), Data::of);
+    if own.len != len {
+        return Some(Err(unequal(tag, own.len, len)));
+    }
+    let content = PostContent {
+        len,
+        ..PostContent::NOTHING
+    };
+    let mut room = Room::new();
+    // SAFETY: the caller's promise.
+    let mine = unsafe { own.pack(&mut room) };
+    let in_place = send.is_none();
+    Some(exchange(comm, tag, content, mine, |from, bytes| {
+        let from = from as usize;
+        if !(in_place && from == rank) {
+            // SAFETY: as above.
+            unsafe { into.slice(from * each, each).unpack(bytes) };
+        }
+    }))
+}
+
+/// What posts are folded into, in the order of ranks.
+struct Fold<'a> {
+    reducer: &'a Reducer,
+    count: usize,
+    acc: Room,
+    next: Room,
+    has_any: bool,
+}
+
+impl<'a> Fold<'a> {
+    fn new(reduction: &'a Reduction<'_>) -> Fold<'a> {
+        Fold {
+            reducer: &reduction.reducer,
+            count: reduction.count,
+            acc: Room::new(),
+            next: Room::new(),
+            has_any: false,
+        }
+    }
+
+    /// Takes the next rank's `bytes`, as many as the elements, in.
+    #[inline]
+    fn take(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= ROOM);
+        let (acc, next) = (self.acc.addr(), self.next.addr());
+        let to = if self.has_any { next } else { acc };
+        // SAFETY: both have room for a post, and hold `count` elements of the type, aligned,
+        // once they are written; they differ.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+            if !self.has_any {
+                self.has_any = true;
+            } else if self.reducer.is_own() {
+                self.reducer.combine(acc, next, acc, self.count);
+            } else {
+                self.reducer.apply(acc, next, self.count);
+                std::mem::swap(&mut self.acc, &mut self.next);
+            }
+        }
+    }
+
+    /// Copies the result to `to`, if there is one.
+    ///
+    /// # Safety
+    /// `len` bytes there are writable, as many as the elements.
+    #[inline]
+    unsafe fn finish(&self, to: *mut u8, len: usize) {
+        if self.has_any {
+            // SAFETY: the caller's promise.
+            unsafe { std::ptr::copy_nonoverlapping(self.acc.0.as_ptr().cast(), to, len) };
+        }
+    }
+}
+
+/// The content of posts of a reduction, and this rank's operand, copied to `room`. `None`:
+/// not of a predefined type. Only those are reduced here, so that all ranks decide alike.
+///
+/// # Safety
+/// The operand is `len` bytes, at most [`ROOM`].
+#[inline]
+unsafe fn operand<'a>(
+    reduction: &Reduction<'_>,
+    len: usize,
+    room: &'a mut Room,
+) -> Option<(PostContent, &'a [u8])> {
+    let element = reduction.datatype.element()?;
+    let content = PostContent {
+        len,
+        count: reduction.count,
+        class: element.class(),
+        operation: reduction.reducer.number(),
+        root: 0,
+    };
+    let send = reduction.send.unwrap_or(reduction.receive);
+    // SAFETY: the caller's promise.
+    let mine = unsafe {
+        std::ptr::copy_nonoverlapping(send, room.addr(), len);
+        room.bytes(len)
+    };
+    Some((content, mine))
+}
 
 /// Reduces `len` bytes. `None`: there is no board, or they are too many.
-///
-/// Only predefined types are reduced here, so that all ranks decide alike.
 ///
 /// # Safety
 /// The buffers of the reduction are good, `len` bytes each from their address.
@@ -280,47 +600,18 @@ pub(super) unsafe fn allreduce(
     reduction: &Reduction<'_>,
     len: usize,
 ) -> Option<Result<()>> {
-    if len > ROOM || len == 0 || comm.size() == 1 {
-        return None;
+    reduction.datatype.element()?;
+    needs_board!(comm, tag, len);
+    let mut room = Room::new();
+    // SAFETY: the caller's promise.
+    let (content, mine) = unsafe { operand(reduction, len, &mut room) }?;
+    let mut fold = Fold::new(reduction);
+    let result = exchange(comm, tag, content, mine, |_, bytes| fold.take(bytes));
+    if result.is_ok() {
+        // SAFETY: the caller's result buffer of `len` bytes.
+        unsafe { fold.finish(reduction.receive, len) };
     }
-    let element = reduction.datatype.element()?;
-    match has_one(comm, tag) {
-        Ok(true) => {}
-        Ok(false) => return None,
-        Err(error) => return Some(Err(error)),
-    }
-    let content = PostContent {
-        len,
-        count: reduction.count,
-        class: element.class(),
-        operation: reduction.reducer.number(),
-    };
-    let send = reduction.send.unwrap_or(reduction.receive);
-    let (mut acc, mut next) = (Operand([0; ROOM]), Operand([0; ROOM]));
-    // SAFETY: the caller's operand of `len` bytes, at most ROOM.
-    unsafe { std::ptr::copy_nonoverlapping(send, next.0.as_mut_ptr(), len) };
-    let mine = next;
-    next = Operand([0; ROOM]);
-    let exchanged = exchange(comm, tag, content, &mine.0[..len], |rank, bytes| {
-        if rank == 0 {
-            acc.0[..len].copy_from_slice(bytes);
-            return;
-        }
-        next.0[..len].copy_from_slice(bytes);
-        // SAFETY: both hold `count` elements of the type, aligned, and differ.
-        unsafe {
-            reduction
-                .reducer
-                .apply(acc.0.as_ptr(), next.0.as_mut_ptr(), reduction.count);
-        }
-        std::mem::swap(&mut acc, &mut next);
-    });
-    if exchanged.is_err() {
-        return Some(exchanged);
-    }
-    // SAFETY: the caller's result buffer of `len` bytes.
-    unsafe { std::ptr::copy_nonoverlapping(acc.0.as_ptr(), reduction.receive, len) };
-    Some(Ok(()))
+    Some(result)
 }
 
 #[cfg(test)]
@@ -332,9 +623,10 @@ mod tests {
     fn a_stamp_says_what_was_posted() {
         let content = PostContent {
             len: ROOM,
-            count: 15,
+            count: 31,
             class: 9,
             operation: 14,
+            root: 63,
         };
         let all = Tag(tag(Kind::ALLREDUCE, 77));
         let (back, what) = PostContent::of(content.stamp(all));
@@ -343,6 +635,7 @@ mod tests {
         assert_ne!(PostContent::NOTHING.stamp(first), 0);
         let class = |other| content.differ(all, 1, other).class();
         assert_eq!(class(PostContent { len: 4, ..content }), Class::COUNT);
+        assert_eq!(class(PostContent { root: 4, ..content }), Class::ROOT);
         assert_eq!(
             class(PostContent {
                 operation: 1,

@@ -1,8 +1,8 @@
 //! Which algorithm a collective takes, by the number of ranks and bytes.
 //!
 //! All ranks must choose the same one. So a choice depends only on what all of them know:
-//! the number of ranks, the bytes of the message (equal, since signatures are), whether
-//! the operation commutes, and whether the job has more ranks than processors.
+//! the number of ranks, the bytes of the message (equal, since signatures are), the elements
+//! of a reduction, and whether the job has more ranks than processors.
 
 use crate::job;
 use crate::lock::Local;
@@ -150,22 +150,33 @@ pub(super) fn alltoall(ranks: u32, bytes: usize) -> Alltoall {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reduce {
     Flat,
-    Binomial,
-    /// Only where the operation commutes.
-    ScatterGather,
+    Gathered,
+    Pieces,
+    Chain,
 }
 
 const REDUCE: &[Line<Reduce>] = &[
-    from(0, 0, Reduce::Binomial),
-    from(3, 128 << 10, Reduce::ScatterGather),
+    from(0, 0, Reduce::Gathered),
+    from(2, 64 << 10, Reduce::Pieces),
+    from(3, 8 << 10, Reduce::Pieces),
 ];
 
-pub(super) fn reduce(ranks: u32, bytes: usize, commutes: bool) -> Reduce {
+/// What a rank that gathers all contributions has room for, in bytes.
+const GATHERED_MOST: usize = 1 << 20;
+
+/// Whether `count` elements of `bytes` together are too few to be cut into pieces, and too
+/// long to be gathered.
+fn passes_on(ranks: u32, bytes: usize, count: usize) -> bool {
+    count < ranks as usize && bytes.saturating_mul(ranks as usize) > GATHERED_MOST
+}
+
+pub(super) fn reduce(ranks: u32, bytes: usize, count: usize) -> Reduce {
     if bytes <= 2048 && (ranks <= 2 || oversubscribed() && ranks <= 16) {
         return Reduce::Flat;
     }
     match pick(REDUCE, ranks, bytes) {
-        Reduce::ScatterGather if !commutes => Reduce::Binomial,
+        _ if passes_on(ranks, bytes, count) => Reduce::Chain,
+        Reduce::Pieces if count < ranks as usize => Reduce::Gathered,
         other => other,
     }
 }
@@ -174,25 +185,25 @@ pub(super) fn reduce(ranks: u32, bytes: usize, commutes: bool) -> Reduce {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Allreduce {
     Central,
-    Doubling,
-    Halving,
-    /// Only where the operation commutes.
-    Ring,
+    Gathered,
+    Pieces,
+    Chain,
 }
 
 const ALLREDUCE: &[Line<Allreduce>] = &[
-    from(0, 0, Allreduce::Doubling),
-    from(2, 16 << 10, Allreduce::Halving),
-    from(3, 512 << 10, Allreduce::Ring),
+    from(0, 0, Allreduce::Gathered),
+    from(2, 16 << 10, Allreduce::Pieces),
+    from(3, 8 << 10, Allreduce::Pieces),
+    from(16, 1 << 10, Allreduce::Pieces),
 ];
 
-pub(super) fn allreduce(ranks: u32, bytes: usize, commutes: bool) -> Allreduce {
+pub(super) fn allreduce(ranks: u32, bytes: usize, count: usize) -> Allreduce {
     if oversubscribed() && (3..=16).contains(&ranks) && bytes <= 2048 {
         return Allreduce::Central;
     }
     match pick(ALLREDUCE, ranks, bytes) {
-        // Halving is as good where its pairs come out even.
-        Allreduce::Ring if !commutes || ranks.is_power_of_two() => Allreduce::Halving,
+        _ if passes_on(ranks, bytes, count) => Allreduce::Chain,
+        Allreduce::Pieces if count < ranks as usize => Allreduce::Gathered,
         other => other,
     }
 }
@@ -220,10 +231,14 @@ pub(super) fn reduce_scatter(ranks: u32, bytes: usize) -> ReduceScatter {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Scan {
     Chain,
-    Doubling,
+    Gathered,
 }
 
-const SCAN: &[Line<Scan>] = &[from(0, 0, Scan::Chain), from(4, 0, Scan::Doubling)];
+const SCAN: &[Line<Scan>] = &[
+    from(0, 0, Scan::Chain),
+    from(4, 0, Scan::Gathered),
+    from(4, 2 << 10, Scan::Chain),
+];
 
 pub(super) fn scan(ranks: u32, bytes: usize) -> Scan {
     if oversubscribed() && ranks <= 64 {

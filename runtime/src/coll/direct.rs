@@ -7,7 +7,7 @@
 
 use super::args::{Call, Reduction, Root};
 use super::compare::too_short;
-use super::{board, choose};
+use super::{board, choose, mapped};
 use crate::error::Result;
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, Space};
@@ -15,6 +15,7 @@ use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Completion, Mode, Request};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// The longest message that is sent here, in bytes.
 const MAX_LEN: usize = 2048;
@@ -44,6 +45,7 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
     if comm.inter.is_some() {
         return None;
     }
+    let kind = tag.kind();
     match call {
         Call::Barrier => Some(board::barrier(comm, tag).unwrap_or_else(|| barrier(comm, tag))),
         Call::Bcast(buffer, Root::Rank(root)) => {
@@ -56,12 +58,32 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
             // SAFETY: the caller's promise.
             let posted = unsafe { board::allreduce(comm, tag, reduction, len) };
             // SAFETY: as above.
+            let posted = posted.or_else(|| unsafe { mapped::allreduce(comm, tag, reduction, len) });
+            if len > MAX_LEN {
+                return posted;
+            }
+            // SAFETY: as above.
             posted.or_else(|| unsafe { allreduce(comm, tag, reduction, len) })
         }
         Call::Reduce(reduction, Root::Rank(root)) => {
             let len = operand(reduction)?;
             // SAFETY: the caller's promise.
-            unsafe { reduce(comm, tag, reduction, len, *root) }
+            let posted = (len > MAX_LEN)
+                .then(|| unsafe { mapped::reduce(comm, tag, reduction, len, *root) })
+                .flatten();
+            if len > MAX_LEN {
+                return posted;
+            }
+            // SAFETY: as above.
+            posted.or_else(|| unsafe { reduce(comm, tag, reduction, len, *root) })
+        }
+        Call::Alltoall(send, receive) if kind == Kind::ALLTOALL => {
+            // SAFETY: the caller's promise.
+            unsafe { board::alltoall(comm, tag, send.as_ref(), receive) }
+        }
+        Call::Allgather(send, receive) if kind == Kind::ALLGATHER => {
+            // SAFETY: the caller's promise.
+            unsafe { board::allgather(comm, tag, send.as_ref(), receive) }
         }
         _ => None,
     }
@@ -77,11 +99,11 @@ fn dense(buffer: &Buffer<'_>) -> Option<(*mut u8, usize)> {
     }
 }
 
-/// The bytes of each operand, if they are few and contiguous from the operand's address.
+/// The bytes of each operand, if they are contiguous from the operand's address.
 fn operand(reduction: &Reduction<'_>) -> Option<usize> {
     let datatype = reduction.datatype;
     let len = datatype.size().checked_mul(reduction.count)?;
-    (datatype.is_contiguous() && datatype.true_lb() == 0 && len <= MAX_LEN).then_some(len)
+    (datatype.is_contiguous() && datatype.true_lb() == 0).then_some(len)
 }
 
 /// The messages of one collective, and what went wrong with them.
@@ -347,10 +369,8 @@ unsafe fn allreduce(
 ) -> Option<Result<()>> {
     let (rank, size) = (comm.rank, comm.size());
     let into = reduction.receive;
-    let commutes = reduction.reducer.commutes();
-    let algorithm = choose::allreduce(size, len, commutes);
-    let doubling = algorithm == choose::Allreduce::Doubling && size.is_power_of_two();
-    if size > 1 && !doubling && algorithm != choose::Allreduce::Central {
+    let algorithm = choose::allreduce(size, len, reduction.count);
+    if size > 2 && algorithm != choose::Allreduce::Central {
         return None;
     }
     if let Some(send) = reduction.send {
@@ -363,9 +383,10 @@ unsafe fn allreduce(
     }
     let mut incoming = StackBuffer::new();
     let other = incoming.addr();
-    if algorithm == choose::Allreduce::Central {
-        // SAFETY: the caller's promise.
-        unsafe {
+    // SAFETY: the caller's promise; `other` has room for `len` bytes, which are elements of
+    // the type once received.
+    unsafe {
+        if algorithm == choose::Allreduce::Central {
             fold(&mut messages, reduction, into, into, len, 0);
             if rank == 0 {
                 messages.send_all(0, into, len);
@@ -373,26 +394,19 @@ unsafe fn allreduce(
                 let receiving = messages.receive(0, into, len);
                 messages.wait(receiving, 0, len);
             }
+            return Some(messages.result);
         }
-        return Some(messages.result);
-    }
-    let mut distance = 1;
-    while distance < size {
-        let partner = rank ^ distance;
-        // SAFETY: the caller's promise; `other` has room for `len` bytes, which
-        // are elements of the type once received.
-        unsafe {
-            messages.exchange((partner, into), (partner, other), len);
-            if messages.result.is_err() {
-                // What came is not what was to be reduced.
-            } else if partner > rank && !commutes {
-                reduction.reducer.apply(into, other, reduction.count);
-                std::ptr::copy_nonoverlapping(other, into, len);
-            } else {
-                reduction.reducer.apply(other, into, reduction.count);
-            }
+        // Two ranks, each of which gets the other's contribution.
+        let peer = 1 - rank;
+        messages.exchange((peer, into), (peer, other), len);
+        if messages.result.is_err() {
+            // What came is not what was to be reduced.
+        } else if rank == 0 {
+            reduction.reducer.apply(into, other, reduction.count);
+            std::ptr::copy_nonoverlapping(other, into, len);
+        } else {
+            reduction.reducer.apply(other, into, reduction.count);
         }
-        distance *= 2;
     }
     Some(messages.result)
 }
@@ -408,8 +422,7 @@ unsafe fn reduce(
 ) -> Option<Result<()>> {
     let size = comm.size();
     let send = reduction.send.unwrap_or(reduction.receive);
-    let commutes = reduction.reducer.commutes();
-    if size == 1 || choose::reduce(size, len, commutes) != choose::Reduce::Flat {
+    if size == 1 || choose::reduce(size, len, reduction.count) != choose::Reduce::Flat {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
@@ -421,8 +434,7 @@ unsafe fn reduce(
     Some(messages.result)
 }
 
-/// All send to the root, which reduces the operands from the highest rank down: each one
-/// is the left operand of the result so far.
+/// All send to the root, which reduces the operands from the first rank on.
 ///
 /// # Safety
 /// As [`allreduce`]; `into` is written at the root only, and may be `send`.
@@ -443,27 +455,22 @@ unsafe fn fold(
             messages.wait(sending, root, 0);
             return;
         }
-        let (mut left, mut right) = (StackBuffer::new(), StackBuffer::new());
-        let in_place = std::ptr::eq(send, into);
-        let acc = if in_place { right.addr() } else { into };
-        for peer in (0..size).rev() {
-            let operand = if peer == rank {
-                send
+        let (mut one, mut two) = (StackBuffer::new(), StackBuffer::new());
+        // Each result comes to be where its right operand is.
+        let (mut acc, mut room) = (one.addr(), two.addr());
+        for peer in 0..size {
+            if peer == rank {
+                std::ptr::copy_nonoverlapping(send, room, len);
             } else {
-                let room = if peer == size - 1 { acc } else { left.addr() };
                 let receiving = messages.receive(peer, room, len);
                 messages.wait(receiving, peer, len);
-                room
-            };
-            if peer == size - 1 {
-                if peer == rank {
-                    std::ptr::copy_nonoverlapping(operand, acc, len);
-                }
-            } else if messages.result.is_ok() {
-                reduction.reducer.apply(operand, acc, reduction.count);
             }
+            if peer > 0 && messages.result.is_ok() {
+                reduction.reducer.apply(acc, room, reduction.count);
+            }
+            std::mem::swap(&mut acc, &mut room);
         }
-        if in_place && messages.result.is_ok() {
+        if messages.result.is_ok() {
             std::ptr::copy_nonoverlapping(acc, into, len);
         }
     }

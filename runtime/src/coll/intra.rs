@@ -198,10 +198,11 @@ pub(super) fn plan_reduce(plan: &mut Plan, send: Block, into: Block, root: u32) 
         plan.copy(send, into);
         return Ok(());
     }
-    match choose::reduce(plan.size, send.len(), !plan.ordered()) {
+    match choose::reduce(plan.size, send.len(), send.count) {
         choose::Reduce::Flat => reduce::flat(plan, send, into, root),
-        choose::Reduce::Binomial => reduce::binomial(plan, send, into, root),
-        choose::Reduce::ScatterGather => reduce::scatter_gather(plan, send, into, root),
+        choose::Reduce::Gathered => reduce::gathered(plan, send, into, root),
+        choose::Reduce::Pieces => reduce::pieces(plan, send, into, root),
+        choose::Reduce::Chain => reduce::chain(plan, send, into, root),
     }
 }
 
@@ -209,11 +210,11 @@ fn plan_allreduce(plan: &mut Plan, into: Block) -> Result<()> {
     if plan.size == 1 {
         return Ok(());
     }
-    match choose::allreduce(plan.size, into.len(), !plan.ordered()) {
+    match choose::allreduce(plan.size, into.len(), into.count) {
         choose::Allreduce::Central => allreduce::central(plan, into),
-        choose::Allreduce::Doubling => allreduce::recursive_doubling(plan, into),
-        choose::Allreduce::Halving => allreduce::halving(plan, into),
-        choose::Allreduce::Ring => allreduce::ring(plan, into),
+        choose::Allreduce::Gathered => allreduce::gathered(plan, into),
+        choose::Allreduce::Pieces => allreduce::pieces(plan, into),
+        choose::Allreduce::Chain => allreduce::chain(plan, into),
     }
 }
 
@@ -257,6 +258,6 @@ fn plan_scan(plan: &mut Plan, reduction: &Reduction<'_>, kind: ScanKind) -> Resu
     let (send, into) = operands_of(plan, reduction, reduction.count);
     match choose::scan(plan.size, send.len()) {
         choose::Scan::Chain => scan::chain(plan, send, into, kind),
-        choose::Scan::Doubling => scan::recursive_doubling(plan, send, into, kind),
+        choose::Scan::Gathered => scan::gathered(plan, send, into, kind),
     }
 }

@@ -9,6 +9,7 @@
 //! | `args` | the operations and their arguments |
 //! | `entry` | the three ways to carry out a call |
 //! | `direct`, `board` | small blocking operations, without a plan |
+//! | `mapped` | large blocking reductions, straight from the peers' buffers |
 //! | `plan`, `block`, `operands` | what a plan is, and the buffers in it |
 //! | `build`, `intra`, `inter`, `neighbor` | from a call to a plan |
 //! | `choose` | which algorithm |
@@ -35,6 +36,7 @@ mod execution;
 mod gather;
 mod inter;
 mod intra;
+mod mapped;
 mod memory;
 mod neighbor;
 mod operands;

@@ -203,20 +203,11 @@ impl Plan {
         }
     }
 
-    /// Whether operands must keep their order: the operation does not commute.
-    pub(super) fn ordered(&self) -> bool {
-        self.reducer.as_ref().is_some_and(|r| !r.commutes())
-    }
-
-    /// Reduces `acc ∘ right`, overwriting one of the two. Returns the block with the result
-    /// and the one that is free now.
-    pub(super) fn fold_right(&mut self, acc: Block, right: Block) -> (Block, Block) {
-        if self.ordered() {
-            self.reduce(acc, right);
-            (right, acc)
-        } else {
-            self.reduce(right, acc);
-            (acc, right)
+    /// `parts[0] ∘ parts[1] ∘ …`, from left to right, in the last part. All but the first
+    /// are overwritten.
+    pub(super) fn fold(&mut self, parts: &[Block]) {
+        for pair in parts.windows(2) {
+            self.reduce(pair[0], pair[1]);
         }
     }
 

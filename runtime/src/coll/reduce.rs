@@ -1,69 +1,37 @@
 //! Reduce (MPI 5.0, section 6.9.1).
 //!
 //! `send` is this rank's contribution and only read (in place it is the root's
-//! receive buffer); `into` is where the root's result goes. Operands keep rank
-//! order wherever the operation does not commute.
+//! receive buffer); `into` is where the root's result goes.
+//!
+//! All algorithms of this and the other reductions combine the contributions in one order:
+//! that of the ranks, from left to right, `((x₀ ∘ x₁) ∘ x₂) ∘ …`. So they give the same
+//! bits, also where the operation rounds, and operations need not commute.
 
 use super::block::Block;
 use super::plan::Plan;
-use super::reduce_scatter;
+use super::{gather, reduce_scatter};
 use crate::error::Result;
 
-/// Along a binomial tree: who has partners above at distance 2ᵏ takes in theirs,
-/// then passes the lot down.
+/// Along a binomial tree the root gets everybody's contribution, and folds them.
 ///
 /// # Errors
-/// No memory for partial results.
-pub(super) fn binomial(plan: &mut Plan, send: Block, into: Block, root: u32) -> Result<()> {
-    let (rank, size) = (plan.rank, plan.size);
-    // Ranks in order at the leaves make every partial result one of neighbours;
-    // the top of the tree is then rank 0, which hands the result on.
-    let top = if plan.ordered() { 0 } else { root };
-    let place = (rank + size - top) % size;
+/// No memory for the contributions.
+pub(super) fn gathered(plan: &mut Plan, send: Block, into: Block, root: u32) -> Result<()> {
     let (ty, count) = (send.ty, send.count);
-    let mut acc = send;
-    let mut own = false;
-    // The receive buffer serves as room, unless it holds the contribution.
-    let mut spare = (rank == root && into.addr != send.addr).then_some(into);
-    let mut distance = 1;
-    while distance < size && place & distance == 0 {
-        if place + distance < size {
-            let incoming = match spare.take() {
-                Some(block) => block,
-                None => plan.temp_like(ty, count)?,
-            };
-            plan.receive((place + distance + top) % size, incoming);
-            plan.wait();
-            if own {
-                let (result, room) = plan.fold_right(acc, incoming);
-                acc = result;
-                spare = Some(room);
-            } else {
-                plan.reduce(acc, incoming);
-                acc = incoming;
-                own = true;
-            }
-        }
-        distance *= 2;
+    if plan.rank != root {
+        return gather::binomial_gather(plan, send, root, Block::empty(), 0);
     }
-    if place != 0 {
-        plan.send((place - distance + top) % size, acc);
-        plan.wait();
-    } else if top == root {
-        plan.copy(acc, into);
-    } else {
-        plan.send(root, acc);
-        plan.wait();
-    }
-    if rank == root && top != root {
-        plan.receive(top, into);
-        plan.wait();
-    }
+    let all = plan.temp_like(ty, count * plan.size as usize)?;
+    gather::binomial_gather(plan, send, root, all, count)?;
+    let part = |rank: u32| all.slice(rank as usize * count, count);
+    let parts: Vec<Block> = (0..plan.size).map(part).collect();
+    plan.fold(&parts);
+    plan.copy(part(plan.size - 1), into);
     Ok(())
 }
 
-/// The root receives everybody's contribution and folds them in rank order: one
-/// wait for each rank. For small messages among few ranks.
+/// The root receives everybody's contribution itself, and folds them: one wait. For small
+/// messages among few ranks.
 ///
 /// # Errors
 /// No memory for the contributions.
@@ -73,36 +41,33 @@ pub(super) fn flat(plan: &mut Plan, send: Block, into: Block, root: u32) -> Resu
         plan.wait();
         return Ok(());
     }
+    let last = plan.size - 1;
+    let in_place = into.addr == send.addr;
     let mut parts = Vec::with_capacity(plan.size as usize);
     for peer in 0..plan.size {
-        if peer == root {
-            parts.push(send);
-        } else {
-            let part = plan.temp_like(send.ty, send.count)?;
-            plan.receive(peer, part);
-            parts.push(part);
+        // The result comes to be where the last contribution is.
+        let part = match peer {
+            0 if root == 0 => send,
+            _ if peer == last && !in_place => into,
+            _ => plan.temp_like(send.ty, send.count)?,
+        };
+        match peer == root {
+            true => plan.copy(send, part),
+            false => plan.receive(peer, part),
         }
+        parts.push(part);
     }
     plan.wait();
-    let last = parts.len() - 1;
-    if last == root as usize && into.addr != send.addr {
-        plan.copy(parts[last], into);
-        parts[last] = into;
-    }
-    // From the right, so that the result lands in the last part.
-    for part in parts[..last].iter().rev() {
-        plan.reduce(*part, parts[last]);
-    }
-    plan.copy(parts[last], into);
+    plan.fold(&parts);
+    plan.copy(parts[last as usize], into);
     Ok(())
 }
 
-/// Each rank reduces a piece and the root gathers them: for large messages and
-/// operations that commute.
+/// Each rank folds a piece and the root gathers them: for large messages.
 ///
 /// # Errors
-/// No memory for partial results.
-pub(super) fn scatter_gather(plan: &mut Plan, send: Block, into: Block, root: u32) -> Result<()> {
+/// No memory for the contributions to a piece.
+pub(super) fn pieces(plan: &mut Plan, send: Block, into: Block, root: u32) -> Result<()> {
     let pieces = Pieces::new(send, plan.size);
     let mine = pieces.of(send, plan.rank);
     let result = if plan.rank == root {
@@ -117,6 +82,36 @@ pub(super) fn scatter_gather(plan: &mut Plan, send: Block, into: Block, root: u3
         }
     } else {
         plan.send(root, result);
+    }
+    plan.wait();
+    Ok(())
+}
+
+/// From rank to rank, each of which takes its contribution in; the last one sends the
+/// result to the root. For few elements that are large each.
+///
+/// # Errors
+/// No memory for a partial result.
+pub(super) fn chain(plan: &mut Plan, send: Block, into: Block, root: u32) -> Result<()> {
+    let (rank, last) = (plan.rank, plan.size - 1);
+    let mut acc = send;
+    if rank > 0 {
+        acc = plan.temp_like(send.ty, send.count)?;
+        let before = plan.temp_like(send.ty, send.count)?;
+        plan.copy(send, acc);
+        plan.receive(rank - 1, before);
+        plan.wait();
+        plan.reduce(before, acc);
+    }
+    if rank < last {
+        plan.send(rank + 1, acc);
+        plan.wait();
+    }
+    match (rank == last, rank == root) {
+        (true, true) => plan.copy(acc, into),
+        (true, false) => plan.send(root, acc),
+        (false, true) => plan.receive(last, into),
+        (false, false) => {}
     }
     plan.wait();
     Ok(())

@@ -35,6 +35,13 @@ fn add(left: Map, right: Map) -> Map {
     (left.0.wrapping_add(right.0), left.1.wrapping_add(right.1))
 }
 
+/// Neither associative nor commutative, as little as a sum that is rounded: the order of
+/// all steps shows.
+fn round(left: Map, right: Map) -> Map {
+    let mix = |a: u64, b: u64| (a.rotate_left(7) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mix(left.0, right.0), mix(left.1, right.1))
+}
+
 /// How elements lie: with or without holes.
 #[derive(Clone)]
 struct Layout {
@@ -145,17 +152,19 @@ impl Memory {
 /// # Safety
 /// As `op::Kernel` says, for elements of the given layout.
 unsafe fn fold_elements(
-    input: *const u8,
-    inout: *mut u8,
+    left: *const u8,
+    right: *const u8,
+    out: *mut u8,
     count: usize,
     (stride, second): (usize, usize),
     f: fn(Map, Map) -> Map,
 ) {
     for i in 0..count {
         let (a, b) = (
-            input.wrapping_add(i * stride),
-            inout.wrapping_add(i * stride),
+            left.wrapping_add(i * stride),
+            right.wrapping_add(i * stride),
         );
+        let to = out.wrapping_add(i * stride);
         // SAFETY: the caller's promise.
         unsafe {
             let read = |at: *const u8| {
@@ -165,8 +174,8 @@ unsafe fn fold_elements(
                 )
             };
             let value = f(read(a), read(b));
-            b.cast::<u64>().write_unaligned(value.0);
-            b.wrapping_add(second)
+            to.cast::<u64>().write_unaligned(value.0);
+            to.wrapping_add(second)
                 .cast::<u64>()
                 .write_unaligned(value.1);
         }
@@ -177,9 +186,9 @@ macro_rules! kernels {
     ($($name:ident $layout:expr, $f:ident;)*) => {$(
         /// # Safety
         /// As `op::Kernel` says.
-        unsafe fn $name(input: *const u8, inout: *mut u8, count: usize) {
+        unsafe fn $name(left: *const u8, right: *const u8, out: *mut u8, count: usize) {
             // SAFETY: the caller's promise.
-            unsafe { fold_elements(input, inout, count, $layout, $f) };
+            unsafe { fold_elements(left, right, out, count, $layout, $f) };
         }
     )*};
 }
@@ -188,6 +197,8 @@ kernels! {
     compose_holes (40, 24), compose;
     add_dense (16, 8), add;
     add_holes (40, 24), add;
+    round_dense (16, 8), round;
+    round_holes (40, 24), round;
 }
 
 /// An operation, and what it does to two values.
@@ -195,7 +206,11 @@ kernels! {
 enum Operation {
     Compose,
     Add,
+    /// Says that it commutes.
+    Round,
 }
+
+const OPERATIONS: [Operation; 3] = [Operation::Compose, Operation::Add, Operation::Round];
 
 impl Operation {
     fn reducer(self, layout: &Layout) -> Reducer {
@@ -204,13 +219,17 @@ impl Operation {
             (Operation::Compose, _) => Reducer::plain(compose_holes, false),
             (Operation::Add, 16) => Reducer::plain(add_dense, true),
             (Operation::Add, _) => Reducer::plain(add_holes, true),
+            (Operation::Round, 16) => Reducer::plain(round_dense, true),
+            (Operation::Round, _) => Reducer::plain(round_holes, true),
         }
     }
 
+    /// The fold of all parts in the order of ranks, from left to right.
     fn fold(self, parts: &[Vec<Map>]) -> Vec<Map> {
         let f = match self {
             Operation::Compose => compose,
             Operation::Add => add,
+            Operation::Round => round,
         };
         let fold = |i: usize| {
             parts[1..]
@@ -500,21 +519,19 @@ fn contributions(size: u32, count: usize) -> Vec<Vec<Map>> {
 #[test]
 fn reductions_to_one_rank() {
     type Algorithm = fn(&mut Plan, Block, Block, u32) -> Result<()>;
-    let algorithms: [(Algorithm, bool); 4] = [
-        (reduce::binomial, true),
-        (reduce::flat, true),
-        (reduce::scatter_gather, false),
-        (intra::plan_reduce, true),
+    let algorithms: [Algorithm; 5] = [
+        reduce::gathered,
+        reduce::flat,
+        reduce::pieces,
+        reduce::chain,
+        intra::plan_reduce,
     ];
-    for size in 1..=MOST {
+    for size in 2..=MOST {
         for root in [0, size / 2, size - 1] {
             for count in [1, 5, 40] {
-                for (algorithm, ordered) in algorithms {
-                    for operation in [Operation::Compose, Operation::Add] {
+                for algorithm in algorithms {
+                    for operation in OPERATIONS {
                         for in_place in [false, true] {
-                            if !ordered && (operation == Operation::Compose || size == 1) {
-                                continue;
-                            }
                             let at_root = |r| in_place && r == root;
                             let got = reduction(size, count, operation, at_root, |plan, s, r| {
                                 algorithm(plan, s, r, root).unwrap();
@@ -533,19 +550,16 @@ fn reductions_to_one_rank() {
 #[test]
 fn reductions_to_all_ranks() {
     type Algorithm = fn(&mut Plan, Block) -> Result<()>;
-    let algorithms: [(Algorithm, bool); 4] = [
-        (allreduce::recursive_doubling, true),
-        (allreduce::halving, true),
-        (allreduce::central, true),
-        (allreduce::ring, false),
+    let algorithms: [Algorithm; 4] = [
+        allreduce::gathered,
+        allreduce::pieces,
+        allreduce::central,
+        allreduce::chain,
     ];
     for size in 2..=MOST {
         for count in [1, 5, 40] {
-            for (algorithm, ordered) in algorithms {
-                for operation in [Operation::Compose, Operation::Add] {
-                    if operation == Operation::Compose && !ordered {
-                        continue;
-                    }
+            for algorithm in algorithms {
+                for operation in OPERATIONS {
                     let got = reduction(
                         size,
                         count,
@@ -569,10 +583,10 @@ fn reductions_to_all_ranks() {
 #[test]
 fn prefix_reductions() {
     type Algorithm = fn(&mut Plan, Block, Block, ScanKind) -> Result<()>;
-    let algorithms: [Algorithm; 2] = [scan::recursive_doubling, scan::chain];
+    let algorithms: [Algorithm; 2] = [scan::gathered, scan::chain];
     for size in 1..=MOST {
         for algorithm in algorithms {
-            for operation in [Operation::Compose, Operation::Add] {
+            for operation in OPERATIONS {
                 for kind in [ScanKind::Inclusive, ScanKind::Exclusive] {
                     for in_place in [false, true] {
                         let got = reduction(
@@ -619,6 +633,8 @@ fn reduce_scatters_with_equal_and_varying_parts() {
             (Operation::Add, 40, true, true),
             (Operation::Compose, 40, false, true),
             (Operation::Add, 40, false, false),
+            (Operation::Round, 40, true, false),
+            (Operation::Round, 1, false, true),
         ] {
             let count = |r: u32| if block { scale } else { r as usize % 3 * scale };
             let counts: Vec<i64> = (0..size)
@@ -732,7 +748,7 @@ fn between_two_groups() {
 
         let count = (ours * theirs) as usize;
         let (send, receive) = (make(count), room(count));
-        for operation in [Operation::Compose, Operation::Add] {
+        for operation in OPERATIONS {
             let reduction = |i: u32, count: usize| Reduction {
                 send: Some(send[i as usize].addr()),
                 receive: receive[i as usize].addr(),

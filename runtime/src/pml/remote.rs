@@ -56,6 +56,12 @@ pub fn is_exported(addr: u64, len: usize) -> bool {
     with_transport(|transport| transport.is_exported(addr, len))
 }
 
+/// Whether peers map `len` bytes at `addr` of this process for good and may write them.
+#[must_use]
+pub fn is_mappable(addr: u64, len: usize) -> bool {
+    with_transport(|transport| transport.lets_peers_write() && transport.is_mappable(addr, len))
+}
+
 /// Moves `len` bytes at `addr` of this process, which stay there for the program, to where
 /// peers map them, for [`release`]; the address by which peers reach them. `None`: they
 /// cannot be moved, or not now, since messages may be on their way into them.

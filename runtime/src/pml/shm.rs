@@ -462,6 +462,11 @@ impl Transport for Shm {
     }
 
     #[inline]
+    fn is_mappable(&mut self, addr: u64, len: usize) -> bool {
+        self.peers.is_in_file(addr, len)
+    }
+
+    #[inline]
     fn is_replaced(&mut self, addr: u64, len: usize) -> bool {
         self.peers.is_replaced(addr, len)
     }

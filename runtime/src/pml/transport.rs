@@ -368,6 +368,8 @@ pub(super) trait Transport: Debug + Sized + 'static {
     fn reach_by_call(&mut self, peer: Proc, addr: u64) -> Option<Remote>;
     /// Whether peers reach `len` bytes at `addr` of this process by loads and stores.
     fn is_exported(&mut self, addr: u64, len: usize) -> bool;
+    /// Whether peers map these bytes for good, once they reach them.
+    fn is_mappable(&mut self, addr: u64, len: usize) -> bool;
     /// Whether peers that look for these bytes would find something else.
     fn is_replaced(&mut self, addr: u64, len: usize) -> bool;
     /// Whether peers may write into this process's memory.

@@ -3,21 +3,21 @@
 //! have loops of their own, in `kernel`.
 
 use super::Predefined;
-use super::kernel::Ordered;
+use super::kernel::{Ordered, wins_loses};
 #[cfg(target_arch = "x86_64")]
 use super::number::Extended;
 use super::number::{Half, Quad};
 use crate::object::datatype::{Element, Float, Number};
 
-/// Whether one number is below another: of a kind, at any addresses.
-type Less = unsafe fn(*const u8, *const u8) -> bool;
+/// Compares two values of a kind, at any addresses: [`wins_loses`].
+type Compare = unsafe fn(*const u8, *const u8, bool) -> (bool, bool);
 
 /// What there is to know of a pair.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Locate {
     most: bool,
-    less_value: Less,
-    less_index: Less,
+    value: Compare,
+    index: Compare,
     value_len: usize,
     index_len: usize,
     /// From the value to the index, and from one pair to the next, in bytes.
@@ -27,7 +27,7 @@ pub(super) struct Locate {
 
 /// # Safety
 /// There is a `T` at both addresses.
-unsafe fn less<T: Ordered>(a: *const u8, b: *const u8) -> bool {
+unsafe fn compare<T: Ordered>(a: *const u8, b: *const u8, most: bool) -> (bool, bool) {
     // SAFETY: the caller's promise.
     let (a, b) = unsafe {
         (
@@ -35,30 +35,30 @@ unsafe fn less<T: Ordered>(a: *const u8, b: *const u8) -> bool {
             b.cast::<T>().read_unaligned(),
         )
     };
-    a.less(b)
+    wins_loses(a, b, most)
 }
 
-fn less_of(number: Number) -> Option<Less> {
+fn compare_of(number: Number) -> Option<Compare> {
     Some(match number {
         Number::Int { bits, signed } => match (bits, signed) {
-            (8, true) => less::<i8>,
-            (8, false) => less::<u8>,
-            (16, true) => less::<i16>,
-            (16, false) => less::<u16>,
-            (32, true) => less::<i32>,
-            (32, false) => less::<u32>,
-            (64, true) => less::<i64>,
-            (64, false) => less::<u64>,
-            (128, true) => less::<i128>,
-            (128, false) => less::<u128>,
+            (8, true) => compare::<i8>,
+            (8, false) => compare::<u8>,
+            (16, true) => compare::<i16>,
+            (16, false) => compare::<u16>,
+            (32, true) => compare::<i32>,
+            (32, false) => compare::<u32>,
+            (64, true) => compare::<i64>,
+            (64, false) => compare::<u64>,
+            (128, true) => compare::<i128>,
+            (128, false) => compare::<u128>,
             _ => return None,
         },
-        Number::Float(Float::F16) => less::<Half>,
-        Number::Float(Float::F32) => less::<f32>,
-        Number::Float(Float::F64) => less::<f64>,
-        Number::Float(Float::F128) => less::<Quad>,
+        Number::Float(Float::F16) => compare::<Half>,
+        Number::Float(Float::F32) => compare::<f32>,
+        Number::Float(Float::F64) => compare::<f64>,
+        Number::Float(Float::F128) => compare::<Quad>,
         #[cfg(target_arch = "x86_64")]
-        Number::Float(Float::F80) => less::<Extended>,
+        Number::Float(Float::F80) => compare::<Extended>,
         #[cfg(not(target_arch = "x86_64"))]
         Number::Float(Float::F80) => return None,
     })
@@ -77,8 +77,8 @@ pub(super) fn find(op: Predefined, element: Element, extent: isize) -> Option<Lo
     };
     Some(Locate {
         most,
-        less_value: less_of(value)?,
-        less_index: less_of(index)?,
+        value: compare_of(value)?,
+        index: compare_of(index)?,
         value_len: value.size(),
         index_len: index.size(),
         index_at: Element::index_offset(value, index),
@@ -87,33 +87,33 @@ pub(super) fn find(op: Predefined, element: Element, extent: isize) -> Option<Lo
 }
 
 impl Locate {
-    /// `inout[i] = input[i] ∘ inout[i]`: of equal values the lower index. Only the
-    /// members are written, not the holes between them.
+    /// `out[i] = left[i] ∘ right[i]`: of equal values the lower index. Only the members
+    /// are written, not the holes between them.
     ///
     /// # Safety
-    /// `count` pairs of the kind at both addresses, apart; those of `inout` writable.
-    pub(super) unsafe fn apply(&self, input: *const u8, inout: *mut u8, count: usize) {
+    /// `count` pairs of the kind at each address, those of `out` writable; it may be an
+    /// operand, and lies apart from them otherwise.
+    pub(super) unsafe fn apply(
+        &self,
+        left: *const u8,
+        right: *const u8,
+        out: *mut u8,
+        count: usize,
+    ) {
         for i in 0..count {
-            let a = input.wrapping_add(i * self.extent);
-            let b = inout.wrapping_add(i * self.extent);
-            let index = a.wrapping_add(self.index_at);
-            let there = b.wrapping_add(self.index_at);
+            let a = left.wrapping_add(i * self.extent);
+            let b = right.wrapping_add(i * self.extent);
+            let to = out.wrapping_add(i * self.extent);
+            let (index, there) = (a.wrapping_add(self.index_at), b.wrapping_add(self.index_at));
             // SAFETY: pair i of each, by the caller's promise; the lengths are those
-            // of its members.
+            // of its members. A copy of a member to itself is none.
             unsafe {
-                let below = (self.less_value)(a, b);
-                let above = (self.less_value)(b, a);
-                let (wins, loses) = if self.most {
-                    (above, below)
-                } else {
-                    (below, above)
-                };
-                if wins {
-                    b.copy_from_nonoverlapping(a, self.value_len);
-                }
-                if wins || !loses && (self.less_index)(index, there) {
-                    there.copy_from_nonoverlapping(index, self.index_len);
-                }
+                let (wins, loses) = (self.value)(a, b, self.most);
+                let first = wins || !loses && (self.index)(index, there, false).0;
+                to.copy_from(if wins { a } else { b }, self.value_len);
+                let index = if first { index } else { there };
+                to.wrapping_add(self.index_at)
+                    .copy_from(index, self.index_len);
             }
         }
     }

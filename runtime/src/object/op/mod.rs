@@ -360,13 +360,39 @@ impl Reducer {
     pub unsafe fn apply(&self, input: *const u8, inout: *mut u8, count: usize) {
         match &self.implementation {
             // SAFETY: the caller's promise; the kernel was chosen by the datatype.
-            Implementation::Kernel(kernel) => unsafe { kernel(input, inout, count) },
+            Implementation::Kernel(kernel) => unsafe { kernel(input, inout, inout, count) },
             // SAFETY: as above.
-            Implementation::Locate(locate) => unsafe { locate.apply(input, inout, count) },
+            Implementation::Locate(locate) => unsafe { locate.apply(input, inout, inout, count) },
             Implementation::User(bound) => bound.with_handle(|handle| {
                 // SAFETY: the caller's promise.
                 unsafe { call(bound, handle, input, inout, count) }
             }),
+        }
+    }
+}
+
+impl Reducer {
+    /// Whether the library computes it, and no function of the user's.
+    #[inline]
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        !matches!(self.implementation, Implementation::User(_))
+    }
+
+    /// `out[i] = left[i] ∘ right[i]` for `count` elements, of an operation that
+    /// [is the library's own](Reducer::is_own); of any other nothing.
+    ///
+    /// # Safety
+    /// All addresses have `count` elements as the datatype lays them out, those of `out`
+    /// writable; it may be an operand, and lies apart from them otherwise.
+    #[inline]
+    pub unsafe fn combine(&self, left: *const u8, right: *const u8, out: *mut u8, count: usize) {
+        match &self.implementation {
+            // SAFETY: the caller's promise; the kernel was chosen by the datatype.
+            Implementation::Kernel(kernel) => unsafe { kernel(left, right, out, count) },
+            // SAFETY: as above.
+            Implementation::Locate(locate) => unsafe { locate.apply(left, right, out, count) },
+            Implementation::User(_) => debug_assert!(false, "a function of the user's"),
         }
     }
 }

@@ -11,10 +11,23 @@ pub(super) trait Real: Copy {
     fn times(self, other: Self) -> Self;
     /// False if either is not a number.
     fn below(self, other: Self) -> bool;
+    /// Whether it is not a number (NaN).
+    fn is_nan(self) -> bool;
+
+    /// Whether [`Real::settled`] and [`Real::plainly`] change anything: what the machine
+    /// computes with; other formats are computed with alike wherever they stand.
+    const SETTLES: bool;
+
+    /// This sum or product of two. Where it is a NaN, the left operand if that is one, else
+    /// the right, made quiet, else the one that x86 makes.
+    fn settled(self, left: Self, right: Self) -> Self;
+
+    /// This result of several operations: where it is a NaN, the one that x86 makes.
+    fn plainly(self) -> Self;
 }
 
 macro_rules! real {
-    ($($t:ty)*) => {$(
+    ($($t:ty, $quiet:literal, $made:literal;)*) => {$(
         impl Real for $t {
             #[inline(always)]
             fn plus(self, other: $t) -> $t {
@@ -32,11 +45,37 @@ macro_rules! real {
             fn below(self, other: $t) -> bool {
                 self < other
             }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                self.is_nan()
+            }
+            const SETTLES: bool = true;
+            #[inline(always)]
+            fn settled(self, left: $t, right: $t) -> $t {
+                if left.is_nan() {
+                    <$t>::from_bits(left.to_bits() | $quiet)
+                } else if right.is_nan() {
+                    <$t>::from_bits(right.to_bits() | $quiet)
+                } else {
+                    self.plainly()
+                }
+            }
+            #[inline(always)]
+            fn plainly(self) -> $t {
+                if self.is_nan() {
+                    <$t>::from_bits($made)
+                } else {
+                    self
+                }
+            }
         }
     )*};
 }
 
-real!(f32 f64);
+real! {
+    f32, 0x0040_0000, 0xffc0_0000;
+    f64, 0x0008_0000_0000_0000, 0xfff8_0000_0000_0000;
+}
 
 /// IEEE binary16. Computed with as binary32, which holds every sum and product
 /// of two exactly enough to round once.
@@ -106,6 +145,22 @@ impl Real for Half {
     fn below(self, other: Half) -> bool {
         self.to_f32() < other.to_f32()
     }
+    fn is_nan(self) -> bool {
+        self.0 & 0x7fff > 0x7c00
+    }
+    const SETTLES: bool = true;
+    fn settled(self, left: Half, right: Half) -> Half {
+        if left.is_nan() {
+            Half(left.0 | 0x0200)
+        } else if right.is_nan() {
+            Half(right.0 | 0x0200)
+        } else {
+            self.plainly()
+        }
+    }
+    fn plainly(self) -> Half {
+        if self.is_nan() { Half(0xfe00) } else { self }
+    }
 }
 
 /// C's `long double` on x86-64: 80 bits in 16 bytes.
@@ -165,6 +220,22 @@ impl Real for Extended {
         }
         above != 0
     }
+
+    fn is_nan(self) -> bool {
+        let word = |at: usize| u64::from(self.0[at]);
+        let fraction = (0..8).map(|at| word(at) << (8 * at)).sum::<u64>();
+        (word(9) << 8 | word(8)) & 0x7fff == 0x7fff && fraction << 1 != 0
+    }
+
+    const SETTLES: bool = false;
+
+    fn settled(self, _: Extended, _: Extended) -> Extended {
+        self
+    }
+
+    fn plainly(self) -> Extended {
+        self
+    }
 }
 
 /// IEEE binary128: Fortran's `REAL(16)`, C's `__float128`. Machines have no
@@ -192,6 +263,16 @@ impl Real for Quad {
     fn below(self, other: Quad) -> bool {
         self.number().partial_cmp(&other.number()) == Some(Ordering::Less)
     }
+    fn is_nan(self) -> bool {
+        self.0 << 1 > 0x7fff << 113
+    }
+    const SETTLES: bool = false;
+    fn settled(self, _: Quad, _: Quad) -> Quad {
+        self
+    }
+    fn plainly(self) -> Quad {
+        self
+    }
 }
 
 /// A complex number, the real part first.
@@ -210,6 +291,12 @@ impl<F: Real> Complex<F> {
         let real = self.0.times(other.0).minus(self.1.times(other.1));
         let imaginary = self.0.times(other.1).plus(self.1.times(other.0));
         Complex(real, imaginary)
+    }
+
+    /// Whether a part is not a number.
+    #[inline(always)]
+    pub(super) fn is_nan(self) -> bool {
+        self.0.is_nan() || self.1.is_nan()
     }
 }
 
