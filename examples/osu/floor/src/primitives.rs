@@ -81,6 +81,7 @@ fn stream(player: &mut Player) -> f64 {
     let lines = &player.first_side().signals.stream;
     let taken = &player.second_side().signals.taken;
     let mut number = taken.get() + 1;
+    let mut at = 0;
     // Both must have read where the numbers begin.
     player.meet();
     let room = STREAM_LINES as u64 - CREDIT;
@@ -89,7 +90,8 @@ fn stream(player: &mut Player) -> f64 {
         let end = number + STREAMED;
         let mut known = number - 1;
         while number < end {
-            let line = &lines[number as usize % STREAM_LINES];
+            let line = &lines[at];
+            at = (at + 1) % STREAM_LINES;
             if player.first {
                 if number - known > room {
                     player.wait_until(|| {
