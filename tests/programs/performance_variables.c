@@ -24,13 +24,15 @@ static MPI_T_pvar_handle opened(MPI_T_pvar_session session, int index, int *coun
     return handle;
 }
 
+/* The first ones are the counters of protocols. */
+static const char *names[] = {"lariat_messages_eager", "lariat_messages_get",
+                              "lariat_messages_put",   "lariat_messages_cooperative",
+                              "lariat_messages_runs",  "lariat_messages_pipeline",
+                              "lariat_size_classes",   "lariat_unexpected_bytes"};
+
 /* Each variable tells what it is, and every call knows it. */
 static void describe(void)
 {
-    static const char *names[] = {"lariat_messages_eager",       "lariat_messages_get",
-                                  "lariat_messages_put",         "lariat_messages_cooperative",
-                                  "lariat_messages_runs",        "lariat_messages_pipeline",
-                                  "lariat_size_classes",         "lariat_unexpected_bytes"};
     int counters = 0;
     MPI(MPI_T_pvar_get_num(&variables));
     CHECK(variables >= 8 && variables <= MOST, "%d", variables);
@@ -68,6 +70,27 @@ static void describe(void)
         index_of(names[i], i < PROTOCOLS ? MPI_T_PVAR_CLASS_COUNTER
                            : i == 6      ? MPI_T_PVAR_CLASS_GENERIC
                                          : MPI_T_PVAR_CLASS_LEVEL);
+}
+
+/* Variables of one value have the lower numbers. */
+static void order(MPI_T_pvar_session session)
+{
+    int several = 0;
+    for (int i = 0; i < variables; i++) {
+        int bind, count = 0;
+        MPI_T_pvar_handle handle;
+        MPI_Comm world = MPI_COMM_WORLD;
+        MPI(MPI_T_pvar_get_info(i, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &bind, NULL, NULL,
+                                NULL));
+        MPI(MPI_T_pvar_handle_alloc(session, i, bind == MPI_T_BIND_MPI_COMM ? &world : NULL, &handle,
+                                    &count));
+        CHECK(count > 0, "%d", i);
+        if (ranks > 1)
+            CHECK(!several || count > 1, "%d", i);
+        several = count > 1;
+        MPI(MPI_T_pvar_handle_free(session, &handle));
+    }
+    CHECK(several || ranks == 1, "");
 }
 
 static void refusals(MPI_T_pvar_session session)
@@ -237,8 +260,8 @@ int main(void)
     EQ(least[0], 0);
     for (int i = 1; i < classes; i++)
         CHECK(least[i] > least[i - 1], "%d", i);
-    for (int i = 0; i < PROTOCOLS; i++) { /* they are the first ones */
-        handles[i] = opened(session, i, &length);
+    for (int i = 0; i < PROTOCOLS; i++) {
+        handles[i] = opened(session, index_of(names[i], MPI_T_PVAR_CLASS_COUNTER), &length);
         EQ(length, classes);
     }
     level = opened(session, index_of("lariat_unexpected_bytes", MPI_T_PVAR_CLASS_LEVEL), &length);
@@ -247,12 +270,13 @@ int main(void)
         EQ(own[i], 0);
 
     START();
+    order(session);
     if (ranks == 2) {
         for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
             count(session, handles, counted[i], MESSAGES);
         count(session, handles, 0, 0);
         count(session, handles, 40, 0);
-        isolation(session, handles[0], 0);
+        isolation(session, handles[0], index_of(names[0], MPI_T_PVAR_CLASS_COUNTER));
         unexpected(session, level);
     }
     sums(session, handles, own);

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
             CHECK(strlen(text) > 0, "");
         } else {
             EQ(count, 1);
-            CHECK(type == MPI_UINT64_T || type == MPI_INT, "");
+            CHECK(type == MPI_UNSIGNED_LONG_LONG || type == MPI_INT, "");
             MPI(MPI_T_cvar_read(handle, &value));
             if (strcmp(name, "ring_cells") == 0)
                 CHECK(value > 0 && value <= 65536, "");

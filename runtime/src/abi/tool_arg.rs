@@ -26,11 +26,12 @@ pub fn bad_level(level: c_int) -> Error {
     )
 }
 
-/// The datatype that a control variable is read as.
+/// The datatype that a control variable is read as. A number's is one that tools know
+/// which are older than `MPI_UINT64_T` among the types of section 15.3.5.
 pub fn cvar_type(value: &Value) -> MPI_Datatype {
     match value {
         Value::Text(_) => MPI_CHAR,
-        Value::Number(_) => MPI_UINT64_T,
+        Value::Number(_) => MPI_UNSIGNED_LONG_LONG,
         Value::Flag(_) => MPI_INT,
     }
 }

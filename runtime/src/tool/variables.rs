@@ -107,6 +107,15 @@ impl Variable {
         self.class == VariableClass::State
     }
 
+    /// Whether it has one value, and not one for each peer or class of sizes.
+    fn is_single(&self) -> bool {
+        use Source::{Level, Pressure, UnexpectedBytes, UnexpectedPeak, Waits};
+        matches!(
+            self.source,
+            UnexpectedBytes | UnexpectedPeak | Pressure | Level(_) | Waits(_)
+        )
+    }
+
     /// Whether it is read out of messaging itself, and not of what that counts.
     pub(super) fn looks_inside(&self) -> bool {
         matches!(self.source, Source::Level(_) | Source::Cells(_))
@@ -319,5 +328,7 @@ pub(super) static VARIABLES: LazyLock<Vec<Variable>> = LazyLock::new(|| {
     all.extend(others.map(|(name, class, group, source, meaning)| {
         variable(name, class, group, source, meaning)
     }));
+    // Simple tools, such as gyan, expect that the first variables have one value.
+    all.sort_by_key(|variable| !variable.is_single());
     all
 });
