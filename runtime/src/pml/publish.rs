@@ -24,6 +24,10 @@ static RECORDS: OnceLock<(&'static Segment, Proc)> = OnceLock::new();
 /// Says where to publish. Called once, at start.
 pub(super) fn start(segment: &'static Segment, me: Proc) {
     let _ = RECORDS.set((segment, me)); // a process is in one job
+    // Now: a wait in the midst of messages should make no system call for it.
+    if segment.is_launched() {
+        let _ = block();
+    }
 }
 
 /// Peers that a wait names. The first ones are kept, and whether there were more.
@@ -270,7 +274,7 @@ impl Publication {
         if walks {
             self.frames = Some(stack::walk());
         }
-        let Some(block) = waits::block_of(segment, me.0) else {
+        let Some(block) = block() else {
             self.shown = Some(what);
             return; // there is no room in the segment: waits are counted, and not shown
         };
@@ -333,7 +337,7 @@ impl Publication {
             record.collective.store(0, Ordering::Relaxed);
         }
         if let Some(slot) = self.slot {
-            if let Some(block) = waits::block_of(segment, me.0) {
+            if let Some(block) = block() {
                 block.slots[slot].clear();
             }
             OWNERS.with(|owners| owners[slot] = 0);
@@ -464,6 +468,18 @@ fn without_strangers(what: WaitFor, ranks: u32) -> WaitFor {
         },
         false => what,
     }
+}
+
+/// The block in which this process shows its waits.
+static BLOCK: OnceLock<&'static WaitBlock> = OnceLock::new();
+
+/// That block; `None`: there is no room for it in the segment.
+fn block() -> Option<&'static WaitBlock> {
+    BLOCK.get().copied().or_else(|| {
+        let (segment, me) = RECORDS.get()?;
+        let found = waits::block_of(segment, me.0)?;
+        Some(BLOCK.get_or_init(|| found))
+    })
 }
 
 fn record() -> Option<&'static RankRecord> {

@@ -1,8 +1,7 @@
 //! What a rank waits for, and which messages have come to it that nobody has received:
 //! published in the job segment for whoever explains a job that does not go on.
 //!
-//! A rank that waits for longer than a moment takes a [`WaitBlock`] of the arena, once,
-//! and stores its offset in its record. The block has a slot for each of eight waiting
+//! Each rank has a [`WaitBlock`] of the arena, whose offset stands in its record. The block has a slot for each of eight waiting
 //! threads, and eight rows for messages. Only that rank writes it, under its library
 //! lock; who reads it may find a slot half written, and skips it then.
 
