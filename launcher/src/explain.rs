@@ -76,6 +76,14 @@ pub fn report(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> 
     out
 }
 
+/// What one rank does, and the messages that it has not received.
+pub fn of_rank(snapshots: &[RankSnapshot], rank: u32, what: &Known) -> String {
+    let mut out = activities(snapshots, what, |other| other == rank);
+    let own = snapshots.get(rank as usize).map(std::slice::from_ref);
+    out.push_str(&unreceived(own.unwrap_or_default(), &Findings::default()));
+    out
+}
+
 /// Which ranks can never go on, as a sentence.
 pub fn who_is_stuck(findings: &Findings) -> String {
     if findings.all {

@@ -16,7 +16,7 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 /// The guard's name in lists of processes.
-const GUARD_NAME: &str = "lariat-guard";
+pub const GUARD_NAME: &str = "lariat-guard";
 
 /// How long the guard goes on looking for processes that do not end.
 const SEARCH_TIME: Duration = Duration::from_secs(5);

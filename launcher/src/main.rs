@@ -28,6 +28,8 @@
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
+//! lariat      the program of that name, which looks at jobs: the same executable
+//! top         live views of a job
 //! guard       ends what is left when mpirun is killed
 //! tune        measures the machine
 //! ```
@@ -48,6 +50,7 @@ mod foreign;
 mod forward;
 mod guard;
 mod hosts;
+mod lariat;
 mod lines;
 mod loader;
 mod mpir;
@@ -80,6 +83,7 @@ mod stream;
 mod stuck;
 mod threads;
 mod tool;
+mod top;
 mod topology;
 mod tree;
 mod tune;
@@ -94,7 +98,12 @@ use std::process::ExitCode;
 use tool::Tool;
 
 fn main() -> ExitCode {
-    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let program = (!args.is_empty()).then(|| args.remove(0));
+    if lariat::is_meant(program.as_deref()) {
+        say::name_program("lariat");
+        return exit(lariat::run(&args));
+    }
     let is = |option: &str| args.first().is_some_and(|first| first == option);
     if is(spawned::OPTION) || is(spawned::OPTION_ALONE) {
         return run_spawned(&args[1..], is(spawned::OPTION_ALONE));
@@ -108,6 +117,11 @@ fn main() -> ExitCode {
         Ok(Request::Run(global, locals)) => run(&global, &locals, None, &mut None),
         Err(why) => Err(failure(why)),
     };
+    exit(result)
+}
+
+/// Says why the program has failed, if it has.
+fn exit(result: Result<u8, Failure>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(Failure { code, text }) => {
@@ -203,6 +217,9 @@ fn run(
     if binding::is_reported(global) {
         say(binding.picture().trim_end());
     }
+    let mut global = global.clone();
+    let view = top::inside::Prepared::of(&mut global).map_err(failure)?;
+    let global = &global;
     let mut job = JobBuilder::new(global, size, processors, hwloc_variables, cgroups, spawned)?;
     job.publish(&binding.placement);
     if let Some(rank) = tool.missing(size) {
@@ -229,7 +246,11 @@ fn run(
     }
     let is_on = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
     let reports = report::Reports::new(is_on);
-    job.run(global, timeout, reports)
+    let view = view.map(|view| view.start(job.segment()));
+    let view = view.transpose().map_err(failure)?;
+    let code = job.run(global, timeout, reports);
+    drop(view); // the output that it has kept is printed now
+    code
 }
 
 fn program_failure(why: program::ProgramError) -> Failure {

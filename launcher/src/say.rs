@@ -41,11 +41,20 @@ pub fn say(text: &str) {
 /// As [`say`], with another limit for a reader that takes nothing.
 pub fn say_within(text: &str, patience: Duration) {
     let job = JOB.get().map_or("", String::as_str);
-    let line = format!("mpirun: {job}{}\n", wireup::plain::text(text));
+    let name = NAME.get().copied().unwrap_or("mpirun");
+    let line = format!("{name}: {job}{}\n", wireup::plain::text(text));
     let outbox = OUTBOX.get();
     if !outbox.is_some_and(|outbox| outbox.put(line.as_bytes())) {
         write_patiently(std::io::stderr(), line.as_bytes(), patience);
     }
+}
+
+/// The program's name, if it is not mpirun.
+static NAME: OnceLock<&str> = OnceLock::new();
+
+/// Has all messages come from a program of this name.
+pub fn name_program(name: &'static str) {
+    let _ = NAME.set(name); // a process is one program
 }
 
 /// What messages begin with in the mpirun of a spawned job, beside others.

@@ -137,6 +137,11 @@ impl JobBuilder {
         })
     }
 
+    /// The job's segment.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
     /// Why the job has no heap file. None if it has one.
     pub fn no_heap(&self) -> Option<&str> {
         self.no_heap.as_deref()

@@ -208,6 +208,27 @@ impl History {
         findings(snapshots, &activities, &stuck)
     }
 
+    /// Ranks that wait and would be stuck if all that have stood still since `moment` went on
+    /// to do so. `snapshots` are the ones that [`History::look`] was given last; `connected`:
+    /// as for [`History::findings`].
+    pub fn candidates(
+        &self,
+        snapshots: &[RankSnapshot],
+        connected: bool,
+        moment: Instant,
+    ) -> Vec<u32> {
+        let ranks = self.ranks.iter().zip(snapshots);
+        let activities = ranks.map(|(rank, snapshot)| match rank.since <= moment {
+            true => activity(rank, snapshot, connected),
+            false => Activity::Free,
+        });
+        let activities: Vec<Activity> = activities.collect();
+        let stuck = stuck::stuck(&activities);
+        let waits = |at: &usize| stuck[*at] && matches!(activities[*at], Activity::Waits(_));
+        let found = (0..activities.len()).filter(waits);
+        found.map(|at| snapshots[at].rank).collect()
+    }
+
     /// Whether there are stuck ranks that were not reported before. Those that wait for one
     /// that has left are told of by [`History::news`], and all that wait for these.
     pub fn is_stuck_anew(&mut self, findings: &Findings, snapshots: &[RankSnapshot]) -> bool {

@@ -29,6 +29,7 @@ pub mod outside;
 mod program;
 pub mod storm;
 pub mod strace;
+pub mod terminal;
 mod tree;
 
 pub use folder::Folder;

@@ -17,7 +17,7 @@ use clap::{CommandFactory, FromArgMatches};
 use options::CommandLine;
 pub use options::{JobOptions, OnDeadlock, ProgramOptions};
 use std::ffi::OsString;
-pub use words::{BindTo, MapBy, Mapping, Object, StdinReader, numbers};
+pub use words::{BindTo, MapBy, Mapping, Object, StdinReader, interval, numbers};
 #[cfg(test)]
 pub use words::{bind, map};
 
@@ -185,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn the_view_takes_no_program_for_its_interval() {
+        let (global, locals) = run("--top 2 x").unwrap();
+        assert_eq!((global.top, locals[0].program.len()), (Some(1.0), 2));
+        assert_eq!(run("-top=0.5 -n 2 x").unwrap().0.top, Some(0.5));
+        assert_eq!(run("x --top").unwrap().0.top, None);
+    }
+
+    #[test]
     fn environment_in_both_spellings() {
         let (global, locals) = run("-genv A 1 -genv B 2 -x C=3 -x D* -env E 5 prog").unwrap();
         assert_eq!(global.genv, ["A", "1", "B", "2"]);
@@ -199,6 +207,7 @@ mod tests {
             ("-n -3 x", "-3"),
             ("-n many x", "many"),
             ("--timeout soon x", "soon"),
+            ("--top=0 x", "from 0.1"),
             ("--bind-to chair x", "chair"),
             ("--map-by ppr:0:core x", "ppr:0:core"),
             ("--output wood x", "wood"),

@@ -159,6 +159,9 @@ pub struct JobOptions {
     /// Run each rank in valgrind, with these options, without the shared heap
     #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Debugging", conflicts_with_all = ["gdb", "debugger"])]
     pub valgrind: Option<String>,
+    /// Show a live view of who waits for whom, or if there is no terminal, a table every N seconds; what the job prints comes after it
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", help_heading = "Output", value_parser = words::interval)]
+    pub top: Option<f64>,
     /// Accepted and ignored: a timeout always reports
     #[arg(long, help_heading = "Ending")]
     pub report_state_on_timeout: bool,

@@ -111,6 +111,14 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Seconds between two tables or pictures.
+pub fn interval(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("wanted seconds from 0.1 to 86400".to_owned()),
+    }
+}
+
 /// `--set`: a setting's name in lowercase, and its value, which is checked here.
 pub fn setting(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once('=') else {

@@ -77,8 +77,20 @@ fn access(start: NonNull<u8>, len: u64, prot: i32) -> io::Result<()> {
 /// # Errors
 /// What `mmap` or `mprotect` said.
 pub fn map(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
+    map_for(fd, at, len, libc::PROT_READ | libc::PROT_WRITE)
+}
+
+/// As [`map`], for reading only: a store into the mapping is a fault of this process.
+///
+/// # Errors
+/// What `mmap` or `mprotect` said.
+pub fn map_to_read(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
+    map_for(fd, at, len, libc::PROT_READ)
+}
+
+fn map_for(fd: RawFd, at: u64, len: u64, prot: i32) -> io::Result<NonNull<u8>> {
     let base = reserve(fd, at, len)?;
-    if let Err(why) = open(base, len) {
+    if let Err(why) = access(base, len, prot) {
         // SAFETY: the mapping that was just made, which nobody knows.
         unsafe { libc::munmap(base.as_ptr().cast(), usize::try_from(len).unwrap_or(0)) };
         return Err(why);

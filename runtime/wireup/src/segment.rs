@@ -190,7 +190,7 @@ impl Segment {
             return Err(system("F_ADD_SEALS", first));
         }
         let limit = arena_limit(ranks, arena_start);
-        let (base, mapped) = map(fd.as_raw_fd(), limit, first)?;
+        let (base, mapped) = map(fd.as_raw_fd(), limit, first, foreign::map)?;
         let segment = Segment {
             file: Backing::new(fd, None).map_err(|why| SegmentError::System("dup", 0, why))?,
             alone: ranks == 1,
@@ -225,7 +225,17 @@ impl Segment {
                 "descriptor {fd} of the job segment cannot be used: {why}; was it closed before MPI_Init?"
             ))
         })?;
-        Segment::over(fd, None)
+        Segment::over(fd, None, foreign::map)
+    }
+
+    /// Maps a segment for reading only: by a program that looks at a job of which it is no
+    /// part. `fd` may be open for reading only. What writes ([`Segment::allocate`], a store
+    /// into a record) must not be called: it would be a fault of this process.
+    ///
+    /// # Errors
+    /// The descriptor leads to something else than a segment.
+    pub fn open_to_read(fd: OwnedFd) -> Result<Segment, SegmentError> {
+        Segment::over(fd, None, foreign::map_to_read)
     }
 
     /// Maps the segment that the launcher made, from the inherited descriptor or through
@@ -237,7 +247,7 @@ impl Segment {
         let fd = source.open(libc::O_RDWR).map_err(|why| {
             SegmentError::NotASegment(format!("the job segment cannot be had: {why}"))
         })?;
-        Segment::over(fd, Some(*source))
+        Segment::over(fd, Some(*source), foreign::map)
     }
 
     /// Maps a segment that another process has open: of another job, or a bridge.
@@ -251,7 +261,7 @@ impl Segment {
                 source.path().to_string_lossy()
             ))
         })?;
-        Segment::over(fd, None)
+        Segment::over(fd, None, foreign::map)
     }
 
     /// Where another process finds this segment.
@@ -263,7 +273,7 @@ impl Segment {
     }
 
     /// Maps the file behind `fd` after checking that it is a complete segment.
-    fn over(fd: OwnedFd, source: Option<Source>) -> Result<Segment, SegmentError> {
+    fn over(fd: OwnedFd, source: Option<Source>, how: Map) -> Result<Segment, SegmentError> {
         let raw = fd.as_raw_fd();
         // SAFETY: fcntl without an argument; what is no memfd says EINVAL.
         let seals = unsafe { libc::fcntl(raw, libc::F_GET_SEALS) };
@@ -275,7 +285,7 @@ impl Segment {
             )));
         }
         let file = Backing::new(fd, source).map_err(|why| SegmentError::System("dup", 0, why))?;
-        let (base, mapped) = map(raw_of(&file)?, RECORDS, RECORDS)?;
+        let (base, mapped) = map(raw_of(&file)?, RECORDS, RECORDS, how)?;
         let mut segment = Segment {
             file,
             alone: false,
@@ -289,7 +299,7 @@ impl Segment {
         verify(&claims).map_err(SegmentError::NotASegment)?;
         let limit = segment.constants.arena_limit;
         let least = (limit / LEAST_SHARE).next_multiple_of(4096).max(claims.len);
-        let (base, mapped) = map(raw_of(&segment.file)?, limit, least)?;
+        let (base, mapped) = map(raw_of(&segment.file)?, limit, least, how)?;
         // SAFETY: the mapping of the head, made above; nothing refers to it any more.
         unsafe { libc::munmap(segment.base.as_ptr().cast(), bytes(segment.mapped)) };
         (segment.base, segment.mapped) = (base, mapped);
@@ -549,12 +559,15 @@ pub(crate) fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
     want.min(MOST).next_multiple_of(4096)
 }
 
+/// How a range of a file is mapped: with which access.
+type Map = fn(RawFd, u64, u64) -> io::Result<NonNull<u8>>;
+
 /// Maps up to `limit` bytes; where the address space is limited (`ulimit -v`),
 /// less, but never below `least`.
-fn map(fd: RawFd, limit: u64, least: u64) -> Result<(NonNull<u8>, u64), SegmentError> {
+fn map(fd: RawFd, limit: u64, least: u64, how: Map) -> Result<(NonNull<u8>, u64), SegmentError> {
     let mut len = limit;
     loop {
-        match foreign::map(fd, 0, len) {
+        match how(fd, 0, len) {
             Ok(base) => return Ok((base, len)),
             Err(why) if len <= least => return Err(SegmentError::System("mmap", len, why)),
             Err(_) => {}
@@ -697,6 +710,25 @@ mod tests {
         let block = other.allocate(3 << 20).unwrap();
         // SAFETY: the block was just allocated to this test, and grown by the other mapping.
         unsafe { segment.at(block + 100).write(9) };
+    }
+
+    #[test]
+    fn who_only_looks_sees_what_was_written_and_cannot_write() {
+        let segment = Segment::create(2, 2).unwrap();
+        let path = format!("/proc/self/fd/{}", segment.fd().as_raw_fd());
+        let file = std::fs::File::open(path).unwrap();
+        let seen = Segment::open_to_read(file.into()).unwrap();
+        segment.record(1).pid.store(77, Relaxed);
+        assert_eq!(seen.record(1).pid.load(Relaxed), 77);
+        let address = std::ptr::from_ref(seen.head()).addr();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let line = maps
+            .lines()
+            .find(|line| line.starts_with(&format!("{address:x}-")))
+            .unwrap();
+        assert!(line.contains(" r--s "), "{line}");
+        let null = std::fs::File::open("/dev/null").unwrap();
+        assert!(Segment::open_to_read(null.into()).is_err());
     }
 
     #[test]
