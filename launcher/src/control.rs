@@ -328,6 +328,9 @@ impl Job {
             return;
         }
         let (snapshots, findings) = self.look(now);
+        if !self.history.are_settled(&findings, now) {
+            return;
+        }
         let mut news = Vec::new();
         for (left, waiters) in self.history.news(&findings) {
             news.push(format!(
@@ -336,6 +339,8 @@ impl Job {
                 explain::left_behind(&snapshots, left, &waiters)
             ));
         }
+        let is_left = !news.is_empty();
+        let mut lines = String::new();
         if self.history.is_stuck_anew(&findings, &snapshots) {
             let time = self.history.standstill(&findings, now);
             let known = Known::of(&snapshots);
@@ -344,8 +349,9 @@ impl Job {
                 explain::who_is_stuck(&findings),
                 time.as_secs_f64()
             ));
-            let report = explain::stuck(&snapshots, &findings, &known);
-            news.push(report.trim_end().to_owned());
+            lines = explain::stuck(&snapshots, &findings, &known);
+        } else if is_left {
+            lines = explain::bereft(&snapshots, &findings, &Known::of(&snapshots));
         }
         if news.is_empty() || self.on_deadlock == OnDeadlock::Off || self.quiet {
             return;
@@ -358,6 +364,7 @@ impl Job {
         };
         news[0].push(' ');
         news[0].push_str(what);
+        news.push(lines.trim_end().to_owned());
         say(&news.join("\n"));
         if ends {
             self.code = Some(DEADLOCK_CODE);
@@ -434,7 +441,16 @@ impl Job {
             let record = self.segment.record(end.rank);
             record.state.store(State::Gone as u32, Release);
         }
-        let abort = snapshot::abort(&self.segment).map(|a| verdict::judge_abort(&a));
+        let abort = snapshot::abort(&self.segment).map(|abort| {
+            let mut cause = verdict::judge_abort(&abort);
+            let note = death::of(&self.segment, abort.rank);
+            let note = note.filter(|note| note.signal == 0); // no signal: an error
+            let place = note.map_or(String::new(), |note| source::lines(&note.frames));
+            if !place.is_empty() {
+                cause.text.push_str(&format!("\n  {place}"));
+            }
+            cause
+        });
         if self.code.is_none()
             && let Some(cause) = verdict::likeliest(abort.into_iter().chain(causes))
         {

@@ -2,7 +2,7 @@
 //! and what was found to be certain.
 
 use crate::outside::Outside;
-use crate::phrase::{self, Phrase};
+use crate::phrase::{self, Others, Phrase};
 use crate::snapshot::{RankSnapshot, Wait};
 use crate::source::Lines;
 use crate::watch::Findings;
@@ -18,6 +18,8 @@ pub struct Known {
     pub lines: Lines,
     /// What they do outside of MPI.
     pub outside: Outside,
+    /// Of ranks whose threads may all call MPI: how many threads do not wait in it.
+    pub threads: BTreeMap<u32, usize>,
 }
 
 impl Known {
@@ -26,8 +28,19 @@ impl Known {
         Known {
             lines: Lines::find(snapshots),
             outside: Outside::find(snapshots),
+            threads: snapshots.iter().filter_map(other_threads).collect(),
         }
     }
+}
+
+/// How many threads of a rank do not wait in MPI, though they might.
+fn other_threads(snapshot: &RankSnapshot) -> Option<(u32, usize)> {
+    if !snapshot.counters.multiple {
+        return None;
+    }
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", snapshot.pid)).ok()?;
+    let others = tasks.count().checked_sub(snapshot.waits.len())?;
+    (others > 0).then_some((snapshot.rank, others))
 }
 
 /// Which ranks were waiting for `rank` and for what, as a sentence; empty if none was.
@@ -102,6 +115,21 @@ pub fn who_is_stuck(findings: &Findings) -> String {
 pub fn stuck(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> String {
     let shown = |rank: u32| findings.all || findings.stuck.contains(&rank);
     let mut out = activities(snapshots, what, shown);
+    for rank in &findings.stuck {
+        // That they sleep so is proven, else the rank were not stuck.
+        let line = match what.threads.get(rank) {
+            None => continue,
+            Some(1) => {
+                "another thread, which sleeps until a thread of this rank wakes it".to_owned()
+            }
+            Some(n) => {
+                format!("{n} other threads, which sleep until a thread of this rank wakes them")
+            }
+        };
+        out.push_str(&format!(
+            "  rank {rank} has {line} (pthread_join, a lock)\n"
+        ));
+    }
     out.push_str(&unreceived(snapshots, findings));
     if let Some(ring) = &findings.ring {
         out.push_str(&format!("  each waits for the next: {}\n", arrows(ring)));
@@ -151,13 +179,13 @@ fn activities(snapshots: &[RankSnapshot], what: &Known, shown: impl Fn(u32) -> b
     let size = snapshots.len();
     let mut all: Vec<Line<'_>> = Vec::new();
     let mut line_of: BTreeMap<(Phrase, Option<String>), usize> = BTreeMap::new();
-    let absent = phrase::absent(snapshots);
+    let others = Others::of(snapshots);
     // A neighbour is named by its number where few ranks do the same.
     let mut alike: BTreeMap<Phrase, usize> = BTreeMap::new();
     for snapshot in snapshots.iter().filter(|s| shown(s.rank)) {
         for wait in &snapshot.waits {
             *alike
-                .entry(phrase::of_wait(snapshot, wait, size, &absent))
+                .entry(phrase::of_wait(snapshot, wait, size, &others))
                 .or_default() += 1;
         }
     }
@@ -187,10 +215,10 @@ fn activities(snapshots: &[RankSnapshot], what: &Known, shown: impl Fn(u32) -> b
             continue;
         }
         for (slot, wait) in snapshot.waits.iter().enumerate() {
-            let relative = phrase::of_wait(snapshot, wait, size, &absent);
+            let relative = phrase::of_wait(snapshot, wait, size, &others);
             let phrase = match alike.get(&relative) {
                 Some(count) if *count >= phrase::FEW => relative,
-                _ => phrase::of_wait(snapshot, wait, 0, &absent),
+                _ => phrase::of_wait(snapshot, wait, 0, &others),
             };
             let place = what.lines.of(snapshot.rank, slot);
             add(snapshot, phrase, place, Some(wait.time));
@@ -208,13 +236,14 @@ fn written(line: &Line<'_>) -> String {
             line.phrase.of_many(),
         ),
     };
+    let colon = if text.starts_with("each ") { ":" } else { "" };
     let time = line.longest.map_or(String::new(), |time| {
         let most = if line.ranks.len() > 1 { "up to " } else { "" };
         format!(" ({most}{:.1} s)", time.as_secs_f64())
     });
     let place = line.place.as_ref();
     let place = place.map_or(String::new(), |place| format!("    at {place}"));
-    format!("  {subject} {text}{time}{place}\n")
+    format!("  {subject}{colon} {text}{time}{place}\n")
 }
 
 /// Rows of messages without a receive that a report has at the most.
@@ -251,6 +280,14 @@ fn unreceived(snapshots: &[RankSnapshot], findings: &Findings) -> String {
         ));
     }
     rows.concat()
+}
+
+/// What the ranks do that can never go on since others have left, a line each; and what has
+/// come to them that nobody has received.
+pub fn bereft(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> String {
+    let mut out = activities(snapshots, what, |rank| findings.stuck.contains(&rank));
+    out.push_str(&unreceived(snapshots, findings));
+    out
 }
 
 /// Why this message is not what a receive of the rank asks for, where it nearly is.
@@ -467,7 +504,7 @@ mod tests {
         let text = report(&ring(64));
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(
-            text.contains("ranks 0-63 each waits in MPI_Recv for the rank before it, tag 7"),
+            text.contains("ranks 0-63: each waits in MPI_Recv for the rank before it, tag 7"),
             "{text}"
         );
         assert_eq!(report(&ring(3)).lines().count(), 3);

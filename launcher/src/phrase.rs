@@ -107,6 +107,13 @@ pub fn place(shown: &Shown) -> String {
     }
 }
 
+/// Whether it is no collective that the program has called: ranks compare there what they
+/// call before they do it (`mpirun --check`), or agree on something about a file.
+fn has_no_name(shown: &Shown) -> bool {
+    let parsed = shown.collective.and_then(collective::parse);
+    parsed.is_some_and(|(kind, _)| matches!(kind, collective::Kind::CHECK | collective::Kind::FILE))
+}
+
 /// The name and the number of the collective that a wait is in.
 pub fn collective(shown: &Shown) -> Option<(String, u32)> {
     let (kind, number) = collective::parse(shown.collective?)?;
@@ -117,7 +124,27 @@ pub fn collective(shown: &Shown) -> Option<(String, u32)> {
 /// come to it though others need them.
 pub type Absent = BTreeMap<(u32, i32), Vec<u32>>;
 
-/// Finds them. Those that a wait lists may be there and wait for others themselves.
+/// What phrases about one rank say of others.
+#[derive(Debug, Default)]
+pub struct Others {
+    absent: Absent,
+    /// The calls that ranks are in.
+    calls: BTreeMap<u32, &'static str>,
+}
+
+impl Others {
+    /// Finds it out.
+    pub fn of(snapshots: &[RankSnapshot]) -> Others {
+        let calls = snapshots.iter().filter_map(|s| Some((s.rank, s.call?)));
+        Others {
+            absent: absent(snapshots),
+            calls: calls.collect(),
+        }
+    }
+}
+
+/// Who is absent from which collective. Those that a wait lists may be there and wait for
+/// others themselves.
 pub fn absent(snapshots: &[RankSnapshot]) -> Absent {
     let mut there: BTreeMap<(u32, i32), BTreeSet<i32>> = BTreeMap::new();
     let mut needed: BTreeMap<(u32, i32), BTreeSet<i32>> = BTreeMap::new();
@@ -164,7 +191,7 @@ pub fn without_wait(snapshot: &RankSnapshot, outside: Option<&str>) -> Phrase {
 }
 
 /// What a rank waits for, in a job of `size` ranks; 0: its neighbours are named by numbers.
-pub fn of_wait(snapshot: &RankSnapshot, wait: &Wait, size: usize, absent: &Absent) -> Phrase {
+pub fn of_wait(snapshot: &RankSnapshot, wait: &Wait, size: usize, others: &Others) -> Phrase {
     let shown = &wait.shown;
     let call = wait.call.map_or(String::new(), |call| format!("in {call}"));
     if shown.kind == WaitKind::Leaving {
@@ -184,10 +211,18 @@ pub fn of_wait(snapshot: &RankSnapshot, wait: &Wait, size: usize, absent: &Absen
         WaitKind::Receive | WaitKind::Send => {
             message(snapshot, shown, size, (&call, &requests, &place))
         }
+        WaitKind::Fence => Phrase {
+            before: format!("{call} on {place}; not there yet: {}", peers(shown)),
+            ..told
+        },
+        WaitKind::LockExclusive | WaitKind::LockShared => Phrase {
+            before: format!("{call}{}", lock(shown, others, &place)),
+            ..told
+        },
         WaitKind::Collective => Phrase {
             before: format!(
                 "{call}{requests}{}",
-                in_collective(shown, wait, absent, &place)
+                in_collective(shown, wait, others, &place)
             ),
             ..told
         },
@@ -260,7 +295,7 @@ fn message(
     let step = neighbour(snapshot, shown, size);
     let told = match step {
         Some(_) => String::new(),
-        None => peer(shown),
+        None => format!("{}{}", peer(shown), notice(call)),
     };
     Phrase {
         verb: Verb::Waits,
@@ -271,6 +306,15 @@ fn message(
         },
         after,
         own: None,
+    }
+}
+
+/// What a peer has to call, where that is not plain from the call that waits for it.
+fn notice(call: &str) -> &'static str {
+    match call.trim_start_matches("in ") {
+        "MPI_Win_start" => " to call MPI_Win_post",
+        "MPI_Win_wait" => " to call MPI_Win_complete",
+        _ => "",
     }
 }
 
@@ -298,16 +342,48 @@ fn amount(bytes: u64, shown: &Shown) -> String {
     }
 }
 
-fn in_collective(shown: &Shown, wait: &Wait, absent: &Absent, place: &str) -> String {
+/// The peers that a wait lists.
+fn peers(shown: &Shown) -> String {
+    let peers = shown
+        .peers
+        .iter()
+        .filter_map(|peer| u32::try_from(*peer).ok());
+    match shown.peers.as_slice() {
+        [] => "nobody knows who".to_owned(),
+        [one] => format!("rank {one}"),
+        _ => format!("ranks {}", ranges(peers)),
+    }
+}
+
+/// A window's lock that is waited for, and who holds it.
+fn lock(shown: &Shown, others: &Others, place: &str) -> String {
+    let how = match shown.kind {
+        WaitKind::LockShared => "shared",
+        _ => "exclusive",
+    };
+    let holder = shown
+        .peers
+        .first()
+        .and_then(|rank| u32::try_from(*rank).ok());
+    let holder = match (holder, holder.and_then(|rank| others.calls.get(&rank))) {
+        (Some(rank), Some(call)) => format!("held by rank {rank}, which is in {call}"),
+        (Some(rank), None) => format!("held by rank {rank}"),
+        (None, _) => "who holds it is not known".to_owned(),
+    };
+    format!(" ({how}) at rank {} of {place}; {holder}", shown.tag)
+}
+
+fn in_collective(shown: &Shown, wait: &Wait, others: &Others, place: &str) -> String {
     let Some((name, number)) = collective(shown) else {
         return format!(" on {place}");
     };
     let kind = match wait.call {
         Some(call) if call == name => String::new(),
+        Some(_) if has_no_name(shown) => String::new(),
         _ => format!(" for {name}"),
     };
     let tag = shown.collective.unwrap_or(-1);
-    let missing = absent.get(&(shown.context, tag));
+    let missing = others.absent.get(&(shown.context, tag));
     let missing = missing.filter(|missing| !missing.is_empty());
     let missing = missing.map_or(String::new(), |missing| {
         let (noun, list) = match missing.as_slice() {

@@ -224,6 +224,17 @@ const TOLD: usize = 6;
 /// The program's own frames among these, each a file and a place in it, from the innermost:
 /// «solve at crash.c:4, main at crash.c:9». Empty if none is known.
 pub fn trace(frames: &[(String, u64)]) -> String {
+    told(functions(frames))
+}
+
+/// As [`trace`], without functions of which no line is known.
+pub fn lines(frames: &[(String, u64)]) -> String {
+    let mut all = functions(frames);
+    all.retain(|function| function.contains(" at "));
+    told(all)
+}
+
+fn functions(frames: &[(String, u64)]) -> Vec<String> {
     let mut symbols = Symbols::default();
     let mut all: Vec<String> = Vec::new();
     for (at, (path, offset)) in frames.iter().enumerate() {
@@ -235,6 +246,10 @@ pub fn trace(frames: &[(String, u64)]) -> String {
         };
         all.extend(symbols.functions(Path::new(path), offset));
     }
+    all
+}
+
+fn told(all: Vec<String>) -> String {
     let mut told = Vec::new();
     for same in all.chunk_by(|a, b| a == b) {
         told.push(match same.len() {

@@ -24,24 +24,30 @@ struct Thread {
 pub struct Threads(HashMap<i32, Thread>);
 
 impl Threads {
-    /// The threads of process `pid`. None if /proc does not show them.
+    /// The threads of process `pid`. None if /proc does not show them, or if what wakes them
+    /// cannot be known.
     pub fn of(pid: u32) -> Option<Threads> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        if may_wake_by_a_signal(&status)? {
+            return None;
+        }
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let tasks: Vec<_> = tasks.collect::<Result<_, _>>().ok()?;
+        let number = |task: &fs::DirEntry| task.file_name().to_str()?.parse().ok();
+        let numbers: Vec<i32> = tasks.iter().map(number).collect::<Option<_>>()?;
         let mut found = HashMap::new();
-        for task in tasks {
-            let task = task.ok()?;
-            let number = task.file_name().to_str()?.parse().ok()?;
+        for (task, number) in tasks.iter().zip(&numbers) {
             let read = |name| fs::read_to_string(task.path().join(name)).ok();
             // The state is read before the counts: if the thread runs in between, the counts
             // have risen.
-            let asleep = sleeps_on_a_futex(&read("syscall")?);
+            let asleep = sleeps_on_a_futex(&read("syscall")?, &numbers);
             let (waits, pauses) = switches(&read("status")?)?;
             let thread = Thread {
                 waits,
                 pauses,
                 asleep,
             };
-            found.insert(number, thread);
+            found.insert(*number, thread);
         }
         Some(Threads(found))
     }
@@ -66,20 +72,42 @@ impl Threads {
     }
 }
 
-/// Whether a line of /proc/PID/task/TID/syscall shows an untimed wait on a futex.
-fn sleeps_on_a_futex(line: &str) -> bool {
+/// Signals whose handlers may wake a thread at any time: SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD,
+/// SIGURG, SIGVTALRM, SIGPROF, SIGIO, and all real-time signals but the C library's two.
+const WAKING: u64 =
+    1 << 9 | 1 << 11 | 1 << 13 | 1 << 16 | 1 << 22 | 1 << 25 | 1 << 26 | 1 << 28 | u64::MAX << 33;
+
+/// Whether the process of this /proc/PID/status has a handler for such a signal.
+fn may_wake_by_a_signal(status: &str) -> Option<bool> {
+    let caught = u64::from_str_radix(procfs::field(status, "SigCgt")?, 16).ok()?;
+    Some(caught & WAKING != 0)
+}
+
+/// Whether a line of /proc/PID/task/TID/syscall shows an untimed wait on a futex that only a
+/// thread of the same process can end. `threads`: the threads of that process. Futexes that
+/// are shared between processes may be woken by any of them, but for the one by which
+/// `pthread_join` waits for the end of a thread, whose number it expects there.
+fn sleeps_on_a_futex(line: &str, threads: &[i32]) -> bool {
+    const PRIVATE: u64 = 0x80;
+
     let mut words = line.split_whitespace();
     let call = words.next().and_then(|w| w.parse::<i64>().ok());
     let mut argument = || {
         let word = words.next()?.strip_prefix("0x")?;
         u64::from_str_radix(word, 16).ok()
     };
-    let (Some(_), Some(command), Some(_), Some(limit)) =
+    let (Some(_), Some(command), Some(value), Some(limit)) =
         (argument(), argument(), argument(), argument())
     else {
         return false; // the thread runs
     };
-    call == Some(libc::SYS_futex) && FUTEX_WAITS.contains(&(command & 0x7f)) && limit == 0
+    let is_join = threads
+        .iter()
+        .any(|thread| u64::try_from(*thread) == Ok(value));
+    call == Some(libc::SYS_futex)
+        && FUTEX_WAITS.contains(&(command & 0x7f))
+        && (command & PRIVATE != 0 || is_join)
+        && limit == 0
 }
 
 /// The voluntary and involuntary context switches in /proc/PID/task/TID/status.
@@ -103,17 +131,30 @@ mod tests {
         let line = |command: &str, limit: &str| {
             format!("{futex} 0x7f00 {command} 0x2 {limit} 0x0 0xffffffff 0x7ffc 0x7fcb")
         };
-        assert!(sleeps_on_a_futex(&line("0x80", "0x0")));
-        assert!(sleeps_on_a_futex(&line("0x189", "0x0")));
+        let sleeps = |line: &str| sleeps_on_a_futex(line, &[1, 3]);
+        assert!(sleeps(&line("0x80", "0x0")));
+        assert!(sleeps(&line("0x189", "0x0")));
+        assert!(!sleeps(&line("0x80", "0x7ffc12")), "it has a limit");
+        assert!(!sleeps(&line("0x81", "0x0")), "it wakes others");
         assert!(
-            !sleeps_on_a_futex(&line("0x80", "0x7ffc12")),
-            "it has a limit"
+            !sleeps(&line("0x109", "0x0")),
+            "other processes may wake it"
         );
-        assert!(!sleeps_on_a_futex(&line("0x81", "0x0")), "it wakes others");
-        assert!(!sleeps_on_a_futex("running"));
-        assert!(!sleeps_on_a_futex(
-            "35 0x7ffc 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x7fcb"
-        ));
+        assert!(
+            sleeps_on_a_futex(&line("0x109", "0x0"), &[1, 2]),
+            "pthread_join"
+        );
+        assert!(!sleeps("running"));
+        assert!(!sleeps("35 0x7ffc 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x7fcb"));
+        let handles = |caught: &str| may_wake_by_a_signal(&format!("SigCgt:\t{caught}\n"));
+        assert_eq!(
+            handles("0000000100000440"),
+            Some(false),
+            "SIGSEGV, and one of the C library's"
+        );
+        assert_eq!(handles("0000000000002000"), Some(true), "SIGALRM");
+        assert_eq!(handles("0000000400000000"), Some(true));
+        assert_eq!(handles("x"), None);
         let status = "State:\tS\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n";
         assert_eq!(switches(status), Some((12, 3)));
         assert_eq!(switches("State:\tS\n"), None);

@@ -23,6 +23,9 @@ use wireup::waits::Need;
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How long ranks must have stood still.
 const STANDSTILL: Duration = Duration::from_secs(1);
+/// How long what is certain must have been the same before it is told: else the ranks that
+/// came last to where all are stuck would be told of in a report of their own.
+const SETTLED: Duration = Duration::from_millis(500);
 /// Sleeps of a rank that must have been seen since the moment in question. The first may
 /// have begun before it. Before the second the rank has looked for messages, and the third
 /// shows that this look is over.
@@ -125,7 +128,7 @@ fn sample(snapshot: &RankSnapshot) -> Option<(Instant, Threads)> {
 }
 
 /// What is certain of the ranks that wait.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// Ranks that wait and can never go on.
     pub stuck: Vec<u32>,
@@ -146,6 +149,8 @@ pub struct History {
     reported: HashSet<(u32, u32)>,
     /// Stuck ranks that were reported, each with its count of changes then.
     told: HashMap<u32, u32>,
+    /// What was certain at the last look, and since when it has been the same.
+    latest: Option<(Findings, Instant)>,
 }
 
 impl History {
@@ -227,6 +232,19 @@ impl History {
         let waits = |at: &usize| stuck[*at] && matches!(activities[*at], Activity::Waits(_));
         let found = (0..activities.len()).filter(waits);
         found.map(|at| snapshots[at].rank).collect()
+    }
+
+    /// Whether the same has been certain for some time.
+    pub fn are_settled(&mut self, findings: &Findings, now: Instant) -> bool {
+        match &self.latest {
+            Some((latest, since)) if latest == findings => {
+                now.saturating_duration_since(*since) >= SETTLED
+            }
+            _ => {
+                self.latest = Some((findings.clone(), now));
+                false
+            }
+        }
     }
 
     /// Whether there are stuck ranks that were not reported before. Those that wait for one

@@ -97,6 +97,25 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
 }
 
+/// Notes where in the program this thread is, which is about to end the job for an error.
+#[cold]
+pub fn note_place() {
+    let record = RECORD.load(Ordering::Acquire); // pairs with the Release in `start`
+    // SAFETY: null, or a record that stays for as long as the process.
+    let Some(record) = (unsafe { record.as_ref() }) else {
+        return;
+    };
+    if !record.begin(0, None, 0) {
+        return;
+    }
+    let mut frames = stack::walk();
+    if let Some(first) = frames.first_mut() {
+        *first -= 1; // where the call is, not where it returns to
+    }
+    place(record, &frames);
+    record.end();
+}
+
 /// Notes that this process is about to die of `signal`.
 fn note(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let record = RECORD.load(Ordering::Acquire); // pairs with the Release in `start`

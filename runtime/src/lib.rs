@@ -15,6 +15,7 @@ pub mod exhausted;
 pub mod file;
 pub mod handle;
 pub mod job;
+pub mod leaks;
 pub mod lifecycle;
 pub mod lock;
 pub mod machine;

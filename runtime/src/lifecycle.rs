@@ -15,7 +15,7 @@ use crate::membership::{self, Membership};
 use crate::object::group::Proc;
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
-use crate::{death, fail, lock, report, trace};
+use crate::{death, fail, leaks, lock, report, trace};
 use btl_shm::region::heap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -63,6 +63,12 @@ pub fn init(required: i32) -> Result<i32> {
     use_threads(provided);
     job::set_initialized(provided);
     Ok(provided)
+}
+
+/// Ends the job for an error, and notes where in the program that was.
+fn abort_here(code: i32, text: &str) -> ! {
+    death::note_place();
+    abort(code, text)
 }
 
 /// How often a rank that waits for others looks whether they can still come.
@@ -134,7 +140,7 @@ fn join() -> Result<&'static Job> {
         trace::open(&job.segment.record(job.rank).call);
         return Ok(job);
     }
-    raise::on_abort(abort);
+    raise::on_abort(abort_here);
     let settings =
         Settings::read(env::get).map_err(|why| Error::new(Class::OTHER, why.to_string()))?;
     let Membership {
@@ -237,6 +243,9 @@ pub fn finalize() -> Result<()> {
         fail!(OTHER, "MPI is not initialized, or was finalized already");
     };
     comm::delete_attributes()?;
+    // With a session open, objects may still be in use.
+    let leaks = (job.settings.check && session::count() == 0)
+        .then(|| leaks::find(spawn::parent() != comm::NULL));
     // A session's messages may wait for receives that come after this call. Those of
     // the world model arrive while this rank waits for the others.
     if session::count() == 0 {
@@ -256,6 +265,10 @@ pub fn finalize() -> Result<()> {
     pml::wait(pml::leaving, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
+    if let Some(leaks) = leaks {
+        pml::progress();
+        leaks.tell(job.rank);
+    }
     bridges::finalize();
     job::set_finalized();
     comm::drop_world();

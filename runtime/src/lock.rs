@@ -176,6 +176,11 @@ impl<T> Local<T> {
         self.busy.set(false);
         result
     }
+
+    /// Whether the caller runs inside of [`Local::with`].
+    pub fn is_busy(&self) -> bool {
+        self.busy.get()
+    }
 }
 
 /// Looks of a thread that waits for the lock, before it sleeps.

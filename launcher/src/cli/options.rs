@@ -178,7 +178,7 @@ pub struct JobOptions {
     /// Accepted and ignored: root is always allowed
     #[arg(long)]
     pub allow_run_as_root: bool,
-    /// Check what costs time to check: types of messages; kind, root, operator and all lengths of collectives
+    /// Check what costs time to check: types of messages; root, operator and all lengths of collectives; buffers in use; what is left at MPI_Finalize
     #[arg(long)]
     pub check: bool,
     /// Let mpirun and the ranks say at the start what was chosen and why

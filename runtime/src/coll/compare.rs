@@ -4,6 +4,7 @@ use crate::error::{Class, Error, Result};
 use crate::object::collective::Tag;
 use crate::object::op::Reducer;
 use wireup::collective::Kind;
+use wireup::report::ranges;
 
 /// The error of a message that is shorter than what is to be received.
 #[cold]
@@ -106,6 +107,9 @@ impl Check {
     /// # Errors
     /// The first difference from what this rank has stated, in the class of what differs.
     pub(super) fn verdict(&self) -> Result<()> {
+        if let Some(difference) = self.me.and_then(|me| self.differ_between(me)) {
+            return Err(difference);
+        }
         for (rank, (mine, theirs)) in (0u32..).zip(self.mine.iter().zip(&self.theirs)) {
             if Some(rank) != self.me {
                 let (mine, theirs) = (Statement::of_words(*mine), Statement::of_words(*theirs));
@@ -113,6 +117,55 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    /// The first thing that all ranks must have alike and have not, as it is at each of them;
+    /// `me` is this rank. Not for intercommunicators, where it depends on the side.
+    fn differ_between(&self, me: u32) -> Option<Error> {
+        let all = (0u32..).zip(self.mine.iter().zip(&self.theirs));
+        let all: Vec<(u32, Statement)> = all
+            .map(|(rank, (mine, theirs))| {
+                let words = if rank == me { mine } else { theirs };
+                (rank, Statement::of_words(*words))
+            })
+            .collect();
+        let named = |name: &dyn Fn(&Statement) -> String| {
+            let names = all.iter().map(|(rank, one)| (*rank, name(one)));
+            by_name(names).filter(|groups| groups.len() > 1)
+        };
+        let number = self.tag.number() + 1;
+        if let Some(calls) = named(&|one| one.kind.name()) {
+            let text = calls
+                .iter()
+                .map(|(name, ranks)| format!("{}: {name}", ranks_in_words(ranks)));
+            let text = format!(
+                "ranks differ in collective no. {number}: {}{}",
+                text.collect::<Vec<_>>().join("; "),
+                alone(&calls)
+            );
+            return Some(Error::new(Class::OTHER, text));
+        }
+        let rooted = self.tag.kind().is_rooted();
+        let (class, what, groups) =
+            if let Some(groups) = named(&|one| root_name(one.root)).filter(|_| rooted) {
+                (Class::ROOT, "root is", groups)
+            } else if let Some(groups) = named(&|one| Reducer::name_of(one.operation).to_owned()) {
+                (Class::OP, "op is", groups)
+            } else if let Some(groups) = named(&|one| format!("{} bytes", one.all.len)) {
+                (Class::COUNT, "it is of", groups)
+            } else {
+                return None;
+            };
+        let text = groups
+            .iter()
+            .map(|(name, ranks)| format!("{name} at {}", ranks_in_words(ranks)));
+        let text = format!(
+            "ranks differ in {}: {what} {}{}",
+            self.tag,
+            text.collect::<Vec<_>>().join(", "),
+            alone(&groups)
+        );
+        Some(Error::new(class, text))
     }
 
     fn compare(&self, mine: Statement, theirs: Statement, rank: u32) -> Result<()> {
@@ -177,6 +230,11 @@ impl Check {
         ];
         let differ =
             |(a, b): &(Content, Content)| a.types != 0 && b.types != 0 && a.types != b.types;
+        let bytes = |content: Content| content.types == crate::pml::signature_of_bytes(content.len);
+        let differ = |pair: &(Content, Content)| {
+            // Not allowed, but harmless between processes of one machine.
+            differ(pair) && !bytes(pair.0) && !bytes(pair.1)
+        };
         if pairs.iter().any(differ) {
             let what = format!("datatypes at rank {rank} are made of other basic types than here");
             return fail(Class::TYPE, format!("{place}: {what}"));
@@ -201,6 +259,35 @@ impl Check {
             // Their side finds out whether it is this rank that they mean.
             false => theirs < BESIDE,
         }
+    }
+}
+
+/// What ranks say alike, and which ranks that are.
+type Groups = Vec<(String, Vec<u32>)>;
+
+/// Ranks by what they say, the largest group first.
+fn by_name(names: impl Iterator<Item = (u32, String)>) -> Option<Groups> {
+    let mut groups: Groups = Vec::new();
+    for (rank, name) in names {
+        match groups.iter_mut().find(|group| group.0 == name) {
+            Some(group) => group.1.push(rank),
+            None => groups.push((name, vec![rank])),
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.1.len())); // equal ones stay in order
+    (!groups.is_empty()).then_some(groups)
+}
+
+fn ranks_in_words(numbers: &[u32]) -> String {
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    format!("rank{plural} {}", ranges(numbers.iter().copied()))
+}
+
+/// Marks one rank that differs from all others.
+fn alone(groups: &Groups) -> &'static str {
+    match groups.as_slice() {
+        [many, one] if many.1.len() > 1 && one.1.len() == 1 => " <- alone",
+        _ => "",
     }
 }
 
@@ -286,6 +373,63 @@ mod tests {
         assert!(
             text.contains("rank 3 sends 1 bytes to this rank, which wants 0"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn ranks_are_grouped_by_what_they_say() {
+        let said = |of: &dyn Fn(u32) -> Statement, kind| {
+            let words: Vec<_> = (0..4).map(|rank| of(rank).to_words()).collect();
+            let check = Check {
+                tag: Tag(tag(kind, 3)),
+                me: Some(2),
+                inter: false,
+                mine: words.clone(),
+                theirs: words,
+            };
+            let error = check.verdict().unwrap_err();
+            (error.class(), error.text().to_owned())
+        };
+        let same = Statement {
+            out: Content::default(),
+            into: Content::default(),
+            ..statement(Kind::BCAST)
+        };
+        let root = |rank| Statement {
+            root: u64::from(rank > 1),
+            ..same
+        };
+        assert_eq!(
+            said(&root, Kind::BCAST),
+            (
+                Class::ROOT,
+                "ranks differ in MPI_Bcast (collective no. 4): root is 0 at ranks 0-1, 1 at ranks 2-3"
+                    .to_owned()
+            )
+        );
+        let call = |rank| Statement {
+            kind: if rank == 0 {
+                Kind::BARRIER
+            } else {
+                Kind::BCAST
+            },
+            ..same
+        };
+        assert_eq!(
+            said(&call, Kind::BCAST).1,
+            "ranks differ in collective no. 4: ranks 1-3: MPI_Bcast; rank 0: MPI_Barrier <- alone"
+        );
+        let len = |rank| Statement {
+            all: Content {
+                len: 8 + u64::from(rank / 3),
+                types: 0,
+            },
+            ..same
+        };
+        assert!(
+            said(&len, Kind::ALLREDUCE)
+                .1
+                .ends_with("it is of 8 bytes at ranks 0-2, 9 bytes at rank 3 <- alone")
         );
     }
 

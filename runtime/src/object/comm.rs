@@ -306,6 +306,16 @@ pub fn with_context(context: ContextId) -> Option<Arc<Comm>> {
     known.or_else(|| DERIVED.with(|table| table.iter().map(|(_, comm)| comm).find(is).cloned()))
 }
 
+/// The intercommunicator whose own group talks in this context.
+#[must_use]
+pub fn with_local_context(context: ContextId) -> Option<Arc<Comm>> {
+    let is = |comm: &&Arc<Comm>| {
+        let inter = comm.inter.as_ref();
+        inter.is_some_and(|inter| inter.local.context == context)
+    };
+    DERIVED.with(|table| table.iter().map(|(_, comm)| comm).find(is).cloned())
+}
+
 /// The communicator that `raw` names. No lock, no reference counted.
 ///
 /// The reference is good for the call that asked: until the handle is freed,
@@ -462,4 +472,10 @@ pub fn of_collectives(context: u32) -> Option<Arc<Comm>> {
 #[must_use]
 pub fn from_low(low: u32) -> Option<Raw> {
     DERIVED.with(|table| table.from_low(low))
+}
+
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    DERIVED.with(|table| table.len())
 }

@@ -234,6 +234,12 @@ pub fn from_low(low: u32) -> Option<Raw> {
     TABLE.with(|table| table.from_low(low))
 }
 
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    TABLE.with(|table| table.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -257,6 +257,12 @@ fn ranks() -> u32 {
     }
 }
 
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    TABLE.with(|table| table.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -308,3 +308,9 @@ pub fn remove(raw: Raw) -> Result<Arc<Win>> {
 pub fn from_low(low: u32) -> Option<Raw> {
     TABLE.with(|table| table.from_low(low))
 }
+
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    TABLE.with(|table| table.len())
+}

@@ -274,15 +274,16 @@ fn differ(comm: &Comm, tag: Tag, seen: &[(u32, Tag)]) -> Error {
     }
     let number = tag.number() + 1;
     let mut text = format!("ranks differ in collective no. {number}: ");
-    text.push_str(&by_call(calls, tag.number()));
+    text.push_str(&by_call(calls, tag.number(), comm.size()));
     if comm.inter.is_some() {
         let _ = write!(text, "; this rank: {}", tag.kind().name());
     }
     Error::new(Class::OTHER, text)
 }
 
-/// Ranks and their calls: `ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather`.
-fn by_call(mut calls: Vec<(u32, Tag)>, number: u32) -> String {
+/// Ranks and their calls: `ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather`, of a communicator
+/// of `size`. The largest group comes first; one rank that differs from all others is marked.
+fn by_call(mut calls: Vec<(u32, Tag)>, number: u32, size: u32) -> String {
     calls.sort_unstable_by_key(|(rank, tag)| (*rank, tag.number() != number, tag.0));
     calls.dedup_by_key(|(rank, _)| *rank);
     let mut groups: Vec<(Tag, Vec<u32>)> = Vec::new();
@@ -292,6 +293,13 @@ fn by_call(mut calls: Vec<(u32, Tag)>, number: u32) -> String {
             None => groups.push((tag, vec![rank])),
         }
     }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.1.len())); // equal ones stay in order
+    let alone = match groups.as_slice() {
+        [many, one] if one.1.len() == 1 && many.1.len() + 1 == size as usize && size > 2 => {
+            " <- alone"
+        }
+        _ => "",
+    };
     let one = |(tag, ranks): &(Tag, Vec<u32>)| {
         let plural = if ranks.len() == 1 { "" } else { "s" };
         let ranks = ranges(ranks.iter().copied());
@@ -301,7 +309,8 @@ fn by_call(mut calls: Vec<(u32, Tag)>, number: u32) -> String {
             false => format!("rank{plural} {ranks}: past it, in {tag}"),
         }
     };
-    groups.iter().map(one).collect::<Vec<_>>().join("; ")
+    let text = groups.iter().map(one).collect::<Vec<_>>().join("; ");
+    text + alone
 }
 
 /// The class of what a call returns that is to be made once more, under the next
@@ -493,8 +502,16 @@ mod tests {
             (1, tag(Kind::ALLREDUCE, 10)),
         ];
         assert_eq!(
-            by_call(calls, 10),
+            by_call(calls, 10, 6),
             "ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather; rank 5: past it, in MPI_Barrier (collective no. 12)"
         );
+        let calls = vec![
+            (0, tag(Kind::BCAST, 0)),
+            (1, tag(Kind::BARRIER, 0)),
+            (2, tag(Kind::BARRIER, 0)),
+        ];
+        let text = "ranks 1-2: MPI_Barrier; rank 0: MPI_Bcast";
+        assert_eq!(by_call(calls.clone(), 0, 3), format!("{text} <- alone"));
+        assert_eq!(by_call(calls, 0, 4), text, "one rank is not known");
     }
 }

@@ -123,6 +123,11 @@ pub(super) fn with_engine<R>(f: impl FnOnce(&mut Engine<Active>) -> R) -> R {
     })
 }
 
+/// Whether this is called by the engine.
+pub(super) fn is_busy() -> bool {
+    ENGINE.is_busy()
+}
+
 /// Whether there is an engine.
 pub(super) fn is_running() -> bool {
     ENGINE.with(|engine| engine.is_some())

@@ -42,6 +42,7 @@ mod active;
 mod arrival;
 pub mod board;
 pub mod bsend;
+mod buffer_check;
 mod cancel;
 mod check;
 pub mod collective;
@@ -81,11 +82,12 @@ mod waiter;
 mod wire;
 
 pub use cancel::cancel;
-pub use check::signature;
+pub use check::{signature, signature_of_bytes};
 pub use engine::discard;
 pub use memory::{Buffer, pack};
 pub use progress::{
-    complete, leaving, off_progress, on_progress, on_stall, poll, progress, stop, wait, wait_or,
+    complete, leaving, off_progress, on_progress, on_stall, poll, progress, stop, unreceived, wait,
+    wait_or,
 };
 pub use publish::WaitFor;
 pub use recv::{irecv, recv};

@@ -6,7 +6,7 @@ use crate::pml::active::Active;
 use crate::pml::arrival::arrived;
 use crate::pml::engine::{Engine, with_engine};
 use crate::pml::outgoing;
-use crate::pml::publish::{Publication, WaitFor};
+use crate::pml::publish::{self, Publication, WaitFor};
 use crate::pml::request::{Completion, Request};
 use crate::pml::transport::{Inbox, Transport};
 use crate::pml::waiter::{Stage, should_give_way, tell_threads};
@@ -223,6 +223,13 @@ fn unasked(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, usize) {
         }
         (shown, all)
     })
+}
+
+/// The program's messages that have come to this process and that no receive has asked for:
+/// the sender's rank, the tag, and the communicator in words.
+#[must_use]
+pub fn unreceived() -> Vec<(u32, i32, String)> {
+    publish::of_the_program(unasked(usize::MAX).0)
 }
 
 /// Has every wait that stalls call this function, which looks whether what is under

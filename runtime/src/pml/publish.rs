@@ -5,8 +5,9 @@
 //! slots. A slot is written anew whenever what is waited for changes.
 
 use crate::lock::Local;
-use crate::object::comm::{self, ContextId};
+use crate::object::comm::{self, Comm, ContextId};
 use crate::object::datatype;
+use crate::object::file;
 use crate::object::group::{Group, Proc};
 use crate::object::win;
 use crate::pml::counters;
@@ -125,6 +126,13 @@ impl WaitFor {
             need: Need::Outside,
             ..WaitFor::NOTHING
         }
+    }
+
+    /// The first process that it is for.
+    #[must_use]
+    pub fn first_peer(&self) -> Option<Proc> {
+        let peer = self.peers.as_slice().first()?;
+        u32::try_from(*peer).ok().map(Proc)
     }
 
     /// For something that only a process of another job can do.
@@ -368,9 +376,14 @@ fn described(what: WaitFor, ranks: u32) -> Wait {
     };
     let named = datatype::predefined(what.datatype);
     // Odd context ids are the collectives', whose tags are nobody's business.
+    let is_window = known.as_ref().is_some_and(|known| !known.has_tags);
     let (kind, tag) = match what.context & 1 {
         1 if own.kind != WaitKind::Other => (WaitKind::Collective, -2),
-        _ if known.as_ref().is_some_and(|known| !known.has_tags) => (own.kind, -2),
+        // A lock's tag is the rank that is locked.
+        _ if matches!(own.kind, WaitKind::LockExclusive | WaitKind::LockShared) => {
+            (own.kind, own.tag)
+        }
+        _ if is_window => (own.kind, -2),
         _ => (own.kind, own.tag),
     };
     Wait {
@@ -385,7 +398,7 @@ fn described(what: WaitFor, ranks: u32) -> Wait {
         rank: known.as_ref().map_or(-2, |known| known.rank.cast_signed()),
         tag,
         context: own.context,
-        bytes: own.bytes,
+        bytes: own.bytes.filter(|_| !is_window),
         open: own.open,
         place: known.map_or_else(String::new, |known| known.name),
         datatype: named.map_or_else(String::new, |named| {
@@ -407,20 +420,39 @@ struct Place {
     has_tags: bool,
 }
 
+fn quoted(comm: &Comm) -> String {
+    let name = comm.name.borrow();
+    match name.as_str() {
+        "" => comm.label(),
+        name if name.starts_with("MPI_COMM_") => name.to_owned(),
+        name => format!("\"{name}\""),
+    }
+}
+
 /// What has this context.
 fn place(context: ContextId) -> Option<Place> {
     if let Some(comm) = comm::with_context(context) {
-        let name = comm.name.borrow();
-        let quoted = match name.as_str() {
-            "" => comm.label(),
-            name if name.starts_with("MPI_COMM_") => name.to_owned(),
-            name => format!("\"{name}\""),
-        };
         return Some(Place {
-            name: quoted,
+            name: quoted(&comm),
             rank: comm.rank,
             peers: comm.peers().clone(),
             has_tags: true,
+        });
+    }
+    if let Some(comm) = comm::with_local_context(context) {
+        return Some(Place {
+            name: format!("the own group of {}", quoted(&comm)),
+            rank: comm.rank,
+            peers: comm.group.clone(),
+            has_tags: false,
+        });
+    }
+    if let Some(file) = file::with_context(context) {
+        return Some(Place {
+            name: file.label(),
+            rank: file.comm.rank,
+            peers: file.comm.group.clone(),
+            has_tags: false,
         });
     }
     let win = win::with_context(context)?;
@@ -437,22 +469,53 @@ fn place(context: ContextId) -> Option<Place> {
     })
 }
 
+/// The communicator of this context in words, and the rank of a process in it. `None`: it is
+/// the library's own, or no more.
+pub(super) fn place_and_rank(
+    context: ContextId,
+    peer: Option<Proc>,
+) -> Option<(String, Option<u32>)> {
+    let place = place(context).filter(|place| place.has_tags)?;
+    let rank = peer.and_then(|peer| place.peers.rank_of(peer));
+    Some((place.name, rank))
+}
+
+/// The program's messages among these, with their communicators in words: source, tag, place.
+pub(super) fn of_the_program(messages: Vec<(ContextId, u32, i32, u64)>) -> Vec<(u32, i32, String)> {
+    let own = messages
+        .into_iter()
+        .filter_map(|(context, source, tag, _)| {
+            let place = match place(context) {
+                Some(place) => place.has_tags.then_some(place.name)?,
+                None => format!("a communicator that is freed (context {})", context.0),
+            };
+            Some((source, tag, place))
+        });
+    own.collect()
+}
+
 /// Shows the messages that nobody has asked for. Those of collectives and of the library's
 /// own are not the program's business.
 fn show_unreceived(block: &WaitBlock, unasked: Unasked) {
     let (messages, all) = unasked(waits::ROWS);
-    let rows = messages.into_iter().map(|(context, source, tag, bytes)| {
-        let place = place(context).filter(|place| place.has_tags);
-        Unreceived {
-            source,
-            tag,
-            context: context.0,
-            bytes,
-            place: place.map_or_else(String::new, |place| place.name),
-        }
-    });
+    let shown = messages.len();
+    let rows = messages
+        .into_iter()
+        .filter_map(|(context, source, tag, bytes)| {
+            let place = match place(context) {
+                Some(place) => place.has_tags.then_some(place.name)?,
+                None => String::new(),
+            };
+            Some(Unreceived {
+                source,
+                tag,
+                context: context.0,
+                bytes,
+                place,
+            })
+        });
     let rows: Vec<Unreceived> = rows.collect();
-    block.show_unreceived(&rows, all);
+    block.show_unreceived(&rows, all - (shown - rows.len()));
 }
 
 /// What is told of a wait for a process of another job, of which the launcher knows nothing:

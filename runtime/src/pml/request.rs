@@ -8,8 +8,8 @@ use crate::handle::Raw;
 use crate::lock::Local;
 use crate::object::collective::Tag;
 use crate::object::comm::{ContextId, Space};
-use crate::object::datatype::Datatype;
 use crate::object::group::Proc;
+use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
 use crate::pml::learnt::arm::Trial;
 use crate::pml::matching::{Envelope, Pattern};
@@ -18,7 +18,6 @@ use crate::pml::publish::WaitFor;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use wireup::layout::WaitKind;
 
 /// `MPI_ANY_SOURCE` and `MPI_ANY_TAG`, as a status of a send says.
@@ -216,8 +215,8 @@ pub(super) struct State {
     pub(super) context: ContextId,
     /// Of a send: what it is made of (see `check`).
     pub(super) signature: u32,
-    /// Of a receive, where types are checked: what it takes.
-    datatype: Option<Arc<Datatype>>,
+    /// Where messages are checked: what is kept for that.
+    check: Option<Box<BufferCheck>>,
     /// The handle of its predefined datatype, for reports; 0: not known.
     named: Cell<Raw>,
     /// Of a receive: what it asks for.
@@ -270,7 +269,7 @@ impl RequestRef {
         peer: Proc,
         envelope: Envelope,
         memory: Memory,
-        signature: u32,
+        (signature, check): (u32, Option<Box<BufferCheck>>),
         synchronous: bool,
     ) -> RequestRef {
         let total = memory.len();
@@ -283,7 +282,7 @@ impl RequestRef {
             memory,
             context: envelope.context,
             signature,
-            datatype: None,
+            check,
             named: Cell::new(0),
             pattern: Pattern::ANY,
             peer: Cell::new(peer),
@@ -318,7 +317,10 @@ impl RequestRef {
             memory: Memory::of(buffer),
             context,
             signature: check::UNKNOWN,
-            datatype: buffer.datatype.filter(|_| checked).cloned(),
+            check: checked.then(|| {
+                let tag = pattern.tag.unwrap_or(-1);
+                BufferCheck::of_receive(buffer, (peer, tag, context))
+            }),
             named: Cell::new(0),
             pattern,
             peer: Cell::new(peer.unwrap_or(Proc(NOBODY))),
@@ -441,13 +443,23 @@ impl State {
 
     #[cold]
     fn check(&self, len: usize, signature: u32) {
-        let wanted = self.datatype.as_ref();
-        if let Some(wanted) = wanted.and_then(|wanted| check::differs(wanted, len, signature)) {
-            let (source, which) = (self.source.get(), self.which());
-            let text = format!(
-                "the message of {len} bytes from rank {source} {which} was sent as other types than {wanted} that the receive asks for"
-            );
-            self.fail(Error::new(Class::TYPE, text));
+        let Some(check) = &self.check else { return };
+        check.received();
+        let Some(wanted) = &check.datatype else {
+            return;
+        };
+        let (source, which) = (self.source.get(), self.which());
+        match check::differs(wanted, len, signature) {
+            check::Difference::None => {}
+            check::Difference::Bytes(sent, asked) => {
+                check::warn_of_bytes(source, (&which, &sent, &asked));
+            }
+            check::Difference::Types(sent, asked) => {
+                let text = format!(
+                    "the message of {len} bytes from rank {source} {which} was sent as {sent}, but the receive asks for {asked}"
+                );
+                self.fail(Error::new(Class::TYPE, text));
+            }
         }
     }
 

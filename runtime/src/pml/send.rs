@@ -4,6 +4,7 @@ use crate::error::{Class, Error, Result};
 use crate::object::comm::{Comm, Space};
 use crate::object::group::{self, Proc};
 use crate::pml::bsend;
+use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
 use crate::pml::engine::{Core, with_engine};
 use crate::pml::matching::Envelope;
@@ -78,13 +79,16 @@ pub unsafe fn isend(
                 Err(why) => return Err(cannot_reach(core, peer, &why)),
             }
         }
-        let signature = match core.checks_types {
-            true => check::signature(buffer),
-            false => check::UNKNOWN,
-        };
         let is_synchronous = mode == Mode::Synchronous;
         let memory = Memory::of(buffer);
-        let send = RequestRef::send(peer, envelope, memory, signature, is_synchronous);
+        let checked = match core.checks_types {
+            true => {
+                let kept = BufferCheck::of_send(comm, space, (peer, tag), &memory);
+                (check::signature(buffer), Some(kept))
+            }
+            false => (check::UNKNOWN, None),
+        };
+        let send = RequestRef::send(peer, envelope, memory, checked, is_synchronous);
         if peer == core.queues.me() {
             send_to_self(core, &send);
         } else {

@@ -52,3 +52,9 @@ pub fn take(raw: Raw) -> Result<Kept> {
 pub fn from_low(low: u32) -> Option<Raw> {
     MESSAGES.with(|table| table.from_low(low))
 }
+
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    MESSAGES.with(|table| table.len())
+}

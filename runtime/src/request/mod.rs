@@ -14,7 +14,10 @@ use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
+use crate::object::comm;
 use crate::pml::{self, Completion, WaitFor};
+use wireup::collective;
+use wireup::layout::WaitKind;
 
 /// An operation that a request stands for, other than a plain send or receive:
 /// a nonblocking or persistent collective, a persistent send, a generalized
@@ -515,4 +518,54 @@ fn sweep() -> bool {
         left.0.finish();
     }
     any
+}
+
+/// What each request is that the program has not completed or freed: a noun, and what
+/// follows it.
+#[must_use]
+pub fn left() -> Vec<(String, String)> {
+    REQUESTS.with(|table| table.iter().map(|(_, entry)| in_words(entry)).collect())
+}
+
+fn in_words(entry: &Entry) -> (String, String) {
+    let comm = entry.comm.and_then(comm::find);
+    let on = comm.map_or(String::new(), |comm| format!(" on {}", comm.label()));
+    let what = match &entry.body {
+        Body::Pml(request) => request.waits_for(),
+        Body::Operation(operation) if entry.active => operation.waits_for(),
+        Body::Operation(_) => WaitFor::NOTHING,
+    };
+    let kind = match entry.persistent {
+        true if !entry.active => {
+            return ("persistent request".to_owned(), format!("{on} never freed"));
+        }
+        true => "persistent ",
+        false => "",
+    };
+    // Odd contexts are the collectives', whose tags say which.
+    if what.context & 1 == 1
+        && let Some((kind, number)) = collective::parse(what.tag)
+    {
+        let number = number.wrapping_add(1);
+        let name = match kind {
+            collective::Kind::CHECK | collective::Kind::BOARD => "collective".to_owned(),
+            kind => kind.name(),
+        };
+        return (
+            format!("{name} request"),
+            format!("{on} (collective no. {number})"),
+        );
+    }
+    let peer = what.first_peer();
+    let peer = peer.and_then(|peer| comm?.peers().rank_of(peer));
+    let peer = peer.map_or("any rank".to_owned(), |peer| format!("rank {peer}"));
+    let tag = match what.tag {
+        -1 => "any tag".to_owned(),
+        tag => format!("tag {tag}"),
+    };
+    match what.kind {
+        WaitKind::Receive => (format!("{kind}receive"), format!(" from {peer} {tag}{on}")),
+        WaitKind::Send => (format!("{kind}send"), format!(" to {peer} {tag}{on}")),
+        _ => (format!("{kind}request"), on),
+    }
 }

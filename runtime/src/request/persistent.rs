@@ -64,6 +64,11 @@ pub struct Send {
 }
 
 impl Operation for Send {
+    fn waits_for(&self) -> WaitFor {
+        let running = self.running.as_ref();
+        running.map_or(WaitFor::NOTHING, Request::waits_for)
+    }
+
     fn is_done(&self) -> bool {
         self.running.as_ref().is_none_or(Request::is_done)
     }
@@ -134,6 +139,11 @@ pub struct Receive {
 }
 
 impl Operation for Receive {
+    fn waits_for(&self) -> WaitFor {
+        let running = self.running.as_ref();
+        running.map_or(WaitFor::NOTHING, Request::waits_for)
+    }
+
     fn is_done(&self) -> bool {
         self.running.as_ref().is_none_or(Request::is_done)
     }

@@ -7,13 +7,14 @@
 //! sent: the two sides need not know of one another's.
 
 use super::pending::settle;
-use super::{control, waits_for, wake};
+use super::{control, wake};
 use crate::error::Result;
 use crate::object::comm::Space;
 use crate::object::group::Group;
 use crate::object::win::{Epochs, Win};
-use crate::pml::{self, Buffer, Mode, probe};
+use crate::pml::{self, Buffer, Mode, WaitFor, probe};
 use crate::{fail, pml::wait};
+use wireup::layout::WaitKind;
 
 /// What a message between members of a window means; its tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,11 +55,19 @@ pub(super) fn locked(epochs: &Epochs) -> Option<String> {
 /// Waits for all members.
 pub(super) fn barrier(win: &Win) {
     let control = control::of(win);
-    let (all, last) = control.arrive();
+    let (all, last) = control.arrive(win.comm.rank);
     if last {
         wake(win);
     } else {
-        wait(|| waits_for(win), || control.have_arrived(all));
+        wait(
+            || {
+                let part = |rank| {
+                    WaitFor::peer(WaitKind::Fence, win.comm.peer(rank), -2, win.comm.context)
+                };
+                WaitFor::all_of(control.missing(all).map(part))
+            },
+            || control.have_arrived(all),
+        );
     }
 }
 

@@ -37,6 +37,11 @@ struct Words {
     /// Where the table is in its memory, and how many pieces it has.
     table: AtomicU64,
     pieces: AtomicU64,
+    /// Barriers that this member has come to. Only reports ask for it.
+    arrivals: AtomicU64,
+    /// 1 + the rank that holds the lock of this member exclusively; 0: nobody does, or it
+    /// has only just changed. Only reports ask for it.
+    holder: AtomicU32,
 }
 
 /// Where a member's table of attached memory is.
@@ -85,9 +90,11 @@ impl Control {
         unsafe { self.base.add(at).cast::<Words>().as_ref() }
     }
 
-    /// Arrives at a barrier. What comes back are the arrivals that end it, and
+    /// Arrives at a barrier as `rank`. What comes back are the arrivals that end it, and
     /// whether this was the last of them.
-    pub(super) fn arrive(&self) -> (u64, bool) {
+    pub(super) fn arrive(&self, rank: u32) -> (u64, bool) {
+        let mine = &self.words(rank).arrivals; // only this member writes it
+        mine.store(mine.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         // pairs with the Acquire in `have_arrived`, and with itself
         let mine = self.head().arrived.fetch_add(1, Ordering::AcqRel) + 1;
         let all = mine.next_multiple_of(u64::from(self.members));
@@ -97,6 +104,25 @@ impl Control {
     /// Whether so many have arrived.
     pub(super) fn have_arrived(&self, all: u64) -> bool {
         self.head().arrived.load(Ordering::Acquire) >= all // pairs with the AcqRel in `arrive`
+    }
+
+    /// The members that have not come to the barrier which ends with so many arrivals.
+    pub(super) fn missing(&self, all: u64) -> impl Iterator<Item = u32> + '_ {
+        let barriers = all / u64::from(self.members);
+        let arrivals = |rank: &u32| self.words(*rank).arrivals.load(Ordering::Relaxed);
+        (0..self.members).filter(move |rank| arrivals(rank) < barriers)
+    }
+
+    /// Who holds the lock of `rank` exclusively, as far as it is known.
+    pub(super) fn holder(&self, rank: u32) -> Option<u32> {
+        let holder = self.words(rank).holder.load(Ordering::Relaxed);
+        holder.checked_sub(1).filter(|rank| *rank < self.members)
+    }
+
+    /// Says who holds the lock of `rank` exclusively. Only the holder may say so.
+    pub(super) fn set_holder(&self, rank: u32, holder: Option<u32>) {
+        let holder = holder.map_or(0, |holder| holder + 1);
+        self.words(rank).holder.store(holder, Ordering::Relaxed);
     }
 
     /// Takes a ticket for the lock of `rank`.
@@ -212,6 +238,10 @@ mod tests {
         assert!(!control.is_turn(1, w, true), "one reader is left");
         assert!(control.unlock(1, false));
         assert!(control.is_turn(1, w, true) && !control.is_turn(1, c, false));
+        assert_eq!(control.holder(1), None);
+        control.set_holder(1, Some(1));
+        assert_eq!((control.holder(1), control.holder(0)), (Some(1), None));
+        control.set_holder(1, None);
         assert!(control.unlock(1, true));
         assert!(control.is_turn(1, c, false));
         assert!(!control.let_readers_in(1));
@@ -248,11 +278,14 @@ mod tests {
     fn a_barrier_ends_with_the_last() {
         let room = Room(UnsafeCell::new([0; 1024]));
         let control = control(&room, 3);
-        assert_eq!(control.arrive(), (3, false));
-        assert_eq!(control.arrive(), (3, false));
+        assert_eq!(control.arrive(2), (3, false));
+        assert_eq!(control.arrive(0), (3, false));
         assert!(!control.have_arrived(3));
-        assert_eq!(control.arrive(), (3, true));
+        assert_eq!(control.missing(3).collect::<Vec<_>>(), [1]);
+        assert_eq!(control.arrive(1), (3, true));
         assert!(control.have_arrived(3));
-        assert_eq!(control.arrive(), (6, false));
+        assert_eq!(control.missing(3).count(), 0);
+        assert_eq!(control.arrive(1), (6, false));
+        assert_eq!(control.missing(6).collect::<Vec<_>>(), [0, 2]);
     }
 }

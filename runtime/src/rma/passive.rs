@@ -6,12 +6,13 @@
 
 use super::control::{self, Control};
 use super::pending::settle;
-use super::{active, hints, waits_for, wake};
+use super::{active, hints, wake};
 use crate::error::Result;
 use crate::fail;
 use crate::object::win::{LockKind, Win};
-use crate::pml;
+use crate::pml::{self, WaitFor};
 use std::sync::atomic::{Ordering, fence};
+use wireup::layout::WaitKind;
 
 /// `MPI_Win_lock`.
 ///
@@ -170,11 +171,13 @@ fn acquire(win: &Win, target: u32, hold: LockKind) {
     let exclusive = hold == LockKind::Exclusive;
     let ticket = control.queue(target);
     if !control.is_turn(target, ticket, exclusive) {
-        // For whoever holds the lock, which nobody knows; not for the target.
         pml::wait(
-            || waits_for(win),
+            || waits_for_lock(win, target, exclusive),
             || control.is_turn(target, ticket, exclusive),
         );
+    }
+    if exclusive {
+        control.set_holder(target, Some(win.comm.rank));
     }
     if !exclusive && control.let_readers_in(target) {
         wake(win);
@@ -185,7 +188,24 @@ fn release(win: &Win, target: u32, hold: LockKind) {
     if hold == LockKind::Unchecked {
         return;
     }
-    if control::of(win).unlock(target, hold == LockKind::Exclusive) {
+    let control = control::of(win);
+    if hold == LockKind::Exclusive {
+        control.set_holder(target, None);
+    }
+    if control.unlock(target, hold == LockKind::Exclusive) {
         wake(win);
     }
+}
+
+/// What a wait for the lock of `target` is told as: for its holder, not for the target.
+/// Those who share a lock are not known.
+fn waits_for_lock(win: &Win, target: u32, exclusive: bool) -> WaitFor {
+    let kind = match exclusive {
+        true => WaitKind::LockExclusive,
+        false => WaitKind::LockShared,
+    };
+    let holder = control::of(win).holder(target);
+    let holder = holder.filter(|rank| *rank != win.comm.rank);
+    let holder = holder.and_then(|rank| win.comm.peer(rank));
+    WaitFor::peer(kind, holder, target.cast_signed(), win.comm.context)
 }

@@ -48,7 +48,7 @@ pub struct DeathRecord {
 /// A death as it was noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// The signal's number.
+    /// The signal's number; 0: it has ended the job for an error.
     pub signal: i32,
     /// What was accessed; of a signal that was sent: nothing.
     pub address: Option<u64>,

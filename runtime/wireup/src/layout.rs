@@ -266,6 +266,13 @@ pub enum WaitKind {
     /// That all others come to `MPI_Finalize`, where this rank is: it will do nothing more
     /// by itself, and nothing of its own is under way.
     Leaving = 4,
+    /// The peer's arrival at a fence of a window.
+    Fence = 5,
+    /// That the peer lets go of a window's lock that is wanted exclusively. The wait's tag
+    /// is the rank that is locked.
+    LockExclusive = 6,
+    /// As before, of a lock that is to be shared.
+    LockShared = 7,
 }
 
 impl WaitKind {
@@ -277,6 +284,9 @@ impl WaitKind {
             WaitKind::Send,
             WaitKind::Collective,
             WaitKind::Leaving,
+            WaitKind::Fence,
+            WaitKind::LockExclusive,
+            WaitKind::LockShared,
         ]
         .into_iter()
         .find(|kind| *kind as u32 == raw)

@@ -205,3 +205,8 @@ pub fn value_index(value: &Arc<Datatype>, index: &Arc<Datatype>) -> Result<Raw> 
         datatype
     })
 }
+
+/// How many types of this kind have handles.
+pub(super) fn count() -> usize {
+    MADE.with(|made| made.len())
+}

@@ -188,3 +188,10 @@ pub fn from_low(low: u32) -> Option<Raw> {
         None => DERIVED.with(|table| table.from_low(low)),
     }
 }
+
+/// How many there are that the program has made and not freed: those of
+/// `MPI_Type_create_f90_…` cannot be freed, and do not count.
+#[must_use]
+pub fn count() -> usize {
+    DERIVED.with(|table| table.len()) - super::f90::count()
+}

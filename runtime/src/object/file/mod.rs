@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
-use crate::object::comm::Comm;
+use crate::object::comm::{Comm, ContextId};
 use crate::object::errhandler;
 use crate::object::info::Info;
 use std::any::Any;
@@ -160,4 +160,17 @@ pub fn remove(raw: Raw) -> Result<Arc<File>> {
 #[must_use]
 pub fn from_low(low: u32) -> Option<Raw> {
     TABLE.with(|table| table.from_low(low))
+}
+
+/// The file whose members talk in this context.
+#[must_use]
+pub fn with_context(context: ContextId) -> Option<Arc<File>> {
+    let is = |file: &&Arc<File>| file.comm.context == context;
+    TABLE.with(|table| table.iter().map(|(_, file)| file).find(is).cloned())
+}
+
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    TABLE.with(|table| table.len())
 }

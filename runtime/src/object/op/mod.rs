@@ -430,3 +430,9 @@ unsafe fn call(bound: &UserReduction, handle: Raw, input: *const u8, inout: *mut
         done += n;
     }
 }
+
+/// How many there are that the program has a handle of.
+#[must_use]
+pub fn count() -> usize {
+    USER.with(|table| table.len())
+}

@@ -238,7 +238,13 @@ impl Channels {
             return;
         };
         let memory = channel.partition(partition);
-        let send = RequestRef::send(peer, channel.envelope, memory, check::UNKNOWN, false);
+        let send = RequestRef::send(
+            peer,
+            channel.envelope,
+            memory,
+            (check::UNKNOWN, None),
+            false,
+        );
         let id = queues.name(&send);
         send.phase.set(Phase::Announced);
         let ready = Ready {

@@ -1,0 +1,270 @@
+//! The check of buffers (`LARIAT_CHECK=1`): the program must leave the buffer of a send as it
+//! is, and must not write that of a receive, until the request is complete; buffers of
+//! receives under way share no memory with others (MPI 5.0, sections 3.7.2 and 3.7.4).
+//! What is wrong is told on stderr, and the job goes on.
+//!
+//! A request that is checked keeps a checksum of its buffer. That of a receive is compared
+//! when a message is found for it, that of a send when the program completes the request:
+//! when its last reference goes outside of the engine. What the engine lets go itself was
+//! given up by the program (`MPI_Request_free`), which is told by other means when it may use
+//! the buffer again.
+
+use crate::lock::Local;
+use crate::object::comm::{Comm, ContextId, Space};
+use crate::object::datatype::Datatype;
+use crate::object::group::{self, Proc};
+use crate::pml::engine;
+use crate::pml::memory::{Buffer, Memory};
+use crate::pml::publish;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// What is kept of a message that is checked.
+#[derive(Debug)]
+pub(super) struct BufferCheck {
+    /// Of a receive: what it takes.
+    pub(super) datatype: Option<Arc<Datatype>>,
+    /// The number of its buffer in [`OPEN`]; 0: its buffer is not checked.
+    number: u64,
+    bytes: Bytes,
+    is_send: bool,
+    peer: Option<Proc>,
+    tag: i32,
+    context: ContextId,
+    sum: u64,
+    /// It was told of already, or is no longer to be.
+    over: Cell<bool>,
+}
+
+/// Memory in one run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Bytes {
+    addr: usize,
+    len: usize,
+}
+
+impl Bytes {
+    const NONE: Bytes = Bytes { addr: 0, len: 0 };
+
+    fn of(memory: &Memory) -> Bytes {
+        let addr = memory.run();
+        addr.map_or(Bytes::NONE, |addr| Bytes {
+            addr: addr.expose_provenance(),
+            len: memory.len(),
+        })
+    }
+
+    fn overlaps(self, other: Bytes) -> bool {
+        let end = |bytes: Bytes| bytes.addr.saturating_add(bytes.len);
+        self.addr < end(other) && other.addr < end(self)
+    }
+
+    /// A checksum.
+    ///
+    /// # Safety
+    /// The memory is readable.
+    unsafe fn sum(self) -> u64 {
+        let start: *const u8 = std::ptr::with_exposed_provenance(self.addr);
+        let (words, rest) = (self.len / 8, self.len % 8);
+        let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+        let mut mix =
+            |word: u64| sum = (sum.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for word in 0..words {
+            // SAFETY: inside of the memory; another thread may write there, which is what is
+            // looked for.
+            mix(unsafe { start.cast::<u64>().add(word).read_unaligned() });
+        }
+        for byte in 0..rest {
+            // SAFETY: as above.
+            mix(u64::from(unsafe { start.add(words * 8 + byte).read() }));
+        }
+        sum
+    }
+}
+
+/// A buffer of a request under way.
+#[derive(Debug)]
+struct OpenBuffer {
+    number: u64,
+    bytes: Bytes,
+    is_send: bool,
+    words: (Option<Proc>, i32, ContextId),
+}
+
+static OPEN: Local<Vec<OpenBuffer>> = Local::new(Vec::new());
+static LAST: Local<u64> = Local::new(0);
+
+impl BufferCheck {
+    /// That of a send to `peer`. Those of the library's own are not checked.
+    #[cold]
+    pub(super) fn of_send(
+        comm: &Comm,
+        space: Space,
+        (peer, tag): (Proc, i32),
+        memory: &Memory,
+    ) -> Box<BufferCheck> {
+        let is_own = space != Space::PointToPoint || comm.handle.get() == 0;
+        let bytes = if is_own {
+            Bytes::NONE
+        } else {
+            Bytes::of(memory)
+        };
+        Self::begin(None, bytes, true, (Some(peer), tag, comm.context_of(space)))
+    }
+
+    /// That of a receive.
+    #[cold]
+    pub(super) fn of_receive(
+        buffer: &Buffer<'_>,
+        words: (Option<Proc>, i32, ContextId),
+    ) -> Box<BufferCheck> {
+        let is_own = words.2.0 % 2 == Space::Collective as u32;
+        let bytes = if is_own {
+            Bytes::NONE
+        } else {
+            Bytes::of(&Memory::of(buffer))
+        };
+        Self::begin(buffer.datatype.cloned(), bytes, false, words)
+    }
+
+    fn begin(
+        datatype: Option<Arc<Datatype>>,
+        bytes: Bytes,
+        is_send: bool,
+        words: (Option<Proc>, i32, ContextId),
+    ) -> Box<BufferCheck> {
+        // Memcheck would find that memory is read which nobody has written yet.
+        let is_checked = bytes.len > 0 && !btl_shm::valgrind::is_memcheck();
+        let number = match is_checked {
+            true => open(bytes, is_send, words),
+            false => 0,
+        };
+        // SAFETY: the buffer of a send or receive, which the program has promised.
+        let sum = if is_checked {
+            unsafe { bytes.sum() }
+        } else {
+            0
+        };
+        let (peer, tag, context) = words;
+        Box::new(BufferCheck {
+            datatype,
+            number,
+            bytes,
+            is_send,
+            peer,
+            tag,
+            context,
+            sum,
+            over: Cell::new(false),
+        })
+    }
+
+    /// A message was found for a receive: from now on the library writes to its buffer.
+    pub(super) fn received(&self) {
+        if self.number != 0 && !self.over.replace(true) {
+            self.compare("written before the receive was complete");
+        }
+    }
+
+    fn compare(&self, what: &str) {
+        // SAFETY: the program must keep the buffer until the request is complete.
+        if unsafe { self.bytes.sum() } == self.sum {
+            return;
+        }
+        if let Some(words) = in_words(self.is_send, (self.peer, self.tag, self.context)) {
+            let Bytes { addr, len } = self.bytes;
+            warn(&format!(
+                "the buffer of the {words} ({len} bytes at {addr:#x}) was {what}"
+            ));
+        }
+    }
+}
+
+impl Drop for BufferCheck {
+    fn drop(&mut self) {
+        if self.number == 0 {
+            return;
+        }
+        OPEN.with(|all| all.retain(|one| one.number != self.number));
+        if self.is_send && !self.over.get() && !engine::is_busy() {
+            self.compare("changed before the send was complete");
+        }
+    }
+}
+
+/// Adds a buffer to those under way, and warns if it shares memory with one of these, and
+/// one of both is to be received into. Its number.
+fn open(bytes: Bytes, is_send: bool, words: (Option<Proc>, i32, ContextId)) -> u64 {
+    let number = LAST.with(|last| {
+        *last += 1;
+        *last
+    });
+    let other = OPEN.with(|all| {
+        let shares = |one: &&OpenBuffer| !(is_send && one.is_send) && one.bytes.overlaps(bytes);
+        let other = all.iter().find(shares).map(|one| (one.is_send, one.words));
+        all.push(OpenBuffer {
+            number,
+            bytes,
+            is_send,
+            words,
+        });
+        other
+    });
+    let told =
+        other.and_then(|(sends, other)| Some((in_words(is_send, words)?, in_words(sends, other)?)));
+    if let Some((this, other)) = told {
+        warn(&format!(
+            "the buffers of the {this} and of the {other}, which is under way, overlap"
+        ));
+    }
+    number
+}
+
+/// A message of the program's in words; none of the library's own.
+fn in_words(is_send: bool, (peer, tag, context): (Option<Proc>, i32, ContextId)) -> Option<String> {
+    let (place, peer) = publish::place_and_rank(context, peer)?;
+    let peer = peer.map_or("any rank".to_owned(), |rank| format!("rank {rank}"));
+    let tag = match tag {
+        -1 => "any tag".to_owned(),
+        tag => format!("tag {tag}"),
+    };
+    let what = if is_send { "send to" } else { "receive from" };
+    Some(format!("{what} {peer}, {tag}, on {place}"))
+}
+
+fn warn(text: &str) {
+    let rank = group::here().map_or(0, |(me, _)| me.0);
+    eprintln!("lariat: rank {rank}: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_overlaps() {
+        let bytes = |addr, len| Bytes { addr, len };
+        assert!(bytes(8, 8).overlaps(bytes(15, 1)));
+        assert!(!bytes(8, 8).overlaps(bytes(16, 8)));
+        assert!(!bytes(8, 8).overlaps(bytes(0, 8)));
+    }
+
+    #[test]
+    fn every_byte_counts() {
+        let mut memory = [7u8; 19];
+        let bytes = Bytes {
+            addr: memory.as_mut_ptr().expose_provenance(),
+            len: memory.len(),
+        };
+        // SAFETY: the array.
+        let before = unsafe { bytes.sum() };
+        for at in 0..memory.len() {
+            memory[at] ^= 1;
+            // SAFETY: as above.
+            assert_ne!(unsafe { bytes.sum() }, before, "{at}");
+            memory[at] ^= 1;
+        }
+        // SAFETY: as above.
+        assert_eq!(unsafe { bytes.sum() }, before);
+    }
+}
