@@ -452,6 +452,20 @@ mod tests {
         on_window.waits[0].shown.context = 8;
         on_window.waits[0].shown.place = "window \"table\"".to_owned();
         assert!(text(&on_window).ends_with("waits in MPI_Win_lock on window \"table\" (3.2 s)\n"));
+        let shown = &mut on_window.waits[0].shown;
+        (shown.kind, shown.tag) = (WaitKind::LockExclusive, 2);
+        let lock = "waits in MPI_Win_lock (exclusive) at rank 2 of window \"table\"; ";
+        assert!(text(&on_window).contains(&format!("{lock}who holds it is not known")));
+        on_window.waits[0].shown.peers = vec![1];
+        assert!(text(&on_window).contains(&format!("{lock}held by rank 1 (")));
+        let both = report(&[waiting(1, "MPI_Barrier", -2, -2), on_window.clone()]);
+        assert!(
+            both.contains("held by rank 1, which is in MPI_Barrier ("),
+            "{both}"
+        );
+        let shown = &mut on_window.waits[0].shown;
+        (shown.kind, shown.peers) = (WaitKind::Fence, vec![1, 2]);
+        assert!(text(&on_window).contains("on window \"table\"; not there yet: ranks 1-2 ("));
     }
 
     #[test]

@@ -380,3 +380,23 @@ fn in_one_collective(one: &RankSnapshot, other: &RankSnapshot) -> bool {
     };
     what(one).is_some() && what(one) == what(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_certain_must_stay_so_before_it_is_told() {
+        let mut history = History::default();
+        let start = Instant::now();
+        let stuck = |ranks: &[u32]| Findings {
+            stuck: ranks.to_vec(),
+            ..Findings::default()
+        };
+        assert!(!history.are_settled(&stuck(&[0]), start));
+        assert!(history.are_settled(&stuck(&[0]), start + SETTLED));
+        let later = start + SETTLED;
+        assert!(!history.are_settled(&stuck(&[0, 1]), later), "one more is");
+        assert!(history.are_settled(&stuck(&[0, 1]), later + SETTLED));
+    }
+}

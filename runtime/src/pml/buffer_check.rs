@@ -139,11 +139,10 @@ impl BufferCheck {
             true => open(bytes, is_send, words),
             false => 0,
         };
-        // SAFETY: the buffer of a send or receive, which the program has promised.
-        let sum = if is_checked {
-            unsafe { bytes.sum() }
-        } else {
-            0
+        let sum = match is_checked {
+            // SAFETY: the buffer of a send or receive, which the program has promised.
+            true => unsafe { bytes.sum() },
+            false => 0,
         };
         let (peer, tag, context) = words;
         Box::new(BufferCheck {
