@@ -86,9 +86,9 @@ static void persistent_not_started(void)
 }
 
 /* only_the_root, 3 ranks, exit 35:
-   mpirun: rank 2 is in MPI_Finalize, but rank 0 waits for it in MPI_Reduce on MPI_COMM_WORLD (no. 1), which it can no longer call.
-     Often an exception or an early return: see what rank 2 printed last (Python: run with -m mpi4py). Ending the job.
-     rank 0 waits in MPI_Reduce on MPI_COMM_WORLD (collective no. 1); not there yet: rank 2 at LINE
+   mpirun: rank * is in MPI_Finalize, but rank 0 waits for it in MPI_Reduce on MPI_COMM_WORLD (no. 1), which it can no longer call.
+     Often an exception or an early return: see what rank * printed last (Python: run with -m mpi4py). Ending the job.
+     rank 0 waits in MPI_Reduce on MPI_COMM_WORLD (collective no. 1); not there yet: rank * at LINE
  */
 static void only_the_root(void)
 {
