@@ -6,7 +6,7 @@
 //! send to one that has not started yet, and pairs that never talk cost nothing.
 
 use crate::fragment::{self, FRAGMENT, Pool};
-use crate::ring::{Consumer, Envelope, INLINE, Payload, Producer, RingHead, WORDS, ring_len};
+use crate::ring::{Consumer, Envelope, Payload, Producer, RingHead, WORDS, ring_len};
 use crate::sync::Ordering;
 use crate::wait::ring_bell;
 use std::ptr::NonNull;
@@ -15,6 +15,8 @@ use wireup::segment::{Scribbled, Segment, SegmentError};
 /// Bulk bytes of a ring in a small job, and in one where many pairs may talk.
 const BULK_FEW: u64 = 64 << 10;
 const BULK_MANY: u64 = 16 << 10;
+/// A job where many pairs may talk has rings of one in so many cells.
+const MANY_SHARE: u32 = 4;
 /// Pieces up to which a ring's bulk area is as good as fragments, in bytes.
 const IN_RING: usize = 4 << 10;
 /// Ranks up to which a job counts as small.
@@ -60,7 +62,8 @@ pub struct Outgoing<B = OwnBells> {
     pool: Pool,
     /// The peer whose bulk bytes are being owned ahead.
     owning: Option<u32>,
-    /// The largest payload of one bulk cell.
+    /// The largest payload that goes inline, and that of one bulk cell.
+    inline_most: usize,
     bulk_most: usize,
     bells: B,
 }
@@ -80,6 +83,46 @@ pub struct Incoming<B = OwnBells> {
 struct PeerRing {
     source: u32,
     consumer: Consumer,
+}
+
+impl PeerRing {
+    /// Takes the next message, and returns what `handler` did with it. `None`: it is not
+    /// there.
+    #[inline]
+    fn take<B: Bells>(
+        &mut self,
+        segment: &'static Segment,
+        bells: &B,
+        handler: impl FnOnce(&Arrival<'_>) -> bool,
+    ) -> Option<bool> {
+        let cell = self.consumer.peek()?;
+        let (data, len) = match cell.payload {
+            Payload::Inline(len) => (cell.words.as_ptr().cast(), len),
+            Payload::Words => (std::ptr::null(), 0),
+            Payload::At(at, len) => (at.as_ptr().cast_const(), len),
+            Payload::Fragment(at, len) => {
+                fragment::check(segment, at);
+                (segment.at(at).as_ptr().cast_const(), len.min(FRAGMENT))
+            }
+        };
+        let result = handler(&Arrival {
+            source: self.source,
+            envelope: cell.envelope,
+            words: cell.words,
+            data,
+            len,
+            _life: std::marker::PhantomData,
+        });
+        let mut told = self.consumer.advance();
+        if let Payload::Fragment(at, _) = cell.payload {
+            fragment::give_back(segment, at);
+            told = true;
+        }
+        if told {
+            bells.ring(segment, self.source);
+        }
+        Some(result)
+    }
 }
 
 /// A cell that has arrived.
@@ -108,7 +151,8 @@ pub enum Sent {
 }
 
 impl Outgoing {
-    /// The sending side of rank `me`, with rings of `cells` cells.
+    /// The sending side of rank `me`, with rings of `cells` cells, or a quarter of that in
+    /// a job of more than 16 ranks.
     pub fn new(segment: &'static Segment, me: u32, cells: u32) -> Outgoing {
         Outgoing::with_bells(segment, me, cells, OwnBells)
     }
@@ -118,7 +162,10 @@ impl<B: Bells> Outgoing<B> {
     /// As [`Outgoing::new`], towards peers that sleep where `bells` says.
     pub fn with_bells(segment: &'static Segment, me: u32, cells: u32, bells: B) -> Outgoing<B> {
         let ranks = segment.ranks();
-        let bulk = if ranks <= FEW { BULK_FEW } else { BULK_MANY };
+        let (cells, bulk) = match ranks <= FEW {
+            true => (cells, BULK_FEW),
+            false => ((cells / MANY_SHARE).max(1), BULK_MANY),
+        };
         Outgoing {
             segment,
             me,
@@ -126,6 +173,7 @@ impl<B: Bells> Outgoing<B> {
             peers: (0..ranks).map(|_| None).collect(),
             pool: Pool::default(),
             owning: None,
+            inline_most: Producer::inline_most(u64::from(cells)),
             bulk_most: usize::try_from(bulk / 4).unwrap_or(0),
             bells,
         }
@@ -137,7 +185,13 @@ impl<B: Bells> Outgoing<B> {
         self.bulk_most
     }
 
-    /// Sends `len` bytes at `src` in one cell, `len` being at most [`INLINE`].
+    /// The largest message that goes inline: in a cell and lines behind it.
+    #[inline]
+    pub fn inline_most(&self) -> usize {
+        self.inline_most
+    }
+
+    /// Sends `len` bytes at `src` inline, `len` being at most [`Outgoing::inline_most`].
     ///
     /// # Safety
     /// `src` is readable for `len` bytes.
@@ -149,7 +203,7 @@ impl<B: Bells> Outgoing<B> {
         src: *const u8,
         len: usize,
     ) -> Result<bool, SegmentError> {
-        debug_assert!(len <= INLINE);
+        debug_assert!(len <= self.inline_most);
         let producer = self.ring(peer)?;
         // SAFETY: the caller's bytes.
         let went = unsafe { producer.push_inline(envelope, src, len) };
@@ -332,41 +386,44 @@ impl<B: Bells> Incoming<B> {
         let mut any = false;
         for from in &mut self.rings {
             for _ in 0..most {
-                let Some(cell) = from.consumer.peek() else {
-                    break;
-                };
-                any = true;
-                let (data, len) = match cell.payload {
-                    Payload::Inline(len) => (cell.words.as_ptr().cast(), len),
-                    Payload::Words => (std::ptr::null(), 0),
-                    Payload::Bulk(at, len) => (at.as_ptr().cast_const(), len),
-                    Payload::Fragment(at, len) => {
-                        fragment::check(self.segment, at);
-                        (self.segment.at(at).as_ptr().cast_const(), len.min(FRAGMENT))
-                    }
-                };
-                let goes_on = handler(&Arrival {
-                    source: from.source,
-                    envelope: cell.envelope,
-                    words: cell.words,
-                    data,
-                    len,
-                    _life: std::marker::PhantomData,
-                });
-                let mut told = from.consumer.advance();
-                if let Payload::Fragment(at, _) = cell.payload {
-                    fragment::give_back(self.segment, at);
-                    told = true;
-                }
-                if told {
-                    self.bells.ring(self.segment, from.source);
-                }
-                if !goes_on {
-                    return true;
+                match from.take(self.segment, &self.bells, &mut handler) {
+                    None => break,
+                    Some(false) => return true,
+                    Some(true) => any = true,
                 }
             }
         }
         any
+    }
+
+    /// Shows the next message of `peer` to `handler`, if it is there and short. It is taken if
+    /// `handler` returns true, and else stays the next one. A ring that is new is not looked
+    /// for.
+    #[inline]
+    pub fn take_if(&mut self, peer: u32, handler: impl FnOnce(&Arrival<'_>) -> bool) {
+        let ring = self.of.get(peer as usize).copied().flatten();
+        let Some(from) = ring.and_then(|at| self.rings.get_mut(at as usize)) else {
+            return;
+        };
+        let Some(cell) = from.consumer.peek() else {
+            return;
+        };
+        let (data, len) = match cell.payload {
+            Payload::Inline(len) => (cell.words.as_ptr().cast(), len),
+            Payload::At(at, len) => (at.as_ptr().cast_const(), len),
+            Payload::Words | Payload::Fragment(..) => return,
+        };
+        let is_taken = handler(&Arrival {
+            source: from.source,
+            envelope: cell.envelope,
+            words: cell.words,
+            data,
+            len,
+            _life: std::marker::PhantomData,
+        });
+        if is_taken && from.consumer.advance() {
+            self.bells.ring(self.segment, from.source);
+        }
     }
 
     #[cold]

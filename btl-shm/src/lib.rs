@@ -8,7 +8,7 @@
 //! | to | call |
 //! |---|---|
 //! | send a header with a few bytes or numbers | [`Outgoing`] `send_inline`, `send_words`, `send_bulk`, `send_piece` |
-//! | receive, in each peer's order | [`Incoming::poll`] |
+//! | receive, in each peer's order | [`Incoming::poll`], [`Incoming::take_if`] |
 //! | copy straight from or to a peer's memory | [`peer::Peers`]: `reach` and `window`, then [`mod@copy`]; `cma`, then [`peer::cma`] |
 //! | let peers reach memory of one's own | [`region::heap`]; `Peers::is_exported` says whether they do |
 //! | copy one message by two ranks | [`cooperative`]: the receiver's [`cooperative::ReceiverSide`], the sender's [`cooperative::SenderSide`] |
@@ -17,7 +17,8 @@
 //! | stay right across fork and exec | nothing: [`recall`] does it; [`recall::forked`] tells a child |
 //!
 //! A message's bytes travel in one of four ways, by size and by what the peer can reach:
-//! in the cell itself (up to [`INLINE`] bytes: header and payload share a cache line), in
+//! in the cell itself and the lines behind it (up to [`INLINE`] bytes; up to 40 share a cache
+//! line with the header), in
 //! the ring's bulk area, in a fragment of the sender's pool, or not at all through the
 //! segment, by a single copy between the two buffers.
 //!
@@ -25,7 +26,8 @@
 //!
 //! * A ring has one producer and one consumer. The producer writes cells and bulk bytes,
 //!   the consumer only its counts of what it has consumed. A cell is the consumer's from
-//!   the store of its stamp until the count passes it.
+//!   the store of its stamp until the count passes it; to the last cell the producer may
+//!   add messages with the same header.
 //! * A fragment is its owner's until a cell names it, then the reader's until the reader
 //!   gives it back.
 //! * A board's post is written by its member alone, and not again before every member

@@ -1,12 +1,25 @@
 //! One direction between two ranks: a ring of cells and a ring of bulk bytes,
 //! with one producer and one consumer.
 //!
-//! A cell is one cache line: a header and up to [`INLINE`] bytes of payload. Its
+//! A cell is one cache line: a header and up to [`CELL`] bytes of payload. Its
 //! first word holds the *stamp*, the number of the lap in which it was written,
 //! and is stored last: the consumer knows a cell as new by its stamp alone, so
 //! that it never writes to cells and a small message costs one line transfer.
 //! The consumer tells how far it has come in a line of its own, a quarter of the
 //! ring at a time; the producer looks there only when it runs out of room.
+//!
+//! Messages of up to [`SLOT`] bytes that follow one another with the same header share a
+//! cell, up to [`SLOTS`] of them: the first is published at once, and each of the others
+//! by storing the first word anew with the number of those that are there. The producer
+//! adds to no cell but its last. So the consumer, who has taken all that a cell holds,
+//! looks at this cell and at the next one: once that is there, this one holds no more.
+//!
+//! A payload of up to [`INLINE`] bytes goes on in the lines behind its cell, up to
+//! [`LINE`] bytes in each. Every such line has a stamp in its first word as well, so
+//! that no payload is ever taken for the stamp of a cell; the lines are written before
+//! their cell, whose stamp publishes them all. A consumer that waits after such a
+//! message asks for the lines behind the next cell together with that cell, so that all
+//! of them are under way at once.
 //!
 //! Bulk bytes are claimed in order, 64-byte aligned and never wrapped around the
 //! end; the cell that follows says where they are.
@@ -21,7 +34,26 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
 /// Bytes of payload that fit into a cell.
-pub const INLINE: usize = 40;
+pub const CELL: usize = 8 * WORDS;
+
+/// Bytes of payload that fit into a line behind a cell.
+pub const LINE: usize = 8 * LINE_WORDS;
+
+/// Bytes of a message that shares its cell with others.
+pub const SLOT: usize = 8;
+
+/// Messages that share a cell, at most.
+const SLOTS: u64 = WORDS as u64;
+
+/// Cells of a ring in which messages share them: a consumer does not give back the cell
+/// that another message may still be added to, and there must be another one meanwhile.
+const SHARING: u64 = 2;
+
+/// Lines behind a cell, at most.
+const LINES: usize = 4;
+
+/// Bytes of payload that fit into a cell and the lines behind it.
+pub const INLINE: usize = CELL + LINES * LINE;
 
 /// Bulk bytes that are made the producer's own while it waits.
 const OWNED: u64 = 32 << 10;
@@ -32,8 +64,15 @@ const OWNED_AT_ONCE: u64 = 8;
 /// How many cells further the one is that is fetched when a cell was taken.
 const SOON: u64 = 2;
 
+/// How many cells further the one is that is made the producer's own when a cell was
+/// written.
+const AHEAD: u64 = 4;
+
 /// Words of a cell behind its header.
 pub const WORDS: usize = 5;
+
+/// Words of a line behind its stamp.
+const LINE_WORDS: usize = 7;
 
 /// One cache line of a ring.
 #[repr(C, align(64))]
@@ -97,8 +136,14 @@ pub struct Envelope {
 
 /// Where the bytes of a cell are: the upper 16 bits of its first word.
 mod carrier {
-    /// Lengths up to [`super::INLINE`]: in the cell.
+    /// Lengths up to [`super::INLINE`]: in the cell, and in lines behind it. Of a line
+    /// behind a cell, 0.
     pub const WORDS: u16 = 0xfffd;
+    /// With the number of messages in the bits below, and their length in the lowest 8:
+    /// messages that share the cell.
+    pub const SHARED: u16 = 0x4000;
+    /// The bits that tell [`SHARED`] from others.
+    pub const KIND: u16 = 0xc000;
     /// In a fragment; words 0 and 1 are its offset in the segment and the length.
     pub const FRAGMENT: u16 = 0xfffe;
     /// In the bulk area; words 0 and 1 are the position and the length.
@@ -112,8 +157,8 @@ pub enum Payload {
     Inline(usize),
     /// No bytes: the words are numbers.
     Words,
-    /// At this address, this many; released when the cell is.
-    Bulk(NonNull<u8>, usize),
+    /// At this address, this many; good until the cell is given back.
+    At(NonNull<u8>, usize),
     /// In a fragment at this offset of the segment, this many.
     Fragment(u64, usize),
 }
@@ -133,6 +178,18 @@ pub struct Producer {
     bulk_consumed: u64,
     /// Where the lines end that were asked for to be written.
     bulk_owned: u64,
+    /// Messages sent.
+    sent: u64,
+    /// The last cell, if another message may be added to it.
+    open: Option<Open>,
+}
+
+/// A cell that messages share: its first three words, the number of messages apart, and
+/// that number.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    words: [u64; 3],
+    count: u64,
 }
 
 /// The receiving half.
@@ -148,6 +205,16 @@ pub struct Consumer {
     bulk_len: u64,
     bulk_next: u64,
     bulk_published: u64,
+    /// Messages taken.
+    taken: u64,
+    /// Messages taken out of the next cell, which others share.
+    shared: u64,
+    /// Whether the cell that was shown is one that messages share.
+    is_shared: bool,
+    /// Lines behind the cell that was shown.
+    behind: u64,
+    /// The payload of a cell that has lines behind it.
+    gathered: [u64; INLINE / 8],
 }
 
 /// A cell as its consumer sees it. The header and words were copied out once.
@@ -194,6 +261,8 @@ impl Producer {
             bulk_tail: 0,
             bulk_consumed: 0,
             bulk_owned: 0,
+            sent: 0,
+            open: None,
         }
     }
 
@@ -223,25 +292,39 @@ impl Producer {
         end < wanted
     }
 
-    /// Cells sent so far.
+    /// Messages sent so far.
     #[inline]
     pub fn sent(&self) -> u64 {
-        self.tail
+        self.sent
+    }
+
+    /// The longest payload that goes inline: with lines behind its cell, as long as they
+    /// are a small part of the ring.
+    #[inline]
+    pub fn inline_most(count: u64) -> usize {
+        let lines = usize::try_from(count / 4).unwrap_or(LINES).min(LINES);
+        CELL + lines * LINE
     }
 
     /// Whether a cell can be written now.
     #[inline]
     pub fn has_room(&mut self) -> bool {
-        self.tail - self.consumed < self.count || self.look_for_room()
+        self.has_room_for(1)
+    }
+
+    /// Whether a cell can be written now that takes so many lines.
+    #[inline]
+    fn has_room_for(&mut self, lines: u64) -> bool {
+        self.tail + lines - self.consumed <= self.count || self.look_for_room(lines)
     }
 
     #[cold]
-    fn look_for_room(&mut self) -> bool {
+    fn look_for_room(&mut self, lines: u64) -> bool {
         // SAFETY: the ring's block lives as long as the process (see `new`).
         let head = unsafe { self.head.as_ref() };
         // pairs with the Release in `Consumer::publish`
         self.consumed = head.consumed.load(Ordering::Acquire);
-        self.tail - self.consumed < self.count
+        self.tail + lines - self.consumed <= self.count
     }
 
     /// The most bytes that one bulk cell may carry.
@@ -250,20 +333,114 @@ impl Producer {
         usize::try_from(self.bulk_len / 4).unwrap_or(0)
     }
 
-    /// Sends `len` bytes (at most [`INLINE`]) inside a cell; `false`: no room.
+    /// Sends `len` bytes (at most [`Producer::inline_most`]) inside a cell and lines behind
+    /// it; `false`: no room.
     ///
     /// # Safety
     /// `src` is readable for `len` bytes.
     #[inline]
     pub unsafe fn push_inline(&mut self, envelope: &Envelope, src: *const u8, len: usize) -> bool {
-        debug_assert!(len <= INLINE);
+        debug_assert!(len <= Producer::inline_most(self.count));
+        if len <= SLOT {
+            let word = match len {
+                // SAFETY: the caller's bytes.
+                8 => unsafe { src.cast::<u64>().read_unaligned() },
+                _ => {
+                    // SAFETY: as above.
+                    let [word] = unsafe { load_words(src, len) };
+                    word
+                }
+            };
+            return self.push_slot(envelope, word, len);
+        }
+        if len > CELL {
+            // SAFETY: the caller's bytes.
+            return unsafe { self.push_lines(envelope, src, len) };
+        }
         if !self.has_room() {
             return false;
         }
-        // SAFETY: the caller's bytes, at most five words.
+        // SAFETY: the caller's bytes, at most as many words as a cell has.
         let words = unsafe { load_words(src, len) };
-        self.write(envelope, len as u16, words); // at most INLINE
+        self.write(envelope, len as u16, words, 0); // at most INLINE
         true
+    }
+
+    /// Sends a message of one word: in the last cell, if it has the same header and room.
+    #[inline]
+    fn push_slot(&mut self, envelope: &Envelope, word: u64, len: usize) -> bool {
+        // at most 8
+        let carrier = carrier::SHARED | len as u16;
+        let words = header_words(envelope, carrier);
+        if let Some(open) = &mut self.open
+            && open.words == words
+        {
+            let at = usize::try_from((self.tail - 1) & (self.count - 1)).unwrap_or(0);
+            // SAFETY: as in `line`; the consumer does not give the last cell back as long
+            // as there is room in it.
+            let cell = unsafe { self.cells.add(at).as_ref() };
+            let slot = usize::try_from(open.count).unwrap_or(0) % WORDS;
+            cell.words[3 + slot].store(word, Ordering::Relaxed);
+            open.count += 1;
+            // pairs with the Acquire in `Consumer::peek`
+            cell.words[0].store(open.first(self.tail - 1, self.shift), Ordering::Release);
+            if open.count == SLOTS {
+                self.open = None;
+            }
+            self.sent += 1;
+            return true;
+        }
+        if !self.has_room() {
+            return false;
+        }
+        let (cell, _) = self.line(self.tail);
+        cell.words[1].store(words[1], Ordering::Relaxed);
+        cell.words[2].store(words[2], Ordering::Relaxed);
+        cell.words[3].store(word, Ordering::Relaxed);
+        let open = Open { words, count: 1 };
+        // pairs with the Acquire in `Consumer::peek`
+        cell.words[0].store(open.first(self.tail, self.shift), Ordering::Release);
+        self.open = (self.count >= SHARING).then_some(open);
+        self.written(0);
+        true
+    }
+
+    /// As [`Producer::push_inline`], of more bytes than a cell has room for.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn push_lines(&mut self, envelope: &Envelope, src: *const u8, len: usize) -> bool {
+        let lines = (len - CELL).div_ceil(LINE) as u64;
+        if !self.has_room_for(1 + lines) {
+            return false;
+        }
+        let mut from = CELL;
+        for line in 1..=lines {
+            let n = LINE.min(len - from);
+            // SAFETY: `n` bytes from `from` on are the caller's.
+            let words: [u64; LINE_WORDS] = unsafe { load_words(src.add(from), n) };
+            let (cell, stamp) = self.line(self.tail + line);
+            // Before the Release of the cell's own stamp, as are the words.
+            cell.words[0].store(u64::from(stamp), Ordering::Relaxed);
+            for (slot, word) in cell.words[1..].iter().zip(words) {
+                slot.store(word, Ordering::Relaxed);
+            }
+            from += n;
+        }
+        // SAFETY: there are more bytes than a cell has room for.
+        let words = unsafe { load_words(src, CELL) };
+        self.write(envelope, len as u16, words, lines); // at most INLINE
+        true
+    }
+
+    /// The line at a position, and the stamp that it gets.
+    #[inline]
+    fn line(&self, position: u64) -> (&Cell, u32) {
+        let at = usize::try_from(position & (self.count - 1)).unwrap_or(0);
+        // SAFETY: `at` is below the number of cells; the block lives as long as
+        // the process.
+        let cell = unsafe { self.cells.add(at).as_ref() };
+        (cell, stamp(position, self.shift))
     }
 
     /// Sends a cell of numbers; `false`: no room.
@@ -272,7 +449,7 @@ impl Producer {
         if !self.has_room() {
             return false;
         }
-        self.write(envelope, carrier::WORDS, words);
+        self.write(envelope, carrier::WORDS, words, 0);
         true
     }
 
@@ -305,7 +482,7 @@ impl Producer {
         fill(unsafe { self.bulk.add(at) }.as_ptr());
         self.bulk_tail = position + span;
         let [a, b, c] = extra;
-        self.write(envelope, carrier::BULK, [position, len as u64, a, b, c]);
+        self.write(envelope, carrier::BULK, [position, len as u64, a, b, c], 0);
         true
     }
 
@@ -322,7 +499,8 @@ impl Producer {
             return false;
         }
         let [a, b, c] = extra;
-        self.write(envelope, carrier::FRAGMENT, [fragment, len as u64, a, b, c]);
+        let words = [fragment, len as u64, a, b, c];
+        self.write(envelope, carrier::FRAGMENT, words, 0);
         true
     }
 
@@ -337,31 +515,50 @@ impl Producer {
         }
     }
 
+    /// Writes a cell that `lines` lines are behind; the consumer is past all of them, by
+    /// `has_room_for`.
     #[inline]
-    fn write(&mut self, envelope: &Envelope, carrier: u16, words: [u64; WORDS]) {
-        let at = usize::try_from(self.tail & (self.count - 1)).unwrap_or(0);
-        // SAFETY: `at` is below the number of cells; the block lives as long as
-        // the process; the consumer is past this cell, by `has_room`.
-        let cell = unsafe { self.cells.add(at).as_ref() };
-        let stamp = stamp(self.tail, self.shift);
-        cell.words[1].store(
-            u64::from(envelope.context) | u64::from(envelope.tag.cast_unsigned()) << 32,
-            Ordering::Relaxed,
-        );
-        cell.words[2].store(
-            u64::from(envelope.source) | u64::from(envelope.aux) << 32,
-            Ordering::Relaxed,
-        );
+    fn write(&mut self, envelope: &Envelope, carrier: u16, words: [u64; WORDS], lines: u64) {
+        let (cell, stamp) = self.line(self.tail);
+        let header = header_words(envelope, carrier);
+        cell.words[1].store(header[1], Ordering::Relaxed);
+        cell.words[2].store(header[2], Ordering::Relaxed);
         for (slot, word) in cell.words[3..].iter().zip(words) {
             slot.store(word, Ordering::Relaxed);
         }
-        let first = u64::from(stamp)
-            | u64::from(envelope.kind) << 32
-            | u64::from(envelope.flags) << 40
-            | u64::from(carrier) << 48;
+        let first = header[0] | u64::from(stamp);
         cell.words[0].store(first, Ordering::Release); // pairs with the Acquire in `Consumer::peek`
-        self.tail += 1;
+        self.open = None;
+        self.written(lines);
     }
+
+    /// Counts a cell that was written, and `lines` lines behind it.
+    #[inline]
+    fn written(&mut self, lines: u64) {
+        self.tail += 1 + lines;
+        self.sent += 1;
+        // The consumer's cache still has the lines of the lap before.
+        let ahead = usize::try_from((self.tail + AHEAD) & (self.count - 1)).unwrap_or(0);
+        prefetch_to_write(self.cells.as_ptr().wrapping_add(ahead).cast());
+    }
+}
+
+impl Open {
+    /// The first word of the cell, which is at this position.
+    #[inline]
+    fn first(&self, position: u64, shift: u32) -> u64 {
+        self.words[0] | self.count << 56 | u64::from(stamp(position, shift))
+    }
+}
+
+/// The first three words of a cell without its stamp.
+#[inline]
+fn header_words(envelope: &Envelope, carrier: u16) -> [u64; 3] {
+    [
+        u64::from(envelope.kind) << 32 | u64::from(envelope.flags) << 40 | u64::from(carrier) << 48,
+        u64::from(envelope.context) | u64::from(envelope.tag.cast_unsigned()) << 32,
+        u64::from(envelope.source) | u64::from(envelope.aux) << 32,
+    ]
 }
 
 impl Consumer {
@@ -394,33 +591,52 @@ impl Consumer {
             bulk_len,
             bulk_next: 0,
             bulk_published: 0,
+            taken: 0,
+            shared: 0,
+            is_shared: false,
+            behind: 0,
+            gathered: [0; INLINE / 8],
         }
     }
 
-    /// Cells taken so far.
+    /// Messages taken so far.
     #[inline]
     pub fn taken(&self) -> u64 {
-        self.next
+        self.taken
     }
 
-    /// The oldest cell that was not taken yet, if there is one.
-    #[inline]
+    /// The oldest message that was not taken yet, if there is one.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "what it returns is large, and its users need little of it"
+    )]
     pub fn peek(&mut self) -> Option<PeekedCell> {
-        let at = usize::try_from(self.next & (self.count - 1)).unwrap_or(0);
-        // SAFETY: `at` is below the number of cells; the block lives as long as
-        // the process; every access is atomic.
-        let cell = unsafe { self.cells.add(at).as_ref() };
-        // pairs with the Release in `Producer::write`
-        let first = cell.words[0].load(Ordering::Acquire);
+        let mut cell = self.line(self.next);
+        // pairs with the Release in `Producer::{write, push_slot}`
+        let mut first = cell.words[0].load(Ordering::Acquire);
         if first as u32 != stamp(self.next, self.shift) {
+            if self.behind != 0 {
+                self.ask_for_lines();
+            }
             return None;
+        }
+        if self.shared != 0 && self.shared >= shared_count(first) {
+            let next = self.line(self.next + 1);
+            // pairs as above
+            let first_of_next = next.words[0].load(Ordering::Acquire);
+            if first_of_next as u32 != stamp(self.next + 1, self.shift) {
+                return None;
+            }
+            // The next cell is there, so what this one holds is final.
+            first = cell.words[0].load(Ordering::Relaxed);
+            if self.shared >= shared_count(first) {
+                self.pass();
+                (cell, first) = (next, first_of_next);
+            }
         }
         let one = cell.words[1].load(Ordering::Relaxed);
         let two = cell.words[2].load(Ordering::Relaxed);
-        let mut words = [0; WORDS];
-        for (word, slot) in words.iter_mut().zip(&cell.words[3..]) {
-            *word = slot.load(Ordering::Relaxed);
-        }
         let envelope = Envelope {
             kind: (first >> 32) as u8,
             flags: (first >> 40) as u8,
@@ -429,8 +645,26 @@ impl Consumer {
             source: two as u32,
             aux: (two >> 32) as u32,
         };
+        let carrier = (first >> 48) as u16;
+        self.is_shared = carrier & carrier::KIND == carrier::SHARED;
+        self.behind = 0;
+        let mut words = [0; WORDS];
+        if self.is_shared {
+            let slot = usize::try_from(self.shared).unwrap_or(0) % WORDS;
+            words[0] = cell.words[3 + slot].load(Ordering::Relaxed);
+            let len = usize::from(carrier & 0xff).min(SLOT);
+            let payload = Payload::Inline(len);
+            return Some(PeekedCell {
+                envelope,
+                words,
+                payload,
+            });
+        }
+        for (word, slot) in words.iter_mut().zip(&cell.words[3..]) {
+            *word = slot.load(Ordering::Relaxed);
+        }
         let len = usize::try_from(words[1]).unwrap_or(0);
-        let payload = match (first >> 48) as u16 {
+        let payload = match carrier {
             carrier::WORDS => Payload::Words,
             carrier::FRAGMENT => Payload::Fragment(words[0], len),
             carrier::BULK => {
@@ -439,9 +673,10 @@ impl Consumer {
                 self.bulk_next = words[0] + (len as u64).next_multiple_of(64);
                 // SAFETY: `at` was reduced to the bulk area's size, and `len` to
                 // what is left of it.
-                Payload::Bulk(unsafe { self.bulk.add(at) }, len)
+                Payload::At(unsafe { self.bulk.add(at) }, len)
             }
-            len => Payload::Inline(usize::from(len).min(INLINE)),
+            len if usize::from(len) > CELL => self.gather(usize::from(len).min(INLINE), words),
+            len => Payload::Inline(usize::from(len)),
         };
         Some(PeekedCell {
             envelope,
@@ -450,15 +685,60 @@ impl Consumer {
         })
     }
 
-    /// Gives the cell that [`Consumer::peek`] showed back, with its bulk bytes.
+    /// Goes on to the next cell.
+    #[inline]
+    fn pass(&mut self) {
+        self.next += 1 + self.behind;
+        self.shared = 0;
+        // A burst of messages is read at the pace of line transfers unless the
+        // next ones are under way meanwhile.
+        prefetch(std::ptr::from_ref(self.line(self.next + SOON)).cast());
+    }
+
+    /// The line at a position.
+    #[inline]
+    fn line<'a>(&self, position: u64) -> &'a Cell {
+        let at = usize::try_from(position & (self.count - 1)).unwrap_or(0);
+        // SAFETY: `at` is below the number of cells; the block lives as long as
+        // the process; every access is atomic.
+        unsafe { self.cells.add(at).as_ref() }
+    }
+
+    /// Asks for as many lines behind the next cell as the last one had.
+    fn ask_for_lines(&self) {
+        for line in 1..=self.behind {
+            prefetch(std::ptr::from_ref(self.line(self.next + line)).cast());
+        }
+    }
+
+    /// The payload of a cell that has lines behind it, and `words` in it.
+    fn gather(&mut self, len: usize, words: [u64; WORDS]) -> Payload {
+        self.behind = (len - CELL).div_ceil(LINE) as u64;
+        let (first, rest) = self.gathered.split_at_mut(WORDS);
+        first.copy_from_slice(&words);
+        let mut position = self.next;
+        for to in rest.chunks_exact_mut(LINE_WORDS).take(self.behind as usize) {
+            position += 1;
+            let at = usize::try_from(position & (self.count - 1)).unwrap_or(0);
+            // SAFETY: as in `line`.
+            let line = unsafe { self.cells.add(at).as_ref() };
+            for (word, slot) in to.iter_mut().zip(&line.words[1..]) {
+                *word = slot.load(Ordering::Relaxed);
+            }
+        }
+        Payload::At(NonNull::from(&mut self.gathered).cast(), len)
+    }
+
+    /// Gives the cell that [`Consumer::peek`] showed back, with its lines and bulk bytes.
     /// Returns whether the producer was told, and may be waiting to hear it.
     #[inline]
     pub fn advance(&mut self) -> bool {
-        self.next += 1;
-        // A burst of messages is read at the pace of line transfers unless the
-        // next ones are under way meanwhile.
-        let soon = usize::try_from((self.next + SOON) & (self.count - 1)).unwrap_or(0);
-        prefetch(self.cells.as_ptr().wrapping_add(soon).cast());
+        self.taken += 1;
+        if self.is_shared && self.shared + 1 < SLOTS && self.count >= SHARING {
+            self.shared += 1; // more may be added to the cell
+        } else {
+            self.pass();
+        }
         let due = self.next - self.published >= self.count.div_ceil(4)
             || self.bulk_next - self.bulk_published >= self.bulk_len / 4;
         if due {
@@ -476,6 +756,12 @@ impl Consumer {
         head.bulk_consumed.store(self.bulk_next, Ordering::Release);
         head.consumed.store(self.next, Ordering::Release);
     }
+}
+
+/// The number of messages that share a cell, by its first word.
+#[inline]
+fn shared_count(first: u64) -> u64 {
+    first >> 56 & 0x3f
 }
 
 /// The stamp of position `at`: its lap, from 1, so that fresh memory is no cell.
@@ -499,13 +785,13 @@ unsafe fn parts(head: NonNull<RingHead>) -> (NonNull<Cell>, NonNull<u8>, u64, u6
     (cells.cast(), bulk.cast(), count, bulk_len)
 }
 
-/// Reads `len` bytes (at most [`INLINE`]) into words, zero behind them.
+/// Reads `len` bytes (at most 8 for each of `N`) into words, zero behind them.
 ///
 /// # Safety
 /// `src` is readable for `len` bytes.
 #[inline]
-unsafe fn load_words(src: *const u8, len: usize) -> [u64; WORDS] {
-    let mut words = [0u64; WORDS];
+unsafe fn load_words<const N: usize>(src: *const u8, len: usize) -> [u64; N] {
+    let mut words = [0u64; N];
     let full = len / 8;
     for (i, word) in words.iter_mut().enumerate().take(full) {
         // SAFETY: word `i` ends at or before `len`.
@@ -541,24 +827,44 @@ mod tests {
         }
     }
 
+    fn bytes_of(cell: &PeekedCell) -> Vec<u8> {
+        match cell.payload {
+            Payload::Inline(len) => {
+                let words = cell.words.map(u64::to_le_bytes);
+                words.concat()[..len].to_vec()
+            }
+            // SAFETY: the bytes stay until `advance`.
+            Payload::At(at, len) => unsafe {
+                std::slice::from_raw_parts(at.as_ptr(), len).to_vec()
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn what_goes_in_comes_out_in_order_for_any_ring() {
-        for cells in [1, 2, 4, 64] {
+        for cells in [1, 2, 4, 8, 16, 64] {
             for bulk in [256, 1024, 16384] {
                 let (_block, mut p, mut c) = ring(cells, bulk);
                 let mut seed = 12345u64;
                 let (mut sent, mut got) = (0u32, 0u32);
-                while got < 2000 {
+                while got < 4000 {
                     seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1);
-                    if seed >> 40 & 1 == 0 && sent < 2000 {
-                        let len = (seed >> 45) as usize % (p.bulk_most() + 1);
-                        let bytes = vec![sent as u8; len];
+                    let inline_most = Producer::inline_most(u64::from(cells));
+                    let most = match seed >> 60 {
+                        0..=7 => SLOT,
+                        8..=11 => inline_most,
+                        _ => p.bulk_most(),
+                    };
+                    if seed >> 40 & 1 == 0 && sent < 4000 {
+                        let len = (seed >> 45) as usize % (most + 1);
+                        let bytes: Vec<u8> = (0..len).map(|i| (sent as usize + i) as u8).collect();
                         let envelope = Envelope {
-                            aux: sent,
                             tag: -7,
+                            aux: sent / 16, // some have the same header
                             ..Envelope::default()
                         };
-                        let went = if len <= INLINE {
+                        let went = if len <= inline_most {
                             // SAFETY: the vector holds `len` bytes.
                             unsafe { p.push_inline(&envelope, bytes.as_ptr(), len) }
                         } else {
@@ -569,27 +875,65 @@ mod tests {
                         };
                         sent += u32::from(went);
                     } else if let Some(cell) = c.peek() {
-                        assert_eq!(cell.envelope.aux, got);
+                        assert_eq!(cell.envelope.aux, got / 16);
                         assert_eq!(cell.envelope.tag, -7);
-                        let mut out = [0u8; INLINE];
-                        let bytes = match cell.payload {
-                            Payload::Inline(len) => {
-                                for (to, word) in out.chunks_mut(8).zip(cell.words) {
-                                    to.copy_from_slice(&word.to_le_bytes());
-                                }
-                                &out[..len]
-                            }
-                            // SAFETY: the bytes stay until `advance`.
-                            Payload::Bulk(at, len) => unsafe {
-                                std::slice::from_raw_parts(at.as_ptr(), len)
-                            },
-                            other => panic!("{other:?}"),
-                        };
-                        assert!(bytes.iter().all(|b| *b == got as u8));
+                        for (i, byte) in bytes_of(&cell).iter().enumerate() {
+                            assert_eq!(*byte, (got as usize + i) as u8, "{got}");
+                        }
                         c.advance();
                         got += 1;
                     }
+                    assert!(u64::from(sent) == p.sent() && u64::from(got) == c.taken());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn messages_that_share_a_cell_come_one_by_one() {
+        let (_block, mut p, mut c) = ring(4, 256);
+        let mut send = |tag: i32, n: u64| {
+            let envelope = Envelope {
+                tag,
+                ..Envelope::default()
+            };
+            // SAFETY: a word's own bytes.
+            unsafe { p.push_inline(&envelope, (&raw const n).cast(), 8) }
+        };
+        let mut take = || {
+            let cell = c.peek()?;
+            c.advance();
+            Some((cell.envelope.tag, cell.words[0]))
+        };
+        assert!(send(1, 10));
+        assert_eq!(take(), Some((1, 10)));
+        assert_eq!(take(), None);
+        assert!(send(1, 11) && send(1, 12));
+        assert_eq!(take(), Some((1, 11)));
+        assert!(send(2, 20) && send(1, 13));
+        let rest: Vec<_> = std::iter::from_fn(&mut take).collect();
+        assert_eq!(rest, [(1, 12), (2, 20), (1, 13)]);
+        // Cells with one message each: the one that may be added to is not given back.
+        for n in 0..40 {
+            assert!(send(3 + n % 2, 0), "{n}");
+            assert_eq!(take(), Some((3 + n % 2, 0)));
+        }
+    }
+
+    #[test]
+    fn a_payload_that_looks_like_a_stamp_is_none() {
+        let (_block, mut p, mut c) = ring(16, 256);
+        for lap in 1..40u32 {
+            // Every word of the payload is the stamp of this lap and of the next.
+            let bytes = u64::from(lap + 1) << 32 | u64::from(lap + 2);
+            let words = [bytes; INLINE / 8];
+            for len in [CELL + 1, CELL + LINE, CELL + 2 * LINE + 3, INLINE] {
+                let envelope = Envelope::default();
+                // SAFETY: `len` bytes of the words.
+                assert!(unsafe { p.push_inline(&envelope, words.as_ptr().cast(), len) });
+                assert_eq!(c.peek().map(|cell| bytes_of(&cell).len()), Some(len));
+                c.advance();
+                assert!(c.peek().is_none());
             }
         }
     }
@@ -666,21 +1010,85 @@ mod loom_tests {
     // SAFETY: each half goes to one thread; what they share is atomic.
     unsafe impl<T> Send for Half<T> {}
 
+    fn halves(count: u64) -> (loom::sync::Arc<Shared>, Half<Producer>, Consumer) {
+        let cells = (0..count).map(|_| cell()).collect();
+        let shared = loom::sync::Arc::new(Shared {
+            head: head(),
+            cells,
+        });
+        let at = NonNull::from(&shared.head);
+        let first = NonNull::from(&shared.cells[0]);
+        let bulk = NonNull::dangling();
+        let producer = Half(Producer::from_parts(at, first, bulk, count, 256));
+        (
+            shared,
+            producer,
+            Consumer::from_parts(at, first, bulk, count, 256),
+        )
+    }
+
+    /// Messages of these lengths, and headers by the message's number, arrive in order and
+    /// whole.
+    fn all_arrive(count: u64, lens: &'static [usize], aux: fn(usize) -> u32) {
+        loom::model(move || {
+            let (shared, mut producer, mut consumer) = halves(count);
+            let thread = loom::thread::spawn(move || {
+                let producer = &mut producer;
+                let _keep = shared;
+                for (n, len) in lens.iter().enumerate() {
+                    let envelope = Envelope {
+                        aux: aux(n),
+                        ..Envelope::default()
+                    };
+                    let bytes = [n as u8 + 1; INLINE];
+                    // SAFETY: `len` of these bytes.
+                    while !unsafe { producer.0.push_inline(&envelope, bytes.as_ptr(), *len) } {
+                        loom::thread::yield_now();
+                    }
+                }
+            });
+            let mut n = 0;
+            while n < lens.len() {
+                let Some(cell) = consumer.peek() else {
+                    loom::thread::yield_now();
+                    continue;
+                };
+                assert_eq!(cell.envelope.aux, aux(n));
+                let words = cell.words;
+                let (at, len) = match cell.payload {
+                    Payload::Inline(len) => (words.as_ptr().cast(), len),
+                    Payload::At(at, len) => (at.as_ptr().cast_const(), len),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(len, lens[n]);
+                // SAFETY: the message's bytes, which stay until `advance`.
+                let bytes = unsafe { std::slice::from_raw_parts(at, len) };
+                assert!(bytes.iter().all(|byte| *byte == n as u8 + 1));
+                consumer.advance();
+                n += 1;
+            }
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn messages_that_share_a_cell_arrive_whole_and_once() {
+        all_arrive(2, &[8, 8, 8], |_| 1);
+        all_arrive(2, &[8, 8, 8], |n| n as u32 / 2);
+    }
+
+    #[test]
+    fn lines_behind_a_cell_arrive_whole_and_once() {
+        all_arrive(4, &[8, CELL + 1, 8], |_| 1);
+        all_arrive(4, &[CELL + 1, CELL + 1, CELL + 1], |_| 1);
+    }
+
     #[test]
     fn every_cell_arrives_whole_and_once() {
         for count in [1u64, 2] {
             loom::model(move || {
-                let cells = (0..count).map(|_| cell()).collect();
-                let shared = loom::sync::Arc::new(Shared {
-                    head: head(),
-                    cells,
-                });
-                let at = NonNull::from(&shared.head);
-                let first = NonNull::from(&shared.cells[0]);
-                let bulk = NonNull::dangling();
-                let mut producer = Half(Producer::from_parts(at, first, bulk, count, 256));
-                let mut consumer = Consumer::from_parts(at, first, bulk, count, 256);
-                let keep = shared.clone();
+                let (shared, mut producer, mut consumer) = halves(count);
+                let keep = shared;
                 let thread = loom::thread::spawn(move || {
                     let producer = &mut producer;
                     let _keep = keep;

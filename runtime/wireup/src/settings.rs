@@ -135,7 +135,8 @@ pub struct Settings {
     /// Largest message in bytes that is sent before the receiver is known to
     /// want it (`LARIAT_EAGER_LIMIT`).
     pub eager_limit: u64,
-    /// Cells of a ring, a power of two (`LARIAT_RING_CELLS`).
+    /// Cells of a ring, a power of two; a quarter of them in a job of more than 16 ranks
+    /// (`LARIAT_RING_CELLS`).
     pub ring_cells: u32,
     /// Bytes of unexpected messages a rank keeps before peers must wait
     /// (`LARIAT_UNEXPECTED_LIMIT`).
@@ -166,7 +167,7 @@ impl Default for Settings {
             learn: Learn::everything(true),
             nt_min: 16 << 20,
             eager_limit: 64 << 10,
-            ring_cells: 64,
+            ring_cells: 256,
             unexpected_limit: 64 << 20,
             verbose: false,
             check: false,
