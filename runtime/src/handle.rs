@@ -78,21 +78,30 @@ impl<T> Table<T> {
     ///
     /// # Errors
     /// All 2²⁸ slots are in use.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Result<Raw> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            None => {
-                if self.used >> SLOT_BITS != 0 {
-                    let n = self.used;
-                    return Err(Error::new(
-                        Class::NO_MEM,
-                        format!("{n} handles are in use already"),
-                    ));
-                }
-                self.used += 1;
-                self.used - 1
-            }
+            None => self.new_slot()?,
         };
+        let entry = &mut self.chunks[slot / CHUNK][slot % CHUNK];
+        entry.value = Some(value);
+        let generation = entry.generation as usize & 0xff_ffff;
+        Ok(generation << (KIND_BITS + SLOT_BITS) | slot << KIND_BITS | self.kind as usize)
+    }
+
+    /// A slot that was never used.
+    #[cold]
+    fn new_slot(&mut self) -> Result<usize> {
+        if self.used >> SLOT_BITS != 0 {
+            let n = self.used;
+            return Err(Error::new(
+                Class::NO_MEM,
+                format!("{n} handles are in use already"),
+            ));
+        }
+        let slot = self.used;
+        self.used += 1;
         while self.chunks.len() * CHUNK <= slot {
             let chunk = (0..CHUNK)
                 .map(|_| Entry {
@@ -102,10 +111,7 @@ impl<T> Table<T> {
                 .collect();
             self.chunks.push(chunk);
         }
-        let entry = &mut self.chunks[slot / CHUNK][slot % CHUNK];
-        entry.value = Some(value);
-        let generation = entry.generation as usize & 0xff_ffff;
-        Ok(generation << (KIND_BITS + SLOT_BITS) | slot << KIND_BITS | self.kind as usize)
+        Ok(slot)
     }
 
     /// The object that `raw` names, if it is there.
@@ -132,9 +138,18 @@ impl<T> Table<T> {
 
     /// Takes the object out; its handle is stale from now on.
     pub fn remove(&mut self, raw: Raw) -> Option<T> {
-        self.find(raw)?;
+        self.remove_if(raw, |_| true)
+    }
+
+    /// Takes the object out, if `is` holds for it.
+    #[inline]
+    pub fn remove_if(&mut self, raw: Raw, is: impl FnOnce(&T) -> bool) -> Option<T> {
         let slot = self.slot(raw)?;
-        let entry = &mut self.chunks[slot / CHUNK][slot % CHUNK];
+        let generation = Self::generation(raw);
+        let entry = self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)?;
+        if entry.generation as usize & 0xff_ffff != generation || !is(entry.value.as_ref()?) {
+            return None;
+        }
         entry.generation = entry.generation.wrapping_add(1);
         self.free.push(slot);
         entry.value.take()

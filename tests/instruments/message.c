@@ -1,12 +1,14 @@
 /* One kind of message over and over, between two ranks: what one of them enters is
  * recorded, and nothing until both are warm.
  *
- * usage: message send|pingpong|self|barrier|allreduce|bcast BYTES CALLS SETS
+ * usage: message send|pingpong|self|window|persistent|barrier|allreduce|bcast BYTES CALLS SETS
  *        message KIND BYTES CALLS steps FILE
  *
  * A rank that runs under callgrind (--instr-atstart=no) writes a profile for each of
  * SETS sets of CALLS calls. With `steps` it runs by itself, and what it executes in each
- * of CALLS calls is written to FILE.RANK (steps.h). In `send` rank 0 sends and rank 1 receives. */
+ * of CALLS calls is written to FILE.RANK (steps.h). In `send` rank 0 sends and rank 1 receives;
+ * so they do in `window` and `persistent`, where a call is a window of WINDOW nonblocking
+ * messages, all of which have come before rank 1 waits for them. */
 #include "steps.h"
 
 #include <mpi.h>
@@ -17,7 +19,7 @@
 #include <time.h>
 #include <valgrind/callgrind.h>
 
-enum { TAG = 1 };
+enum { TAG = 1, WINDOW = 64 };
 
 static int rank, bytes;
 /* In the shared heap, as all static data of a program. */
@@ -61,6 +63,43 @@ static void bcast(void)
     MPI_Bcast(out, bytes, MPI_CHAR, 0, MPI_COMM_WORLD);
 }
 
+static void pause_outside(long milliseconds)
+{
+    struct timespec time = {.tv_nsec = milliseconds * 1000 * 1000};
+    nanosleep(&time, NULL);
+}
+
+static void window(void)
+{
+    MPI_Request requests[WINDOW];
+    MPI_Barrier(MPI_COMM_WORLD);
+    for (int i = 0; i < WINDOW; i++)
+        if (rank == 0)
+            MPI_Isend(out, bytes, MPI_CHAR, 1, TAG, MPI_COMM_WORLD, &requests[i]);
+        else
+            MPI_Irecv(in, bytes, MPI_CHAR, 0, TAG, MPI_COMM_WORLD, &requests[i]);
+    if (rank == 1)
+        pause_outside(1);
+    MPI_Waitall(WINDOW, requests, MPI_STATUSES_IGNORE);
+}
+
+static void persistent(void)
+{
+    static MPI_Request requests[WINDOW];
+    static bool is_made;
+    for (int i = 0; i < WINDOW && !is_made; i++)
+        if (rank == 0)
+            MPI_Send_init(out, bytes, MPI_CHAR, 1, TAG, MPI_COMM_WORLD, &requests[i]);
+        else
+            MPI_Recv_init(in, bytes, MPI_CHAR, 0, TAG, MPI_COMM_WORLD, &requests[i]);
+    is_made = true;
+    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Startall(WINDOW, requests);
+    if (rank == 1)
+        pause_outside(1);
+    MPI_Waitall(WINDOW, requests, MPI_STATUSES_IGNORE);
+}
+
 struct kind {
     const char *name;
     void (*call)(void);
@@ -69,6 +108,7 @@ struct kind {
 
 static const struct kind KINDS[] = {
     {"send", send_on, true}, {"pingpong", ping_pong, false}, {"self", to_self, false},
+    {"window", window, false}, {"persistent", persistent, false},
     {"barrier", barrier, false}, {"allreduce", allreduce, false}, {"bcast", bcast, false},
 };
 
@@ -85,8 +125,7 @@ static const struct kind *kind(const char *name)
  * Outside of MPI it lets the sender go on, as long as there is room in its ring. */
 static void wait_outside(void)
 {
-    struct timespec time = {.tv_nsec = 100 * 1000 * 1000};
-    nanosleep(&time, NULL);
+    pause_outside(100);
 }
 
 static void profile(const struct kind *kind, int calls, int sets)

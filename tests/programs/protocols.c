@@ -1,11 +1,11 @@
 /* Messages of all sizes between two ranks, there and back, in every pattern from which
    something is learnt: contiguous and scattered, left alone and rewritten, from malloc's
    memory and from the stack, one at a time and several at once. Every byte is checked.
-   Prints how many messages of more than 40 bytes there were.
+   Prints how many messages of more than 264 bytes there were.
    usage: protocols [ROUNDS] */
 #include "bytes.h"
 
-enum { STACK = 128 << 10, AT_ONCE = 4 };
+enum { STACK = 128 << 10, AT_ONCE = 4, INLINE_MOST = 264 };
 
 static long sent;
 
@@ -27,7 +27,7 @@ static void swap(struct side out, struct side in, int at_once)
             else
                 MPI(MPI_Recv(in.at, in.count, in.type, 1 - rank, 7, MPI_COMM_WORLD,
                              MPI_STATUS_IGNORE));
-        sent += (size_t)out.count * out.size > 40;
+        sent += (size_t)out.count * out.size > INLINE_MOST;
         return;
     }
     MPI_Aint low, out_extent, in_extent;
@@ -39,7 +39,7 @@ static void swap(struct side out, struct side in, int at_once)
                       &requests[2 * i]));
         MPI(MPI_Isend(out.at + i * each * out_extent, n, out.type, 1 - rank, i, MPI_COMM_WORLD,
                       &requests[2 * i + 1]));
-        sent += (size_t)n * out.size > 40;
+        sent += (size_t)n * out.size > INLINE_MOST;
     }
     MPI(MPI_Waitall(2 * at_once, requests, MPI_STATUSES_IGNORE));
 }

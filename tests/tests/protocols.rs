@@ -84,7 +84,7 @@ fn patterns(learn: &str, settings: &[(&str, &str)]) -> Vec<Row> {
     let rows = table(&outcome.stderr);
     let counted: u64 = rows.iter().flat_map(|row| row.counts).sum();
     assert_eq!(counted, sent(&outcome), "{outcome}");
-    assert_eq!(rows[0].length, "up to 40 B", "{outcome}");
+    assert_eq!(rows[0].length, "up to 264 B", "{outcome}");
     assert_eq!((rows[0].ranks.as_str(), rows[0].counts), ("0-1", [0; 6]));
     assert!(rows[0].learnt.starts_with("not counted"), "{outcome}");
     for row in &rows[1..] {
@@ -163,7 +163,7 @@ fn the_table_follows_the_thresholds() {
         of_class.all(|row| row.counts[0] > 0 && row.counts[5] == 0)
     };
     let small = job("2k");
-    assert!(is_eager(&small, "41 B to 2 KiB"), "{small:?}");
+    assert!(is_eager(&small, "265 B to 2 KiB"), "{small:?}");
     assert!(!is_eager(&small, "8 KiB to 16 KiB"), "{small:?}");
     let large = job("1m");
     assert!(is_eager(&large, "8 KiB to 16 KiB"), "{large:?}");

@@ -23,6 +23,16 @@ fn messages_do_not_overtake() {
 }
 
 #[test]
+fn windows_of_short_messages() {
+    Job::of("windows_small").ranks(2).passes_in_every_mode();
+    for cells in ["2", "4", "8"] {
+        let job = Job::of("windows_small").ranks(2);
+        job.env("LARIAT_RING_CELLS", cells).passes();
+    }
+    Job::of("windows_small").ranks(4).passes();
+}
+
+#[test]
 fn probing() {
     Job::of("probe").ranks(2).passes_in_every_mode();
     Job::of("probe").ranks(5).passes();

@@ -8,7 +8,7 @@ use crate::fail;
 use crate::object::comm::Space;
 use crate::object::datatype;
 use crate::pml::{self, Buffer, Completion, Mode};
-use crate::request::persistent::{self, Kept};
+use crate::request::persistent::{self, Kept, Persistent};
 use crate::request::{self};
 use std::ffi::{c_int, c_void};
 
@@ -142,7 +142,7 @@ pub unsafe fn send_init(
             mode,
             running: None,
         };
-        let raw = request::insert_on(Box::new(send), true, Some(handle.0))?;
+        let raw = request::insert_persistent(Persistent::Send(send), handle.0)?;
         arg::put(out, "request", MPI_Request(raw))
     }
 }

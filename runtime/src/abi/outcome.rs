@@ -99,18 +99,24 @@ impl Errors {
     }
 
     /// Notes the operation of request `i` in the next status.
+    #[inline]
     pub fn note(&mut self, i: usize, completion: Completion) {
         // SAFETY: the array has as many statuses as there are requests, or is
         // MPI_STATUSES_IGNORE (section 3.7.5).
         unsafe { arg::put_status(arg::status_at(self.statuses, self.noted), &completion) };
         if let Some(error) = completion.error {
-            self.failed.push((self.noted, error.class()));
-            self.first.get_or_insert_with(|| {
-                let text = format!("request {i}: {}", error.text());
-                Error::new(Class::IN_STATUS, text).about(error.comm())
-            });
+            self.note_error(i, &error);
         }
         self.noted += 1;
+    }
+
+    #[cold]
+    fn note_error(&mut self, i: usize, error: &Error) {
+        self.failed.push((self.noted, error.class()));
+        self.first.get_or_insert_with(|| {
+            let text = format!("request {i}: {}", error.text());
+            Error::new(Class::IN_STATUS, text).about(error.comm())
+        });
     }
 
     /// `MPI_ERR_IN_STATUS`, if any operation failed: only then do the statuses

@@ -4,7 +4,7 @@ use super::message::{self, wanted};
 use super::prelude::*;
 use crate::object::comm::Space;
 use crate::pml::{self, Completion, Mode, probe};
-use crate::request::persistent::{From, FromNull, Kept, Pair, Receive};
+use crate::request::persistent::{From, FromNull, Kept, Pair, Persistent, Receive};
 use crate::request::{self, message as matched};
 
 export! {
@@ -238,7 +238,7 @@ export! {
         let memory = Kept::of(&message::message(buf, count, datatype)?);
         let source = from.source.map_or(From::Null, From::Peer);
         let receive = Receive { comm, source, tag: from.tag, memory, running: None };
-        let raw = request::insert_on(Box::new(receive), true, Some(handle.0))?;
+        let raw = request::insert_persistent(Persistent::Receive(receive), handle.0)?;
         arg::put(request, "request", MPI_Request(raw))
     }
 

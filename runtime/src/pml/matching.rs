@@ -2,9 +2,10 @@
 //!
 //! Pure: knows envelopes and order, not bytes. Two queues per context: receives
 //! that were posted and have no message yet, and messages that came before their
-//! receive. While a queue is short it is a list in order, and a look is a scan;
-//! a long one is indexed by what a pattern can be (source and tag given or
-//! wild), so that thousands of entries stay cheap.
+//! receive. A queue is a list in order, and a look is a scan, as long as scans end
+//! early: messages mostly come in the order of their receives. After the first one that
+//! does not, the queue is indexed by what a pattern can be (source and tag given or
+//! wild), until it is empty, so that thousands of entries stay cheap.
 
 #![deny(unsafe_code)]
 
@@ -15,6 +16,34 @@ use std::ops::RangeInclusive;
 
 /// Entries up to which a scan beats an index.
 const SHORT: usize = 16;
+
+/// Where an entry is in a list.
+enum Scan {
+    At(usize),
+    /// Nowhere.
+    Absent,
+    /// Not among the first ones of a long list.
+    Far,
+}
+
+/// Scans a list for the first entry for which `is` holds.
+#[inline]
+fn scan<T>(list: &VecDeque<T>, is: impl FnMut(&T) -> bool) -> Scan {
+    match list.iter().take(SHORT).position(is) {
+        Some(at) => Scan::At(at),
+        None if list.len() > SHORT => Scan::Far,
+        None => Scan::Absent,
+    }
+}
+
+/// Takes an entry out of a list.
+#[inline]
+fn take_at<T>(list: &mut VecDeque<T>, at: usize) -> Option<T> {
+    match at {
+        0 => list.pop_front(),
+        at => list.remove(at),
+    }
+}
 
 /// A quick hash for small keys of our own making.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,15 +144,7 @@ impl<T> Posted<T> {
     #[inline]
     pub fn push(&mut self, pattern: Pattern, receive: T) {
         match &mut self.index {
-            None if self.short.len() < SHORT => self.short.push_back((pattern, receive)),
-            None => {
-                let mut index = Box::new(PostedIndex::new());
-                for (pattern, receive) in self.short.drain(..) {
-                    index.push(pattern, receive);
-                }
-                index.push(pattern, receive);
-                self.index = Some(index);
-            }
+            None => self.short.push_back((pattern, receive)),
             Some(index) => index.push(pattern, receive),
         }
     }
@@ -131,23 +152,33 @@ impl<T> Posted<T> {
     /// Takes out the oldest receive that a message fits.
     #[inline]
     pub fn take(&mut self, source: u32, tag: i32) -> Option<T> {
-        if let Some(index) = &mut self.index {
-            let found = index.take(source, tag);
-            if index.len == 0 {
-                self.index = None;
+        if self.index.is_none() {
+            match scan(&self.short, |(pattern, _)| pattern.takes(source, tag)) {
+                Scan::At(at) => return take_at(&mut self.short, at).map(|(_, receive)| receive),
+                Scan::Absent => return None,
+                Scan::Far => self.make_index(),
             }
-            return found;
         }
-        let at = self
-            .short
-            .iter()
-            .position(|(pattern, _)| pattern.takes(source, tag))?;
-        let found = if at == 0 {
-            self.short.pop_front()
-        } else {
-            self.short.remove(at)
-        };
-        found.map(|(_, receive)| receive)
+        self.take_indexed(source, tag)
+    }
+
+    #[cold]
+    fn make_index(&mut self) {
+        let mut index = Box::new(PostedIndex::new());
+        for (pattern, receive) in self.short.drain(..) {
+            index.push(pattern, receive);
+        }
+        self.index = Some(index);
+    }
+
+    #[inline(never)]
+    fn take_indexed(&mut self, source: u32, tag: i32) -> Option<T> {
+        let index = self.index.as_mut()?;
+        let found = index.take(source, tag);
+        if index.len == 0 {
+            self.index = None;
+        }
+        found
     }
 
     /// Takes out the receive for which `is` holds, wherever it is.
@@ -175,9 +206,10 @@ impl<T> Posted<T> {
     }
 
     /// Whether there are none.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.short.is_empty() && self.index.is_none()
     }
 }
 
@@ -296,13 +328,6 @@ impl<T> Default for Unexpected<T> {
 impl<T> Unexpected<T> {
     /// Appends a message.
     pub fn push(&mut self, source: u32, tag: i32, message: T) {
-        if self.index.is_none() && self.short.len() >= SHORT {
-            let mut index = Box::new(UnexpectedIndex::new());
-            for (source, tag, message) in self.short.drain(..) {
-                index.push(source, tag, message);
-            }
-            self.index = Some(index);
-        }
         match &mut self.index {
             None => self.short.push_back((source, tag, message)),
             Some(index) => index.push(source, tag, message),
@@ -312,31 +337,49 @@ impl<T> Unexpected<T> {
     /// Takes out the oldest message that a receive asks for.
     #[inline]
     pub fn take(&mut self, pattern: Pattern) -> Option<(u32, i32, T)> {
-        if let Some(index) = &mut self.index {
-            let n = index.first(pattern)?;
-            let found = index.messages.remove(&n);
-            index.tidy();
-            if index.messages.is_empty() {
-                self.index = None;
+        if self.index.is_none() {
+            match scan(&self.short, |m| pattern.takes(m.0, m.1)) {
+                Scan::At(at) => return take_at(&mut self.short, at),
+                Scan::Absent => return None,
+                Scan::Far => self.make_index(),
             }
-            return found;
         }
-        let at = self.short.iter().position(|m| pattern.takes(m.0, m.1))?;
-        if at == 0 {
-            self.short.pop_front()
-        } else {
-            self.short.remove(at)
+        self.take_indexed(pattern)
+    }
+
+    #[cold]
+    fn make_index(&mut self) {
+        let mut index = Box::new(UnexpectedIndex::new());
+        for (source, tag, message) in self.short.drain(..) {
+            index.push(source, tag, message);
         }
+        self.index = Some(index);
+    }
+
+    #[inline(never)]
+    fn take_indexed(&mut self, pattern: Pattern) -> Option<(u32, i32, T)> {
+        let index = self.index.as_mut()?;
+        let n = index.first(pattern)?;
+        let found = index.messages.remove(&n);
+        index.tidy();
+        if index.messages.is_empty() {
+            self.index = None;
+        }
+        found
     }
 
     /// Shows the oldest message that a receive asks for.
     pub fn peek(&mut self, pattern: Pattern) -> Option<(u32, i32, &T)> {
-        if let Some(index) = &mut self.index {
-            let n = index.first(pattern)?;
-            return index.messages.get(&n).map(|m| (m.0, m.1, &m.2));
+        if self.index.is_none() {
+            match scan(&self.short, |m| pattern.takes(m.0, m.1)) {
+                Scan::At(at) => return self.short.get(at).map(|m| (m.0, m.1, &m.2)),
+                Scan::Absent => return None,
+                Scan::Far => self.make_index(),
+            }
         }
-        let found = self.short.iter().find(|m| pattern.takes(m.0, m.1));
-        found.map(|m| (m.0, m.1, &m.2))
+        let index = self.index.as_mut()?;
+        let n = index.first(pattern)?;
+        index.messages.get(&n).map(|m| (m.0, m.1, &m.2))
     }
 
     /// Takes out the message for which `is` holds, wherever it is.
@@ -376,9 +419,10 @@ impl<T> Unexpected<T> {
     }
 
     /// Whether there are none.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.short.is_empty() && self.index.is_none()
     }
 }
 
@@ -654,6 +698,14 @@ mod tests {
         for tag in 0..100 {
             queue.push(0, 1000 + tag, 0u64);
         }
+        assert!(
+            queue
+                .peek(Pattern {
+                    source: Some(1),
+                    tag: None
+                })
+                .is_none()
+        );
         for n in 0..100_000 {
             queue.push(1, 5, n);
             assert_eq!(

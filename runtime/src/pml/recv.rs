@@ -2,15 +2,17 @@
 
 use crate::error::Result;
 use crate::lock;
-use crate::object::comm::{Comm, Space};
+use crate::object::comm::{Comm, ContextId, Space};
+use crate::object::group::Proc;
 use crate::pml::arrival::consume;
-use crate::pml::engine::with_engine;
+use crate::pml::engine::{Engine, with_engine};
 use crate::pml::expected::{Expected, Outcome};
-use crate::pml::matching::Pattern;
-use crate::pml::memory::Buffer;
+use crate::pml::matching::{Envelope, Pattern};
+use crate::pml::memory::{Buffer, copy_short};
 use crate::pml::progress;
 use crate::pml::request::{Completion, Request, RequestRef};
-use crate::pml::transport::Inbox;
+use crate::pml::transport::{Inbox, Transport};
+use crate::pml::wire;
 
 /// Rounds of looking for an expected message.
 const ROUNDS: u32 = 2000;
@@ -36,7 +38,13 @@ pub unsafe fn irecv(
     let pattern = Pattern { source, tag };
     let context = comm.context_of(space);
     let peer = source.and_then(|rank| comm.peer(rank));
-    let receive = with_engine(|engine| {
+    with_engine(|engine| {
+        if let Some(peer) = peer
+            && let Some(memory) = buffer.run()
+            && let Some((e, len)) = take_now(engine, (context, pattern, peer), memory)
+        {
+            return Ok(Request::received(e.source, e.tag, len));
+        }
         let core = &mut engine.core;
         let receive = RequestRef::receive(pattern, context, peer, buffer, core.checks_types);
         let queues = core.matching.of(context);
@@ -44,11 +52,50 @@ pub unsafe fn irecv(
             Some(found) => consume(core, &receive, found),
             None => queues.posted.push(pattern, receive.clone()),
         }
-        receive
+        let request = Request::of(receive);
+        request.name_datatype(buffer);
+        Ok(request)
+    })
+}
+
+/// Takes the next message of `peer` out of the inbox, if it is there already, plain, and for
+/// this receive, which is not posted then: its envelope and length. Only where nothing else
+/// could have a claim to it (see [`expect`]).
+#[inline]
+fn take_now<T: Transport>(
+    engine: &mut Engine<T>,
+    (context, pattern, peer): (ContextId, Pattern, Proc),
+    (addr, room): (*mut u8, usize),
+) -> Option<(Envelope, usize)> {
+    let Engine { inbox, core } = engine;
+    let queues = core.matching.of(context);
+    if lock::is_multiple()
+        || core.checks_types
+        || !queues.posted.is_empty()
+        || !queues.unexpected.is_empty()
+    {
+        return None;
+    }
+    let mut found = None;
+    inbox.take_if(peer, |a| {
+        let Some(envelope) = wire::plain(a) else {
+            return false;
+        };
+        let is_it = envelope.context == context
+            && pattern.takes(envelope.source, envelope.tag)
+            && a.len <= room;
+        if is_it {
+            // SAFETY: the receive has room for the message, and its memory is the
+            // library's now.
+            unsafe { copy_short(a.data, addr, a.len, a.len) };
+            found = Some((envelope, a.len));
+        }
+        is_it
     });
-    let request = Request::of(receive);
-    request.name_datatype(buffer);
-    Ok(request)
+    if found.is_some() {
+        core.queues.heard_from(peer);
+    }
+    found
 }
 
 /// Receives a message (MPI 5.0, section 3.2.4). What went wrong with it is in

@@ -15,7 +15,7 @@ use crate::pml::learnt::arm::Trial;
 use crate::pml::matching::{Envelope, Pattern};
 use crate::pml::memory::{self, Buffer, Memory};
 use crate::pml::publish::WaitFor;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use wireup::layout::WaitKind;
@@ -50,6 +50,7 @@ pub struct Completion {
 
 impl Completion {
     /// The empty status (MPI 5.0, section 3.7.3), which is that of a send too.
+    #[inline]
     #[must_use]
     pub fn empty() -> Completion {
         Completion {
@@ -62,6 +63,7 @@ impl Completion {
     }
 
     /// That of a message of `len` bytes.
+    #[inline]
     #[must_use]
     pub(super) fn received(source: u32, tag: i32, len: usize) -> Completion {
         Completion {
@@ -82,9 +84,12 @@ impl Completion {
     }
 
     /// The same, with errors said to be about the communicator of this handle.
+    #[inline]
     #[must_use]
     pub fn about(mut self, comm: Option<crate::handle::Raw>) -> Completion {
-        self.error = self.error.map(|error| error.about(comm));
+        if let Some(error) = self.error.take() {
+            self.error = Some(error.about(comm));
+        }
         self
     }
 }
@@ -98,6 +103,8 @@ pub struct Request(Handle);
 enum Handle {
     /// A send that is complete: nothing was kept of it.
     Nothing,
+    /// A receive that was complete at once: source, tag and bytes of its message.
+    Received(u32, i32, usize),
     State(RequestRef),
 }
 
@@ -108,6 +115,12 @@ impl Request {
         Request(Handle::Nothing)
     }
 
+    /// A receive that was complete at once, of a message of `len` bytes.
+    #[inline]
+    pub(super) fn received(source: u32, tag: i32, len: usize) -> Request {
+        Request(Handle::Received(source, tag, len))
+    }
+
     #[inline]
     pub(super) fn of(state: RequestRef) -> Request {
         Request(Handle::State(state))
@@ -116,7 +129,7 @@ impl Request {
     #[inline]
     pub(super) fn state(&self) -> Option<&RequestRef> {
         match &self.0 {
-            Handle::Nothing => None,
+            Handle::Nothing | Handle::Received(..) => None,
             Handle::State(state) => Some(state),
         }
     }
@@ -126,7 +139,7 @@ impl Request {
     #[inline]
     #[must_use]
     pub fn is_sent(&self) -> bool {
-        self.state().is_none()
+        matches!(self.0, Handle::Nothing)
     }
 
     /// Whether it has completed. Does not make progress.
@@ -140,10 +153,12 @@ impl Request {
     ///
     /// # Panics
     /// If it has not completed: a bug of the caller.
+    #[inline]
     #[must_use]
     pub fn finish(self) -> Completion {
         match self.0 {
             Handle::Nothing => Completion::empty(),
+            Handle::Received(source, tag, len) => Completion::received(source, tag, len),
             Handle::State(state) => {
                 assert!(state.done.get(), "finish of a request that is under way");
                 state.completion()
@@ -158,8 +173,12 @@ impl Request {
     /// If it has not completed: a bug of the caller.
     #[must_use]
     pub fn peek(&self) -> Completion {
-        let Some(state) = self.state() else {
-            return Completion::empty();
+        let state = match &self.0 {
+            Handle::Nothing => return Completion::empty(),
+            Handle::Received(source, tag, len) => {
+                return Completion::received(*source, *tag, *len);
+            }
+            Handle::State(state) => state,
         };
         assert!(state.done.get(), "a look at a request that is under way");
         let mut completion = state.completion();
@@ -238,7 +257,17 @@ pub(super) struct State {
     pub(super) rewritten: Cell<bool>,
     /// Of a receive whose arm is being compared with another one.
     pub(super) trial: Cell<Option<Trial>>,
-    error: RefCell<Option<Error>>,
+    failure: Failure,
+}
+
+/// What went wrong with a request, if something did.
+#[derive(Default)]
+struct Failure(Cell<Option<Error>>);
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Failure")
+    }
 }
 
 /// How far a send has come.
@@ -294,7 +323,7 @@ impl RequestRef {
             phase: Cell::new(Phase::Queued),
             rewritten: Cell::new(false),
             trial: Cell::new(None),
-            error: RefCell::new(None),
+            failure: Failure::default(),
         })
     }
 
@@ -332,7 +361,7 @@ impl RequestRef {
             phase: Cell::new(Phase::Queued),
             rewritten: Cell::new(false),
             trial: Cell::new(None),
-            error: RefCell::new(None),
+            failure: Failure::default(),
         })
     }
 
@@ -356,6 +385,7 @@ impl RequestRef {
 }
 
 impl Clone for RequestRef {
+    #[inline]
     fn clone(&self) -> RequestRef {
         self.refs.set(self.refs.get() + 1);
         RequestRef(self.0)
@@ -363,6 +393,7 @@ impl Clone for RequestRef {
 }
 
 impl Drop for RequestRef {
+    #[inline]
     fn drop(&mut self) {
         let left = self.refs.get() - 1;
         self.refs.set(left);
@@ -411,9 +442,10 @@ impl State {
     /// Notes what went wrong.
     #[cold]
     pub(super) fn fail(&self, error: Error) {
-        *self.error.borrow_mut() = Some(error);
+        self.failure.0.set(Some(error));
     }
 
+    #[inline]
     fn completion(&self) -> Completion {
         debug_assert!(self.done.get());
         let mut completion = match self.is_send || self.cancelled.get() {
@@ -421,7 +453,7 @@ impl State {
             false => Completion::received(self.source.get(), self.tag.get(), self.moved.get()),
         };
         completion.cancelled = self.cancelled.get();
-        completion.error = self.error.take();
+        completion.error = self.failure.0.take();
         completion
     }
 

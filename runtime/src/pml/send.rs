@@ -6,11 +6,13 @@ use crate::object::group::{self, Proc};
 use crate::pml::bsend;
 use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
+use crate::pml::counters;
 use crate::pml::engine::{Core, with_engine};
 use crate::pml::matching::Envelope;
-use crate::pml::memory::{Buffer, Memory};
+use crate::pml::memory::{Buffer, Memory, copy_short};
 use crate::pml::outgoing::start_or_queue;
 use crate::pml::progress;
+use crate::pml::queues::Queues;
 use crate::pml::request::{Phase, Request, RequestRef};
 use crate::pml::transport::Transport;
 use crate::pml::unexpected::{Body, Message};
@@ -62,18 +64,17 @@ pub unsafe fn isend(
     };
     with_engine(|engine| {
         let core = &mut engine.core;
-        if let Some((addr, len)) = buffer.run()
-            && len <= inline_most(&core.queues)
+        if let Some(run) = buffer.run()
+            && run.1 < core.queues.limits().direct_min
+            && run.1 <= core.queues.limits().whole_max
             && mode != Mode::Synchronous
             && peer != core.queues.me()
             && !core.checks_types
             && core.queues.is_clear(peer)
-            && core.queues.goes_eager(peer, len)
+            && core.queues.goes_eager(peer, run.1)
         {
-            let header = wire::inline(envelope);
-            let transport = core.queues.transport();
-            // SAFETY: the caller's buffer of `len` bytes.
-            match unsafe { transport.send_inline(peer, &header, addr, len) } {
+            // SAFETY: the caller's buffer.
+            match unsafe { send_now(&mut core.queues, peer, envelope, run) } {
                 Ok(true) => return Ok(Request::sent()),
                 Ok(false) => {}
                 Err(why) => return Err(cannot_reach(core, peer, &why)),
@@ -103,10 +104,32 @@ pub unsafe fn isend(
     })
 }
 
-/// The longest message that goes in one cell without being a request.
+/// Sends a short message of one run without a request. `Ok(false)`: there is no room now.
+///
+/// # Safety
+/// The run is readable.
 #[inline]
-fn inline_most<T: Transport>(_: &crate::pml::queues::Queues<T>) -> usize {
-    T::INLINE
+unsafe fn send_now<T: Transport>(
+    queues: &mut Queues<T>,
+    peer: Proc,
+    envelope: Envelope,
+    (addr, len): (*mut u8, usize),
+) -> std::result::Result<bool, T::Error> {
+    let header = wire::inline(envelope);
+    let transport = queues.transport();
+    if len <= transport.inline_max() {
+        // SAFETY: the caller's bytes.
+        return unsafe { transport.send_inline(peer, &header, addr, len) };
+    }
+    let fill = |to: *mut u8| {
+        // SAFETY: the transport gives room for `len` bytes, which the caller has.
+        unsafe { copy_short(addr, to, len, len) };
+    };
+    let went = transport.send_whole(peer, &header, len, [0; 3], fill);
+    if matches!(went, Ok(true)) && len > T::INLINE {
+        counters::sent_eagerly(peer, len);
+    }
+    went
 }
 
 /// Sends and waits until the buffer may be used again (MPI 5.0, section 3.2.1).

@@ -85,6 +85,12 @@ impl Inbox for ShmInbox {
         }
         self.own.taken(peer.0)
     }
+
+    #[inline]
+    fn take_if(&mut self, peer: Proc, handler: impl FnOnce(&Arrival<'_>) -> bool) {
+        self.own
+            .take_if(peer.0, |a| handler(&arrival(a, Proc(a.source))));
+    }
 }
 
 impl ShmInbox {
@@ -310,6 +316,11 @@ impl Transport for Shm {
 
     fn detach(&mut self) {
         self.peers.detach();
+    }
+
+    #[inline]
+    fn inline_max(&self) -> usize {
+        self.outgoing.inline_most()
     }
 
     #[inline]

@@ -102,7 +102,7 @@ pub fn protocols() -> Rows {
     let names: Vec<_> = counters::protocols().collect();
     let mut rows = protocols::rows(&names);
     let counted = Active::INLINE as u64 + 1;
-    protocols::add_uncounted(&mut rows, counted, "not counted: in one cell at once");
+    protocols::add_uncounted(&mut rows, counted, "not counted: inline, at once");
     for row in with_engine(|engine| engine.core.learnt.report()) {
         let (class, sizes) = (row.class.index(), counters::least_sizes());
         let from = match class {

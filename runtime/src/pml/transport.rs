@@ -203,6 +203,9 @@ pub(super) trait Inbox: Debug {
     fn poll(&mut self, most: u32, handler: impl FnMut(&Arrival<'_>) -> bool) -> bool;
     /// Messages of `peer` that were taken so far.
     fn taken(&self, peer: Proc) -> u64;
+    /// Shows the next message of `peer` to `handler`, if it is there and to look is a matter
+    /// of a few loads. It is taken if `handler` returns true, and else stays the next one.
+    fn take_if(&mut self, _peer: Proc, _handler: impl FnOnce(&Arrival<'_>) -> bool) {}
 }
 
 /// How a rank sleeps, and is woken. It may wait for messages, for room, for another
@@ -282,7 +285,7 @@ pub(super) trait Transport: Debug + Sized + 'static {
     /// Why the transport cannot be opened, or a peer not be sent to, ever.
     type Error: Display;
 
-    /// The longest message that [`Transport::send_inline`] takes, in bytes.
+    /// The longest message that [`Transport::send_inline`] ever takes, in bytes.
     const INLINE: usize;
     /// The longest piece that [`Transport::send_piece`] takes, in bytes.
     const PIECE: usize;
@@ -299,7 +302,13 @@ pub(super) trait Transport: Debug + Sized + 'static {
     // Messages. `Ok(false)`, `Ok(None)`: there is no room now, and nothing was sent, even
     // if `fill` was called. The message comes again, perhaps cut into other pieces.
 
-    /// Sends `len` bytes, at most [`Transport::INLINE`].
+    /// The longest message that [`Transport::send_inline`] takes, in bytes.
+    #[inline]
+    fn inline_max(&self) -> usize {
+        Self::INLINE
+    }
+
+    /// Sends `len` bytes, at most [`Transport::inline_max`].
     ///
     /// # Safety
     /// `from` is readable for `len` bytes.

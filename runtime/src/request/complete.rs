@@ -3,7 +3,7 @@
 //! Each comes in two forms: `wait`, which makes progress until it can answer,
 //! and `test`, which makes progress once. Handles are changed in place.
 
-use super::{Finished, Look, finish, look, waits_for};
+use super::{Finished, Look, NULL, SENT, count_done, finish, look, waits_for};
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::pml::{self, Completion, WaitFor};
@@ -128,14 +128,11 @@ fn take_any(raws: &mut [Raw], found: &Several) -> Result<Option<Any>> {
 }
 
 /// Whether none of the requests is active and unfinished.
+#[inline]
 fn all_done(raws: &[Raw], from: &Cell<usize>) -> Result<bool> {
-    while let Some(raw) = raws.get(from.get()) {
-        if look(*raw)? == Look::Active {
-            return Ok(false);
-        }
-        from.set(from.get() + 1);
-    }
-    Ok(true)
+    let rest = raws.get(from.get()..).unwrap_or_default();
+    from.set(from.get() + count_done(rest)?);
+    Ok(from.get() == raws.len())
 }
 
 /// Waits for all requests. `each` gets every completion in order.
@@ -174,8 +171,14 @@ pub fn test_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result
     Ok(true)
 }
 
+#[inline]
 fn finish_all(raws: &mut [Raw], mut each: impl FnMut(usize, Completion)) -> Result<()> {
     for (i, raw) in raws.iter_mut().enumerate() {
+        if *raw == SENT {
+            *raw = NULL;
+            each(i, Completion::empty());
+            continue;
+        }
         let Finished { completion, handle } = finish(*raw)?;
         *raw = handle;
         each(i, completion);

@@ -1,7 +1,7 @@
 //! Requests: what `MPI_Request` handles name (MPI 5.0, section 3.7).
 //!
-//! A plain send or receive is a [`pml::Request`]; everything else (collectives,
-//! persistent and generalized requests) is an [`Operation`]. A send that is
+//! A plain send or receive is a [`pml::Request`], a persistent one a [`Persistent`];
+//! everything else (collectives, generalized requests) is an [`Operation`]. A send that is
 //! complete when it returns takes no entry: its handle is [`SENT`].
 
 pub mod complete;
@@ -16,6 +16,8 @@ use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::comm;
 use crate::pml::{self, Completion, WaitFor};
+use persistent::Persistent;
+use std::ptr::NonNull;
 use wireup::collective;
 use wireup::layout::WaitKind;
 
@@ -94,7 +96,28 @@ pub const SENT: Raw = Kind::Request as Raw;
 
 enum Body {
     Pml(pml::Request),
+    Persistent(Box<Persistent>),
     Operation(Box<dyn Operation>),
+}
+
+impl Body {
+    #[inline]
+    fn is_done(&self) -> bool {
+        match self {
+            Body::Pml(request) => request.is_done(),
+            Body::Persistent(persistent) => persistent.is_done(),
+            Body::Operation(operation) => operation.is_done(),
+        }
+    }
+
+    /// What is not reached in the table while it is being called.
+    fn as_operation(&mut self) -> Option<&mut dyn Operation> {
+        match self {
+            Body::Pml(_) => None,
+            Body::Persistent(persistent) => Some(persistent.as_mut()),
+            Body::Operation(operation) => Some(operation.as_mut()),
+        }
+    }
 }
 
 struct Entry {
@@ -160,6 +183,21 @@ pub fn insert_on(
     })
 }
 
+/// Makes a request of a persistent send or receive and names it; it is inactive until it is
+/// started.
+///
+/// # Errors
+/// No more handles.
+pub fn insert_persistent(persistent: Persistent, comm: Raw) -> Result<Raw> {
+    let entry = Entry {
+        body: Body::Persistent(Box::new(persistent)),
+        persistent: true,
+        active: false,
+        comm: Some(comm),
+    };
+    REQUESTS.with(|table| table.insert(entry))
+}
+
 /// Names a send or receive that is under way.
 ///
 /// # Errors
@@ -202,12 +240,62 @@ pub fn look(raw: Raw) -> Result<Look> {
     REQUESTS.with(|table| match table.find(raw) {
         None => unknown(raw),
         Some(entry) if !entry.active => Ok(Look::Inactive),
-        Some(entry) => {
-            let done = match &entry.body {
-                Body::Pml(request) => request.is_done(),
-                Body::Operation(operation) => operation.is_done(),
+        Some(entry) if entry.body.is_done() => Ok(Look::Done),
+        Some(_) => Ok(Look::Active),
+    })
+}
+
+/// The number of requests at the start of `raws` that are not [`Look::Active`].
+///
+/// # Errors
+/// A handle names no request.
+#[inline]
+pub fn count_done(raws: &[Raw]) -> Result<usize> {
+    REQUESTS.with(|table| {
+        for (i, raw) in raws.iter().enumerate() {
+            if *raw == SENT || *raw == NULL {
+                continue;
+            }
+            match table.find(*raw) {
+                None => return unknown(*raw),
+                Some(entry) if entry.active && !entry.body.is_done() => return Ok(i),
+                Some(_) => {}
+            }
+        }
+        Ok(raws.len())
+    })
+}
+
+/// What is finished without a call that could come back to the table.
+enum Quick {
+    Plain(pml::Request, Option<Raw>),
+    Persistent(Completion, Option<Raw>),
+    /// Nothing: [`finish_other`] has to look at it.
+    Nothing,
+}
+
+#[inline]
+fn finish_quick(raw: Raw) -> Quick {
+    REQUESTS.with(|table| {
+        let is_plain =
+            |entry: &Entry| matches!(&entry.body, Body::Pml(request) if request.is_done());
+        if let Some(entry) = table.remove_if(raw, is_plain) {
+            return match entry.body {
+                Body::Pml(request) => Quick::Plain(request, entry.comm),
+                _ => Quick::Nothing,
             };
-            Ok(if done { Look::Done } else { Look::Active })
+        }
+        match table.find_mut(raw) {
+            Some(Entry {
+                body: Body::Persistent(persistent),
+                active,
+                comm,
+                ..
+            }) if *active => {
+                *active = false;
+                Quick::Persistent(persistent.finish(), *comm)
+            }
+            _ => Quick::Nothing,
         }
     })
 }
@@ -224,6 +312,21 @@ pub fn finish(raw: Raw) -> Result<Finished> {
             handle: NULL,
         });
     }
+    match finish_quick(raw) {
+        Quick::Plain(request, comm) => Ok(Finished {
+            completion: request.finish().about(comm),
+            handle: NULL,
+        }),
+        Quick::Persistent(completion, comm) => Ok(Finished {
+            completion: completion.about(comm),
+            handle: raw,
+        }),
+        Quick::Nothing => finish_other(raw),
+    }
+}
+
+#[inline(never)]
+fn finish_other(raw: Raw) -> Result<Finished> {
     enum Taken {
         Inactive,
         Whole(Entry),
@@ -242,9 +345,12 @@ pub fn finish(raw: Raw) -> Result<Finished> {
                 .map_or_else(|| unknown(raw), |e| Ok(Taken::Whole(e)));
         }
         entry.active = false;
-        match std::mem::replace(&mut entry.body, Body::Operation(Box::new(Away))) {
-            Body::Operation(operation) => Ok(Taken::Borrowed(operation, entry.comm)),
-            Body::Pml(_) => unknown(raw),
+        match &mut entry.body {
+            Body::Pml(_) | Body::Persistent(_) => unknown(raw), // finished by `finish_quick`
+            Body::Operation(operation) => {
+                let operation = std::mem::replace(operation, Box::new(Away));
+                Ok(Taken::Borrowed(operation, entry.comm))
+            }
         }
     })?;
     // `finish` may call functions of the user, and drop what calls back: the
@@ -258,6 +364,7 @@ pub fn finish(raw: Raw) -> Result<Finished> {
             let comm = entry.comm;
             let completion = match entry.body {
                 Body::Pml(request) => request.finish(),
+                Body::Persistent(mut persistent) => persistent.finish(),
                 Body::Operation(mut operation) => operation.finish(),
             };
             Finished {
@@ -267,7 +374,7 @@ pub fn finish(raw: Raw) -> Result<Finished> {
         }
         Taken::Borrowed(mut operation, comm) => {
             let completion = operation.finish().about(comm);
-            put_back(raw, operation);
+            put_back(raw, Body::Operation(operation));
             Finished {
                 completion,
                 handle: raw,
@@ -305,7 +412,7 @@ pub fn peek(raw: Raw) -> Result<Completion> {
 /// # Errors
 /// It is none, or is started already, or cannot be started.
 pub fn start(raw: Raw) -> Result<()> {
-    REQUESTS.with(|table| match table.find_mut(raw) {
+    let persistent = REQUESTS.with(|table| match table.find_mut(raw) {
         None => unknown(raw),
         Some(entry) if !entry.persistent => {
             fail!(
@@ -316,10 +423,21 @@ pub fn start(raw: Raw) -> Result<()> {
         Some(entry) if entry.active => fail!(REQUEST, "request is started already"),
         Some(entry) => {
             entry.active = true;
-            Ok(())
+            Ok(match &mut entry.body {
+                Body::Persistent(persistent) if !persistent.is_buffered() => {
+                    Some(NonNull::from(persistent.as_mut()))
+                }
+                _ => None,
+            })
         }
     })?;
-    let started = with_operation(raw, |operation| operation.start());
+    let started = match persistent {
+        // SAFETY: it is in a box of its own. To start a send or receive, but for a buffered
+        // send, neither waits nor runs code of the user's, and this thread holds the library
+        // lock: nobody frees it meanwhile.
+        Some(mut persistent) => unsafe { persistent.as_mut() }.start(),
+        None => with_operation(raw, |operation| operation.start()),
+    };
     if started.is_err() {
         REQUESTS.with(|table| {
             if let Some(entry) = table.find_mut(raw) {
@@ -376,13 +494,18 @@ pub fn free(raw: Raw) -> Result<()> {
     let Some(entry) = REQUESTS.with(|table| table.remove(raw)) else {
         return unknown(raw);
     };
-    let Entry {
-        body: Body::Operation(mut operation),
-        active: true,
-        ..
-    } = entry
-    else {
-        return Ok(());
+    let mut operation: Box<dyn Operation> = match entry {
+        Entry {
+            body: Body::Operation(operation),
+            active: true,
+            ..
+        } => operation,
+        Entry {
+            body: Body::Persistent(persistent),
+            active: true,
+            ..
+        } => persistent,
+        _ => return Ok(()),
     };
     if operation.is_done() {
         return operation.release();
@@ -423,6 +546,10 @@ pub fn waits_for(raw: Raw) -> WaitFor {
             ..
         }) => request.waits_for(),
         Some(Entry {
+            body: Body::Persistent(persistent),
+            ..
+        }) => persistent.waits_for(),
+        Some(Entry {
             body: Body::Operation(operation),
             ..
         }) => operation.waits_for(),
@@ -440,26 +567,30 @@ pub fn from_low(low: u32) -> Option<Raw> {
 }
 
 /// Runs `f` on an operation with the table not borrowed.
-fn with_operation<R>(raw: Raw, f: impl FnOnce(&mut Box<dyn Operation>) -> Result<R>) -> Result<R> {
+fn with_operation<R>(raw: Raw, f: impl FnOnce(&mut dyn Operation) -> Result<R>) -> Result<R> {
+    let away = Body::Operation(Box::new(Away));
     let taken = REQUESTS.with(|table| {
         let entry = table.find_mut(raw)?;
         match &mut entry.body {
             Body::Pml(_) => None,
-            Body::Operation(operation) => Some(std::mem::replace(operation, Box::new(Away))),
+            body => Some(std::mem::replace(body, away)),
         }
     });
-    let Some(mut operation) = taken else {
+    let Some(mut body) = taken else {
         return unknown(raw);
     };
-    let result = f(&mut operation);
-    put_back(raw, operation);
+    let result = match body.as_operation() {
+        Some(operation) => f(operation),
+        None => unknown(raw),
+    };
+    put_back(raw, body);
     result
 }
 
-fn put_back(raw: Raw, operation: Box<dyn Operation>) {
+fn put_back(raw: Raw, body: Body) {
     let displaced = REQUESTS.with(|table| match table.find_mut(raw) {
-        Some(entry) => std::mem::replace(&mut entry.body, Body::Operation(operation)),
-        None => Body::Operation(operation),
+        Some(entry) => std::mem::replace(&mut entry.body, body),
+        None => body,
     });
     drop(displaced);
 }

@@ -46,6 +46,73 @@ fn about(error: Error, comm: &Comm) -> Error {
     }
 }
 
+/// A persistent send or receive.
+#[derive(Debug)]
+pub enum Persistent {
+    /// A send.
+    Send(Send),
+    /// A receive.
+    Receive(Receive),
+}
+
+impl Persistent {
+    /// Whether it is a buffered send, whose start may wait for room.
+    #[inline]
+    pub(super) fn is_buffered(&self) -> bool {
+        matches!(self, Persistent::Send(send) if send.mode == Mode::Buffered)
+    }
+
+    #[inline]
+    fn running(&self) -> Option<&Request> {
+        match self {
+            Persistent::Send(send) => send.running.as_ref(),
+            Persistent::Receive(receive) => receive.running.as_ref(),
+        }
+    }
+}
+
+impl Operation for Persistent {
+    #[inline]
+    fn is_done(&self) -> bool {
+        self.running().is_none_or(Request::is_done)
+    }
+
+    fn waits_for(&self) -> WaitFor {
+        self.running().map_or(WaitFor::NOTHING, Request::waits_for)
+    }
+
+    #[inline]
+    fn finish(&mut self) -> Completion {
+        match self {
+            Persistent::Send(send) => send.finish(),
+            Persistent::Receive(receive) => receive.finish(),
+        }
+    }
+
+    #[inline]
+    fn start(&mut self) -> Result<()> {
+        match self {
+            Persistent::Send(send) => send.start(),
+            Persistent::Receive(receive) => receive.start(),
+        }
+    }
+
+    fn cancel(&mut self) -> Result<()> {
+        if let Some(running) = self.running() {
+            pml::cancel(running);
+        }
+        Ok(())
+    }
+
+    fn peek(&mut self) -> Completion {
+        let none = match self {
+            Persistent::Send(_) => Completion::empty,
+            Persistent::Receive(_) => Completion::proc_null,
+        };
+        self.running().map_or_else(none, Request::peek)
+    }
+}
+
 /// A persistent send. `dest` is `None` for `MPI_PROC_NULL`.
 #[derive(Debug)]
 pub struct Send {
@@ -63,22 +130,15 @@ pub struct Send {
     pub running: Option<Request>,
 }
 
-impl Operation for Send {
-    fn waits_for(&self) -> WaitFor {
-        let running = self.running.as_ref();
-        running.map_or(WaitFor::NOTHING, Request::waits_for)
-    }
-
-    fn is_done(&self) -> bool {
-        self.running.as_ref().is_none_or(Request::is_done)
-    }
-
+impl Send {
+    #[inline]
     fn finish(&mut self) -> Completion {
         self.running
             .take()
             .map_or_else(Completion::empty, Request::finish)
     }
 
+    #[inline]
     fn start(&mut self) -> Result<()> {
         let Some(dest) = self.dest else {
             return Ok(());
@@ -98,19 +158,6 @@ impl Operation for Send {
         };
         self.running = Some(started.map_err(|error| about(error, &self.comm))?);
         Ok(())
-    }
-
-    fn cancel(&mut self) -> Result<()> {
-        if let Some(running) = &self.running {
-            pml::cancel(running);
-        }
-        Ok(())
-    }
-
-    fn peek(&mut self) -> Completion {
-        self.running
-            .as_ref()
-            .map_or_else(Completion::empty, Request::peek)
     }
 }
 
@@ -138,22 +185,15 @@ pub struct Receive {
     pub running: Option<Request>,
 }
 
-impl Operation for Receive {
-    fn waits_for(&self) -> WaitFor {
-        let running = self.running.as_ref();
-        running.map_or(WaitFor::NOTHING, Request::waits_for)
-    }
-
-    fn is_done(&self) -> bool {
-        self.running.as_ref().is_none_or(Request::is_done)
-    }
-
+impl Receive {
+    #[inline]
     fn finish(&mut self) -> Completion {
         self.running
             .take()
             .map_or_else(Completion::proc_null, Request::finish)
     }
 
+    #[inline]
     fn start(&mut self) -> Result<()> {
         let From::Peer(source) = self.source else {
             return Ok(());
@@ -165,19 +205,6 @@ impl Operation for Receive {
             unsafe { pml::irecv(&self.comm, Space::PointToPoint, source, self.tag, &buffer) };
         self.running = Some(started.map_err(|error| about(error, &self.comm))?);
         Ok(())
-    }
-
-    fn cancel(&mut self) -> Result<()> {
-        if let Some(running) = &self.running {
-            pml::cancel(running);
-        }
-        Ok(())
-    }
-
-    fn peek(&mut self) -> Completion {
-        self.running
-            .as_ref()
-            .map_or_else(Completion::proc_null, Request::peek)
     }
 }
 

@@ -169,7 +169,7 @@ fn of_protocols() -> impl Iterator<Item = Variable> {
             Source::Messages(number),
             format!(
                 "messages {side} by the protocol «{protocol}», by class of sizes \
-                 (lariat_size_classes), without those that go in one cell at once"
+                 (lariat_size_classes), without those that go inline at once"
             ),
         )
     })

@@ -39,7 +39,7 @@ static MESSAGES: [[AtomicU64; PROTOCOLS]; CLASSES] =
     [const { [const { AtomicU64::new(0) }; PROTOCOLS] }; CLASSES];
 
 /// Counts a message of `len` bytes. Each is counted once: eager ones by their sender, all
-/// others by their receiver. Those that go in one cell are not counted, since that would
+/// others by their receiver. Those that go inline are not counted, since that would
 /// cost each an instruction; nor are messages of a rank to itself.
 #[inline]
 pub(super) fn count(protocol: Protocol, len: usize) {
