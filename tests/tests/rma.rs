@@ -101,6 +101,17 @@ fn accesses_to_shared_windows() {
     passes("win_access");
 }
 
+/// Also of more ranks than processors, where those that wait by flushes let others run.
+#[test]
+fn flushes_order_accesses_and_wait() {
+    for ranks in [1, 2, 3, 8] {
+        for heap in ["1", "0"] {
+            let job = Job::of("win_flush").ranks(ranks).env("LARIAT_HEAP", heap);
+            job.limit(LIMIT).passes();
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_about_windows_is_said() {
     passes("win_errors");

@@ -7,7 +7,7 @@ use crate::object::{group, info};
 use crate::pml::collective;
 use crate::rma::access::AllowedEpochs;
 use crate::rma::far::Unanswered;
-use crate::rma::{active, attach, create, existing, hints, passive, transfer};
+use crate::rma::{active, attach, create, direct, existing, hints, passive, transfer};
 use wireup::collective::Kind;
 
 export! {
@@ -120,6 +120,12 @@ export! {
         origin_datatype: MPI_Datatype, target_rank: c_int, target_disp: MPI_Aint,
         target_count: c_int | MPI_Count, target_datatype: MPI_Datatype, win: MPI_Win,
     ) on win {
+        let origin = (origin_addr, origin_count, origin_datatype);
+        let there = (target_disp, target_count, target_datatype);
+        if let Some((direct, _)) = rma_arg::short_way(win, origin, target_rank, there) {
+            direct.put(origin_addr.cast());
+            return Ok(());
+        }
         let win = win::get(win.0)?;
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
@@ -133,6 +139,12 @@ export! {
         origin_datatype: MPI_Datatype, target_rank: c_int, target_disp: MPI_Aint,
         target_count: c_int | MPI_Count, target_datatype: MPI_Datatype, win: MPI_Win,
     ) on win {
+        let origin = (origin_addr.cast_const(), origin_count, origin_datatype);
+        let there = (target_disp, target_count, target_datatype);
+        if let Some((direct, _)) = rma_arg::short_way(win, origin, target_rank, there) {
+            direct.get(origin_addr.cast());
+            return Ok(());
+        }
         let win = win::get(win.0)?;
         let origin = rma_arg::buffer(origin_addr, origin_count, origin_datatype)?;
         let target = rma_arg::target(target_rank, target_disp, target_count, target_datatype)?;
@@ -157,6 +169,17 @@ export! {
         origin_addr: *const c_void, compare_addr: *const c_void, result_addr: *mut c_void,
         datatype: MPI_Datatype, target_rank: c_int, target_disp: MPI_Aint, win: MPI_Win,
     ) on win {
+        let origin = (origin_addr, 1, datatype);
+        let way = rma_arg::short_way(win, origin, target_rank, (target_disp, 1, datatype));
+        if let Some((direct, element)) = way
+            && direct::is_compared(element)
+            && !compare_addr.is_null()
+            && !result_addr.is_null()
+        {
+            let compare = compare_addr.cast();
+            direct.compare_and_swap(origin_addr.cast(), compare, result_addr.cast());
+            return Ok(());
+        }
         let buffers = [origin_addr, compare_addr, result_addr.cast_const()];
         let target = rma_arg::target(target_rank, target_disp, 1, datatype)?;
         rma_arg::compare_and_swap(win, buffers, datatype, target)
@@ -167,6 +190,12 @@ export! {
         origin_addr: *const c_void, result_addr: *mut c_void, datatype: MPI_Datatype,
         target_rank: c_int, target_disp: MPI_Aint, op: MPI_Op, win: MPI_Win,
     ) on win {
+        let there = (target_disp, 1, datatype);
+        let result = (result_addr.cast_const(), 1, datatype);
+        let way = rma_arg::short_way(win, result, target_rank, there);
+        if rma_arg::fetch_and_op(way, op, origin_addr, result_addr) {
+            return Ok(());
+        }
         let origin = rma_arg::origin(origin_addr, 1, datatype, op)?;
         let result = rma_arg::one(result_addr, datatype)?;
         let target = rma_arg::target(target_rank, target_disp, 1, datatype)?;
@@ -318,6 +347,9 @@ export! {
 
     /// Section 12.5.4, flush and sync.
     fn MPI_Win_flush(rank: c_int, win: MPI_Win) on win {
+        if win::find_ref(win.0).is_some_and(|win| passive::flush_mapped(win, rank)) {
+            return Ok(());
+        }
         let win = win::get(win.0)?;
         let Some(rank) = rma_arg::rank(rank, "rank")? else { return Ok(()) };
         passive::flush(&win, Some(rank))
@@ -330,6 +362,9 @@ export! {
 
     /// Section 12.5.4, flush and sync.
     fn MPI_Win_flush_local(rank: c_int, win: MPI_Win) on win {
+        if win::find_ref(win.0).is_some_and(|win| passive::flush_mapped(win, rank)) {
+            return Ok(());
+        }
         let win = win::get(win.0)?;
         let Some(rank) = rma_arg::rank(rank, "rank")? else { return Ok(()) };
         passive::flush(&win, Some(rank))

@@ -6,6 +6,7 @@ use super::message;
 use super::types::*;
 use crate::error::Result;
 use crate::fail;
+use crate::object::datatype::{self, Element};
 use crate::object::op::{self, Op, Predefined};
 use crate::object::win::{self, Flavor, LockKind, Part, PartReach, Win};
 use crate::pml::{Buffer, Completion, WaitFor};
@@ -13,6 +14,7 @@ use crate::request::{self, Operation};
 use crate::rma::access::{AllowedEpochs, Target};
 use crate::rma::accumulate as rma_accumulate;
 use crate::rma::create::WindowSpec;
+use crate::rma::direct::{Change, Direct};
 use crate::rma::far::Unanswered;
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
@@ -306,6 +308,58 @@ pub unsafe fn operand(
         );
     };
     Ok(Some(operand))
+}
+
+/// The arguments of an access at one end, the origin's or the target's: where, how many
+/// elements, of which type.
+pub type End<A, N> = (A, N, MPI_Datatype);
+
+/// An access that can go the short way, and its kind of elements.
+pub type ShortWay = (Direct<'static>, Element);
+
+/// The short way of an access with these arguments. `None`: it takes the long way, or
+/// something is wrong, which the long way says.
+#[inline]
+pub fn short_way<N: Number + PartialEq>(
+    win: MPI_Win,
+    origin: End<*const c_void, N>,
+    target_rank: c_int,
+    target: End<MPI_Aint, N>,
+) -> Option<ShortWay> {
+    let (addr, count, datatype) = origin;
+    if addr.is_null() || count != target.1 || datatype.0 != target.2.0 {
+        return None;
+    }
+    let datatype = datatype::predefined(datatype.0)?;
+    let element = datatype.element()?;
+    let win = win::find_ref(win.0)?;
+    let direct = Direct::new(win, target_rank, target.0, count.wide(), datatype)?;
+    Some((direct, element))
+}
+
+/// `MPI_Fetch_and_op` the short way. Whether it was.
+///
+/// # Safety
+/// The buffers are good for what the standard says of the call.
+#[inline]
+pub unsafe fn fetch_and_op(
+    way: Option<ShortWay>,
+    op: MPI_Op,
+    operand: *const c_void,
+    result: *mut c_void,
+) -> bool {
+    let Some((direct, element)) = way else {
+        return false;
+    };
+    match Change::new(op.0, element) {
+        Some(Change::By(_)) if operand.is_null() => false,
+        // SAFETY: the caller's buffers; the operand is there.
+        Some(change) => unsafe {
+            direct.fetch_and_op(change, operand.cast(), result.cast());
+            true
+        },
+        None => false,
+    }
 }
 
 /// Accumulates at `target`, if there is one.

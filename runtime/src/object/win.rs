@@ -96,8 +96,26 @@ pub struct Epochs {
 impl Epochs {
     /// Whether `MPI_Win_lock` has locked this rank.
     #[must_use]
+    #[inline]
     pub fn has_locked(&self, rank: u32) -> bool {
         self.locks.iter().any(|lock| lock.0 == rank)
+    }
+
+    /// Whether an epoch of passive target has `rank` as a target.
+    #[must_use]
+    #[inline]
+    pub fn allow_passive(&self, rank: u32) -> bool {
+        self.all.is_some() || self.has_locked(rank)
+    }
+
+    /// Whether any epoch has `rank` as a target.
+    #[must_use]
+    #[inline]
+    pub fn allow(&self, rank: u32) -> bool {
+        let started = || self.access.as_ref();
+        self.allow_passive(rank)
+            || self.fence
+            || started().is_some_and(|targets| targets.contains(&rank))
     }
 }
 
@@ -128,6 +146,9 @@ pub struct Win {
     pub remote: Option<Box<dyn Any>>,
     /// What is open on it.
     pub epochs: RefCell<Epochs>,
+    /// Whether this process may have stored in mapped memory of a target since its last
+    /// flush: stores that another processor may not see yet.
+    pub stored: Cell<bool>,
     /// Its handle; [`NULL`] once freed.
     pub handle: Cell<Raw>,
     /// Its error handler.
@@ -178,6 +199,7 @@ impl Win {
             memory: RefCell::new(Some(memory)),
             remote,
             epochs: RefCell::default(),
+            stored: Cell::new(false),
             handle: Cell::new(NULL),
             errhandler: errhandler::Slot::default(),
             name: RefCell::default(),
@@ -241,6 +263,16 @@ pub fn get(raw: Raw) -> Result<Arc<Win>> {
         Some(win) => Ok(win),
         None => unknown(raw),
     }
+}
+
+/// As [`get`], for a call that does not wait: until the handle is freed, which a right
+/// program does not do while it uses it.
+#[inline]
+#[must_use]
+pub fn find_ref(raw: Raw) -> Option<&'static Win> {
+    let win = TABLE.with(|table| table.find(raw).map(Arc::as_ptr));
+    // SAFETY: the table shares the window until its handle is freed.
+    win.map(|win| unsafe { &*win })
 }
 
 /// As [`get`], without an error to make.

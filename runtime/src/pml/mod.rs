@@ -86,8 +86,8 @@ pub use check::{signature, signature_of_bytes};
 pub use engine::discard;
 pub use memory::{Buffer, pack};
 pub use progress::{
-    complete, leaving, off_progress, on_progress, on_stall, poll, progress, stop, unreceived, wait,
-    wait_or,
+    complete, leaving, off_progress, on_progress, on_stall, poll, poll_at_times, progress, stop,
+    unreceived, wait, wait_or,
 };
 pub use publish::WaitFor;
 pub use recv::{irecv, recv};

@@ -18,6 +18,10 @@ const BURST: u32 = 64;
 
 /// Calls of [`poll`] in a row that moved nothing.
 static FRUITLESS: lock::Local<u32> = lock::Local::new(0);
+/// Calls of [`poll_at_times`] of which one polls: a microsecond or two of them.
+const POLL_INTERVAL: u32 = 64;
+/// Calls of [`poll_at_times`] since it polled.
+static UNPOLLED: lock::Local<u32> = lock::Local::new(0);
 /// A hook, and whether it is on.
 type Hook = (fn() -> bool, bool);
 
@@ -94,6 +98,21 @@ pub fn poll() {
     if should_give_way(looks) {
         lock::released(std::thread::yield_now);
         progress();
+    }
+}
+
+/// As [`poll`], for a call that programs make after each of many short operations, and that
+/// waits for nobody (`MPI_Win_flush`): one in [`POLL_INTERVAL`] looks. So a program that
+/// loops around such calls alone still makes progress, and lets others run.
+#[inline]
+pub fn poll_at_times() {
+    let calls = UNPOLLED.with(|calls| {
+        *calls += 1;
+        *calls
+    });
+    if calls >= POLL_INTERVAL {
+        UNPOLLED.with(|calls| *calls = 0);
+        poll();
     }
 }
 

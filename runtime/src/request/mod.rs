@@ -663,8 +663,9 @@ fn in_words(entry: &Entry) -> (String, String) {
     let on = comm.map_or(String::new(), |comm| format!(" on {}", comm.label()));
     let what = match &entry.body {
         Body::Pml(request) => request.waits_for(),
+        Body::Persistent(operation) if entry.active => operation.waits_for(),
         Body::Operation(operation) if entry.active => operation.waits_for(),
-        Body::Operation(_) => WaitFor::NOTHING,
+        Body::Persistent(_) | Body::Operation(_) => WaitFor::NOTHING,
     };
     let kind = match entry.persistent {
         true if !entry.active => {

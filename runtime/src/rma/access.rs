@@ -151,12 +151,10 @@ fn in_attached(win: &Win, target: &Target<'_>) -> Result<Place> {
 
 fn is_open(win: &Win, target: u32, within: AllowedEpochs) -> bool {
     let epochs = win.epochs.borrow();
-    let passive = epochs.all.is_some() || epochs.has_locked(target);
-    let active = || {
-        let started = epochs.access.as_ref();
-        epochs.fence || started.is_some_and(|targets| targets.contains(&target))
-    };
-    passive || within == AllowedEpochs::Any && active()
+    match within {
+        AllowedEpochs::Any => epochs.allow(target),
+        AllowedEpochs::Passive => epochs.allow_passive(target),
+    }
 }
 
 #[cold]

@@ -4,6 +4,7 @@
 use super::access::{self, AllowedEpochs, Place, Target};
 use super::ask::Ask;
 use super::control;
+use super::direct::is_compared;
 use super::elements::{Elements, Scratch, copy};
 use super::far::{self, Accumulation, Unanswered};
 use super::transfer::{at_target, same_size};
@@ -87,6 +88,7 @@ pub unsafe fn accumulate(
             unsafe { change.apply(&place) };
         }
     });
+    win.stored.set(true);
     Ok(Unanswered::default())
 }
 
@@ -107,13 +109,7 @@ pub unsafe fn compare_and_swap(
 ) -> Result<()> {
     let found = access::resolve(win, target, AllowedEpochs::Any)?;
     let len = match target.datatype.element() {
-        Some(
-            element @ (Element::Int { .. }
-            | Element::Logical { .. }
-            | Element::Char { .. }
-            | Element::Bool
-            | Element::Byte),
-        ) => element.size(),
+        Some(element) if is_compared(element) => element.size(),
         _ => fail!(
             TYPE,
             "MPI_Compare_and_swap takes an integer, character, logical value or byte, not {}",
@@ -148,6 +144,7 @@ pub unsafe fn compare_and_swap(
             std::ptr::copy(there.as_ptr(), result, len);
         }
     });
+    win.stored.set(true);
     Ok(())
 }
 

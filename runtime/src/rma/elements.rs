@@ -83,13 +83,7 @@ pub(super) unsafe fn copy(from: &Elements<'_>, to: &Elements<'_>) {
                 from.addr.wrapping_offset(low),
                 to.addr.wrapping_offset(high),
             );
-            match len {
-                // A program that looks at a word meanwhile sees all of it or nothing.
-                4 if is_aligned(from, to, 4) => word::<u32>(from, to),
-                8 if is_aligned(from, to, 8) => word::<u64>(from, to),
-                _ => std::ptr::copy(from, to, len),
-            }
-            return;
+            return copy_run(from, to, len);
         }
         datatype::copy(
             from.addr,
@@ -102,6 +96,24 @@ pub(super) unsafe fn copy(from: &Elements<'_>, to: &Elements<'_>) {
     }
 }
 
+/// Copies bytes, which may be the same. A program that looks at an aligned word of 4 or 8
+/// bytes meanwhile sees all of it or nothing.
+///
+/// # Safety
+/// `len` bytes are readable at `from` and writable at `to`.
+#[inline]
+pub(super) unsafe fn copy_run(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match len {
+            8 if is_aligned(from, to, 8) => word::<u64>(from, to),
+            4 if is_aligned(from, to, 4) => word::<u32>(from, to),
+            _ => std::ptr::copy(from, to, len),
+        }
+    }
+}
+
+#[inline]
 fn is_aligned(from: *const u8, to: *const u8, align: usize) -> bool {
     (from.addr() | to.addr()).is_multiple_of(align)
 }
@@ -110,6 +122,7 @@ fn is_aligned(from: *const u8, to: *const u8, align: usize) -> bool {
 ///
 /// # Safety
 /// As [`copy`]; both addresses are aligned for `T`.
+#[inline]
 #[allow(clippy::cast_ptr_alignment, reason = "aligned, as the caller said")]
 unsafe fn word<T: Copy>(from: *const u8, to: *mut u8) {
     // SAFETY: the caller's promise.

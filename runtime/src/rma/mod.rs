@@ -17,6 +17,7 @@
 //! passive.rs   lock, unlock, flush
 //! access.rs    which target an access means, and whether it is allowed
 //! attach.rs table.rs  what is attached to dynamic windows
+//! direct.rs    small accesses to mapped memory: the short way
 //! transfer.rs  put and get
 //! accumulate.rs  accumulate, fetch-and-op, compare-and-swap
 //! elements.rs  elements of a type, and copies of them
@@ -39,6 +40,7 @@ pub mod attach;
 pub mod common;
 mod control;
 pub mod create;
+pub mod direct;
 mod elements;
 pub mod existing;
 mod expose;

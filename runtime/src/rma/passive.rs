@@ -11,7 +11,11 @@ use crate::error::Result;
 use crate::fail;
 use crate::object::win::{LockKind, Win};
 use crate::pml::{self, WaitFor};
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
+#[cfg(not(target_arch = "x86_64"))]
+use std::sync::atomic::fence;
+#[cfg(target_arch = "x86_64")]
+use std::sync::atomic::{AtomicU32, compiler_fence};
 use wireup::layout::WaitKind;
 
 /// `MPI_Win_lock`.
@@ -99,36 +103,83 @@ pub fn flush(win: &Win, target: Option<u32>) -> Result<()> {
     if let Some(target) = target {
         win.part(target, "rank")?;
     }
-    let locked = {
+    let is_locked = {
         let epochs = win.epochs.borrow();
-        let one = match target {
-            Some(target) => epochs.has_locked(target),
-            None => !epochs.locks.is_empty(),
-        };
-        one || epochs.all.is_some()
+        match target {
+            Some(target) => epochs.allow_passive(target),
+            None => epochs.all.is_some() || !epochs.locks.is_empty(),
+        }
     };
-    if !locked {
-        let what = target.map_or_else(
-            || "no rank".to_owned(),
-            |rank| format!("rank {rank}, which is not,"),
-        );
-        fail!(
-            RMA_SYNC,
-            "{what} of {} is locked by this process: only what is locked can be flushed",
-            win.label()
-        );
+    if !is_locked {
+        return not_locked(win, target);
     }
     let outcome = settle(win, target);
-    sync();
+    fence_accesses(win);
+    pml::poll_at_times();
     outcome
+}
+
+/// The short way of a flush of rank `target`, in a window whose memory all members map:
+/// nothing is to be waited for. Whether it was that; if not, [`flush`] says what is wrong.
+#[inline]
+pub fn flush_mapped(win: &Win, target: i32) -> bool {
+    let is_mapped = win.remote.is_none();
+    let rank = u32::try_from(target)
+        .ok()
+        .filter(|rank| *rank < win.comm.size());
+    if !is_mapped || !rank.is_some_and(|rank| win.epochs.borrow().allow_passive(rank)) {
+        return false;
+    }
+    fence_accesses(win);
+    pml::poll_at_times();
+    true
+}
+
+/// Orders accesses to mapped memory before whatever follows.
+#[inline]
+fn fence_accesses(win: &Win) {
+    // Processors that let loads overtake loads need it after a get too.
+    if win.stored.replace(false) || !cfg!(target_arch = "x86_64") {
+        full_fence();
+    }
+}
+
+#[cold]
+fn not_locked(win: &Win, target: Option<u32>) -> Result<()> {
+    let what = target.map_or_else(
+        || "no rank".to_owned(),
+        |rank| format!("rank {rank}, which is not,"),
+    );
+    fail!(
+        RMA_SYNC,
+        "{what} of {} is locked by this process: only what is locked can be flushed",
+        win.label()
+    )
 }
 
 /// `MPI_Win_sync`: orders this process's loads and stores before it against those
 /// after it. Programs loop around it while they look at a word of the window, so
 /// that it makes progress too, and lets others run where ranks share processors.
 pub fn sync() {
-    fence(Ordering::SeqCst); // pairs with the same call in the process that is looked at
+    full_fence();
     pml::poll();
+}
+
+/// Makes this process's stores visible before it loads anything more. Its partner is the
+/// same call in the process that stores what is loaded.
+#[inline]
+fn full_fence() {
+    // A locked instruction is a fence there, and takes half as long as the one that is
+    // nothing else.
+    #[cfg(target_arch = "x86_64")]
+    {
+        static WORD: AtomicU32 = AtomicU32::new(0);
+        compiler_fence(Ordering::SeqCst); // stores before stay before
+        WORD.swap(0, Ordering::SeqCst);
+        compiler_fence(Ordering::SeqCst); // loads after stay after
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    fence(Ordering::SeqCst); // as said above
 }
 
 /// Whether this process may lock `target`, or all.

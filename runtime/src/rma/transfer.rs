@@ -30,6 +30,7 @@ pub unsafe fn put(
         Place::Here(at) => {
             // SAFETY: the caller's buffer; the target's elements lie inside its part.
             unsafe { copy(&origin, &at_target(at, target)) };
+            win.stored.set(true);
             Ok(Unanswered::default())
         }
         // SAFETY: the caller's buffer.

@@ -16,7 +16,7 @@ use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::{self, Local};
-use crate::object::datatype::{self, Datatype};
+use crate::object::datatype::{self, Datatype, Element};
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
@@ -72,6 +72,13 @@ impl Predefined {
             .iter()
             .find(|entry| entry.1 == self)
             .map_or("an operation", |entry| entry.2)
+    }
+
+    /// Its loop for elements of this kind, if it is a loop over single elements.
+    #[inline]
+    #[must_use]
+    pub fn kernel(self, element: Element) -> Option<Kernel> {
+        kernel::find(self, element)
     }
 
     /// Its handle, which is the same in every process.
