@@ -30,6 +30,7 @@
 )]
 
 use crate::prefetch::{prefetch, prefetch_to_write};
+use crate::ring::load::load_words;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 
@@ -132,22 +133,6 @@ pub struct Envelope {
     pub source: u32,
     /// A number of the sender's or the receiver's choice.
     pub aux: u32,
-}
-
-/// Where the bytes of a cell are: the upper 16 bits of its first word.
-mod carrier {
-    /// Lengths up to [`super::INLINE`]: in the cell, and in lines behind it. Of a line
-    /// behind a cell, 0.
-    pub const WORDS: u16 = 0xfffd;
-    /// With the number of messages in the bits below, and their length in the lowest 8:
-    /// messages that share the cell.
-    pub const SHARED: u16 = 0x4000;
-    /// The bits that tell [`SHARED`] from others.
-    pub const KIND: u16 = 0xc000;
-    /// In a fragment; words 0 and 1 are its offset in the segment and the length.
-    pub const FRAGMENT: u16 = 0xfffe;
-    /// In the bulk area; words 0 and 1 are the position and the length.
-    pub const BULK: u16 = 0xffff;
 }
 
 /// The bytes of a cell.
@@ -785,29 +770,8 @@ unsafe fn parts(head: NonNull<RingHead>) -> (NonNull<Cell>, NonNull<u8>, u64, u6
     (cells.cast(), bulk.cast(), count, bulk_len)
 }
 
-/// Reads `len` bytes (at most 8 for each of `N`) into words, zero behind them.
-///
-/// # Safety
-/// `src` is readable for `len` bytes.
-#[inline]
-unsafe fn load_words<const N: usize>(src: *const u8, len: usize) -> [u64; N] {
-    let mut words = [0u64; N];
-    let full = len / 8;
-    for (i, word) in words.iter_mut().enumerate().take(full) {
-        // SAFETY: word `i` ends at or before `len`.
-        *word = unsafe { src.add(i * 8).cast::<u64>().read_unaligned() };
-    }
-    let rest = len % 8;
-    if rest != 0 {
-        let mut last = [0u8; 8];
-        for (i, byte) in last.iter_mut().enumerate().take(rest) {
-            // SAFETY: the byte lies before `len`.
-            *byte = unsafe { src.add(full * 8 + i).read() };
-        }
-        words[full] = u64::from_le_bytes(last);
-    }
-    words
-}
+mod carrier;
+mod load;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -28,7 +28,7 @@
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
-//! lariat      the program of that name, which looks at jobs: the same executable
+//! inspect     the program of that name, which looks at jobs: the same executable
 //! top         live views of a job
 //! guard       ends what is left when mpirun is killed
 //! tune        measures the machine
@@ -50,7 +50,7 @@ mod foreign;
 mod forward;
 mod guard;
 mod hosts;
-mod lariat;
+mod inspect;
 mod lines;
 mod loader;
 mod mpir;
@@ -100,9 +100,9 @@ use tool::Tool;
 fn main() -> ExitCode {
     let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let program = (!args.is_empty()).then(|| args.remove(0));
-    if lariat::is_meant(program.as_deref()) {
+    if inspect::is_meant(program.as_deref()) {
         say::name_program("lariat");
-        return exit(lariat::run(&args));
+        return exit(inspect::run(&args));
     }
     let is = |option: &str| args.first().is_some_and(|first| first == option);
     if is(spawned::OPTION) || is(spawned::OPTION_ALONE) {

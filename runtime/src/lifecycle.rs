@@ -174,6 +174,7 @@ fn join() -> Result<&'static Job> {
         settings: &job.settings,
         heap: file,
         die,
+        under_memcheck: btl_shm::valgrind::is_memcheck(),
     });
     if segment.is_launched() {
         death::start(segment, rank);

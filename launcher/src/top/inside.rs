@@ -7,7 +7,7 @@ use super::session::{Session, Wish};
 use super::table;
 use super::view::Around;
 use crate::cli::{JobOptions, StdinReader};
-use crate::lariat::programs;
+use crate::inspect::programs;
 use crate::say::say;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

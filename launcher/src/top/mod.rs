@@ -23,7 +23,7 @@ mod table;
 mod tally;
 mod view;
 
-use crate::lariat::Job;
+use crate::inspect::Job;
 use crate::say::{Failure, failure};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};

@@ -2,7 +2,7 @@
 //! now and then what the kernel knows of the processes.
 
 use super::tally::Tally;
-use crate::lariat::{Look, Observer};
+use crate::inspect::{Look, Observer};
 use crate::procfs::{self, Stat};
 use crate::snapshot;
 use std::time::{Duration, Instant};

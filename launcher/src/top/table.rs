@@ -295,7 +295,7 @@ pub fn title(pid: i32, ranks: u32, program: &str, age: Duration) -> String {
 pub mod tests {
     use super::super::doing::tests::{rank, waiting};
     use super::*;
-    use crate::lariat::Look;
+    use crate::inspect::Look;
     use crate::watch::Findings;
 
     /// A job of three ranks: the first waits for the last, which works.

@@ -13,11 +13,11 @@ use crate::lock::Local;
 use crate::object::comm::{Comm, ContextId, Space};
 use crate::object::datatype::Datatype;
 use crate::object::group::{self, Proc};
-use crate::pml::engine;
 use crate::pml::memory::{Buffer, Memory};
 use crate::pml::publish;
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What is kept of a message that is checked.
 #[derive(Debug)]
@@ -91,6 +91,21 @@ struct OpenBuffer {
     words: (Option<Proc>, i32, ContextId),
 }
 
+/// Whether the engine is at work in this thread; it is above this file.
+static IS_ENGINE_BUSY: OnceLock<fn() -> bool> = OnceLock::new();
+/// Whether memcheck runs this process.
+static UNDER_MEMCHECK: AtomicBool = AtomicBool::new(false);
+
+/// Says how to ask whether the engine is at work, and whether memcheck runs this process.
+pub(super) fn start(is_engine_busy: fn() -> bool, under_memcheck: bool) {
+    let _ = IS_ENGINE_BUSY.set(is_engine_busy); // a process has one engine
+    UNDER_MEMCHECK.store(under_memcheck, Ordering::Relaxed);
+}
+
+fn is_engine_busy() -> bool {
+    IS_ENGINE_BUSY.get().is_some_and(|is_busy| is_busy())
+}
+
 static OPEN: Local<Vec<OpenBuffer>> = Local::new(Vec::new());
 static LAST: Local<u64> = Local::new(0);
 
@@ -134,7 +149,7 @@ impl BufferCheck {
         words: (Option<Proc>, i32, ContextId),
     ) -> Box<BufferCheck> {
         // Memcheck would find that memory is read which nobody has written yet.
-        let is_checked = bytes.len > 0 && !btl_shm::valgrind::is_memcheck();
+        let is_checked = bytes.len > 0 && !UNDER_MEMCHECK.load(Ordering::Relaxed);
         let number = match is_checked {
             true => open(bytes, is_send, words),
             false => 0,
@@ -185,7 +200,7 @@ impl Drop for BufferCheck {
             return;
         }
         OPEN.with(|all| all.retain(|one| one.number != self.number));
-        if self.is_send && !self.over.get() && !engine::is_busy() {
+        if self.is_send && !self.over.get() && !is_engine_busy() {
             self.compare("changed before the send was complete");
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::object::group::Proc;
 use crate::pml::active::Active;
+use crate::pml::buffer_check;
 use crate::pml::counters;
 use crate::pml::engine::{self, Engine, with_engine};
 use crate::pml::fatal::{Die, on_death};
@@ -30,6 +31,8 @@ pub struct Start<'a> {
     pub heap: Option<HeapFile>,
     /// How to end the job where messaging cannot go on.
     pub die: Die,
+    /// Whether memcheck runs this process.
+    pub under_memcheck: bool,
 }
 
 /// Starts messaging. Called once, inside `MPI_Init`.
@@ -40,8 +43,10 @@ pub fn start(start: Start<'_>) {
         settings,
         heap,
         die,
+        under_memcheck,
     } = start;
     on_death(die);
+    buffer_check::start(engine::is_busy, under_memcheck);
     publish::start(segment, me);
     counters::start(segment.ranks());
     let opening = Opening {
