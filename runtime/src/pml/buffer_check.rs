@@ -272,12 +272,12 @@ mod tests {
         };
         // SAFETY: the array.
         let before = unsafe { bytes.sum() };
-        for at in 0..memory.len() {
+        (0..memory.len()).for_each(|at| {
             memory[at] ^= 1;
             // SAFETY: as above.
             assert_ne!(unsafe { bytes.sum() }, before, "{at}");
             memory[at] ^= 1;
-        }
+        });
         // SAFETY: as above.
         assert_eq!(unsafe { bytes.sum() }, before);
     }

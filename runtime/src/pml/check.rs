@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn both_sides_are_named() {
-        let [float, double, byte] = [0x210, 0x214, 0x247].map(|raw| datatype::predefined(raw));
+        let [float, double, byte] = [0x210, 0x214, 0x247].map(datatype::predefined);
         let (float, double, byte) = (float.unwrap(), double.unwrap(), byte.unwrap());
         let words = |sent: &str, asked: &str| (sent.to_owned(), asked.to_owned());
         let (sent, asked) = words("2 MPI_FLOAT", "1 MPI_DOUBLE");
