@@ -13,6 +13,7 @@ use crate::flush;
 use crate::forward::Forwarder;
 use crate::mpir;
 use crate::oom::OomWatch;
+use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
 use crate::report::Reports;
@@ -99,6 +100,9 @@ pub struct Job {
     output: Arc<Forwarder>,
     deadline: Option<Deadline>,
     reports: Reports,
+    profiles: Profiles,
+    /// When its ranks had been started.
+    began: Instant,
     oom: OomWatch,
     history: History,
     phase: Phase,
@@ -127,7 +131,7 @@ impl Job {
         ranks: Ranks,
         output: Arc<Forwarder>,
         (deadline, on_deadlock): (Option<Deadline>, OnDeadlock),
-        reports: Reports,
+        (reports, profiles): (Reports, Profiles),
         oom: OomWatch,
         others: OtherJobs,
     ) -> Job {
@@ -138,6 +142,8 @@ impl Job {
             output,
             deadline,
             reports,
+            profiles,
+            began: Instant::now(),
             oom,
             on_deadlock,
             history: History::default(),
@@ -169,7 +175,12 @@ impl Job {
             self.look_at_waits();
             self.look_at_time();
         }
+        let time = self.began.elapsed();
         self.reports.last(&self.segment);
+        if !self.quiet {
+            self.output.catch_up(); // what ranks printed last comes first
+        }
+        self.profiles.write(&self.segment, time);
         self.ranks.end_leftovers();
         self.output.drain();
         self.code = flush::flush(

@@ -26,6 +26,8 @@
 //! explain, phrase         the report of who waits for whom
 //! source, outside         where in the source ranks wait; what they do outside of MPI
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
+//! profile     what --profile and --trace write
+//! json        JSON
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! inspect     the program of that name, which looks at jobs: the same executable
@@ -51,6 +53,7 @@ mod forward;
 mod guard;
 mod hosts;
 mod inspect;
+mod json;
 mod lines;
 mod loader;
 mod mpir;
@@ -62,6 +65,7 @@ mod plan;
 mod preload;
 mod process;
 mod procfs;
+mod profile;
 mod program;
 mod ranks;
 mod reap;
@@ -91,6 +95,7 @@ mod verdict;
 mod watch;
 
 use cli::{JobOptions, ProgramOptions, Request};
+use profile::Profiles;
 use say::{Failure, failure, say};
 use start::JobBuilder;
 use std::io::Write;
@@ -201,6 +206,11 @@ fn run(
         apps.push(app);
     }
     *at_fault = None;
+    let files = apps
+        .iter()
+        .map(|app| app.file.file_name().unwrap_or_default());
+    let files: Vec<_> = files.map(|file| file.to_string_lossy()).collect();
+    let profiles = Profiles::new(global, files.join(" : ")).map_err(failure)?;
     let tool = Tool::of(global).map_err(failure)?;
     let cgroups = cgroup::Cgroups::own();
     let ranks: Vec<u32> = apps.iter().map(|a| a.ranks).collect();
@@ -248,7 +258,7 @@ fn run(
     let reports = report::Reports::new(is_on);
     let view = view.map(|view| view.start(job.segment()));
     let view = view.transpose().map_err(failure)?;
-    let code = job.run(global, timeout, reports);
+    let code = job.run(global, timeout, reports, profiles);
     drop(view); // the output that it has kept is printed now
     code
 }

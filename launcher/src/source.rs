@@ -116,6 +116,21 @@ enum Place {
     Function(String),
 }
 
+/// Of the places of frames, from the innermost, the one to tell of.
+fn chosen(places: impl Iterator<Item = Place>) -> Option<String> {
+    let mut second = None;
+    let mut function = None;
+    for place in places {
+        match place {
+            Place::Line(place, false) => return Some(place),
+            Place::Line(place, true) => second = second.or(Some(place)),
+            Place::Function(name) => function = function.or(Some(name)),
+            Place::Inner => {}
+        }
+    }
+    second.or(function)
+}
+
 #[derive(Default)]
 struct Symbols {
     images: HashMap<PathBuf, Option<Image>>,
@@ -125,23 +140,12 @@ impl Symbols {
     /// The place of the innermost frame that is the program's own: of lines in its own
     /// source, else in that of a package, else of a function.
     fn place(&mut self, maps: &[Mapping], frames: &[u64]) -> Option<String> {
-        let mut second = None;
-        let mut function = None;
-        for frame in frames {
+        chosen(frames.iter().filter_map(|frame| {
             let address = frame.checked_sub(1)?; // inside of the call, not behind it
             let inside = |map: &&Mapping| (map.start..map.end).contains(&address);
-            let Some(map) = maps.iter().find(inside) else {
-                continue;
-            };
-            let offset = address - map.start + map.offset;
-            match self.look(&map.path, offset) {
-                Some(Place::Line(place, false)) => return Some(place),
-                Some(Place::Line(place, true)) => second = second.or(Some(place)),
-                Some(Place::Function(name)) => function = function.or(Some(name)),
-                Some(Place::Inner) | None => {}
-            }
-        }
-        second.or(function)
+            let map = maps.iter().find(inside)?;
+            self.look(&map.path, address - map.start + map.offset)
+        }))
     }
 
     /// The functions at a place of a file, innermost first, with their lines; none of the
@@ -215,6 +219,20 @@ impl Symbols {
         }
         let file = path.file_name()?.to_string_lossy().into_owned();
         symbol.map(|symbol| Place::Function(format!("{symbol} in {file}")))
+    }
+}
+
+/// Finds the lines of recorded frames, and keeps the files that it has opened.
+#[derive(Default)]
+pub struct Finder(Symbols);
+
+impl Finder {
+    /// The line of the innermost frame that is the program's own, among these: each a file
+    /// and a place in it. As [`Lines`] chooses.
+    pub fn own_line(&mut self, frames: &[(String, u64)]) -> Option<String> {
+        let frames = frames.iter();
+        let places = frames.filter_map(|(path, offset)| self.0.look(Path::new(path), *offset));
+        chosen(places)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::oom::OomWatch;
 use crate::placement::Placement;
 use crate::plan::{self, App, WireUp};
 use crate::process::RankProcess;
+use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap;
 use crate::report::Reports;
@@ -229,6 +230,7 @@ impl JobBuilder {
         global: &JobOptions,
         timeout: Option<f64>,
         reports: Reports,
+        profiles: Profiles,
     ) -> Result<u8, Failure> {
         let JobBuilder { input, output, .. } = self;
         let output = match input.start().and_then(|()| output.start()) {
@@ -253,7 +255,7 @@ impl JobBuilder {
             self.ranks,
             output,
             (deadline, global.on_deadlock),
-            reports,
+            (reports, profiles),
             self.oom,
             OtherJobs {
                 children: self.children,

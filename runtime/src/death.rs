@@ -168,6 +168,11 @@ fn interrupted_at(context: *mut c_void) -> Option<u64> {
     at
 }
 
+/// Calls `f` with the file that has the code at `address`, and the place in it, if one has.
+pub fn file_with(address: u64, f: impl FnOnce(&[u8], u64)) {
+    Maps::open().find(address, f);
+}
+
 /// Notes in which files these frames are.
 fn place(record: &DeathRecord, frames: &[u64]) {
     for frame in frames {

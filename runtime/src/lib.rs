@@ -23,6 +23,7 @@ pub mod membership;
 pub mod memory;
 pub mod object;
 pub mod pml;
+pub mod profile;
 pub mod report;
 pub mod request;
 pub mod rma;

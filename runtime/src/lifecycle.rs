@@ -15,7 +15,7 @@ use crate::membership::{self, Membership};
 use crate::object::group::Proc;
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
-use crate::{death, fail, leaks, lock, report, trace};
+use crate::{death, fail, leaks, lock, profile, report, trace};
 use btl_shm::region::heap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +60,7 @@ pub fn init(required: i32) -> Result<i32> {
     if job.segment.is_launched() {
         spawn::connect_parent()?;
     }
+    profile::start();
     use_threads(provided);
     job::set_initialized(provided);
     Ok(provided)
@@ -182,6 +183,9 @@ fn join() -> Result<&'static Job> {
     group::set_here(rank, size);
     group::set_job(segment.constants().job);
     attr::set_job(size.max(segment.constants().processors), appnum);
+    if job.settings.profile || job.settings.trace_events > 0 {
+        profile::prepare(segment, rank, job.settings.trace_events);
+    }
     trace::open(&record.call);
     // pairs with the Acquire in `init`
     let joined = segment.head().joined.fetch_add(1, Ordering::AcqRel) + 1;
@@ -216,6 +220,7 @@ fn place_cookie(cookie: u64) -> u64 {
 /// the segment, but it is not the rank, and calls of it are refused.
 extern "C" fn forked() {
     job::set_forked();
+    profile::stop();
     pml::board::set_forked();
     trace::close();
 }
@@ -317,6 +322,7 @@ pub fn enter_session(wanted: Option<i32>) -> Result<i32> {
         let state = &job.segment.record(job.rank).state;
         state.store(State::Running as u32, Ordering::Release); // pairs with the launcher's Acquire
     }
+    profile::start();
     Ok(provided)
 }
 

@@ -9,22 +9,50 @@
 
 use crossbeam::utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-static MULTIPLE: AtomicBool = AtomicBool::new(false);
+/// What calls have to heed: [`MULTIPLE`], [`WATCHED`]. One word, so that a call which has
+/// to heed nothing finds that out by one branch.
+static HEED: AtomicU8 = AtomicU8::new(0);
+/// In what calls have to heed: they may overlap.
+pub const MULTIPLE: u8 = 1;
+/// In what calls have to heed: their times and messages are recorded.
+pub const WATCHED: u8 = 2;
 static LOCK: RawLock = RawLock::new();
 
 /// Says that calls may overlap from now on. Called once, inside `MPI_Init`.
 pub fn enable_multiple() {
     tsan::find();
-    MULTIPLE.store(true, Ordering::Relaxed);
+    HEED.fetch_or(MULTIPLE, Ordering::Relaxed);
+}
+
+/// Says whether calls are recorded from now on.
+pub fn set_watched(on: bool) {
+    match on {
+        true => HEED.fetch_or(WATCHED, Ordering::Relaxed),
+        false => HEED.fetch_and(!WATCHED, Ordering::Relaxed),
+    };
+}
+
+/// What calls have to heed.
+#[inline]
+#[must_use]
+pub fn heed() -> u8 {
+    HEED.load(Ordering::Relaxed)
+}
+
+/// Whether calls are recorded.
+#[inline]
+#[must_use]
+pub fn is_watched() -> bool {
+    heed() & WATCHED != 0
 }
 
 /// Whether calls may overlap.
 #[inline]
 #[must_use]
 pub fn is_multiple() -> bool {
-    MULTIPLE.load(Ordering::Relaxed)
+    heed() & MULTIPLE != 0
 }
 
 /// Looks at a taken guard before the processor is given away.
@@ -64,6 +92,22 @@ pub fn enter() -> Inside {
         LOCK.lock();
     }
     Inside(locked)
+}
+
+/// Enters the library, for a call that heeds this; [`leave`] is to follow.
+#[inline]
+pub fn enter_by_hand(heed: u8) {
+    if heed & MULTIPLE != 0 {
+        LOCK.lock();
+    }
+}
+
+/// Leaves the library after [`enter_by_hand`] with the same `heed`.
+#[inline]
+pub fn leave(heed: u8) {
+    if heed & MULTIPLE != 0 {
+        LOCK.unlock();
+    }
 }
 
 /// Enters the library in a unit test: tests run side by side in one process, and

@@ -169,6 +169,13 @@ pub struct JobOptions {
     #[arg(long, help_heading = "Ending")]
     pub report_segment: bool,
 
+    /// Record calls, messages and waits; at the end say what they cost, and write a page with all figures [default: lariat-profile.html]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "lariat-profile.html", help_heading = "Seeing", value_parser = words::file)]
+    pub profile: Option<PathBuf>,
+    /// Write a trace of all calls and of the messages that they send, for Perfetto or Chrome
+    #[arg(long, value_name = "FILE", require_equals = true, help_heading = "Seeing", value_parser = words::file)]
+    pub trace: Option<PathBuf>,
+
     /// Read the programs from a file, one on each line
     #[arg(long, aliases = ["configfile"], value_name = "FILE")]
     pub app: Option<PathBuf>,

@@ -1,6 +1,8 @@
 //! The small languages inside option values: `--bind-to`, `--map-by`, `--output`, `--stdin`
 //! and numbers. Pure.
 
+use std::path::{Path, PathBuf};
+
 /// An object of the machine that ranks are mapped by or bound to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Object {
@@ -116,6 +118,16 @@ pub fn interval(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("wanted seconds from 0.1 to 86400".to_owned()),
+    }
+}
+
+/// `--profile`, `--trace`: a file to write.
+pub fn file(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text) {
+        path if text.is_empty() || path.is_dir() || text.ends_with('/') => {
+            Err("wanted the name of a file".to_owned())
+        }
+        path => Ok(path.to_path_buf()),
     }
 }
 

@@ -136,14 +136,23 @@ fn command_line(global: &JobOptions) -> Vec<(String, String)> {
         ("report_regions", global.report_regions),
         ("report_arms", global.report_arms),
         ("report_protocols", global.report_protocols),
+        ("profile", global.profile.is_some()),
     ];
     let flags = flags.iter().filter(|f| f.1).map(|f| on(f.0));
     list.splice(0..0, flags);
+    // Behind what the command line says of it.
+    if global.trace.is_some() {
+        let default = ("trace_events".to_owned(), TRACE_EVENTS.to_owned());
+        list.push(default);
+    }
     if global.no_shared_heap {
         list.insert(0, ("heap".to_owned(), "0".to_owned()));
     }
     list
 }
+
+/// Entries of a trace that each rank keeps, where `--trace` is given alone.
+const TRACE_EVENTS: &str = "32k";
 
 /// The user's settings file. None if no variable says where it would be.
 pub fn user_file() -> Option<PathBuf> {

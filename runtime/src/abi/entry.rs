@@ -6,7 +6,7 @@ use super::early;
 use super::types::{MPI_Comm, MPI_File, MPI_Session, MPI_Win};
 use crate::error::{Class, Error, Result};
 use crate::object::raise::{self, Subject};
-use crate::{job, lock, trace};
+use crate::{job, lock, profile, trace};
 use std::ffi::c_int;
 use std::sync::atomic::Ordering;
 use wireup::calls::CALL_NAMES;
@@ -112,14 +112,14 @@ pub fn call(call: Call, subject: Subject, body: impl FnOnce() -> Result<()>) -> 
         };
     }
     let early = call.any_time.then(early::enter);
-    let inside = lock::enter();
+    let visit = profile::enter(call.number);
     slot.store(call.number, Ordering::Relaxed);
     let code = match body() {
         Ok(()) => MPI_SUCCESS,
         Err(error) => failed(call, subject, error),
     };
     slot.store(call.number | CALL_OVER, Ordering::Relaxed);
-    drop(inside);
+    profile::leave(visit, call.number);
     drop(early);
     code
 }

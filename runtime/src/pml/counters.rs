@@ -2,11 +2,13 @@
 //! before and after messaging runs: so these are atomics of the process. Messages are
 //! counted where they are learnt of ([`learnt::count`]).
 
+use crate::lock;
 use crate::object::group::Proc;
 use crate::pml::events::{self, EventKind};
 use crate::pml::learnt;
 use crate::pml::learnt::size::SizeClass;
 use crate::pml::protocol::Protocol;
+use crate::profile;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -107,6 +109,9 @@ pub(super) fn fetched(protocol: Protocol, arm: Arm, from: Proc, len: usize) {
     learnt::count(protocol, len);
     if let Some(peer) = peer(from) {
         peer.received[arm as usize].count(len);
+    }
+    if lock::is_watched() {
+        profile::fetched(arm as usize, len as u64);
     }
     let (arm, from) = (arm as u64, u64::from(from.0));
     events::post(

@@ -39,6 +39,10 @@ pub(super) struct Core<T: Transport> {
     pub(super) awaited: Option<RequestRef>,
     /// Whether messages say what types they are made of.
     pub(super) checks_types: bool,
+    /// Whether sends have more to do than to send: say types, or record the message.
+    pub(super) is_slow: bool,
+    /// Whether the send under way was recorded already.
+    pub(super) is_counted: bool,
 }
 
 /// The whole engine.
@@ -72,6 +76,8 @@ impl<T: Transport> Engine<T> {
             expected: None,
             awaited: None,
             checks_types: settings.check,
+            is_counted: false,
+            is_slow: settings.check || settings.profile || settings.trace_events > 0,
         };
         Ok((Engine { inbox, core }, waiter))
     }

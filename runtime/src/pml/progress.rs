@@ -202,7 +202,7 @@ pub fn wait_or(
             publication.moved();
             continue;
         }
-        publication.note_call();
+        publication.nothing_moves(&what);
         if stage.is_long() {
             publication.tell(what(), unasked);
         }
@@ -219,6 +219,7 @@ pub fn wait_or(
             let look = || last_look(&mut over, &mut done);
             stage.step(look);
         });
+        publication.paused();
     }
     publication.end();
     over

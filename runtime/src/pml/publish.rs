@@ -4,13 +4,14 @@
 //! Each thread that waits has a slot of its own ([`wireup::waits`]), as long as there are
 //! slots. A slot is written anew whenever what is waited for changes.
 
-use crate::lock::Local;
+use crate::lock::{self, Local};
 use crate::object::comm::{self, Comm, ContextId};
 use crate::object::datatype;
 use crate::object::file;
 use crate::object::group::{Group, Proc};
 use crate::object::win;
 use crate::pml::counters;
+use crate::profile::Idle;
 use crate::stack;
 use crate::trace;
 use std::sync::OnceLock;
@@ -204,6 +205,15 @@ impl WaitFor {
         one
     }
 
+    /// As the profile records it: a kind, and peers.
+    fn recorded(&self) -> (usize, Vec<i32>) {
+        let kind = match (self.kind, self.context & 1) {
+            (WaitKind::Receive | WaitKind::Send, 1) => WaitKind::Collective,
+            (kind, _) => kind,
+        };
+        (kind as usize, self.peers.as_slice().to_vec())
+    }
+
     /// So many of so many requests are open.
     #[must_use]
     pub fn of_requests(self, open: usize, total: usize) -> WaitFor {
@@ -242,6 +252,13 @@ pub(super) type Unasked = fn(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, u
 pub(super) struct Publication {
     /// Its number, once it is published; else 0.
     number: u64,
+    /// Whether there is something to do when something moves, or at the end: it is
+    /// published, or recorded.
+    live: bool,
+    /// Whether nothing is to be noted of it any more.
+    noted: bool,
+    /// Its idle time, where that is recorded.
+    idle: Idle,
     since: u64,
     /// The call that waits; other threads may be in other calls later.
     call: u32,
@@ -251,11 +268,31 @@ pub(super) struct Publication {
 }
 
 impl Publication {
-    /// Notes the call, before the lock is given up for the first time.
+    /// Notes the call, before the lock is given up for the first time; while calls are
+    /// recorded, also how long nothing moves.
     #[inline]
-    pub(super) fn note_call(&mut self) {
+    pub(super) fn nothing_moves(&mut self, what: &impl Fn() -> WaitFor) {
+        if !self.noted {
+            self.note(what);
+        }
+    }
+
+    fn note(&mut self, what: &impl Fn() -> WaitFor) {
         if self.call == 0 {
             self.call = trace::slot_or_spare().load(Ordering::Relaxed) & !CALL_OVER;
+        }
+        self.noted = !lock::is_watched();
+        if !self.noted {
+            self.live = true;
+            self.idle.look(&mut || what().recorded());
+        }
+    }
+
+    /// The thread has let time pass.
+    #[inline]
+    pub(super) fn paused(&mut self) {
+        if !self.noted {
+            self.idle.paused();
         }
     }
 
@@ -268,6 +305,7 @@ impl Publication {
         let record = segment.record(me.0);
         if self.number == 0 {
             self.number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            self.live = true;
             self.since = monotonic().max(1);
             counters::waited_long(what.kind as usize);
             add(&record.waiters, 1);
@@ -320,6 +358,14 @@ impl Publication {
     /// Something has moved; what is waited for may be something else now.
     #[inline]
     pub(super) fn moved(&mut self) {
+        if self.live {
+            self.has_moved();
+        }
+    }
+
+    #[cold]
+    fn has_moved(&mut self) {
+        self.idle.end();
         if self.number != 0 {
             self.shown = None;
             record().into_iter().for_each(raise);
@@ -328,14 +374,18 @@ impl Publication {
 
     /// The wait is over.
     #[inline]
-    pub(super) fn end(&self) {
-        if self.number != 0 {
+    pub(super) fn end(&mut self) {
+        if self.live {
             self.take_back();
         }
     }
 
     #[cold]
-    fn take_back(&self) {
+    fn take_back(&mut self) {
+        self.idle.end();
+        if self.number == 0 {
+            return;
+        }
         let Some((segment, me)) = RECORDS.get() else {
             return;
         };

@@ -1,8 +1,10 @@
 //! Starting sends.
 
 use crate::error::{Class, Error, Result};
+use crate::lock;
 use crate::object::comm::{Comm, Space};
 use crate::object::group::{self, Proc};
+use crate::object::win;
 use crate::pml::bsend;
 use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
@@ -18,6 +20,7 @@ use crate::pml::transport::Transport;
 use crate::pml::unexpected::{Body, Message};
 use crate::pml::waiter;
 use crate::pml::wire;
+use crate::profile::{self, Traffic};
 use std::fmt::Display;
 
 /// The send modes (MPI 5.0, section 3.4).
@@ -69,24 +72,21 @@ pub unsafe fn isend(
             && run.1 <= core.queues.limits().whole_max
             && mode != Mode::Synchronous
             && peer != core.queues.me()
-            && !core.checks_types
             && core.queues.is_clear(peer)
             && core.queues.goes_eager(peer, run.1)
+            && (!core.is_slow || may_be_inline(core, peer, space, envelope, run.1))
         {
             // SAFETY: the caller's buffer.
             match unsafe { send_now(&mut core.queues, peer, envelope, run) } {
                 Ok(true) => return Ok(Request::sent()),
-                Ok(false) => {}
+                Ok(false) => core.is_counted = core.is_slow,
                 Err(why) => return Err(cannot_reach(core, peer, &why)),
             }
         }
         let is_synchronous = mode == Mode::Synchronous;
         let memory = Memory::of(buffer);
-        let checked = match core.checks_types {
-            true => {
-                let kept = BufferCheck::of_send(comm, space, (peer, tag), &memory);
-                (check::signature(buffer), Some(kept))
-            }
+        let checked = match core.is_slow {
+            true => prepared(core, (comm, space, peer), envelope, buffer, &memory),
             false => (check::UNKNOWN, None),
         };
         let send = RequestRef::send(peer, envelope, memory, checked, is_synchronous);
@@ -102,6 +102,59 @@ pub unsafe fn isend(
         request.name_datatype(buffer);
         Ok(request)
     })
+}
+
+/// Whether a message may go without being a request, where sends have more to do. It is
+/// counted then.
+#[cold]
+#[inline(never)]
+fn may_be_inline<T: Transport>(
+    core: &Core<T>,
+    peer: Proc,
+    space: Space,
+    envelope: Envelope,
+    len: usize,
+) -> bool {
+    if !core.checks_types {
+        record(peer, space, envelope, len);
+    }
+    !core.checks_types
+}
+
+/// Does what there is to do more for a message that is a request: records and checks it.
+#[cold]
+#[inline(never)]
+fn prepared<T: Transport>(
+    core: &mut Core<T>,
+    (comm, space, peer): (&Comm, Space, Proc),
+    envelope: Envelope,
+    buffer: &Buffer<'_>,
+    memory: &Memory,
+) -> (u32, Option<Box<BufferCheck>>) {
+    if !std::mem::take(&mut core.is_counted) {
+        record(peer, space, envelope, memory.len());
+    }
+    match core.checks_types {
+        true => {
+            let kept = BufferCheck::of_send(comm, space, (peer, envelope.tag), memory);
+            (check::signature(buffer), Some(kept))
+        }
+        false => (check::UNKNOWN, None),
+    }
+}
+
+fn record(peer: Proc, space: Space, envelope: Envelope, len: usize) {
+    if lock::is_watched() {
+        // Windows have contexts of their own, for what the library tells of accesses.
+        let is_program =
+            space == Space::PointToPoint && win::with_context(envelope.context).is_none();
+        let kind = match is_program {
+            true => Traffic::PointToPoint,
+            false => Traffic::Internal,
+        };
+        let message = (envelope.context.0, envelope.tag);
+        profile::sent(peer.0, kind, len as u64, message);
+    }
 }
 
 /// Sends a short message of one run without a request. `Ok(false)`: there is no room now.

@@ -6,9 +6,11 @@ use super::remote::Remote;
 use super::{attach, runs};
 use crate::error::Result;
 use crate::fail;
+use crate::lock;
 use crate::object::datatype::Datatype;
 use crate::object::win::{Flavor, PartReach, Win};
 use crate::pml::remote;
+use crate::profile::{self, Traffic};
 use std::sync::Arc;
 
 /// The target of an access, as its call names it.
@@ -50,6 +52,9 @@ pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> 
     let part = win.part(target.rank, "target_rank")?;
     if !is_open(win, target.rank, within) {
         return closed(win, target.rank, within);
+    }
+    if lock::is_watched() {
+        record(win, target);
     }
     if win.flavor == Flavor::Dynamic {
         return in_attached(win, target);
@@ -94,6 +99,15 @@ pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> 
     }
     let addr = part.home.wrapping_add_signed(at as i64);
     there(win, target.rank, addr, part.reach)
+}
+
+/// Counts an access.
+#[cold]
+fn record(win: &Win, target: &Target<'_>) {
+    let bytes = target.datatype.bytes(target.count).unwrap_or(0);
+    if let Some(peer) = win.comm.group.proc(target.rank) {
+        profile::sent(peer.0, Traffic::OneSided, bytes as u64, (0, 0));
+    }
 }
 
 fn there(win: &Win, rank: u32, addr: u64, reach: PartReach) -> Result<Place> {

@@ -164,7 +164,10 @@ pub struct RankRecord {
     pub waits: AtomicU64,
     /// Offset of the [`crate::death::DeathRecord`] of the rank, or 0. Stored once.
     pub death: AtomicU64,
-    _pad6: [u8; 16],
+    /// Offset of what the rank records of its calls (see [`crate::profile`]), or 0. Stored
+    /// once.
+    pub profile: AtomicU64,
+    _pad6: [u8; 8],
     /// Incremented when a long wait of the rank begins, ends or changes its subject, and
     /// when something moves during one. Stored with Release after the change that it
     /// counts: if two Acquire loads give the same number, nothing has changed for the rank

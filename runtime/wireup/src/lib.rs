@@ -4,7 +4,8 @@
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
 //! process's own ([`foreign`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
-//! wait for ([`waits`]), how they die ([`death`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), how such text is printed ([`plain`]), the tags of
+//! wait for ([`waits`]), how they die ([`death`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), what they
+//! record of their calls ([`profile`]), how such text is printed ([`plain`]), the tags of
 //! collectives ([`collective`]), what processes of different jobs agree on ([`bridge`]), how a rank has a job started
 //! ([`spawning`]), and the settings a user may give ([`settings`]).
 //!
@@ -23,6 +24,7 @@ pub mod heap;
 pub mod layout;
 pub mod lifeline;
 pub mod plain;
+pub mod profile;
 pub mod protocols;
 pub mod report;
 pub mod segment;

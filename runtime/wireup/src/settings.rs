@@ -6,6 +6,7 @@
 //! A value that cannot be used is an error that names it and what would be
 //! right; a setting never falls back silently.
 
+use crate::profile;
 use std::fmt;
 
 /// How messages move that are too large for the rings. A forced arm takes the memory that
@@ -152,6 +153,12 @@ pub struct Settings {
     pub report_arms: bool,
     /// Print how messages of each size went, and why (`LARIAT_REPORT_PROTOCOLS`: 0 or 1).
     pub report_protocols: bool,
+    /// Record calls, messages and waits, for the launcher to tell of at the end
+    /// (`LARIAT_PROFILE`: 0 or 1).
+    pub profile: bool,
+    /// Entries of a trace that each rank keeps, the newest ones (`LARIAT_TRACE_EVENTS`);
+    /// 0: none.
+    pub trace_events: u64,
 }
 
 impl Default for Settings {
@@ -174,6 +181,8 @@ impl Default for Settings {
             report_regions: false,
             report_arms: false,
             report_protocols: false,
+            profile: false,
+            trace_events: 0,
         }
     }
 }
@@ -218,7 +227,7 @@ pub const MEASURED: [&str; 6] = [
 ];
 
 /// Setting names, lowercase, each with what it means: for `--help` and docs.
-pub const NAMES: [(&str, &str); 17] = [
+pub const NAMES: [(&str, &str); 19] = [
     (
         "arm",
         "how large messages move: auto, driver, shared, copy or cma",
@@ -284,6 +293,14 @@ pub const NAMES: [(&str, &str); 17] = [
         "report_protocols",
         "print at the end how messages of each size went, and why: 0 or 1",
     ),
+    (
+        "profile",
+        "record calls, messages and waits, as mpirun --profile: 0 or 1",
+    ),
+    (
+        "trace_events",
+        "entries that each rank keeps for mpirun --trace (k, m allowed), 0 for none",
+    ),
 ];
 
 impl Settings {
@@ -329,6 +346,8 @@ impl Settings {
             "report_regions" => flag(self.report_regions),
             "report_arms" => flag(self.report_arms),
             "report_protocols" => flag(self.report_protocols),
+            "profile" => flag(self.profile),
+            "trace_events" => short(self.trace_events),
             _ => return None,
         })
     }
@@ -376,6 +395,11 @@ impl Settings {
             "report_regions" => self.report_regions = flag(value)?,
             "report_arms" => self.report_arms = flag(value)?,
             "report_protocols" => self.report_protocols = flag(value)?,
+            "profile" => self.profile = flag(value)?,
+            "trace_events" => {
+                let events = bytes(value).ok().filter(|n| *n <= profile::MOST_EVENTS);
+                self.trace_events = events.ok_or("a number of events up to 16m")?;
+            }
             _ => return Err("a setting that mpirun --help lists"),
         }
         Ok(())

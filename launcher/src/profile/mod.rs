@@ -1,0 +1,105 @@
+//! What `--profile` and `--trace` write at the end of a job, from what ranks have recorded.
+//!
+//! ```text
+//! data      what all ranks have recorded, with places in the source
+//! findings  the three things to know first, in words
+//! text      the summary on standard error
+//! page      the page for a browser; page.html is its frame
+//! trace     the trace for Perfetto and other viewers
+//! ```
+
+mod data;
+mod findings;
+mod page;
+mod text;
+mod trace;
+
+use crate::cli::JobOptions;
+use crate::say::say;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use wireup::segment::Segment;
+
+/// What is written at the end of the job.
+#[derive(Debug, Default)]
+pub struct Profiles {
+    page: Option<PathBuf>,
+    trace: Option<PathBuf>,
+    /// The programs of the job.
+    programs: String,
+}
+
+/// Opens a file that is to be written at the end, so that one which cannot be is an error
+/// before the job begins. What is in it stays until then.
+///
+/// # Errors
+/// A sentence with the option and the file.
+pub fn try_file(option: &str, path: &Path) -> Result<(), String> {
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|why| {
+        format!(
+            "{option}={}: the file cannot be written: {why}",
+            path.display()
+        )
+    })?;
+    if is_new {
+        let _ = std::fs::remove_file(path); // a job that is killed leaves no empty file
+    }
+    Ok(())
+}
+
+impl Profiles {
+    /// What the command line asks for.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn new(global: &JobOptions, programs: String) -> Result<Profiles, String> {
+        let files = [("--profile", &global.profile), ("--trace", &global.trace)];
+        for (option, path) in files {
+            if let Some(path) = path {
+                try_file(option, path)?;
+            }
+        }
+        Ok(Profiles {
+            page: global.profile.clone(),
+            trace: global.trace.clone(),
+            programs,
+        })
+    }
+
+    /// Writes everything, at the end of a job that took `time`.
+    pub fn write(&self, segment: &Segment, time: Duration) {
+        if self.page.is_none() && self.trace.is_none() {
+            return;
+        }
+        let data = data::Data::read(segment, &self.programs, time);
+        if let Some(path) = &self.page {
+            let found = findings::find(&data);
+            let page = page::page(&data, &found);
+            let place = match write(path, |file| file.write_all(page.as_bytes())) {
+                Ok(()) => format!("the page with all figures is {}", path.display()),
+                Err(why) => format!("--profile={}: {why}", path.display()),
+            };
+            say(&text::summary(&data, &found, &place));
+        }
+        if let Some(path) = &self.trace {
+            let told = match write(path, |file| trace::write(&data, file)) {
+                Ok(()) => trace::summary(&data, path),
+                Err(why) => format!("--trace={}: {why}", path.display()),
+            };
+            say(&told);
+        }
+    }
+}
+
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut std::io::BufWriter<File>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(File::create(path)?);
+    content(&mut file)?;
+    file.flush()
+}
