@@ -2,9 +2,8 @@
 
 use crate::error::{Class, Error, Result};
 use crate::lock;
-use crate::object::comm::{Comm, Space};
+use crate::object::comm::{self, Comm, Space};
 use crate::object::group::{self, Proc};
-use crate::object::win;
 use crate::pml::bsend;
 use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
@@ -145,9 +144,9 @@ fn prepared<T: Transport>(
 
 fn record(peer: Proc, space: Space, envelope: Envelope, len: usize) {
     if lock::is_watched() {
-        // Windows have contexts of their own, for what the library tells of accesses.
+        // Windows and files have communicators that the program has no handle of.
         let is_program =
-            space == Space::PointToPoint && win::with_context(envelope.context).is_none();
+            space == Space::PointToPoint && comm::with_context(envelope.context).is_some();
         let kind = match is_program {
             true => Traffic::PointToPoint,
             false => Traffic::Internal,
