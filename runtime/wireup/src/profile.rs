@@ -599,7 +599,9 @@ fn profile(words: &[AtomicU64], ranks: u32) -> Option<Profile> {
     let events = (written - kept..written).map(|number| {
         let slot = usize::try_from(number % room as u64).unwrap_or(0);
         let event = part(at::events(ranks), slot, EVENT_WORDS);
-        let [low, high] = [0, 32].map(|shift| move |word: u64| (word >> shift) as u32);
+        let half =
+            |shift: u32| move |word: u64| u32::try_from(word >> shift & 0xffff_ffff).unwrap_or(0);
+        let [low, high] = [half(0), half(32)];
         Event {
             begin: since(event[0]),
             end: since(event[1]),
