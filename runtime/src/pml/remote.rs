@@ -164,7 +164,7 @@ impl RunCopy<'_> {
     }
 
     /// # Safety
-    /// As for [`read`] and [`write`].
+    /// As for [`read()`] and [`write()`].
     unsafe fn all(mut self, runs: &[Run], mut here: *mut u8) -> Result<(), (usize, RemoteError)> {
         let mut at = 0;
         // An access that was given up is not found again, so that this ends.
@@ -204,7 +204,7 @@ impl RunCopy<'_> {
     /// Copies one run, or several that are reached by calls.
     ///
     /// # Safety
-    /// As for [`read`] and [`write`].
+    /// As for [`read()`] and [`write()`].
     unsafe fn some(
         &mut self,
         first: &Remote,
