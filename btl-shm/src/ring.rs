@@ -207,7 +207,7 @@ pub struct Consumer {
 pub struct PeekedCell {
     /// The header.
     pub envelope: Envelope,
-    /// The words behind it: inline bytes, or numbers (with [`Payload::Bulk`] and
+    /// The words behind it: inline bytes, or numbers (with [`Payload::At`] and
     /// [`Payload::Fragment`], the first two are the ring's own).
     pub words: [u64; WORDS],
     /// Where the bytes are.
