@@ -27,6 +27,9 @@ const SIGNALS: [c_int; 3] = [libc::SIGABRT, libc::SIGFPE, libc::SIGILL];
 /// Bytes of the stack on which the handler of a stack overflow runs.
 const SIGNAL_STACK: usize = 64 << 10;
 
+/// Bytes that the handler and the kernel's frame take at least.
+const LEAST_SIGNAL_STACK: usize = 16 << 10;
+
 /// From now on the death of this process, which is `rank`, is noted in the segment.
 pub fn start(segment: &'static Segment, rank: u32) {
     let Some(record) = death::make(segment, rank) else {
@@ -36,7 +39,9 @@ pub fn start(segment: &'static Segment, rank: u32) {
     OWNER.store(unsafe { libc::getpid() }, Ordering::Relaxed);
     let place = ptr::from_ref(record).cast_mut();
     RECORD.store(place, Ordering::Release); // pairs with the Acquire in `note`
-    give_signal_stack();
+    if has_signal_stack() {
+        btl_shm::fault::use_signal_stack();
+    }
     btl_shm::fault::on_death(note);
     // Where that is refused, deaths are not noted.
     let _ = btl_shm::fault::ensure_installed();
@@ -46,21 +51,21 @@ pub fn start(segment: &'static Segment, rank: u32) {
 }
 
 /// Gives this thread a stack for signal handlers, if it has none: without one, nothing can
-/// run when its own is full.
-fn give_signal_stack() {
+/// run when its own is full. Returns whether it has one now that is large enough.
+fn has_signal_stack() -> bool {
     // SAFETY: zero is a value of each field.
     let mut now: libc::stack_t = unsafe { std::mem::zeroed() };
     // SAFETY: fills a local of the right type.
     let asked = unsafe { libc::sigaltstack(ptr::null(), &raw mut now) };
     if asked != 0 || now.ss_flags & libc::SS_DISABLE == 0 {
-        return;
+        return asked == 0 && now.ss_size >= LEAST_SIGNAL_STACK;
     }
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at an address that the kernel chooses.
     let base = unsafe { libc::mmap(ptr::null_mut(), SIGNAL_STACK, protection, flags, -1, 0) };
     if base == libc::MAP_FAILED {
-        return;
+        return false;
     }
     let stack = libc::stack_t {
         ss_sp: base,
@@ -68,7 +73,7 @@ fn give_signal_stack() {
         ss_size: SIGNAL_STACK,
     };
     // SAFETY: the mapping stays for as long as the process.
-    unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) };
+    unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) == 0 }
 }
 
 /// Sets the handler for `signal`, unless the program handles or ignores it.

@@ -8,7 +8,7 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// The signals, each with the actions that ours took the place of.
 static GUARDED: [Guarded; 2] = [Guarded::new(libc::SIGBUS), Guarded::new(libc::SIGSEGV)];
@@ -121,9 +121,11 @@ pub fn of_program(signal: c_int) -> libc::sighandler_t {
 fn in_place_of(other: &libc::sigaction) -> libc::sigaction {
     let kept = libc::SA_NODEFER | libc::SA_RESTART | libc::SA_ONSTACK;
     let flags = match other.sa_sigaction {
-        // An ignored signal interrupts no system call. A stack that is full has no room for
-        // a handler.
-        libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART | libc::SA_ONSTACK,
+        // An ignored signal interrupts no system call.
+        libc::SIG_DFL | libc::SIG_IGN => match ON_SIGNAL_STACK.load(Ordering::Relaxed) {
+            true => libc::SA_RESTART | libc::SA_ONSTACK,
+            false => libc::SA_RESTART,
+        },
         _ => other.sa_flags & kept,
     };
     libc::sigaction {
@@ -271,6 +273,13 @@ unsafe fn forward(
             }
         }
     }
+}
+
+/// See [`super::use_signal_stack`].
+static ON_SIGNAL_STACK: AtomicBool = AtomicBool::new(false);
+
+pub fn use_signal_stack() {
+    ON_SIGNAL_STACK.store(true, Ordering::Relaxed); // read under the lock of `install`
 }
 
 /// See [`super::on_death`]; null: nothing.

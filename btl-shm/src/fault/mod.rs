@@ -66,6 +66,15 @@ pub fn on_death(f: LastWords) {
     let _ = f;
 }
 
+/// Has the handlers run on the signal stack of a thread, where it has one, also where the
+/// program handles nothing: a stack that is full has no room for a handler. Without this
+/// call they stay on the thread's own stack, since the signal stack of a program that
+/// handles nothing may be too small. It counts for handlers that are installed later.
+pub fn use_signal_stack() {
+    #[cfg(target_arch = "x86_64")]
+    handler::use_signal_stack();
+}
+
 /// What is called before a signal ends the process: with the arguments of its handler.
 pub type LastWords = fn(c_int, *mut libc::siginfo_t, *mut c_void);
 

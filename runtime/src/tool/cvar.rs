@@ -148,6 +148,8 @@ pub fn value(index: i32) -> Result<Value> {
         "ring_cells" => Value::Number(u64::from(settings.ring_cells)),
         "unexpected_limit" => Value::Number(settings.unexpected_limit),
         "verbose" => Value::Flag(settings.verbose),
+        "profile" => Value::Flag(settings.profile),
+        "trace_events" => Value::Number(settings.trace_events),
         "check" => Value::Flag(settings.check),
         "report_regions" => Value::Flag(settings.report_regions),
         "report_arms" => Value::Flag(settings.report_arms),
