@@ -241,7 +241,7 @@ static void unexpected(MPI_T_pvar_session session, MPI_T_pvar_handle level)
 
 int main(void)
 {
-    static const int counted[] = {41, 1000, 2047, 2048, 5000, 20000, 65536, 200000, 1 << 20};
+    static const int counted[] = {265, 1000, 2047, 2048, 5000, 20000, 65536, 200000, 1 << 20};
     MPI_T_pvar_session session;
     MPI_T_pvar_handle handles[PROTOCOLS], sizes, level;
     number own[CLASSES];
@@ -275,7 +275,7 @@ int main(void)
         for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
             count(session, handles, counted[i], MESSAGES);
         count(session, handles, 0, 0);
-        count(session, handles, 40, 0);
+        count(session, handles, 264, 0);
         isolation(session, handles[0], index_of(names[0], MPI_T_PVAR_CLASS_COUNTER));
         unexpected(session, level);
     }
