@@ -115,6 +115,7 @@ impl DeathRecord {
 
     fn read(&self) -> Option<Death> {
         // Also of a record that is not complete: the process may have died over it.
+        // Pairs with the Release in `end`.
         if self.state.load(Acquire) == 0 {
             return None;
         }
@@ -180,15 +181,8 @@ pub fn of(segment: &Segment, rank: u32) -> Option<Death> {
 }
 
 fn at(segment: &Segment, place: u64) -> Option<&DeathRecord> {
-    let len = size_of::<DeathRecord>() as u64;
-    let end = place.checked_add(len)?;
-    let backed = segment.backed().ok()?;
-    if place == 0 || !place.is_multiple_of(128) || end > backed || !segment.is_mapped(place, len) {
-        return None;
-    }
-    // SAFETY: the bytes are mapped, and stay; all fields are atomics, for which any bytes
-    // are a value; the alignment was looked at, and the segment's own is a page's.
-    Some(unsafe { segment.at(place).cast::<DeathRecord>().as_ref() })
+    // SAFETY: all fields are atomics.
+    unsafe { segment.block(place) }
 }
 
 #[cfg(test)]

@@ -402,6 +402,24 @@ impl Segment {
         .give_up();
     }
 
+    /// The block at offset `place`, if it lies in what the file has and this process has
+    /// mapped; any process may have stored that offset. It makes a system call.
+    ///
+    /// # Safety
+    /// `T` consists of atomics and padding only, so that any bytes are a value of it.
+    #[must_use]
+    pub unsafe fn block<T>(&self, place: u64) -> Option<&T> {
+        let len = size_of::<T>() as u64;
+        let end = place.checked_add(len)?;
+        let is_aligned = place != 0 && place.is_multiple_of(128) && align_of::<T>() <= 128;
+        if !is_aligned || end > self.backed().ok()? || !self.is_mapped(place, len) {
+            return None;
+        }
+        // SAFETY: the bytes are mapped and backed, and stay; the alignment was looked at; any
+        // bytes are a value, by the caller.
+        Some(unsafe { self.at(place).cast::<T>().as_ref() })
+    }
+
     /// Whether this process has mapped all of `len` bytes at offset `at`.
     #[must_use]
     pub fn is_mapped(&self, at: u64, len: u64) -> bool {

@@ -358,15 +358,8 @@ pub fn block_of(segment: &Segment, rank: u32) -> Option<&WaitBlock> {
 }
 
 fn at(segment: &Segment, place: u64) -> Option<&WaitBlock> {
-    let len = size_of::<WaitBlock>() as u64;
-    let end = place.checked_add(len)?;
-    let backed = segment.backed().ok()?;
-    if place == 0 || !place.is_multiple_of(128) || end > backed || !segment.is_mapped(place, len) {
-        return None;
-    }
-    // SAFETY: the bytes are mapped, and stay; all fields are atomics, for which any bytes
-    // are a value; the alignment was looked at, and the segment's own is a page's.
-    Some(unsafe { segment.at(place).cast::<WaitBlock>().as_ref() })
+    // SAFETY: all fields are atomics.
+    unsafe { segment.block(place) }
 }
 
 #[cfg(test)]
