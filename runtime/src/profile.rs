@@ -154,9 +154,9 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 #[cold]
 #[inline(never)]
 fn sample(recorder: &Recorder, number: u32, time: u64, waited: u64) {
-    let mut room = [0; OWN + FRAMES];
-    let found = stack::walk_from(None, &mut room);
-    let frames = &room[OWN.min(found)..found];
+    let mut room = [0; FRAMES];
+    let found = stack::walk_outside(&mut room);
+    let frames = &room[..found];
     let mut key = u64::from(number);
     for frame in frames {
         key = (key ^ frame).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -175,9 +175,6 @@ fn sample(recorder: &Recorder, number: u32, time: u64, waited: u64) {
     let chance = recorder.clock.now().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     NEXT.store(period / 2 + chance % period.max(1), Ordering::Relaxed);
 }
-
-/// Frames of this file and of `stack` that lie in front of the call's.
-const OWN: usize = 4;
 
 /// Notes a message of `len` bytes that goes to process `peer`, or an access to it. For
 /// calls that are recorded.

@@ -2,14 +2,13 @@
 //! turns into lines of the source.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::ops::Range;
+use std::sync::OnceLock;
 use wireup::waits::FRAMES;
 
 /// Nanoseconds that a wait lasts before its thread walks its stack. Shorter ones are
 /// nobody's question.
 pub const PATIENCE: u64 = 500_000_000;
-
-/// Frames of the library itself that may lie in front of the program's.
-const OWN: usize = 40;
 
 /// A walk under way: the room for what it finds, and how much that is so far.
 struct Walk<'a> {
@@ -17,6 +16,8 @@ struct Walk<'a> {
     found: usize,
     /// Frames before the one with this address are left out.
     from: Option<u64>,
+    /// Frames at the beginning with addresses in here are left out.
+    without: Range<u64>,
 }
 
 type Trace = extern "C" fn(context: *mut c_void, walk: *mut c_void) -> c_int;
@@ -39,6 +40,9 @@ extern "C" fn note(context: *mut c_void, walk: *mut c_void) -> c_int {
         return 0;
     }
     walk.from = None;
+    if walk.found == 0 && walk.without.contains(&address) {
+        return 0;
+    }
     match walk.room.get_mut(walk.found) {
         None => 1,
         Some(place) => {
@@ -54,19 +58,21 @@ extern "C" fn note(context: *mut c_void, walk: *mut c_void) -> c_int {
 /// begin inside of the library. Empty if the stack cannot be walked.
 #[cold]
 pub fn walk() -> Vec<u64> {
-    let mut room = [0; OWN + FRAMES];
-    let found = fill(&mut room, None);
-    let own = own_file();
-    let is_own = |frame: &&u64| own.is_some() && file_of(**frame).map(|file| file.0) == own;
-    let frames = room[..found].iter().skip_while(is_own);
-    frames.take(FRAMES).copied().collect()
+    let mut room = [0; FRAMES];
+    let found = walk_outside(&mut room);
+    room[..found].to_vec()
+}
+
+/// As [`walk`], as many as `room` takes. Returns how many there are. Allocates nothing.
+pub fn walk_outside(room: &mut [u64]) -> usize {
+    fill(room, None, own_code())
 }
 
 /// The addresses on the stack from the instruction `from` on, which a signal handler that
 /// runs on this thread has interrupted. Returns how many there are. For signal handlers:
 /// allocates nothing.
 pub fn walk_from(from: Option<u64>, room: &mut [u64]) -> usize {
-    let found = fill(room, from);
+    let found = fill(room, from, 0..0);
     match (found, from, room.first_mut()) {
         // The stack cannot be walked as far as that.
         (0, Some(from), Some(first)) => {
@@ -77,23 +83,45 @@ pub fn walk_from(from: Option<u64>, room: &mut [u64]) -> usize {
     }
 }
 
-fn fill(room: &mut [u64], from: Option<u64>) -> usize {
+fn fill(room: &mut [u64], from: Option<u64>, without: Range<u64>) -> usize {
     let mut walk = Walk {
         room,
         found: 0,
         from,
+        without,
     };
     // SAFETY: `note` gets the address of `walk`, which lives as long as the call.
     unsafe { _Unwind_Backtrace(note, (&raw mut walk).cast()) };
     walk.found
 }
 
-/// Where the library's own file is mapped; `None`: it is in the program's.
-fn own_file() -> Option<usize> {
-    let (base, name) = file_of(walk as *const () as u64)?;
-    name.windows(LIBRARY.len())
-        .any(|part| part == LIBRARY)
-        .then_some(base)
+/// Where the library's own file is mapped; empty: it is in the program's.
+fn own_code() -> Range<u64> {
+    static OWN: OnceLock<(u64, u64)> = OnceLock::new();
+    let (start, end) = *OWN.get_or_init(|| mapped(walk as *const () as u64).unwrap_or_default());
+    start..end
+}
+
+fn mapped(address: u64) -> Option<(u64, u64)> {
+    let (base, name) = file_of(address)?;
+    if !name.windows(LIBRARY.len()).any(|part| part == LIBRARY) {
+        return None;
+    }
+    // SAFETY: a shared library begins with its ELF header, which its first segment maps.
+    let header = unsafe { &*(base as *const libc::Elf64_Ehdr) };
+    let first = base + usize::try_from(header.e_phoff).ok()?;
+    // SAFETY: the program headers, in the same segment; the loader has read them there.
+    let headers = unsafe {
+        std::slice::from_raw_parts(
+            first as *const libc::Elf64_Phdr,
+            usize::from(header.e_phnum),
+        )
+    };
+    let loaded = headers
+        .iter()
+        .filter(|header| header.p_type == libc::PT_LOAD);
+    let len = loaded.map(|header| header.p_vaddr + header.p_memsz).max()?;
+    Some((base as u64, base as u64 + len))
 }
 
 /// What the name of the library's own file has in it.

@@ -30,6 +30,17 @@ fn little_address_space_is_an_error_in_words() {
             }
         }
     }
+    // Some ranks cannot map what the others can.
+    for kib in ["4000", "8200", "12300", "16400", "20000", "40000", "200000"] {
+        for ranks in [2, 5] {
+            let job = Job::of("little_room").args([kib, "before", "some"]);
+            let outcome = job.ranks(ranks).run();
+            right_or_told(&outcome, &format!("{kib} KiB at some of {ranks} ranks"));
+            if kib == "200000" {
+                assert_eq!(outcome.code(), Some(0), "{outcome}");
+            }
+        }
+    }
     let refused = Job::of("little_room").args(["1000", "before"]).ranks(2);
     refused.run().fails().says(["address space", "ulimit -v"]);
 }

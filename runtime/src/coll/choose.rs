@@ -170,13 +170,23 @@ fn passes_on(ranks: u32, bytes: usize, count: usize) -> bool {
     count < ranks as usize && bytes.saturating_mul(ranks as usize) > GATHERED_MOST
 }
 
+/// Every two ranks exchange pieces, so each pair opens a ring. From this many ranks on, a
+/// piece has at least so many bytes.
+const MANY: u32 = 16;
+const PIECE_LEAST: usize = 256;
+
+fn is_cut_small(ranks: u32, bytes: usize) -> bool {
+    ranks > MANY && bytes < ranks as usize * PIECE_LEAST
+}
+
 pub(super) fn reduce(ranks: u32, bytes: usize, count: usize) -> Reduce {
-    if bytes <= 2048 && (ranks <= 2 || oversubscribed() && ranks <= 16) {
+    if bytes <= 2048 && (ranks <= 2 || oversubscribed() && ranks <= MANY) {
         return Reduce::Flat;
     }
     match pick(REDUCE, ranks, bytes) {
         _ if passes_on(ranks, bytes, count) => Reduce::Chain,
         Reduce::Pieces if count < ranks as usize => Reduce::Gathered,
+        Reduce::Pieces if is_cut_small(ranks, bytes) => Reduce::Flat,
         other => other,
     }
 }
@@ -198,12 +208,13 @@ const ALLREDUCE: &[Line<Allreduce>] = &[
 ];
 
 pub(super) fn allreduce(ranks: u32, bytes: usize, count: usize) -> Allreduce {
-    if oversubscribed() && (3..=16).contains(&ranks) && bytes <= 2048 {
+    if oversubscribed() && (3..=MANY).contains(&ranks) && bytes <= 2048 {
         return Allreduce::Central;
     }
     match pick(ALLREDUCE, ranks, bytes) {
         _ if passes_on(ranks, bytes, count) => Allreduce::Chain,
         Allreduce::Pieces if count < ranks as usize => Allreduce::Gathered,
+        Allreduce::Pieces if is_cut_small(ranks, bytes) => Allreduce::Central,
         other => other,
     }
 }

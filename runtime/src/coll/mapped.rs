@@ -6,6 +6,9 @@
 //! A second turn on the board says that all are through. A message of which every rank can
 //! fold the whole in less time than that takes to hand on is not cut into parts.
 //!
+//! A rank may fail to map what its owner said can be mapped, if its address space is limited.
+//! It tells so in the second turn, and those that could fold its part, too.
+//!
 //! A part is folded in blocks that stay in the cache. Where a contribution is in the result
 //! buffer ([`IN_PLACE`]), only the rank whose part it is reads a part of it, and only that
 //! rank writes it, once it has read all contributions to a block.
@@ -184,15 +187,75 @@ unsafe fn run<const N: usize>(
     }
     // SAFETY: the caller's promise; all other ranks have told of their buffers, and leave
     // them alone until all are through.
-    let folded = unsafe { fold::<N>(comm, reduction, len, places, root) };
-    if let Err(error) = folded {
-        return Some(Err(error));
+    unsafe { fold_all::<N>(comm, tag, content, reduction, len, places, root) }
+}
+
+/// Folds this rank's part, tells the others that it is done, and waits for them. `None`: it
+/// goes by messages, and no contribution has changed.
+///
+/// # Safety
+/// As [`run`]; `places` are where all ranks' buffers are, of `len` bytes each, and their
+/// owners leave them alone.
+unsafe fn fold_all<const N: usize>(
+    comm: &Comm,
+    tag: Tag,
+    content: PostContent,
+    reduction: &Reduction<'_>,
+    len: usize,
+    places: &[Place],
+    root: Option<u32>,
+) -> Option<Result<()>> {
+    let ranks = places.len();
+    let in_place = places
+        .iter()
+        .any(|place| place.flags & IN_PLACE != 0 || place.send == place.receive);
+    let whole = root.is_none() && !in_place && len.saturating_mul(ranks - 1) <= WHOLE_MOST;
+    let buffers = reach::<N>(comm, len, places, root);
+    let size = len / reduction.count;
+    let fold_part = |buffers: &Buffers<N>, rank: usize| {
+        let part = part_of(reduction.count, size, ranks, rank);
+        let (sends, results) = (&buffers.sends[..ranks], &buffers.results[..buffers.number]);
+        // SAFETY: the caller's promise.
+        unsafe { fold_blocks(reduction, size, sends, results, in_place, part) };
+    };
+    match &buffers {
+        Some(buffers) if whole => {
+            let sends = &buffers.sends[..ranks];
+            // SAFETY: the caller's promise.
+            unsafe { fold_blocks(reduction, size, sends, &[reduction.receive], false, 0..len) };
+        }
+        Some(buffers) => fold_part(buffers, comm.rank as usize),
+        None => {}
     }
     let content = PostContent {
-        len: 0,
+        len: 1,
         operation: FINISHED,
         ..content
     };
+    let (mut able, mut unable) = (0u64, 0u64);
+    let mine = [u8::from(buffers.is_some())];
+    let told = board::exchange(comm, tag, content, &mine, |rank, bytes| match bytes {
+        [0] => unable |= 1 << rank,
+        _ => able |= 1 << rank,
+    });
+    if told.is_err() || unable == 0 {
+        return Some(told);
+    }
+    if whole || able == 0 {
+        return None;
+    }
+    // The parts of those that could not, one after the other to each of those that could.
+    if let Some(buffers) = &buffers {
+        let turn = (able & ((1 << comm.rank) - 1)).count_ones();
+        let missing = (0..ranks).filter(|rank| unable & (1 << rank) != 0);
+        for part in missing
+            .skip(turn as usize)
+            .step_by(able.count_ones() as usize)
+        {
+            fold_part(buffers, part);
+        }
+    }
+    let content = PostContent { len: 0, ..content };
     Some(board::exchange(comm, tag, content, &[], |_, _| {}))
 }
 
@@ -204,12 +267,13 @@ struct Buffers<const N: usize> {
     number: usize,
 }
 
+/// `None`: a buffer cannot be mapped.
 fn reach<const N: usize>(
     comm: &Comm,
     len: usize,
     places: &[Place],
     root: Option<u32>,
-) -> Result<Buffers<N>> {
+) -> Option<Buffers<N>> {
     let mut buffers = Buffers {
         sends: [std::ptr::null(); N],
         results: [std::ptr::null_mut(); N],
@@ -217,20 +281,11 @@ fn reach<const N: usize>(
     };
     let map = |rank: u32, addr: u64| {
         if rank == comm.rank {
-            return Ok(std::ptr::with_exposed_provenance_mut(
-                usize::try_from(addr).unwrap_or(0),
-            ));
+            let addr = usize::try_from(addr).ok()?;
+            return Some(std::ptr::with_exposed_provenance_mut(addr));
         }
-        let at = comm
-            .peer(rank)
-            .and_then(|peer| remote::mapped(peer, addr, len));
-        at.map(std::ptr::NonNull::as_ptr).ok_or_else(|| {
-            let text = format!(
-                "the {len} bytes at address {addr:#x} of rank {rank} cannot be mapped: is \
-                 there a limit to this process's memory or its mappings?"
-            );
-            Error::new(Class::NO_MEM, text)
-        })
+        let at = remote::mapped(comm.peer(rank)?, addr, len)?;
+        Some(at.as_ptr())
     };
     for (rank, place) in (0u32..).zip(places) {
         buffers.sends[rank as usize] = map(rank, place.send)?.cast_const();
@@ -239,52 +294,21 @@ fn reach<const N: usize>(
             buffers.number += 1;
         }
     }
-    Ok(buffers)
+    // This rank's own buffer first: the others get copies of it.
+    let own = root.is_none_or(|root| root == comm.rank);
+    if own && let Some(own) = places.get(comm.rank as usize) {
+        let results = &mut buffers.results[..buffers.number];
+        let is_own = |at: &*mut u8| at.expose_provenance() as u64 == own.receive;
+        if let Some(at) = results.iter().position(is_own) {
+            results.swap(0, at);
+        }
+    }
+    Some(buffers)
 }
 
 /// Bytes on the stack that stay in the cache, aligned for every type.
 #[repr(C, align(64))]
 struct Scratch(MaybeUninit<[u8; BLOCK]>);
-
-/// Folds this rank's part.
-///
-/// # Safety
-/// As [`run`]; `places` are where all ranks' buffers are, of `len` bytes each, and their
-/// owners leave them alone.
-unsafe fn fold<const N: usize>(
-    comm: &Comm,
-    reduction: &Reduction<'_>,
-    len: usize,
-    places: &[Place],
-    root: Option<u32>,
-) -> Result<()> {
-    let buffers = reach::<N>(comm, len, places, root)?;
-    let ranks = places.len();
-    let in_place = places
-        .iter()
-        .any(|place| place.flags & IN_PLACE != 0 || place.send == place.receive);
-    let size = len / reduction.count;
-    let sends = &buffers.sends[..ranks];
-    let results = &buffers.results[..buffers.number];
-    if root.is_none() && !in_place && len.saturating_mul(ranks - 1) <= WHOLE_MOST {
-        // SAFETY: the caller's promise.
-        unsafe { fold_blocks(reduction, size, sends, &[reduction.receive], false, 0..len) };
-        return Ok(());
-    }
-    let part = part_of(reduction.count, size, ranks, comm.rank as usize);
-    // This rank's own buffer first: the others get copies of it.
-    let mut ordered = buffers.results;
-    if let Some(own) = results
-        .iter()
-        .position(|at| at.cast_const() == reduction.receive)
-    {
-        ordered.swap(0, own);
-    }
-    let results = &ordered[..buffers.number];
-    // SAFETY: the caller's promise.
-    unsafe { fold_blocks(reduction, size, sends, results, in_place, part) };
-    Ok(())
-}
 
 /// The bytes of `count` elements of `size` that this rank folds, of so many `ranks`.
 fn part_of(count: usize, size: usize, ranks: usize, rank: usize) -> Range<usize> {

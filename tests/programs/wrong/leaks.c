@@ -148,7 +148,7 @@ static void nothing_left(void)
  */
 static void exits(void)
 {
-    usleep(300000 * (rank == 1));
+    usleep(1000000 * (rank == 1));
     if (rank == 1)
         exit(3);
     MPI_Barrier(WORLD);
@@ -171,7 +171,7 @@ static void aborts(void)
 static void crashes(void)
 {
     MPI_Barrier(WORLD);
-    usleep(300000 * (rank == 1));
+    usleep(1000000 * (rank == 1));
     if (rank == 1)
         *(volatile int *)8 = 1;
     MPI_Recv(buffer, 1, MPI_INT, 1, 7, WORLD, NO_STATUS);
@@ -184,7 +184,7 @@ static void crashes(void)
 static void is_killed(void)
 {
     if (rank == 1) {
-        usleep(200000);
+        usleep(1000000);
         raise(SIGKILL);
     }
     MPI_Recv(buffer, 1, MPI_INT, 1, 7, WORLD, NO_STATUS);

@@ -182,7 +182,7 @@ static void waitall_one_left(void)
         MPI_Waitall(2, requests, NO_STATUSES);
     }
     if (rank == 1) {
-        usleep(300000);
+        usleep(1000000);
         MPI_Send(buffer, 1, MPI_INT, 0, 7, WORLD);
     }
     MPI_Barrier(WORLD);
