@@ -170,13 +170,18 @@ fn passes_on(ranks: u32, bytes: usize, count: usize) -> bool {
     count < ranks as usize && bytes.saturating_mul(ranks as usize) > GATHERED_MOST
 }
 
-/// Every two ranks exchange pieces, so each pair opens a ring. From this many ranks on, a
-/// piece has at least so many bytes.
+/// Every two ranks exchange pieces, so each pair opens a ring. With more ranks than this, a
+/// piece has at least so many bytes: with a processor for each rank, and without.
 const MANY: u32 = 16;
 const PIECE_LEAST: usize = 256;
+const PIECE_LEAST_OVERSUBSCRIBED: usize = 16 << 10;
 
 fn is_cut_small(ranks: u32, bytes: usize) -> bool {
-    ranks > MANY && bytes < ranks as usize * PIECE_LEAST
+    let least = match oversubscribed() {
+        true => PIECE_LEAST_OVERSUBSCRIBED,
+        false => PIECE_LEAST,
+    };
+    ranks > MANY && bytes < ranks as usize * least
 }
 
 pub(super) fn reduce(ranks: u32, bytes: usize, count: usize) -> Reduce {
