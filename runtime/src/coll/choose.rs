@@ -81,7 +81,7 @@ const BCAST: &[Line<Bcast>] = &[
 pub(super) const SEGMENT: usize = 128 << 10;
 
 pub(super) fn bcast(ranks: u32, bytes: usize) -> Bcast {
-    if oversubscribed() && ranks <= 32 && bytes <= 4096 {
+    if oversubscribed() && bytes <= 32 << 10 {
         return Bcast::Flat;
     }
     pick(BCAST, ranks, bytes)
@@ -170,22 +170,25 @@ fn passes_on(ranks: u32, bytes: usize, count: usize) -> bool {
     count < ranks as usize && bytes.saturating_mul(ranks as usize) > GATHERED_MOST
 }
 
-/// Every two ranks exchange pieces, so each pair opens a ring. With more ranks than this, a
-/// piece has at least so many bytes: with a processor for each rank, and without.
+/// Bytes for each rank up to which ranks that share processors let one of them reduce.
+const ONE_REDUCES: usize = 16 << 10;
+
+/// Whether one rank best reduces alone, since ranks wait least then.
+fn one_reduces(ranks: u32, bytes: usize) -> bool {
+    oversubscribed() && ranks > 2 && bytes < ranks as usize * ONE_REDUCES
+}
+
+/// Pieces go between every two ranks, so each pair opens a ring. With more than so many ranks,
+/// a piece has at least so many bytes.
 const MANY: u32 = 16;
 const PIECE_LEAST: usize = 256;
-const PIECE_LEAST_OVERSUBSCRIBED: usize = 16 << 10;
 
 fn is_cut_small(ranks: u32, bytes: usize) -> bool {
-    let least = match oversubscribed() {
-        true => PIECE_LEAST_OVERSUBSCRIBED,
-        false => PIECE_LEAST,
-    };
-    ranks > MANY && bytes < ranks as usize * least
+    ranks > MANY && bytes < ranks as usize * PIECE_LEAST
 }
 
 pub(super) fn reduce(ranks: u32, bytes: usize, count: usize) -> Reduce {
-    if bytes <= 2048 && (ranks <= 2 || oversubscribed() && ranks <= MANY) {
+    if bytes <= 2048 && ranks <= 2 || one_reduces(ranks, bytes) {
         return Reduce::Flat;
     }
     match pick(REDUCE, ranks, bytes) {
@@ -213,7 +216,7 @@ const ALLREDUCE: &[Line<Allreduce>] = &[
 ];
 
 pub(super) fn allreduce(ranks: u32, bytes: usize, count: usize) -> Allreduce {
-    if oversubscribed() && (3..=MANY).contains(&ranks) && bytes <= 2048 {
+    if one_reduces(ranks, bytes) {
         return Allreduce::Central;
     }
     match pick(ALLREDUCE, ranks, bytes) {
