@@ -5,6 +5,7 @@
    mprobe: a message of MPI_Mprobe is received after its communicator was freed.
    apart: MPI_Comm_disconnect waits for its own connection only.
    left: a message over a connection that the other side has closed is an error.
+   queued: so are those that wait for room when it closes the connection.
    full: MPI_Comm_connect to a port whose queue is full lets other threads call MPI.
    descriptors: spawning fails while mpirun has no descriptor left, and works again then.
    handlers: children begin with the error handler of the key mpi_initial_errhandler.
@@ -148,6 +149,38 @@ static void left(MPI_Comm parent, const char *file)
         CHECK(strstr(text, "rank 0 of another job"), "%s", text);
     }
     MPI(MPI_Request_free(&request));
+    MPI(MPI_Comm_free(&inter));
+}
+
+/* `file`: appears once messages of the parent wait for room. */
+static void queued(MPI_Comm parent, const char *file)
+{
+    enum { MESSAGES = 20000, LEN = 1000 };
+    static MPI_Request requests[MESSAGES];
+    static MPI_Status statuses[MESSAGES];
+    static char bytes[LEN];
+    if (parent != MPI_COMM_NULL) {
+        while (access(file, F_OK) != 0)
+            usleep(10000);
+        MPI(MPI_Comm_free(&parent));
+        return;
+    }
+    MPI_Comm inter = spawn("queued", file);
+    MPI(MPI_Comm_set_errhandler(inter, MPI_ERRORS_RETURN));
+    for (int i = 0; i < MESSAGES; i++)
+        MPI(MPI_Isend(bytes, LEN, MPI_CHAR, 0, 0, inter, &requests[i]));
+    int done, class, failed = 0;
+    MPI(MPI_Testall(MESSAGES, requests, &done, MPI_STATUSES_IGNORE));
+    CHECK(!done, "no message waits for room");
+    fclose(fopen(file, "w"));
+    MPI(MPI_Error_class(MPI_Waitall(MESSAGES, requests, statuses), &class));
+    EQ(class, MPI_ERR_IN_STATUS);
+    for (int i = 0; i < MESSAGES; i++) {
+        MPI(MPI_Error_class(statuses[i].MPI_ERROR, &class));
+        failed += class == MPI_ERR_PROC_ABORTED;
+        CHECK(failed ? class == MPI_ERR_PROC_ABORTED : class == MPI_SUCCESS, "%d: %d", i, class);
+    }
+    CHECK(failed, "all messages were sent");
     MPI(MPI_Comm_free(&inter));
 }
 
@@ -342,6 +375,8 @@ int main(int argc, char **argv)
         groups(parent);
     else if (!strcmp(what, "left"))
         left(parent, role);
+    else if (!strcmp(what, "queued"))
+        queued(parent, role);
     else if (!strcmp(what, "full"))
         full();
     else if (!strcmp(what, "descriptors"))

@@ -152,6 +152,7 @@ fn connections_end_in_unusual_ways() {
         "apart",
         "groups",
         "left",
+        "queued",
         "full",
         "descriptors",
         "handlers",

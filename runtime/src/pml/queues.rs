@@ -1,5 +1,6 @@
 //! What goes out: the transport, and for each peer what waits for room in it, in order.
 
+use crate::error::{Class, Error};
 use crate::object::group::{self, Proc};
 use crate::pml::fatal::die;
 use crate::pml::protocol::Limits;
@@ -202,6 +203,12 @@ impl<T: Transport> Queues<T> {
         while let Some(peer) = self.waiting.get(at).copied() {
             while let Some(pending) = self.of(peer).pending.pop_front() {
                 let sent = match &pending {
+                    _ if self.transport.has_left(peer) => {
+                        if let Pending::Start(send) = &pending {
+                            fail(send);
+                        }
+                        Ok(true)
+                    }
                     Pending::Start(send) => start(self, send),
                     Pending::Control(header, words) => {
                         self.transport.send_words(peer, header, *words)
@@ -254,10 +261,26 @@ impl<T: Transport> Queues<T> {
         any
     }
 
+    /// Ends the sends to a peer that has left in the middle of them.
+    #[cold]
+    fn fail_streams_to(&mut self, peer: Proc) -> bool {
+        let streams = std::mem::take(&mut self.of(peer).streams);
+        for stream in &streams {
+            if let Some(id) = stream.send.own_id.get() {
+                self.unname(id);
+            }
+            fail(&stream.send);
+        }
+        !streams.is_empty()
+    }
+
     /// Sends the next pieces to `peer`: one message after the other, since who copies
     /// from several in turn has all of them late, and their memory in no cache. Returns
     /// whether there was room for any.
     fn move_streams_to(&mut self, peer: Proc) -> bool {
+        if self.transport.has_left(peer) {
+            return self.fail_streams_to(peer);
+        }
         let mut any = false;
         let mut pieces = PIECES;
         while pieces > 0
@@ -296,6 +319,25 @@ impl<T: Transport> Queues<T> {
         }
         any
     }
+}
+
+/// Ends a send that nobody will receive.
+#[cold]
+fn fail(send: &RequestRef) {
+    send.fail(connection_closed(send.peer.get()));
+    send.complete();
+}
+
+/// A message to a process of another job that nobody would receive.
+#[cold]
+pub(super) fn connection_closed(peer: Proc) -> Error {
+    Error::new(
+        Class::PROC_ABORTED,
+        format!(
+            "{} takes no message: the connection between the jobs was closed, by MPI_Comm_disconnect or MPI_Comm_free at one of its ends",
+            group::name(peer)
+        ),
+    )
 }
 
 #[cold]

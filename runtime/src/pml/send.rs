@@ -13,7 +13,7 @@ use crate::pml::matching::Envelope;
 use crate::pml::memory::{Buffer, Memory, copy_short};
 use crate::pml::outgoing::start_or_queue;
 use crate::pml::progress;
-use crate::pml::queues::Queues;
+use crate::pml::queues::{Queues, connection_closed};
 use crate::pml::request::{Phase, Request, RequestRef};
 use crate::pml::transport::Transport;
 use crate::pml::unexpected::{Body, Message};
@@ -93,7 +93,7 @@ pub unsafe fn isend(
             send_to_self(core, &send);
         } else {
             if core.queues.transport().has_left(peer) {
-                return Err(left(peer));
+                return Err(connection_closed(peer));
             }
             start_or_queue(core, &send).map_err(|why| cannot_reach(core, peer, &why))?;
         }
@@ -258,22 +258,10 @@ fn no_such_rank(dest: u32) -> Error {
 #[cold]
 fn cannot_reach<T: Transport>(core: &mut Core<T>, peer: Proc, why: &impl Display) -> Error {
     if core.queues.transport().has_left(peer) {
-        return left(peer);
+        return connection_closed(peer);
     }
     Error::new(
         Class::NO_MEM,
         format!("cannot open a ring to {}: {why}", group::name(peer)),
-    )
-}
-
-/// A message to a process of another job that nobody would receive.
-#[cold]
-fn left(peer: Proc) -> Error {
-    Error::new(
-        Class::PROC_ABORTED,
-        format!(
-            "{} takes no message: the connection between the jobs was closed, by MPI_Comm_disconnect or MPI_Comm_free at one of its ends",
-            group::name(peer)
-        ),
     )
 }
