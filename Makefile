@@ -48,6 +48,11 @@ storm: build ## kills, fuzzed commands, scribbled segments, forged environments 
 	@$(CARGO) build -q --release -p lariat-tests --bin storm
 	@LARIAT_PREFIX=$(call quoted,$(BUILD)) nice env --default-signal=INT $(call quoted,$(TARGET)/release/storm) '$(STORM)' '$(COUNT)' '$(SEED)' '$(WORKERS)'
 
+.PHONY: alarms
+alarms: build ## slow but right programs, many times, until one is called stuck (RUNS=10000; goes on where it was left)
+	@$(CARGO) build -q --release -p lariat-tests --bin alarms
+	@LARIAT_PREFIX=$(call quoted,$(BUILD)) nice -n 19 $(call quoted,$(TARGET)/release/alarms) '$(RUNS)' $(call quoted,$(TARGET)/alarms)
+
 .PHONY: outside
 outside: build ## other people's programs and their tests, built and run unchanged (OUTSIDE=NAME for one)
 	@CARGO=$(call quoted,$(CARGO)) LARIAT_PREFIX=$(call quoted,$(BUILD)) tests/outside/all $(OUTSIDE)

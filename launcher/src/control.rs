@@ -5,6 +5,7 @@
 //! deadline. Then it *winds down*: SIGTERM, [`GRACE`], SIGKILL. It is over when every rank
 //! has ended. What the ranks left behind is ended then.
 
+use crate::account::{Account, Ending, Occasion};
 use crate::children::ChildJobs;
 use crate::cli::OnDeadlock;
 use crate::deadline::{Deadline, poll_timeout};
@@ -93,8 +94,10 @@ fn no_core() -> &'static str {
 }
 
 /// A job under way.
-pub struct Job {
+pub struct Job<'a> {
     segment: Segment,
+    /// What `--report` writes.
+    account: &'a mut Account,
     ranks: Ranks,
     /// The thread that forwards what ranks print.
     output: Arc<Forwarder>,
@@ -124,20 +127,21 @@ pub struct Job {
     orphaned: Option<Instant>,
 }
 
-impl Job {
+impl Job<'_> {
     /// A job whose ranks were just started.
     pub fn new(
         segment: Segment,
         ranks: Ranks,
         output: Arc<Forwarder>,
         (deadline, on_deadlock): (Option<Deadline>, OnDeadlock),
-        (reports, profiles): (Reports, Profiles),
+        (reports, profiles, account): (Reports, Profiles, &mut Account),
         oom: OomWatch,
         others: OtherJobs,
-    ) -> Job {
+    ) -> Job<'_> {
         let OtherJobs { children, spawned } = others;
         Job {
             segment,
+            account,
             ranks,
             output,
             deadline,
@@ -163,8 +167,8 @@ impl Job {
     }
 
     /// Returns when the job is over and everything that it printed is written, with what
-    /// mpirun exits with.
-    pub fn run(&mut self, signals: &SignalFd) -> u8 {
+    /// mpirun exits with. `programs`: what each rank runs.
+    pub fn run(&mut self, signals: &SignalFd, programs: &[String]) -> u8 {
         while self.ranks.any_alive() || self.children.any_alive() {
             self.sleep(signals);
             self.look_at_output();
@@ -191,6 +195,7 @@ impl Job {
             self.interrupts,
         );
         self.look_at_output();
+        self.account.close(&self.segment, programs);
         self.code.unwrap_or(0)
     }
 
@@ -243,6 +248,7 @@ impl Job {
                 "the job that has spawned this one has failed or ended while they were connected: ending the job",
             );
             self.code = Some(1);
+            self.account.end(Ending::Parent);
             self.end(Signal::SIGTERM);
         }
         if is_over {
@@ -273,6 +279,7 @@ impl Job {
                     why.desc()
                 ));
                 self.code = Some(1);
+                self.account.end(Ending::Output);
                 self.end(Signal::SIGTERM);
             }
             Some(_) => {}
@@ -285,7 +292,7 @@ impl Job {
                 self.interrupts += 1;
                 self.interrupt(signal, sent);
             } else if signal == signals::REPORTING {
-                let report = self.explain();
+                let report = self.explain(Occasion::Asked);
                 say(&format!("SIGQUIT: the job goes on\n{}", report.trim_end()));
             } else if signal == Signal::SIGTSTP {
                 self.ranks.signal_all(Signal::SIGTSTP);
@@ -301,9 +308,10 @@ impl Job {
     /// Ends the job because mpirun got `signal`. The ranks are sent `sent`.
     fn interrupt(&mut self, signal: Signal, sent: Signal) {
         self.code.get_or_insert(signals::exit_code(signal));
+        self.account.end(Ending::Signal);
         match self.phase {
             Phase::Running | Phase::Orderly(_) => {
-                let report = self.explain();
+                let report = self.explain(Occasion::Signal);
                 let name = signal.as_str();
                 if self.quiet {
                     // nobody reads it
@@ -351,10 +359,14 @@ impl Job {
             ));
         }
         let is_left = !news.is_empty();
+        let is_stuck = self.history.is_stuck_anew(&findings, &snapshots);
+        if !is_left && !is_stuck {
+            return;
+        }
+        let known = Known::of(&snapshots);
         let mut lines = String::new();
-        if self.history.is_stuck_anew(&findings, &snapshots) {
+        if is_stuck {
             let time = self.history.standstill(&findings, now);
-            let known = Known::of(&snapshots);
             news.push(format!(
                 "stuck: {} (for {:.1} s).",
                 explain::who_is_stuck(&findings),
@@ -362,9 +374,9 @@ impl Job {
             ));
             lines = explain::stuck(&snapshots, &findings, &known);
         } else if is_left {
-            lines = explain::bereft(&snapshots, &findings, &Known::of(&snapshots));
+            lines = explain::bereft(&snapshots, &findings, &known);
         }
-        if news.is_empty() || self.on_deadlock == OnDeadlock::Off || self.quiet {
+        if self.on_deadlock == OnDeadlock::Off || self.quiet {
             return;
         }
         self.output.catch_up(); // what those ranks printed last comes first
@@ -376,18 +388,26 @@ impl Job {
         news[0].push(' ');
         news[0].push_str(what);
         news.push(lines.trim_end().to_owned());
-        say(&news.join("\n"));
+        let text = news.join("\n");
+        say(&text);
+        self.account
+            .report(Occasion::Stuck, &snapshots, &findings, &known, &text);
         if ends {
             self.code = Some(DEADLOCK_CODE);
+            self.account.end(Ending::Deadlock);
             self.end(Signal::SIGTERM);
             self.children.signal_all(Signal::SIGTERM);
         }
     }
 
     /// What every rank does, and what is certain of those that wait.
-    fn explain(&mut self) -> String {
+    fn explain(&mut self, occasion: Occasion) -> String {
         let (snapshots, findings) = self.look(Instant::now());
-        explain::report(&snapshots, &findings, &Known::of(&snapshots))
+        let known = Known::of(&snapshots);
+        let text = explain::report(&snapshots, &findings, &known);
+        self.account
+            .report(occasion, &snapshots, &findings, &known, text.trim_end());
+        text
     }
 
     fn look_at_time(&mut self) {
@@ -397,13 +417,14 @@ impl Job {
             Phase::Ending(then) if now >= then => self.kill(),
             Phase::Running => {
                 if let Some(deadline) = self.deadline.filter(Deadline::is_over) {
-                    let report = self.explain();
+                    let report = self.explain(Occasion::Timeout);
                     say(&format!(
                         "the job did not end within {} s:\n{}",
                         deadline.seconds,
                         report.trim_end()
                     ));
                     self.code = Some(124);
+                    self.account.end(Ending::Timeout);
                     self.end(Signal::SIGTERM);
                     self.children.signal_all(Signal::SIGTERM);
                 }
@@ -428,7 +449,8 @@ impl Job {
             };
             let death = death::of(&self.segment, end.rank);
             let death = death.filter(|_| matches!(status, ExitStatus::Signal(..)));
-            let cause = verdict::judge(&RankEnd {
+            self.account.rank_ended(end, status, self.code.is_some());
+            let judged = RankEnd {
                 pid: end.pid,
                 status,
                 snapshot,
@@ -437,8 +459,9 @@ impl Job {
                     .as_ref()
                     .map_or(String::new(), |death| source::trace(&death.frames)),
                 death,
-            });
-            causes.extend(cause.map(|mut cause| {
+            };
+            let cause = verdict::judge(&judged);
+            let cause = cause.map(|mut cause| {
                 let killed = matches!(status, ExitStatus::Signal(libc::SIGKILL, _));
                 if let Some(why) = self.oom.clause().filter(|_| killed) {
                     cause.text = format!("{}; {why}", cause.text);
@@ -447,30 +470,40 @@ impl Job {
                     cause.text.push_str(no_core());
                 }
                 cause
-            }));
+            });
+            if let Some(cause) = cause.as_ref().filter(|_| self.code.is_none()) {
+                self.account.failed(&judged, &snapshots, &cause.text);
+            }
+            causes.extend(cause);
             // pairs with the Acquire of ranks that look whether this one ever came
             let record = self.segment.record(end.rank);
             record.state.store(State::Gone as u32, Release);
+        }
+        if self.code.is_some() {
+            return;
         }
         let abort = snapshot::abort(&self.segment).map(|abort| {
             let mut cause = verdict::judge_abort(&abort);
             let note = death::of(&self.segment, abort.rank);
             let note = note.filter(|note| note.signal == 0); // no signal: an error
-            let place = note.map_or(String::new(), |note| source::lines(&note.frames));
+            let frames = note.map_or(Vec::new(), |note| note.frames);
+            let place = source::lines(&frames);
             if !place.is_empty() {
                 cause.text.push_str(&format!("\n  {place}"));
             }
+            self.account
+                .aborted(&abort, &snapshots, &frames, &cause.text);
             cause
         });
-        if self.code.is_none()
-            && let Some(cause) = verdict::likeliest(abort.into_iter().chain(causes))
-        {
+        if let Some(cause) = verdict::likeliest(abort.into_iter().chain(causes)) {
             self.fail(&cause);
         }
     }
 
     /// Ends the job because a rank has failed.
     fn fail(&mut self, cause: &Cause) {
+        self.account.end(Ending::Failure);
+        self.account.cause(&cause.text);
         if self.quiet {
             self.code = Some(128 + 13); // as if SIGPIPE had ended mpirun itself
             self.end(Signal::SIGTERM);

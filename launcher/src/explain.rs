@@ -46,17 +46,14 @@ fn other_threads(snapshot: &RankSnapshot) -> Option<(u32, usize)> {
 /// Which ranks were waiting for `rank` and for what, as a sentence; empty if none was.
 pub fn waiters(snapshots: &[RankSnapshot], rank: u32) -> String {
     let mut ways: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for snapshot in snapshots.iter().filter(|s| s.rank != rank) {
-        let wait = snapshot.waits.iter().find(|wait| is_for(wait, rank));
-        if let Some(wait) = wait {
-            let call = wait
-                .call
-                .map_or(String::new(), |call| format!(" in {call}"));
-            let place = phrase::place(&wait.shown);
-            ways.entry(format!("{call} on {place}"))
-                .or_default()
-                .push(snapshot.rank);
-        }
+    for (snapshot, wait) in waits_for(snapshots, rank) {
+        let call = wait
+            .call
+            .map_or(String::new(), |call| format!(" in {call}"));
+        let place = phrase::place(&wait.shown);
+        ways.entry(format!("{call} on {place}"))
+            .or_default()
+            .push(snapshot.rank);
     }
     let more = ways.len().saturating_sub(MAX_WAYS);
     let ways = ways.iter().take(MAX_WAYS).map(|(way, who)| match who[..] {
@@ -71,6 +68,18 @@ pub fn waiters(snapshots: &[RankSnapshot], rank: u32) -> String {
         ways.push("others as well".to_owned());
     }
     ways.join("; ")
+}
+
+/// The first wait for `rank` of each other rank that has one.
+pub fn waits_for(
+    snapshots: &[RankSnapshot],
+    rank: u32,
+) -> impl Iterator<Item = (&RankSnapshot, &Wait)> {
+    let others = snapshots.iter().filter(move |s| s.rank != rank);
+    others.filter_map(move |snapshot| {
+        let wait = snapshot.waits.iter().find(|wait| is_for(wait, rank))?;
+        Some((snapshot, wait))
+    })
 }
 
 fn is_for(wait: &Wait, rank: u32) -> bool {
@@ -291,7 +300,7 @@ pub fn bereft(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> 
 }
 
 /// Why this message is not what a receive of the rank asks for, where it nearly is.
-fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
+pub fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
     let receives = snapshot.waits.iter().map(|wait| &wait.shown);
     let receives = receives.filter(|wait| wait.kind == WaitKind::Receive && wait.tag != -2);
     for wanted in receives {

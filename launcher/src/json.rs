@@ -7,6 +7,8 @@ use std::fmt::{self, Display, Formatter, Write};
 pub enum Json {
     /// Nothing.
     Null,
+    /// Yes or no.
+    Bool(bool),
     /// A whole number.
     Number(i128),
     /// A number; what is none is written as null.
@@ -23,6 +25,12 @@ impl Json {
     /// A list of these.
     pub fn list<T: Into<Json>>(values: impl IntoIterator<Item = T>) -> Json {
         Json::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<bool> for Json {
+    fn from(yes: bool) -> Json {
+        Json::Bool(yes)
     }
 }
 
@@ -66,6 +74,7 @@ impl Display for Json {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Json::Null => f.write_str("null"),
+            Json::Bool(yes) => write!(f, "{yes}"),
             Json::Number(number) => write!(f, "{number}"),
             Json::Real(number) if number.is_finite() => write!(f, "{number}"),
             Json::Real(_) => f.write_str("null"),
@@ -117,9 +126,9 @@ mod tests {
             ("c", Json::Real(1.5)),
             ("d", Json::Real(f64::NAN)),
             ("e", Json::from(None::<u64>)),
+            ("f", true.into()),
         ]);
-        let wanted =
-            r#"{"a":[1,2],"b":"x\"\\\n\u0001\u003c/script\u003eé","c":1.5,"d":null,"e":null}"#;
+        let wanted = r#"{"a":[1,2],"b":"x\"\\\n\u0001\u003c/script\u003eé","c":1.5,"d":null,"e":null,"f":true}"#;
         assert_eq!(value.to_string(), wanted);
     }
 }

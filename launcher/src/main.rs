@@ -28,6 +28,7 @@
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! profile     what --profile and --trace write
 //! json        JSON
+//! account     what --report writes
 //! report      tables of what ranks publish about themselves
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! inspect     the program of that name, which looks at jobs: the same executable
@@ -38,6 +39,7 @@
 
 #![deny(unsafe_code)]
 
+mod account;
 mod binding;
 mod capacity;
 mod cgroup;
@@ -94,6 +96,7 @@ mod tune;
 mod verdict;
 mod watch;
 
+use account::Account;
 use cli::{JobOptions, ProgramOptions, Request};
 use profile::Profiles;
 use say::{Failure, failure, say};
@@ -185,6 +188,18 @@ fn run(
     spawned: Option<spawned::Spawned>,
     at_fault: &mut Option<usize>,
 ) -> Result<u8, Failure> {
+    let mut account = Account::new(global.report.clone()).map_err(failure)?;
+    let outcome = run_job(global, locals, (spawned, &mut account), at_fault);
+    account.write(&outcome);
+    outcome
+}
+
+fn run_job(
+    global: &JobOptions,
+    locals: &[ProgramOptions],
+    (spawned, account): (Option<spawned::Spawned>, &mut Account),
+    at_fault: &mut Option<usize>,
+) -> Result<u8, Failure> {
     let settings = settings::gather(global).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;
     let hosts = hosts::ranks(global).map_err(failure)?;
@@ -258,7 +273,7 @@ fn run(
     let reports = report::Reports::new(is_on);
     let view = view.map(|view| view.start(job.segment()));
     let view = view.transpose().map_err(failure)?;
-    let code = job.run(global, timeout, reports, profiles);
+    let code = job.run(global, timeout, (reports, profiles, account));
     drop(view); // the output that it has kept is printed now
     code
 }

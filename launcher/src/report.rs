@@ -35,7 +35,7 @@ impl Table {
     fn text(&self, rows: &[(u32, Rows)]) -> String {
         match self.report {
             Report::Protocols => protocols::table(rows),
-            Report::Regions | Report::Arms => report::table(rows),
+            Report::Regions | Report::Arms | Report::Warnings => report::table(rows),
         }
     }
 }
@@ -65,7 +65,7 @@ impl Reports {
             title,
             call: match report {
                 Report::Protocols => "MPI_Finalize",
-                Report::Regions | Report::Arms => "MPI_Init",
+                Report::Regions | Report::Arms | Report::Warnings => "MPI_Init",
             },
             printed: None,
         });

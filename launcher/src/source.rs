@@ -105,6 +105,29 @@ impl Image {
     }
 }
 
+/// A function that was being called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its name.
+    pub function: String,
+    /// The file of its source, or where the line is not known, that of its code. Without
+    /// folders.
+    pub file: String,
+    /// The line in the source.
+    pub line: Option<u32>,
+}
+
+impl Frame {
+    /// «solve at crash.c:4», or «solve in program».
+    fn text(&self) -> String {
+        let Frame { function, file, .. } = self;
+        match self.line {
+            Some(line) => format!("{function} at {file}:{line}"),
+            None => format!("{function} in {file}"),
+        }
+    }
+}
+
 /// Where a frame is in the source.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
@@ -150,7 +173,7 @@ impl Symbols {
 
     /// The functions at a place of a file, innermost first, with their lines; none of the
     /// library's inside, and of system libraries none.
-    fn functions(&mut self, path: &Path, offset: u64) -> Vec<String> {
+    fn functions(&mut self, path: &Path, offset: u64) -> Vec<Frame> {
         if is_system(path) {
             return Vec::new();
         }
@@ -180,7 +203,11 @@ impl Symbols {
                     && !is_inner(&name)
                 {
                     let file = Path::new(file).file_name().unwrap_or_default();
-                    found.push(format!("{name} at {}:{line}", file.to_string_lossy()));
+                    found.push(Frame {
+                        function: name,
+                        file: file.to_string_lossy().into_owned(),
+                        line: Some(line),
+                    });
                 }
             }
         }
@@ -188,7 +215,11 @@ impl Symbols {
             && let Some(symbol) = symbol
         {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
-            found.push(format!("{symbol} in {file}"));
+            found.push(Frame {
+                function: symbol,
+                file: file.into_owned(),
+                line: None,
+            });
         }
         found
     }
@@ -253,8 +284,13 @@ pub fn lines(frames: &[(String, u64)]) -> String {
 }
 
 fn functions(frames: &[(String, u64)]) -> Vec<String> {
+    self::frames(frames).iter().map(Frame::text).collect()
+}
+
+/// The program's own frames among these, each a file and a place in it, from the innermost.
+pub fn frames(frames: &[(String, u64)]) -> Vec<Frame> {
     let mut symbols = Symbols::default();
-    let mut all: Vec<String> = Vec::new();
+    let mut all = Vec::new();
     for (at, (path, offset)) in frames.iter().enumerate() {
         // The first is the instruction itself; the others are where calls return to.
         let offset = if at == 0 {

@@ -1,5 +1,6 @@
 //! Starts a job: creates its segment, lifeline and pipes, then its processes one by one.
 
+use crate::account::Account;
 use crate::binding;
 use crate::capacity;
 use crate::cgroup::Cgroups;
@@ -229,8 +230,7 @@ impl JobBuilder {
         self,
         global: &JobOptions,
         timeout: Option<f64>,
-        reports: Reports,
-        profiles: Profiles,
+        (reports, profiles, account): (Reports, Profiles, &mut Account),
     ) -> Result<u8, Failure> {
         let JobBuilder { input, output, .. } = self;
         let output = match input.start().and_then(|()| output.start()) {
@@ -247,7 +247,8 @@ impl JobBuilder {
             spawned.tell(&Outcome::Started);
         }
         let pids = self.ranks.pids();
-        mpir::publish(&self.programs.into_iter().zip(pids).collect::<Vec<_>>());
+        let programs = self.programs;
+        mpir::publish(&programs.iter().cloned().zip(pids).collect::<Vec<_>>());
         self.segment.head().hold.store(0, Release); // pairs with the Acquire of ranks in MPI_Init
         let deadline = timeout.map(|seconds| Deadline::new(self.began, seconds));
         let mut job = Job::new(
@@ -255,14 +256,14 @@ impl JobBuilder {
             self.ranks,
             output,
             (deadline, global.on_deadlock),
-            (reports, profiles),
+            (reports, profiles, account),
             self.oom,
             OtherJobs {
                 children: self.children,
                 spawned: self.spawned,
             },
         );
-        let code = job.run(&self.signals);
+        let code = job.run(&self.signals, &programs);
         if global.report_segment {
             say(&format!(
                 "the job segment of {} ranks holds {} bytes",

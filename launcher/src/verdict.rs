@@ -65,7 +65,7 @@ fn code(raw: i32) -> u8 {
 }
 
 /// The name of a signal, or its number.
-fn signal_name(signal: i32) -> String {
+pub fn signal_name(signal: i32) -> String {
     nix::sys::signal::Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |s| s.as_str().to_owned())
 }

@@ -5,6 +5,7 @@
 use crate::object::{comm, datatype, errhandler, file, group, info, op, win};
 use crate::pml;
 use crate::request::{self, message};
+use crate::warning::{self, Topic};
 
 /// Requests or messages that are described one by one.
 const SHOWN: usize = 4;
@@ -82,10 +83,8 @@ impl Leaks {
         });
         self.0.extend(described(texts.collect(), "messages"));
         if !self.0.is_empty() {
-            eprintln!(
-                "lariat: at MPI_Finalize rank {rank} left: {}",
-                self.0.join("; ")
-            );
+            let text = format!("at MPI_Finalize rank {rank} left: {}", self.0.join("; "));
+            warning::say(Topic::Left, &text);
         }
     }
 }

@@ -31,3 +31,4 @@ pub mod stack;
 pub mod tool;
 pub mod topo;
 pub mod trace;
+pub mod warning;

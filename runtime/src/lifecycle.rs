@@ -15,7 +15,7 @@ use crate::membership::{self, Membership};
 use crate::object::group::Proc;
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
-use crate::{death, fail, leaks, lock, profile, report, trace};
+use crate::{death, fail, leaks, lock, profile, report, trace, warning};
 use btl_shm::region::heap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -179,6 +179,7 @@ fn join() -> Result<&'static Job> {
     });
     if segment.is_launched() {
         death::start(segment, rank);
+        warning::start(segment, rank);
     }
     group::set_here(rank, size);
     group::set_job(segment.constants().job);

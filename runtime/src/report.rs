@@ -35,7 +35,7 @@ fn tell(segment: &Segment, rank: u32, report: Report, rows: &Rows) {
         if !rows.rows.is_empty() {
             let table = match report {
                 Report::Protocols => protocols::table,
-                Report::Regions | Report::Arms => tables::table,
+                Report::Regions | Report::Arms | Report::Warnings => tables::table,
             };
             eprintln!("{}", table(&[(rank, rows.clone())]));
         }

@@ -27,6 +27,7 @@ mod job;
 pub mod leftovers;
 pub mod outside;
 mod program;
+pub mod slow;
 pub mod storm;
 pub mod strace;
 pub mod terminal;

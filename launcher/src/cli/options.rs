@@ -162,6 +162,9 @@ pub struct JobOptions {
     /// Show a live view of who waits for whom, or if there is no terminal, a table every N seconds; what the job prints comes after it
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", help_heading = "Output", value_parser = words::interval)]
     pub top: Option<f64>,
+    /// At the end, however it comes, write to FILE how the job ended and what was told of it, for programs (docs/debugging.md describes it)
+    #[arg(long, value_name = "json:FILE", require_equals = true, help_heading = "Ending", value_parser = words::report)]
+    pub report: Option<PathBuf>,
     /// Accepted and ignored: a timeout always reports
     #[arg(long, help_heading = "Ending")]
     pub report_state_on_timeout: bool,

@@ -121,6 +121,15 @@ pub fn interval(text: &str) -> Result<f64, String> {
     }
 }
 
+/// `--report`: the form of the report, and a file to write.
+pub fn report(text: &str) -> Result<PathBuf, String> {
+    match text.split_once(':') {
+        Some(("json", name)) => file(name),
+        Some((form, _)) => Err(format!("the form {form} is not known; it is json:FILE")),
+        None => Err(format!("{text} names no form; it is json:FILE")),
+    }
+}
+
 /// `--profile`, `--trace`: a file to write.
 pub fn file(text: &str) -> Result<PathBuf, String> {
     match Path::new(text) {

@@ -35,13 +35,13 @@ pub struct Profiles {
 /// before the job begins. What is in it stays until then.
 ///
 /// # Errors
-/// A sentence with the option and the file.
-pub fn try_file(option: &str, path: &Path) -> Result<(), String> {
+/// A sentence with the option, what stands before the file's name, and the file.
+pub fn try_file(option: &str, before: &str, path: &Path) -> Result<(), String> {
     let is_new = !path.exists();
     let opened = OpenOptions::new().append(true).create(true).open(path);
     opened.map_err(|why| {
         format!(
-            "{option}={}: the file cannot be written: {why}",
+            "{option}={before}{}: the file cannot be written: {why}",
             path.display()
         )
     })?;
@@ -60,7 +60,7 @@ impl Profiles {
         let files = [("--profile", &global.profile), ("--trace", &global.trace)];
         for (option, path) in files {
             if let Some(path) = path {
-                try_file(option, path)?;
+                try_file(option, "", path)?;
             }
         }
         Ok(Profiles {

@@ -15,6 +15,7 @@ use crate::object::datatype::Datatype;
 use crate::object::group::{self, Proc};
 use crate::pml::memory::{Buffer, Memory};
 use crate::pml::publish;
+use crate::warning::{self, Topic};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -248,7 +249,7 @@ fn in_words(is_send: bool, (peer, tag, context): (Option<Proc>, i32, ContextId))
 
 fn warn(text: &str) {
     let rank = group::here().map_or(0, |(me, _)| me.0);
-    eprintln!("lariat: rank {rank}: {text}");
+    warning::say(Topic::Buffer, &format!("rank {rank}: {text}"));
 }
 
 #[cfg(test)]

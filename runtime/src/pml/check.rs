@@ -6,6 +6,7 @@ use crate::object::datatype::{self, Datatype, Element};
 use crate::object::group;
 use crate::pml::memory::Buffer;
 use crate::stack;
+use crate::warning::{self, Topic};
 
 /// Stands for a message whose types are not known, or match anything
 /// (`MPI_PACKED`, the library's own messages).
@@ -101,9 +102,10 @@ pub(super) fn warn_of_bytes(source: u32, (which, sent, asked): (&str, &str, &str
     });
     if is_new {
         let rank = group::here().map_or(0, |(me, _)| me.0);
-        eprintln!(
-            "lariat: rank {rank}: warning: the message from rank {source} {which} was sent as {sent}, but {asked} are asked for: MPI_BYTE matches only MPI_BYTE"
+        let text = format!(
+            "rank {rank}: warning: the message from rank {source} {which} was sent as {sent}, but {asked} are asked for: MPI_BYTE matches only MPI_BYTE"
         );
+        warning::say(Topic::Type, &text);
     }
 }
 

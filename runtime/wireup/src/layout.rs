@@ -193,8 +193,7 @@ pub struct RankRecord {
     pub heap_pid: AtomicU32,
     _pad4: u32,
     /// Offsets of the rank's reports about itself, or 0; see [`crate::report`].
-    pub reports: [AtomicU64; 3],
-    _pad5: [u8; 8],
+    pub reports: [AtomicU64; 4],
 
     /// The parts of the rank's memory that lie in the heap file. Entries are
     /// added in order and stay; see [`SharedRegion`].

@@ -35,6 +35,8 @@ pub enum Report {
     Arms = 1,
     /// How messages went; see [`crate::protocols`].
     Protocols = 2,
+    /// What the rank has warned of: topics and texts.
+    Warnings = 3,
 }
 
 /// A rank's rows of a table.

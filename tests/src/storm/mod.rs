@@ -16,7 +16,7 @@ pub mod commands;
 pub mod environments;
 mod grammar;
 pub mod kills;
-mod rng;
+pub mod rng;
 mod run;
 pub mod scribble;
 

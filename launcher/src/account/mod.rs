@@ -1,0 +1,276 @@
+//! The account of a job that `--report=json:FILE` writes: how it ended and what was told of
+//! it, for programs. docs/debugging.md describes the document.
+//!
+//! ```text
+//! what    ranks, waits and failures as JSON
+//! ```
+//!
+//! Without the option nothing is collected.
+
+mod what;
+
+use crate::explain::Known;
+use crate::json::Json;
+use crate::profile::try_file;
+use crate::ranks::ProcessEnd;
+use crate::reap::ExitStatus;
+use crate::say::{Failure, say};
+use crate::snapshot::{self, RankSnapshot};
+use crate::verdict::RankEnd;
+use crate::watch::Findings;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wireup::report::{self, Report};
+use wireup::segment::Segment;
+
+/// The version of the document: it rises when something in it changes its meaning or goes.
+const VERSION: u32 = 1;
+
+/// How a job ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// All ranks ended well.
+    Success,
+    /// A rank failed.
+    Failure,
+    /// Ranks could never go on, and `--on-deadlock=end` was given.
+    Deadlock,
+    /// The time of `--timeout` was over.
+    Timeout,
+    /// A signal to mpirun ended it.
+    Signal,
+    /// What it printed could not be written.
+    Output,
+    /// The job that has spawned this one has ended.
+    Parent,
+    /// It did not begin.
+    NotStarted,
+}
+
+impl Ending {
+    fn name(self) -> &'static str {
+        match self {
+            Ending::Success => "success",
+            Ending::Failure => "failure",
+            Ending::Deadlock => "deadlock",
+            Ending::Timeout => "timeout",
+            Ending::Signal => "signal",
+            Ending::Output => "output",
+            Ending::Parent => "parent",
+            Ending::NotStarted => "not started",
+        }
+    }
+}
+
+/// Why a report of all ranks was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Occasion {
+    /// Ranks can never go on, or wait for others that have left.
+    Stuck,
+    /// The time of `--timeout` was over.
+    Timeout,
+    /// A signal ended the job.
+    Signal,
+    /// SIGQUIT asked for it.
+    Asked,
+}
+
+impl Occasion {
+    fn name(self) -> &'static str {
+        match self {
+            Occasion::Stuck => "stuck",
+            Occasion::Timeout => "timeout",
+            Occasion::Signal => "signal",
+            Occasion::Asked => "asked",
+        }
+    }
+}
+
+/// What is collected while the job runs.
+#[derive(Debug)]
+pub struct Account {
+    file: Option<PathBuf>,
+    began: (SystemTime, Instant),
+    ending: Option<Ending>,
+    /// How each rank's process ended; by rank.
+    ends: Vec<Option<Json>>,
+    /// What mpirun says of each, and what is told of it.
+    failures: Vec<(String, Json)>,
+    reports: Vec<Json>,
+    warnings: Vec<Json>,
+    /// What is told of each rank at the end, by rank.
+    ranks: Vec<Json>,
+}
+
+impl Account {
+    /// An account that is written to this file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn new(file: Option<PathBuf>) -> Result<Account, String> {
+        if let Some(path) = &file {
+            try_file("--report", "json:", path)?;
+        }
+        Ok(Account {
+            file,
+            began: (SystemTime::now(), Instant::now()),
+            ending: None,
+            ends: Vec::new(),
+            failures: Vec::new(),
+            reports: Vec::new(),
+            warnings: Vec::new(),
+            ranks: Vec::new(),
+        })
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.file.is_some()
+    }
+
+    fn seconds(&self) -> Json {
+        Json::Real(what::rounded(self.began.1.elapsed()))
+    }
+
+    /// The job ends, and for this reason. The first counts.
+    pub fn end(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+
+    /// A rank's process has ended. `by_mpirun`: it was asked to.
+    pub fn rank_ended(&mut self, end: ProcessEnd, status: ExitStatus, by_mpirun: bool) {
+        if !self.is_wanted() {
+            return;
+        }
+        let at = end.rank as usize;
+        if self.ends.len() <= at {
+            self.ends.resize(at + 1, None);
+        }
+        let mut fields = what::end(end.pid, status);
+        fields.push(("ended_by_mpirun", by_mpirun.into()));
+        fields.push(("seconds", self.seconds()));
+        self.ends[at] = Some(Json::Object(fields));
+    }
+
+    /// A rank has failed, of which mpirun may say this.
+    pub fn failed(&mut self, end: &RankEnd, snapshots: &[RankSnapshot], text: &str) {
+        if self.is_wanted() {
+            let seconds = self.seconds();
+            let told = what::failure(end, snapshots, text, seconds);
+            self.failures.push((text.to_owned(), told));
+        }
+    }
+
+    /// A rank has ended the job: with an error or by `MPI_Abort`.
+    pub fn aborted(
+        &mut self,
+        abort: &snapshot::Abort,
+        snapshots: &[RankSnapshot],
+        frames: &[(String, u64)],
+        text: &str,
+    ) {
+        if self.is_wanted() {
+            let seconds = self.seconds();
+            let told = what::abort(abort, snapshots, frames, (text, seconds));
+            self.failures.push((text.to_owned(), told));
+        }
+    }
+
+    /// The failure for which the job ends, by what mpirun says of it. It comes first.
+    pub fn cause(&mut self, text: &str) {
+        let is_it = |failure: &(String, Json)| text.starts_with(&failure.0);
+        if let Some(at) = self.failures.iter().position(is_it) {
+            self.failures[..=at].rotate_right(1);
+        }
+    }
+
+    /// What all ranks do was told, in these words.
+    pub fn report(
+        &mut self,
+        occasion: Occasion,
+        snapshots: &[RankSnapshot],
+        findings: &Findings,
+        known: &Known,
+        text: &str,
+    ) {
+        if self.is_wanted() {
+            let fields = [
+                ("occasion", occasion.name().into()),
+                ("seconds", self.seconds()),
+            ];
+            self.reports
+                .push(what::report(fields, snapshots, findings, known, text));
+        }
+    }
+
+    /// Takes what stands in the segment when all ranks have ended.
+    pub fn close(&mut self, segment: &Segment, programs: &[String]) {
+        if !self.is_wanted() {
+            return;
+        }
+        for snapshot in snapshot::of_all(segment) {
+            let end = self.ends.get(snapshot.rank as usize).cloned().flatten();
+            let program = programs.get(snapshot.rank as usize);
+            self.ranks.push(what::rank(
+                &snapshot,
+                program.map(String::as_str),
+                end.unwrap_or(Json::Null),
+            ));
+            let rows = report::read(segment, snapshot.rank, Report::Warnings);
+            for row in rows.into_iter().flat_map(|rows| rows.rows) {
+                let [topic, text] = row.as_slice() else {
+                    continue;
+                };
+                self.warnings.push(Json::Object(vec![
+                    ("rank", snapshot.rank.into()),
+                    ("topic", topic.as_str().into()),
+                    ("text", text.as_str().into()),
+                ]));
+            }
+        }
+    }
+
+    /// Writes the account of a job that has ended so.
+    pub fn write(self, outcome: &Result<u8, Failure>) {
+        let Some(path) = self.file.clone() else {
+            return;
+        };
+        let (code, error) = match outcome {
+            Ok(code) => (*code, None),
+            Err(why) => (why.code, Some(why.text.as_str())),
+        };
+        let otherwise = match (error, code) {
+            (Some(_), _) => Ending::NotStarted,
+            (_, 0) => Ending::Success,
+            _ => Ending::Failure,
+        };
+        let ending = match error {
+            Some(_) => Ending::NotStarted,
+            None => self.ending.unwrap_or(otherwise),
+        };
+        let seconds = self.seconds();
+        let failures = self.failures.into_iter().map(|failure| failure.1);
+        let began = self.began.0.duration_since(UNIX_EPOCH);
+        let began = began.unwrap_or(Duration::ZERO);
+        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let document = Json::Object(vec![
+            ("version", VERSION.into()),
+            (
+                "mpirun",
+                concat!("Lariat ", env!("CARGO_PKG_VERSION")).into(),
+            ),
+            ("command", Json::list(words)),
+            ("began", began.as_secs().into()),
+            ("seconds", seconds),
+            ("exit_code", u32::from(code).into()),
+            ("ending", ending.name().into()),
+            ("error", error.into()),
+            ("ranks", Json::List(self.ranks)),
+            ("failures", Json::List(failures.collect())),
+            ("reports", Json::List(self.reports)),
+            ("warnings", Json::List(self.warnings)),
+        ]);
+        if let Err(why) = std::fs::write(&path, format!("{document}\n")) {
+            say(&format!("--report=json:{}: {why}", path.display()));
+        }
+    }
+}
