@@ -76,6 +76,14 @@ fn memory_under_limits_is_ordinary() {
 }
 
 #[test]
+fn a_rank_is_as_large_as_what_it_uses() {
+    for heap in ["0", "1"] {
+        let job = Job::of("address_space").args(["64"]).ranks(3);
+        job.env("LARIAT_HEAP", heap).passes();
+    }
+}
+
+#[test]
 fn what_is_freed_twice_is_named() {
     let mut command = alone(program("heap_family"));
     command.arg("twice");

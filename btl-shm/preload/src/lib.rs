@@ -25,9 +25,9 @@ mod mmap;
 mod system;
 
 use btl_shm::region::adopt;
-use btl_shm::region::alloc::VisibleRange;
 use btl_shm::region::heap::{self, Heap, Preloaded};
 use btl_shm::region::objects;
+use btl_shm::region::window::VisibleRange;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
@@ -68,7 +68,7 @@ fn heap_of(ptr: *const c_void) -> Option<&'static Heap> {
 /// What the runtime calls.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "the name of a symbol")]
-pub static lariat_heap_2: Preloaded = Preloaded {
+pub static lariat_heap_3: Preloaded = Preloaded {
     start: start_late,
     refusal,
     alloc,

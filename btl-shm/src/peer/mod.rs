@@ -18,8 +18,8 @@ pub mod driver;
 pub mod shared;
 
 use crate::fault::Fault;
-use crate::region::alloc::VisibleRange;
 use crate::region::heap;
+use crate::region::window::VisibleRange;
 use driver::{ATTACHMENTS, Attachments, Device, Segid};
 use shared::{Regions, Shared, Windows};
 use std::ptr::NonNull;

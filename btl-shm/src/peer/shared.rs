@@ -1,32 +1,32 @@
 //! The arm `shared`: a peer's memory that lies in the job's heap file is mapped
 //! here too, and copied by plain loads and stores.
 //!
-//! What of a peer's addresses lies where in the file is in its record. Its window
-//! of the file is mapped in parts of 64 GiB, one at a time and for good,
-//! when an address in it is first asked for: so a rank has as many mappings as
-//! peers that it exchanges large messages with, and an address becomes a pointer
-//! by two additions. A mapping stays good whatever the owner does: the pages of
-//! memory that it gave back read as zeros, and live on after its end.
+//! What of a peer's addresses lies where in the file is in its record. Each such region
+//! is mapped for good when an address in it is first asked for, a heap in parts of at most
+//! 64 GiB: so a rank has as many mappings as peers that it exchanges large messages with,
+//! and an address becomes a pointer by two additions. A mapping stays good whatever the
+//! owner does: the pages of memory that it gave back read as zeros, and live on after its
+//! end.
 //!
-//! A part is address space. *Opened*, readable and writable, is what the peer uses of
-//! it, as far as messages have shown that: whoever reads all of this process's memory,
-//! or fills it (`mlockall`), finds no more than that, and no hole of the file's.
+//! Mapped is what the peer uses of a part, as far as messages have shown that; it grows
+//! in place. So whoever reads all of this process's memory, or fills it (`mlockall`), finds
+//! no more than that, and this process is no larger.
 
 use crate::region::heap;
 use crate::region::sys;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wireup::foreign;
+use wireup::growing::Growing;
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::{Segment, SegmentError};
 
-/// Bytes of a window that are mapped at once.
+/// Bytes of a window that one mapping may reach.
 const PART: u64 = 1 << 36;
 
-/// Bytes of a peer's heap that are opened at once, at the least; else an eighth of what is
-/// open, so that a heap that grows is followed by few system calls.
-const OPENED_LEAST: u64 = 2 << 20;
+/// Bytes of a peer's heap that are mapped at once, at the least; else an eighth of what is
+/// mapped, so that a heap that grows is followed by few system calls.
+const MAPPED_LEAST: u64 = 2 << 20;
 
 /// A range of a process's addresses that lies in the heap file.
 #[derive(Clone, Copy, Debug)]
@@ -144,9 +144,9 @@ pub struct Windows {
 #[derive(Debug, Default)]
 struct Window {
     regions: Regions,
-    parts: Vec<Option<NonNull<u8>>>,
-    /// What is open of each region in each part, in bytes from the window's beginning.
-    opened: Vec<std::ops::Range<u64>>,
+    parts: Vec<Part>,
+    /// Whether it was looked whether the peer's memory is found there.
+    looked: bool,
     /// Why nothing more of it is mapped.
     refused: Option<String>,
     /// The last look-up: the peer's addresses of what of a region lies in one part, and
@@ -154,42 +154,12 @@ struct Window {
     last: Option<(std::ops::Range<u64>, NonNull<u8>)>,
 }
 
-impl Window {
-    /// Opens what of a region lies in a part, `whole`, at least up to `least`; `grows`: as
-    /// far as is likely to be used, and not all of it. The part begins at `from` of the
-    /// window, and is mapped at `base`. The end of what is open; `None`: the kernel
-    /// refused.
-    #[cold]
-    fn open(
-        &mut self,
-        (base, from): (NonNull<u8>, u64),
-        whole: std::ops::Range<u64>,
-        least: u64,
-        grows: bool,
-    ) -> Option<u64> {
-        let page = sys::page() as u64;
-        let start = whole.start / page * page;
-        let known = self.opened.iter().position(|open| open.start == start);
-        let open = known.map_or(start..start, |at| self.opened[at].clone());
-        if least <= open.end && known.is_some() {
-            return Some(open.end.min(whole.end));
-        }
-        let end = if grows {
-            let more = ((open.end - start) / 8).max(OPENED_LEAST);
-            least.max(open.end.saturating_add(more)).min(whole.end)
-        } else {
-            whole.end
-        };
-        let end = end.next_multiple_of(page);
-        // SAFETY: inside of the part that is mapped at `base`.
-        let first = unsafe { base.add(bytes(open.end - from)) };
-        foreign::open(first, end - open.end).ok()?;
-        match known {
-            Some(at) => self.opened[at].end = end,
-            None => self.opened.push(start..end),
-        }
-        Some(end.min(whole.end))
-    }
+/// What of a region lies in one part of the window, mapped.
+#[derive(Debug)]
+struct Part {
+    /// Where it begins, in bytes from the window's beginning: a whole page.
+    begin: u64,
+    memory: Growing,
 }
 
 impl Windows {
@@ -243,59 +213,81 @@ impl Windows {
         if from >= end || len > end - from {
             return None;
         }
-        let base = match window.parts.get(usize::try_from(part).ok()?) {
-            Some(Some(base)) => *base,
-            _ => self.map(peer, part)?,
-        };
         let grows = region.kind == RegionKind::Heap as u32;
-        let window = &mut self.peers[peer as usize];
-        let end = window.open((base, part * PART), start..end, from + len, grows)?;
-        // SAFETY: both lie inside the part that is mapped at `base`.
+        let (base, mapped) = self.map(peer, start..end, from + len, grows)?;
+        // SAFETY: both lie inside of what is mapped from `base` on, the beginning of the
+        // page of `start`.
         let (first, found) = unsafe {
-            let at = |from: u64| base.add(bytes(from - part * PART));
+            let page = start / sys::page() as u64 * sys::page() as u64;
+            let at = |from: u64| base.add(bytes(from - page));
             (at(start), at(from))
         };
-        let here = addr - (from - start)..addr + (end - from);
+        let here = addr - (from - start)..addr + (mapped.min(end) - from);
         self.peers[peer as usize].last = Some((here, first));
         Some(found)
     }
 
+    /// Maps what of a region lies in a part, `whole`, at least up to `least`, all in bytes
+    /// from the window's beginning; `grows`: as far as is likely to be used, and not all
+    /// of it. Where the page of its first byte is, and the end of what is mapped.
     #[cold]
-    fn map(&mut self, peer: u32, part: u64) -> Option<NonNull<u8>> {
+    fn map(
+        &mut self,
+        peer: u32,
+        whole: std::ops::Range<u64>,
+        least: u64,
+        grows: bool,
+    ) -> Option<(NonNull<u8>, u64)> {
+        let page = sys::page() as u64;
+        let begin = whole.start / page * page;
         let window = &mut self.peers[peer as usize];
+        if let Some(part) = window.parts.iter().find(|part| part.begin == begin) {
+            let more = match grows {
+                true => (part.memory.mapped() / 8).max(MAPPED_LEAST),
+                false => whole.end - least,
+            };
+            let mapped = part.memory.mapped();
+            self.file.map_more(&part.memory, least - begin, more).ok()?;
+            if part.memory.mapped() != mapped {
+                // A forked child is no rank, and has no business with peers' memory.
+                part.memory.keep_from_children();
+            }
+            return Some((part.memory.base(), begin + part.memory.mapped()));
+        }
         if window.refused.is_some() {
             return None;
         }
-        let parts = self.file.window().div_ceil(PART);
-        if part >= parts {
+        if whole.end > self.file.window() {
             window.refused = Some(format!(
                 "rank {peer} tells of memory outside of its window of the heap file"
             ));
             return None;
         }
-        let len = PART.min(self.file.window() - part * PART);
-        match self.file.reserve(self.file.begin(peer) + part * PART, len) {
-            Ok(base) => {
-                // A forked child is no rank, and has no business with peers' memory.
-                // A refusal only leaves it a mapping that it does not know of.
-                // SAFETY: changes a flag of the mapping that was just made.
-                unsafe { libc::madvise(base.as_ptr().cast(), bytes(len), libc::MADV_DONTFORK) };
-                let right = self.is_right(peer, part, base);
-                let window = &mut self.peers[peer as usize];
-                if !right {
-                    window.refused = Some(other_bytes(peer));
-                    return None;
-                }
-                window.parts.resize(usize::try_from(parts).ok()?, None);
-                window.parts[usize::try_from(part).ok()?] = Some(base);
-                self.attachments += 1;
-                Some(base)
+        if !window.looked {
+            if !self.is_right(peer) {
+                self.peers[peer as usize].refused = Some(other_bytes(peer));
+                return None;
             }
-            Err(why) => {
-                window.refused = Some(format!("its window of the heap file: {why}"));
-                None
-            }
+            self.peers[peer as usize].looked = true;
         }
+        let first = match grows {
+            true => least.saturating_add(MAPPED_LEAST).min(whole.end),
+            false => whole.end,
+        };
+        let at = self.file.begin(peer) + begin;
+        let memory = match self.file.map_some(at, whole.end - begin, first - begin) {
+            Ok(memory) => memory,
+            Err(why) => {
+                let why = format!("its window of the heap file: {why}");
+                self.peers[peer as usize].refused = Some(why);
+                return None;
+            }
+        };
+        memory.keep_from_children();
+        let found = (memory.base(), begin + memory.mapped());
+        self.peers[peer as usize].parts.push(Part { begin, memory });
+        self.attachments += 1;
+        Some(found)
     }
 
     /// Maps `len` bytes at `addr` of `peer` by themselves; `None` if they are not all
@@ -386,25 +378,17 @@ impl Windows {
         self.place(peer, addr, 8)
     }
 
-    /// Whether the bytes that `peer` has put into its memory are found in a part of
-    /// its window, or lie elsewhere.
-    fn is_right(&mut self, peer: u32, part: u64, base: NonNull<u8>) -> bool {
-        let begin = self.file.begin(peer) + part * PART;
-        let within = self.cookie_place(peer).and_then(|at| at.checked_sub(begin));
-        let Some(within) = within.filter(|within| within + 8 <= PART) else {
+    /// Whether the bytes that `peer` has put into its memory are found where it says that
+    /// they are, or something else is.
+    fn is_right(&mut self, peer: u32) -> bool {
+        let Some(at) = self.cookie_place(peer) else {
             return true;
         };
-        // SAFETY: eight bytes of the part, which is mapped, aligned as an atomic of
-        // the peer's is.
-        let place = unsafe { base.add(bytes(within)) };
-        let page = sys::page();
-        // SAFETY: the beginning of a page of the part.
-        let first = unsafe { place.sub(place.addr().get() % page) };
-        if foreign::open(first, page as u64).is_err() {
-            return true; // what is asked for next is not opened either
-        }
-        // SAFETY: as above; its page is open.
-        let got = unsafe { place.cast::<u64>().read_volatile() };
+        let Ok(mapped) = self.map_alone(at, 8) else {
+            return true; // what is asked for next is not mapped either
+        };
+        // SAFETY: eight bytes that are mapped, aligned as an atomic of the peer's is.
+        let got = unsafe { mapped.at().cast::<u64>().read_volatile() };
         got == self.segment.record(peer).cookie.load(Ordering::Relaxed)
     }
 
@@ -413,16 +397,8 @@ impl Windows {
     /// # Safety
     /// That is so.
     pub unsafe fn unmap(&mut self) {
-        let window = self.file.window();
         for peer in &mut self.peers {
-            for (part, base) in (0u64..).zip(std::mem::take(&mut peer.parts)) {
-                let len = PART.min(window - part * PART);
-                if let Some(base) = base {
-                    // SAFETY: the mapping that `map` made, of which the caller vouches.
-                    unsafe { libc::munmap(base.as_ptr().cast(), bytes(len)) };
-                }
-            }
-            *peer = Window::default();
+            *peer = Window::default(); // drops the mappings
         }
     }
 

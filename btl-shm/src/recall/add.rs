@@ -5,6 +5,10 @@ use super::{fork, private};
 use crate::region::sys;
 use std::os::fd::RawFd;
 
+/// The most for which it is tried beforehand whether a child could have a copy: a window
+/// is as long as memory may ever become.
+const TRIED: usize = 64 << 20;
+
 /// Registers `len` bytes at `start`, a mapping (or the address space of mappings
 /// yet to come) of the file behind `fd`: a forked child gets a private copy of
 /// what is mapped there from that file.
@@ -24,7 +28,8 @@ pub fn add(start: usize, len: usize, fd: RawFd) -> Result<(), RangeError> {
         return Err(RangeError::Unaligned(start, len));
     }
     let file = ranges::file_of(fd).map_err(|why| RangeError::Descriptor(fd, why))?;
-    private::room_for(len).map_err(|why| RangeError::NoCopy(len, why))?;
+    let tried = len.min(TRIED);
+    private::room_for(tried).map_err(|why| RangeError::NoCopy(len, why))?;
     ranges::insert(Range {
         start,
         len,

@@ -16,9 +16,8 @@ use super::shelf::{SHELVES, Shelf, Shelves};
 use super::space::Space;
 use super::sys;
 use super::table::{BlockUse, Table};
-use super::window::Window;
+use super::window::{VisibleRange, Window};
 use nix::sys::sysinfo::sysinfo;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What every block begins at a multiple of.
@@ -33,36 +32,6 @@ pub struct Allocator {
     space: Mutex<Space>,
     /// Bytes of memory and swap: who asks for more gets the kernel's answer.
     most: usize,
-    visible: VisibleRange,
-}
-
-/// The addresses that peers can reach through the heap file, for a quick look at every
-/// long message: one range, good until the program maps something over the heap or
-/// protects a part of it. It has a cache line of its own.
-#[repr(C, align(64))]
-#[derive(Debug)]
-pub struct VisibleRange {
-    start: usize,
-    end: usize,
-    /// Set once the range alone does not tell: the program has mapped something over the
-    /// window or protected a part of it, or this is a forked child, whose memory nobody
-    /// sees.
-    invalid: AtomicBool,
-}
-
-impl VisibleRange {
-    /// True if peers reach all of `len` bytes at `start`. False: they do not, or only
-    /// [`Allocator::is_shared`] can tell.
-    #[inline]
-    pub fn holds(&self, start: usize, len: usize) -> bool {
-        let within = start >= self.start && start <= self.end && len <= self.end - start;
-        within && !self.invalid.load(Ordering::Relaxed)
-    }
-
-    /// Makes [`VisibleRange::holds`] say false from now on.
-    pub(super) fn invalidate(&self) {
-        self.invalid.store(true, Ordering::Relaxed);
-    }
 }
 
 /// All locks of an allocator, held over a fork.
@@ -81,11 +50,6 @@ impl Allocator {
             shelves: Shelves::default(),
             space: Mutex::new(space),
             most: memory(),
-            visible: VisibleRange {
-                start: window.base(),
-                end: window.base() + window.len(),
-                invalid: AtomicBool::new(false),
-            },
             window,
         })
     }
@@ -95,20 +59,14 @@ impl Allocator {
         &self.window
     }
 
-    /// What is known of each block.
-    pub(super) fn table(&self) -> &Table {
-        &self.table
-    }
-
     /// Where peers reach all of it.
     #[inline]
     pub fn visible(&self) -> &VisibleRange {
-        &self.visible
+        self.window.visible()
     }
 
     /// Notes that this process is a forked child ([`Window::became_private`]).
     pub fn became_private(&self) {
-        self.visible.invalidate();
         self.window.became_private();
     }
 
@@ -122,16 +80,17 @@ impl Allocator {
         self.most
     }
 
-    /// Whether an address lies in the window.
+    /// Whether a block may begin at an address: it lies in the part of the window that
+    /// has had some.
     #[inline]
     pub fn contains(&self, addr: usize) -> bool {
-        addr.wrapping_sub(self.window.base()) < self.window.len()
+        addr.wrapping_sub(self.window.base()) < self.table.covered()
     }
 
-    /// The part of a range that lies in the window.
+    /// The part of a range that lies in the window, as far as that is mapped.
     pub(super) fn inside(&self, start: usize, end: usize) -> Option<(usize, usize)> {
         let from = start.max(self.window.base());
-        let to = end.min(self.window.base() + self.window.len());
+        let to = end.min(self.window.end());
         (from < to).then_some((from, to))
     }
 
@@ -142,13 +101,13 @@ impl Allocator {
             let protected = &space.protected;
             protected.first_in(start, start + len).is_none()
         };
-        self.visible.holds(start, len) || self.owns(start, len) && free(self.space())
+        self.visible().holds(start, len) || self.owns(start, len) && free(self.space())
     }
 
     /// Whether all of a range is memory of the window, and nothing that the program has
     /// mapped over it.
     pub(super) fn owns(&self, start: usize, len: usize) -> bool {
-        if self.visible.holds(start, len) {
+        if self.visible().holds(start, len) {
             return true;
         }
         let Some(end) = start.checked_add(len) else {
@@ -193,11 +152,13 @@ impl Allocator {
         } else {
             align.max(ALIGN)
         };
-        let (start, zeroed) = self.space().take(&self.window, size, align)?;
+        let mut space = self.space();
+        let (start, zeroed) = space.take(&self.window, size, align)?;
         if self.table.open(start).is_err() {
-            self.space().give(start, size);
+            space.give(start, size);
             return None;
         }
+        drop(space);
         self.table.set(start, size, BlockUse::Taken);
         Some((start, zeroed))
     }

@@ -6,9 +6,9 @@
 //! heap, and the runtime goes through the C functions that it exports
 //! ([`Preloaded`]); elsewhere the runtime has the heap itself.
 
-use super::alloc::{AllLocks, Allocator, VisibleRange, at};
+use super::alloc::{AllLocks, Allocator, at};
 use super::static_data;
-use super::window::{Refusal, Window, publish, static_part};
+use super::window::{Refusal, VisibleRange, Window, publish, static_part};
 use crate::recall;
 use crate::valgrind;
 use std::cell::UnsafeCell;
@@ -174,7 +174,7 @@ pub fn getenv(name: &str) -> Option<String> {
     Some(value.to_string_lossy().into_owned())
 }
 
-/// What the preloaded library exports, under the name `lariat_heap_2`: its functions for
+/// What the preloaded library exports, under the name `lariat_heap_3`: its functions for
 /// the runtime. Whoever changes this changes the name as well.
 #[repr(C)]
 #[derive(Debug)]
@@ -207,7 +207,7 @@ fn preloaded() -> Option<&'static Preloaded> {
         // SAFETY: looks up a NUL-terminated name, under which only btl-shm/preload
         // exports something.
         unsafe {
-            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap_2".as_ptr())
+            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap_3".as_ptr())
                 .cast::<Preloaded>()
                 .as_ref()
         }

@@ -42,7 +42,6 @@ fn unlock_foreign(heap: &Allocator) {
             drop(sys::unlock(line.start, line.len()));
         }
     });
-    heap.table().unlock_rest();
     let space = heap.space();
     for (start, end, _) in space.extents.all(State::Sealed) {
         drop(sys::unlock(start, end - start));

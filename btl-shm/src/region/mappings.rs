@@ -297,9 +297,12 @@ pub unsafe fn mremap(
 
 /// Whether all of a range is the program's mapping in the window.
 fn is_mapped(heap: &Allocator, start: usize, len: usize) -> bool {
-    let Some((_, end)) = range(start, len).filter(|_| heap.contains(start)) else {
+    let Some((_, end)) = range(start, len) else {
         return false;
     };
+    if heap.inside(start, end) != Some((start, end)) {
+        return false;
+    }
     let extent = heap.space().extents.at(start);
     extent.is_some_and(|one| one.2 == State::Mapped && end <= one.1)
 }

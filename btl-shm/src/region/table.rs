@@ -3,12 +3,12 @@
 //! allocator along. One entry per granule of the window; blocks are at least a
 //! granule long, so that at most one begins in each.
 //!
-//! The table is as long as the window asks for. All of it can be read; written can be
-//! what belongs to granules that had blocks, so that `mlockall` finds little to fill.
+//! The table is mapped as far as the window has had blocks, and grows in place.
 
 use super::sys;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use wireup::growing::{self, Zone};
 
 /// Bytes of the window that share an entry.
 pub const GRANULE: usize = 4096;
@@ -33,17 +33,20 @@ struct Entry {
     next: AtomicU32,
 }
 
-/// Bytes of the table that are opened at once: the entries of 64 MiB.
-const OPENED_AT_ONCE: usize = (64 << 20) / GRANULE * size_of::<Entry>();
+/// Bytes of the table that are mapped at once: the entries of 64 MiB.
+const MAPPED_AT_ONCE: usize = (64 << 20) / GRANULE * size_of::<Entry>();
 
 /// The entries of a window. Pages of it exist where blocks were.
 #[derive(Debug)]
 pub struct Table {
     base: usize,
     entries: usize,
-    mapped: usize,
-    /// Bytes, from the beginning, that may be written; only ever rises.
-    open: AtomicUsize,
+    /// Bytes that it may become.
+    limit: usize,
+    /// Bytes of the window whose entries are mapped; only ever rises.
+    covered: AtomicUsize,
+    /// Whether all of it is mapped, without access where no block was yet.
+    reserved: bool,
 }
 
 impl Table {
@@ -53,45 +56,73 @@ impl Table {
         if u32::try_from(granules).is_err() {
             return Err(io::Error::from_raw_os_error(libc::EFBIG));
         }
-        let mapped = (granules * size_of::<Entry>()).next_multiple_of(sys::page());
-        let entries = sys::map_private(mapped, libc::PROT_READ, libc::MAP_NORESERVE)?;
-        let table = Table {
+        let limit = (granules * size_of::<Entry>()).next_multiple_of(sys::page());
+        let table = |entries, reserved| Table {
             base,
             entries,
-            mapped,
-            open: AtomicUsize::new(0),
+            limit,
+            covered: AtomicUsize::new(0),
+            reserved,
         };
-        table.unlock_rest();
+        let chosen = growing::place(Zone::Own, limit as u64);
+        if let Some(entries) = chosen.and_then(|entries| usize::try_from(entries).ok()) {
+            let table = table(entries, false);
+            if table.open(base).is_ok() {
+                return Ok(table);
+            }
+            std::mem::forget(table); // nothing of it is mapped
+        }
+        let entries = sys::map_private(limit, libc::PROT_NONE, libc::MAP_NORESERVE)?;
+        let table = table(entries, true);
+        table.open(base)?;
         Ok(table)
     }
 
-    /// Sees to it that a block can begin at `start`.
-    pub fn open(&self, start: usize) -> io::Result<()> {
-        let end = ((start - self.base) / GRANULE + 1) * size_of::<Entry>();
-        let open = self.open.load(Relaxed);
-        if end <= open {
-            return Ok(());
-        }
-        let end = end.next_multiple_of(OPENED_AT_ONCE).min(self.mapped);
-        // SAFETY: more access than before hurts nobody. Two threads may both do it.
-        unsafe { sys::mprotect(self.entries + open, end - open, sys::RW) }?;
-        self.open.fetch_max(end, Relaxed);
-        Ok(())
+    /// Bytes of the window, from its beginning, in which blocks may begin.
+    #[inline]
+    pub fn covered(&self) -> usize {
+        self.covered.load(Relaxed) // whoever has a block's address got it later
     }
 
-    /// Unlocks what nothing is in.
-    pub fn unlock_rest(&self) {
-        let open = self.open.load(Relaxed);
-        // Where it is refused, more counts as locked.
-        drop(sys::unlock(self.entries + open, self.mapped - open));
+    /// Bytes of the table that are mapped.
+    fn mapped(&self) -> usize {
+        (self.covered() / GRANULE * size_of::<Entry>()).min(self.limit)
+    }
+
+    /// Sees to it that a block can begin at `start`. Under the lock of the space.
+    pub fn open(&self, start: usize) -> io::Result<()> {
+        let end = ((start - self.base) / GRANULE + 1) * size_of::<Entry>();
+        let have = self.mapped();
+        if end <= have {
+            return Ok(());
+        }
+        let end = end.next_multiple_of(MAPPED_AT_ONCE).min(self.limit);
+        let (from, len) = (self.entries + have, end - have);
+        if self.reserved {
+            // SAFETY: more access than before hurts nobody.
+            unsafe { sys::mprotect(from, len, sys::RW) }?;
+        } else {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let flags = flags | libc::MAP_FIXED_NOREPLACE;
+            // SAFETY: replaces nothing.
+            let placed = unsafe { sys::mmap(from, len, sys::RW, flags, -1, 0) }?;
+            if placed != from {
+                // SAFETY: the mapping just made, which nobody knows.
+                drop(unsafe { sys::munmap(placed, len) });
+                return Err(io::Error::from_raw_os_error(libc::EEXIST));
+            }
+        }
+        self.covered
+            .store(end / size_of::<Entry>() * GRANULE, Relaxed);
+        Ok(())
     }
 
     #[inline]
     fn entry(&self, granule: usize) -> &Entry {
-        debug_assert!((granule + 1) * size_of::<Entry>() <= self.mapped);
+        debug_assert!((granule + 1) * size_of::<Entry>() <= self.mapped());
         let at = std::ptr::with_exposed_provenance::<Entry>(self.entries);
-        // SAFETY: callers pass addresses in the window, for which the mapping has
-        // an entry each; zero bytes are a valid entry, and nobody has it otherwise.
+        // SAFETY: callers pass addresses of the window that are covered, for which the
+        // mapping has an entry each; zero bytes are a valid entry, and nobody has it otherwise.
         unsafe { &*at.add(granule) }
     }
 
@@ -153,7 +184,12 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and entries are borrowed from `self` only.
-        drop(unsafe { sys::munmap(self.entries, self.mapped) });
+        let len = if self.reserved {
+            self.limit
+        } else {
+            self.mapped()
+        };
+        // SAFETY: mapped by `new` and `open`, and entries are borrowed from `self` only.
+        drop(unsafe { sys::munmap(self.entries, len) });
     }
 }

@@ -1,10 +1,10 @@
-//! This process's window of the heap file: claimed once, mapped once, told to
-//! peers, its pages opened as they are needed and given back when they are not.
+//! This process's window of the heap file: claimed once, told to peers, its pages opened
+//! as they are needed and given back when they are not.
 //!
-//! The window is mapped as a whole and shared, but without access: what the heap
+//! The window has addresses of its own ([`growing::place`]), and is mapped from its
+//! beginning as far as the heap has come, shared, but without access: what the heap
 //! takes into use is *opened*, what a program unmaps is *sealed* again. So a
-//! stray pointer faults, `mlockall` fills nothing, and no descriptor is needed for it
-//! after the start (programs close those that they do not know); only forks need one.
+//! stray pointer faults, and `mlockall` fills nothing.
 //!
 //! In a child that a rank has forked the memory is no longer the rank's: see
 //! [`Window::became_private`].
@@ -21,6 +21,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use wireup::descriptor::Backing;
+use wireup::growing::{self, Zone};
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind, SharedRegion};
 use wireup::segment::{Segment, SegmentError};
@@ -33,6 +34,9 @@ const STATIC_SHARE: u64 = 8;
 
 /// Core dumps hold the window as far as it is opened, rounded up to this.
 const DUMP_STEP: usize = HUGE;
+
+/// Bytes that are mapped at once, at the least; else a quarter of what is mapped.
+const MAPPED_LEAST: usize = 16 * HUGE;
 
 /// Why this process has no shared heap.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,11 +84,44 @@ pub fn static_part(window: u64) -> std::ops::Range<u64> {
     window - len..window
 }
 
+/// The addresses that peers can reach through the heap file, for a quick look at every
+/// long message: one range, good until the program maps something over the heap or
+/// protects a part of it. It has a cache line of its own.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct VisibleRange {
+    start: usize,
+    /// The end of what is mapped of the window; only ever rises.
+    end: AtomicUsize,
+    /// Set once the range alone does not tell: the program has mapped something over the
+    /// window or protected a part of it, or this is a forked child, whose memory nobody
+    /// sees.
+    invalid: AtomicBool,
+}
+
+impl VisibleRange {
+    /// True if peers reach all of `len` bytes at `start`. False: they do not, or only
+    /// [`super::alloc::Allocator::is_shared`] can tell.
+    #[inline]
+    pub fn holds(&self, start: usize, len: usize) -> bool {
+        let end = self.end.load(Ordering::Relaxed);
+        let within = start >= self.start && start <= end && len <= end - start;
+        within && !self.invalid.load(Ordering::Relaxed)
+    }
+
+    /// Makes [`VisibleRange::holds`] say false from now on.
+    pub(super) fn invalidate(&self) {
+        self.invalid.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A claimed and mapped window: the heap's part of it.
 #[derive(Debug)]
 pub struct Window {
     base: usize,
     len: usize,
+    /// Its end is that of what is mapped.
+    visible: VisibleRange,
     /// Where in the file the whole window is.
     offsets: std::ops::Range<u64>,
     /// The end of what core dumps may hold; only ever rises.
@@ -129,15 +166,22 @@ impl Window {
         // The window there is ours: nobody maps it.
         fallocate(file.fd(), punch, begin, whole).map_err(|why| failed("fallocate")(why.into()))?;
         let len = usize::try_from(static_part(file.window()).start).unwrap_or(0);
-        let base = sys::reserve(len, HUGE).map_err(failed("mmap of the window"))?;
-        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | libc::MAP_FIXED;
-        // SAFETY: replaces the reservation just made, which nobody knows.
-        unsafe { sys::mmap(base, len, libc::PROT_NONE, flags, fd, begin) }
-            .map_err(failed("mmap of the window"))?;
-        // A core dump reads what it dumps, and would fill the window with pages.
-        // SAFETY: no contents are lost by this advice.
-        unsafe { sys::madvise(base, len, libc::MADV_DONTDUMP) }
-            .map_err(failed("madvise(MADV_DONTDUMP)"))?;
+        let first = MAPPED_LEAST.min(len);
+        let chosen = growing::place(Zone::Own, len as u64).and_then(|base| {
+            let base = usize::try_from(base).ok()?;
+            map_at(base, first, fd, begin).ok()?;
+            Some((base, first))
+        });
+        let (base, mapped) = match chosen {
+            Some(chosen) => chosen,
+            None => {
+                let base = sys::reserve(len, HUGE).map_err(failed("mmap of the window"))?;
+                // SAFETY: the reservation just made, which nobody knows.
+                unsafe { sys::munmap(base, len) }.map_err(failed("munmap"))?;
+                map_at(base, len, fd, begin).map_err(failed("mmap of the window"))?;
+                (base, len)
+            }
+        };
         let bad = |why: SegmentError| Refusal::System("the heap file", why.to_string());
         let offsets = file.begin(rank)..file.begin(rank) + file.window();
         let file = file.backing().map_err(bad)?;
@@ -146,6 +190,11 @@ impl Window {
         Ok(Window {
             base,
             len,
+            visible: VisibleRange {
+                start: base,
+                end: AtomicUsize::new(base + mapped),
+                invalid: AtomicBool::new(false),
+            },
             offsets,
             dumped: AtomicUsize::new(base),
             private: AtomicBool::new(false),
@@ -176,10 +225,45 @@ impl Window {
         self.len
     }
 
+    /// Where peers reach all of it.
+    #[inline]
+    pub fn visible(&self) -> &VisibleRange {
+        &self.visible
+    }
+
+    /// The end of what is mapped: what is behind it is nobody's yet, or somebody else's.
+    #[inline]
+    pub fn end(&self) -> usize {
+        self.visible.end.load(Ordering::Relaxed) // whoever has an address of it got it later
+    }
+
+    /// Maps the window up to the address `goal` at least. Under the lock of the space.
+    fn reach(&self, goal: usize) -> io::Result<()> {
+        let end = self.end();
+        if goal <= end {
+            return Ok(());
+        }
+        let more = ((end - self.base) / 4).max(MAPPED_LEAST);
+        let wish = goal.max(end + more).next_multiple_of(HUGE);
+        let wish = wish.min(self.base + self.len);
+        if self.is_private() {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            place_at(end, wish - end, flags, -1, 0)?;
+        } else {
+            let at = self.offsets.start + (end - self.base) as u64;
+            let at = libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX);
+            let fd = self.file.fd().map_err(io::Error::other)?;
+            map_at(end, wish - end, fd, at)?;
+        }
+        self.visible.end.store(wish, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Makes sealed pages readable and writable; they are zero. Both numbers are
     /// multiples of the page. `one`: they are for one block or mapping, which gets
     /// huge pages if it is long and the machine gives them on advice.
     pub fn open(&self, start: usize, len: usize, one: bool) -> io::Result<()> {
+        self.reach(start + len)?;
         if self.is_private() {
             let flags =
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
@@ -199,7 +283,7 @@ impl Window {
         if start + len > dumped {
             // The callers hold the lock of the space, so that nobody else moves it.
             let end = (start + len).next_multiple_of(DUMP_STEP);
-            let end = end.min(self.base + self.len);
+            let end = end.min(self.end());
             self.dumped.store(end, Ordering::Relaxed);
             // SAFETY: no contents are lost by this advice. Without it, core
             // dumps lack a part, and nothing else is wrong.
@@ -261,6 +345,7 @@ impl Window {
     /// page that is open; from here on pages are opened and given back without a
     /// touch of the file.
     pub fn became_private(&self) {
+        self.visible.invalidate();
         self.private.store(true, Ordering::Relaxed); // the child has one thread
     }
 
@@ -274,8 +359,30 @@ impl Drop for Window {
     fn drop(&mut self) {
         recall::remove(self.base);
         // SAFETY: whoever drops a window has nothing in it any more.
-        drop(unsafe { sys::munmap(self.base, self.len) });
+        drop(unsafe { sys::munmap(self.base, self.end() - self.base) });
     }
+}
+
+/// Maps `len` bytes of the file at an address where nothing is, without access.
+fn map_at(start: usize, len: usize, fd: i32, at: libc::off_t) -> io::Result<()> {
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+    place_at(start, len, flags, fd, at)?;
+    // A core dump reads what it dumps, and would fill the window with pages.
+    // SAFETY: no contents are lost by this advice.
+    unsafe { sys::madvise(start, len, libc::MADV_DONTDUMP) }
+}
+
+/// Makes a mapping without access at an address where nothing is.
+fn place_at(start: usize, len: usize, flags: i32, fd: i32, at: libc::off_t) -> io::Result<()> {
+    let flags = flags | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: replaces nothing.
+    let placed = unsafe { sys::mmap(start, len, libc::PROT_NONE, flags, fd, at) }?;
+    if placed != start {
+        // SAFETY: the mapping just made, which nobody knows.
+        drop(unsafe { sys::munmap(placed, len) });
+        return Err(io::Error::from_raw_os_error(libc::EEXIST));
+    }
+    Ok(())
 }
 
 /// Publishes in the record that `len` bytes at `start` lie at offset `at` of the heap

@@ -16,14 +16,20 @@ use std::ptr::NonNull;
 /// # Errors
 /// What `mmap` said: a limit of the address space is one reason.
 pub fn reserve(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
+    reserve_at(None, fd, at, len)
+}
+
+/// As [`reserve`], at an address if one is given, as far as nothing is mapped there.
+fn reserve_at(start: Option<usize>, fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
     let too_long = || io::Error::from_raw_os_error(libc::EOVERFLOW);
     let offset = libc::off_t::try_from(at).map_err(|_| too_long())?;
     let bytes = usize::try_from(len).map_err(|_| too_long())?;
-    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
+    let wish = start.map_or(0, |_| libc::MAP_FIXED_NOREPLACE);
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | wish;
+    // SAFETY: a fresh mapping, which replaces nothing.
     let base = unsafe {
         libc::mmap(
-            std::ptr::null_mut(),
+            std::ptr::without_provenance_mut(start.unwrap_or(0)),
             bytes,
             libc::PROT_NONE,
             flags,
@@ -43,12 +49,30 @@ pub fn reserve(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
     Ok(NonNull::new(base.cast()).expect("mmap never maps page 0 unasked"))
 }
 
+/// What a process may do with memory that is not its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Read it only: a store is a fault of this process.
+    Read,
+    /// Read and write it.
+    All,
+}
+
+impl Access {
+    fn protection(self) -> i32 {
+        match self {
+            Access::Read => libc::PROT_READ,
+            Access::All => libc::PROT_READ | libc::PROT_WRITE,
+        }
+    }
+}
+
 /// Gives access to `len` bytes at `start` of a reserved range: whole pages.
 ///
 /// # Errors
 /// What `mprotect` said: too many mappings is one reason.
-pub fn open(start: NonNull<u8>, len: u64) -> io::Result<()> {
-    access(start, len, libc::PROT_READ | libc::PROT_WRITE)
+pub fn open(start: NonNull<u8>, len: u64, how: Access) -> io::Result<()> {
+    access(start, len, how.protection())
 }
 
 /// Takes the access to `len` bytes at `start` away: whole pages of a reserved range.
@@ -77,23 +101,30 @@ fn access(start: NonNull<u8>, len: u64, prot: i32) -> io::Result<()> {
 /// # Errors
 /// What `mmap` or `mprotect` said.
 pub fn map(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
-    map_for(fd, at, len, libc::PROT_READ | libc::PROT_WRITE)
+    opened(reserve(fd, at, len)?, len, Access::All)
 }
 
-/// As [`map`], for reading only: a store into the mapping is a fault of this process.
+/// As [`reserve`], with access, and at the address `start`, where nothing must be mapped.
 ///
 /// # Errors
-/// What `mmap` or `mprotect` said.
-pub fn map_to_read(fd: RawFd, at: u64, len: u64) -> io::Result<NonNull<u8>> {
-    map_for(fd, at, len, libc::PROT_READ)
+/// What `mmap` or `mprotect` said; `EEXIST`: there is something, or the kernel does not
+/// take wishes.
+pub fn map_at(start: usize, fd: RawFd, at: u64, len: u64, how: Access) -> io::Result<NonNull<u8>> {
+    let base = reserve_at(Some(start), fd, at, len)?;
+    if base.as_ptr().addr() != start {
+        unmap(base, len);
+        return Err(io::Error::from_raw_os_error(libc::EEXIST));
+    }
+    opened(base, len, how)
 }
 
-fn map_for(fd: RawFd, at: u64, len: u64, prot: i32) -> io::Result<NonNull<u8>> {
-    let base = reserve(fd, at, len)?;
-    if let Err(why) = access(base, len, prot) {
-        // SAFETY: the mapping that was just made, which nobody knows.
-        unsafe { libc::munmap(base.as_ptr().cast(), usize::try_from(len).unwrap_or(0)) };
-        return Err(why);
-    }
+fn opened(base: NonNull<u8>, len: u64, how: Access) -> io::Result<NonNull<u8>> {
+    open(base, len, how).inspect_err(|_| unmap(base, len))?;
     Ok(base)
+}
+
+/// Unmaps what was just mapped.
+fn unmap(base: NonNull<u8>, len: u64) {
+    // SAFETY: the callers' mapping, which nobody knows yet.
+    unsafe { libc::munmap(base.as_ptr().cast(), usize::try_from(len).unwrap_or(0)) };
 }

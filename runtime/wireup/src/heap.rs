@@ -12,7 +12,8 @@
 //! enough for all ranks.
 
 use crate::descriptor::{Backing, Source, duplicate};
-use crate::foreign;
+use crate::foreign::{self, Access};
+use crate::growing::Growing;
 use crate::segment::{Segment, SegmentError, file_len, limit_of_files, memfd, system};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -166,14 +167,26 @@ impl HeapFile {
         mapped.map_err(|why| SegmentError::System("mmap", len, why))
     }
 
-    /// As [`HeapFile::map`], without access yet.
+    /// A mapping of the file that may reach `limit` bytes from offset `at` on, and begins
+    /// with `first`.
     ///
     /// # Errors
     /// As for [`HeapFile::map`].
-    pub fn reserve(&self, at: u64, len: u64) -> Result<NonNull<u8>, SegmentError> {
+    pub fn map_some(&self, at: u64, limit: u64, first: u64) -> Result<Growing, SegmentError> {
         let fd = self.file.fd().map_err(SegmentError::Lost)?;
-        let mapped = foreign::reserve(fd, at, len);
-        mapped.map_err(|why| SegmentError::System("mmap", len, why))
+        Growing::new(fd, at, limit, first, Access::All)
+            .map_err(|why| SegmentError::System("mmap", first, why))
+    }
+
+    /// Has `mapping`, one of [`HeapFile::map_some`], reach at least `end` bytes, and `more`
+    /// if it can be.
+    ///
+    /// # Errors
+    /// As for [`HeapFile::map`].
+    pub fn map_more(&self, mapping: &Growing, end: u64, more: u64) -> Result<(), SegmentError> {
+        let fd = self.file.fd().map_err(SegmentError::Lost)?;
+        let reached = mapping.reach(fd, end, more);
+        reached.map_err(|why| SegmentError::System("mmap", end, why))
     }
 }
 

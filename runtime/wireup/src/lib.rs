@@ -2,7 +2,7 @@
 //! environment ([`mod@env`]) and what a rank finds by them ([`handover`]), descriptors
 //! that programs may close ([`descriptor`]), the layout of the job segment ([`layout`]), how the
 //! segment is made and found ([`segment`]), how memory is mapped that is not a
-//! process's own ([`foreign`]), how processes die with the launcher
+//! process's own ([`foreign`], [`growing`]), how processes die with the launcher
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
 //! wait for ([`waits`]), how they die ([`death`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), what they
 //! record of their calls ([`profile`]), how such text is printed ([`plain`]), the tags of
@@ -19,6 +19,7 @@ pub mod death;
 pub mod descriptor;
 pub mod env;
 pub mod foreign;
+pub mod growing;
 pub mod handover;
 pub mod heap;
 pub mod layout;

@@ -3,11 +3,12 @@
 //! It has no name, so nothing can clash and nothing is left behind, and it does
 //! not depend on the size of /dev/shm. Its pages are allocated when it grows
 //! (`fallocate`), so that a lack of memory is an error here and not a
-//! SIGBUS later. The address range is mapped up to `arena_limit` from the
-//! start; the file grows below it as ranks need more.
+//! SIGBUS later. Each process maps of it what it uses: the mapping grows as the
+//! file does, up to `arena_limit` ([`crate::growing`]).
 
 use crate::descriptor::{Backing, Source, duplicate, raise};
-use crate::foreign;
+use crate::foreign::Access;
+use crate::growing::Growing;
 use crate::layout::{JobHead, MAGIC, RECORDS, RankRecord};
 use crate::verify::{Claims, verify};
 use std::ffi::CStr;
@@ -15,15 +16,12 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes that the segment of a new job has for each rank.
 pub const BYTES_PER_RANK: u64 = size_of::<RankRecord>() as u64;
-/// A rank must be able to map at least one part in so many of what the segment may grow
-/// to.
-const LEAST_SHARE: u64 = 8;
-
 /// The longest block whose offset alone is stored, in bytes: a ring, a rank's fragments.
 const LONGEST: u64 = 4 << 20;
 
@@ -117,10 +115,11 @@ pub struct Segment {
     file: Backing,
     /// A job of one rank: no other process has it.
     alone: bool,
+    memory: Growing,
+    /// The first address.
     base: NonNull<u8>,
-    mapped: u64,
     /// Blocks that begin below this offset are mapped to their end.
-    good: u64,
+    good: AtomicU64,
     constants: Constants,
 }
 
@@ -190,18 +189,18 @@ impl Segment {
             return Err(system("F_ADD_SEALS", first));
         }
         let limit = arena_limit(ranks, arena_start);
-        let (base, mapped) = map(fd.as_raw_fd(), limit, first, foreign::map)?;
+        let memory = map(fd.as_raw_fd(), limit, first, Access::All)?;
         let segment = Segment {
             file: Backing::new(fd, None).map_err(|why| SegmentError::System("dup", 0, why))?,
             alone: ranks == 1,
-            base,
-            mapped,
-            good: mapped,
+            base: memory.base(),
+            good: AtomicU64::new(good(&memory)),
+            memory,
             constants: Constants {
                 ranks,
                 processors: processors.max(1),
                 arena_start,
-                arena_limit: mapped,
+                arena_limit: limit,
                 job: unique()?,
             },
         };
@@ -225,7 +224,7 @@ impl Segment {
                 "descriptor {fd} of the job segment cannot be used: {why}; was it closed before MPI_Init?"
             ))
         })?;
-        Segment::over(fd, None, foreign::map)
+        Segment::over(fd, None, Access::All)
     }
 
     /// Maps a segment for reading only: by a program that looks at a job of which it is no
@@ -235,7 +234,7 @@ impl Segment {
     /// # Errors
     /// The descriptor leads to something else than a segment.
     pub fn open_to_read(fd: OwnedFd) -> Result<Segment, SegmentError> {
-        Segment::over(fd, None, foreign::map_to_read)
+        Segment::over(fd, None, Access::Read)
     }
 
     /// Maps the segment that the launcher made, from the inherited descriptor or through
@@ -247,7 +246,7 @@ impl Segment {
         let fd = source.open(libc::O_RDWR).map_err(|why| {
             SegmentError::NotASegment(format!("the job segment cannot be had: {why}"))
         })?;
-        Segment::over(fd, Some(*source), foreign::map)
+        Segment::over(fd, Some(*source), Access::All)
     }
 
     /// Maps a segment that another process has open: of another job, or a bridge.
@@ -261,7 +260,7 @@ impl Segment {
                 source.path().to_string_lossy()
             ))
         })?;
-        Segment::over(fd, None, foreign::map)
+        Segment::over(fd, None, Access::All)
     }
 
     /// Where another process finds this segment.
@@ -273,7 +272,7 @@ impl Segment {
     }
 
     /// Maps the file behind `fd` after checking that it is a complete segment.
-    fn over(fd: OwnedFd, source: Option<Source>, how: Map) -> Result<Segment, SegmentError> {
+    fn over(fd: OwnedFd, source: Option<Source>, how: Access) -> Result<Segment, SegmentError> {
         let raw = fd.as_raw_fd();
         // SAFETY: fcntl without an argument; what is no memfd says EINVAL.
         let seals = unsafe { libc::fcntl(raw, libc::F_GET_SEALS) };
@@ -285,29 +284,23 @@ impl Segment {
             )));
         }
         let file = Backing::new(fd, source).map_err(|why| SegmentError::System("dup", 0, why))?;
-        let (base, mapped) = map(raw_of(&file)?, RECORDS, RECORDS, how)?;
+        let memory = map(raw_of(&file)?, RECORDS, RECORDS, how)?;
         let mut segment = Segment {
             file,
             alone: false,
-            base,
-            mapped,
-            good: mapped,
+            base: memory.base(),
+            good: AtomicU64::new(good(&memory)),
+            memory,
             constants: Constants::NONE,
         };
         segment.constants = Constants::read(segment.head());
         let claims = segment.claims()?;
         verify(&claims).map_err(SegmentError::NotASegment)?;
         let limit = segment.constants.arena_limit;
-        let least = (limit / LEAST_SHARE).next_multiple_of(4096).max(claims.len);
-        let (base, mapped) = map(raw_of(&segment.file)?, limit, least, how)?;
-        // SAFETY: the mapping of the head, made above; nothing refers to it any more.
-        unsafe { libc::munmap(segment.base.as_ptr().cast(), bytes(segment.mapped)) };
-        (segment.base, segment.mapped) = (base, mapped);
-        segment.good = if mapped < limit {
-            mapped.saturating_sub(LONGEST)
-        } else {
-            mapped
-        };
+        // Nothing refers to the mapping of the head any more, which goes.
+        segment.memory = map(raw_of(&segment.file)?, limit, claims.len, how)?;
+        segment.base = segment.memory.base();
+        segment.good = AtomicU64::new(good(&segment.memory));
         Ok(segment)
     }
 
@@ -382,24 +375,45 @@ impl Segment {
     #[inline]
     #[must_use]
     pub fn at(&self, at: u64) -> NonNull<u8> {
-        if at >= self.good {
-            self.is_outside(at);
+        if at >= self.good.load(Relaxed) {
+            self.map_block(at);
         }
         let at = usize::try_from(at).expect("a mapped offset fits an address");
         // SAFETY: the offset lies inside the one mapping that `base` begins.
         unsafe { self.base.add(at) }
     }
 
+    /// Maps the block that begins at `at`, as long as one may be.
     #[cold]
-    fn is_outside(&self, at: u64) -> ! {
-        if at >= self.constants.arena_limit {
+    fn map_block(&self, at: u64) {
+        let limit = self.memory.limit();
+        if at >= limit {
             Scribbled::new("an offset", at).give_up();
         }
-        Scribbled(format!(
-            "the job segment is in use up to byte {at}, of which this process could map {}: its address space is limited (ulimit -v)",
-            self.mapped
-        ))
-        .give_up();
+        let end = at.saturating_add(LONGEST).min(limit);
+        let reached = self.reach(end);
+        // No block is longer than what is allocated.
+        let reached = reached.or_else(|_| self.reach(end.min(self.allocated()).max(at + 1)));
+        if let Err(why) = reached {
+            Scribbled(format!(
+                "the job segment is in use at byte {at}, of which this process has mapped {}, \
+                 and no more can be mapped: {why}",
+                self.memory.mapped()
+            ))
+            .give_up();
+        }
+    }
+
+    /// Maps what is below offset `end`, and an eighth of it more.
+    fn reach(&self, end: u64) -> Result<(), SegmentError> {
+        if end > self.memory.mapped() {
+            let reached = self
+                .memory
+                .reach(raw_of(&self.file)?, end, (end / 8).max(LONGEST));
+            reached.map_err(|why| SegmentError::System("mmap", end, why))?;
+            self.good.store(good(&self.memory), Relaxed); // read by whoever has an offset
+        }
+        Ok(())
     }
 
     /// The block at offset `place`, if it lies in what the file has and this process has
@@ -420,10 +434,11 @@ impl Segment {
         Some(unsafe { self.at(place).cast::<T>().as_ref() })
     }
 
-    /// Whether this process has mapped all of `len` bytes at offset `at`.
+    /// Whether this process has mapped, or can map, all of `len` bytes at offset `at`.
     #[must_use]
     pub fn is_mapped(&self, at: u64, len: u64) -> bool {
-        at < self.mapped && len <= self.mapped - at
+        let end = at.checked_add(len);
+        end.is_some_and(|end| end <= self.memory.limit() && self.reach(end).is_ok())
     }
 
     /// Allocates `len` zeroed bytes of the arena, aligned to 128, for good. Returns their
@@ -449,6 +464,7 @@ impl Segment {
             let end = at.checked_add(len).filter(|end| *end <= arena_limit);
             let end = end.ok_or(SegmentError::Full(arena_limit))?;
             self.grow(end)?;
+            self.reach(end)?;
             // The bytes were zeroed by the kernel, not by a peer: no partner to order with.
             match head
                 .arena_next
@@ -466,7 +482,7 @@ impl Segment {
     /// # Errors
     /// The descriptor is closed.
     pub fn backed(&self) -> Result<u64, SegmentError> {
-        Ok(file_len(self.file.borrow().as_raw_fd())?.min(self.mapped))
+        Ok(file_len(self.file.borrow().as_raw_fd())?.min(self.memory.limit()))
     }
 
     /// Bytes of the segment that are allocated now, according to its head.
@@ -482,10 +498,8 @@ impl Segment {
     /// Nobody will touch what is allocated from now on.
     pub unsafe fn close_rest(&self) {
         let have = self.allocated().next_multiple_of(1 << 16);
-        if have < self.mapped {
-            // SAFETY: as the caller said. If it cannot be done, the end takes longer.
-            drop(unsafe { foreign::close(self.at(have), self.mapped - have) });
-        }
+        // SAFETY: as the caller said.
+        unsafe { self.memory.close_from(have) };
     }
 
     fn grow(&self, end: u64) -> Result<(), SegmentError> {
@@ -514,6 +528,7 @@ impl Segment {
         if want <= have {
             return Ok(()); // another thread has
         }
+        self.reach(want)?;
         let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         // SAFETY: replaces pages of the segment's own mapping behind the end of what is
         // allocated, so that nobody has anything there; the lock keeps it to one thread.
@@ -535,13 +550,6 @@ impl Segment {
                 Ok(())
             }
         }
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping made by `map`, and `self` was its only owner.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), bytes(self.mapped)) };
     }
 }
 
@@ -577,20 +585,20 @@ pub(crate) fn arena_limit(ranks: u32, arena_start: u64) -> u64 {
     want.min(MOST).next_multiple_of(4096)
 }
 
-/// How a range of a file is mapped: with which access.
-type Map = fn(RawFd, u64, u64) -> io::Result<NonNull<u8>>;
+/// Maps the first `first` bytes and a block of a segment that may reach `limit`.
+fn map(fd: RawFd, limit: u64, first: u64, how: Access) -> Result<Growing, SegmentError> {
+    let some = first.saturating_add(2 * LONGEST).min(limit);
+    let mapped = Growing::new(fd, 0, limit, some, how);
+    // A process that has little address space may do with less.
+    let mapped = mapped.or_else(|_| Growing::new(fd, 0, limit, first, how));
+    mapped.map_err(|why| SegmentError::System("mmap", first, why))
+}
 
-/// Maps up to `limit` bytes; where the address space is limited (`ulimit -v`),
-/// less, but never below `least`.
-fn map(fd: RawFd, limit: u64, least: u64, how: Map) -> Result<(NonNull<u8>, u64), SegmentError> {
-    let mut len = limit;
-    loop {
-        match how(fd, 0, len) {
-            Ok(base) => return Ok((base, len)),
-            Err(why) if len <= least => return Err(SegmentError::System("mmap", len, why)),
-            Err(_) => {}
-        }
-        len = (len / 2).next_multiple_of(4096).max(least);
+/// Below which offset blocks are mapped to their end.
+fn good(memory: &Growing) -> u64 {
+    match memory.mapped() {
+        all if all >= memory.limit() => all,
+        some => some.saturating_sub(LONGEST),
     }
 }
 
