@@ -133,6 +133,26 @@ static void are_stopped_by_turns(void)
     }
 }
 
+/* Each rank is stopped again and again, also inside of a reduction. */
+static void stopped_in_reductions(void)
+{
+    pid_t self = getpid(), child = fork();
+    if (child == 0) {
+        srand((unsigned)rank + 1);
+        for (int turn = 0; turn < 12; turn++) {
+            usleep(10000 + (useconds_t)(rand() % 30000));
+            kill(self, SIGSTOP);
+            usleep(150000);
+            kill(self, SIGCONT);
+        }
+        _exit(0);
+    }
+    for (int turn = 0; turn < ROUNDS; turn++)
+        MPI(MPI_Reduce(out, in, LARGE / 4, MPI_INT, MPI_SUM, turn % ranks, WORLD));
+    EQ(waitpid(child, NULL, 0), child);
+    barrier();
+}
+
 /* --- loops around calls that do not wait */
 
 static void tests(void)
@@ -645,7 +665,8 @@ static const struct {
 #define ONE(name) {#name, name, 0}
 #define MULTIPLE(name) {#name, name, 1}
     ONE(computes), ONE(sleeps), ONE(reads_a_pipe), ONE(runs_a_command),
-    ONE(waits_for_a_file_lock), ONE(is_stopped), ONE(are_stopped_by_turns), ONE(tests),
+    ONE(waits_for_a_file_lock), ONE(is_stopped), ONE(are_stopped_by_turns),
+    ONE(stopped_in_reductions), ONE(tests),
     ONE(tests_and_sleeps), ONE(probes), ONE(tests_some), ONE(slow_master), ONE(pipeline),
     ONE(late_finalize), ONE(from_anybody), ONE(one_of_two), ONE(sent_and_left),
     ONE(in_finalize), ONE(late_nonblocking), ONE(late_fence), ONE(lock_held_for_long),
