@@ -219,8 +219,8 @@ pub fn counts(snapshots: &[RankSnapshot]) -> String {
     all.join(", ")
 }
 
-/// Ranks that the line about blame names at the most.
-const NAMED: usize = 3;
+/// Ranks that the line about blame names at the most: more have no room in 80 columns.
+const NAMED: usize = 2;
 
 /// Who is to blame for the time that ranks have waited.
 pub fn blame(tally: &Tally) -> String {
@@ -228,13 +228,16 @@ pub fn blame(tally: &Tally) -> String {
     let waited: f64 = tally.ranks.iter().map(|rank| rank.waits).sum();
     let seen: f64 = tally.ranks.iter().map(|rank| rank.seen()).sum();
     let lost = format!("{} of the ranks' time is waiting", percent(waited, seen));
-    let named = tally.to_blame().into_iter().take(NAMED);
+    let named = (0..).zip(tally.to_blame().into_iter().take(NAMED));
     let named: Vec<String> = named
-        .map(|(rank, seconds)| format!("rank {rank} ({} of it)", percent(seconds, blamed)))
+        .map(|(at, (rank, seconds))| {
+            let of_it = if at == 0 { " of it" } else { "" };
+            format!("{}{of_it} for rank {rank}", percent(seconds, blamed))
+        })
         .collect();
     match named.is_empty() {
         true => lost,
-        false => format!("{lost}; waited for: {}", named.join(", ")),
+        false => format!("{lost}, {}", named.join(", ")),
     }
 }
 
@@ -342,7 +345,7 @@ pub mod tests {
             "\
 job 42: 3 ranks of solve, for 12.0 s
 1 outside MPI, 2 waiting; watched for 4.0 s
-50% of the ranks' time is waiting; waited for: rank 2 (100% of it)
+50% of the ranks' time is waiting, 100% of it for rank 2
 RANK  STATE  CALL      FOR      SINCE  WORKS  WAITS  MOVES  CPU  BLAME  UNRECV
    0  waits  MPI_Recv  rank 2   1.2 s    25%    75%     0%    -     0%       -
    1  waits  MPI_Recv  anybody  1.2 s    25%    75%     0%    -     0%       4

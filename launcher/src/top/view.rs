@@ -261,7 +261,7 @@ mod tests {
         let mut view = View::default();
         let lines = drawn(&mut view, &around(), (100, 12));
         assert_eq!(lines[0], "job 42: 3 ranks of solve");
-        assert!(lines[2].contains("waited for: rank 2 (100% of it)"));
+        assert!(lines[2].contains("waiting, 100% of it for rank 2"));
         assert!(lines[3].starts_with("RANK  STATE  CALL      FOR"));
         assert!(lines[4].starts_with("   0  waits  MPI_Recv  rank 2   1.2 s"));
         assert!(lines[11].starts_with("q leave  ↑↓ choose"));
