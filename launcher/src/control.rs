@@ -24,6 +24,7 @@ use crate::snapshot::{self, RankSnapshot};
 use crate::source;
 use crate::spawned::{Spawned, Wish};
 use crate::verdict::{self, Cause, RankEnd};
+use crate::warnings::Warnings;
 use crate::watch::{Findings, History};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -107,6 +108,7 @@ pub struct Job<'a> {
     /// When its ranks had been started.
     began: Instant,
     oom: OomWatch,
+    warnings: Warnings,
     history: History,
     phase: Phase,
     /// What mpirun exits with, once that is decided.
@@ -150,6 +152,7 @@ impl Job<'_> {
             began: Instant::now(),
             oom,
             on_deadlock,
+            warnings: Warnings::default(),
             history: History::default(),
             phase: Phase::Running,
             code: None,
@@ -174,12 +177,14 @@ impl Job<'_> {
             self.look_at_output();
             self.look_at_signals(signals);
             self.reports.look(&self.segment);
+            self.look_at_warnings();
             self.look_at_children();
             self.look_at_spawned();
             self.look_at_waits();
             self.look_at_time();
         }
         let time = self.began.elapsed();
+        self.look_at_warnings();
         self.reports.last(&self.segment);
         if !self.quiet {
             self.output.catch_up(); // what ranks printed last comes first
@@ -284,6 +289,21 @@ impl Job<'_> {
             }
             Some(_) => {}
         }
+    }
+
+    /// Tells what ranks have warned of.
+    fn look_at_warnings(&mut self) {
+        let news = self.warnings.news(&self.segment);
+        if news.is_empty() {
+            return;
+        }
+        if !self.quiet {
+            self.output.catch_up(); // what ranks printed before comes first
+        }
+        for warning in &news {
+            say(&warning.told());
+        }
+        self.account.warned(news);
     }
 
     fn look_at_signals(&mut self, signals: &SignalFd) {

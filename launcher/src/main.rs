@@ -25,6 +25,7 @@
 //! watch, stuck, threads   who can never go on
 //! explain, phrase         the report of who waits for whom
 //! source, outside         where in the source ranks wait; what they do outside of MPI
+//! warnings    what ranks warn of
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! profile     what --profile and --trace write
 //! json        JSON
@@ -94,6 +95,7 @@ mod topology;
 mod tree;
 mod tune;
 mod verdict;
+mod warnings;
 mod watch;
 
 use account::Account;

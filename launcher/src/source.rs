@@ -345,6 +345,7 @@ fn is_system(path: &Path) -> bool {
         "libpthread",
         "libmpi_abi.so",
         "libgcc_s",
+        "liblariat_heap.so",
     ]
     .iter()
     .any(|system| name.starts_with(system))

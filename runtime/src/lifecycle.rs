@@ -180,6 +180,9 @@ fn join() -> Result<&'static Job> {
     if segment.is_launched() {
         death::start(segment, rank);
         warning::start(segment, rank);
+        if job.settings.check {
+            heap::watch(given_back); // without the preloaded heap nothing is told
+        }
     }
     group::set_here(rank, size);
     group::set_job(segment.constants().job);
@@ -215,6 +218,15 @@ fn place_cookie(cookie: u64) -> u64 {
     // SAFETY: fresh memory of eight bytes, aligned, kept for good.
     unsafe { place.cast::<u64>().write_volatile(cookie) };
     place.expose_provenance() as u64
+}
+
+/// The program gives memory back (`mpirun --check`).
+extern "C" fn given_back(call: usize, addr: usize, len: usize) {
+    // None in a forked child, and when the library is down.
+    if trace::slot().is_some() {
+        let call = heap::GIVING_BACK.get(call).copied();
+        pml::given_back(call.unwrap_or("the program"), addr, len);
+    }
 }
 
 /// What a forked child does first: it has the rank's memory and its mapping of

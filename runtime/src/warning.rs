@@ -1,8 +1,8 @@
-//! Warnings: what a rank says on stderr of faults of the program, while the job goes on. They
-//! are kept in the job segment as well, for the report that `mpirun --report` writes.
+//! Warnings: what is told of faults of the program, while the job goes on. The launcher tells
+//! them, with the line of the source; a rank without one does so itself, on stderr.
 
-use crate::lock::Local;
-use std::sync::OnceLock;
+use crate::{death, stack};
+use std::sync::{Mutex, OnceLock};
 use wireup::report::{self, Report, Rows};
 use wireup::segment::Segment;
 
@@ -27,30 +27,58 @@ impl Topic {
     }
 }
 
-/// Warnings of a rank that are kept; later ones are on stderr only.
+/// Warnings of a rank that the launcher is told of; later ones go to stderr.
 const KEPT: usize = 32;
 
 static PLACE: OnceLock<(&Segment, u32)> = OnceLock::new();
-static SAID: Local<Option<Rows>> = Local::new(None);
+static SAID: Mutex<Option<Rows>> = Mutex::new(None);
 
-/// From now on warnings of this rank are kept in the job segment.
+/// From now on the launcher tells what this rank warns of.
 pub fn start(segment: &'static Segment, rank: u32) {
     let _ = PLACE.set((segment, rank)); // a process is one rank
 }
 
-/// Says «lariat: », and this.
+/// Warns of what this thread does. It may be in no call of MPI.
 #[cold]
 pub fn say(topic: Topic, text: &str) {
-    eprintln!("lariat: {text}");
+    if !publish(topic, text) {
+        eprintln!("lariat: {text}");
+    }
+}
+
+fn publish(topic: Topic, text: &str) -> bool {
     let Some((segment, rank)) = PLACE.get() else {
-        return;
+        return false;
     };
-    SAID.with(|said| {
-        let rows = said.get_or_insert_with(|| Rows::new(&["topic", "text"]));
-        if rows.rows.len() < KEPT {
-            rows.add([topic.name(), text]);
-            // Without room in the segment it is on stderr only.
-            let _ = report::publish(segment, *rank, Report::Warnings, rows);
-        }
-    });
+    // What is left has no line of its own.
+    let frames = match topic {
+        Topic::Left => String::new(),
+        _ => frames(),
+    };
+    let Ok(mut said) = SAID.lock() else {
+        return false;
+    };
+    let rows = said.get_or_insert_with(|| Rows::new(&["topic", "text", "frames"]));
+    if rows.rows.len() >= KEPT {
+        return false;
+    }
+    rows.add([topic.name(), text, &frames]);
+    let is_told = report::publish(segment, *rank, Report::Warnings, rows).is_ok();
+    if !is_told {
+        rows.rows.pop(); // there is no room in the segment
+    }
+    is_told
+}
+
+/// Where in the program this thread is: places in files and their paths, as the launcher
+/// reads them.
+fn frames() -> String {
+    let mut all = Vec::new();
+    for frame in stack::walk() {
+        // Inside of the call, not behind it.
+        death::file_with(frame.saturating_sub(1), |path, offset| {
+            all.push(format!("{offset:x} {}", String::from_utf8_lossy(path)));
+        });
+    }
+    all.join("|")
 }

@@ -152,7 +152,7 @@ fn mismatches_and_warnings_are_there() {
         &path,
         &[
             "d['ending'], [w['topic'] for w in d['warnings']]",
-            "'\\n'.join('lariat: '+w['text'] for w in d['warnings'])",
+            "'\\n'.join('mpirun: '+w['text'] for w in d['warnings'])",
         ],
     );
     assert_eq!(all[0], "('success', ['left'])");

@@ -7,6 +7,7 @@
 //! lib.rs     when it is active; what the runtime calls
 //! malloc.rs  malloc, free and their kin
 //! mmap.rs    mmap, munmap, mremap, madvise, mprotect, mlockall, munlockall
+//! watch.rs   tells the runtime of memory that is given back (mpirun --check)
 //! system.rs  the C library's malloc, by names that nobody hides
 //! ```
 //!
@@ -23,6 +24,7 @@ btl_shm::export_fork!();
 mod malloc;
 mod mmap;
 mod system;
+mod watch;
 
 use btl_shm::region::adopt;
 use btl_shm::region::heap::{self, Heap, Preloaded};

@@ -1,6 +1,6 @@
 //! malloc, free and their kin (C17 7.22.3, POSIX, and glibc's manual).
 
-use crate::{LEAST, heap, heap_for, heap_of, pointer, system};
+use crate::{LEAST, heap, heap_for, heap_of, pointer, system, watch};
 use btl_shm::recall::say;
 use btl_shm::region::heap::Heap;
 use btl_shm::region::sys;
@@ -47,12 +47,39 @@ pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
     system::calloc(count, len)
 }
 
+/// Which call gives memory back, see [`watch::tell`].
+const FREE: usize = 0;
+const REALLOC: usize = 1;
+
+/// Tells of a block before it is given back.
+///
+/// # Safety
+/// `ptr` is null, or a block that the program has.
+#[cold]
+unsafe fn tell(call: usize, ptr: *mut c_void) {
+    let before = Errno::last_raw();
+    let len = match heap_of(ptr) {
+        _ if ptr.is_null() => 0,
+        Some(heap) => heap.allocator().usable(ptr.addr()).unwrap_or(0),
+        // SAFETY: as the caller said: a block of the C library's.
+        None => unsafe { system::usable(ptr) },
+    };
+    if len > 0 {
+        watch::tell(call, ptr.addr(), len);
+    }
+    Errno::set_raw(before);
+}
+
 /// `free`. Leaves `errno` alone.
 ///
 /// # Safety
 /// As for C's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(ptr: *mut c_void) {
+    if watch::is_on() {
+        // SAFETY: as the caller said.
+        unsafe { tell(FREE, ptr) };
+    }
     let Some(heap) = heap_of(ptr) else {
         // SAFETY: as the caller said: null, or a block of the C library's.
         return unsafe { system::free(ptr) };
@@ -73,6 +100,10 @@ pub unsafe extern "C" fn free(ptr: *mut c_void) {
 pub unsafe extern "C" fn realloc(ptr: *mut c_void, len: usize) -> *mut c_void {
     if ptr.is_null() {
         return malloc(len);
+    }
+    if watch::is_on() {
+        // SAFETY: as the caller said.
+        unsafe { tell(REALLOC, ptr) };
     }
     if let Some(heap) = heap_of(ptr) {
         // SAFETY: as the caller said.

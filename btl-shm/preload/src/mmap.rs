@@ -1,10 +1,13 @@
 //! The calls on mappings; see `btl_shm::region::mappings` for what they do.
 
-use crate::{heap, pointer};
+use crate::{heap, pointer, watch};
 use btl_shm::region::{locked, mappings, sys};
 use nix::errno::Errno;
 use std::ffi::{c_int, c_void};
 use std::io;
+
+/// Which call gives memory back, see [`watch::tell`].
+const MUNMAP: usize = 2;
 
 /// What C's functions return: the failure in `errno`.
 fn address(done: io::Result<usize>) -> *mut c_void {
@@ -76,6 +79,9 @@ pub unsafe extern "C" fn mmap64(
 /// As for C's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn munmap(addr: *mut c_void, len: usize) -> c_int {
+    if watch::is_on() {
+        watch::tell(MUNMAP, addr.addr(), len);
+    }
     status(match heap() {
         // SAFETY: as the caller said.
         Some(heap) => unsafe { mappings::munmap(heap.allocator(), addr.addr(), len) },

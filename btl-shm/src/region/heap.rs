@@ -200,6 +200,28 @@ pub struct Preloaded {
     pub release: extern "C" fn(usize),
 }
 
+/// What the preloaded library calls before memory is given back or moved: which call of
+/// [`GIVING_BACK`] it is, where the memory begins, and its bytes. It may be called by any
+/// thread, and inside of the library's own calls.
+pub type GivenBack = extern "C" fn(usize, usize, usize);
+
+/// The calls by which programs give memory back.
+pub const GIVING_BACK: [&str; 3] = ["free", "realloc", "munmap"];
+
+/// Has `hook` called before memory is given back, if the preloaded library is loaded.
+/// Returns whether it is.
+pub fn watch(hook: GivenBack) -> bool {
+    // SAFETY: looks up a NUL-terminated name.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap_watch".as_ptr()) };
+    if found.is_null() {
+        return false;
+    }
+    // SAFETY: only btl-shm/preload exports a function of this name, which is of this type.
+    let watch: extern "C" fn(GivenBack) = unsafe { std::mem::transmute(found) };
+    watch(hook);
+    true
+}
+
 /// The preloaded library's functions, if it is loaded.
 fn preloaded() -> Option<&'static Preloaded> {
     static FOUND: OnceLock<Option<&Preloaded>> = OnceLock::new();

@@ -17,10 +17,10 @@ use crate::reap::ExitStatus;
 use crate::say::{Failure, say};
 use crate::snapshot::{self, RankSnapshot};
 use crate::verdict::RankEnd;
+use crate::warnings::Warning;
 use crate::watch::Findings;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wireup::report::{self, Report};
 use wireup::segment::Segment;
 
 /// The version of the document: it rises when something in it changes its meaning or goes.
@@ -202,6 +202,21 @@ impl Account {
         }
     }
 
+    /// Ranks have warned of this.
+    pub fn warned(&mut self, warnings: Vec<Warning>) {
+        let seconds = self.seconds();
+        let all = warnings.into_iter().map(|warning| {
+            Json::Object(vec![
+                ("rank", warning.rank.into()),
+                ("topic", warning.topic.into()),
+                ("text", warning.text.into()),
+                ("at", warning.at.into()),
+                ("seconds", seconds.clone()),
+            ])
+        });
+        self.warnings.extend(all);
+    }
+
     /// Takes what stands in the segment when all ranks have ended.
     pub fn close(&mut self, segment: &Segment, programs: &[String]) {
         if !self.is_wanted() {
@@ -215,17 +230,6 @@ impl Account {
                 program.map(String::as_str),
                 end.unwrap_or(Json::Null),
             ));
-            let rows = report::read(segment, snapshot.rank, Report::Warnings);
-            for row in rows.into_iter().flat_map(|rows| rows.rows) {
-                let [topic, text] = row.as_slice() else {
-                    continue;
-                };
-                self.warnings.push(Json::Object(vec![
-                    ("rank", snapshot.rank.into()),
-                    ("topic", topic.as_str().into()),
-                    ("text", text.as_str().into()),
-                ]));
-            }
         }
     }
 

@@ -8,17 +8,19 @@
 //! when its last reference goes outside of the engine. What the engine lets go itself was
 //! given up by the program (`MPI_Request_free`), which is told by other means when it may use
 //! the buffer again.
+//!
+//! Memory that the program gives back is told of by the preloaded heap ([`given_back`]), in
+//! any thread and outside of MPI: what stands in [`OPEN`] needs nothing else of the library.
 
-use crate::lock::Local;
 use crate::object::comm::{Comm, ContextId, Space};
 use crate::object::datatype::Datatype;
-use crate::object::group::{self, Proc};
+use crate::object::group::Proc;
 use crate::pml::memory::{Buffer, Memory};
 use crate::pml::publish;
 use crate::warning::{self, Topic};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What is kept of a message that is checked.
 #[derive(Debug)]
@@ -89,7 +91,10 @@ struct OpenBuffer {
     number: u64,
     bytes: Bytes,
     is_send: bool,
-    words: (Option<Proc>, i32, ContextId),
+    /// What the request is; `None`: of the library's own.
+    words: Option<String>,
+    /// The program has given it back: it is not to be looked at.
+    is_gone: bool,
 }
 
 /// Whether the engine is at work in this thread; it is above this file.
@@ -97,8 +102,13 @@ static IS_ENGINE_BUSY: OnceLock<fn() -> bool> = OnceLock::new();
 /// Whether memcheck runs this process.
 static UNDER_MEMCHECK: AtomicBool = AtomicBool::new(false);
 
-/// Says how to ask whether the engine is at work, and whether memcheck runs this process.
-pub(super) fn start(is_engine_busy: fn() -> bool, under_memcheck: bool) {
+/// This rank, as warnings say.
+static RANK: AtomicU32 = AtomicU32::new(0);
+
+/// Says how to ask whether the engine is at work, whether memcheck runs this process, and
+/// which rank this is.
+pub(super) fn start(is_engine_busy: fn() -> bool, under_memcheck: bool, me: Proc) {
+    RANK.store(me.0, Ordering::Relaxed);
     let _ = IS_ENGINE_BUSY.set(is_engine_busy); // a process has one engine
     UNDER_MEMCHECK.store(under_memcheck, Ordering::Relaxed);
 }
@@ -107,8 +117,42 @@ fn is_engine_busy() -> bool {
     IS_ENGINE_BUSY.get().is_some_and(|is_busy| is_busy())
 }
 
-static OPEN: Local<Vec<OpenBuffer>> = Local::new(Vec::new());
-static LAST: Local<u64> = Local::new(0);
+static OPEN: Mutex<Vec<OpenBuffer>> = Mutex::new(Vec::new());
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+fn open_buffers() -> MutexGuard<'static, Vec<OpenBuffer>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The program gives memory back, by this call of its. If a request uses it, that is told, and its buffer is not
+/// looked at any more.
+pub fn given_back(call: &str, addr: usize, len: usize) {
+    // Held: by this thread, which changes the list, or by another one, whose buffers are
+    // looked at just now.
+    let Ok(mut open) = OPEN.try_lock() else {
+        return;
+    };
+    let given = Bytes { addr, len };
+    let mut told = Vec::new();
+    for buffer in open.iter_mut().filter(|b| b.bytes.overlaps(given)) {
+        if let Some(words) = buffer.words.as_ref().filter(|_| !buffer.is_gone) {
+            let Bytes { addr, len } = buffer.bytes;
+            let verb = if buffer.is_send { "send" } else { "receive" };
+            told.push(format!(
+                "{call} gives back the buffer of the {words} ({len} bytes at {addr:#x}) before the {verb} is complete"
+            ));
+        }
+        buffer.is_gone = true;
+    }
+    drop(open);
+    told.iter().for_each(|text| warn(text));
+}
+
+/// Whether the program has given the buffer of this number back.
+fn is_gone(number: u64) -> bool {
+    let open = open_buffers();
+    open.iter().any(|one| one.number == number && one.is_gone)
+}
 
 impl BufferCheck {
     /// That of a send to `peer`. Those of the library's own are not checked.
@@ -176,7 +220,7 @@ impl BufferCheck {
 
     /// A message was found for a receive: from now on the library writes to its buffer.
     pub(super) fn received(&self) {
-        if self.number != 0 && !self.over.replace(true) {
+        if self.number != 0 && !self.over.replace(true) && !is_gone(self.number) {
             self.compare("written before the receive was complete");
         }
     }
@@ -200,8 +244,9 @@ impl Drop for BufferCheck {
         if self.number == 0 {
             return;
         }
-        OPEN.with(|all| all.retain(|one| one.number != self.number));
-        if self.is_send && !self.over.get() && !is_engine_busy() {
+        let is_gone = is_gone(self.number);
+        open_buffers().retain(|one| one.number != self.number);
+        if self.is_send && !self.over.get() && !is_gone && !is_engine_busy() {
             self.compare("changed before the send was complete");
         }
     }
@@ -210,24 +255,23 @@ impl Drop for BufferCheck {
 /// Adds a buffer to those under way, and warns if it shares memory with one of these, and
 /// one of both is to be received into. Its number.
 fn open(bytes: Bytes, is_send: bool, words: (Option<Proc>, i32, ContextId)) -> u64 {
-    let number = LAST.with(|last| {
-        *last += 1;
-        *last
+    let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    let words = in_words(is_send, words);
+    let mut all = open_buffers();
+    let shares = |one: &&OpenBuffer| {
+        let receives = !(is_send && one.is_send);
+        receives && !one.is_gone && one.bytes.overlaps(bytes)
+    };
+    let other = all.iter().find(shares).and_then(|one| one.words.clone());
+    all.push(OpenBuffer {
+        number,
+        bytes,
+        is_send,
+        words: words.clone(),
+        is_gone: false,
     });
-    let other = OPEN.with(|all| {
-        let shares = |one: &&OpenBuffer| !(is_send && one.is_send) && one.bytes.overlaps(bytes);
-        let other = all.iter().find(shares).map(|one| (one.is_send, one.words));
-        all.push(OpenBuffer {
-            number,
-            bytes,
-            is_send,
-            words,
-        });
-        other
-    });
-    let told =
-        other.and_then(|(sends, other)| Some((in_words(is_send, words)?, in_words(sends, other)?)));
-    if let Some((this, other)) = told {
+    drop(all);
+    if let (Some(this), Some(other)) = (words, other) {
         warn(&format!(
             "the buffers of the {this} and of the {other}, which is under way, overlap"
         ));
@@ -248,7 +292,7 @@ fn in_words(is_send: bool, (peer, tag, context): (Option<Proc>, i32, ContextId))
 }
 
 fn warn(text: &str) {
-    let rank = group::here().map_or(0, |(me, _)| me.0);
+    let rank = RANK.load(Ordering::Relaxed);
     warning::say(Topic::Buffer, &format!("rank {rank}: {text}"));
 }
 

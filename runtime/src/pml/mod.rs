@@ -81,6 +81,7 @@ mod unexpected;
 mod waiter;
 mod wire;
 
+pub use buffer_check::given_back;
 pub use cancel::cancel;
 pub use check::{signature, signature_of_bytes};
 pub use engine::discard;

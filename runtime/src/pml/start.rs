@@ -46,7 +46,7 @@ pub fn start(start: Start<'_>) {
         under_memcheck,
     } = start;
     on_death(die);
-    buffer_check::start(engine::is_busy, under_memcheck);
+    buffer_check::start(engine::is_busy, under_memcheck, me);
     publish::start(segment, me);
     counters::start(segment.ranks());
     let opening = Opening {

@@ -5,7 +5,7 @@
 static int buffer[64];
 
 /* receive_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 0 left: 1 receive from rank 1 tag 9 on MPI_COMM_WORLD; 1 receive from any rank any tag on MPI_COMM_WORLD
+   mpirun: at MPI_Finalize rank 0 left: 1 receive from rank 1 tag 9 on MPI_COMM_WORLD; 1 receive from any rank any tag on MPI_COMM_WORLD
  */
 static void receive_left(void)
 {
@@ -22,7 +22,7 @@ static void receive_left(void)
 static void receive_left_unchecked(void) { receive_left(); }
 
 /* message_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 0 left: 3 messages from rank 1 tag 7 on MPI_COMM_WORLD never received
+   mpirun: at MPI_Finalize rank 0 left: 3 messages from rank 1 tag 7 on MPI_COMM_WORLD never received
  */
 static void message_left(void)
 {
@@ -32,7 +32,7 @@ static void message_left(void)
 }
 
 /* sends_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 1 left: 1 send to rank 0 tag 7 on MPI_COMM_WORLD; 1 send to rank 0 tag 8 on MPI_COMM_WORLD
+   mpirun: at MPI_Finalize rank 1 left: 1 send to rank 0 tag 7 on MPI_COMM_WORLD; 1 send to rank 0 tag 8 on MPI_COMM_WORLD
  */
 static void sends_left(void)
 {
@@ -47,8 +47,8 @@ static void sends_left(void)
 }
 
 /* persistent_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 0 left: 1 persistent request on MPI_COMM_WORLD never freed; 1 collective request on MPI_COMM_WORLD (collective no. 1)
-   lariat: at MPI_Finalize rank 1 left: 1 collective request on MPI_COMM_WORLD (collective no. 1)
+   mpirun: at MPI_Finalize rank 0 left: 1 persistent request on MPI_COMM_WORLD never freed; 1 collective request on MPI_COMM_WORLD (collective no. 1)
+   mpirun: at MPI_Finalize rank 1 left: 1 collective request on MPI_COMM_WORLD (collective no. 1)
  */
 static void persistent_left(void)
 {
@@ -59,8 +59,8 @@ static void persistent_left(void)
 }
 
 /* communicators_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 1 left: 100 communicators
-   lariat: at MPI_Finalize rank 0 left: 100 communicators
+   mpirun: at MPI_Finalize rank 1 left: 100 communicators
+   mpirun: at MPI_Finalize rank 0 left: 100 communicators
  */
 static void communicators_left(void)
 {
@@ -77,7 +77,7 @@ static void keep(void *in, void *out, int *count, MPI_Datatype *type)
 static void ignore(MPI_Comm *comm, int *code, ...) { (void)comm, (void)code; }
 
 /* objects_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 1 left: 2 datatypes; 1 group; 1 operation; 1 info object; 1 error handler
+   mpirun: at MPI_Finalize rank 1 left: 2 datatypes; 1 group; 1 operation; 1 info object; 1 error handler
  */
 static void objects_left(void)
 {
@@ -97,8 +97,8 @@ static void objects_left(void)
 }
 
 /* window_and_file_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 1 left: 1 window; 1 open file
-   lariat: at MPI_Finalize rank 0 left: 1 window; 1 open file
+   mpirun: at MPI_Finalize rank 1 left: 1 window; 1 open file
+   mpirun: at MPI_Finalize rank 0 left: 1 window; 1 open file
  */
 static void window_and_file_left(void)
 {
@@ -112,7 +112,7 @@ static void window_and_file_left(void)
 }
 
 /* matched_and_left, 2 ranks, exit 0, --check:
-   lariat: at MPI_Finalize rank 0 left: 1 matched message never received
+   mpirun: at MPI_Finalize rank 0 left: 1 matched message never received
  */
 static void matched_and_left(void)
 {

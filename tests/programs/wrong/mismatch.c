@@ -249,7 +249,7 @@ static void floats_as_double(void)
 }
 
 /* bytes_as_double, 2 ranks, exit 0, --check:
-   lariat: rank 0: warning: the message from rank 1 with tag 7 was sent as 8 MPI_BYTE, but 1 MPI_DOUBLE are asked for: MPI_BYTE matches only MPI_BYTE
+   mpirun: rank 0: warning: the message from rank 1 with tag 7 was sent as 8 MPI_BYTE, but 1 MPI_DOUBLE are asked for: MPI_BYTE matches only MPI_BYTE at LINE
  */
 static void bytes_as_double(void)
 {
