@@ -1,26 +1,34 @@
-//! Recognizes programs that are built for another MPI. Each rank of such a program would find
-//! no launcher of its own and run as a job of one rank: the same work N times, and no error.
+//! Recognizes programs that are built for another MPI. One with MPICH's ABI gets Lariat's library of
+//! that ABI, unchanged. Each rank of any other would find no launcher of its own and run as a
+//! job of one rank: the same work N times, and no error.
 //!
 //! The libraries that a program needs stand in its file and in the files of these libraries.
 //! What a script, an interpreter or a debugger starts later is not known here.
 
 use crate::elf;
 use crate::loader::{ElfFile, Loader};
-use crate::plan::App;
+use crate::plan::{self, App};
 use crate::program::ProgramError;
+use crate::tree;
 use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// The library of the standard ABI. Ours replaces it, whoever has built it.
 const STANDARD_ABI: &str = "libmpi_abi.so";
 
+/// Libraries of MPICH's ABI, which Lariat's own takes the place of: that of MPICH and its relatives,
+/// Debian's name for it, and the one for Fortran that Intel's mpicc links programs in C with.
+const MPICH_ABI: [&str; 3] = ["libmpi.so.12", "libmpich.so.12", "libmpifort.so.12"];
+/// Lariat's, in `lib`.
+const OWN_MPICH_ABI: &str = "libmpi.so.12";
+/// The folder of links to it under the other names.
+const MPICH_FOLDER: &str = "lib/lariat/mpich";
+
 /// Prefixes of libraries' names, and the MPI that they belong to.
-const OTHER_MPIS: [(&str, &str); 16] = [
+const OTHER_MPIS: [(&str, &str); 15] = [
     ("libmpi.so.40", "Open MPI"),
     ("libmpi.so.20", "Open MPI"),
-    (
-        "libmpi.so.12",
-        "MPICH, Intel MPI or another with MPICH's ABI",
-    ),
     ("libmpi.so", "another MPI"),
     ("libmpi_mpifh.so", "Open MPI"),
     ("libmpi_usempi", "Open MPI"),
@@ -69,40 +77,100 @@ struct ForeignLibrary {
     needed_by: Option<String>,
 }
 
-/// Refuses a program that is built for another MPI. `inherit`: the program inherits mpirun's
-/// environment.
+/// What a program needs of MPIs.
+#[derive(Debug, PartialEq, Eq)]
+enum Need {
+    /// None, or the standard ABI's library.
+    Nothing,
+    /// A library of MPICH's ABI. True: the loader would take another file than Lariat's.
+    MpichAbi(bool),
+    /// Another MPI's library.
+    Foreign(ForeignLibrary),
+}
+
+/// Gives a program with MPICH's ABI Lariat's library of it, and refuses a program that is built for
+/// any other MPI. `inherit`: the program inherits mpirun's environment. Returns a line for
+/// `--verbose`, if there is anything to say.
 ///
 /// # Errors
 /// Which MPI it is, how that is known, and what would be right.
-pub fn check(app: &App, inherit: bool) -> Result<(), ProgramError> {
-    let path = app.variable("LD_LIBRARY_PATH", inherit);
+pub fn check(app: &mut App, inherit: bool) -> Result<Option<String>, ProgramError> {
     let Some(links) = elf::links(&app.file) else {
-        return Ok(());
+        return Ok(None);
     };
     let program = ElfFile {
         path: app.file.clone(),
         links,
     };
-    let Some(foreign) = find(&program, &Loader::new(&path.unwrap_or_default())) else {
-        return Ok(());
-    };
+    let own = tree::lib_in_lists().map(|lib| lib.join(OWN_MPICH_ABI));
+    let own = own.ok().filter(|own| own.exists());
+    let given = |app: &App| app.variable("LD_LIBRARY_PATH", inherit).unwrap_or_default();
+    let mut path = given(app);
+    if let Some(folder) = &mpich_folder() {
+        plan::prepend(&mut path, folder);
+    }
+    match find(&program, &Loader::new(&path), own.as_deref()) {
+        Need::Nothing => Ok(None),
+        Need::MpichAbi(is_other_first) => {
+            app.vars.insert("LD_LIBRARY_PATH".into(), path);
+            let own = own.expect("the need says that it is there");
+            let name = app.name.display().to_string();
+            if is_other_first {
+                // DT_RPATH, or a path in place of a name: only what is preloaded comes first.
+                preload(app, &own, inherit);
+            }
+            Ok(Some(format!(
+                "{name} is built for MPICH's ABI and gets {}",
+                own.display()
+            )))
+        }
+        Need::Foreign(foreign) => Err(refusal(app, foreign)),
+    }
+}
+
+fn refusal(app: &App, foreign: ForeignLibrary) -> ProgramError {
     let by = foreign
         .needed_by
         .map_or("it".to_owned(), |by| format!("its library {by}"));
-    Err(ProgramError::NotExecutable(format!(
+    ProgramError::NotExecutable(format!(
         "program {} is built for {}: {by} needs {}. Its ranks would not find each other here: \
          each would run alone. Build it with the mpicc beside this mpirun, or start it with \
          the mpirun of its own MPI (--allow-other-mpi runs it anyway)",
         app.name.display(),
         foreign.mpi,
         foreign.name
-    )))
+    ))
 }
 
-/// The first library of another MPI that a program needs. None if it also needs the standard
-/// ABI's library: then the other one is a layer above it.
-fn find(program: &ElfFile, loader: &Loader) -> Option<ForeignLibrary> {
+/// The folder of links to Lariat's library of MPICH's ABI, in a form that can stand in a list.
+fn mpich_folder() -> Option<PathBuf> {
+    // Where the tree's own path cannot stand in a list, `lib` can, through a descriptor.
+    let lib = tree::lib_in_lists().ok()?;
+    let inside = Path::new(MPICH_FOLDER).strip_prefix("lib").ok()?;
+    Some(lib.join(inside)).filter(|folder| folder.exists())
+}
+
+/// Adds a library to what is preloaded into a program, behind the user's own ones: a tool of
+/// the user's still sees every call.
+fn preload(app: &mut App, library: &Path, inherit: bool) {
+    let mut list: OsString = app.variable("LD_PRELOAD", inherit).unwrap_or_default();
+    if !list.is_empty() {
+        list.push(":");
+    }
+    list.push(library);
+    app.vars.insert("LD_PRELOAD".into(), list);
+}
+
+/// What a program needs of MPIs. It needs nothing foreign if it also needs the standard ABI's
+/// library: then the other one is a layer above it. `own`: Lariat's library of MPICH's ABI.
+fn find(program: &ElfFile, loader: &Loader, own: Option<&Path>) -> Need {
+    let own_file = own.and_then(|own| std::fs::canonicalize(own).ok());
+    let is_own = |found: Option<&ElfFile>| {
+        let found = found.and_then(|found| std::fs::canonicalize(&found.path).ok());
+        found.is_some() && found == own_file
+    };
     let mut first = None;
+    let mut mpich = None;
     let mut seen = HashSet::new();
     let mut ahead: Vec<ElfFile> = Vec::new();
     let mut image = None;
@@ -110,11 +178,24 @@ fn find(program: &ElfFile, loader: &Loader) -> Option<ForeignLibrary> {
         let at = image.as_ref().unwrap_or(program);
         let standard = |n: &String| base(n).starts_with(STANDARD_ABI);
         if at.links.needed.iter().any(standard) {
-            return None;
+            return Need::Nothing;
         }
         for name in &at.links.needed {
             let base = base(name);
             if SYSTEM_LIBRARIES.iter().any(|s| base.starts_with(s)) || !seen.insert(name.clone()) {
+                continue;
+            }
+            let found = loader.find(name, at, program);
+            if own_file.is_some() && MPICH_ABI.contains(&base) {
+                // A layer above the standard ABI that goes by this name is no MPI of its own.
+                let layer = found
+                    .as_ref()
+                    .filter(|f| f.links.needed.iter().any(standard));
+                if layer.is_some() {
+                    return Need::Nothing;
+                }
+                let other = !is_own(found.as_ref());
+                mpich = Some(other || mpich.unwrap_or(false));
                 continue;
             }
             if let Some(mpi) = mpi_of(base) {
@@ -124,14 +205,27 @@ fn find(program: &ElfFile, loader: &Loader) -> Option<ForeignLibrary> {
                     needed_by: image.as_ref().map(|i| i.path.display().to_string()),
                 });
             }
-            ahead.extend(loader.find(name, at, program));
+            ahead.extend(found);
         }
         image = ahead.pop();
         if image.is_none() {
             break;
         }
     }
-    first
+    match (mpich, first) {
+        (None, None) => Need::Nothing,
+        (_, Some(foreign)) if !(mpich.is_some() && is_layer(&foreign.name)) => {
+            Need::Foreign(foreign)
+        }
+        (other, _) => Need::MpichAbi(other == Some(true)),
+    }
+}
+
+/// Whether a library of MPICH's lies above its library of C and calls that: the bindings of Fortran
+/// and C++.
+fn is_layer(name: &str) -> bool {
+    let layers = ["libmpichfort.so.12", "libmpichcxx.so.12", "libmpicxx.so.12"];
+    layers.contains(&base(name))
 }
 
 /// A library's name without its folder.
@@ -141,6 +235,9 @@ fn base(name: &str) -> &str {
 
 /// The other MPI that a library of this name belongs to, if any.
 fn mpi_of(base: &str) -> Option<&'static str> {
+    if MPICH_ABI.contains(&base) {
+        return Some("MPICH, Intel MPI or another with MPICH's ABI"); // this tree lacks its own
+    }
     let found = OTHER_MPIS.iter().find(|(start, _)| base.starts_with(start));
     found.map(|(_, mpi)| *mpi)
 }
@@ -153,7 +250,7 @@ mod tests {
     fn libraries_of_other_mpis_are_known() {
         assert_eq!(mpi_of("libmpi.so.40"), Some("Open MPI"));
         assert_eq!(mpi_of("libmpi.so.40.30.1"), Some("Open MPI"));
-        assert!(mpi_of("libmpi.so.12").unwrap().contains("Intel MPI"));
+        assert!(mpi_of("libmpicxx.so.12").unwrap().contains("Intel MPI"));
         assert_eq!(mpi_of("libmpi.so"), Some("another MPI"));
         assert_eq!(mpi_of("libmpich.so.10"), Some("MPICH"));
         for other in [
@@ -171,6 +268,6 @@ mod tests {
         let path = std::env::current_exe().unwrap();
         let links = elf::links(&path).unwrap();
         let loader = Loader::new("".as_ref());
-        assert_eq!(find(&ElfFile { path, links }, &loader), None);
+        assert_eq!(find(&ElfFile { path, links }, &loader, None), Need::Nothing);
     }
 }

@@ -209,6 +209,7 @@ fn run_job(
     let mut resources = binding::Resources::read();
     let processors = resources.processors;
     let mut apps = Vec::with_capacity(locals.len());
+    let mut abis = Vec::new();
     for (index, local) in locals.iter().enumerate() {
         *at_fault = Some(index);
         let ranks = match local.ranks {
@@ -216,9 +217,10 @@ fn run_job(
             None if locals.len() > 1 => 1,
             None => default_ranks(global, hosts, &mut resources).map_err(failure)?,
         };
-        let app = plan::app(global, &settings, local, ranks).map_err(program_failure)?;
+        let mut app = plan::app(global, &settings, local, ranks).map_err(program_failure)?;
         if !global.allow_other_mpi {
-            foreign::check(&app, !global.genvnone).map_err(program_failure)?;
+            let said = foreign::check(&mut app, !global.genvnone).map_err(program_failure)?;
+            abis.extend(said);
         }
         apps.push(app);
     }
@@ -263,7 +265,8 @@ fn run_job(
     let notes = preload::apply(&mut apps, mode, size, job.no_heap(), inherit).map_err(failure)?;
     if has_setting(&apps[0], "verbose", "1") {
         let passed_over = settings.passed_over.iter();
-        passed_over.chain(&notes).for_each(|line| say(line));
+        let all = passed_over.chain(&abis).chain(&notes);
+        all.for_each(|line| say(line));
     }
     for (index, app) in apps.iter().enumerate() {
         *at_fault = Some(index);

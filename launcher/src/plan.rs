@@ -187,16 +187,35 @@ fn variables(
         let name = OsString::from("LD_LIBRARY_PATH");
         let old = vars.get(&name).cloned().or_else(|| std::env::var_os(&name));
         let old = old.filter(|o| !o.is_empty()).unwrap_or_default();
-        if !has_dir(&old, &lib) {
-            let mut list = lib.into_os_string();
-            if !old.is_empty() {
-                list.push(":");
-                list.push(old);
-            }
+        let mut list = old.clone();
+        prepend(&mut list, &lib);
+        if list != old {
             vars.insert(name, list);
+        }
+        // mpi4py's wheel asks this variable which library to load, before it looks for any.
+        let mpich = lib.join("libmpi.so.12");
+        let is_set = |name: &str| {
+            let inherited = !global.genvnone && std::env::var_os(name).is_some();
+            inherited || vars.contains_key(OsStr::new(name))
+        };
+        if mpich.exists() && !["MPI4PY_LIBMPI", "MPI4PY_MPIABI"].into_iter().any(is_set) {
+            vars.insert("MPI4PY_LIBMPI".into(), mpich.into_os_string());
         }
     }
     vars
+}
+
+/// Puts a folder in front of a list of folders, unless the list has it.
+pub fn prepend(list: &mut OsString, dir: &Path) {
+    if has_dir(list, dir) {
+        return;
+    }
+    let mut new = dir.as_os_str().to_owned();
+    if !list.is_empty() {
+        new.push(":");
+        new.push(&list);
+    }
+    *list = new;
 }
 
 /// Applies `-x VAR`, `-x VAR=VALUE` or `-x PREFIX*`. mpirun's variables are inherited

@@ -344,6 +344,7 @@ fn is_system(path: &Path) -> bool {
         "ld-linux",
         "libpthread",
         "libmpi_abi.so",
+        "libmpi.so.12",
         "libgcc_s",
         "liblariat_heap.so",
     ]

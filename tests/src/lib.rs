@@ -25,6 +25,7 @@ mod folder;
 pub mod guest;
 mod job;
 pub mod leftovers;
+pub mod mpich_header;
 pub mod outside;
 mod program;
 pub mod slow;

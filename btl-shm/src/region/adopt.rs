@@ -34,7 +34,13 @@ const ARENA: usize = 64 << 20;
 /// Pieces that can be moved at once: each makes a few mappings, and is looked at by forks.
 const MOST: usize = recall::MOST_RANGES - 16;
 /// Objects whose data stay where they are.
-const KEPT: [&str; 4] = ["/libc.so", "/ld-linux", "/liblariat_heap", "/libmpi_abi"];
+const KEPT: [&str; 5] = [
+    "/libc.so",
+    "/ld-linux",
+    "/liblariat_heap",
+    "/libmpi_abi",
+    "/libmpi.so.12",
+];
 
 /// Memory that has moved.
 #[derive(Clone, Copy, Debug)]

@@ -96,6 +96,7 @@ pub mod info;
 pub mod io;
 pub mod io_data;
 pub mod op;
+pub mod over;
 pub mod pack;
 pub mod partitioned;
 pub mod process;

@@ -9,7 +9,7 @@ use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use std::cell::{Cell, RefCell};
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
 /// `MPI_ERRHANDLER_NULL`.
@@ -24,12 +24,25 @@ pub const RETURN: Raw = 0x143;
 /// `MPI_Comm_errhandler_function` and its like: the object's handle, the code.
 pub type Function = unsafe extern "C" fn(*mut Raw, *mut c_int, ...);
 
+/// The function of a library over this one (`abi::over`): its context, the object's handle,
+/// the code.
+pub type OverFunction = unsafe extern "C" fn(*mut c_void, Raw, c_int);
+
+/// What an error handler of the program does.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// Calls the user's function.
+    User(Function),
+    /// Calls that of a library over this one, with the address that is its context.
+    Over(OverFunction, usize),
+}
+
 /// An error handler that the program made.
 #[derive(Debug)]
 pub struct Errhandler {
     /// The kind of objects that it is for.
     kind: Kind,
-    pub(super) function: Function,
+    action: Action,
     /// Its handle while `references` is above 0.
     handle: Cell<Raw>,
     references: Cell<usize>,
@@ -162,13 +175,38 @@ pub fn create(kind: Kind, function: Option<Function>) -> Result<Raw> {
     let Some(function) = function else {
         fail!(ARG, "the error handler function is a null pointer");
     };
+    create_of(kind, Action::User(function))
+}
+
+/// An error handler for objects of `kind` that does `action`.
+///
+/// # Errors
+/// No more handles.
+pub fn create_of(kind: Kind, action: Action) -> Result<Raw> {
     let handler = Arc::new(Errhandler {
         kind,
-        function,
+        action,
         handle: Cell::new(NULL),
         references: Cell::new(0),
     });
     refer(&handler)
+}
+
+impl Errhandler {
+    /// Does what the handler is for, with the handle of an object and an error code. The
+    /// library lock is not held.
+    pub(super) fn call(&self, mut raw: Raw, mut code: c_int) {
+        match self.action {
+            // SAFETY: the program gave this function for handles of this kind; both pointers
+            // are to live variables of ours.
+            Action::User(function) => unsafe { function(&raw mut raw, &raw mut code) },
+            Action::Over(function, context) => {
+                let context = std::ptr::with_exposed_provenance_mut(context);
+                // SAFETY: as above; the context belongs to the function.
+                unsafe { function(context, raw, code) }
+            }
+        }
+    }
 }
 
 /// `MPI_Errhandler_free`: gives one reference back. Predefined handlers may be

@@ -71,12 +71,8 @@ fn dispatch(subject: Subject, call: &str, error: &Error) -> i32 {
         Handler::Return => {}
         Handler::Fatal | Handler::Abort => die(subject, call, error),
         Handler::User(user) => {
-            let mut raw = raw_of(subject);
-            let mut passed = code;
-            let function = user.function;
-            // SAFETY: the program gave this function for handles of this kind;
-            // both pointers are to live variables of ours.
-            lock::released(|| unsafe { function(&raw mut raw, &raw mut passed) });
+            let raw = raw_of(subject);
+            lock::released(|| user.call(raw, code));
         }
     }
     code

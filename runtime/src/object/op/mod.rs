@@ -94,6 +94,10 @@ pub type UserFunction = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_in
 /// `MPI_User_function_c`.
 pub type LargeUserFunction = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut i64, *mut Raw);
 
+/// The function of a library over this one (`abi::over`): its context, in, inout, length,
+/// datatype.
+pub type OverFunction = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, i64, Raw);
+
 /// A user's function, by the width of its count.
 #[derive(Clone, Copy, Debug)]
 pub enum Function {
@@ -101,6 +105,9 @@ pub enum Function {
     Small(UserFunction),
     /// Of `MPI_Op_create_c`.
     Large(LargeUserFunction),
+    /// Of a library over this one: the function, the address that is its context, and the
+    /// largest length that it takes.
+    Over(OverFunction, usize, usize),
 }
 
 /// An operation of the user.
@@ -414,6 +421,7 @@ unsafe fn call(bound: &UserReduction, handle: Raw, input: *const u8, inout: *mut
     let most = match function {
         Function::Small(_) => c_int::MAX as usize,
         Function::Large(_) => usize::MAX >> 1,
+        Function::Over(_, _, most) => most,
     };
     let mut done = 0;
     while done < count {
@@ -432,6 +440,12 @@ unsafe fn call(bound: &UserReduction, handle: Raw, input: *const u8, inout: *mut
                 let mut len = i64::try_from(n).unwrap_or(i64::MAX); // at most `most`
                 // SAFETY: the caller's promise.
                 unsafe { f(a, b, &raw mut len, &raw mut raw) }
+            }
+            Function::Over(f, context, _) => {
+                let len = i64::try_from(n).unwrap_or(i64::MAX); // at most `most`
+                let context = std::ptr::with_exposed_provenance_mut(context);
+                // SAFETY: the caller's promise; the context belongs to the function.
+                unsafe { f(context, a, b, len, raw) }
             }
         });
         done += n;

@@ -1,0 +1,220 @@
+//! `libmpi.so.12`: programs with MPICH's ABI run as they are, with the numbers of that ABI, and
+//! `mpirun` gives them Lariat's library wherever their own one lies.
+
+use lariat_tests::{Job, mpich_header, prefix, scratch, workspace};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Compiles for MPICH's ABI.
+fn cc(output: &Path, source: &Path, flags: &[&str]) {
+    let folder = scratch("mpich_header");
+    let include = mpich_header::write(&folder);
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu11", "-O1", "-w", "-I"]).arg(include);
+    cc.arg("-o").arg(output).arg(source).args(flags);
+    let done = cc.output().expect("there is a C compiler");
+    assert!(
+        done.status.success(),
+        "{cc:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+fn library() -> String {
+    prefix()
+        .join("lib/libmpi.so.12")
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// A rank program of the other tests, built for MPICH's ABI.
+fn program(name: &str) -> PathBuf {
+    let out = scratch("mpich").join(name);
+    let source = workspace().join("tests/programs").join(format!("{name}.c"));
+    cc(&out, &source, &[&library(), "-lm", "-lpthread"]);
+    out
+}
+
+#[test]
+fn what_the_abi_has_of_its_own() {
+    for ranks in [2, 4] {
+        Job::running(program("mpich_only")).ranks(ranks).passes();
+    }
+}
+
+/// Programs that know nothing of ABIs.
+#[test]
+fn programs_of_each_chapter_pass() {
+    for name in [
+        "attributes",
+        "bsend",
+        "coll_neighbor",
+        "comms",
+        "completion",
+        "grequests",
+        "groups",
+        "handlers",
+        "partitioned",
+        "persistent",
+        "probe",
+        "sessions",
+        "topologies",
+        "types",
+        "windows_small",
+    ] {
+        Job::running(program(name)).ranks(2).passes();
+    }
+}
+
+#[test]
+fn files_and_spawned_processes() {
+    Job::running(program("file_modes"))
+        .ranks(2)
+        .args([scratch("files")])
+        .passes();
+}
+
+/// Each function under both names at one address, and what MPICH's ABI has besides.
+#[test]
+fn every_name_is_exported() {
+    let mut source = String::from("#include <dlfcn.h>\n#include <stdio.h>\nconst char *all[] = {");
+    let functions = mpich_header::rows("tests/data/functions.tsv");
+    assert!(functions.len() > 600);
+    let removed = [
+        "Address",
+        "Errhandler_create",
+        "Errhandler_get",
+        "Errhandler_set",
+        "Type_extent",
+        "Type_hindexed",
+        "Type_hvector",
+        "Type_lb",
+        "Type_struct",
+        "Type_ub",
+    ];
+    let fortran = [
+        "Comm",
+        "Errhandler",
+        "File",
+        "Group",
+        "Info",
+        "Message",
+        "Op",
+        "Request",
+        "Session",
+        "Type",
+        "Win",
+        "Status",
+    ];
+    let names = functions
+        .iter()
+        .map(|row| row[0].trim_start_matches("MPI_").to_owned());
+    let names = names.chain(removed.map(str::to_owned));
+    let both = fortran
+        .iter()
+        .flat_map(|kind| ["c2f", "f2c"].map(|way| format!("{kind}_{way}")));
+    for name in names.chain(both) {
+        source.push_str(&format!("\"PMPI_{name}\","));
+    }
+    source.push_str("0}, *single[] = {");
+    for name in [
+        "MPI_UNWEIGHTED",
+        "MPI_WEIGHTS_EMPTY",
+        "MPI_T_PVAR_ALL_HANDLES",
+        "MPI_F_STATUS_IGNORE",
+        "MPI_F_STATUSES_IGNORE",
+        "MPI_F08_STATUS_IGNORE",
+        "MPI_F08_STATUSES_IGNORE",
+        "MPIR_Dup_fn",
+        "MPIX_Query_cuda_support",
+    ] {
+        source.push_str(&format!("\"{name}\","));
+    }
+    source.push_str(
+        "0};\nint main(int c, char **v) {\n void *l = dlopen(v[1], RTLD_NOW); int bad = !l;\n \
+         if (!l) puts(dlerror());\n \
+         for (int i = 0; l && all[i]; i++) if (!dlsym(l, all[i]) || dlsym(l, all[i]) != dlsym(l, all[i] + 1)) \
+         bad = 1, puts(all[i]);\n \
+         for (int i = 0; l && single[i]; i++) if (!dlsym(l, single[i])) bad = 1, puts(single[i]);\n \
+         return bad; }\n",
+    );
+    let dir = scratch("mpich_names");
+    let (file, out) = (dir.join("names.c"), dir.join("names"));
+    std::fs::write(&file, source).unwrap();
+    cc(&out, &file, &["-ldl"]);
+    let done = Command::new(&out).arg(library()).output().unwrap();
+    assert!(
+        done.status.success(),
+        "missing: {}",
+        String::from_utf8_lossy(&done.stdout)
+    );
+}
+
+const SIZE: &str = "#include <mpi.h>\n#include <stdio.h>\n\
+    int main(int c, char **v) { int n = -1; MPI_Init(&c, &v);\n\
+    MPI_Comm_size(MPI_COMM_WORLD, &n); printf(\"%d\\n\", n); return MPI_Finalize(); }";
+
+/// A program that is linked with a library of this name which is not Lariat's, and finds it by
+/// itself with these flags to the linker.
+fn linked_with(soname: &str, path: &str) -> PathBuf {
+    let dir = scratch("mpich_elf");
+    let folder = dir.to_str().unwrap();
+    let (other, file) = (dir.join("other.c"), dir.join("size.c"));
+    let calls = ["Init", "Finalize", "Comm_size"];
+    let empty = calls.map(|name| format!("int MPI_{name}() {{ return 0; }}\n"));
+    std::fs::write(&other, empty.concat()).unwrap();
+    std::fs::write(&file, SIZE).unwrap();
+    let library = dir.join(soname);
+    cc(
+        &library,
+        &other,
+        &["-shared", "-fPIC", &format!("-Wl,-soname,{soname}")],
+    );
+    let program = dir.join("size");
+    let path = path.replace("HERE", folder);
+    let flags: Vec<&str> = path.split(' ').filter(|f| !f.is_empty()).collect();
+    cc(
+        &program,
+        &file,
+        &[&[library.to_str().unwrap()], &flags[..]].concat(),
+    );
+    program
+}
+
+#[test]
+fn mpirun_gives_a_program_the_library_that_it_needs() {
+    for soname in ["libmpi.so.12", "libmpich.so.12"] {
+        for path in [
+            "",
+            "-Wl,--enable-new-dtags,-rpath,HERE",
+            "-Wl,--disable-new-dtags,-rpath,HERE",
+        ] {
+            let program = linked_with(soname, path);
+            let job = Job::running(&program).ranks(2);
+            let _ = job.run().exits(0).prints("2\n2\n");
+            let said = job.options(["--verbose"]).run().exits(0);
+            let _ = said.says(["built for MPICH's ABI", "libmpi.so.12"]);
+        }
+    }
+}
+
+#[test]
+fn a_program_of_open_mpi_or_an_older_mpich_is_refused() {
+    for (soname, whose) in [("libmpi.so.40", "Open MPI"), ("libmpich.so.10", "MPICH")] {
+        let program = linked_with(soname, "-Wl,-rpath,HERE");
+        let outcome = Job::running(&program).ranks(2).run().exits(126).prints("");
+        let _ = outcome.says([whose, soname, "the mpirun of its own MPI"]);
+    }
+}
+
+/// The wheel of mpi4py asks a variable which library to load.
+#[test]
+fn mpi4py_is_told_which_library_to_load() {
+    let show = ["-c", "echo $MPI4PY_LIBMPI"];
+    let job = || Job::running("sh").ranks(1).args(show);
+    let told = job().unset("MPI4PY_LIBMPI").unset("MPI4PY_MPIABI").run();
+    let _ = told.exits(0).prints(&format!("{}\n", library()));
+    let own = job().env("MPI4PY_LIBMPI", "/own.so").run();
+    let _ = own.exits(0).prints("/own.so\n");
+}
