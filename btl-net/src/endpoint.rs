@@ -1,0 +1,527 @@
+//! Sending and receiving over one endpoint.
+//!
+//! There is one queue of completions. Both sides read it: [`Net`] to get buffers back,
+//! [`Inbox`] for what has arrived; each leaves to the other what is the other's. Room for
+//! messages is posted as two large buffers, which libfabric fills from the front.
+
+use crate::api::{Context, FI_MULTI_RECV, FI_RECV, fi_cq_data_entry};
+use crate::cell::{CELL, Cell};
+use crate::fabric::{EMPTY, Fabric, Options, Started};
+use crate::{NetError, PIECE};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::RawFd;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// Bytes of a buffer for arriving messages.
+const ROOM: usize = 1 << 20;
+/// How many there are.
+const ROOMS: usize = 2;
+/// The most buffers for messages that are being sent.
+const SENDING: usize = 32;
+/// Completions that are read together.
+const BATCH: usize = 16;
+/// The longest message that is written on the stack.
+const SHORT: usize = 192;
+
+/// Memory that libfabric reads or fills until an operation is over, so that it is never
+/// moved.
+struct Buffer {
+    at: NonNull<u8>,
+    context: NonNull<Context>,
+    len: usize,
+}
+
+impl Buffer {
+    fn new(len: usize, number: usize, sends: bool) -> Buffer {
+        let bytes = Box::leak(vec![0_u8; len].into_boxed_slice());
+        Buffer {
+            at: NonNull::from(bytes).cast(),
+            context: NonNull::from(Box::leak(Box::new(Context::new(number, sends)))),
+            len,
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::ptr::slice_from_raw_parts_mut(self.at.as_ptr(), self.len);
+        // SAFETY: leaked in `new`; `Shared` closes the endpoint first, so that no operation
+        // has them.
+        unsafe {
+            drop(Box::from_raw(bytes));
+            drop(Box::from_raw(self.context.as_ptr()));
+        }
+    }
+}
+
+/// Room for arriving messages.
+struct Room {
+    buffer: Buffer,
+    /// Messages in it that nobody has taken.
+    untaken: usize,
+    /// Whether libfabric puts no more messages there.
+    used_up: bool,
+}
+
+/// A buffer for a message that is being sent.
+struct Outgoing {
+    buffer: Buffer,
+    to: u32,
+}
+
+/// A peer.
+#[derive(Clone, Copy, Default)]
+struct Peer {
+    /// libfabric's number of it.
+    address: u64,
+    known: bool,
+    /// Messages sent to it so far, and taken from it.
+    sent: u64,
+    taken: u64,
+}
+
+/// A message that lies in a room.
+struct Waiting {
+    room: usize,
+    at: *const u8,
+    len: usize,
+}
+
+/// What both sides use. Fields are dropped in this order.
+struct Shared {
+    fabric: Fabric,
+    rooms: Vec<Room>,
+    outgoing: Vec<Outgoing>,
+    /// Buffers for sending that are free.
+    free: Vec<usize>,
+    waiting: VecDeque<Waiting>,
+    peers: Vec<Peer>,
+    /// Messages that have come before one that was sent earlier, by sender and number.
+    early: BTreeMap<(u32, u16), Vec<u8>>,
+    me: u32,
+    secret: u64,
+    dropped: u64,
+    inject_size: usize,
+    failed: Option<NetError>,
+}
+
+impl Shared {
+    /// Reads completions. Whether there were any.
+    fn drain(&mut self) -> Result<bool, NetError> {
+        if let Some(why) = &self.failed {
+            return Err(why.clone());
+        }
+        let mut entries = [EMPTY; BATCH];
+        match self.fabric.completions(&mut entries) {
+            Ok(count) => {
+                entries[..count].iter().for_each(|entry| self.note(entry));
+                Ok(count > 0)
+            }
+            Err(error) => {
+                let mut why = NetError::new(self.fabric.words(&error));
+                let context = error.op_context.cast::<Context>();
+                if !context.is_null() {
+                    // SAFETY: a context of a buffer of ours.
+                    let (number, sends) = unsafe { ((*context).buffer, (*context).sends) };
+                    why.peer = sends.then(|| self.outgoing[number].to);
+                }
+                self.failed = Some(why.clone());
+                Err(why)
+            }
+        }
+    }
+
+    fn note(&mut self, entry: &fi_cq_data_entry) {
+        let context = entry.op_context.cast::<Context>();
+        // SAFETY: every operation that is completed here has the context of a buffer.
+        let (number, sends) = unsafe { ((*context).buffer, (*context).sends) };
+        if sends {
+            self.free.push(number);
+            return;
+        }
+        let room = &mut self.rooms[number];
+        if entry.flags & FI_RECV != 0 && !entry.buf.is_null() && entry.len > 0 {
+            room.untaken += 1;
+            self.waiting.push_back(Waiting {
+                room: number,
+                at: entry.buf.cast_const().cast(),
+                len: entry.len,
+            });
+        }
+        room.used_up |= entry.flags & FI_MULTI_RECV != 0;
+        self.post_again(number);
+    }
+
+    /// Posts a room anew, if it is used up and nothing in it is needed.
+    fn post_again(&mut self, number: usize) {
+        let room = &mut self.rooms[number];
+        if !room.used_up || room.untaken > 0 {
+            return;
+        }
+        // SAFETY: the buffer stays until the endpoint is closed.
+        let posted = unsafe {
+            self.fabric
+                .receive(room.buffer.at, room.buffer.len, room.buffer.context)
+        };
+        match posted {
+            Ok(Started::Yes) => room.used_up = false,
+            Ok(Started::Later) => {} // the next message, or the next look, comes here again
+            Err(why) => self.failed = Some(why),
+        }
+    }
+
+    /// Whether a message in a room is the next one of its sender. `None`: it is nobody's.
+    fn look_at(&mut self, bytes: &[u8]) -> Option<(Cell, bool)> {
+        let cell = bytes.first_chunk::<CELL>().map(Cell::read);
+        let known = cell.filter(|cell| {
+            let from_other = cell.sender != self.me;
+            cell.secret == self.secret && from_other && (cell.sender as usize) < self.peers.len()
+        });
+        let Some(cell) = known else {
+            self.dropped += 1;
+            return None;
+        };
+        let next = low(self.peers[cell.sender as usize].taken);
+        Some((cell, cell.sequence == next))
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the low bits are meant")]
+fn low(count: u64) -> u16 {
+    count as u16
+}
+
+/// The sending side.
+pub struct Net {
+    shared: Rc<RefCell<Shared>>,
+}
+
+/// The receiving side.
+pub struct Inbox {
+    shared: Rc<RefCell<Shared>>,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+/// A message that has arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// Its sender, as a number among the peers.
+    pub from: u32,
+    /// What is in front of it.
+    pub cell: Cell,
+    /// Its bytes, readable until the handler returns.
+    pub data: *const u8,
+    /// How many.
+    pub len: usize,
+}
+
+/// What a process sleeps on while the network has nothing for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sleeper {
+    /// Readable when there may be something to do.
+    pub fd: RawFd,
+}
+
+impl Net {
+    /// Opens the network: both sides, and the address by which peers reach it.
+    ///
+    /// # Errors
+    /// There is no libfabric, or it has nothing for this interface.
+    pub fn open(options: &Options) -> Result<(Net, Inbox, Vec<u8>), NetError> {
+        let fabric = Fabric::open(options, CELL + PIECE)?;
+        if fabric.max_message() < CELL + PIECE {
+            return Err(NetError::new(format!(
+                "libfabric sends {} bytes at once, but {} are needed",
+                fabric.max_message(),
+                CELL + PIECE
+            )));
+        }
+        let address = fabric.name()?;
+        let rooms = (0..ROOMS).map(|number| Room {
+            buffer: Buffer::new(ROOM, number, false),
+            untaken: 0,
+            used_up: true,
+        });
+        let mut shared = Shared {
+            inject_size: fabric.inject_size().min(SHORT),
+            fabric,
+            rooms: rooms.collect(),
+            outgoing: Vec::new(),
+            free: Vec::new(),
+            waiting: VecDeque::new(),
+            peers: Vec::new(),
+            early: BTreeMap::new(),
+            me: u32::MAX,
+            secret: options.secret,
+            dropped: 0,
+            failed: None,
+        };
+        (0..ROOMS).for_each(|number| shared.post_again(number));
+        if let Some(why) = shared.failed.take() {
+            return Err(why);
+        }
+        let shared = Rc::new(RefCell::new(shared));
+        let inbox = Inbox {
+            shared: shared.clone(),
+        };
+        Ok((Net { shared }, inbox, address))
+    }
+
+    /// Learns the addresses of all processes by number. `me`: the number of this one. Those
+    /// of processes that are not to be reached are `None`. Connects to nobody yet.
+    ///
+    /// # Errors
+    /// An address is none.
+    pub fn meet(&mut self, me: u32, addresses: &[Option<&[u8]>]) -> Result<(), NetError> {
+        let shared = &mut *self.shared.borrow_mut();
+        shared.me = me;
+        for address in addresses {
+            let mut peer = Peer::default();
+            if let Some(address) = address {
+                peer.address = shared.fabric.insert(address)?;
+                peer.known = true;
+            }
+            shared.peers.push(peer);
+        }
+        Ok(())
+    }
+
+    /// Sends a message of `len` bytes, at most [`PIECE`], which `fill` writes where it is
+    /// told. `false`: there is no room now, and nothing was sent.
+    ///
+    /// # Errors
+    /// The network has failed, or the peer is none.
+    pub fn send(
+        &mut self,
+        to: u32,
+        cell: &Cell,
+        len: usize,
+        fill: impl FnOnce(*mut u8),
+    ) -> Result<bool, NetError> {
+        let shared = &mut *self.shared.borrow_mut();
+        if let Some(why) = &shared.failed {
+            return Err(why.clone());
+        }
+        let peer = shared.peers.get(to as usize).copied();
+        let Some(peer) = peer.filter(|peer| peer.known) else {
+            return Err(NetError::new(format!("there is no peer {to}")));
+        };
+        debug_assert!(len <= PIECE);
+        let cell = Cell {
+            secret: shared.secret,
+            sender: shared.me,
+            sequence: low(peer.sent),
+            ..*cell
+        };
+        let started = match CELL + len <= shared.inject_size {
+            true => {
+                let mut bytes = [0; SHORT];
+                bytes[..CELL].copy_from_slice(&cell.bytes());
+                fill(bytes[CELL..].as_mut_ptr());
+                shared.fabric.inject(peer.address, &bytes[..CELL + len])
+            }
+            false => send_buffered(shared, (to, peer.address), &cell, len, fill),
+        };
+        match started {
+            Ok(Started::Yes) => {
+                shared.peers[to as usize].sent += 1;
+                Ok(true)
+            }
+            Ok(Started::Later) => {
+                shared.drain()?;
+                Ok(false)
+            }
+            Err(mut why) => {
+                why.peer = Some(to);
+                Err(why)
+            }
+        }
+    }
+
+    /// Messages sent to a peer so far.
+    #[must_use]
+    pub fn sent(&self, to: u32) -> u64 {
+        let shared = self.shared.borrow();
+        shared.peers.get(to as usize).map_or(0, |peer| peer.sent)
+    }
+
+    /// Messages without the job's secret, or from nobody, that were dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.borrow().dropped
+    }
+
+    /// Whether messages are under way that need further calls to get out.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        let shared = self.shared.borrow();
+        shared.free.len() < shared.outgoing.len()
+    }
+
+    /// What to sleep on.
+    ///
+    /// # Errors
+    /// There is nothing.
+    pub fn sleeper(&self) -> Result<Sleeper, NetError> {
+        let fd = self.shared.borrow().fabric.sleeper()?;
+        Ok(Sleeper { fd })
+    }
+
+    /// Whether the sleeper will tell of what comes from now on. `false`: there is something
+    /// to do already.
+    #[must_use]
+    pub fn may_sleep(&self) -> bool {
+        let shared = self.shared.borrow();
+        shared.waiting.is_empty() && shared.fabric.may_sleep()
+    }
+}
+
+fn send_buffered(
+    shared: &mut Shared,
+    (to, address): (u32, u64),
+    cell: &Cell,
+    len: usize,
+    fill: impl FnOnce(*mut u8),
+) -> Result<Started, NetError> {
+    if shared.free.is_empty() && shared.outgoing.len() == SENDING {
+        shared.drain()?;
+    }
+    let number = match shared.free.pop() {
+        Some(number) => number,
+        None if shared.outgoing.len() < SENDING => {
+            let number = shared.outgoing.len();
+            let buffer = Buffer::new(CELL + PIECE, number, true);
+            shared.outgoing.push(Outgoing { buffer, to });
+            number
+        }
+        None => return Ok(Started::Later),
+    };
+    let outgoing = &mut shared.outgoing[number];
+    outgoing.to = to;
+    let buffer = &outgoing.buffer;
+    // SAFETY: no operation has a buffer that is free; it has room for a cell and a piece.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.at.as_ptr(), CELL + len) };
+    bytes[..CELL].copy_from_slice(&cell.bytes());
+    fill(bytes[CELL..].as_mut_ptr());
+    // SAFETY: both stay until the endpoint is closed, and are not used again before the
+    // completion.
+    let started = unsafe { shared.fabric.send(address, bytes, buffer.context) };
+    if started != Ok(Started::Yes) {
+        shared.free.push(number);
+    }
+    started
+}
+
+impl Inbox {
+    /// Hands what has arrived to `handler`, at most `most` messages, until `handler` returns
+    /// false. Whether there was anything.
+    ///
+    /// # Errors
+    /// The network has failed.
+    pub fn poll(
+        &mut self,
+        most: u32,
+        mut handler: impl FnMut(&Message) -> bool,
+    ) -> Result<bool, NetError> {
+        let mut any = false;
+        for _ in 0..most {
+            let Some(waiting) = self.next()? else {
+                break;
+            };
+            // SAFETY: libfabric has filled these bytes of a room that is not posted again
+            // before the message is taken.
+            let bytes = unsafe { std::slice::from_raw_parts(waiting.at, waiting.len) };
+            let seen = self.shared.borrow_mut().look_at(bytes);
+            any = true;
+            let mut goes_on = true;
+            match seen {
+                Some((cell, true)) => {
+                    goes_on = self.hand_on(&cell, bytes, &mut handler);
+                    goes_on &= self.hand_on_early(cell.sender, goes_on, &mut handler);
+                }
+                Some((cell, false)) => {
+                    let place = (cell.sender, cell.sequence);
+                    self.shared.borrow_mut().early.insert(place, bytes.to_vec());
+                }
+                None => {}
+            }
+            let shared = &mut *self.shared.borrow_mut();
+            shared.rooms[waiting.room].untaken -= 1;
+            shared.post_again(waiting.room);
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(any)
+    }
+
+    /// Messages of a peer that were taken so far.
+    #[must_use]
+    pub fn taken(&self, from: u32) -> u64 {
+        let shared = self.shared.borrow();
+        shared.peers.get(from as usize).map_or(0, |peer| peer.taken)
+    }
+
+    fn next(&mut self) -> Result<Option<Waiting>, NetError> {
+        let shared = &mut *self.shared.borrow_mut();
+        if shared.waiting.is_empty() {
+            (0..ROOMS).for_each(|room| shared.post_again(room));
+            shared.drain()?;
+        }
+        Ok(shared.waiting.pop_front())
+    }
+
+    fn hand_on(
+        &self,
+        cell: &Cell,
+        bytes: &[u8],
+        handler: &mut impl FnMut(&Message) -> bool,
+    ) -> bool {
+        self.shared.borrow_mut().peers[cell.sender as usize].taken += 1;
+        let data = &bytes[CELL..];
+        handler(&Message {
+            from: cell.sender,
+            cell: *cell,
+            data: data.as_ptr(),
+            len: data.len(),
+        })
+    }
+
+    /// Hands on what has come early from `sender` and is next now, whatever the handler
+    /// says: it is a rare case.
+    fn hand_on_early(
+        &self,
+        sender: u32,
+        mut goes_on: bool,
+        handler: &mut impl FnMut(&Message) -> bool,
+    ) -> bool {
+        loop {
+            let next = {
+                let shared = &mut *self.shared.borrow_mut();
+                if shared.early.is_empty() {
+                    return goes_on;
+                }
+                let at = (sender, low(shared.peers[sender as usize].taken));
+                shared.early.remove(&at)
+            };
+            let Some(bytes) = next else { return goes_on };
+            let Some(cell) = bytes.first_chunk::<CELL>().map(Cell::read) else {
+                return goes_on;
+            };
+            goes_on &= self.hand_on(&cell, &bytes, handler);
+        }
+    }
+}
