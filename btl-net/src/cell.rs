@@ -14,7 +14,7 @@ pub struct Cell {
     pub sender: u32,
     /// The number of this message among those from the same sender.
     pub sequence: u16,
-    /// What kind of message it is.
+    /// What kind of message it is: not 255.
     pub kind: u8,
     /// Flags of that kind.
     pub flags: u8,

@@ -22,6 +22,8 @@ const ROOMS: usize = 2;
 const SENDING: usize = 32;
 /// Completions that are read together.
 const BATCH: usize = 16;
+/// The kind of a cell by which a peer asks to be spared, or no more. It has no number.
+const SPARE: u8 = u8::MAX;
 /// The longest message that is written on the stack.
 const SHORT: usize = 192;
 
@@ -80,6 +82,9 @@ struct Peer {
     /// Messages sent to it so far, and taken from it.
     sent: u64,
     taken: u64,
+    /// Whether it asks to be spared, and what it was told of that.
+    presses: bool,
+    told: bool,
 }
 
 /// A message that lies in a room.
@@ -104,6 +109,8 @@ struct Shared {
     secret: u64,
     dropped: u64,
     inject_size: usize,
+    /// Whether this process asks to be spared.
+    presses: bool,
     failed: Option<NetError>,
 }
 
@@ -141,17 +148,54 @@ impl Shared {
             self.free.push(number);
             return;
         }
-        let room = &mut self.rooms[number];
-        if entry.flags & FI_RECV != 0 && !entry.buf.is_null() && entry.len > 0 {
-            room.untaken += 1;
+        let arrived = entry.flags & FI_RECV != 0 && !entry.buf.is_null() && entry.len > 0;
+        if arrived && !self.is_request(entry) {
+            self.rooms[number].untaken += 1;
             self.waiting.push_back(Waiting {
                 room: number,
                 at: entry.buf.cast_const().cast(),
                 len: entry.len,
             });
         }
-        room.used_up |= entry.flags & FI_MULTI_RECV != 0;
+        self.rooms[number].used_up |= entry.flags & FI_MULTI_RECV != 0;
         self.post_again(number);
+    }
+
+    /// Heeds a peer that asks to be spared, or no more. `false`: this is another message.
+    fn is_request(&mut self, entry: &fi_cq_data_entry) -> bool {
+        // SAFETY: libfabric has filled these bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(entry.buf.cast::<u8>(), entry.len) };
+        let cell = bytes.first_chunk::<CELL>().map(Cell::read);
+        let Some(cell) = cell.filter(|cell| cell.kind == SPARE && cell.secret == self.secret)
+        else {
+            return false;
+        };
+        if let Some(peer) = self.peers.get_mut(cell.sender as usize) {
+            peer.presses = cell.aux != 0;
+        }
+        true
+    }
+
+    /// Tells those who know otherwise whether to spare this process. Those who cannot be
+    /// told now are told later.
+    fn tell(&mut self) {
+        for at in 0..self.peers.len() {
+            let peer = self.peers[at];
+            // Who has sent nothing so far will hear it when it has.
+            if !peer.known || peer.told == self.presses || peer.taken == 0 {
+                continue;
+            }
+            let cell = Cell {
+                secret: self.secret,
+                sender: self.me,
+                kind: SPARE,
+                aux: u32::from(self.presses),
+                ..Cell::default()
+            };
+            if self.fabric.inject(peer.address, &cell.bytes()) == Ok(Started::Yes) {
+                self.peers[at].told = self.presses;
+            }
+        }
     }
 
     /// Posts a room anew, if it is used up and nothing in it is needed.
@@ -267,6 +311,7 @@ impl Net {
             me: u32::MAX,
             secret: options.secret,
             dropped: 0,
+            presses: false,
             failed: None,
         };
         (0..ROOMS).for_each(|number| shared.post_again(number));
@@ -371,6 +416,37 @@ impl Net {
         shared.free.len() < shared.outgoing.len()
     }
 
+    /// Asks all peers to hold their messages back, or no more.
+    pub fn set_pressure(&mut self, on: bool) {
+        let shared = &mut *self.shared.borrow_mut();
+        shared.presses = on;
+        shared.tell();
+    }
+
+    /// Tells peers what they could not be told before: to be called when there is nothing
+    /// else to do.
+    pub fn idle(&mut self) {
+        self.shared.borrow_mut().tell();
+    }
+
+    /// Whether a peer asks for that, as far as is known.
+    #[must_use]
+    pub fn has_pressure(&self, peer: u32) -> bool {
+        let shared = self.shared.borrow();
+        shared
+            .peers
+            .get(peer as usize)
+            .is_some_and(|peer| peer.presses)
+    }
+
+    /// Looks what has arrived, and leaves it to the inbox.
+    ///
+    /// # Errors
+    /// The network has failed.
+    pub fn look(&self) -> Result<(), NetError> {
+        self.shared.borrow_mut().drain().map(drop)
+    }
+
     /// What to sleep on.
     ///
     /// # Errors
@@ -378,14 +454,6 @@ impl Net {
     pub fn sleeper(&self) -> Result<Sleeper, NetError> {
         let fd = self.shared.borrow().fabric.sleeper()?;
         Ok(Sleeper { fd })
-    }
-
-    /// Whether the sleeper will tell of what comes from now on. `false`: there is something
-    /// to do already.
-    #[must_use]
-    pub fn may_sleep(&self) -> bool {
-        let shared = self.shared.borrow();
-        shared.waiting.is_empty() && shared.fabric.may_sleep()
     }
 }
 
@@ -473,6 +541,14 @@ impl Inbox {
     pub fn taken(&self, from: u32) -> u64 {
         let shared = self.shared.borrow();
         shared.peers.get(from as usize).map_or(0, |peer| peer.taken)
+    }
+
+    /// Whether the sleeper will tell of what comes from now on. `false`: there is something
+    /// to do already.
+    #[must_use]
+    pub fn may_sleep(&self) -> bool {
+        let shared = self.shared.borrow();
+        shared.waiting.is_empty() && shared.fabric.may_sleep()
     }
 
     fn next(&mut self) -> Result<Option<Waiting>, NetError> {

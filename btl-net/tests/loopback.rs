@@ -146,6 +146,29 @@ fn a_stranger_is_not_heard() {
 }
 
 #[test]
+fn a_receiver_asks_its_senders_to_spare_it_and_no_more() {
+    let Some([mut a, mut b]) = pair() else { return };
+    let (mut sent, mut got) = (false, 0);
+    let begun = Instant::now();
+    while got == 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        sent = sent || send(&mut a.0, 1, 0, 8);
+        a.0.look().unwrap();
+        take(&mut b.1, 0, &mut got, |_| 8);
+    }
+    for on in [true, false] {
+        b.0.set_pressure(on);
+        while a.0.has_pressure(1) != on {
+            assert!(begun.elapsed() < PATIENCE);
+            b.0.idle();
+            b.0.look().unwrap();
+            a.0.look().unwrap();
+        }
+    }
+    assert!(!a.1.poll(8, |_| panic!("that is no message")).unwrap());
+}
+
+#[test]
 fn nobody_is_no_peer() {
     let Some([mut a, _b]) = pair() else { return };
     for to in [0, 2] {
@@ -218,7 +241,7 @@ fn two_processes_talk_and_sleep() {
         }
         let before = got;
         take(&mut inbox, 1, &mut got, len_of);
-        if got == before && sent > got && net.may_sleep() {
+        if got == before && sent > got && inbox.may_sleep() {
             let mut fd = libc::pollfd {
                 fd: sleeper.fd,
                 events: libc::POLLIN,

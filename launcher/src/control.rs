@@ -18,7 +18,7 @@ use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
 use crate::report::Reports;
-use crate::say::say;
+use crate::say::{self, say};
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
 use crate::source;
@@ -427,7 +427,10 @@ impl Job<'_> {
         let text = explain::report(&snapshots, &findings, &known);
         self.account
             .report(occasion, &snapshots, &findings, &known, text.trim_end());
-        text
+        match say::is_node() {
+            true => format!("in these lines ranks have their numbers on this host:\n{text}"),
+            false => text,
+        }
     }
 
     fn look_at_time(&mut self) {
@@ -474,7 +477,11 @@ impl Job<'_> {
                 pid: end.pid,
                 status,
                 snapshot,
-                waiters: explain::waiters(&snapshots, end.rank),
+                // Who waits for a rank is not known where some are on other hosts.
+                waiters: match say::is_node() {
+                    true => String::new(),
+                    false => explain::waiters(&snapshots, end.rank),
+                },
                 place: death
                     .as_ref()
                     .map_or(String::new(), |death| source::trace(&death.frames)),

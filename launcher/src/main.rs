@@ -7,7 +7,8 @@
 //! plan        program, environment and directory of each rank
 //! program     finds a program
 //! elf, loader, foreign    what a program's file needs, and whether it is built for another MPI
-//! hosts, slurm            how many ranks a host list or an allocation is for
+//! hosts, slurm            which hosts a job is to run on, and for how many ranks
+//! nodes                   jobs on several hosts
 //! preload, tree           which programs get the shared heap, and the installed tree
 //! capacity, cgroup        whether so many ranks can run here
 //! topology → placement, share → binding    which processors each rank gets
@@ -60,6 +61,7 @@ mod json;
 mod lines;
 mod loader;
 mod mpir;
+mod nodes;
 mod oom;
 mod outside;
 mod phrase;
@@ -100,6 +102,7 @@ mod watch;
 
 use account::Account;
 use cli::{JobOptions, ProgramOptions, Request};
+use nodes::link::NodeLink;
 use profile::Profiles;
 use say::{Failure, failure, say};
 use start::JobBuilder;
@@ -115,6 +118,12 @@ fn main() -> ExitCode {
         return exit(inspect::run(&args));
     }
     let is = |option: &str| args.first().is_some_and(|first| first == option);
+    if is(nodes::AGENT) {
+        return nodes::agent::run();
+    }
+    if is(nodes::NODE) {
+        return exit(run_node());
+    }
     if is(spawned::OPTION) || is(spawned::OPTION_ALONE) {
         return run_spawned(&args[1..], is(spawned::OPTION_ALONE));
     }
@@ -124,7 +133,11 @@ fn main() -> ExitCode {
             .map_err(failure)
             .and_then(|settings| print(&settings.table())),
         Ok(Request::Tune(global)) => tune::run(&global).map(|()| 0).map_err(failure),
-        Ok(Request::Run(global, locals)) => run(&global, &locals, None, &mut None),
+        Ok(Request::Run(global, locals)) => match nodes::wanted(&global) {
+            Ok(Some(hosts)) => nodes::coordinator::run(&args, &global, &locals, &hosts),
+            Ok(None) => run(&global, &locals, None, &mut None, None),
+            Err(why) => Err(failure(why)),
+        },
         Err(why) => Err(failure(why)),
     };
     exit(result)
@@ -139,6 +152,14 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// Runs one host's part of a job on several.
+fn run_node() -> Result<u8, Failure> {
+    let link = NodeLink::take().map_err(failure)?;
+    say::name_host(link.host());
+    let (global, locals, numbers) = link.request()?;
+    run(&global, &locals, None, &mut None, Some((link, numbers)))
 }
 
 /// Runs a job that a program has spawned. `alone`: no mpirun has started the program.
@@ -161,7 +182,7 @@ fn run_spawned(args: &[std::ffi::OsString], alone: bool) -> ExitCode {
     }
     let told = spawned.try_clone();
     let mut program = None;
-    match run(&global, &locals, Some(spawned), &mut program) {
+    match run(&global, &locals, Some(spawned), &mut program, None) {
         Ok(code) => ExitCode::from(code),
         Err(why) => {
             // The call that spawns returns it as an error.
@@ -183,12 +204,14 @@ fn print(text: &str) -> Result<u8, Failure> {
 }
 
 /// Runs a job, perhaps a spawned one. Returns what mpirun exits with. In an error,
-/// `at_fault` is the number of the program that is to blame for it.
+/// `at_fault` is the number of the program that is to blame for it. `node`: the job is this
+/// host's part of one on several, with the numbers of its programs in the whole.
 fn run(
     global: &JobOptions,
     locals: &[ProgramOptions],
     spawned: Option<spawned::Spawned>,
     at_fault: &mut Option<usize>,
+    node: Option<(NodeLink, Vec<usize>)>,
 ) -> Result<u8, Failure> {
     let mut account = Account::new(global.report.clone()).map_err(failure)?;
     let outcome = run_job(global, locals, (spawned, &mut account), at_fault);
@@ -205,6 +228,7 @@ fn run_job(
     let settings = settings::gather(global).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;
     let hosts = hosts::ranks(global).map_err(failure)?;
+    let (mut link, numbers) = node.unzip();
     let hwloc_variables = spawn::limit_hwloc();
     let mut resources = binding::Resources::read();
     let processors = resources.processors;
@@ -236,6 +260,7 @@ fn run_job(
     let size = capacity::check(global, &ranks, &cgroups).map_err(failure)?;
     if let Some(cli::StdinReader::Rank(r)) = global.stdin
         && r >= size
+        && link.is_none()
     {
         return Err(failure(format!(
             "--stdin {r}: the job has ranks 0 to {}",
@@ -249,7 +274,15 @@ fn run_job(
     let mut global = global.clone();
     let view = top::inside::Prepared::of(&mut global).map_err(failure)?;
     let global = &global;
-    let mut job = JobBuilder::new(global, size, processors, hwloc_variables, cgroups, spawned)?;
+    let part = link.as_mut().map(NodeLink::prepare).transpose()?;
+    let mut job = JobBuilder::new(
+        global,
+        (size, processors),
+        hwloc_variables,
+        cgroups,
+        spawned,
+        part,
+    )?;
     job.publish(&binding.placement);
     if let Some(rank) = tool.missing(size) {
         return Err(failure(format!(
@@ -268,11 +301,20 @@ fn run_job(
         let all = passed_over.chain(&abis).chain(&notes);
         all.for_each(|line| say(line));
     }
+    if let Some(link) = &link {
+        link.wait()?;
+    }
     for (index, app) in apps.iter().enumerate() {
         *at_fault = Some(index);
+        let numbers = numbers.as_ref();
+        let number = numbers.and_then(|numbers| numbers.get(index)).copied();
         for _ in 0..app.ranks {
-            job.rank(global, app, index, (&binding.placement, &tool))?;
+            let number = number.unwrap_or(index);
+            job.rank(global, app, number, (&binding.placement, &tool))?;
         }
+    }
+    if let Some(link) = link {
+        link.start().map_err(failure)?;
     }
     let is_on = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
     let reports = report::Reports::new(is_on);

@@ -1,5 +1,6 @@
 //! What one rank does, as a phrase of a report. Pure.
 
+use crate::say::rank_in_job;
 use crate::snapshot::{RankSnapshot, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use wireup::collective;
@@ -90,7 +91,7 @@ impl Phrase {
 
 /// The rank that a line is about.
 pub fn subject(snapshot: &RankSnapshot, phrase: &Phrase) -> String {
-    let (rank, pid) = (snapshot.rank, snapshot.pid);
+    let (rank, pid) = (rank_in_job(snapshot.rank), snapshot.pid);
     match &phrase.own {
         Some((own, place)) => format!("rank {own} of {place} (world rank {rank}, pid {pid})"),
         None => format!("rank {rank} (pid {pid})"),

@@ -25,7 +25,7 @@ pub fn place(
         BindTo::To(object, count) => (Some(object), count),
     };
     let threads = map.by == MapBy::Object(Object::Hwthread)
-        || (map.by == MapBy::Slot && kind == Some(Object::Hwthread));
+        || (matches!(map.by, MapBy::Slot | MapBy::Node) && kind == Some(Object::Hwthread));
     let units = group(
         &machine.pus,
         if threads {
@@ -91,7 +91,7 @@ pub fn ranks_of(machine: &Machine, map: &Mapping) -> Option<u32> {
         }
         MapBy::PerMachine(n) => Some(*n),
         MapBy::List(list) => u32::try_from(list.len()).ok(),
-        MapBy::Slot | MapBy::Object(_) => None,
+        MapBy::Slot | MapBy::Node | MapBy::Object(_) => None,
     }
 }
 
@@ -117,7 +117,9 @@ fn layout(
     };
     let everything = vec![(0..units.len()).collect::<Vec<usize>>()];
     match &map.by {
-        MapBy::Slot | MapBy::Object(Object::Core | Object::Hwthread) => Ok((everything, None)),
+        MapBy::Slot | MapBy::Node | MapBy::Object(Object::Core | Object::Hwthread) => {
+            Ok((everything, None))
+        }
         MapBy::Object(object) => Ok((by(*object), None)),
         MapBy::PerMachine(n) => match ranks <= *n {
             true => Ok((everything, None)),

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wireup::descriptor;
-use wireup::{env, handover, spawning};
+use wireup::{env, handover, nodes, spawning};
 
 /// One program of the job.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct WireUp {
     pub heap: Option<descriptor::Source>,
     /// Whether a program has spawned the job.
     pub is_spawned: bool,
+    /// Where ranks find those of other hosts, if there are any.
+    pub nodes: Option<nodes::Place>,
 }
 
 impl WireUp {
@@ -233,18 +235,19 @@ fn export_into(vars: &mut BTreeMap<OsString, OsString>, export: &[u8]) {
     }
 }
 
-/// The command that starts `rank`, which runs program number `index`.
+/// The command that starts a rank, which runs program number `index`. `ranks`: its number on
+/// this host, and its number and the size of the whole job.
 ///
 /// `inherit`: it inherits mpirun's environment; `tool`: what stands in front of the program.
 pub fn command(
     app: &App,
     index: usize,
-    rank: u32,
+    (rank, (number, all)): (u32, (u32, u32)),
     wire_up: WireUp,
     (inherit, tool): (bool, &Tool),
 ) -> Command {
     use std::os::unix::process::CommandExt;
-    let mut command = match tool.command(rank) {
+    let mut command = match tool.command(number) {
         Some(words) => {
             let mut command = Command::new(&words[0]);
             command.args(&words[1..]).arg(&app.file);
@@ -280,25 +283,33 @@ pub fn command(
         command.env_remove(spawning::PARENT);
         command.env_remove(spawning::PARENT_JOB);
     }
-    let (rank, size) = (rank.to_string(), wire_up.size.to_string());
-    let ranks = [
-        env::RANK,
-        "OMPI_COMM_WORLD_RANK",
-        "OMPI_COMM_WORLD_LOCAL_RANK",
-        "PMIX_RANK",
+    let numbers: [(&[&str], u32); 4] = [
+        (&["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"], number),
+        (&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"], all),
+        (
+            &[
+                env::RANK,
+                "OMPI_COMM_WORLD_LOCAL_RANK",
+                "OMPI_COMM_WORLD_NODE_RANK",
+                "MPI_LOCALRANKID",
+            ],
+            rank,
+        ),
+        (
+            &[env::SIZE, "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"],
+            wire_up.size,
+        ),
     ];
-    let more = ["OMPI_COMM_WORLD_NODE_RANK", "PMI_RANK", "MPI_LOCALRANKID"];
-    for name in ranks.into_iter().chain(more) {
-        command.env(name, &rank);
+    for (names, value) in numbers {
+        for name in names {
+            command.env(name, value.to_string());
+        }
     }
-    let sizes = [
-        env::SIZE,
-        "OMPI_COMM_WORLD_SIZE",
-        "OMPI_COMM_WORLD_LOCAL_SIZE",
-    ];
-    for name in sizes.into_iter().chain(["PMI_SIZE", "MPI_LOCALNRANKS"]) {
-        command.env(name, &size);
-    }
+    command.env_remove(crate::nodes::link::LINE);
+    match &wire_up.nodes {
+        Some(place) => command.env(nodes::NODES, place.text()),
+        None => command.env_remove(nodes::NODES),
+    };
     command
         .env(env::SEGMENT, wire_up.segment.number.to_string())
         .env(env::LIFELINE, wire_up.lifeline.number.to_string())

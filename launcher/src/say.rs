@@ -8,6 +8,7 @@
 use crate::sink::write_patiently;
 use nix::sys::eventfd::EventFd;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub fn say(text: &str) {
 
 /// As [`say`], with another limit for a reader that takes nothing.
 pub fn say_within(text: &str, patience: Duration) {
+    if HUSHED.load(Ordering::Relaxed) {
+        return;
+    }
     let job = JOB.get().map_or("", String::as_str);
     let name = NAME.get().copied().unwrap_or("mpirun");
     let line = format!("{name}: {job}{}\n", wireup::plain::text(text));
@@ -64,6 +68,40 @@ static JOB: OnceLock<String> = OnceLock::new();
 pub fn name_spawned_job(program: &str) {
     let program = wireup::plain::text(program);
     let _ = JOB.set(format!("spawned job of {program}: ")); // an mpirun runs one job
+}
+
+/// Has all messages name this host.
+pub fn name_host(host: &str) {
+    let host = wireup::plain::text(host);
+    let _ = JOB.set(format!("host {host}: ")); // an mpirun runs one job
+}
+
+/// The ranks of this host in the whole job, where that is on several hosts.
+static RANKS: OnceLock<Vec<u32>> = OnceLock::new();
+
+/// Sets them, by rank on this host.
+pub fn set_ranks(ranks: Vec<u32>) {
+    let _ = RANKS.set(ranks); // an mpirun runs one job
+}
+
+/// Whether this is one host's part of a job on several.
+pub fn is_node() -> bool {
+    RANKS.get().is_some()
+}
+
+/// The number by which users know a rank of this host.
+pub fn rank_in_job(rank: u32) -> u32 {
+    let ranks = RANKS.get();
+    let known = ranks.and_then(|ranks| ranks.get(rank as usize));
+    known.copied().unwrap_or(rank)
+}
+
+/// Whether nothing more is to be said.
+static HUSHED: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing more: the reason why this job ends was said elsewhere.
+pub fn hush() {
+    HUSHED.store(true, Ordering::Relaxed);
 }
 
 /// The outbox of this process's job.

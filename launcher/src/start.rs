@@ -10,6 +10,7 @@ use crate::control::{Job, OtherJobs};
 use crate::deadline::Deadline;
 use crate::guard::Guard;
 use crate::mpir;
+use crate::nodes::link::NodePart;
 use crate::oom::OomWatch;
 use crate::placement::Placement;
 use crate::plan::{self, App, WireUp};
@@ -61,6 +62,8 @@ pub struct JobBuilder {
     oom: OomWatch,
     spawned: Option<Spawned>,
     children: ChildJobs,
+    /// What ranks are told of other hosts.
+    node: Option<NodePart>,
 }
 
 impl JobBuilder {
@@ -70,11 +73,11 @@ impl JobBuilder {
     /// The system is short of something, or forbids it.
     pub fn new(
         global: &JobOptions,
-        size: u32,
-        processors: u32,
+        (size, processors): (u32, u32),
         hwloc_variables: Vec<&'static str>,
         cgroups: Cgroups,
         spawned: Option<Spawned>,
+        node: Option<NodePart>,
     ) -> Result<JobBuilder, Failure> {
         let began = Instant::now();
         spawn::adopt_orphans();
@@ -100,6 +103,7 @@ impl JobBuilder {
             lifeline: line,
             heap,
             is_spawned: spawned.is_some(),
+            nodes: node.as_ref().map(|node| node.place),
         };
         let guard = Guard::start(line.number, wire_up.mark());
         strangers.extend(guard.pid());
@@ -115,6 +119,10 @@ impl JobBuilder {
                 inherit: [Some(own), Some(line), heap]
                     .iter()
                     .flatten()
+                    .chain(
+                        node.iter()
+                            .flat_map(|node| [&node.place.table, &node.place.pipe]),
+                    )
                     .map(|source| source.number)
                     .collect(),
                 lifeline: line.number,
@@ -127,7 +135,7 @@ impl JobBuilder {
             guard,
             signals,
             input: StandardInput::new(global.stdin),
-            output: OutputPipes::new(global, size),
+            output: OutputPipes::new(global, node.as_ref().map_or(size, |node| node.size)),
             began,
             ranks: Ranks::new(strangers),
             no_heap,
@@ -136,6 +144,7 @@ impl JobBuilder {
             cgroups,
             spawned,
             children,
+            node,
         })
     }
 
@@ -173,20 +182,28 @@ impl JobBuilder {
     ) -> Result<(), Failure> {
         let rank = u32::try_from(self.ranks.started()).map_err(failure)?;
         let inherit = !global.genvnone;
-        let mut command = plan::command(app, index, rank, self.wire_up, (inherit, tool));
+        let in_job = match &self.node {
+            Some(node) => (
+                node.ranks.get(rank as usize).copied().unwrap_or(rank),
+                node.size,
+            ),
+            None => (rank, self.wire_up.size),
+        };
+        let ranks = (rank, in_job);
+        let mut command = plan::command(app, index, ranks, self.wire_up, (inherit, tool));
         self.programs.push(app.file.display().to_string());
         for name in &self.hwloc_variables {
             command.env_remove(name);
         }
         let connected = self.input.connect(&mut command, rank).and_then(|terminal| {
-            self.output.connect(&mut command, rank, terminal)?;
+            self.output.connect(&mut command, in_job.0, terminal)?;
             Ok(terminal)
         });
         let terminal = match connected {
             Ok(terminal) => terminal,
             Err(why) => {
                 self.ranks.abandon();
-                return Err(failure(format!("rank {rank}: {why}")));
+                return Err(failure(format!("rank {}: {why}", in_job.0)));
             }
         };
         let pus = &placement[rank as usize];
@@ -213,7 +230,8 @@ impl JobBuilder {
                 };
                 let file = app.file.display();
                 let text = format!(
-                    "rank {rank} cannot be started: {file}: {why}{}",
+                    "rank {} cannot be started: {file}: {why}{}",
+                    in_job.0,
                     hint(&why, &self.cgroups)
                 );
                 self.ranks.abandon();
@@ -293,7 +311,7 @@ fn hint(why: &std::io::Error, cgroups: &Cgroups) -> String {
 
 /// Copies a descriptor that ranks are to inherit to a number that programs do not use. The
 /// copy stays open until mpirun ends: a rank whose own copy was closed opens this one.
-fn inheritable(fd: RawFd) -> Result<Source, Failure> {
+pub fn inheritable(fd: RawFd) -> Result<Source, Failure> {
     let file = Identity::of(fd).map_err(failure)?;
     let number = descriptor::duplicate(fd).map_err(failure)?.into_raw_fd();
     let launcher = std::process::id();

@@ -2,6 +2,7 @@
 //! with an exit code and a sentence. Pure.
 
 use crate::reap::ExitStatus;
+use crate::say::rank_in_job;
 use crate::snapshot::{Abort, RankSnapshot};
 use wireup::death::Death;
 
@@ -73,7 +74,7 @@ pub fn signal_name(signal: i32) -> String {
 /// Judges a rank's end. None if it is a success.
 pub fn judge(end: &RankEnd) -> Option<Cause> {
     let snapshot = &end.snapshot;
-    let who = format!("rank {} (pid {})", snapshot.rank, end.pid);
+    let who = format!("rank {} (pid {})", rank_in_job(snapshot.rank), end.pid);
     let place = match (snapshot.call, snapshot.last_call) {
         (Some(call), _) => format!(" in {call}"),
         (None, Some(call)) => format!(", not in MPI (last call {call})"),
@@ -134,10 +135,11 @@ pub fn judge(end: &RankEnd) -> Option<Cause> {
 
 /// Judges an abort.
 pub fn judge_abort(abort: &Abort) -> Cause {
-    let who = format!("rank {} (pid {})", abort.rank, abort.pid);
+    let rank = rank_in_job(abort.rank);
+    let who = format!("rank {rank} (pid {})", abort.pid);
     // The library's sentence says which rank, where and why. mpirun adds the process.
     let own = abort.text.trim();
-    let own = own.strip_prefix(&format!("rank {} ", abort.rank));
+    let own = own.strip_prefix(&format!("rank {rank} "));
     let text = match (own, abort.text.trim()) {
         (Some(rest), _) => format!("{who} {rest}"),
         (None, "") => format!("{who} aborted the job with code {}", abort.code),

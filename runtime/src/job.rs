@@ -7,6 +7,7 @@ use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use wireup::layout::PLACE_LEVELS;
+use wireup::nodes::Table;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -27,12 +28,14 @@ pub mod thread {
 pub struct Job {
     /// The job segment.
     pub segment: &'static Segment,
-    /// This process's rank.
+    /// This process's rank in the segment: in a job of one node, that in `MPI_COMM_WORLD`.
     pub rank: u32,
-    /// The number of ranks.
+    /// The number of ranks there.
     pub size: u32,
     /// The settings that the user gave.
     pub settings: Settings,
+    /// Who is on the other nodes, if the job has several.
+    pub nodes: Option<&'static Table>,
     /// The thread that joined.
     thread: libc::pthread_t,
 }
@@ -58,12 +61,18 @@ pub fn current() -> Option<&'static Job> {
 }
 
 /// Sets the job of this process, which its first call joins.
-pub fn set(segment: &'static Segment, rank: u32, settings: Settings) -> &'static Job {
+pub fn set(
+    segment: &'static Segment,
+    rank: u32,
+    settings: Settings,
+    nodes: Option<&'static Table>,
+) -> &'static Job {
     JOB.get_or_init(|| Job {
         segment,
         rank,
         size: segment.ranks(),
         settings,
+        nodes,
         thread: this_thread(),
     })
 }
@@ -124,6 +133,27 @@ pub fn abort(code: i32, text: &str) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+impl Job {
+    /// The number of ranks of the job, on all its nodes.
+    #[must_use]
+    pub fn ranks(&self) -> u32 {
+        self.nodes.map_or(self.size, Table::ranks)
+    }
+
+    /// The rank in `MPI_COMM_WORLD`.
+    #[must_use]
+    pub fn rank_in_world(&self) -> u32 {
+        let Some(table) = self.nodes else {
+            return self.rank;
+        };
+        let here = (table.node(), self.rank);
+        let mut ranks = 0..table.ranks();
+        ranks
+            .find(|rank| table.where_is(*rank) == here)
+            .unwrap_or(self.rank)
+    }
+}
+
 /// Writes who aborted and why into the segment; the first one is kept.
 fn note_abort(job: &Job, code: i32, text: &str) {
     let head = job.segment.head();
@@ -152,10 +182,10 @@ fn note_abort(job: &Job, code: i32, text: &str) {
 /// goes on unwinding: nobody waits for it, and it may know what to do.
 #[cold]
 pub fn unwinding() {
-    let others = JOB.get().filter(|job| job.size > 1);
+    let others = JOB.get().filter(|job| job.ranks() > 1);
     if let Some(job) = others.filter(|_| is_initialized() && !is_finalized()) {
         let text = "panicked: MPI_Finalize was called while unwinding";
-        abort(PANICKED, &format!("rank {} {text}", job.rank));
+        abort(PANICKED, &format!("rank {} {text}", job.rank_in_world()));
     }
 }
 
@@ -165,7 +195,7 @@ const PANICKED: i32 = 101;
 /// Ends the job because the library cannot go on; says why.
 #[cold]
 pub fn die(text: &str) -> ! {
-    let rank = JOB.get().map_or(0, |job| job.rank);
+    let rank = JOB.get().map_or(0, Job::rank_in_world);
     let call = trace::current().unwrap_or("MPI");
     abort(1, &format!("rank {rank} in {call}: {text}"))
 }

@@ -12,7 +12,7 @@ use crate::error::{Class, Error, Result};
 use crate::file::pool;
 use crate::job::{self, Job, abort, die, thread};
 use crate::membership::{self, Membership};
-use crate::object::group::Proc;
+use crate::object::group::{Nodes, Proc};
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
 use crate::{death, fail, leaks, lock, profile, report, trace, warning};
@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use wireup::env;
 use wireup::heap::HeapFile;
 use wireup::layout::State;
+use wireup::nodes::Table;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -48,7 +49,7 @@ pub fn init(required: i32) -> Result<i32> {
     }
     let provided = level(required)?;
     let job = join()?;
-    comm::init_world(job.rank, job.size);
+    comm::init_world(job.rank, job.ranks());
     trace::first_call(|| wait_for_all(job));
     pml::all_started();
     report::publish(job.segment, job.rank, &job.settings);
@@ -87,15 +88,21 @@ fn wait_for_all(job: &Job) {
             let is_held = head.hold.load(Ordering::Acquire) != 0; // pairs with the launcher's Release
             if !all && looked.elapsed() >= ROLL_CALL {
                 looked = Instant::now();
-                if let Some(rank) = (0..job.size).find(|rank| never_came(job.segment, *rank)) {
-                    die(&format!(
-                        "rank {rank} has ended without calling MPI_Init, which all ranks must call"
-                    ));
-                }
+                find_absent(job);
             }
             all && !is_held
         },
     );
+}
+
+/// Ends the job if a rank cannot join any more.
+fn find_absent(job: &Job) {
+    if let Some(rank) = (0..job.size).find(|rank| never_came(job.segment, *rank)) {
+        die(&format!(
+            "{} has ended without calling MPI_Init, which all ranks must call",
+            group::name(Proc(rank))
+        ));
+    }
 }
 
 /// Whether a rank's process has ended that never joined.
@@ -149,6 +156,7 @@ fn join() -> Result<&'static Job> {
         rank,
         appnum,
         heap: file,
+        nodes,
     } = membership::find()?;
     if segment.is_launched() {
         // Without it memory is the system's, and reached by other arms.
@@ -160,7 +168,10 @@ fn join() -> Result<&'static Job> {
     record.cookie.store(cookie, Ordering::Relaxed);
     let at = place_cookie(cookie);
     record.cookie_addr.store(at, Ordering::Relaxed);
-    let job = job::set(segment, rank, settings);
+    let job = job::set(segment, rank, settings, nodes);
+    if let Some(table) = nodes {
+        set_nodes(table);
+    }
     // SAFETY: the function stores to two atomics, which is allowed after a fork.
     // A refusal (no memory) only leaves a child without its message.
     unsafe { libc::pthread_atfork(None, None, Some(forked)) };
@@ -174,6 +185,7 @@ fn join() -> Result<&'static Job> {
         me: Proc(rank),
         settings: &job.settings,
         heap: file,
+        nodes,
         die,
         under_memcheck: btl_shm::valgrind::is_memcheck(),
     });
@@ -184,13 +196,16 @@ fn join() -> Result<&'static Job> {
             heap::watch(given_back); // without the preloaded heap nothing is told
         }
     }
-    group::set_here(rank, size);
-    group::set_job(segment.constants().job);
-    attr::set_job(size.max(segment.constants().processors), appnum);
+    group::set_here(rank, job.ranks());
+    group::set_job(nodes.map_or(segment.constants().job, Table::secret));
+    attr::set_job(job.ranks().max(segment.constants().processors), appnum);
     if job.settings.profile || job.settings.trace_events > 0 {
         profile::prepare(segment, rank, job.settings.trace_events);
     }
     trace::open(&record.call);
+    if let Some(table) = nodes {
+        meet_nodes(job, table)?;
+    }
     // pairs with the Acquire in `init`
     let joined = segment.head().joined.fetch_add(1, Ordering::AcqRel) + 1;
     if joined == size {
@@ -200,6 +215,31 @@ fn join() -> Result<&'static Job> {
         say(job);
     }
     Ok(job)
+}
+
+/// Says who is on which node.
+fn set_nodes(table: &Table) {
+    let ranks: Vec<(u32, u32)> = (0..table.ranks())
+        .map(|rank| table.where_is(rank))
+        .collect();
+    let hosts = (0..table.nodes()).map(|node| table.host(node)).collect();
+    group::set_nodes(Nodes::new(&ranks, table.node(), hosts));
+}
+
+/// How often a rank looks whether the addresses of all others are there.
+const NAP: Duration = Duration::from_millis(1);
+
+/// Waits for the addresses of all ranks, and learns them.
+fn meet_nodes(job: &Job, table: &Table) -> Result<()> {
+    let mut looked = Instant::now();
+    while !table.is_ready() {
+        std::thread::sleep(NAP);
+        if looked.elapsed() >= ROLL_CALL {
+            looked = Instant::now();
+            find_absent(job);
+        }
+    }
+    pml::meet_nodes(table).map_err(|why| Error::new(Class::OTHER, why))
 }
 
 /// Wakes all ranks, whatever they wait for.
@@ -284,9 +324,16 @@ pub fn finalize() -> Result<()> {
     pml::wait(pml::leaving, || {
         head.finalizing.load(Ordering::Acquire) >= job.size
     });
+    if let Some(table) = job.nodes {
+        table.finalize().map_err(|why| {
+            let text = format!("mpirun cannot be told that this rank finalizes: {why}");
+            Error::new(Class::OTHER, text)
+        })?;
+        pml::wait(pml::leaving, || table.is_released());
+    }
     if let Some(leaks) = leaks {
         pml::progress();
-        leaks.tell(job.rank);
+        leaks.tell(job.rank_in_world());
     }
     bridges::finalize();
     job::set_finalized();

@@ -23,6 +23,7 @@ use wireup::descriptor::Source;
 use wireup::env;
 use wireup::handover::Handover;
 use wireup::layout::State;
+use wireup::nodes::{NODES, Place, Table};
 use wireup::segment::Segment;
 
 /// A process's place in a job.
@@ -36,6 +37,8 @@ pub struct Membership {
     pub appnum: Option<i32>,
     /// Where the job's heap file is, if it has one.
     pub heap: Option<Source>,
+    /// Who is on the other nodes, in a job that has several.
+    pub nodes: Option<&'static Table>,
 }
 
 /// How long a rank that has just been claimed may take to write its process id.
@@ -75,6 +78,7 @@ fn alone() -> Result<Membership> {
         rank: 0,
         appnum: None,
         heap: None,
+        nodes: None,
     })
 }
 
@@ -93,9 +97,15 @@ fn inherited(handover: &Handover) -> Result<Membership> {
     }
     wireup::lifeline::tie_for_life(&handover.lifeline)
         .map_err(|why| Error::new(Class::OTHER, why))?;
-    for source in [Some(&handover.segment), handover.heap.as_ref()] {
+    let place = env::get(NODES)
+        .map(|text| Place::read(&text, handover.launcher))
+        .transpose()
+        .map_err(|why| Error::new(Class::OTHER, why))?;
+    let more = place.as_ref().map(|place| [&place.table, &place.pipe]);
+    let own = [Some(&handover.segment), handover.heap.as_ref()];
+    for source in own.into_iter().flatten().chain(more.into_iter().flatten()) {
         // What this process starts finds its way by mpirun's own descriptors.
-        source.into_iter().for_each(close_on_exec);
+        close_on_exec(source);
     }
     let record = segment.record(rank);
     let claim = record.state.compare_exchange(
@@ -121,7 +131,12 @@ fn inherited(handover: &Handover) -> Result<Membership> {
     }
     record.pid.store(std::process::id(), Release); // pairs with the launcher's Acquire
     window::forget_others(record);
+    let nodes = match place {
+        Some(place) => Some(Table::open(&place).map_err(|why| Error::new(Class::OTHER, why))?),
+        None => None,
+    };
     Ok(Membership {
+        nodes: nodes.map(|table| &*Box::leak(Box::new(table))),
         segment: Box::leak(Box::new(segment)),
         rank,
         appnum: handover.appnum.and_then(|n| i32::try_from(n).ok()),

@@ -84,6 +84,10 @@ pub struct Job {
     limit: Duration,
 }
 
+/// Options of `mpirun` that all jobs of a run of tests get first, divided by tabs: to run a
+/// whole suite on several hosts.
+pub const MORE_OPTIONS: &str = "TEST_MPIRUN_OPTIONS";
+
 impl Job {
     /// A job that runs `tests/programs/NAME.c`.
     pub fn of(name: &str) -> Job {
@@ -165,6 +169,9 @@ impl Job {
         let mpirun = tree::tool("mpirun").into_os_string();
         let mut words = self.before.clone();
         words.push(mpirun);
+        if let Ok(more) = std::env::var(MORE_OPTIONS) {
+            words.extend(more.split('\t').map(OsString::from));
+        }
         words.extend(self.options.iter().cloned());
         if let Some(n) = self.ranks {
             words.push("-n".into());

@@ -5,7 +5,7 @@ use clap::{Args, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Starts the ranks of an MPI job on this machine.
+/// Starts the ranks of an MPI job, on this machine or on several hosts.
 ///
 /// CommandLine end at the program's name. Several programs are separated by
 /// colons: mpirun -n 1 a : -n 3 b. Long options may be written with one dash.
@@ -40,18 +40,24 @@ pub struct JobOptions {
     /// The same as --report-bindings (Open MPI's spelling)
     #[arg(long, value_name = "WHAT", help_heading = "Placement", value_parser = ["bind", "bindings", "map"])]
     pub display: Option<String>,
-    /// Ranks per machine; there is one machine, so this is the same as -n
+    /// Ranks on each host; on one host, this is the same as -n
     #[arg(short = 'N', long, aliases = ["ppn", "npernode"], value_name = "RANKS", help_heading = "Placement", value_parser = words::count)]
     pub perhost: Option<u32>,
     /// Accepted and ignored: a job may always have more ranks than processors
     #[arg(long, help_heading = "Placement")]
     pub oversubscribe: bool,
-    /// Hosts to run on, each with :RANKS if wanted; only names of this machine are accepted
+    /// Hosts to run on, separated by commas, each with :RANKS if wanted
     #[arg(short = 'H', long, aliases = ["hosts"], value_name = "NAMES", help_heading = "Placement")]
     pub host: Option<String>,
     /// A file with such hosts, one on each line
     #[arg(short = 'f', long, aliases = ["machinefile", "machine-file", "default-hostfile"], value_name = "FILE", help_heading = "Placement")]
     pub hostfile: Option<PathBuf>,
+    /// Start the agent on each host by this command, in which {host} is its name [default: ssh]
+    #[arg(long, value_name = "CMD", help_heading = "Placement")]
+    pub launch: Option<String>,
+    /// The interface, by name or address, by which the hosts reach each other
+    #[arg(long, value_name = "NAME", help_heading = "Placement")]
+    pub interface: Option<String>,
 
     #[arg(
         short = 'l',

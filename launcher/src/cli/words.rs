@@ -32,6 +32,8 @@ pub enum BindTo {
 pub enum MapBy {
     /// One after the other, core by core.
     Slot,
+    /// In turn over the hosts; on each, core by core.
+    Node,
     /// In turn over the objects of this kind.
     Object(Object),
     /// So many ranks on each object of this kind.
@@ -226,7 +228,8 @@ pub fn map(text: &str) -> Result<Mapping, String> {
         }
     } else {
         match first {
-            "slot" | "node" | "board" | "machine" => MapBy::Slot,
+            "slot" => MapBy::Slot,
+            "node" | "board" | "machine" => MapBy::Node,
             word => MapBy::Object(object(word).ok_or(SYNTAX)?),
         }
     };

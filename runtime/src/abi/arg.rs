@@ -37,7 +37,7 @@ pub fn comm(comm: MPI_Comm) -> Result<&'static Arc<Comm>> {
 
 /// Whose rank, and where, for a last word: `MPI_Abort` takes what it gets.
 pub fn place(comm: MPI_Comm) -> (u32, String) {
-    let rank = group::here().map_or(0, |here| here.0.0);
+    let rank = group::own_rank();
     let label = comm::find(comm.0).map_or_else(
         || format!("{:#x}, which is no communicator,", comm.0),
         |comm| comm.label(),

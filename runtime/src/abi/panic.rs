@@ -19,7 +19,7 @@ pub fn install() {
             }
             before(info);
             if let Some(call) = trace::current() {
-                let rank = group::here().map_or(0, |here| here.0.0);
+                let rank = group::own_rank();
                 let text = format!("rank {rank} panicked in {call}: a bug of Lariat");
                 job::abort(134, &text);
             }

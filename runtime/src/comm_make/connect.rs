@@ -431,7 +431,7 @@ fn meet(
         ));
     }
     let first = own.members.first() < theirs.members.first();
-    let here = job::current().map_or(0, |job| job.segment.constants().job);
+    let here = group::job();
     let is_local = own.is_of_job(here) && theirs.is_of_job(here);
     let sides = match first {
         true => [own.clone(), theirs.clone()],
@@ -542,7 +542,7 @@ fn open(plan: &Plan, local: &Group, bridge: Option<&Arc<Bridge>>) -> Result<Comm
         true => (&plan.sides[0], &plan.sides[1]),
         false => (&plan.sides[1], &plan.sides[0]),
     };
-    let here = job::current().map_or(0, |job| job.segment.constants().job);
+    let here = group::job();
     let (bridge, records) = match &plan.route {
         Route::Job => (None, Vec::new()),
         Route::Same => (bridge.cloned(), Vec::new()),
@@ -566,7 +566,7 @@ fn open(plan: &Plan, local: &Group, bridge: Option<&Arc<Bridge>>) -> Result<Comm
     };
     let proc = |identity: &Identity| {
         if identity.job == here {
-            return Ok(Proc(identity.rank));
+            return Ok(group::proc_in_world(identity.rank));
         }
         let at = known.iter().position(|one| one == identity);
         match (at.and_then(|at| u32::try_from(at).ok()), &bridge) {

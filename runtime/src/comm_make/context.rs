@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::object::comm::{Bridge, Comm, ContextId};
+use crate::object::group;
 use crate::pml::far;
 use crate::{fail, job};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,19 +51,29 @@ pub(super) fn take_of(bridge: &Bridge, pairs: u32) -> Result<ContextId> {
     }
 }
 
+/// Where the context ids that this node gives out begin, and their end: each node has a
+/// share of its own, so that none has to ask another. A job of one node has all of them.
+fn share() -> (u32, u32) {
+    let (nodes, node) = group::nodes();
+    let each = wireup::bridge::FIRST_CONTEXT / nodes / 2 * 2;
+    (each * node, each * (node + 1))
+}
+
 /// Takes room for `pairs` communicators: the first of as many even numbers.
 ///
 /// # Errors
 /// All are used up: a job may make about two thousand million communicators.
 pub(super) fn take(pairs: u32) -> Result<ContextId> {
     let counter = job::current().map_or(&OWN, |job| &job.segment.head().next_context);
+    let (first, end) = share();
     let more = |next: u32| {
+        // The segment counts from the same number on every node.
         let next = next.checked_add(pairs.checked_mul(2)?)?;
-        (next <= wireup::bridge::FIRST_CONTEXT).then_some(next)
+        (next <= end - first).then_some(next)
     };
     // Relaxed: the number itself is all that is shared; messages carry it on.
     match counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-        Ok(first) => Ok(ContextId(first)),
+        Ok(next) => Ok(ContextId(first + next)),
         Err(next) => fail!(
             NO_MEM,
             "all context ids up to {next} are used up: the job made too many communicators"

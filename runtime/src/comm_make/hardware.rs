@@ -2,8 +2,9 @@
 //! `MPI_Get_hw_resource_info`, read from sysfs when asked.
 //!
 //! An instance of a resource is known by the lowest number among its processors
-//! (Linux's, hwloc's P#), which all processes of the machine agree on.
+//! (Linux's, hwloc's P#), which all processes of the machine agree on, and by the node.
 
+use crate::object::group;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -11,6 +12,10 @@ use std::path::Path;
 pub(crate) const TYPES: [&str; 8] = [
     "Machine", "Package", "NUMANode", "L3Cache", "L2Cache", "L1Cache", "Core", "PU",
 ];
+
+/// What tells the instances of one node from those of the next: more than there are
+/// processors in a machine.
+const PER_NODE: u32 = 1 << 16;
 
 /// Processors by number.
 type Set = BTreeSet<u32>;
@@ -80,11 +85,13 @@ fn cache(cpu: &str, kind: &str) -> Option<Set> {
 /// where it can, or the machine does not say.
 pub(crate) fn restricted() -> [Option<u32>; TYPES.len()] {
     let allowed = allowed();
+    let (_, node) = group::nodes();
     TYPES.map(|kind| {
         let within = instance(kind, *allowed.first()?)?;
-        allowed
+        let number = allowed
             .is_subset(&within)
-            .then(|| within.first().copied())?
+            .then(|| within.first().copied())??;
+        node.checked_mul(PER_NODE)?.checked_add(number)
     })
 }
 

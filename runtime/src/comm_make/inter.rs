@@ -15,7 +15,7 @@ use crate::fail;
 use crate::handle::Raw;
 use crate::object::comm::{self, Comm, ContextId, Inter};
 use crate::object::errhandler::Handler;
-use crate::object::group::{Group, UNDEFINED};
+use crate::object::group::{self, Group, UNDEFINED};
 use crate::object::info::Info;
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -235,11 +235,15 @@ pub fn intercomm_create_from_groups(
     let number = talk::number(stringtag);
     let tag = talk::tag(Topic::FromGroup, number);
     let Some(circle) = Circle::part(&bootstrap, local, tag) else {
-        fail!(GROUP, "process {} is not in local_group", me()?.0);
+        fail!(
+            GROUP,
+            "process {} is not in local_group",
+            group::rank_in_world(me()?)
+        );
     };
     let new = connect::sides(&bootstrap, &circle, leader, local, || {
         Ok(Box::new(PeerWire {
-            remote_leader: remote.proc(remote_leader).map_or(0, |proc| proc.0),
+            remote_leader: remote.proc(remote_leader).map_or(0, group::rank_in_world),
             comm: bootstrap.clone(),
             tag: talk::tag(Topic::FromGroupLeaders, number),
         }))

@@ -7,7 +7,7 @@ use crate::fail;
 use crate::handle::Raw;
 use crate::object::comm::{self, Comm, ContextId};
 use crate::object::errhandler::Handler;
-use crate::object::group::Group;
+use crate::object::group::{self, Group};
 use crate::object::info::Info;
 use crate::object::topology::Topology;
 use std::ffi::CStr;
@@ -146,7 +146,11 @@ pub fn create_from_group(
     of_this_job(group, "group")?;
     let tag = talk::tag(Topic::FromGroup, talk::number(stringtag));
     let Some(circle) = Circle::part(&bootstrap, group, tag) else {
-        fail!(GROUP, "process {} calls, but is not in group", me()?.0);
+        fail!(
+            GROUP,
+            "process {} calls, but is not in group",
+            group::rank_in_world(me()?)
+        );
     };
     let new = Comm::new(agree(&circle)?, circle.me(), group.clone(), None);
     set_hints(&new, info);
@@ -160,11 +164,11 @@ const BOOTSTRAP: ContextId = ContextId(4);
 /// A communicator of all processes, for the library's own use.
 pub(super) fn bootstrap() -> Result<Arc<Comm>> {
     let me = me()?;
-    let size = crate::object::group::here().map_or(1, |here| here.1);
+    let size = group::here().map_or(1, |here| here.1);
     Ok(Arc::new(Comm::new(
         BOOTSTRAP,
-        me.0,
-        Group::world(size),
+        group::rank_in_world(me),
+        group::of_the_world(size),
         None,
     )))
 }
@@ -175,12 +179,12 @@ pub(super) fn bootstrap() -> Result<Arc<Comm>> {
 /// # Errors
 /// `group` has some.
 pub(super) fn of_this_job(group: &Group, what: &str) -> Result<()> {
-    let size = crate::object::group::here().map_or(0, |here| here.1);
+    let size = group::here().map_or(0, |here| here.1);
     if let Some(other) = group.iter().find(|proc| proc.0 >= size) {
         fail!(
             GROUP,
             "{what} has {}, but must be made of process sets of this job",
-            crate::object::group::name(other)
+            group::name(other)
         );
     }
     Ok(())

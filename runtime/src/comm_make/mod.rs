@@ -99,7 +99,7 @@ fn subset(group: &Group, whole: &Group, label: &str) -> Result<()> {
         crate::fail!(
             GROUP,
             "rank {rank} of group is process {}, which is not in {label}",
-            proc.0
+            group::rank_in_world(proc)
         );
     }
     Ok(())

@@ -68,18 +68,19 @@ pub fn split_type(comm: &Arc<Comm>, kind: i32, key: i32, info: Raw) -> Result<Ra
     Ok(new)
 }
 
-/// The color of this process's job: processes of different jobs map no common segment.
+/// The color of this process's job and node: processes of different jobs, or on different
+/// nodes, map no common segment.
 fn job_color(comm: &Comm) -> i32 {
     if !comm.is_foreign {
         return 0;
     }
-    let job = |proc| group::identity(proc).job;
+    let job = |proc| (group::identity(proc).job, group::node_of(proc));
     let mine = job(Proc(0));
     let sides = [
         Some(&comm.group),
         comm.inter.as_ref().map(|inter| &inter.remote),
     ];
-    let mut jobs: Vec<u64> = sides
+    let mut jobs: Vec<(u64, u32)> = sides
         .into_iter()
         .flatten()
         .flat_map(Group::iter)

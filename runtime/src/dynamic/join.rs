@@ -46,6 +46,7 @@ fn machine() -> Vec<u8> {
 /// `fd` is no connected stream socket, the other side breaks off, or the two processes
 /// cannot be connected.
 pub fn join(fd: RawFd) -> Result<Raw> {
+    super::only_one_host()?;
     check(fd)?;
     let mut talk = Talk::new(fd, Class::ARG);
     let own = machine();

@@ -105,6 +105,7 @@ impl OwnPort {
 /// # Errors
 /// The system has no more sockets.
 pub fn open() -> Result<String> {
+    super::only_one_host()?;
     let port = OwnPort::open()?;
     let name = port.name.to_string_lossy().into_owned();
     PORTS.with(|ports| ports.push(port));
@@ -224,6 +225,7 @@ pub fn accept(
     root: u32,
     name: impl FnOnce() -> Result<&'static CStr>,
 ) -> Result<Raw> {
+    super::only_one_host()?;
     only_intra(comm)?;
     connect::meet_at(comm, Kind::COMM_ACCEPT, root, || {
         Ok(Box::new(Clients::wait(name()?)?) as Box<dyn Wire>)
@@ -239,6 +241,7 @@ pub fn connect(
     root: u32,
     name: impl FnOnce() -> Result<&'static CStr>,
 ) -> Result<Raw> {
+    super::only_one_host()?;
     only_intra(comm)?;
     connect::meet_at(comm, Kind::COMM_CONNECT, root, || {
         let stream = reach(name()?)?;

@@ -20,6 +20,7 @@ use crate::object::comm::{Comm, ContextId};
 use crate::object::errhandler::{self, FILE_DEFAULT};
 use crate::object::file::view::View;
 use crate::object::file::{self, Amode, File};
+use crate::object::group;
 use crate::object::info::Info;
 use crate::{comm_make, fail};
 use std::any::Any;
@@ -71,6 +72,13 @@ struct Opened {
 pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let comm = comm.clone();
     comm_make::intra::only_intra(&comm)?;
+    if comm.is_foreign && group::nodes().0 > 1 {
+        fail!(
+            UNSUPPORTED_OPERATION,
+            "{} has members on several hosts: files are for the members of one host so far (MPI_Comm_split_type with MPI_COMM_TYPE_SHARED)",
+            comm.label()
+        );
+    }
     let tag = comm.begin_collective(Kind::FILE_OPEN).peers;
     let checked = spec.and_then(|spec| Ok((amode::check(spec.amode)?, spec)));
     let words = checked.as_ref().map(|(amode, _)| amode.0.cast_unsigned());

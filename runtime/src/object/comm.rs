@@ -10,7 +10,7 @@ use crate::lock::Local;
 use crate::object::attr::Attributes;
 use crate::object::collective::{Collectives, Tags};
 use crate::object::errhandler;
-use crate::object::group::{Comparison, Group, Proc};
+use crate::object::group::{self, Comparison, Group, Proc};
 use crate::object::info::Info;
 use crate::object::topology::Topology;
 use std::cell::{Cell, RefCell};
@@ -78,7 +78,7 @@ pub struct Comm {
     /// The bridge over which its processes of other jobs are reached, and from which its
     /// context comes.
     pub bridge: Option<Arc<Bridge>>,
-    /// Whether it has members of several jobs.
+    /// Whether it has members of several jobs, or on several nodes.
     pub is_foreign: bool,
 }
 
@@ -249,7 +249,13 @@ static DERIVED: Local<Table<Arc<Comm>>> = Local::new(Table::new(Kind::Comm));
 /// Makes `MPI_COMM_WORLD` and `MPI_COMM_SELF`; called once, in `MPI_Init`: sessions
 /// do without them.
 pub fn init_world(rank: u32, size: u32) {
-    let world = Comm::new(WORLD_CONTEXT, rank, Group::world(size), None);
+    let rank_in_world = group::rank_in_world(Proc(rank));
+    let world = Comm::new(
+        WORLD_CONTEXT,
+        rank_in_world,
+        group::of_the_world(size),
+        None,
+    );
     let myself = Comm::new(SELF_CONTEXT, 0, Group::of(vec![Proc(rank)]), None);
     for (comm, at, raw, name) in [
         (world, &WORLD_COMM, WORLD, "MPI_COMM_WORLD"),

@@ -6,6 +6,7 @@ use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// `MPI_GROUP_NULL`.
@@ -17,9 +18,10 @@ pub const PROC_NULL: i32 = -3;
 /// `MPI_UNDEFINED`.
 pub const UNDEFINED: i32 = -32766;
 
-/// A process, independent of any communicator. Those of this job have their ranks in
-/// `MPI_COMM_WORLD`; numbers from the job's size on stand for processes of other jobs, as
-/// they are reached by one bridge ([`register`]). One that is reached by several has
+/// A process, independent of any communicator. Those of this job on this node have their
+/// ranks there, which in a job of one node are those in `MPI_COMM_WORLD`; those on other
+/// nodes follow ([`Nodes`]). Numbers from the job's size on stand for processes of other jobs,
+/// as they are reached by one bridge ([`register`]). One that is reached by several has
 /// several numbers, and is one process all the same ([`canonical`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Proc(pub u32);
@@ -177,10 +179,11 @@ impl Group {
         self.rank_of(proc).is_some()
     }
 
-    /// Whether any member is a process of another job.
+    /// Whether any member is a process of another job, or on another node: one that has
+    /// no record in this job segment.
     #[must_use]
     pub fn has_foreign(&self) -> bool {
-        let size = here().map_or(u32::MAX, |here| here.1);
+        let size = near();
         match &self.procs {
             Members::Iota(n) => *n > size,
             Members::List(list) => list.procs.iter().any(|proc| proc.0 >= size),
@@ -424,15 +427,133 @@ pub fn identity(proc: Proc) -> Identity {
     foreign(proc).map_or_else(
         || Identity {
             job: JOB.load(Ordering::Relaxed),
-            rank: proc.0,
+            rank: rank_in_world(proc),
         },
         |foreign| foreign.identity,
     )
 }
 
+/// A job of several nodes, as this process sees it.
+#[derive(Debug)]
+pub struct Nodes {
+    /// By rank in `MPI_COMM_WORLD`.
+    procs: Vec<Proc>,
+    /// By process: its rank in `MPI_COMM_WORLD`, and its node.
+    ranks: Vec<(u32, u32)>,
+    /// The nodes' names.
+    hosts: Vec<String>,
+    /// How many processes are on this node.
+    near: u32,
+    /// Which node this is.
+    node: u32,
+}
+
+impl Nodes {
+    /// `ranks`: by rank in `MPI_COMM_WORLD`, the node and the rank there, which counts from
+    /// 0 without gaps. `node`: which node this is.
+    #[must_use]
+    pub fn new(ranks: &[(u32, u32)], node: u32, hosts: Vec<String>) -> Nodes {
+        let near = ranks.iter().filter(|rank| rank.0 == node).count();
+        let near = u32::try_from(near).unwrap_or(u32::MAX);
+        let mut next = near;
+        let procs: Vec<Proc> = ranks
+            .iter()
+            .map(|(at, local)| match *at == node {
+                true => Proc(*local),
+                false => {
+                    next += 1;
+                    Proc(next - 1)
+                }
+            })
+            .collect();
+        let mut by_proc = vec![(0, 0); procs.len()];
+        for ((proc, (node, _)), rank) in procs.iter().zip(ranks).zip(0..) {
+            by_proc[proc.0 as usize] = (rank, *node);
+        }
+        Nodes {
+            procs,
+            ranks: by_proc,
+            hosts,
+            near,
+            node,
+        }
+    }
+}
+
+/// The nodes, in a job that has several.
+static NODES: OnceLock<Nodes> = OnceLock::new();
+
+/// Says that the job has several nodes: once, before [`set_here`].
+pub fn set_nodes(nodes: Nodes) {
+    let _ = NODES.set(nodes); // a process is in one job
+}
+
+/// How many processes have a record in this job segment. All, before the job is joined.
+fn near() -> u32 {
+    match NODES.get() {
+        Some(nodes) => nodes.near,
+        None => here().map_or(u32::MAX, |here| here.1),
+    }
+}
+
+/// The nodes of the job, and which of them this is.
+#[must_use]
+pub fn nodes() -> (u32, u32) {
+    NODES.get().map_or((1, 0), |nodes| {
+        (u32::try_from(nodes.hosts.len()).unwrap_or(1), nodes.node)
+    })
+}
+
+/// The rank of a process of this job in `MPI_COMM_WORLD`.
+#[must_use]
+pub fn rank_in_world(proc: Proc) -> u32 {
+    let nodes = NODES.get();
+    let rank = nodes.and_then(|nodes| nodes.ranks.get(proc.0 as usize));
+    rank.map_or(proc.0, |rank| rank.0)
+}
+
+/// The process of this job with this rank in `MPI_COMM_WORLD`.
+#[must_use]
+pub fn proc_in_world(rank: u32) -> Proc {
+    let nodes = NODES.get();
+    let proc = nodes.and_then(|nodes| nodes.procs.get(rank as usize));
+    proc.copied().unwrap_or(Proc(rank))
+}
+
+/// The node of a process of this job.
+#[must_use]
+pub fn node_of(proc: Proc) -> u32 {
+    let nodes = NODES.get();
+    let rank = nodes.and_then(|nodes| nodes.ranks.get(proc.0 as usize));
+    rank.map_or(0, |rank| rank.1)
+}
+
+/// The rank of this process in `MPI_COMM_WORLD`; 0 before the job is joined.
+#[must_use]
+pub fn own_rank() -> u32 {
+    here().map_or(0, |here| rank_in_world(here.0))
+}
+
+/// The group of `MPI_COMM_WORLD` in a job of `size` ranks.
+#[must_use]
+pub fn of_the_world(size: u32) -> Group {
+    match NODES.get() {
+        Some(nodes) => Group::of(nodes.procs.clone()),
+        None => Group::world(size),
+    }
+}
+
 /// What to call a process in a message.
 #[must_use]
 pub fn name(proc: Proc) -> String {
+    if let Some(nodes) = NODES.get()
+        && let Some((rank, node)) = nodes.ranks.get(proc.0 as usize)
+    {
+        return match (*node == nodes.node, nodes.hosts.get(*node as usize)) {
+            (false, Some(host)) => format!("rank {rank} on host {host}"),
+            _ => format!("rank {rank}"),
+        };
+    }
     match foreign(proc) {
         None => format!("rank {}", proc.0),
         Some(foreign) => format!("rank {} of another job", foreign.identity.rank),

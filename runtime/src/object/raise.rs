@@ -128,7 +128,7 @@ fn of_the_world() -> Option<(Handler, Subject)> {
 }
 
 fn die(subject: Subject, call: &str, error: &Error) -> ! {
-    let rank = group::here().map_or(String::new(), |here| format!("rank {} ", here.0.0));
+    let rank = group::here().map_or(String::new(), |_| format!("rank {} ", group::own_rank()));
     let place = match subject {
         Subject::Comm(raw) => match comm::find(raw) {
             Some(comm) => format!(" on {}", comm.label()),

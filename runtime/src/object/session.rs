@@ -164,7 +164,7 @@ pub fn pset(name: &CStr) -> Result<Group> {
     };
     let is = |known: &CStr| name.to_bytes().eq_ignore_ascii_case(known.to_bytes());
     match PSETS.iter().position(|known| is(known)) {
-        Some(0) => Ok(Group::world(size)),
+        Some(0) => Ok(group::of_the_world(size)),
         Some(_) => Ok(Group::of(vec![me])),
         None => fail!(
             ARG,

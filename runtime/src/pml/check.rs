@@ -101,7 +101,7 @@ pub(super) fn warn_of_bytes(source: u32, (which, sent, asked): (&str, &str, &str
         is_new
     });
     if is_new {
-        let rank = group::here().map_or(0, |(me, _)| me.0);
+        let rank = group::own_rank();
         let text = format!(
             "rank {rank}: warning: the message from rank {source} {which} was sent as {sent}, but {asked} are asked for: MPI_BYTE matches only MPI_BYTE"
         );

@@ -94,6 +94,8 @@ pub use publish::WaitFor;
 pub use recv::{irecv, recv};
 pub use request::{Completion, Request};
 pub use send::{Mode, isend, send};
-pub use start::{Mapping, Start, all_started, arms, detach, map, protocols, start, try_arms};
+pub use start::{
+    Mapping, Start, all_started, arms, detach, map, meet_nodes, protocols, start, try_arms,
+};
 pub use transport::JobPlace;
 pub use waiter::{ShortSleeps, tell_threads, wake, wake_own};

@@ -22,7 +22,9 @@ pub(super) fn start<T: Transport>(
     let (peer, len) = (send.peer.get(), send.total.get());
     let addr = send.memory.run().map(|at| at.expose_provenance() as u64);
     let is_long = len >= queues.limits().direct_min;
-    let is_exported = is_long && addr.is_some_and(|addr| queues.transport().is_exported(addr, len));
+    let is_exported = is_long
+        && queues.transport().shares_memory(peer)
+        && addr.is_some_and(|addr| queues.transport().is_exported(addr, len));
     let has_pressure = !queues.goes_eager(peer, len);
     let facts = SendFacts {
         len,

@@ -4,6 +4,7 @@
 mod cells;
 mod copies;
 mod far;
+mod nodes;
 
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
@@ -27,6 +28,7 @@ use btl_shm::wait;
 use cells::{arrival, envelope};
 use copies::{by_lists, by_vectors, from_peer, peer_fault, refusal, to_peer};
 use far::{BridgeInbox, Far};
+use nodes::NodesInbox;
 use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -65,12 +67,15 @@ pub(super) struct Shm {
 pub(super) struct ShmInbox {
     own: Incoming,
     bridges: Vec<BridgeInbox>,
+    nodes: Option<NodesInbox>,
+    /// Whether there is anything but the rings of this job.
+    has_others: bool,
 }
 
 impl Inbox for ShmInbox {
     #[inline]
     fn poll(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>) -> bool) -> bool {
-        if !self.bridges.is_empty() {
+        if self.has_others {
             return self.poll_all(most, handler);
         }
         self.own
@@ -80,7 +85,8 @@ impl Inbox for ShmInbox {
     #[inline]
     fn taken(&self, peer: Proc) -> u64 {
         if peer.0 >= self.own.ranks() {
-            let of = self.bridges.iter().find_map(|bridge| bridge.taken(peer));
+            let nodes = self.nodes.as_ref().and_then(|nodes| nodes.taken(peer));
+            let of = nodes.or_else(|| self.bridges.iter().find_map(|bridge| bridge.taken(peer)));
             return of.unwrap_or(0);
         }
         self.own.taken(peer.0)
@@ -94,7 +100,7 @@ impl Inbox for ShmInbox {
 }
 
 impl ShmInbox {
-    /// As `poll`, from bridges as well.
+    /// As `poll`, from other nodes and from bridges as well.
     #[cold]
     fn poll_all(&mut self, most: u32, mut handler: impl FnMut(&Arrival<'_>) -> bool) -> bool {
         let goes_on = Cell::new(true);
@@ -105,6 +111,11 @@ impl ShmInbox {
         let mut any = self
             .own
             .poll(most, |a| handler(&arrival(a, Proc(a.source))));
+        if let Some(nodes) = &mut self.nodes
+            && goes_on.get()
+        {
+            any |= nodes.poll(any, most, &mut handler);
+        }
         for bridge in &mut self.bridges {
             if !goes_on.get() {
                 break;
@@ -126,6 +137,7 @@ impl Waiter for ShmWaiter {
     }
 
     fn sleep(&self, threads: bool, look: impl FnOnce() -> bool) {
+        nodes::before_sleep();
         self.0.sleep(threads, look);
     }
 
@@ -281,21 +293,24 @@ impl Transport for Shm {
     const PIECE: usize = FRAGMENT;
 
     fn open(opening: Opening<'_>) -> Result<(Shm, ShmInbox, ShmWaiter), SegmentError> {
+        let nodes = nodes::open(&opening);
         let Opening {
             segment,
             me,
             settings,
             heap,
+            ..
         } = opening;
         let kernels = copy::set_nt_min(settings.nt_min);
         if settings.verbose {
             eprintln!("lariat: rank {}: copies by {kernels}", me.0);
         }
+        let (nodes, nodes_inbox) = nodes.unzip();
         let shm = Shm {
             segment,
             me,
             ranks: segment.ranks(),
-            far: Far::new(segment.ranks()),
+            far: Far::new(segment.ranks(), nodes),
             heap: heap.as_ref().and_then(HeapFile::place),
             bridging: (settings.ring_cells, settings.arm),
             outgoing: Outgoing::new(segment, me.0, settings.ring_cells),
@@ -306,8 +321,15 @@ impl Transport for Shm {
         let inbox = ShmInbox {
             own: Incoming::new(segment, me.0),
             bridges: Vec::new(),
+            has_others: nodes_inbox.is_some(),
+            nodes: nodes_inbox,
         };
-        Ok((shm, inbox, ShmWaiter(wait::Waiter::new(segment, me.0))))
+        let waiter = ShmWaiter(wait::Waiter::new(segment, me.0));
+        Ok((shm, inbox, waiter))
+    }
+
+    fn meet_nodes(&mut self) -> Result<(), String> {
+        self.far.meet_nodes(self.me)
     }
 
     fn all_open(&mut self) {
@@ -332,9 +354,8 @@ impl Transport for Shm {
         len: usize,
     ) -> Result<bool, SegmentError> {
         if peer.0 >= self.ranks {
-            let (out, record, envelope) = self.far.out_message(peer, header)?;
             // SAFETY: the caller's bytes.
-            return unsafe { out.send_inline(record, &envelope, from, len) };
+            return unsafe { self.far.send_inline(peer, header, from, len) };
         }
         // SAFETY: the caller's bytes.
         unsafe {
@@ -350,8 +371,7 @@ impl Transport for Shm {
         words: Words,
     ) -> Result<bool, SegmentError> {
         if peer.0 >= self.ranks {
-            let (out, record, envelope) = self.far.out(peer, header)?;
-            return out.send_words(record, &envelope, words);
+            return self.far.send_words(peer, header, words);
         }
         self.outgoing.send_words(peer.0, &envelope(header), words)
     }
@@ -370,8 +390,7 @@ impl Transport for Shm {
         fill: impl FnOnce(*mut u8),
     ) -> Result<bool, SegmentError> {
         if peer.0 >= self.ranks {
-            let (out, record, envelope) = self.far.out(peer, header)?;
-            return out.send_bulk(record, &envelope, len, words, fill);
+            return self.far.send_whole(peer, header, len, words, fill);
         }
         self.outgoing
             .send_bulk(peer.0, &envelope(header), len, words, fill)
@@ -385,13 +404,12 @@ impl Transport for Shm {
         words: FewWords,
         fill: impl FnOnce(*mut u8, usize),
     ) -> Result<Option<usize>, SegmentError> {
-        let sent = if peer.0 >= self.ranks {
-            let (out, record, envelope) = self.far.out(peer, header)?;
-            out.send_piece(record, &envelope, len, words, fill)?
-        } else {
-            self.outgoing
-                .send_piece(peer.0, &envelope(header), len, words, fill)?
-        };
+        if peer.0 >= self.ranks {
+            return self.far.send_piece(peer, header, len, words, fill);
+        }
+        let sent = self
+            .outgoing
+            .send_piece(peer.0, &envelope(header), len, words, fill)?;
         Ok(match sent {
             Sent::Bytes(n) => Some(n),
             Sent::Full => None,
@@ -419,13 +437,13 @@ impl Transport for Shm {
         if (pressure.load(Ordering::Relaxed) != 0) != on {
             pressure.store(u32::from(on), Ordering::Relaxed);
         }
+        self.far.set_pressure(on);
     }
 
     #[inline]
     fn has_pressure(&self, peer: Proc) -> bool {
         if peer.0 >= self.ranks {
-            let record = self.far.record(peer);
-            return record.is_some_and(|record| record.pressure.load(Ordering::Relaxed) != 0);
+            return self.far.has_pressure(peer);
         }
         self.segment.record(peer.0).pressure.load(Ordering::Relaxed) != 0
     }
@@ -436,6 +454,11 @@ impl Transport for Shm {
             return record.is_some_and(|record| record.asleep.load(Ordering::Relaxed) != 0);
         }
         self.segment.record(peer.0).asleep.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline]
+    fn shares_memory(&self, peer: Proc) -> bool {
+        peer.0 < self.ranks || !self.far.is_on_other_node(peer)
     }
 
     #[inline]
@@ -683,6 +706,7 @@ impl Transport for Shm {
     fn open_bridge(&mut self, inbox: &mut ShmInbox, opening: BridgeOpening) -> Result<(), String> {
         let bridge = self.far.open(opening, self.segment, self.bridging)?;
         inbox.bridges.push(bridge);
+        inbox.has_others = true;
         Ok(())
     }
 
@@ -721,6 +745,7 @@ impl Transport for Shm {
 
     fn close_bridge(&mut self, inbox: &mut ShmInbox, first: Proc) {
         inbox.bridges.retain(|bridge| !bridge.is(first));
+        inbox.has_others = !inbox.bridges.is_empty() || inbox.nodes.is_some();
         self.far.close(first);
     }
 

@@ -13,6 +13,7 @@ use crate::pml::waiter;
 use std::fmt::Debug;
 use std::ptr::NonNull;
 use wireup::heap::HeapFile;
+use wireup::nodes::Table;
 use wireup::protocols;
 use wireup::report::Rows;
 use wireup::segment::Segment;
@@ -29,6 +30,8 @@ pub struct Start<'a> {
     pub settings: &'a Settings,
     /// The job's heap file, if this rank could open it.
     pub heap: Option<HeapFile>,
+    /// Who is on the other nodes, in a job that has several.
+    pub nodes: Option<&'static Table>,
     /// How to end the job where messaging cannot go on.
     pub die: Die,
     /// Whether memcheck runs this process.
@@ -42,6 +45,7 @@ pub fn start(start: Start<'_>) {
         me,
         settings,
         heap,
+        nodes,
         die,
         under_memcheck,
     } = start;
@@ -54,6 +58,7 @@ pub fn start(start: Start<'_>) {
         me,
         settings,
         heap,
+        nodes,
     };
     let (engine, waiter) = Engine::<Active>::open(opening)
         .unwrap_or_else(|why| die(&format!("messaging cannot start: {why}")));
@@ -63,6 +68,17 @@ pub fn start(start: Start<'_>) {
 
 fn with_transport<R>(f: impl FnOnce(&mut Active) -> R) -> R {
     with_engine(|engine| f(engine.core.queues.transport()))
+}
+
+/// Learns how the ranks of other nodes are reached, once their addresses are known.
+///
+/// # Errors
+/// A sentence: they are not reached.
+pub fn meet_nodes(table: &Table) -> Result<(), String> {
+    with_engine(|engine| {
+        engine.core.grow(table.ranks());
+        engine.core.queues.transport().meet_nodes()
+    })
 }
 
 /// Says that all ranks have started messaging.

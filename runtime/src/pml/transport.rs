@@ -32,6 +32,7 @@ use std::ptr::NonNull;
 use wireup::descriptor::Source;
 use wireup::heap::HeapFile;
 use wireup::layout::RankRecord;
+use wireup::nodes::Table;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
 
@@ -242,6 +243,8 @@ pub(super) struct Opening<'a> {
     pub(super) settings: &'a Settings,
     /// The job's heap file, if this rank could open it.
     pub(super) heap: Option<HeapFile>,
+    /// Who is on the other nodes, in a job that has several.
+    pub(super) nodes: Option<&'static Table>,
 }
 
 /// Where another process finds a job.
@@ -292,6 +295,12 @@ pub(super) trait Transport: Debug + Sized + 'static {
 
     /// Opens it for this process, once.
     fn open(opening: Opening<'_>) -> Result<(Self, Self::Inbox, Self::Waiter), Self::Error>;
+
+    /// Learns how the ranks of other nodes are reached, once their addresses are known. Those
+    /// are processes from the number of ranks of this node on.
+    fn meet_nodes(&mut self) -> Result<(), String> {
+        Err("this transport does not reach other nodes".to_owned())
+    }
 
     /// Called once all ranks have opened theirs.
     fn all_open(&mut self);
@@ -371,6 +380,10 @@ pub(super) trait Transport: Debug + Sized + 'static {
 
     // Memory.
 
+    /// Whether `peer` may reach memory of this process, and this process its memory.
+    fn shares_memory(&self, _peer: Proc) -> bool {
+        true
+    }
     /// How `len` bytes at `addr` of `peer` are reached, by the best access.
     fn reach(&mut self, peer: Proc, addr: u64, len: usize) -> Option<Remote>;
     /// The same by calls alone.

@@ -18,7 +18,7 @@ use super::serve;
 use crate::error::{Class, Error, Result};
 use crate::object::collective::Tag;
 use crate::object::comm::{Comm, ContextId};
-use crate::object::group::Proc;
+use crate::object::group::{self, Proc};
 use crate::object::info::Info;
 use crate::object::win::{self, Flavor, Part, PartReach, Win};
 use crate::{coll, comm_make, fail};
@@ -188,6 +188,13 @@ pub(super) fn obtain(
     align: usize,
 ) -> Result<Vec<Option<Piece>>> {
     let me = comm.rank as usize;
+    if comm.is_foreign && group::nodes().0 > 1 {
+        fail!(
+            UNSUPPORTED_OPERATION,
+            "{} has members on several hosts, which map no memory in common: windows and files are for the members of one host so far (MPI_Comm_split_type with MPI_COMM_TYPE_SHARED)",
+            comm.label()
+        );
+    }
     let kinds: &[MemoryKind] = match lens.len() {
         1 => &[MemoryKind::Alone],
         // Each job has a heap and a segment of its own.

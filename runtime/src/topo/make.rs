@@ -17,6 +17,7 @@ use crate::object::group::{Group, UNDEFINED};
 use crate::object::topology::{Cart, DistGraph, Graph, Topology};
 use std::sync::Arc;
 use wireup::collective::Kind;
+use wireup::layout::PLACE_LEVELS;
 
 const ADJACENT: Kind = Kind::DIST_GRAPH_CREATE_ADJACENT;
 
@@ -35,8 +36,13 @@ fn first(comm: &Comm, count: usize, what: &str) -> Result<Group> {
     Ok(Group::of(procs).within(comm.group.session()))
 }
 
-/// Where the members of `group` are bound, by rank.
+/// Where the members of `group` are bound, by rank. Of processes of other jobs and nodes it
+/// is not known, so that of such a group nothing is said at all: all members must see the
+/// same.
 fn places(group: &Group) -> Vec<reorder::Place> {
+    if group.has_foreign() {
+        return vec![[u32::MAX; PLACE_LEVELS]; group.size() as usize];
+    }
     group.iter().map(|proc| job::place(proc.0)).collect()
 }
 

@@ -24,6 +24,7 @@ pub mod handover;
 pub mod heap;
 pub mod layout;
 pub mod lifeline;
+pub mod nodes;
 pub mod plain;
 pub mod profile;
 pub mod protocols;

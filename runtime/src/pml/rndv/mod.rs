@@ -244,7 +244,10 @@ impl<T: Transport> Transfers<T> {
         let sender_is_near = is_long && self.is_near(queues, peer);
         // Asked only where it matters.
         let may_put = match reach {
-            Reach::Nowhere => queues.transport().lets_peers_write(),
+            Reach::Nowhere => {
+                let transport = queues.transport();
+                transport.lets_peers_write() && transport.shares_memory(peer)
+            }
             Reach::Loads => sender_is_near,
             Reach::Calls => false,
         };

@@ -6,9 +6,10 @@
 //! jobs involved are mapped, each once, while any bridge leads there.
 
 use super::cells::{arrival, envelope};
+use super::nodes::Nodes;
 use crate::object::group::Proc;
-use crate::pml::transport::{Arrival, BridgeOpening, Header, JobPlace};
-use btl_shm::endpoint::{FarBells, Incoming, Outgoing};
+use crate::pml::transport::{Arrival, BridgeOpening, FewWords, Header, JobPlace, Words};
+use btl_shm::endpoint::{FarBells, Incoming, Outgoing, Sent};
 use btl_shm::peer::Peers;
 use btl_shm::ring::Envelope;
 use std::ptr::NonNull;
@@ -97,9 +98,10 @@ impl BridgeInbox {
 /// In [`Far::of`]: the process is not reached any more.
 const NOWHERE: (usize, u32) = (usize::MAX, 0);
 
-/// All processes of other jobs.
+/// All processes of other jobs, and those of this one on other nodes.
 #[derive(Debug, Default)]
 pub(super) struct Far {
+    nodes: Option<Nodes>,
     bridges: Vec<Option<BridgeEnd>>,
     /// By process, from the job's size on: the bridge and the record.
     of: Vec<(usize, u32)>,
@@ -109,16 +111,123 @@ pub(super) struct Far {
 }
 
 impl Far {
-    pub(super) fn new(ranks: u32) -> Far {
+    pub(super) fn new(ranks: u32, nodes: Option<Nodes>) -> Far {
         Far {
+            nodes,
             ranks,
             ..Far::default()
         }
     }
 
-    /// Whether no bridge was ever opened, or all are closed.
+    /// Whether there are no other nodes, and no bridge was ever opened, or all are closed.
     pub(super) fn is_empty(&self) -> bool {
-        self.bridges.is_empty()
+        self.bridges.is_empty() && self.nodes.is_none()
+    }
+
+    /// Learns the addresses of all ranks on other nodes.
+    pub(super) fn meet_nodes(&mut self, me: Proc) -> Result<(), String> {
+        match &mut self.nodes {
+            Some(nodes) => nodes.meet(me),
+            None => Err("the network was not opened".to_owned()),
+        }
+    }
+
+    /// Whether `peer` is a rank of this job on another node.
+    pub(super) fn is_on_other_node(&self, peer: Proc) -> bool {
+        self.nodes.as_ref().is_some_and(|nodes| nodes.has(peer))
+    }
+
+    /// The network, if `peer` is on another node.
+    fn nodes(&mut self, peer: Proc) -> Option<&mut Nodes> {
+        self.nodes.as_mut().filter(|nodes| nodes.has(peer))
+    }
+
+    /// # Safety
+    /// `from` is readable for `len` bytes.
+    #[cold]
+    pub(super) unsafe fn send_inline(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        from: *const u8,
+        len: usize,
+    ) -> Result<bool, SegmentError> {
+        if let Some(nodes) = self.nodes(peer) {
+            let fill = |to: *mut u8| {
+                // SAFETY: the caller's bytes, into room for as many.
+                unsafe { to.copy_from_nonoverlapping(from, len) };
+            };
+            return Ok(nodes.send(peer, (header, [0; 5]), len, fill));
+        }
+        let (out, record, envelope) = self.out_message(peer, header)?;
+        // SAFETY: the caller's bytes.
+        unsafe { out.send_inline(record, &envelope, from, len) }
+    }
+
+    #[cold]
+    pub(super) fn send_words(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        words: Words,
+    ) -> Result<bool, SegmentError> {
+        if let Some(nodes) = self.nodes(peer) {
+            return Ok(nodes.send(peer, (header, words), 0, |_| {}));
+        }
+        let (out, record, envelope) = self.out(peer, header)?;
+        out.send_words(record, &envelope, words)
+    }
+
+    #[cold]
+    pub(super) fn send_whole(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        len: usize,
+        words: FewWords,
+        fill: impl FnOnce(*mut u8),
+    ) -> Result<bool, SegmentError> {
+        if let Some(nodes) = self.nodes(peer) {
+            return Ok(nodes.send(peer, (header, all_words(words)), len, fill));
+        }
+        let (out, record, envelope) = self.out(peer, header)?;
+        out.send_bulk(record, &envelope, len, words, fill)
+    }
+
+    #[cold]
+    pub(super) fn send_piece(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        len: usize,
+        words: FewWords,
+        fill: impl FnOnce(*mut u8, usize),
+    ) -> Result<Option<usize>, SegmentError> {
+        if let Some(nodes) = self.nodes(peer) {
+            return Ok(nodes.send_piece(peer, (header, all_words(words)), len, fill));
+        }
+        let (out, record, envelope) = self.out(peer, header)?;
+        Ok(match out.send_piece(record, &envelope, len, words, fill)? {
+            Sent::Bytes(n) => Some(n),
+            Sent::Full => None,
+        })
+    }
+
+    /// Asks peers on other nodes to announce their messages, or no more.
+    pub(super) fn set_pressure(&mut self, on: bool) {
+        if let Some(nodes) = &mut self.nodes {
+            nodes.set_pressure(on);
+        }
+    }
+
+    /// Whether `peer` asks for that.
+    #[cold]
+    pub(super) fn has_pressure(&self, peer: Proc) -> bool {
+        if let Some(nodes) = self.nodes.as_ref().filter(|nodes| nodes.has(peer)) {
+            return nodes.has_pressure(peer);
+        }
+        let record = self.record(peer);
+        record.is_some_and(|record| record.pressure.load(Ordering::Relaxed) != 0)
     }
 
     fn at(&self, peer: Proc) -> Option<(&BridgeEnd, u32)> {
@@ -129,6 +238,9 @@ impl Far {
     /// Whether the connection to `peer` is closed: here, or there, so that it takes no
     /// further message.
     pub(super) fn has_left(&self, peer: Proc) -> bool {
+        if self.is_on_other_node(peer) {
+            return false; // mpirun ends the job when a node is lost
+        }
         self.at(peer).is_none_or(|(end, record)| {
             let state = &end.segment.get().record(record).state;
             state.load(Ordering::Acquire) == State::Gone as u32 // pairs with the Release of its owner
@@ -137,7 +249,7 @@ impl Far {
 
     /// The bridge's end towards `peer`, its record there, and the header as the ring takes
     /// it.
-    pub(super) fn out(
+    fn out(
         &mut self,
         peer: Proc,
         header: &Header,
@@ -151,7 +263,7 @@ impl Far {
 
     /// As [`Far::out`], for a message of the program's. An answer may be late, and goes out
     /// though nobody reads it; such a message would be lost.
-    pub(super) fn out_message(
+    fn out_message(
         &mut self,
         peer: Proc,
         header: &Header,
@@ -163,6 +275,9 @@ impl Far {
     }
 
     pub(super) fn sent(&self, peer: Proc) -> u64 {
+        if let Some(nodes) = self.nodes.as_ref().filter(|nodes| nodes.has(peer)) {
+            return nodes.sent(peer);
+        }
         self.at(peer)
             .map_or(0, |(end, record)| end.outgoing.sent(record))
     }
@@ -349,10 +464,18 @@ impl Far {
 
     /// Prepares for the next bytes to peers that were sent to.
     pub(super) fn prepare(&mut self) {
+        if let Some(nodes) = &mut self.nodes {
+            nodes.idle();
+        }
         for end in self.bridges.iter_mut().flatten() {
             end.outgoing.prepare();
         }
     }
+}
+
+/// The numbers of a message with bytes, as they travel.
+fn all_words([a, b, c]: FewWords) -> Words {
+    [0, 0, a, b, c]
 }
 
 /// If a sender of either job cannot do without fences, those of both must use them.
@@ -372,7 +495,7 @@ mod tests {
 
     #[test]
     fn nothing_goes_where_no_bridge_is_open() {
-        let mut far = Far::new(2);
+        let mut far = Far::new(2, None);
         let header = Header {
             kind: 0,
             flags: 0,

@@ -1,0 +1,354 @@
+//! What travels over control connections: frames of a kind, a length and so many bytes.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The version of these frames. Both sides must have the same.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest frame.
+const LONGEST: u32 = 64 << 20;
+
+/// What a frame is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// Up: the agent is there. A [`Hello`].
+    Hello = 1,
+    /// Down: what to run. A [`Plan`].
+    Plan,
+    /// Up: everything is checked, and the ranks can be started.
+    Ready,
+    /// Down: start them.
+    Go,
+    /// Up: how this node's ranks are reached: rank, length, address; again and again.
+    Addresses,
+    /// Down: how all ranks are reached, in the same form.
+    Table,
+    /// Up: this node's ranks are all in `MPI_Finalize`.
+    Finalizing,
+    /// Down: those of all nodes are.
+    Released,
+    /// Up: standard output, and standard error.
+    Out,
+    /// See [`Kind::Out`].
+    Err,
+    /// Down: standard input. Empty: it has ended.
+    In,
+    /// Up: so many bytes of it (four bytes) were taken.
+    Taken,
+    /// Down: a signal for the ranks: its number, in one byte.
+    Signal,
+    /// Down: end the ranks; a second time: at once.
+    End,
+    /// Up: the node's mpirun has ended: its exit code, in one byte.
+    Exit,
+    /// Both: the other side is alive.
+    Alive,
+}
+
+impl Kind {
+    fn of(byte: u8) -> Option<Kind> {
+        use Kind::{
+            Addresses, Alive, End, Err, Exit, Finalizing, Go, Hello, In, Out, Plan, Ready,
+            Released, Signal, Table, Taken,
+        };
+        [
+            Hello, Plan, Ready, Go, Addresses, Table, Finalizing, Released, Out, Err, In, Taken,
+            Signal, End, Exit, Alive,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// A frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Writes a frame in one piece.
+///
+/// # Errors
+/// The other side does not read any more.
+pub fn write(mut to: impl Write, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let mut all = Vec::with_capacity(5 + bytes.len());
+    all.push(kind as u8);
+    all.extend(len.to_le_bytes());
+    all.extend(bytes);
+    to.write_all(&all)?;
+    to.flush()
+}
+
+/// Reads a frame. `None`: the other side has closed the connection, between two frames.
+///
+/// # Errors
+/// It has done so within one, or what comes is no frame.
+pub fn read(mut from: impl Read) -> io::Result<Option<Frame>> {
+    let mut head = [0; 5];
+    let first = loop {
+        match from.read(&mut head[..1]) {
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    if first == 0 {
+        return Ok(None);
+    }
+    from.read_exact(&mut head[1..])?;
+    let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+    let kind = Kind::of(head[0]).filter(|_| len <= LONGEST);
+    let Some(kind) = kind else {
+        return Err(io::Error::other(format!(
+            "{:?} was read where a frame should begin",
+            String::from_utf8_lossy(&head)
+        )));
+    };
+    let mut bytes = vec![0; len as usize];
+    from.read_exact(&mut bytes)?;
+    Ok(Some(Frame { kind, bytes }))
+}
+
+/// What an agent says first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The version of its mpirun.
+    pub version: String,
+    /// What the host calls itself.
+    pub host: String,
+    /// Its cores.
+    pub cores: u32,
+}
+
+/// What a node is to run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// The command line that the user gave, without mpirun's own name.
+    pub args: Vec<OsString>,
+    /// The environment of the mpirun that the user has started.
+    pub env: Vec<(OsString, OsString)>,
+    /// The directory in which it was started.
+    pub dir: OsString,
+    /// By host: its name, as the user gave it.
+    pub hosts: Vec<String>,
+    /// Which of them this is.
+    pub node: u32,
+    /// By rank: its host, its rank there, and its program.
+    pub ranks: Vec<(u32, u32, u32)>,
+    /// What only processes of this job know.
+    pub secret: u64,
+    /// Which interface the user wants. Empty: the one that is found.
+    pub interface: String,
+}
+
+/// Puts values behind each other.
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, value: u32) {
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn count(&mut self, value: usize) {
+        self.number(u32::try_from(value).unwrap_or(u32::MAX));
+    }
+
+    fn bytes(&mut self, value: &OsStr) {
+        self.count(value.len());
+        self.0.extend(value.as_bytes());
+    }
+}
+
+/// Takes them out again.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn number(&mut self) -> Option<u32> {
+        let (four, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_le_bytes(*four))
+    }
+
+    fn bytes(&mut self) -> Option<OsString> {
+        let len = self.number()? as usize;
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(OsString::from_vec(bytes.to_vec()))
+    }
+
+    fn text(&mut self) -> Option<String> {
+        self.bytes()?.into_string().ok()
+    }
+
+    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = self.number()?;
+        (0..count).map(|_| one(self)).collect()
+    }
+}
+
+impl Hello {
+    /// As it travels.
+    pub fn write(&self) -> Vec<u8> {
+        let mut to = Writer::default();
+        to.number(self.protocol);
+        to.bytes(self.version.as_ref());
+        to.bytes(self.host.as_ref());
+        to.number(self.cores);
+        to.0
+    }
+
+    /// What [`Hello::write`] has made. Of another protocol, only the beginning counts.
+    pub fn read(bytes: &[u8]) -> Option<Hello> {
+        let mut from = Reader(bytes);
+        let protocol = from.number()?;
+        let version = from.text()?;
+        let host = from.text().unwrap_or_default();
+        let cores = from.number().unwrap_or(1);
+        Some(Hello {
+            protocol,
+            version,
+            host,
+            cores,
+        })
+    }
+}
+
+impl Plan {
+    /// As it travels.
+    pub fn write(&self) -> Vec<u8> {
+        let mut to = Writer::default();
+        to.count(self.args.len());
+        self.args.iter().for_each(|word| to.bytes(word));
+        to.count(self.env.len());
+        for (name, value) in &self.env {
+            to.bytes(name);
+            to.bytes(value);
+        }
+        to.bytes(&self.dir);
+        to.count(self.hosts.len());
+        self.hosts.iter().for_each(|host| to.bytes(host.as_ref()));
+        to.number(self.node);
+        to.count(self.ranks.len());
+        for (host, local, program) in &self.ranks {
+            [*host, *local, *program]
+                .into_iter()
+                .for_each(|number| to.number(number));
+        }
+        to.0.extend(self.secret.to_le_bytes());
+        to.bytes(self.interface.as_ref());
+        to.0
+    }
+
+    /// What [`Plan::write`] has made.
+    pub fn read(bytes: &[u8]) -> Option<Plan> {
+        let mut from = Reader(bytes);
+        let args = from.list(Reader::bytes)?;
+        let env = from.list(|from| Some((from.bytes()?, from.bytes()?)))?;
+        let dir = from.bytes()?;
+        let hosts = from.list(Reader::text)?;
+        let node = from.number()?;
+        let ranks = from.list(|from| Some((from.number()?, from.number()?, from.number()?)))?;
+        let (low, high) = (from.number()?, from.number()?);
+        let interface = from.text()?;
+        let is_whole = from.0.is_empty() && (node as usize) < hosts.len();
+        is_whole.then_some(Plan {
+            args,
+            env,
+            dir,
+            hosts,
+            node,
+            ranks,
+            secret: u64::from(low) | u64::from(high) << 32,
+            interface,
+        })
+    }
+}
+
+/// Addresses of ranks, as they travel.
+pub fn write_addresses(addresses: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut to = Writer::default();
+    for (rank, address) in addresses {
+        to.number(*rank);
+        to.bytes(OsStr::from_bytes(address));
+    }
+    to.0
+}
+
+/// What [`write_addresses`] has made.
+pub fn read_addresses(bytes: &[u8]) -> Option<Vec<(u32, Vec<u8>)>> {
+    let mut from = Reader(bytes);
+    let mut addresses = Vec::new();
+    while !from.0.is_empty() {
+        addresses.push((from.number()?, from.bytes()?.into_vec()));
+    }
+    Some(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan {
+            args: vec!["-n".into(), OsString::from_vec(vec![0xff, b'x'])],
+            env: vec![("A".into(), "b=c".into())],
+            dir: "/tmp".into(),
+            hosts: vec!["a".to_owned(), "b".to_owned()],
+            node: 1,
+            ranks: vec![(0, 0, 0), (1, 0, 3)],
+            secret: 0x0102_0304_0506_0708,
+            interface: "eth0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn frames_come_as_they_went() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, Kind::Plan, &plan().write()).unwrap();
+        write(&mut bytes, Kind::Alive, &[]).unwrap();
+        let mut from = bytes.as_slice();
+        let first = read(&mut from).unwrap().unwrap();
+        assert_eq!(first.kind, Kind::Plan);
+        assert_eq!(Plan::read(&first.bytes), Some(plan()));
+        assert_eq!(read(&mut from).unwrap().unwrap().kind, Kind::Alive);
+        assert_eq!(read(&mut from).unwrap(), None);
+        let hello = Hello {
+            protocol: 7,
+            version: "1.2".to_owned(),
+            host: "h".to_owned(),
+            cores: 3,
+        };
+        assert_eq!(Hello::read(&hello.write()), Some(hello));
+        let addresses = vec![(3, vec![1, 2]), (9, Vec::new())];
+        assert_eq!(
+            read_addresses(&write_addresses(&addresses)),
+            Some(addresses)
+        );
+    }
+
+    #[test]
+    fn what_is_cut_or_no_frame_is_an_error() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, Kind::Out, b"text").unwrap();
+        for cut in 1..bytes.len() {
+            assert!(read(&bytes[..cut]).is_err(), "{cut}");
+        }
+        let said = read(&b"Last login: today"[..]).unwrap_err().to_string();
+        assert!(said.contains("Last "), "{said}");
+        assert!(read(&[Kind::Out as u8, 255, 255, 255, 255][..]).is_err());
+        let whole = plan().write();
+        for cut in 0..whole.len() {
+            assert_eq!(Plan::read(&whole[..cut]), None);
+        }
+        assert_eq!(read_addresses(&[1, 0, 0]), None);
+    }
+}

@@ -1,0 +1,291 @@
+//! The mpirun of one node, at the other end of its agent's line: what it is told to run, and
+//! what its ranks and those of other nodes tell each other before and after they talk
+//! themselves (see [`wireup::nodes`]).
+
+use super::frame::{self, Kind, Plan, read_addresses, write_addresses};
+use super::interface;
+use crate::cli::{self, JobOptions, MapBy, OnDeadlock, ProgramOptions, Request, StdinReader};
+use crate::say::{self, Failure, failure};
+use crate::spawn;
+use crate::start::inheritable;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::{PipeReader, Read};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use wireup::nodes::{
+    ADDRESS, ADDRESS_IN_ENTRY, ADDRESSES, FINALIZING, LEN_IN_ENTRY, Layout, Place, READY_AT,
+    RELEASED_AT, entry_at,
+};
+
+/// The variable by which a node's mpirun finds its agent's line.
+pub const LINE: &str = "LARIAT_NODE_LINE";
+
+/// The line, and what came over it first.
+pub struct NodeLink {
+    line: UnixStream,
+    plan: Plan,
+    files: Option<Files>,
+}
+
+/// What ranks and this mpirun have in common, beside the segment.
+struct Files {
+    table: File,
+    pipe: PipeReader,
+}
+
+/// What the ranks of a node must be told.
+#[derive(Clone, Debug)]
+pub struct NodePart {
+    /// Where table and pipe are.
+    pub place: Place,
+    /// By rank of this node: the rank in the whole job.
+    pub ranks: Vec<u32>,
+    /// Ranks of the whole job.
+    pub size: u32,
+}
+
+impl NodeLink {
+    /// Takes over the line, and reads what to run.
+    ///
+    /// # Errors
+    /// There is no line, or it is closed.
+    pub fn take() -> Result<NodeLink, String> {
+        let number = std::env::var(LINE).ok().and_then(|text| text.parse().ok());
+        let line = number.and_then(spawn::adopt_stream);
+        let line = line.ok_or("--node is for mpirun's own agents")?;
+        let plan = match frame::read(&line).map_err(|why| why.to_string())? {
+            Some(frame) if frame.kind == Kind::Plan => Plan::read(&frame.bytes),
+            _ => None,
+        };
+        Ok(NodeLink {
+            line,
+            plan: plan.ok_or("the agent has told no plan")?,
+            files: None,
+        })
+    }
+
+    fn ranks(&self) -> Vec<u32> {
+        let all = (0..).zip(&self.plan.ranks);
+        let here = all.filter(|(_, rank)| rank.0 == self.plan.node);
+        here.map(|(number, _): (u32, _)| number).collect()
+    }
+
+    /// The name of this node's host.
+    pub fn host(&self) -> &str {
+        &self.plan.hosts[self.plan.node as usize]
+    }
+
+    /// The command line, as far as it concerns this node.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn request(&self) -> Result<(JobOptions, Vec<ProgramOptions>, Vec<usize>), Failure> {
+        let Ok(Request::Run(global, locals)) = cli::parse(&self.plan.args) else {
+            return Err(failure("the command line cannot be read on this host"));
+        };
+        let mut global = *global;
+        let ranks = self.ranks();
+        global.host = None;
+        global.hostfile = None;
+        global.launch = None;
+        global.perhost = None;
+        global.timeout = None; // the mpirun that the user has started looks at the time
+        global.on_deadlock = OnDeadlock::Off; // ranks may wait for those of other hosts
+        if matches!(&global.map_by, Some(map) if matches!(map.by, MapBy::Node | MapBy::PerMachine(_)))
+        {
+            global.map_by = None;
+        }
+        global.stdin = Some(match global.stdin {
+            Some(StdinReader::All) => StdinReader::All,
+            Some(StdinReader::Nobody) => StdinReader::Nobody,
+            Some(StdinReader::Rank(rank)) => self.reader(rank),
+            None => self.reader(0),
+        });
+        let here = |program: usize| {
+            let of = |rank: &&u32| self.plan.ranks[**rank as usize].2 as usize == program;
+            u32::try_from(ranks.iter().filter(of).count()).unwrap_or(0)
+        };
+        let mut programs = Vec::new();
+        let mut numbers = Vec::new();
+        for (number, mut local) in locals.into_iter().enumerate() {
+            let count = here(number);
+            local.ranks = Some(count);
+            if count > 0 {
+                programs.push(local);
+                numbers.push(number);
+            }
+        }
+        Ok((global, programs, numbers))
+    }
+
+    /// Who reads standard input here, if rank `rank` of the whole job does.
+    fn reader(&self, rank: u32) -> StdinReader {
+        match self.plan.ranks.get(rank as usize) {
+            Some((node, local, _)) if *node == self.plan.node => StdinReader::Rank(*local),
+            _ => StdinReader::Nobody,
+        }
+    }
+
+    /// Makes table and pipe.
+    ///
+    /// # Errors
+    /// The system is short of something, or no address of this host is known.
+    pub fn prepare(&mut self) -> Result<NodePart, Failure> {
+        let plan = &self.plan;
+        let others = (0..).zip(&plan.hosts);
+        let others = others.filter(|(node, _): &(u32, _)| *node != plan.node);
+        let others: Vec<String> = others.map(|(_, host)| host.clone()).collect();
+        let interface = interface::find(&plan.interface, self.host(), &others);
+        let layout = Layout {
+            secret: plan.secret,
+            node: plan.node,
+            hosts: plan.hosts.clone(),
+            ranks: plan.ranks.iter().map(|rank| (rank.0, rank.1)).collect(),
+            interface: interface.map_err(failure)?.to_string(),
+        };
+        let table = memfd_create(c"lariat-nodes", MFdFlags::MFD_CLOEXEC).map_err(failure)?;
+        let table = File::from(table);
+        table.write_all_at(&layout.bytes(), 0).map_err(failure)?;
+        let (pipe, writer) = std::io::pipe().map_err(failure)?;
+        let place = Place {
+            table: inheritable(table.as_raw_fd())?,
+            pipe: inheritable(writer.as_raw_fd())?,
+        };
+        self.files = Some(Files { table, pipe });
+        let ranks = self.ranks();
+        say::set_ranks(ranks.clone());
+        Ok(NodePart {
+            place,
+            ranks,
+            size: u32::try_from(self.plan.ranks.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Says that all is checked, and waits until the ranks may be started.
+    ///
+    /// # Errors
+    /// The job was given up.
+    pub fn wait(&self) -> Result<(), Failure> {
+        frame::write(&self.line, Kind::Ready, &[]).map_err(failure)?;
+        match frame::read(&self.line) {
+            Ok(Some(frame)) if frame.kind == Kind::Go => Ok(()),
+            _ => {
+                say::hush();
+                Err(failure("the job was given up"))
+            }
+        }
+    }
+
+    /// Starts the thread that passes words on, once all ranks were started.
+    ///
+    /// # Errors
+    /// There are no more threads.
+    pub fn start(mut self) -> std::io::Result<()> {
+        if let Some(files) = self.files.take() {
+            std::thread::Builder::new()
+                .name("node".to_owned())
+                .spawn(move || self.serve(&files))?;
+        }
+        Ok(())
+    }
+
+    fn serve(&self, files: &Files) {
+        let mut pipe = &files.pipe;
+        loop {
+            let ready = {
+                let mut fds = [
+                    PollFd::new(self.line.as_fd(), PollFlags::POLLIN),
+                    PollFd::new(files.pipe.as_fd(), PollFlags::POLLIN),
+                ];
+                let _ = poll(&mut fds, PollTimeout::NONE);
+                fds.map(|fd| fd.any().unwrap_or(false))
+            };
+            let mut byte = [0];
+            if ready[1] && pipe.read(&mut byte).is_ok_and(|n| n == 1) {
+                let said = match byte[0] {
+                    ADDRESSES => match self.addresses(files) {
+                        Ok(all) => frame::write(&self.line, Kind::Addresses, &all),
+                        Err(why) => Err(why),
+                    },
+                    FINALIZING => frame::write(&self.line, Kind::Finalizing, &[]),
+                    _ => Ok(()), // no rank of ours writes that
+                };
+                if said.is_err() {
+                    return end();
+                }
+            }
+            if ready[0] {
+                match frame::read(&self.line) {
+                    Ok(Some(frame)) => self.heed(files, frame.kind, &frame.bytes),
+                    _ => return end(),
+                }
+            }
+        }
+    }
+
+    fn heed(&self, files: &Files, kind: Kind, bytes: &[u8]) {
+        let one = 1_u32.to_ne_bytes();
+        match kind {
+            Kind::Table => {
+                let done = self.tell(files, bytes).and_then(|()| {
+                    // Ranks read the addresses once they see this.
+                    files.table.write_all_at(&one, READY_AT)
+                });
+                if done.is_err() {
+                    end();
+                }
+            }
+            Kind::Released => {
+                let _ = files.table.write_all_at(&one, RELEASED_AT);
+            }
+            Kind::End => end(),
+            _ => {}
+        }
+    }
+
+    fn nodes(&self) -> u32 {
+        u32::try_from(self.plan.hosts.len()).unwrap_or(0)
+    }
+
+    /// What this node's ranks have written.
+    fn addresses(&self, files: &Files) -> std::io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        for rank in self.ranks() {
+            let at = entry_at(self.nodes(), rank);
+            let mut len = [0; 4];
+            files.table.read_exact_at(&mut len, at + LEN_IN_ENTRY)?;
+            let mut bytes = vec![0; (u32::from_ne_bytes(len) as usize).min(ADDRESS)];
+            files
+                .table
+                .read_exact_at(&mut bytes, at + ADDRESS_IN_ENTRY)?;
+            all.push((rank, bytes));
+        }
+        Ok(write_addresses(&all))
+    }
+
+    /// Writes the addresses of all ranks.
+    fn tell(&self, files: &Files, bytes: &[u8]) -> std::io::Result<()> {
+        let all = read_addresses(bytes).unwrap_or_default();
+        for (rank, address) in all {
+            if rank as usize >= self.plan.ranks.len() || address.len() > ADDRESS {
+                continue;
+            }
+            let at = entry_at(self.nodes(), rank);
+            files.table.write_all_at(&address, at + ADDRESS_IN_ENTRY)?;
+            let len = u32::try_from(address.len()).unwrap_or(0).to_ne_bytes();
+            files.table.write_all_at(&len, at + LEN_IN_ENTRY)?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends this node's ranks, without a word: others have said why.
+fn end() {
+    say::hush();
+    let _ = kill(Pid::this(), Signal::SIGTERM);
+}

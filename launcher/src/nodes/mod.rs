@@ -1,0 +1,50 @@
+//! Jobs on several hosts.
+//!
+//! The mpirun that the user has started runs no ranks then: it starts an *agent* on each
+//! host, over `ssh` or another command whose standard input and output are the control
+//! connection, and listens nowhere. The agent is mpirun as well; it starts the *node's
+//! mpirun*, which runs that host's ranks as a job of one host, and passes on what goes up and
+//! down. So each host has a job segment, an mpirun with all that belongs to it, and ranks
+//! that find those of other hosts in a table ([`wireup::nodes`]).
+//!
+//! ```text
+//! frame        what travels over control connections
+//! layout       which rank runs on which host
+//! launch       the command that starts an agent
+//! coordinator  the mpirun that the user has started
+//! agent        mpirun --agent, on each host
+//! interface    the address by which a host is reached
+//! link         the node's mpirun, at the other end of its agent's line
+//! ```
+
+pub mod agent;
+pub mod coordinator;
+mod frame;
+mod interface;
+mod launch;
+mod layout;
+pub mod link;
+
+use crate::cli::JobOptions;
+use crate::hosts::{self, Host};
+
+/// The first word of an agent's command line.
+pub const AGENT: &str = "--agent";
+/// The first word of the command line of a node's mpirun.
+pub const NODE: &str = "--node";
+
+/// The hosts, if the job is one of several, or is started by a command that was given.
+///
+/// # Errors
+/// The options contradict each other, or a file cannot be read.
+pub fn wanted(global: &JobOptions) -> Result<Option<Vec<Host>>, String> {
+    let list = hosts::list(global)?;
+    if list.is_empty() {
+        if global.launch.is_some() {
+            return Err("--launch needs hosts: give them by --host or --hostfile".to_owned());
+        }
+        return Ok(None);
+    }
+    let is_far = global.launch.is_some() || list.iter().any(|host| !host.is_local());
+    Ok(is_far.then_some(list))
+}

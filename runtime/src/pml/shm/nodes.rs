@@ -1,0 +1,372 @@
+//! Ranks on other nodes: messages to and from them go over the network (`btl_net`), which
+//! is opened in a job that has several nodes, and in no other.
+//!
+//! To look at the network is a system call, more than a whole message within the node. So it
+//! is looked at in every round only for the first [`EACH`] after a message to or from afar,
+//! then, up to [`CLOSELY`], in one of [`SOME`], and later in one of [`SELDOM`] that found
+//! nothing elsewhere; and always before a sleep. Waits count rounds before they give the
+//! processor away: looks in each would make that late.
+//!
+//! What comes from there rings no bell. A thread of this process does: while the rank sleeps
+//! it waits for the network's descriptor, and rings the rank's own bell when that has news.
+//! It calls nothing of the network's.
+
+use crate::object::group::{self, Proc};
+use crate::pml::fatal;
+use crate::pml::transport::{Arrival, Header, Opening, Words};
+use btl_net::{Cell, Inbox, Message, Net, NetError, Options, PIECE, Sleeper};
+use btl_shm::wait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use wireup::nodes::Table;
+use wireup::segment::Segment;
+
+/// Rounds for which the network is looked at more often, after something has happened.
+const CLOSELY: u32 = 2000;
+/// The first of them, in each of which it is.
+const EACH: u32 = 200;
+/// Of the others one in so many.
+const SOME: u32 = 8;
+/// Else one in so many rounds looks at it.
+const SELDOM: u32 = 128;
+/// Questions whether a peer is to be spared, of which one looks at the network: a rank that
+/// only sends looks nowhere else.
+const ASKED: u32 = 32;
+
+/// Rounds that will look. A process has one network.
+static ROUNDS: AtomicU32 = AtomicU32::new(0);
+
+/// Whether this process is about to sleep.
+static SLEEPY: AtomicBool = AtomicBool::new(false);
+
+/// The longest time that the thread waits for the network's descriptor, in milliseconds: what
+/// it misses is found then.
+const WATCH: i32 = 100;
+
+/// Before a sleep: the last look is to be one at the network, too.
+pub(super) fn before_sleep() {
+    SLEEPY.store(true, Ordering::Relaxed);
+}
+
+/// What wakes this rank for the network.
+#[derive(Debug)]
+struct Doorbell {
+    /// 1: the rank is going to sleep. 0: the thread has seen that, or nobody sleeps.
+    armed: AtomicU32,
+}
+
+impl Doorbell {
+    /// Starts the thread. It lives as long as the process.
+    fn start(
+        sleeper: Sleeper,
+        segment: &'static Segment,
+        me: u32,
+    ) -> Result<Arc<Doorbell>, String> {
+        let bell = Arc::new(Doorbell {
+            armed: AtomicU32::new(0),
+        });
+        let own = bell.clone();
+        let watch = move || {
+            loop {
+                // pairs with the Release in `arm`
+                if own.armed.swap(0, Ordering::AcqRel) == 0 {
+                    futex(&own.armed, libc::FUTEX_WAIT, 0);
+                    continue;
+                }
+                let mut fd = libc::pollfd {
+                    fd: sleeper.fd,
+                    events: libc::POLLIN,
+                    revents: 0,
+                };
+                // SAFETY: one descriptor in a local; whatever ends the wait, the rank looks.
+                unsafe { libc::poll(&raw mut fd, 1, WATCH) };
+                wait::ring_bell(segment, segment.record(me));
+            }
+        };
+        let old = block_signals();
+        let started = std::thread::Builder::new()
+            .name("lariat-net".to_owned())
+            .stack_size(64 << 10)
+            .spawn(watch);
+        restore_signals(&old);
+        started
+            .map_err(|why| format!("the thread that hears of messages from other hosts: {why}"))?;
+        Ok(bell)
+    }
+
+    fn arm(&self) {
+        // pairs with the AcqRel in `start`
+        if self.armed.swap(1, Ordering::Release) == 0 {
+            futex(&self.armed, libc::FUTEX_WAKE, 1);
+        }
+    }
+}
+
+fn futex(word: &AtomicU32, what: libc::c_int, value: u32) {
+    let none = std::ptr::null::<libc::timespec>();
+    // SAFETY: a live, aligned word, of this process alone. Whatever is returned, the caller
+    // looks again.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            std::ptr::from_ref(word),
+            what | libc::FUTEX_PRIVATE_FLAG,
+            value,
+            none,
+        )
+    };
+}
+
+/// Blocks all signals, which are for the program's own threads: a new thread inherits that.
+fn block_signals() -> libc::sigset_t {
+    let mut old = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both calls fill what they are given.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
+        old.assume_init()
+    }
+}
+
+fn restore_signals(old: &libc::sigset_t) {
+    // SAFETY: a set that the thread had before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old, std::ptr::null_mut()) };
+}
+
+/// The sending side.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    net: Net,
+    table: &'static Table,
+    /// Processes of this node: those of others follow.
+    near: u32,
+    asked: std::cell::Cell<u32>,
+}
+
+/// The receiving side.
+#[derive(Debug)]
+pub(super) struct NodesInbox {
+    inbox: Inbox,
+    bell: Arc<Doorbell>,
+    near: u32,
+    ranks: u32,
+    skipped: u32,
+}
+
+#[cold]
+fn lost(why: &NetError) -> ! {
+    let what = match why.peer {
+        Some(rank) => group::name(group::proc_in_world(rank)),
+        None => "other nodes".to_owned(),
+    };
+    fatal::die(&format!("the connection to {what} is lost: {why}"))
+}
+
+/// Opens the network, and tells mpirun this rank's address. A job that has several nodes
+/// cannot do without.
+pub(super) fn open(opening: &Opening<'_>) -> Option<(Nodes, NodesInbox)> {
+    let table = opening.nodes?;
+    let result = begin(table, opening.me.0);
+    let (net, inbox) = result.unwrap_or_else(|why| fatal::die(&why));
+    let near = opening.segment.ranks();
+    let bell = net
+        .sleeper()
+        .map_err(|why| why.to_string())
+        .and_then(|sleeper| Doorbell::start(sleeper, opening.segment, opening.me.0))
+        .unwrap_or_else(|why| fatal::die(&why));
+    if opening.settings.verbose {
+        eprintln!(
+            "lariat: rank {} of host {}: messages to other hosts go through libfabric at {}",
+            opening.me.0,
+            table.host(table.node()),
+            table.interface()
+        );
+    }
+    let nodes = Nodes {
+        net,
+        table,
+        near,
+        asked: std::cell::Cell::new(0),
+    };
+    let inbox = NodesInbox {
+        inbox,
+        bell,
+        near,
+        ranks: table.ranks(),
+        skipped: 0,
+    };
+    Some((nodes, inbox))
+}
+
+fn begin(table: &Table, me: u32) -> Result<(Net, Inbox), String> {
+    let interface = table.interface();
+    let options = Options {
+        interface: interface
+            .parse()
+            .map_err(|_| format!("{interface:?} is no address of an interface"))?,
+        secret: table.secret(),
+    };
+    let (net, inbox, address) = Net::open(&options).map_err(|why| why.to_string())?;
+    table
+        .publish(rank_here(table, me), &address)
+        .map_err(|why| format!("mpirun cannot be told of this rank's address: {why}"))?;
+    Ok((net, inbox))
+}
+
+/// The rank in the whole job of a rank of this node.
+fn rank_here(table: &Table, me: u32) -> u32 {
+    let here = (table.node(), me);
+    let rank = (0..table.ranks()).find(|rank| table.where_is(*rank) == here);
+    rank.unwrap_or_else(|| fatal::die("the table of nodes lacks this rank"))
+}
+
+impl Nodes {
+    /// Whether `peer` is a rank of this job on another node.
+    pub(super) fn has(&self, peer: Proc) -> bool {
+        peer.0 >= self.near && peer.0 < self.table.ranks()
+    }
+
+    /// Learns the addresses of all ranks. `me`: this process.
+    pub(super) fn meet(&mut self, me: Proc) -> Result<(), String> {
+        let table = self.table;
+        let addresses: Vec<Option<Vec<u8>>> = (0..table.ranks())
+            .map(|rank| (table.where_is(rank).0 != table.node()).then(|| table.address(rank)))
+            .collect();
+        let addresses: Vec<Option<&[u8]>> = addresses.iter().map(Option::as_deref).collect();
+        let me = rank_here(table, me.0);
+        self.net.meet(me, &addresses).map_err(|why| why.to_string())
+    }
+
+    /// Sends `len` bytes, at most [`PIECE`], which `fill` writes. `false`: there is no room.
+    pub(super) fn send(
+        &mut self,
+        peer: Proc,
+        (header, words): (&Header, Words),
+        len: usize,
+        fill: impl FnOnce(*mut u8),
+    ) -> bool {
+        let cell = Cell {
+            kind: header.kind,
+            flags: header.flags,
+            context: header.context.0,
+            tag: header.tag,
+            source: header.source,
+            aux: header.aux,
+            words,
+            ..Cell::default()
+        };
+        ROUNDS.store(CLOSELY, Ordering::Relaxed);
+        let to = group::rank_in_world(peer);
+        match self.net.send(to, &cell, len, fill) {
+            Ok(sent) => sent,
+            Err(why) => lost(&why),
+        }
+    }
+
+    /// Sends as many of `len` bytes as go at once.
+    pub(super) fn send_piece(
+        &mut self,
+        peer: Proc,
+        message: (&Header, Words),
+        len: usize,
+        fill: impl FnOnce(*mut u8, usize),
+    ) -> Option<usize> {
+        let n = len.min(PIECE);
+        self.send(peer, message, n, |to| fill(to, n)).then_some(n)
+    }
+
+    /// Messages sent to `peer` so far.
+    pub(super) fn sent(&self, peer: Proc) -> u64 {
+        self.net.sent(group::rank_in_world(peer))
+    }
+
+    /// Asks all peers to announce their messages, or no more.
+    pub(super) fn set_pressure(&mut self, on: bool) {
+        self.net.set_pressure(on);
+    }
+
+    /// Whether `peer` asks for that.
+    pub(super) fn has_pressure(&self, peer: Proc) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() >= ASKED {
+            self.asked.set(0);
+            if let Err(why) = self.net.look() {
+                lost(&why);
+            }
+        }
+        self.net.has_pressure(group::rank_in_world(peer))
+    }
+
+    /// When there is nothing else to do.
+    pub(super) fn idle(&mut self) {
+        self.net.idle();
+    }
+}
+
+impl NodesInbox {
+    /// Hands on what has arrived, as `Inbox::poll` does. `busy`: something has come from
+    /// elsewhere in this round.
+    pub(super) fn poll(
+        &mut self,
+        busy: bool,
+        most: u32,
+        handler: &mut impl FnMut(&Arrival<'_>) -> bool,
+    ) -> bool {
+        let rounds = ROUNDS.load(Ordering::Relaxed);
+        let is_last = SLEEPY.load(Ordering::Relaxed);
+        if is_last {
+            SLEEPY.store(false, Ordering::Relaxed);
+        } else if rounds > 0 && !busy {
+            ROUNDS.store(rounds - 1, Ordering::Relaxed);
+            if rounds <= CLOSELY - EACH && !rounds.is_multiple_of(SOME) {
+                return false;
+            }
+        } else {
+            self.skipped += 1;
+            if self.skipped < SELDOM {
+                return false;
+            }
+        }
+        self.skipped = 0;
+        match self.inbox.poll(most, |message| handler(&arrival(message))) {
+            Ok(any) => {
+                if any {
+                    ROUNDS.store(CLOSELY, Ordering::Relaxed);
+                } else if is_last && !busy {
+                    // What comes from now on is seen by the thread, or is there already.
+                    if !self.inbox.may_sleep() {
+                        return true;
+                    }
+                    self.bell.arm();
+                }
+                any
+            }
+            Err(why) => lost(&why),
+        }
+    }
+
+    /// Messages of `peer` that were taken so far, if it is on another node.
+    pub(super) fn taken(&self, peer: Proc) -> Option<u64> {
+        (peer.0 >= self.near && peer.0 < self.ranks)
+            .then(|| self.inbox.taken(group::rank_in_world(peer)))
+    }
+}
+
+fn arrival(message: &Message) -> Arrival<'_> {
+    let cell = &message.cell;
+    Arrival {
+        from: group::proc_in_world(message.from),
+        header: Header {
+            kind: cell.kind,
+            flags: cell.flags,
+            context: crate::object::comm::ContextId(cell.context),
+            tag: cell.tag,
+            source: cell.source,
+            aux: cell.aux,
+        },
+        words: &cell.words,
+        data: message.data,
+        len: message.len,
+    }
+}

@@ -1,0 +1,268 @@
+//! Jobs on several hosts, which are namespaces joined by a bridge (`tests/hosts/hosts`).
+//! Skipped where those, or libfabric, cannot be had.
+
+use lariat_tests::leftovers::{self, MARK};
+use lariat_tests::{Job, Outcome, skipped, workspace};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Hosts that are up.
+struct Hosts {
+    name: String,
+    net: String,
+}
+
+impl Hosts {
+    /// `None`, and a word: they, or libfabric, cannot be had here.
+    fn up(count: u32) -> Option<Hosts> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t{}-{next}", std::process::id());
+        // SAFETY: two strings; nothing is kept of it but that the library is loaded.
+        let found = unsafe { libc::dlopen(c"libfabric.so.1".as_ptr(), libc::RTLD_LAZY) };
+        if found.is_null() {
+            skipped("there is no libfabric.so.1");
+            return None;
+        }
+        let made = script(&["up", &name, &count.to_string()]);
+        if !made.status.success() {
+            skipped(&String::from_utf8_lossy(&made.stderr));
+            return None;
+        }
+        let net = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        Some(Hosts { name, net })
+    }
+
+    /// The address of a host, from 1 on.
+    fn address(&self, host: u32) -> String {
+        format!("10.77.{}.{host}", self.net)
+    }
+
+    /// `--host` for these counts of ranks, by host.
+    fn list(&self, slots: &[u32]) -> String {
+        let hosts = (1..).zip(slots);
+        let all = hosts.map(|(host, slots)| format!("{}:{slots}", self.address(host)));
+        all.collect::<Vec<_>>().join(",")
+    }
+
+    fn launch(&self) -> String {
+        let script = workspace().join("tests/hosts/hosts");
+        format!("{} in {} {{host}}", script.display(), self.name)
+    }
+
+    fn with(&self, job: Job, slots: &[u32]) -> Job {
+        let (list, launch) = (self.list(slots), self.launch());
+        job.options(["-H", &list, "--launch", &launch])
+    }
+
+    fn job(&self, program: &str, slots: &[u32]) -> Job {
+        self.with(Job::of(program), slots)
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        let _ = script(&["down", &self.name]);
+    }
+}
+
+fn script(words: &[&str]) -> std::process::Output {
+    let mut command = Command::new(workspace().join("tests/hosts/hosts"));
+    command.args(words).output().expect("the script can be run")
+}
+
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let mut lines: Vec<String> = outcome.stdout.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn messages_collectives_and_communicators() {
+    let Some(hosts) = Hosts::up(3) else { return };
+    for program in [
+        "exchange",
+        "modes",
+        "probe",
+        "order",
+        "sendrecv",
+        "cancel",
+        "persistent",
+    ] {
+        hosts.job(program, &[2, 2]).passes();
+    }
+    hosts.job("coll", &[2, 2]).args(["100"]).passes();
+    for slots in [&[2, 2][..], &[1, 1, 1], &[3, 1]] {
+        hosts.job("reduce", slots).passes();
+        hosts.job("comms", slots).passes();
+        hosts.job("intercomms", slots).passes();
+    }
+    let by_node = ["--map-by", "node"];
+    hosts.job("comms", &[2, 2]).options(by_node).passes();
+    hosts.job("flood", &[1, 1]).passes();
+    hosts.job("partitioned", &[1, 1]).passes();
+}
+
+#[test]
+fn what_is_of_one_host_only() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    hosts.job("hosts", &[2, 1]).passes();
+}
+
+#[test]
+fn programs_without_mpi_print_whole_lines_and_read_input() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let shell = |text: &str| hosts.with(Job::running("/bin/sh").args(["-c", text]), &[2, 1]);
+    let said = "echo $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE, \
+                $OMPI_COMM_WORLD_LOCAL_RANK of $OMPI_COMM_WORLD_LOCAL_SIZE, $(hostname)";
+    let outcome = shell(said).run().exits(0);
+    let name = &hosts.name;
+    let wanted = [
+        format!("0 of 3, 0 of 2, {name}-1"),
+        format!("1 of 3, 1 of 2, {name}-1"),
+        format!("2 of 3, 0 of 1, {name}-2"),
+    ];
+    assert_eq!(lines(&outcome), wanted);
+    let long = "for i in 1 2 3 4 5 6 7 8 9; do head -c 30000 /dev/zero | tr '\\0' x; echo; done";
+    let outcome = shell(long).run().exits(0);
+    assert_eq!(outcome.stdout.lines().count(), 27);
+    assert!(outcome.stdout.lines().all(|line| line.len() == 30000));
+    let input = "a line\n".repeat(100_000);
+    let count = |rank: u32| {
+        let rank = rank.to_string();
+        let job = shell("echo $OMPI_COMM_WORLD_RANK: $(wc -c)");
+        let outcome = job.options(["--stdin", &rank]).stdin(input.clone()).run();
+        lines(&outcome.exits(0))
+    };
+    assert_eq!(count(0), ["0: 700000", "1: 0", "2: 0"]);
+    assert_eq!(count(2), ["0: 0", "1: 0", "2: 700000"]);
+    let outcome = shell("echo $OMPI_COMM_WORLD_RANK").options(["-l"]).run();
+    assert_eq!(lines(&outcome.exits(0)), ["[0] 0", "[1] 1", "[2] 2"]);
+}
+
+#[test]
+fn what_is_missing_is_said_before_a_rank_starts() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let missing = Job::running("/no/such/program");
+    let outcome = hosts.with(missing, &[1, 1]).run().exits(127);
+    let _ = outcome.says(["host 10.77.", "/no/such/program"]);
+    // Only there on one host: its own /dev/shm.
+    let dir = "/dev/shm/only-there";
+    let prepare = format!(
+        "test $(hostname) = {}-2 || mkdir {dir}; exec \"$@\"",
+        hosts.name
+    );
+    let launch = std::env::temp_dir().join(format!("launch-{}", hosts.name));
+    std::fs::write(&launch, format!("#!/bin/sh\n{prepare}\n")).unwrap();
+    let template = format!("{} sh {}", hosts.launch(), launch.display());
+    let list = hosts.list(&[1, 1]);
+    let job = Job::running("/bin/sh").args(["-c", "echo started"]);
+    let job = job.options(["-H", &list, "--launch", &template, "--wdir", dir]);
+    let outcome = job.run().fails();
+    assert!(!outcome.stdout.contains("started"), "{}", outcome.stdout);
+    let second = hosts.address(2);
+    let _ = outcome.says([&format!("host {second}"), dir]);
+    std::fs::remove_file(launch).unwrap();
+    let wrong = Job::running("/bin/true").options(["-H", &list, "--launch", "/no/such/{host}"]);
+    let _ = wrong.run().fails().says(["/no/such/10.77."]);
+    let silent = Job::running("/bin/true").options(["-H", &list, "--launch", "false {host}"]);
+    let _ = silent.run().fails().says(["host 10.77.", "exit code 1"]);
+}
+
+#[test]
+fn failures_end_everything_and_are_named() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let second = hosts.address(2);
+    for (program, code, words) in [
+        ("kill -9 $$", 137, ["rank 2", "SIGKILL"]),
+        ("exit 7", 7, ["rank 2", "code 7"]),
+    ] {
+        let mark = leftovers::mark();
+        let text = format!("if test $OMPI_COMM_WORLD_RANK = 2; then {program}; fi; sleep 100");
+        let job = hosts.with(Job::running("/bin/sh").args(["-c", &text]), &[2, 1]);
+        let outcome = job.env(MARK, &mark).run().exits(code);
+        let outcome = outcome.says(words);
+        let _ = outcome.says([&format!("host {second}")]);
+        leftovers::no_processes(&mark);
+    }
+}
+
+#[test]
+fn a_lost_agent_and_a_lost_mpirun_end_everything() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    for lost in ["agent", "mpirun"] {
+        let mark = leftovers::mark();
+        let text = "echo up $OMPI_COMM_WORLD_RANK; sleep 100";
+        let job = hosts.with(Job::running("/bin/sh").args(["-c", text]), &[1, 1]);
+        let mut running = job.env(MARK, &mark).start();
+        running.wait_for("up 0");
+        running.wait_for("up 1");
+        let victim = match lost {
+            "agent" => agent_of(&mark, running.pid()),
+            _ => running.pid(),
+        };
+        // SAFETY: a signal to a process of this test's own job.
+        unsafe { libc::kill(victim, libc::SIGKILL) };
+        let outcome = running.finish();
+        if lost == "agent" {
+            let _ = outcome.exits(1).says(["host 10.77.", "agent"]);
+        }
+        leftovers::no_processes(&mark);
+    }
+}
+
+/// An agent of the job: a process with its mark that runs `mpirun --agent`.
+fn agent_of(mark: &str, mpirun: i32) -> i32 {
+    let is_agent = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        words.next().is_some_and(|word| word.ends_with(b"mpirun"))
+            && words.next() == Some(b"--agent")
+    };
+    let all = leftovers::processes(mark).into_iter();
+    let all = all.filter_map(|pid| i32::try_from(pid).ok());
+    let mut agents = all.filter(|pid| *pid != mpirun).filter(is_agent);
+    agents.next().expect("there is an agent")
+}
+
+#[test]
+fn signals_end_it_or_reach_all_ranks() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let mark = leftovers::mark();
+    let text = "trap 'echo got $OMPI_COMM_WORLD_RANK' USR1; echo up $OMPI_COMM_WORLD_RANK; \
+                while :; do sleep 0.05; done";
+    let job = hosts.with(Job::running("/bin/sh").args(["-c", text]), &[1, 1]);
+    let mut running = job.env(MARK, &mark).start();
+    running.wait_for("up 0");
+    running.wait_for("up 1");
+    running.signal(libc::SIGUSR1);
+    running.wait_for("got 0");
+    running.wait_for("got 1");
+    running.signal(libc::SIGINT);
+    let _ = running.finish().exits(130);
+    leftovers::no_processes(&mark);
+}
+
+#[test]
+fn aborts_and_times_are_those_of_the_whole_job() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let outcome = hosts.job("hosts", &[1, 1]).args(["abort"]).run().exits(9);
+    let _ = outcome.says(["rank 1", "host 10.77."]);
+    let sleep = Job::running("/bin/sleep")
+        .args(["100"])
+        .options(["--timeout", "1"]);
+    let outcome = hosts.with(sleep, &[1, 1]).run().exits(124);
+    let _ = outcome.says(["did not end within 1 s"]);
+}
+
+#[test]
+fn a_job_of_one_host_loads_no_network() {
+    let job = Job::running("/bin/sh");
+    let hello = lariat_tests::program("hello");
+    let text = format!(
+        "LD_DEBUG=files {} 2>&1 | grep -c libfabric",
+        hello.display()
+    );
+    let outcome = job.args(["-c", &text]).ranks(1).run();
+    assert_eq!(outcome.stdout.trim(), "0", "libfabric was loaded");
+}
