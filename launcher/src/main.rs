@@ -214,7 +214,7 @@ fn run(
     node: Option<(NodeLink, Vec<usize>)>,
 ) -> Result<u8, Failure> {
     let mut account = Account::new(global.report.clone()).map_err(failure)?;
-    let outcome = run_job(global, locals, (spawned, &mut account), at_fault);
+    let outcome = run_job(global, locals, (spawned, &mut account), at_fault, node);
     account.write(&outcome);
     outcome
 }
@@ -224,6 +224,7 @@ fn run_job(
     locals: &[ProgramOptions],
     (spawned, account): (Option<spawned::Spawned>, &mut Account),
     at_fault: &mut Option<usize>,
+    node: Option<(NodeLink, Vec<usize>)>,
 ) -> Result<u8, Failure> {
     let settings = settings::gather(global).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;

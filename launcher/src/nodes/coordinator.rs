@@ -128,6 +128,7 @@ fn check(global: &JobOptions) -> Result<(), String> {
         (global.top.is_some(), "--top"),
         (global.profile.is_some(), "--profile"),
         (global.trace.is_some(), "--trace"),
+        (global.report.is_some(), "--report"),
         (global.gdb.is_some(), "--gdb"),
         (global.debugger.is_some(), "--debugger"),
     ];

@@ -14,7 +14,7 @@
 
 use crate::object::comm::{Comm, ContextId, Space};
 use crate::object::datatype::Datatype;
-use crate::object::group::Proc;
+use crate::object::group::{Proc, rank_in_world};
 use crate::pml::memory::{Buffer, Memory};
 use crate::pml::publish;
 use crate::warning::{self, Topic};
@@ -108,7 +108,7 @@ static RANK: AtomicU32 = AtomicU32::new(0);
 /// Says how to ask whether the engine is at work, whether memcheck runs this process, and
 /// which rank this is.
 pub(super) fn start(is_engine_busy: fn() -> bool, under_memcheck: bool, me: Proc) {
-    RANK.store(me.0, Ordering::Relaxed);
+    RANK.store(rank_in_world(me), Ordering::Relaxed);
     let _ = IS_ENGINE_BUSY.set(is_engine_busy); // a process has one engine
     UNDER_MEMCHECK.store(under_memcheck, Ordering::Relaxed);
 }
