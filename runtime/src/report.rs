@@ -71,6 +71,7 @@ fn regions(segment: &Segment, rank: u32, arm: Arm) -> Rows {
                 let shared = match region.kind {
                     RegionKind::Internal => true,
                     RegionKind::Whole => false,
+                    _ if region.what == maps::FROZEN => false,
                     _ => told(region.start..region.end()),
                 };
                 reached_by(shared, arm, attached, cma).to_owned()

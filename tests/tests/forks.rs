@@ -4,6 +4,7 @@
 //! ```text
 //! mpirun --set arm=shared -n 2 target/rank-programs/forktraffic 1000
 //! mpirun --set arm=shared -n 2 target/rank-programs/remapstorm 100000
+//! mpirun -n 2 target/rank-programs/fork_model 2000000 1
 //! ```
 
 use lariat_tests::Job;
@@ -43,5 +44,28 @@ fn every_way_to_a_child() {
     for ranks in [1, 2] {
         let job = Job::of("fork_family").args(["1"]).ranks(ranks);
         job.limit(LIMIT).passes_on_every_arm();
+    }
+}
+
+#[test]
+fn forks_remaps_and_frees_at_random() {
+    for (ranks, arguments) in [
+        (2, ["1000", "1", "0"]),
+        (2, ["300", "2", "2"]),
+        (3, ["300", "3", "1"]),
+    ] {
+        Job::of("fork_model").args(arguments).ranks(ranks).passes();
+    }
+    let job = Job::of("fork_model").args(["300", "4"]).ranks(2);
+    job.limit(LIMIT).passes_on_every_arm();
+}
+
+#[test]
+#[ignore = "hours"]
+fn two_million_forks_remaps_and_frees() {
+    for seed in 1..=8 {
+        let seed = seed.to_string();
+        let job = Job::of("fork_model").args(["250000", &seed, "0"]).ranks(2);
+        job.limit(24 * 12 * LIMIT).passes();
     }
 }

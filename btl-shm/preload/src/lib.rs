@@ -70,11 +70,12 @@ fn heap_of(ptr: *const c_void) -> Option<&'static Heap> {
 /// What the runtime calls.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "the name of a symbol")]
-pub static lariat_heap_3: Preloaded = Preloaded {
+pub static lariat_heap_4: Preloaded = Preloaded {
     start: start_late,
     refusal,
     alloc,
     free: malloc::free,
+    expose,
     shared,
     visible,
     adopt,
@@ -110,8 +111,12 @@ extern "C" fn refusal() -> *const c_char {
 
 extern "C" fn alloc(len: usize, align: usize) -> *mut c_void {
     let found = heap().filter(|_| align.is_power_of_two());
-    let found = found.and_then(|heap| heap.allocator().alloc(len, align));
+    let found = found.and_then(|heap| heap.allocator().alloc_exposed(len, align));
     found.map_or(null_mut(), |(start, _)| pointer(start))
+}
+
+extern "C" fn expose(start: usize, len: usize) -> c_int {
+    c_int::from(heap().is_none_or(|heap| heap.allocator().expose(start, len)))
 }
 
 extern "C" fn shared(start: usize, len: usize) -> c_int {

@@ -76,7 +76,11 @@ impl Regions {
     /// parts of that is not in the file.
     #[inline]
     pub fn is_seen(&mut self, record: &RankRecord, addr: u64, len: usize) -> Option<bool> {
-        let region = self.find(record, addr, len as u64)?;
+        let Some(region) = self.find(record, addr, len as u64) else {
+            // Peers may look for parts of it. Where one is no longer in the file, none is.
+            let start = usize::try_from(addr).ok()?;
+            return (!heap::expose(start, len)).then_some(false);
+        };
         let whole = region.kind != RegionKind::Heap as u32;
         Some(whole || usize::try_from(addr).is_ok_and(|addr| heap::is_shared(addr, len)))
     }

@@ -20,6 +20,11 @@ pub struct Hooks {
     /// where there is no other thread (a signal handler may have interrupted the
     /// holder of a lock, and may fork), or for `_Fork`.
     pub prepare: fn(),
+    /// Before the fork, after `prepare` where that is called: makes memory private that
+    /// need not stay shared, so that less is copied. Not called for `_Fork`.
+    pub freeze: fn(),
+    /// In the parent, always, before `parent`: where `freeze` was called, the fork is over.
+    pub parted: fn(),
     /// In the parent: lets the locks go.
     pub parent: fn(),
     /// In the child: lets the locks go.
@@ -151,6 +156,11 @@ pub(super) fn before(locks: bool) {
             (hooks.prepare)();
         }
     }
+    if locks && state.shared {
+        for hooks in state.hooks.iter().flatten() {
+            (hooks.freeze)();
+        }
+    }
     // A forked child's locks want as much care when it forks again; it shares nothing.
     state.pipe = state.shared.then(pipe).and_then(Result::ok);
 }
@@ -186,6 +196,9 @@ pub(super) fn after_in_parent() {
     if let Some((mut read, write)) = ends(state) {
         drop(write);
         let _ = read.read_exact(&mut [0]); // the byte, or the end of the pipe
+    }
+    for hooks in state.hooks.iter().flatten() {
+        (hooks.parted)();
     }
     if state.locked {
         for hooks in state.hooks.iter().flatten() {

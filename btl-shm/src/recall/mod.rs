@@ -3,7 +3,7 @@
 //!
 //! | event at the owner | `driver` | `shared` | `cma`, `copy` |
 //! |---|---|---|---|
-//! | fork | the kernel breaks copy-on-write towards the parent; the child's descriptor of the driver is useless to it | the child has a private copy of every shared range before user code runs, the parent waits for it | nothing: both go through the parent's address space or through the segment, which a child does not use |
+//! | fork | the kernel breaks copy-on-write towards the parent; the child's descriptor of the driver is useless to it | what peers know nothing of becomes private before, copy on write; the child has a private copy of everything else before user code runs, the parent waits for it | nothing: both go through the parent's address space or through the segment, which a child does not use |
 //! | `_Fork` | as fork | as fork, but without taking locks ([`interpose`]) | as fork |
 //! | vfork, posix_spawn, system, popen | nothing: the child runs in the parent's memory until it execs | nothing | nothing |
 //! | exec | attachments are dropped before | mappings go with the address space, descriptors are close-on-exec | nothing |
@@ -22,7 +22,8 @@
 //! 2. The `prepare` handlers of the program, then ours: ours was registered first,
 //!    and such handlers run in the opposite order. It blocks signals, takes the
 //!    fork lock (so forks of several threads follow one another), takes the locks
-//!    that were registered with [`at_fork`], and makes a pipe.
+//!    that were registered with [`at_fork`], has the heap make private what no peer
+//!    can be about to touch ([`crate::region::freeze`]), and makes a pipe.
 //! 3. The kernel forks.
 //! 4. In the child, ours is the first handler to run: it puts a private copy in
 //!    place of each shared mapping (`private.rs`), then writes a byte to the pipe.

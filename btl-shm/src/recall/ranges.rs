@@ -195,7 +195,7 @@ pub(super) fn clear() {
 }
 
 /// The device and inode numbers of the file behind `fd`.
-pub(super) fn file_of(fd: RawFd) -> std::io::Result<(u64, u64)> {
+pub(crate) fn file_of(fd: RawFd) -> std::io::Result<(u64, u64)> {
     if fd < 0 {
         return Err(Errno::EBADF.into());
     }

@@ -83,6 +83,10 @@ pub fn adopt(heap: &Heap, start: usize, len: usize) -> Option<usize> {
         return None;
     }
     let block = heap.allocator().alloc_zeroed(end - first, page)?;
+    if !heap.allocator().expose(block, end - first) {
+        give(heap, block);
+        return None;
+    }
     let one = Adopted {
         start: first,
         len: end - first,

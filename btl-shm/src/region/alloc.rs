@@ -12,13 +12,14 @@
 
 use super::classes;
 use super::extents::State;
+use super::freeze;
 use super::shelf::{SHELVES, Shelf, Shelves};
 use super::space::Space;
 use super::sys;
 use super::table::{BlockUse, Table};
 use super::window::{VisibleRange, Window};
 use nix::sys::sysinfo::sysinfo;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// What every block begins at a multiple of.
 pub const ALIGN: usize = classes::UNIT;
@@ -37,7 +38,14 @@ pub struct Allocator {
 /// All locks of an allocator, held over a fork.
 pub struct AllLocks<'a> {
     _shelves: [Option<MutexGuard<'a, Shelf>>; SHELVES],
-    _space: MutexGuard<'a, Space>,
+    space: MutexGuard<'a, Space>,
+}
+
+impl AllLocks<'_> {
+    /// The space.
+    pub(super) fn space(&mut self) -> &mut Space {
+        &mut self.space
+    }
 }
 
 impl Allocator {
@@ -95,36 +103,76 @@ impl Allocator {
     }
 
     /// Whether all of a range is memory of the window, which peers reach by way of the
-    /// file, and nothing that the program has mapped over it, or has protected.
+    /// file, and nothing that the program has mapped over it, or has protected, nor what a
+    /// fork has made private. If so, peers are taken to know of it from now on.
     pub fn is_shared(&self, start: usize, len: usize) -> bool {
-        let free = |space: MutexGuard<'_, Space>| {
-            let protected = &space.protected;
-            protected.first_in(start, start + len).is_none()
-        };
-        self.visible().holds(start, len) || self.owns(start, len) && free(self.space())
-    }
-
-    /// Whether all of a range is memory of the window, and nothing that the program has
-    /// mapped over it.
-    pub(super) fn owns(&self, start: usize, len: usize) -> bool {
         if self.visible().holds(start, len) {
             return true;
         }
-        let Some(end) = start.checked_add(len) else {
+        let Some(end) = start.checked_add(len).filter(|_| len > 0) else {
             return false;
         };
         if self.inside(start, end) != Some((start, end)) || self.window.is_private() {
             return false;
         }
         let space = self.space();
-        let mut addr = start;
-        while let Some((_, to, state)) = space.extents.first_in(addr, end) {
-            if state == State::Foreign {
-                return false;
-            }
-            addr = to;
+        let pages = self.window.pages();
+        let is_shared = owns(&space, start, end)
+            && space.protected.first_in(start, end).is_none()
+            && !pages.is_frozen(start, end);
+        if is_shared {
+            pages.exposed.set(start, end);
         }
-        space.over.first_in(start, end).is_none()
+        is_shared
+    }
+
+    /// Notes that peers may know of what a range has of the window: they are told of
+    /// memory of which it is only a part, or it is to stay where it is at forks. False: a
+    /// fork has made some of it private already.
+    pub fn expose(&self, start: usize, len: usize) -> bool {
+        let end = start.saturating_add(len);
+        let Some((mut next, end)) = self.inside(start, end) else {
+            return true;
+        };
+        let _space = self.space();
+        let pages = self.window.pages();
+        let mut all = true;
+        while next < end {
+            let (stop, frozen) = pages.frozen.run(next, end);
+            if !frozen {
+                pages.exposed.set(next, stop);
+            }
+            all &= !frozen;
+            next = stop;
+        }
+        all
+    }
+
+    /// A block as [`Allocator::alloc`] gives it, for peers: forks leave it where it is.
+    #[must_use]
+    pub fn alloc_exposed(&self, len: usize, align: usize) -> Option<(usize, bool)> {
+        let found = self.alloc(len, align)?;
+        if !self.expose(found.0, len.max(1)) {
+            // SAFETY: the block just made, which nobody uses.
+            let known = unsafe { self.free(found.0) };
+            debug_assert!(known, "the block was just made");
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Whether all of a range is memory of the window, and nothing that the program has
+    /// mapped over it.
+    pub(super) fn owns(&self, start: usize, len: usize) -> bool {
+        !self.window.is_private() && self.is_own(start, len)
+    }
+
+    /// The same, also of a forked child.
+    pub(super) fn is_own(&self, start: usize, len: usize) -> bool {
+        let Some(end) = start.checked_add(len) else {
+            return false;
+        };
+        self.inside(start, end) == Some((start, end)) && owns(&self.space(), start, end)
     }
 
     /// A block of at least `len` bytes at a multiple of `align`, a power of two;
@@ -133,12 +181,29 @@ impl Allocator {
     #[must_use]
     pub fn alloc(&self, len: usize, align: usize) -> Option<(usize, bool)> {
         let size = classes::round(len)?;
-        if let Some(bin) = classes::bin(size).filter(|_| align <= ALIGN)
-            && let Some(start) = self.shelves.own().take(bin, &self.table)
-        {
-            return Some((start, false));
+        if let Some(bin) = classes::bin(size).filter(|_| align <= ALIGN) {
+            while let Some(start) = self.take_shelved(bin) {
+                // What a fork has frozen on the shelf is out of peers' reach.
+                if !self.is_frozen(start, size) {
+                    return Some((start, false));
+                }
+                self.free_to_space(start, self.table.taken(start)?);
+            }
         }
         self.alloc_from_space(size, align)
+    }
+
+    #[inline]
+    fn take_shelved(&self, bin: usize) -> Option<usize> {
+        self.shelves.own().take(bin, &self.table)
+    }
+
+    /// Whether a range is to be kept from peers' messages, having been frozen in this
+    /// process.
+    #[inline]
+    fn is_frozen(&self, start: usize, len: usize) -> bool {
+        let pages = self.window.pages();
+        pages.is_frozen(start, start + len) && !self.window.is_private()
     }
 
     #[cold]
@@ -153,9 +218,10 @@ impl Allocator {
             align.max(ALIGN)
         };
         let mut space = self.space();
+        freeze::look(&self.window, &mut space);
         let (start, zeroed) = space.take(&self.window, size, align)?;
         if self.table.open(start).is_err() {
-            space.give(start, size);
+            space.give(&self.window, start, size);
             return None;
         }
         drop(space);
@@ -191,7 +257,7 @@ impl Allocator {
         let Some(len) = self.table.taken(start) else {
             return false;
         };
-        if let Some(bin) = classes::bin(len) {
+        if let Some(bin) = classes::bin(len).filter(|_| !self.is_frozen(start, len)) {
             let mut shelf = self.shelves.own();
             if !shelf.put(start, len, bin, &self.table) {
                 self.clear_shelf(&mut shelf);
@@ -207,7 +273,9 @@ impl Allocator {
     #[cold]
     fn clear_shelf(&self, shelf: &mut Shelf) {
         let mut space = self.space();
-        shelf.empty(&self.table, |start, len| space.give(start, len));
+        shelf.empty(&self.table, |start, len| {
+            space.give(&self.window, start, len)
+        });
         self.purge(space, 0);
     }
 
@@ -215,7 +283,8 @@ impl Allocator {
     fn free_to_space(&self, start: usize, len: usize) {
         self.table.clear(start);
         let mut space = self.space();
-        space.give(start, len);
+        space.give(&self.window, start, len);
+        freeze::look(&self.window, &mut space);
         self.purge(space, start);
     }
 
@@ -251,6 +320,7 @@ impl Allocator {
         }
         // SAFETY: whole pages of the caller's range.
         unsafe { self.window.release(first, last - first) }?;
+        self.window.pages().exposed.clear(first, last);
         // SAFETY: the parts of pages at both ends of the caller's range.
         unsafe {
             at(start).write_bytes(0, first - start);
@@ -280,10 +350,19 @@ impl Allocator {
         if have - want >= sys::page().max(have / 8) {
             self.table.set(start, want, BlockUse::Taken);
             let mut space = self.space();
-            space.give(start + want, have - want);
+            space.give(&self.window, start + want, have - want);
             self.purge(space, start + want);
         }
         true
+    }
+
+    /// The space, if nobody has its lock.
+    pub(super) fn try_space(&self) -> Option<MutexGuard<'_, Space>> {
+        match self.space.try_lock() {
+            Ok(space) => Some(space),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Takes all locks, so that a fork finds nothing half done.
@@ -291,9 +370,21 @@ impl Allocator {
     pub fn hold(&self) -> AllLocks<'_> {
         AllLocks {
             _shelves: std::array::from_fn(|number| Some(self.shelves.lock(number))),
-            _space: self.space(),
+            space: self.space(),
         }
     }
+}
+
+/// Whether all of a range inside of the window is memory of it.
+fn owns(space: &Space, start: usize, end: usize) -> bool {
+    let mut addr = start;
+    while let Some((_, to, state)) = space.extents.first_in(addr, end) {
+        if matches!(state, State::Foreign | State::Frozen) {
+            return false;
+        }
+        addr = to;
+    }
+    space.over.first_in(start, end).is_none()
 }
 
 /// A pointer to an address of the window.

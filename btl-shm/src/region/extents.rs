@@ -21,10 +21,13 @@ pub enum State {
     /// Addresses at which the program has mapped something else over the window:
     /// they are never used again. Begins and ends at pages.
     Foreign = 4,
+    /// Given back while it was frozen ([`super::freeze`]): not to be used before the
+    /// children that have it are gone.
+    Frozen = 5,
 }
 
 const FREE: usize = 3;
-const STATES: usize = 5;
+const STATES: usize = 6;
 
 /// How many extents that are long enough are tried for an alignment, before one
 /// is taken that is long enough for any.
@@ -161,6 +164,12 @@ impl Extents {
                 .filter(|s| s.1 - s.0 >= (first.1 - first.0) / 2)
                 .unwrap_or(first),
         )
+    }
+
+    /// The extents that begin at `from` or behind it, by address.
+    pub fn iter_from(&self, from: usize) -> impl Iterator<Item = Extent> + '_ {
+        let all = self.by_start.range(from..);
+        all.map(|(start, (end, state))| (*start, *end, *state))
     }
 
     /// All extents, by address.

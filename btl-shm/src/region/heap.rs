@@ -7,8 +7,9 @@
 //! ([`Preloaded`]); elsewhere the runtime has the heap itself.
 
 use super::alloc::{AllLocks, Allocator, at};
-use super::static_data;
+use super::space::Space;
 use super::window::{Refusal, VisibleRange, Window, publish, static_part};
+use super::{freeze, static_data};
 use crate::recall;
 use crate::valgrind;
 use std::cell::UnsafeCell;
@@ -107,6 +108,8 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
         .map_err(|why| Refusal::System("mmap of the table", why.to_string()))?;
     let hooks = recall::Hooks {
         prepare: fork_prepare,
+        freeze: fork_freeze,
+        parted: fork_parted,
         parent: fork_done,
         child: fork_done,
         private: became_private,
@@ -174,7 +177,7 @@ pub fn getenv(name: &str) -> Option<String> {
     Some(value.to_string_lossy().into_owned())
 }
 
-/// What the preloaded library exports, under the name `lariat_heap_3`: its functions for
+/// What the preloaded library exports, under the name `lariat_heap_4`: its functions for
 /// the runtime. Whoever changes this changes the name as well.
 #[repr(C)]
 #[derive(Debug)]
@@ -189,6 +192,8 @@ pub struct Preloaded {
     pub alloc: extern "C" fn(usize, usize) -> *mut c_void,
     /// Gives back what `alloc`, or malloc, returned.
     pub free: unsafe extern "C" fn(*mut c_void),
+    /// Notes that peers may know of a range: 1; or 0: not of all of it, by the heap file.
+    pub expose: extern "C" fn(usize, usize) -> c_int,
     /// Whether peers see a range by way of the heap file: 1 or 0.
     pub shared: extern "C" fn(usize, usize) -> c_int,
     /// Where peers reach all of the heap; null: there is none.
@@ -229,7 +234,7 @@ fn preloaded() -> Option<&'static Preloaded> {
         // SAFETY: looks up a NUL-terminated name, under which only btl-shm/preload
         // exports something.
         unsafe {
-            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap_3".as_ptr())
+            libc::dlsym(libc::RTLD_DEFAULT, c"lariat_heap_4".as_ptr())
                 .cast::<Preloaded>()
                 .as_ref()
         }
@@ -264,7 +269,7 @@ pub fn start() -> Result<(), String> {
 #[must_use]
 pub fn alloc(len: usize, align: usize) -> *mut u8 {
     if let Some(heap) = here() {
-        let found = heap.allocator.alloc(len, align);
+        let found = heap.allocator.alloc_exposed(len, align);
         return found.map_or(std::ptr::null_mut(), |(start, _)| at(start));
     }
     preloaded().map_or(std::ptr::null_mut(), |outer| {
@@ -300,6 +305,15 @@ pub fn is_shared(start: usize, len: usize) -> bool {
     match here() {
         Some(heap) => heap.allocator.is_shared(start, len),
         None => preloaded().is_some_and(|outer| (outer.shared)(start, len) != 0),
+    }
+}
+
+/// Notes that peers may know of what a range has of the heap. False: a fork has made some
+/// of that private, so that they must not look for it in the heap file.
+pub fn expose(start: usize, len: usize) -> bool {
+    match here() {
+        Some(heap) => heap.allocator.expose(start, len),
+        None => preloaded().is_none_or(|outer| (outer.expose)(start, len) != 0),
     }
 }
 
@@ -343,6 +357,34 @@ pub fn fork_prepare() {
         // SAFETY: the locks are held, see `HeldOverFork`.
         unsafe { *HELD_OVER_FORK.0.get() = Some(held) };
     }
+}
+
+/// Calls `f` with the window and the space, around a fork: by the locks that are held, or,
+/// where there is no other thread, by that of the space if it is free.
+fn around_fork(f: impl FnOnce(&Window, &mut Space)) {
+    let Some(heap) = here() else {
+        return;
+    };
+    let window = heap.allocator.window();
+    // SAFETY: the thread that forks; see `HeldOverFork`.
+    match unsafe { (*HELD_OVER_FORK.0.get()).as_mut() } {
+        Some(held) => f(window, held.space()),
+        None => {
+            if let Some(mut space) = heap.allocator.try_space() {
+                f(window, &mut space);
+            }
+        }
+    }
+}
+
+/// Before a fork: makes private what peers know nothing of.
+pub fn fork_freeze() {
+    around_fork(freeze::freeze);
+}
+
+/// In the parent, after a fork.
+pub fn fork_parted() {
+    around_fork(freeze::parted);
 }
 
 /// After a fork, in the parent and in the child: lets the locks go.

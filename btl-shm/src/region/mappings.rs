@@ -181,8 +181,7 @@ fn unmap(heap: &Allocator, from: usize, to: usize) {
             space.extents.cut(start, end);
             space.protected.free_of(start, end);
             drop(space);
-            let state = discard(heap, start, end);
-            heap.space().extents.insert(start, end, state);
+            discard(heap, start, end);
         } else if state == State::Foreign {
             let flags =
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
@@ -194,23 +193,50 @@ fn unmap(heap: &Allocator, from: usize, to: usize) {
 }
 
 /// Gives the pages of a range that nobody has any more to the system, and takes
-/// the access away; what the range is then.
-fn discard(heap: &Allocator, start: usize, end: usize) -> State {
+/// the access away.
+fn discard(heap: &Allocator, start: usize, end: usize) {
+    let pages = heap.window().pages();
+    if !pages.have_frozen() || heap.window().is_private() {
+        return discard_run(heap, start, end);
+    }
+    let mut next = start;
+    while next < end {
+        let (stop, frozen) = pages.frozen.run(next, end);
+        if frozen {
+            // A touch is a fault from now on. Where that cannot be had, it is none.
+            // SAFETY: the caller has taken the range from the program.
+            drop(unsafe { heap.window().seal(next, stop - next) });
+            heap.space().give_frozen(next, stop);
+        } else {
+            discard_run(heap, next, stop);
+        }
+        next = stop;
+    }
+}
+
+/// [`discard`], of pages that no fork has made private.
+fn discard_run(heap: &Allocator, start: usize, end: usize) {
     let len = end - start;
     // SAFETY: the caller has taken the range from the program.
     let released = unsafe { heap.window().release(start, len) };
     // SAFETY: as above.
     let sealed = unsafe { heap.window().seal(start, len) };
-    if released.is_ok() && sealed.is_ok() {
-        return State::Sealed;
+    let state = if released.is_ok() && sealed.is_ok() {
+        State::Sealed
+    } else {
+        // SAFETY: as above; what is free has to be open.
+        let opened = unsafe { sys::mprotect(start, len, RW) };
+        match (released, opened) {
+            (Ok(()), Ok(())) => State::Clean,
+            (_, Ok(())) => State::Dirty,
+            _ => State::Foreign, // not to be had back: never used again
+        }
+    };
+    let mut space = heap.space();
+    if state == State::Sealed {
+        heap.window().pages().exposed.clear(start, end);
     }
-    // SAFETY: as above; what is free has to be open.
-    let opened = unsafe { sys::mprotect(start, len, RW) };
-    match (released, opened) {
-        (Ok(()), Ok(())) => State::Clean,
-        (_, Ok(())) => State::Dirty,
-        _ => State::Foreign, // not to be had back: never used again
-    }
+    space.extents.insert(start, end, state);
 }
 
 /// `mremap`. Memory of the window moves by copying: what a peer resolves has one
@@ -317,6 +343,9 @@ pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) ->
         .filter(|_| lets_go)
         .and_then(|(_, end)| heap.inside(addr, end));
     let Some((from, to)) = ours else {
+        if advice == libc::MADV_DONTFORK {
+            heap.expose(addr, len); // it stays as it is at forks
+        }
         // SAFETY: as the caller said.
         return unsafe { sys::madvise(addr, len, advice) };
     };
@@ -341,7 +370,7 @@ pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) ->
             // SAFETY: as the caller said, of something that it mapped there itself.
             State::Foreign => unsafe { sys::madvise(start, end - start, advice) }?,
             State::Sealed => missing |= start < end,
-            State::Clean | State::Dirty => {}
+            State::Clean | State::Dirty | State::Frozen => {}
         }
         addr = end;
     }
@@ -359,7 +388,7 @@ pub unsafe fn mprotect(heap: &Allocator, addr: usize, len: usize, prot: i32) -> 
         // SAFETY: as the caller said.
         return unsafe { sys::mprotect(addr, len, prot) };
     };
-    let opens = prot & RW == RW;
+    let opens = prot == RW;
     if !opens {
         let mut space = heap.space();
         space.protected.free_of(from, to);
@@ -378,7 +407,7 @@ pub unsafe fn mprotect(heap: &Allocator, addr: usize, len: usize, prot: i32) -> 
 const MADV_DONTNEED_LOCKED: i32 = 24;
 
 fn let_go(heap: &Allocator, from: usize, to: usize, advice: i32) -> io::Result<()> {
-    if !heap.owns(from, to - from) {
+    if !heap.is_own(from, to - from) {
         // SAFETY: the program's advice on something that it mapped there itself.
         return unsafe { sys::madvise(from, to - from, advice) };
     }

@@ -12,6 +12,9 @@ pub use wireup::layout::RegionKind;
 /// take from the system for themselves or for a large allocation.
 pub const LARGE: usize = 128 << 10;
 
+/// What a region is that lies in the heap file and is out of peers' reach there.
+pub const FROZEN: &str = "heap file, private by a fork";
+
 /// Name of the job segment's mapping.
 const SEGMENT: &[u8] = b"/memfd:lariat-job";
 
@@ -156,13 +159,18 @@ fn kind_of(line: &Line<'_>, told: &impl Fn(std::ops::Range<usize>) -> bool) -> O
         Some(RegionKind::Internal)
     } else if line.path == b"[stack]" {
         Some(RegionKind::Stack)
-    } else if line.path == b"[heap]" || (line.shared && writable && in_file(line)) {
+    } else if line.path == b"[heap]" || (is_in_memfd(line) && writable && in_file(line)) {
         Some(RegionKind::Heap)
     } else {
         let large = line.file.1 == 0 && !line.shared && writable && line.len() >= LARGE;
         let named = line.path.starts_with(b"[") && !line.path.starts_with(b"[anon");
         (large && !named).then_some(RegionKind::Heap)
     }
+}
+
+/// Whether a mapping is shared, or what a fork has made private of the heap file.
+fn is_in_memfd(line: &Line<'_>) -> bool {
+    line.shared || line.path.starts_with(b"/memfd:")
 }
 
 /// Whether a mapping is one of the heap file's own, and not one of a peer's memory.
@@ -174,6 +182,7 @@ fn registered(line: &Line<'_>) -> bool {
 fn name_of(line: &Line<'_>, kind: RegionKind) -> String {
     match kind {
         RegionKind::Heap if line.shared => "heap file".to_owned(),
+        RegionKind::Heap if is_in_memfd(line) => FROZEN.to_owned(),
         _ if line.path.is_empty() => "anonymous".to_owned(),
         _ => String::from_utf8_lossy(line.path)
             .trim_start_matches("/memfd:")

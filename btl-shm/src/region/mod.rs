@@ -18,6 +18,8 @@
 //! table.rs          … what is known of each block
 //! classes.rs        … the sizes of blocks
 //! mappings.rs     mmap and its like, for anonymous memory in the window
+//! freeze.rs       before a fork: what peers know nothing of becomes private
+//! pages.rs        … what is known of each page
 //! locked.rs       mlockall, for what of it is the program's
 //! sys.rs          system calls on mappings
 //! ```
@@ -26,6 +28,7 @@ pub mod adopt;
 pub mod alloc;
 pub mod classes;
 pub mod extents;
+pub mod freeze;
 pub mod global;
 pub mod heap;
 pub mod lines;
@@ -33,6 +36,7 @@ pub mod locked;
 pub mod mappings;
 pub mod maps;
 pub mod objects;
+pub mod pages;
 pub mod report;
 pub mod shelf;
 pub mod space;

@@ -2,6 +2,7 @@
 //! runs under the lock of the heap's space.
 
 use super::extents::{Extent, Extents, State};
+use super::freeze::Forks;
 use super::sys;
 use super::window::Window;
 use nix::time::ClockId;
@@ -33,6 +34,8 @@ pub struct Space {
     /// What of its memory the program has protected, so that a touch is a fault that it
     /// may want to see: peers would not meet it.
     pub protected: Extents,
+    /// What is known of this process's forks.
+    pub forks: Forks,
     /// Bytes of blocks that programs or shelves have.
     used: usize,
     /// The most of `used` in this moment and in the one before.
@@ -50,6 +53,7 @@ impl Space {
             extents,
             over: Extents::default(),
             protected: Extents::default(),
+            forks: Forks::default(),
             used: 0,
             peaks: [0; 2],
             since: Duration::ZERO,
@@ -129,9 +133,37 @@ impl Space {
     }
 
     /// Takes back a block.
-    pub fn give(&mut self, start: usize, len: usize) {
+    pub fn give(&mut self, window: &Window, start: usize, len: usize) {
         self.used -= len;
-        self.extents.insert(start, start + len, State::Dirty);
+        if !window.pages().have_frozen() || window.is_private() {
+            self.extents.insert(start, start + len, State::Dirty);
+            return;
+        }
+        let (mut next, end) = (start, start + len);
+        while next < end {
+            let (stop, frozen) = window.pages().frozen.run(next, end);
+            if frozen {
+                self.give_frozen(next, stop);
+            } else {
+                self.extents.insert(next, stop, State::Dirty);
+            }
+            next = stop;
+        }
+    }
+
+    /// Takes back frozen memory, which waits until no child has it.
+    pub fn give_frozen(&mut self, start: usize, end: usize) {
+        self.extents.insert(start, end, State::Frozen);
+        self.forks.note_freed(start, end);
+        let (first, last) = (
+            start.next_multiple_of(sys::page()),
+            end / sys::page() * sys::page(),
+        );
+        if first < last {
+            // This process's own copies go at once; where they do not, they go later.
+            // SAFETY: whole pages that nobody uses any more.
+            drop(unsafe { sys::madvise(first, last - first, libc::MADV_DONTNEED) });
+        }
     }
 
     /// Whether every address of a range lies in an extent of one of these states.

@@ -9,6 +9,7 @@
 //! In a child that a rank has forked the memory is no longer the rank's: see
 //! [`Window::became_private`].
 
+use super::pages::Pages;
 use super::sys::{self, HUGE};
 use crate::recall;
 use nix::errno::Errno;
@@ -18,7 +19,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use wireup::descriptor::Backing;
 use wireup::growing::{self, Zone};
@@ -97,16 +98,21 @@ pub struct VisibleRange {
     /// window or protected a part of it, or this is a forked child, whose memory nobody
     /// sees.
     invalid: AtomicBool,
+    /// What is known of each page.
+    pages: Pages,
 }
 
 impl VisibleRange {
-    /// True if peers reach all of `len` bytes at `start`. False: they do not, or only
+    /// True if peers reach all of `len` bytes at `start`, and may know of it: a fork leaves
+    /// it where it is. False: they do not, or only
     /// [`super::alloc::Allocator::is_shared`] can tell.
     #[inline]
     pub fn holds(&self, start: usize, len: usize) -> bool {
         let end = self.end.load(Ordering::Relaxed);
-        let within = start >= self.start && start <= end && len <= end - start;
-        within && !self.invalid.load(Ordering::Relaxed)
+        let within = start >= self.start && start < end && len > 0 && len <= end - start;
+        within
+            && !self.invalid.load(Ordering::Relaxed)
+            && self.pages.exposed.all(start, start + len)
     }
 
     /// Makes [`VisibleRange::holds`] say false from now on.
@@ -194,6 +200,7 @@ impl Window {
                 start: base,
                 end: AtomicUsize::new(base + mapped),
                 invalid: AtomicBool::new(false),
+                pages: Pages::new(base, len).map_err(failed("mmap"))?,
             },
             offsets,
             dumped: AtomicUsize::new(base),
@@ -237,6 +244,54 @@ impl Window {
         self.visible.end.load(Ordering::Relaxed) // whoever has an address of it got it later
     }
 
+    /// What is known of each page.
+    #[inline]
+    pub fn pages(&self) -> &Pages {
+        &self.visible.pages
+    }
+
+    /// Whether what is opened is locked in memory.
+    pub fn is_locked(&self) -> bool {
+        self.locked.load(Ordering::Relaxed)
+    }
+
+    /// A descriptor of the file, for immediate use.
+    pub fn descriptor(&self) -> io::Result<RawFd> {
+        self.file.fd().map_err(io::Error::other)
+    }
+
+    /// Where in the file the byte at an address is.
+    fn offset(&self, addr: usize) -> libc::off_t {
+        let at = self.offsets.start + (addr - self.base) as u64;
+        libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX)
+    }
+
+    /// Makes pages that a fork had made private shared again: sealed, and zero.
+    pub(super) fn make_shared(&self, start: usize, len: usize) -> io::Result<()> {
+        let fd = self.descriptor()?;
+        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the callers' pages, which nobody uses.
+        unsafe { sys::mmap(start, len, libc::PROT_NONE, flags, fd, self.offset(start)) }?;
+        self.punch_at(fd, start, len)
+    }
+
+    /// Gives the file's pages behind private ones back. Where that is refused they stay.
+    pub(super) fn punch(&self, start: usize, end: usize) {
+        if let Ok(fd) = self.descriptor()
+            && start < end
+        {
+            drop(self.punch_at(fd, start, end - start));
+        }
+    }
+
+    fn punch_at(&self, fd: RawFd, start: usize, len: usize) -> io::Result<()> {
+        let punch = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        let len = libc::off_t::try_from(len).unwrap_or(libc::off_t::MAX);
+        // SAFETY: looked up just now.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        Ok(fallocate(fd, punch, self.offset(start), len)?)
+    }
+
     /// Maps the window up to the address `goal` at least. Under the lock of the space.
     fn reach(&self, goal: usize) -> io::Result<()> {
         let end = self.end();
@@ -250,10 +305,7 @@ impl Window {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
             place_at(end, wish - end, flags, -1, 0)?;
         } else {
-            let at = self.offsets.start + (end - self.base) as u64;
-            let at = libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX);
-            let fd = self.file.fd().map_err(io::Error::other)?;
-            map_at(end, wish - end, fd, at)?;
+            map_at(end, wish - end, self.descriptor()?, self.offset(end))?;
         }
         self.visible.end.store(wish, Ordering::Relaxed);
         Ok(())
@@ -311,6 +363,31 @@ impl Window {
     /// # Errors
     /// The kernel's answer; the pages may then hold what they held.
     pub unsafe fn release(&self, start: usize, len: usize) -> io::Result<()> {
+        if !self.pages().have_frozen() {
+            // SAFETY: as the caller said.
+            return unsafe { self.release_run(start, len) };
+        }
+        let (mut next, end) = (start, start + len);
+        while next < end {
+            let (stop, frozen) = self.pages().frozen.run(next, end);
+            if frozen {
+                // Neither would give zeros: the file's pages are a child's as well.
+                // SAFETY: as the caller said.
+                unsafe { renew_private(next, stop - next) }?;
+            } else {
+                // SAFETY: as the caller said.
+                unsafe { self.release_run(next, stop - next) }?;
+            }
+            next = stop;
+        }
+        Ok(())
+    }
+
+    /// [`Window::release`] of pages that no fork has made private.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn release_run(&self, start: usize, len: usize) -> io::Result<()> {
         let advice = if self.is_private() {
             libc::MADV_DONTNEED // never through to the parent's file
         } else {
@@ -325,7 +402,14 @@ impl Window {
                 // SAFETY: the caller needs nothing that is there.
                 unsafe { sys::mprotect(start, len, sys::RW) }?;
                 // SAFETY: as above.
-                unsafe { sys::madvise(start, len, advice) }
+                match unsafe { sys::madvise(start, len, advice) } {
+                    // A fork of another thread has made it private just now.
+                    Err(why) if why.raw_os_error() == Some(libc::EACCES) => {
+                        // SAFETY: as above.
+                        unsafe { renew_private(start, len) }
+                    }
+                    done => done,
+                }
             }
             done => done,
         }
@@ -361,6 +445,16 @@ impl Drop for Window {
         // SAFETY: whoever drops a window has nothing in it any more.
         drop(unsafe { sys::munmap(self.base, self.end() - self.base) });
     }
+}
+
+/// Puts fresh private pages in the place of others.
+///
+/// # Safety
+/// Nobody needs what is there.
+unsafe fn renew_private(start: usize, len: usize) -> io::Result<()> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    // SAFETY: as the caller said.
+    unsafe { sys::mmap(start, len, sys::RW, flags, -1, 0) }.map(drop)
 }
 
 /// Maps `len` bytes of the file at an address where nothing is, without access.

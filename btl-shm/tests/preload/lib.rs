@@ -41,6 +41,8 @@ extern "C" fn start() {
     recall::add(base.addr(), WINDOW, fd).expect("the window can be registered");
     recall::at_fork(Hooks {
         prepare: || called(0),
+        freeze: || (),
+        parted: || (),
         parent: || called(1),
         child: || called(2),
         private: || called(3),

@@ -30,13 +30,15 @@ static char *block[BLOCKS];
 static size_t len[BLOCKS];
 static int mark[BLOCKS];
 
+/* Mappings of the heap file that are shared with others. */
 static int file_mappings(void)
 {
-    char line[512];
+    char line[512], access[8];
     int n = 0;
     FILE *maps = fopen("/proc/self/maps", "r");
     while (fgets(line, sizeof line, maps))
-        n += strstr(line, "lariat-heap") != NULL;
+        n += strstr(line, "lariat-heap") != NULL && sscanf(line, "%*s %7s", access) == 1 &&
+             access[3] == 's';
     fclose(maps);
     return n;
 }
