@@ -3,6 +3,7 @@
 
 use crate::outside::Outside;
 use crate::phrase::{self, Others, Phrase};
+use crate::python;
 use crate::snapshot::{RankSnapshot, Wait};
 use crate::source::Lines;
 use crate::watch::Findings;
@@ -25,8 +26,12 @@ pub struct Known {
 impl Known {
     /// Finds it out.
     pub fn of(snapshots: &[RankSnapshot]) -> Known {
+        let mut lines = Lines::find(snapshots);
+        for (rank, line) in python::lines(snapshots) {
+            lines.set(rank, line);
+        }
         Known {
-            lines: Lines::find(snapshots),
+            lines,
             outside: Outside::find(snapshots),
             threads: snapshots.iter().filter_map(other_threads).collect(),
         }

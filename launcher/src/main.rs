@@ -25,7 +25,7 @@
 //! verdict, oom            whether a rank's end is a failure, and why
 //! watch, stuck, threads   who can never go on
 //! explain, phrase         the report of who waits for whom
-//! source, outside         where in the source ranks wait; what they do outside of MPI
+//! source, python, outside where in the source ranks wait; what they do outside of MPI
 //! warnings    what ranks warn of
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! profile     what --profile and --trace write
@@ -72,6 +72,7 @@ mod process;
 mod procfs;
 mod profile;
 mod program;
+mod python;
 mod ranks;
 mod reap;
 mod report;

@@ -37,6 +37,14 @@ impl Lines {
         Lines(lines)
     }
 
+    /// Says where the first wait of a rank is. None: nobody knows.
+    pub fn set(&mut self, rank: u32, line: Option<String>) {
+        match line {
+            Some(line) => self.0.insert((rank, 0), line),
+            None => self.0.remove(&(rank, 0)),
+        };
+    }
+
     /// Where that wait is.
     pub fn of(&self, rank: u32, slot: usize) -> Option<String> {
         self.0.get(&(rank, slot)).cloned()
