@@ -6,10 +6,11 @@
 //! send to one that has not started yet, and pairs that never talk cost nothing.
 
 use crate::fragment::{self, FRAGMENT, Pool};
-use crate::ring::{Consumer, Envelope, Payload, Producer, RingHead, WORDS, ring_len};
+use crate::ring::{Consumer, Envelope, NotTaken, Payload, Producer, RingHead, WORDS, ring_len};
 use crate::sync::Ordering;
 use crate::wait::ring_bell;
 use std::ptr::NonNull;
+use wireup::layout::RankRecord;
 use wireup::segment::{Scribbled, Segment, SegmentError};
 
 /// Bulk bytes of a ring in a small job, and in one where many pairs may talk.
@@ -58,7 +59,7 @@ pub struct Outgoing<B = OwnBells> {
     segment: &'static Segment,
     me: u32,
     cells: u32,
-    peers: Vec<Option<Box<Producer>>>,
+    peers: Vec<Option<Lane>>,
     pool: Pool,
     /// The peer whose bulk bytes are being owned ahead.
     owning: Option<u32>,
@@ -66,6 +67,14 @@ pub struct Outgoing<B = OwnBells> {
     inline_most: usize,
     bulk_most: usize,
     bells: B,
+}
+
+/// The way to a peer.
+#[derive(Debug)]
+struct Lane {
+    ring: Box<Producer>,
+    /// The peer's record in the segment that has the ring.
+    record: &'static RankRecord,
 }
 
 /// The rings from peers.
@@ -155,6 +164,33 @@ impl Outgoing {
     /// a job of more than 16 ranks.
     pub fn new(segment: &'static Segment, me: u32, cells: u32) -> Outgoing {
         Outgoing::with_bells(segment, me, cells, OwnBells)
+    }
+
+    /// Sends `len` bytes at `src` inline, at most [`Outgoing::inline_most`], if there is a
+    /// ring to the peer already, with room, and the peer takes messages unasked. Whether it
+    /// did.
+    ///
+    /// # Safety
+    /// `src` is readable for `len` bytes.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as in `Producer::push_inline`")]
+    pub unsafe fn send_short(
+        &mut self,
+        peer: u32,
+        envelope: &Envelope,
+        src: *const u8,
+        len: usize,
+    ) -> bool {
+        let Some(Some(lane)) = self.peers.get_mut(peer as usize) else {
+            return false;
+        };
+        // SAFETY: the caller's bytes.
+        let went = lane.record.pressure.load(Ordering::Relaxed) == 0
+            && unsafe { lane.ring.push_inline(envelope, src, len) };
+        if went {
+            ring_bell(self.segment, lane.record);
+        }
+        went
     }
 }
 
@@ -280,8 +316,8 @@ impl<B: Bells> Outgoing<B> {
     #[inline]
     pub fn prepare(&mut self) {
         if let Some(peer) = self.owning {
-            let ring = self.peers[peer as usize].as_deref_mut();
-            if !ring.is_some_and(Producer::own_ahead) {
+            let lane = self.peers[peer as usize].as_mut();
+            if !lane.is_some_and(|lane| lane.ring.own_ahead()) {
                 self.owning = None;
             }
         }
@@ -292,7 +328,7 @@ impl<B: Bells> Outgoing<B> {
     pub fn sent(&self, peer: u32) -> u64 {
         self.peers[peer as usize]
             .as_ref()
-            .map_or(0, |ring| ring.sent())
+            .map_or(0, |lane| lane.ring.sent())
     }
 
     #[inline]
@@ -300,8 +336,9 @@ impl<B: Bells> Outgoing<B> {
         if self.peers[peer as usize].is_none() {
             self.open(peer)?;
         }
-        let ring = self.peers[peer as usize].as_deref_mut();
-        Ok(ring.expect("opened just now if it was not there"))
+        let lane = self.peers[peer as usize].as_mut();
+        let lane = lane.expect("opened just now if it was not there");
+        Ok(&mut lane.ring)
     }
 
     #[cold]
@@ -315,9 +352,13 @@ impl<B: Bells> Outgoing<B> {
         ring.source.store(self.me, Ordering::Relaxed);
         ring.cells.store(self.cells, Ordering::Relaxed);
         ring.bulk.store(bulk, Ordering::Relaxed);
-        // SAFETY: the block is whole and its constants are set; it is never freed.
-        self.peers[peer as usize] = Some(Box::new(unsafe { Producer::new(head) }));
         let record = self.segment.record(peer);
+        // SAFETY: the block is whole and its constants are set; it is never freed.
+        let producer = Box::new(unsafe { Producer::new(head) });
+        self.peers[peer as usize] = Some(Lane {
+            ring: producer,
+            record,
+        });
         let mut first = record.incoming.load(Ordering::Relaxed);
         loop {
             ring.next.store(first, Ordering::Relaxed);
@@ -424,6 +465,30 @@ impl<B: Bells> Incoming<B> {
         if is_taken && from.consumer.advance() {
             self.bells.ring(self.segment, from.source);
         }
+    }
+
+    /// Takes the next message of `peer`, if it is there, of at most a word, and `is_it` holds
+    /// for its header and length: the header, the word and the length. Any other stays the
+    /// next one. A ring that is new is not looked for.
+    ///
+    /// # Errors
+    /// Why nothing was taken.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as in `Consumer::take_slot`")]
+    pub fn take_word(
+        &mut self,
+        peer: u32,
+        is_it: impl FnOnce(&Envelope, usize) -> bool,
+    ) -> Result<(Envelope, u64, usize), NotTaken> {
+        let ring = self.of.get(peer as usize).copied().flatten();
+        let Some(from) = ring.and_then(|at| self.rings.get_mut(at as usize)) else {
+            return Err(NotTaken::Nothing);
+        };
+        let taken = from.consumer.take_slot(is_it)?;
+        if taken.told {
+            self.bells.ring(self.segment, from.source);
+        }
+        Ok((taken.envelope, taken.word, taken.len))
     }
 
     #[cold]

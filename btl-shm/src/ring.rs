@@ -29,10 +29,12 @@
     reason = "words are packed out of smaller fields and cut apart again"
 )]
 
-use crate::prefetch::{prefetch, prefetch_to_write};
-use crate::ring::load::load_words;
+use crate::prefetch::prefetch_to_write;
+use crate::ring::load::{load_word, load_words};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
+
+pub use consumer::{Consumer, NotTaken, PeekedCell, TakenSlot};
 
 /// Bytes of payload that fit into a cell.
 pub const CELL: usize = 8 * WORDS;
@@ -177,43 +179,6 @@ struct Open {
     count: u64,
 }
 
-/// The receiving half.
-#[derive(Debug)]
-pub struct Consumer {
-    head: NonNull<RingHead>,
-    cells: NonNull<Cell>,
-    bulk: NonNull<u8>,
-    count: u64,
-    shift: u32,
-    next: u64,
-    published: u64,
-    bulk_len: u64,
-    bulk_next: u64,
-    bulk_published: u64,
-    /// Messages taken.
-    taken: u64,
-    /// Messages taken out of the next cell, which others share.
-    shared: u64,
-    /// Whether the cell that was shown is one that messages share.
-    is_shared: bool,
-    /// Lines behind the cell that was shown.
-    behind: u64,
-    /// The payload of a cell that has lines behind it.
-    gathered: [u64; INLINE / 8],
-}
-
-/// A cell as its consumer sees it. The header and words were copied out once.
-#[derive(Clone, Copy, Debug)]
-pub struct PeekedCell {
-    /// The header.
-    pub envelope: Envelope,
-    /// The words behind it: inline bytes, or numbers (with [`Payload::At`] and
-    /// [`Payload::Fragment`], the first two are the ring's own).
-    pub words: [u64; WORDS],
-    /// Where the bytes are.
-    pub payload: Payload,
-}
-
 impl Producer {
     /// The sending half of the ring at `head`, which is empty.
     ///
@@ -323,42 +288,60 @@ impl Producer {
     ///
     /// # Safety
     /// `src` is readable for `len` bytes.
-    #[inline]
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "what a short message needs is one function, whose values stay in registers"
+    )]
     pub unsafe fn push_inline(&mut self, envelope: &Envelope, src: *const u8, len: usize) -> bool {
         debug_assert!(len <= Producer::inline_most(self.count));
         if len <= SLOT {
-            let word = match len {
-                // SAFETY: the caller's bytes.
-                8 => unsafe { src.cast::<u64>().read_unaligned() },
-                _ => {
-                    // SAFETY: as above.
-                    let [word] = unsafe { load_words(src, len) };
-                    word
-                }
-            };
+            // SAFETY: the caller's bytes.
+            let word = unsafe { load_word(src, len) };
             return self.push_slot(envelope, word, len);
         }
+        let [first, one, two] = header_words(envelope, len as u16); // at most INLINE
+        // SAFETY: as above.
+        unsafe { self.push_cell(first, one, two, src, len) }
+    }
+
+    /// As [`Producer::push_inline`], of more bytes than share a cell with others, with the
+    /// first three words of the cell, which stay in registers this way.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn push_cell(
+        &mut self,
+        first: u64,
+        one: u64,
+        two: u64,
+        src: *const u8,
+        len: usize,
+    ) -> bool {
+        let header = [first, one, two];
         if len > CELL {
             // SAFETY: the caller's bytes.
-            return unsafe { self.push_lines(envelope, src, len) };
+            return unsafe { self.push_lines(header, src, len) };
         }
         if !self.has_room() {
             return false;
         }
         // SAFETY: the caller's bytes, at most as many words as a cell has.
         let words = unsafe { load_words(src, len) };
-        self.write(envelope, len as u16, words, 0); // at most INLINE
+        self.write(header, words, 0);
         true
     }
 
     /// Sends a message of one word: in the last cell, if it has the same header and room.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as in `push_inline`")]
     fn push_slot(&mut self, envelope: &Envelope, word: u64, len: usize) -> bool {
         // at most 8
         let carrier = carrier::SHARED | len as u16;
         let words = header_words(envelope, carrier);
         if let Some(open) = &mut self.open
-            && open.words == words
+            && open.is_of(words)
         {
             let at = usize::try_from((self.tail - 1) & (self.count - 1)).unwrap_or(0);
             // SAFETY: as in `line`; the consumer does not give the last cell back as long
@@ -394,7 +377,7 @@ impl Producer {
     ///
     /// # Safety
     /// As there.
-    unsafe fn push_lines(&mut self, envelope: &Envelope, src: *const u8, len: usize) -> bool {
+    unsafe fn push_lines(&mut self, header: [u64; 3], src: *const u8, len: usize) -> bool {
         let lines = (len - CELL).div_ceil(LINE) as u64;
         if !self.has_room_for(1 + lines) {
             return false;
@@ -414,7 +397,7 @@ impl Producer {
         }
         // SAFETY: there are more bytes than a cell has room for.
         let words = unsafe { load_words(src, CELL) };
-        self.write(envelope, len as u16, words, lines); // at most INLINE
+        self.write(header, words, lines);
         true
     }
 
@@ -434,7 +417,7 @@ impl Producer {
         if !self.has_room() {
             return false;
         }
-        self.write(envelope, carrier::WORDS, words, 0);
+        self.write(header_words(envelope, carrier::WORDS), words, 0);
         true
     }
 
@@ -467,7 +450,8 @@ impl Producer {
         fill(unsafe { self.bulk.add(at) }.as_ptr());
         self.bulk_tail = position + span;
         let [a, b, c] = extra;
-        self.write(envelope, carrier::BULK, [position, len as u64, a, b, c], 0);
+        let words = [position, len as u64, a, b, c];
+        self.write(header_words(envelope, carrier::BULK), words, 0);
         true
     }
 
@@ -485,7 +469,7 @@ impl Producer {
         }
         let [a, b, c] = extra;
         let words = [fragment, len as u64, a, b, c];
-        self.write(envelope, carrier::FRAGMENT, words, 0);
+        self.write(header_words(envelope, carrier::FRAGMENT), words, 0);
         true
     }
 
@@ -503,9 +487,8 @@ impl Producer {
     /// Writes a cell that `lines` lines are behind; the consumer is past all of them, by
     /// `has_room_for`.
     #[inline]
-    fn write(&mut self, envelope: &Envelope, carrier: u16, words: [u64; WORDS], lines: u64) {
+    fn write(&mut self, header: [u64; 3], words: [u64; WORDS], lines: u64) {
         let (cell, stamp) = self.line(self.tail);
-        let header = header_words(envelope, carrier);
         cell.words[1].store(header[1], Ordering::Relaxed);
         cell.words[2].store(header[2], Ordering::Relaxed);
         for (slot, word) in cell.words[3..].iter().zip(words) {
@@ -529,6 +512,14 @@ impl Producer {
 }
 
 impl Open {
+    /// Whether a message with these first three words may be added. Compared word by word:
+    /// they are in registers.
+    #[inline]
+    fn is_of(&self, words: [u64; 3]) -> bool {
+        let [first, one, two] = self.words;
+        (first ^ words[0]) | (one ^ words[1]) | (two ^ words[2]) == 0
+    }
+
     /// The first word of the cell, which is at this position.
     #[inline]
     fn first(&self, position: u64, shift: u32) -> u64 {
@@ -544,209 +535,6 @@ fn header_words(envelope: &Envelope, carrier: u16) -> [u64; 3] {
         u64::from(envelope.context) | u64::from(envelope.tag.cast_unsigned()) << 32,
         u64::from(envelope.source) | u64::from(envelope.aux) << 32,
     ]
-}
-
-impl Consumer {
-    /// The receiving half of the ring at `head`, of which nothing was consumed.
-    ///
-    /// # Safety
-    /// As for [`Producer::new`]; nobody else consumes from it.
-    pub unsafe fn new(head: NonNull<RingHead>) -> Consumer {
-        // SAFETY: the caller hands over a whole block with its constants set.
-        let (cells, bulk, count, bulk_len) = unsafe { parts(head) };
-        Consumer::from_parts(head, cells, bulk, count, bulk_len)
-    }
-
-    /// As [`Consumer::new`], from parts that need not lie together.
-    pub fn from_parts(
-        head: NonNull<RingHead>,
-        cells: NonNull<Cell>,
-        bulk: NonNull<u8>,
-        count: u64,
-        bulk_len: u64,
-    ) -> Consumer {
-        Consumer {
-            head,
-            cells,
-            bulk,
-            count,
-            shift: count.trailing_zeros(),
-            next: 0,
-            published: 0,
-            bulk_len,
-            bulk_next: 0,
-            bulk_published: 0,
-            taken: 0,
-            shared: 0,
-            is_shared: false,
-            behind: 0,
-            gathered: [0; INLINE / 8],
-        }
-    }
-
-    /// Messages taken so far.
-    #[inline]
-    pub fn taken(&self) -> u64 {
-        self.taken
-    }
-
-    /// The oldest message that was not taken yet, if there is one.
-    #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "what it returns is large, and its users need little of it"
-    )]
-    pub fn peek(&mut self) -> Option<PeekedCell> {
-        let mut cell = self.line(self.next);
-        // pairs with the Release in `Producer::{write, push_slot}`
-        let mut first = cell.words[0].load(Ordering::Acquire);
-        if first as u32 != stamp(self.next, self.shift) {
-            if self.behind != 0 {
-                self.ask_for_lines();
-            }
-            return None;
-        }
-        if self.shared != 0 && self.shared >= shared_count(first) {
-            let next = self.line(self.next + 1);
-            // pairs as above
-            let first_of_next = next.words[0].load(Ordering::Acquire);
-            if first_of_next as u32 != stamp(self.next + 1, self.shift) {
-                return None;
-            }
-            // The next cell is there, so what this one holds is final.
-            first = cell.words[0].load(Ordering::Relaxed);
-            if self.shared >= shared_count(first) {
-                self.pass();
-                (cell, first) = (next, first_of_next);
-            }
-        }
-        let one = cell.words[1].load(Ordering::Relaxed);
-        let two = cell.words[2].load(Ordering::Relaxed);
-        let envelope = Envelope {
-            kind: (first >> 32) as u8,
-            flags: (first >> 40) as u8,
-            context: one as u32,
-            tag: ((one >> 32) as u32).cast_signed(),
-            source: two as u32,
-            aux: (two >> 32) as u32,
-        };
-        let carrier = (first >> 48) as u16;
-        self.is_shared = carrier & carrier::KIND == carrier::SHARED;
-        self.behind = 0;
-        let mut words = [0; WORDS];
-        if self.is_shared {
-            let slot = usize::try_from(self.shared).unwrap_or(0) % WORDS;
-            words[0] = cell.words[3 + slot].load(Ordering::Relaxed);
-            let len = usize::from(carrier & 0xff).min(SLOT);
-            let payload = Payload::Inline(len);
-            return Some(PeekedCell {
-                envelope,
-                words,
-                payload,
-            });
-        }
-        for (word, slot) in words.iter_mut().zip(&cell.words[3..]) {
-            *word = slot.load(Ordering::Relaxed);
-        }
-        let len = usize::try_from(words[1]).unwrap_or(0);
-        let payload = match carrier {
-            carrier::WORDS => Payload::Words,
-            carrier::FRAGMENT => Payload::Fragment(words[0], len),
-            carrier::BULK => {
-                let at = usize::try_from(words[0] & (self.bulk_len - 1)).unwrap_or(0);
-                let len = len.min(usize::try_from(self.bulk_len).unwrap_or(0) - at);
-                self.bulk_next = words[0] + (len as u64).next_multiple_of(64);
-                // SAFETY: `at` was reduced to the bulk area's size, and `len` to
-                // what is left of it.
-                Payload::At(unsafe { self.bulk.add(at) }, len)
-            }
-            len if usize::from(len) > CELL => self.gather(usize::from(len).min(INLINE), words),
-            len => Payload::Inline(usize::from(len)),
-        };
-        Some(PeekedCell {
-            envelope,
-            words,
-            payload,
-        })
-    }
-
-    /// Goes on to the next cell.
-    #[inline]
-    fn pass(&mut self) {
-        self.next += 1 + self.behind;
-        self.shared = 0;
-        // A burst of messages is read at the pace of line transfers unless the
-        // next ones are under way meanwhile.
-        prefetch(std::ptr::from_ref(self.line(self.next + SOON)).cast());
-    }
-
-    /// The line at a position.
-    #[inline]
-    fn line<'a>(&self, position: u64) -> &'a Cell {
-        let at = usize::try_from(position & (self.count - 1)).unwrap_or(0);
-        // SAFETY: `at` is below the number of cells; the block lives as long as
-        // the process; every access is atomic.
-        unsafe { self.cells.add(at).as_ref() }
-    }
-
-    /// Asks for as many lines behind the next cell as the last one had.
-    fn ask_for_lines(&self) {
-        for line in 1..=self.behind {
-            prefetch(std::ptr::from_ref(self.line(self.next + line)).cast());
-        }
-    }
-
-    /// The payload of a cell that has lines behind it, and `words` in it.
-    fn gather(&mut self, len: usize, words: [u64; WORDS]) -> Payload {
-        self.behind = (len - CELL).div_ceil(LINE) as u64;
-        let (first, rest) = self.gathered.split_at_mut(WORDS);
-        first.copy_from_slice(&words);
-        let mut position = self.next;
-        for to in rest.chunks_exact_mut(LINE_WORDS).take(self.behind as usize) {
-            position += 1;
-            let at = usize::try_from(position & (self.count - 1)).unwrap_or(0);
-            // SAFETY: as in `line`.
-            let line = unsafe { self.cells.add(at).as_ref() };
-            for (word, slot) in to.iter_mut().zip(&line.words[1..]) {
-                *word = slot.load(Ordering::Relaxed);
-            }
-        }
-        Payload::At(NonNull::from(&mut self.gathered).cast(), len)
-    }
-
-    /// Gives the cell that [`Consumer::peek`] showed back, with its lines and bulk bytes.
-    /// Returns whether the producer was told, and may be waiting to hear it.
-    #[inline]
-    pub fn advance(&mut self) -> bool {
-        self.taken += 1;
-        if self.is_shared && self.shared + 1 < SLOTS && self.count >= SHARING {
-            self.shared += 1; // more may be added to the cell
-        } else {
-            self.pass();
-        }
-        let due = self.next - self.published >= self.count.div_ceil(4)
-            || self.bulk_next - self.bulk_published >= self.bulk_len / 4;
-        if due {
-            self.publish();
-        }
-        due
-    }
-
-    fn publish(&mut self) {
-        self.published = self.next;
-        self.bulk_published = self.bulk_next;
-        // SAFETY: the ring's block lives as long as the process (see `new`).
-        let head = unsafe { self.head.as_ref() };
-        // pair with the Acquires in `Producer::{look_for_room, has_bulk}`
-        head.bulk_consumed.store(self.bulk_next, Ordering::Release);
-        head.consumed.store(self.next, Ordering::Release);
-    }
-}
-
-/// The number of messages that share a cell, by its first word.
-#[inline]
-fn shared_count(first: u64) -> u64 {
-    first >> 56 & 0x3f
 }
 
 /// The stamp of position `at`: its lap, from 1, so that fresh memory is no cell.
@@ -771,6 +559,7 @@ unsafe fn parts(head: NonNull<RingHead>) -> (NonNull<Cell>, NonNull<u8>, u64, u6
 }
 
 mod carrier;
+mod consumer;
 mod load;
 
 #[cfg(all(test, not(loom)))]

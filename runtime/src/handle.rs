@@ -56,7 +56,7 @@ struct Entry<T> {
 #[derive(Debug)]
 pub struct Table<T> {
     kind: Kind,
-    chunks: Vec<Box<[Entry<T>]>>,
+    chunks: Vec<Box<[Entry<T>; CHUNK]>>,
     free: Vec<usize>,
     used: usize,
 }
@@ -103,12 +103,12 @@ impl<T> Table<T> {
         let slot = self.used;
         self.used += 1;
         while self.chunks.len() * CHUNK <= slot {
-            let chunk = (0..CHUNK)
-                .map(|_| Entry {
-                    generation: 0,
-                    value: None,
-                })
-                .collect();
+            let entries = std::iter::repeat_with(|| Entry {
+                generation: 0,
+                value: None,
+            });
+            let chunk: Box<[Entry<T>]> = entries.take(CHUNK).collect();
+            let chunk = chunk.try_into().unwrap_or_else(|_| unreachable!());
             self.chunks.push(chunk);
         }
         Ok(slot)
@@ -155,6 +155,23 @@ impl<T> Table<T> {
         entry.value.take()
     }
 
+    /// What `read` makes of the object, which then goes; if it makes nothing of it, the object
+    /// stays.
+    #[inline]
+    pub fn take<R>(&mut self, raw: Raw, read: impl FnOnce(&T) -> Option<R>) -> Option<R> {
+        let slot = self.slot(raw)?;
+        let generation = Self::generation(raw);
+        let entry = self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)?;
+        if entry.generation as usize & 0xff_ffff != generation {
+            return None;
+        }
+        let found = read(entry.value.as_ref()?)?;
+        entry.value = None;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push(slot);
+        Some(found)
+    }
+
     /// The whole handle of the object that the low 32 bits of a handle name.
     #[must_use]
     pub fn from_low(&self, low: u32) -> Option<Raw> {
@@ -170,7 +187,7 @@ impl<T> Table<T> {
         let kind = self.kind as usize;
         self.chunks
             .iter()
-            .flatten()
+            .flat_map(|chunk| chunk.iter())
             .enumerate()
             .filter_map(move |(slot, entry)| {
                 let generation = entry.generation as usize & 0xff_ffff;
@@ -229,6 +246,10 @@ mod tests {
             Some(c)
         );
         assert_eq!(table.len(), 2);
+        assert_eq!(table.take(c, |_| None::<u8>), None, "it stays");
+        assert_eq!(table.take(c, |value| Some(value.len())), Some(1));
+        assert_eq!((table.find(c), table.len()), (None, 1));
+        assert_eq!(table.take(c, |value| Some(value.len())), None);
     }
 
     #[test]

@@ -79,7 +79,7 @@ static void window(void)
         else
             MPI_Irecv(in, bytes, MPI_CHAR, 0, TAG, MPI_COMM_WORLD, &requests[i]);
     if (rank == 1)
-        pause_outside(1);
+        pause_outside(20);
     MPI_Waitall(WINDOW, requests, MPI_STATUSES_IGNORE);
 }
 
@@ -96,7 +96,7 @@ static void persistent(void)
     MPI_Barrier(MPI_COMM_WORLD);
     MPI_Startall(WINDOW, requests);
     if (rank == 1)
-        pause_outside(1);
+        pause_outside(20);
     MPI_Waitall(WINDOW, requests, MPI_STATUSES_IGNORE);
 }
 

@@ -1,5 +1,32 @@
 //! Bytes of a message as words of a cell.
 
+/// Reads `len` bytes (at most 8) into a word, zero behind them.
+///
+/// # Safety
+/// `src` is readable for `len` bytes.
+#[inline]
+pub(super) unsafe fn load_word(src: *const u8, len: usize) -> u64 {
+    // SAFETY: the caller's bytes; each arm reads at most `len` of them.
+    unsafe {
+        match len {
+            8 => src.cast::<u64>().read_unaligned(),
+            4 => src.cast::<u32>().read_unaligned().into(),
+            _ => load_few(src, len),
+        }
+    }
+}
+
+/// As [`load_word`], of any number of bytes.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn load_few(src: *const u8, len: usize) -> u64 {
+    // SAFETY: the caller's bytes.
+    let [word] = unsafe { load_words(src, len) };
+    word
+}
+
 /// Reads `len` bytes (at most 8 for each of `N`) into words, zero behind them.
 ///
 /// # Safety

@@ -61,6 +61,15 @@ fn what_goes_in_comes_out_in_order_for_any_ring() {
                         })
                     };
                     sent += u32::from(went);
+                } else if seed >> 41 & 1 == 0
+                    && let Ok(slot) = c.take_slot(|_, _| seed >> 42 & 1 == 0)
+                {
+                    assert_eq!((slot.envelope.aux, slot.envelope.tag), (got / 16, -7));
+                    let bytes = slot.word.to_le_bytes();
+                    for (i, byte) in bytes[..slot.len].iter().enumerate() {
+                        assert_eq!(*byte, (got as usize + i) as u8, "{got}");
+                    }
+                    got += 1;
                 } else if let Some(cell) = c.peek() {
                     assert_eq!(cell.envelope.aux, got / 16);
                     assert_eq!(cell.envelope.tag, -7);
@@ -162,4 +171,26 @@ fn a_full_ring_takes_nothing() {
     assert!(c.peek().is_some());
     c.advance();
     assert!(p.push_words(&Envelope::default(), [9; 5]));
+}
+
+#[test]
+fn a_slot_is_taken_alone_and_only_if_it_is_wanted() {
+    let (_block, mut p, mut c) = ring(4, 256);
+    let envelope = Envelope {
+        tag: 5,
+        ..Envelope::default()
+    };
+    assert_eq!(c.take_slot(|_, _| true).unwrap_err(), NotTaken::Nothing);
+    let bytes = [7u8; 24];
+    for len in [3, 8, 24] {
+        // SAFETY: there are 24 bytes.
+        assert!(unsafe { p.push_inline(&envelope, bytes.as_ptr(), len) });
+    }
+    let second = c.take_slot(|_, len| len == 8);
+    assert_eq!(second.unwrap_err(), NotTaken::Another);
+    let first = c.take_slot(|e, len| e.tag == 5 && len == 3).unwrap();
+    assert_eq!((first.word, first.len), (0x07_0707, 3));
+    assert_eq!(c.take_slot(|_, _| true).unwrap().len, 8);
+    assert_eq!(c.take_slot(|_, _| true).unwrap_err(), NotTaken::Longer);
+    assert_eq!(bytes_of(&c.peek().unwrap()), bytes);
 }

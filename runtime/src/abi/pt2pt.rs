@@ -21,14 +21,7 @@ export! {
         buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype, source: c_int,
         tag: c_int, comm: MPI_Comm, status: *mut MPI_Status,
     ) on comm {
-        let comm = arg::comm(comm)?;
-        let from = wanted(comm, source, tag)?;
-        let buffer = message::message(buf, count, datatype)?;
-        let completion = match from.source {
-            None => Completion::proc_null(),
-            Some(source) => pml::recv(comm, Space::PointToPoint, source, from.tag, &buffer)?,
-        };
-        message::received(status, completion)
+        message::recv(buf, count, datatype, source, tag, comm, status)
     }
 
     /// Section 3.4, communication modes.
@@ -68,18 +61,7 @@ export! {
         buf: *mut c_void, count: c_int | MPI_Count, datatype: MPI_Datatype, source: c_int,
         tag: c_int, comm: MPI_Comm, request: *mut MPI_Request,
     ) on comm {
-        let handle = comm;
-        let comm = arg::comm(comm)?;
-        let from = wanted(comm, source, tag)?;
-        let buffer = message::message(buf, count, datatype)?;
-        let raw = match from.source {
-            None => request::insert(Box::new(FromNull), false)?,
-            Some(source) => {
-                let started = pml::irecv(comm, Space::PointToPoint, source, from.tag, &buffer)?;
-                request::insert_pml(started, handle.0)?
-            }
-        };
-        arg::put(request, "request", MPI_Request(raw))
+        message::irecv(buf, count, datatype, source, tag, comm, request)
     }
 
     /// Section 3.7.2, nonblocking sends and receives.

@@ -323,6 +323,15 @@ unsafe fn bcast(comm: &Comm, tag: Tag, addr: *mut u8, len: usize, root: u32) -> 
     // SAFETY: the caller's promise, here and below: each message is waited for
     // before this returns, and the receive before any send begins.
     unsafe {
+        if size == 2 {
+            let peer = 1 - rank;
+            let (request, len) = match rank == root {
+                true => (messages.send(peer, addr, len), 0),
+                false => (messages.receive(peer, addr, len), len),
+            };
+            messages.wait(request, peer, len);
+            return messages.result;
+        }
         if choose::bcast(size, len) == choose::Bcast::Flat {
             if rank == root {
                 messages.send_all(root, addr, len);

@@ -349,6 +349,11 @@ pub fn find(raw: Raw) -> Option<&'static Arc<Comm>> {
     if raw == SELF {
         return predefined(&SELF_COMM);
     }
+    derived(raw)
+}
+
+#[inline(never)]
+fn derived(raw: Raw) -> Option<&'static Arc<Comm>> {
     let comm = DERIVED.with(|table| table.find(raw).map(std::ptr::from_ref));
     // SAFETY: table entries do not move; how long they live is said at `get`.
     comm.map(|comm| unsafe { &*comm })

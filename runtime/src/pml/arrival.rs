@@ -19,17 +19,27 @@ use crate::pml::wire::{self, Control, Eager, First, Incoming, Place, Rts};
 #[inline]
 pub(super) fn arrived<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
     core.queues.heard_from(a.from);
+    let Some(envelope) = wire::plain(a) else {
+        return not_plain(core, a);
+    };
     if let Some(expected) = &mut core.expected
-        && let Some(envelope) = wire::plain(a)
         && expected.take(envelope, a)
     {
         return;
     }
-    // A copy, so that what a plain message needs of the arrival stays in registers.
-    let here = *a;
-    match Eager::of(&here) {
-        Some(message) => eager(core, &message, &here),
-        None => other(core, &here),
+    let message = Eager {
+        envelope,
+        signature: check::UNKNOWN,
+        answer: None,
+    };
+    eager(core, &message, a);
+}
+
+#[inline(never)]
+fn not_plain<T: Transport>(core: &mut Core<T>, a: &Arrival<'_>) {
+    match Eager::of(a) {
+        Some(message) => eager(core, &message, a),
+        None => other(core, a),
     }
 }
 

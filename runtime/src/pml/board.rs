@@ -163,12 +163,14 @@ pub fn exchange(
         }
     }
     comm.board.turn.set(turn);
+    if mine.is_empty() {
+        (0..members).for_each(|rank| each(rank, &[]));
+        return Ok(());
+    }
     let mut bytes = [0u8; ROOM];
     for rank in 0..members {
         let bytes = &mut bytes[..mine.len()];
-        if !bytes.is_empty() {
-            board.read(rank, turn, bytes);
-        }
+        board.read(rank, turn, bytes);
         each(rank, bytes);
     }
     Ok(())

@@ -41,6 +41,10 @@ pub(super) struct Core<T: Transport> {
     pub(super) checks_types: bool,
     /// Whether sends have more to do than to send: say types, or record the message.
     pub(super) is_slow: bool,
+    /// Messages shorter than this, in bytes, need a cell and no more (see `short`).
+    pub(super) short_end: usize,
+    /// The longest of them that goes inline.
+    pub(super) inline_max: usize,
     /// Whether the send under way was recorded already.
     pub(super) is_counted: bool,
 }
@@ -66,6 +70,10 @@ impl<T: Transport> Engine<T> {
             whole_max: CELL_MOST.min(transport.whole_max()),
         };
         let chunk = bytes(settings.coop_chunk);
+        let is_slow = settings.check || settings.profile || settings.trace_events > 0;
+        let short_max = limits.whole_max.min(limits.eager_limit);
+        let short_end = (short_max + 1).min(limits.direct_min);
+        let inline_max = transport.inline_max();
         let core = Core {
             queues: Queues::new(transport, me, ranks, limits),
             matching: Matching::default(),
@@ -77,7 +85,9 @@ impl<T: Transport> Engine<T> {
             awaited: None,
             checks_types: settings.check,
             is_counted: false,
-            is_slow: settings.check || settings.profile || settings.trace_events > 0,
+            is_slow,
+            short_end: if is_slow { 0 } else { short_end },
+            inline_max,
         };
         Ok((Engine { inbox, core }, waiter))
     }

@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! send.rs recv.rs probe.rs bsend.rs     starting operations
+//! short.rs                              … those of short messages, where nothing is special
 //! partitioned/                          messages in parts that become ready one by one
 //! cancel.rs                             cancelling them
 //! progress.rs                           progress and waiting
@@ -71,6 +72,7 @@ mod rndv;
 mod send;
 #[cfg(not(feature = "socket-transport"))]
 mod shm;
+mod short;
 #[cfg(feature = "socket-transport")]
 #[path = "../../../tests/transport/socket.rs"]
 mod socket;
@@ -91,9 +93,10 @@ pub use progress::{
     unreceived, wait, wait_or,
 };
 pub use publish::WaitFor;
-pub use recv::{irecv, recv};
+pub use recv::{irecv, post, recv};
 pub use request::{Completion, Request};
-pub use send::{Mode, isend, send};
+pub use send::{Mode, isend, isend_any, send, send_any};
+pub use short::{receive as receive_short, send as send_short};
 pub use start::{
     Mapping, Start, all_started, arms, detach, map, meet_nodes, protocols, start, try_arms,
 };

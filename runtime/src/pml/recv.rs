@@ -2,21 +2,29 @@
 
 use crate::error::Result;
 use crate::lock;
-use crate::object::comm::{Comm, ContextId, Space};
-use crate::object::group::Proc;
+use crate::object::comm::{Comm, Space};
 use crate::pml::arrival::consume;
-use crate::pml::engine::{Engine, with_engine};
+use crate::pml::engine::with_engine;
 use crate::pml::expected::{Expected, Outcome};
-use crate::pml::matching::{Envelope, Pattern};
-use crate::pml::memory::{Buffer, copy_short};
+use crate::pml::matching::Pattern;
+use crate::pml::memory::Buffer;
 use crate::pml::progress;
 use crate::pml::request::{Completion, Request, RequestRef};
-use crate::pml::transport::{Inbox, Transport};
-use crate::pml::wire;
+use crate::pml::short;
+use crate::pml::transport::Inbox;
+use crate::pml::waiter;
 
 /// Rounds of looking for an expected message.
 const ROUNDS: u32 = 2000;
 const ROUNDS_OVERSUBSCRIBED: u32 = 2;
+
+/// Looks for the message of a blocking receive, at the one place where it will be, before
+/// anything else is looked at: a short message is often on its way.
+const LOOKS: u32 = 8;
+
+/// Room of a receive, in bytes, up to which its message is worth such looks: longer messages
+/// may wait for this rank to say that it is there.
+const SHORT: usize = 4095;
 
 /// Starts a receive from rank `source` of `comm` (`None`: any) with `tag`
 /// (`None`: any) (MPI 5.0, section 3.7.2).
@@ -35,16 +43,51 @@ pub unsafe fn irecv(
     tag: Option<i32>,
     buffer: &Buffer<'_>,
 ) -> Result<Request> {
+    // SAFETY: the caller's buffer.
+    if let Some((source, tag, len)) = unsafe { take_now(comm, space, (source, tag), buffer) } {
+        return Ok(Request::received(source, tag, len));
+    }
+    // SAFETY: as above.
+    unsafe { post(comm, space, source, tag, buffer) }
+}
+
+/// Takes a message that is there already (see `short.rs`): its source, tag and length.
+///
+/// # Safety
+/// As for [`irecv`].
+#[inline]
+unsafe fn take_now(
+    comm: &Comm,
+    space: Space,
+    (source, tag): (Option<u32>, Option<i32>),
+    buffer: &Buffer<'_>,
+) -> Option<(u32, i32, usize)> {
+    let (source, (addr, room)) = (source?, buffer.run()?);
+    // SAFETY: the caller's buffer.
+    let (tag, len) = unsafe { short::receive(comm, space, source, tag, addr, room) }?;
+    Some((source, tag, len as usize))
+}
+
+/// As [`irecv`], of a message that is not the next one that comes from its source: posts a
+/// receive, or has it take a message that came early.
+///
+/// # Safety
+/// As for [`irecv`].
+///
+/// # Errors
+/// As for [`irecv`].
+#[inline(never)]
+pub unsafe fn post(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+    buffer: &Buffer<'_>,
+) -> Result<Request> {
     let pattern = Pattern { source, tag };
     let context = comm.context_of(space);
     let peer = source.and_then(|rank| comm.peer(rank));
     with_engine(|engine| {
-        if let Some(peer) = peer
-            && let Some(memory) = buffer.run()
-            && let Some((e, len)) = take_now(engine, (context, pattern, peer), memory)
-        {
-            return Ok(Request::received(e.source, e.tag, len));
-        }
         let core = &mut engine.core;
         let receive = RequestRef::receive(pattern, context, peer, buffer, core.checks_types);
         let queues = core.matching.of(context);
@@ -56,46 +99,6 @@ pub unsafe fn irecv(
         request.name_datatype(buffer);
         Ok(request)
     })
-}
-
-/// Takes the next message of `peer` out of the inbox, if it is there already, plain, and for
-/// this receive, which is not posted then: its envelope and length. Only where nothing else
-/// could have a claim to it (see [`expect`]).
-#[inline]
-fn take_now<T: Transport>(
-    engine: &mut Engine<T>,
-    (context, pattern, peer): (ContextId, Pattern, Proc),
-    (addr, room): (*mut u8, usize),
-) -> Option<(Envelope, usize)> {
-    let Engine { inbox, core } = engine;
-    let queues = core.matching.of(context);
-    if lock::is_multiple()
-        || core.checks_types
-        || !queues.posted.is_empty()
-        || !queues.unexpected.is_empty()
-    {
-        return None;
-    }
-    let mut found = None;
-    inbox.take_if(peer, |a| {
-        let Some(envelope) = wire::plain(a) else {
-            return false;
-        };
-        let is_it = envelope.context == context
-            && pattern.takes(envelope.source, envelope.tag)
-            && a.len <= room;
-        if is_it {
-            // SAFETY: the receive has room for the message, and its memory is the
-            // library's now.
-            unsafe { copy_short(a.data, addr, a.len, a.len) };
-            found = Some((envelope, a.len));
-        }
-        is_it
-    });
-    if found.is_some() {
-        core.queues.heard_from(peer);
-    }
-    found
 }
 
 /// Receives a message (MPI 5.0, section 3.2.4). What went wrong with it is in
@@ -114,6 +117,31 @@ pub unsafe fn recv(
     tag: Option<i32>,
     buffer: &Buffer<'_>,
 ) -> Result<Completion> {
+    // SAFETY: the caller's buffer.
+    if let Some((source, tag, len)) = unsafe { take_now(comm, space, (source, tag), buffer) } {
+        return Ok(Completion::received(source, tag, len));
+    }
+    if source.is_some() && buffer.len() <= SHORT && !waiter::is_oversubscribed() {
+        for _ in 0..LOOKS {
+            // SAFETY: the caller's buffer.
+            let found = unsafe { take_now(comm, space, (source, tag), buffer) };
+            if let Some((source, tag, len)) = found {
+                return Ok(Completion::received(source, tag, len));
+            }
+        }
+    }
+    wait_for(comm, space, source, tag, buffer)
+}
+
+/// As [`recv`], of a message that is not there yet.
+#[inline(never)]
+fn wait_for(
+    comm: &Comm,
+    space: Space,
+    source: Option<u32>,
+    tag: Option<i32>,
+    buffer: &Buffer<'_>,
+) -> Result<Completion> {
     match expect(comm, space, Pattern { source, tag }, buffer) {
         Some(Outcome::Received(completion)) => Ok(completion),
         Some(Outcome::Posted(request)) => {
@@ -122,7 +150,7 @@ pub unsafe fn recv(
         }
         None => {
             // SAFETY: the buffer stays until the wait is over.
-            let request = unsafe { irecv(comm, space, source, tag, buffer) }?;
+            let request = unsafe { post(comm, space, source, tag, buffer) }?;
             Ok(progress::complete(request))
         }
     }

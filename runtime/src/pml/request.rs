@@ -65,7 +65,7 @@ impl Completion {
     /// That of a message of `len` bytes.
     #[inline]
     #[must_use]
-    pub(super) fn received(source: u32, tag: i32, len: usize) -> Completion {
+    pub fn received(source: u32, tag: i32, len: usize) -> Completion {
         Completion {
             source: source.cast_signed(),
             tag,
@@ -117,7 +117,8 @@ impl Request {
 
     /// A receive that was complete at once, of a message of `len` bytes.
     #[inline]
-    pub(super) fn received(source: u32, tag: i32, len: usize) -> Request {
+    #[must_use]
+    pub fn received(source: u32, tag: i32, len: usize) -> Request {
         Request(Handle::Received(source, tag, len))
     }
 
@@ -131,6 +132,18 @@ impl Request {
         match &self.0 {
             Handle::Nothing | Handle::Received(..) => None,
             Handle::State(state) => Some(state),
+        }
+    }
+
+    /// As [`Request::finish`], of a request that goes afterwards; `None`: it has not
+    /// completed.
+    #[inline]
+    #[must_use]
+    pub fn end(&self) -> Option<Completion> {
+        match &self.0 {
+            Handle::Nothing => Some(Completion::empty()),
+            Handle::Received(source, tag, len) => Some(Completion::received(*source, *tag, *len)),
+            Handle::State(state) => state.done.get().then(|| state.completion()),
         }
     }
 

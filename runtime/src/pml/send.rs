@@ -7,18 +7,17 @@ use crate::object::group::{self, Proc};
 use crate::pml::bsend;
 use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
-use crate::pml::counters;
 use crate::pml::engine::{Core, with_engine};
 use crate::pml::matching::Envelope;
-use crate::pml::memory::{Buffer, Memory, copy_short};
+use crate::pml::memory::{Buffer, Memory};
 use crate::pml::outgoing::start_or_queue;
 use crate::pml::progress;
-use crate::pml::queues::{Queues, connection_closed};
+use crate::pml::queues::connection_closed;
 use crate::pml::request::{Phase, Request, RequestRef};
+use crate::pml::short;
 use crate::pml::transport::Transport;
 use crate::pml::unexpected::{Body, Message};
 use crate::pml::waiter;
-use crate::pml::wire;
 use crate::profile::{self, Traffic};
 use std::fmt::Display;
 
@@ -41,6 +40,52 @@ pub enum Mode {
 /// The message cannot be started (no memory, buffered mode without room).
 #[inline]
 pub unsafe fn isend(
+    comm: &Comm,
+    space: Space,
+    dest: u32,
+    tag: i32,
+    buffer: &Buffer<'_>,
+    mode: Mode,
+) -> Result<Request> {
+    // SAFETY: the caller's buffer.
+    if unsafe { goes_short(comm, space, dest, tag, buffer, mode) } {
+        return Ok(Request::sent());
+    }
+    // SAFETY: as above.
+    unsafe { isend_any(comm, space, dest, tag, buffer, mode) }
+}
+
+/// Sends what takes the straight way (`short.rs`). Whether it went.
+///
+/// # Safety
+/// The buffer is readable.
+#[inline]
+unsafe fn goes_short(
+    comm: &Comm,
+    space: Space,
+    dest: u32,
+    tag: i32,
+    buffer: &Buffer<'_>,
+    mode: Mode,
+) -> bool {
+    if !matches!(mode, Mode::Standard | Mode::Ready) {
+        return false;
+    }
+    buffer.run().is_some_and(|(addr, len)| {
+        // SAFETY: the caller's buffer.
+        unsafe { short::send(comm, space, dest, tag, addr, len) }
+    })
+}
+
+/// As [`isend`], of a message that does not take the straight way.
+///
+/// # Safety
+/// As [`isend`].
+///
+/// # Errors
+/// As [`isend`].
+#[inline(never)]
+pub unsafe fn isend_any(
     comm: &Comm,
     space: Space,
     dest: u32,
@@ -76,11 +121,26 @@ pub unsafe fn isend(
             && (!core.is_slow || may_be_inline(core, peer, space, envelope, run.1))
         {
             // SAFETY: the caller's buffer.
-            match unsafe { send_now(&mut core.queues, peer, envelope, run) } {
+            match unsafe {
+                short::send_now(
+                    &mut core.queues,
+                    peer,
+                    envelope,
+                    (run.0.cast_const(), run.1),
+                )
+            } {
                 Ok(true) => return Ok(Request::sent()),
                 Ok(false) => core.is_counted = core.is_slow,
                 Err(why) => return Err(cannot_reach(core, peer, &why)),
             }
+        }
+        if peer == core.queues.me()
+            && !core.is_slow
+            && let Some(run) = buffer.run()
+            // SAFETY: the caller's buffer.
+            && unsafe { deliver_to_self(core, envelope, run) }
+        {
+            return Ok(Request::sent());
         }
         let is_synchronous = mode == Mode::Synchronous;
         let memory = Memory::of(buffer);
@@ -156,34 +216,6 @@ fn record(peer: Proc, space: Space, envelope: Envelope, len: usize) {
     }
 }
 
-/// Sends a short message of one run without a request. `Ok(false)`: there is no room now.
-///
-/// # Safety
-/// The run is readable.
-#[inline]
-unsafe fn send_now<T: Transport>(
-    queues: &mut Queues<T>,
-    peer: Proc,
-    envelope: Envelope,
-    (addr, len): (*mut u8, usize),
-) -> std::result::Result<bool, T::Error> {
-    let header = wire::inline(envelope);
-    let transport = queues.transport();
-    if len <= transport.inline_max() {
-        // SAFETY: the caller's bytes.
-        return unsafe { transport.send_inline(peer, &header, addr, len) };
-    }
-    let fill = |to: *mut u8| {
-        // SAFETY: the transport gives room for `len` bytes, which the caller has.
-        unsafe { copy_short(addr, to, len, len) };
-    };
-    let went = transport.send_whole(peer, &header, len, [0; 3], fill);
-    if matches!(went, Ok(true)) && len > T::INLINE {
-        counters::sent_eagerly(peer, len);
-    }
-    went
-}
-
 /// Sends and waits until the buffer may be used again (MPI 5.0, section 3.2.1).
 ///
 /// # Safety
@@ -200,12 +232,63 @@ pub unsafe fn send(
     buffer: &Buffer<'_>,
     mode: Mode,
 ) -> Result<()> {
+    // SAFETY: the caller's buffer.
+    if unsafe { goes_short(comm, space, dest, tag, buffer, mode) } {
+        return Ok(());
+    }
     // SAFETY: the buffer stays until the wait is over.
-    let request = unsafe { isend(comm, space, dest, tag, buffer, mode) }?;
+    unsafe { send_any(comm, space, dest, tag, buffer, mode) }
+}
+
+/// As [`send`], of a message that does not take the straight way.
+///
+/// # Safety
+/// As [`isend`].
+///
+/// # Errors
+/// As [`isend`].
+#[inline(never)]
+pub unsafe fn send_any(
+    comm: &Comm,
+    space: Space,
+    dest: u32,
+    tag: i32,
+    buffer: &Buffer<'_>,
+    mode: Mode,
+) -> Result<()> {
+    // SAFETY: the buffer stays until the wait is over.
+    let request = unsafe { isend_any(comm, space, dest, tag, buffer, mode) }?;
     match progress::complete(request).error {
         None => Ok(()),
         Some(error) => Err(error),
     }
+}
+
+/// Copies a message to this process itself straight into the receive that waits for it.
+/// Whether there is one.
+///
+/// # Safety
+/// The run is readable.
+unsafe fn deliver_to_self<T: Transport>(
+    core: &mut Core<T>,
+    envelope: Envelope,
+    (addr, len): (*mut u8, usize),
+) -> bool {
+    let Envelope {
+        context,
+        source,
+        tag,
+    } = envelope;
+    let posted = &mut core.matching.of(context).posted;
+    let Some(receive) = posted.take(source, tag) else {
+        return false;
+    };
+    receive.matched(core.queues.me(), source, tag, len, check::UNKNOWN);
+    // SAFETY: the caller's bytes; the receive's memory is writable until it is done.
+    unsafe { receive.deliver(0, addr, len) };
+    receive.complete();
+    waiter::tell_threads();
+    true
 }
 
 fn send_to_self<T: Transport>(core: &mut Core<T>, send: &RequestRef) {

@@ -5,16 +5,16 @@ mod cells;
 mod copies;
 mod far;
 mod nodes;
+mod slot;
 
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
     Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FarBell, FewWords, Flow, Header,
-    Inbox, JobPlace, Opening, ReceiverSlot, Remote, SenderSlot, SlotId, SlotState, Transport,
-    Waiter, Words,
+    Inbox, JobPlace, Opening, Remote, SlotId, Transport, Waiter, Words,
 };
 use btl_shm::board::{self, board_len};
-use btl_shm::cooperative::{self, Place, ReceiverSide, SenderSide, Slots, State};
+use btl_shm::cooperative::{self, SenderSide, Slots};
 use btl_shm::copy;
 use btl_shm::endpoint::{Incoming, Outgoing, Sent};
 use btl_shm::fault::Fault;
@@ -23,12 +23,13 @@ use btl_shm::peer::cma::{self, Direction};
 use btl_shm::peer::shared::Shared;
 use btl_shm::peer::{Lost, Peers, Reached};
 use btl_shm::region::heap;
-use btl_shm::ring::INLINE;
+use btl_shm::ring::{INLINE, NotTaken};
 use btl_shm::wait;
-use cells::{arrival, envelope};
+use cells::{arrival, envelope, header};
 use copies::{by_lists, by_vectors, from_peer, peer_fault, refusal, to_peer};
 use far::{BridgeInbox, Far};
 use nodes::NodesInbox;
+use slot::ShmSlot;
 use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -96,6 +97,22 @@ impl Inbox for ShmInbox {
     fn take_if(&mut self, peer: Proc, handler: impl FnOnce(&Arrival<'_>) -> bool) {
         self.own
             .take_if(peer.0, |a| handler(&arrival(a, Proc(a.source))));
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as in `Incoming::take_word`")]
+    fn take_word(
+        &mut self,
+        peer: Proc,
+        is_it: impl FnOnce(&Header, usize) -> bool,
+    ) -> Result<(Header, u64, usize), bool> {
+        let taken = self
+            .own
+            .take_word(peer.0, |envelope, len| is_it(&header(envelope), len));
+        match taken {
+            Ok((envelope, word, len)) => Ok((header(&envelope), word, len)),
+            Err(why) => Err(why == NotTaken::Longer),
+        }
     }
 }
 
@@ -206,80 +223,6 @@ impl Board for ShmBoard {
     }
 }
 
-/// A slot of this rank's, and its use.
-#[derive(Debug)]
-pub(super) struct ShmSlot {
-    segment: &'static Segment,
-    place: Place,
-    turn: u32,
-    lead: Option<ReceiverSide>,
-}
-
-impl ShmSlot {
-    fn lead(&self) -> &ReceiverSide {
-        self.lead.as_ref().expect("a copy has begun its slot")
-    }
-}
-
-impl ReceiverSlot for ShmSlot {
-    fn id(&self) -> SlotId {
-        SlotId {
-            at: self.place.at(),
-            turn: self.turn,
-        }
-    }
-
-    fn begin(&mut self, total: u64, front: u64) {
-        self.lead = Some(self.place.receiver_side(self.segment, total, front));
-    }
-
-    fn withdraw(&self) -> bool {
-        self.place.withdraw(self.segment)
-    }
-
-    fn claim(&self, want: u64) -> Option<Range<u64>> {
-        self.lead().claim(want)
-    }
-
-    fn left(&self) -> u64 {
-        self.lead().left()
-    }
-
-    fn is_shared(&self) -> bool {
-        self.lead().is_shared()
-    }
-
-    fn state(&self) -> SlotState {
-        match self.lead().state() {
-            State::Open => SlotState::Open,
-            State::Whole => SlotState::Whole,
-            State::Failed => SlotState::Failed,
-        }
-    }
-
-    fn close(&self) -> bool {
-        self.lead().close()
-    }
-}
-
-impl SenderSlot for SenderSide {
-    fn claim(&mut self, want: u64) -> Option<Range<u64>> {
-        SenderSide::claim(self, want)
-    }
-
-    fn left(&self) -> u64 {
-        SenderSide::left(self)
-    }
-
-    fn finish(&mut self, chunks: u64) {
-        SenderSide::finish(self, chunks);
-    }
-
-    fn fail(&mut self, chunks: u64) {
-        SenderSide::fail(self, chunks);
-    }
-}
-
 impl Transport for Shm {
     type Inbox = ShmInbox;
     type Waiter = ShmWaiter;
@@ -361,6 +304,23 @@ impl Transport for Shm {
         unsafe {
             self.outgoing
                 .send_inline(peer.0, &envelope(header), from, len)
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as in `Outgoing::send_short`")]
+    unsafe fn send_short(
+        &mut self,
+        peer: Proc,
+        header: &Header,
+        from: *const u8,
+        len: usize,
+    ) -> bool {
+        // Processes of other jobs have no ring there.
+        // SAFETY: the caller's bytes.
+        unsafe {
+            self.outgoing
+                .send_short(peer.0, &envelope(header), from, len)
         }
     }
 
@@ -653,16 +613,11 @@ impl Transport for Shm {
     fn take_slot(&mut self) -> Option<ShmSlot> {
         let mut place = self.slots.take(self.segment).ok()??;
         let turn = place.open(self.segment);
-        Some(ShmSlot {
-            segment: self.segment,
-            place,
-            turn,
-            lead: None,
-        })
+        Some(ShmSlot::new(self.segment, place, turn))
     }
 
     fn give_slot(&mut self, slot: ShmSlot) {
-        self.slots.give(slot.place);
+        self.slots.give(slot.into_place());
     }
 
     fn join_slot(&mut self, peer: Proc, id: SlotId, total: u64, front: u64) -> SenderSide {

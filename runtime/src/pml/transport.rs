@@ -207,6 +207,16 @@ pub(super) trait Inbox: Debug {
     /// Shows the next message of `peer` to `handler`, if it is there and to look is a matter
     /// of a few loads. It is taken if `handler` returns true, and else stays the next one.
     fn take_if(&mut self, _peer: Proc, _handler: impl FnOnce(&Arrival<'_>) -> bool) {}
+    /// Takes the next message of `peer`, if it is there, has at most 8 bytes, and `is_it`
+    /// holds for its header and length: the header, the bytes and the length. Any other
+    /// stays the next one. The error says whether [`Inbox::take_if`] may find one.
+    fn take_word(
+        &mut self,
+        _peer: Proc,
+        _is_it: impl FnOnce(&Header, usize) -> bool,
+    ) -> Result<(Header, u64, usize), bool> {
+        Err(false)
+    }
 }
 
 /// How a rank sleeps, and is woken. It may wait for messages, for room, for another
@@ -328,6 +338,22 @@ pub(super) trait Transport: Debug + Sized + 'static {
         from: *const u8,
         len: usize,
     ) -> Result<bool, Self::Error>;
+
+    /// As [`Transport::send_inline`], if all is as it mostly is: the peer is another rank of
+    /// the job, was sent to before, takes messages unasked, and there is room. Whether it
+    /// was.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn send_short(
+        &mut self,
+        _peer: Proc,
+        _header: &Header,
+        _from: *const u8,
+        _len: usize,
+    ) -> bool {
+        false
+    }
 
     /// Sends numbers.
     fn send_words(

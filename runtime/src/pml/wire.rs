@@ -103,8 +103,14 @@ pub(super) fn inline(envelope: Envelope) -> Header {
 /// is what has arrived.
 #[inline]
 pub(super) fn plain(a: &Arrival<'_>) -> Option<Envelope> {
-    let is_plain = a.header.kind == kind::EAGER && a.header.flags == 0;
-    is_plain.then(|| envelope(&a.header))
+    is_plain(&a.header).then(|| envelope(&a.header))
+}
+
+/// Whether this is the header of a whole message of which nothing else but its bytes
+/// matters.
+#[inline]
+pub(super) fn is_plain(header: &Header) -> bool {
+    header.kind == kind::EAGER && header.flags == 0
 }
 
 /// A whole message.

@@ -3,7 +3,7 @@
 //! Each comes in two forms: `wait`, which makes progress until it can answer,
 //! and `test`, which makes progress once. Handles are changed in place.
 
-use super::{Finished, Look, NULL, SENT, count_done, finish, look, waits_for};
+use super::{Finished, Look, NULL, SENT, count_done, finish, look, take_plain, waits_for};
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::pml::{self, Completion, WaitFor};
@@ -177,6 +177,11 @@ fn finish_all(raws: &mut [Raw], mut each: impl FnMut(usize, Completion)) -> Resu
         if *raw == SENT {
             *raw = NULL;
             each(i, Completion::empty());
+            continue;
+        }
+        if let Some(completion) = take_plain(*raw) {
+            *raw = NULL;
+            each(i, completion);
             continue;
         }
         let Finished { completion, handle } = finish(*raw)?;

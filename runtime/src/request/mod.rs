@@ -217,6 +217,22 @@ pub fn insert_pml(request: pml::Request, comm: Raw) -> Result<Raw> {
     REQUESTS.with(|table| table.insert(entry))
 }
 
+/// Names a receive that was complete at once, of a message of `len` bytes.
+///
+/// # Errors
+/// No more handles.
+#[inline]
+pub fn insert_received(source: u32, tag: i32, len: usize, comm: Raw) -> Result<Raw> {
+    REQUESTS.with(|table| {
+        table.insert(Entry {
+            body: Body::Pml(pml::Request::received(source, tag, len)),
+            persistent: false,
+            active: true,
+            comm: Some(comm),
+        })
+    })
+}
+
 #[cold]
 fn unknown<T>(raw: Raw) -> Result<T> {
     fail!(
@@ -266,37 +282,31 @@ pub fn count_done(raws: &[Raw]) -> Result<usize> {
     })
 }
 
-/// What is finished without a call that could come back to the table.
-enum Quick {
-    Plain(pml::Request, Option<Raw>),
-    Persistent(Completion, Option<Raw>),
-    /// Nothing: [`finish_other`] has to look at it.
-    Nothing,
+/// Takes a plain send or receive out, if it has completed: how it ended.
+#[inline]
+fn take_plain(raw: Raw) -> Option<Completion> {
+    REQUESTS.with(|table| {
+        table.take(raw, |entry| match &entry.body {
+            Body::Pml(request) => Some(request.end()?.about(entry.comm)),
+            Body::Persistent(_) | Body::Operation(_) => None,
+        })
+    })
 }
 
+/// Ends an active persistent send or receive, which has completed and stays: how it ended.
 #[inline]
-fn finish_quick(raw: Raw) -> Quick {
-    REQUESTS.with(|table| {
-        let is_plain =
-            |entry: &Entry| matches!(&entry.body, Body::Pml(request) if request.is_done());
-        if let Some(entry) = table.remove_if(raw, is_plain) {
-            return match entry.body {
-                Body::Pml(request) => Quick::Plain(request, entry.comm),
-                _ => Quick::Nothing,
-            };
+fn end_persistent(raw: Raw) -> Option<Completion> {
+    REQUESTS.with(|table| match table.find_mut(raw)? {
+        Entry {
+            body: Body::Persistent(persistent),
+            active,
+            comm,
+            ..
+        } if *active => {
+            *active = false;
+            Some(persistent.finish().about(*comm))
         }
-        match table.find_mut(raw) {
-            Some(Entry {
-                body: Body::Persistent(persistent),
-                active,
-                comm,
-                ..
-            }) if *active => {
-                *active = false;
-                Quick::Persistent(persistent.finish(), *comm)
-            }
-            _ => Quick::Nothing,
-        }
+        _ => None,
     })
 }
 
@@ -312,17 +322,15 @@ pub fn finish(raw: Raw) -> Result<Finished> {
             handle: NULL,
         });
     }
-    match finish_quick(raw) {
-        Quick::Plain(request, comm) => Ok(Finished {
-            completion: request.finish().about(comm),
-            handle: NULL,
-        }),
-        Quick::Persistent(completion, comm) => Ok(Finished {
-            completion: completion.about(comm),
-            handle: raw,
-        }),
-        Quick::Nothing => finish_other(raw),
+    if let Some(completion) = take_plain(raw) {
+        let handle = NULL;
+        return Ok(Finished { completion, handle });
     }
+    if let Some(completion) = end_persistent(raw) {
+        let handle = raw;
+        return Ok(Finished { completion, handle });
+    }
+    finish_other(raw)
 }
 
 #[inline(never)]

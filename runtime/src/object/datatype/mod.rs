@@ -45,7 +45,7 @@ pub use order::Order;
 pub use packing::Representation;
 #[cfg(test)]
 pub use predefined::known;
-pub use predefined::{DATATYPE_NULL, all_predefined, byte, predefined};
+pub use predefined::{DATATYPE_NULL, all_predefined, byte, dense_size, predefined};
 pub use segments::Segments;
 pub use table::{
     commit, count, duplicate, free, from_low, get, get_committed, handle_of, insert, name_of, share,

@@ -5,6 +5,7 @@ use super::definition::Datatype;
 use super::element::{Element, Float, Number};
 use super::envelope::Combiner;
 use crate::handle::Raw;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock};
 
 /// The value of `MPI_DATATYPE_NULL`.
@@ -122,10 +123,27 @@ static TABLE: LazyLock<[Option<Arc<Datatype>>; SLOTS]> = LazyLock::new(|| {
         let mut datatype = Datatype::basic(element, Combiner::Named);
         datatype.handle = Some(raw);
         datatype.set_name(name.as_bytes());
+        if datatype.is_contiguous() && datatype.true_lb() == 0 {
+            let size = u8::try_from(datatype.size()).unwrap_or(0);
+            DENSE[raw - FIRST].store(size, Ordering::Relaxed);
+        }
         table[raw - FIRST] = Some(Arc::new(datatype));
     }
     table
 });
+
+/// Bytes in an element of each predefined type of which any number lie in one run, from the
+/// address on; of others, and before the table was made, 0.
+static DENSE: [AtomicU8; SLOTS] = [const { AtomicU8::new(0) }; SLOTS];
+
+/// Bytes in an element of the predefined datatype that `raw` names, if any number of them lie
+/// in one run that begins at the buffer's address. It may be that it does and is not found.
+#[inline]
+#[must_use]
+pub fn dense_size(raw: Raw) -> Option<usize> {
+    let size = DENSE.get(raw.wrapping_sub(FIRST))?.load(Ordering::Relaxed);
+    (size != 0).then_some(usize::from(size))
+}
 
 /// The predefined datatype that `raw` names: an array index.
 #[inline]

@@ -33,13 +33,26 @@ fn unknown(raw: Raw) -> Error {
 pub unsafe fn get(raw: Raw) -> Result<&'static Arc<Datatype>> {
     match predefined(raw) {
         Some(datatype) => Ok(datatype),
-        None => DERIVED.with(|table| match table.find(raw) {
-            // SAFETY: entries of the table stay in place until removed, and the
-            // caller does not use the reference after that.
-            Some(datatype) => Ok(unsafe { &*std::ptr::from_ref(datatype) }),
-            None => Err(unknown(raw)),
-        }),
+        // SAFETY: the caller's promise.
+        None => unsafe { derived(raw) },
     }
+}
+
+/// As [`get`], where `raw` is no constant.
+///
+/// # Safety
+/// As [`get`].
+///
+/// # Errors
+/// As [`get`].
+#[inline(never)]
+unsafe fn derived(raw: Raw) -> Result<&'static Arc<Datatype>> {
+    DERIVED.with(|table| match table.find(raw) {
+        // SAFETY: entries of the table stay in place until removed, and the
+        // caller does not use the reference after that.
+        Some(datatype) => Ok(unsafe { &*std::ptr::from_ref(datatype) }),
+        None => Err(unknown(raw)),
+    })
 }
 
 /// As [`get`], for communication: the type must be committed.
@@ -49,7 +62,8 @@ pub unsafe fn get(raw: Raw) -> Result<&'static Arc<Datatype>> {
 ///
 /// # Errors
 /// As [`get`], or the type is not committed (`MPI_ERR_TYPE`).
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "every message comes here")]
 pub unsafe fn get_committed(raw: Raw) -> Result<&'static Arc<Datatype>> {
     // SAFETY: the caller's promise.
     let datatype = unsafe { get(raw) }?;

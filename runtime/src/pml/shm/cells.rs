@@ -11,17 +11,22 @@ use btl_shm::ring::Envelope;
 pub(super) fn arrival<'a>(a: &'a endpoint::Arrival<'a>, from: Proc) -> Arrival<'a> {
     Arrival {
         from,
-        header: Header {
-            kind: a.envelope.kind,
-            flags: a.envelope.flags,
-            context: ContextId(a.envelope.context),
-            tag: a.envelope.tag,
-            source: a.envelope.source,
-            aux: a.envelope.aux,
-        },
+        header: header(&a.envelope),
         words: &a.words,
         data: a.data,
         len: a.len,
+    }
+}
+
+#[inline]
+pub(super) fn header(envelope: &Envelope) -> Header {
+    Header {
+        kind: envelope.kind,
+        flags: envelope.flags,
+        context: ContextId(envelope.context),
+        tag: envelope.tag,
+        source: envelope.source,
+        aux: envelope.aux,
     }
 }
 
