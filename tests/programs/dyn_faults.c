@@ -135,9 +135,10 @@ static void left(MPI_Comm parent, const char *file)
     MPI(MPI_Comm_set_errhandler(inter, MPI_ERRORS_RETURN));
     while (access(file, F_OK) != 0)
         usleep(10000);
-    for (int n = 0; n < 4; n++) {
-        int count = n == 0 ? 0 : n == 1 ? 8 : (int)sizeof bytes;
-        if (n == 3) {
+    const int counts[] = {0, 8, 100, 500, 1000, 4000, 16000, sizeof bytes, sizeof bytes};
+    for (int n = 0; n < 9; n++) {
+        int count = counts[n];
+        if (n == 8) {
             MPI(MPI_Send_init(bytes, count, MPI_CHAR, 0, 0, inter, &request));
             code = MPI_Start(&request);
         } else {

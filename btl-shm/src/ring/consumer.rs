@@ -93,7 +93,7 @@ impl Consumer {
     /// The receiving half of the ring at `head`, of which nothing was consumed.
     ///
     /// # Safety
-    /// As for [`Producer::new`]; nobody else consumes from it.
+    /// As for [`super::Producer::new`]; nobody else consumes from it.
     pub unsafe fn new(head: NonNull<RingHead>) -> Consumer {
         // SAFETY: the caller hands over a whole block with its constants set.
         let (cells, bulk, count, bulk_len) = unsafe { parts(head) };

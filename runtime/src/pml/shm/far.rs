@@ -190,7 +190,7 @@ impl Far {
         if let Some(nodes) = self.nodes(peer) {
             return Ok(nodes.send(peer, (header, all_words(words)), len, fill));
         }
-        let (out, record, envelope) = self.out(peer, header)?;
+        let (out, record, envelope) = self.out_message(peer, header)?;
         out.send_bulk(record, &envelope, len, words, fill)
     }
 
