@@ -103,6 +103,57 @@ where
     Ok(links)
 }
 
+/// Functions of MPI's binding for Fortran among the symbols of an image.
+#[derive(Debug, PartialEq, Eq, Clone, Default)]
+pub struct FortranFunctions {
+    /// Those that it calls, and cannot be loaded without.
+    pub called: Vec<String>,
+    /// Those that it has.
+    pub defined: Vec<String>,
+}
+
+/// Reads which functions of MPI's binding for Fortran an image calls, by the names that compilers
+/// for Fortran give them (`mpi_send_`). None if the file is no image, or cannot be read.
+pub fn fortran_functions(path: &Path) -> Option<FortranFunctions> {
+    let data = ReadCache::new(File::open(path).ok()?);
+    match FileKind::parse(&data) {
+        Ok(FileKind::Elf64) => fortran_functions_of::<elf::FileHeader64<Endianness>, _>(&data),
+        Ok(FileKind::Elf32) => fortran_functions_of::<elf::FileHeader32<Endianness>, _>(&data),
+        _ => return None,
+    }
+    .ok()
+}
+
+fn fortran_functions_of<'a, H, R>(data: R) -> object::Result<FortranFunctions>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = H::parse(data)?;
+    let endian = header.endian()?;
+    let sections = header.sections(endian, data)?;
+    let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM)?;
+    let mut functions = FortranFunctions::default();
+    for symbol in symbols.iter() {
+        let name = symbols.symbol_name(endian, symbol)?;
+        if !is_of_fortran(name) {
+            continue;
+        }
+        let name = String::from_utf8_lossy(name).into_owned();
+        if !symbol.is_undefined(endian) {
+            functions.defined.push(name);
+        } else if symbol.st_bind() != elf::STB_WEAK {
+            functions.called.push(name);
+        }
+    }
+    Ok(functions)
+}
+
+fn is_of_fortran(name: &[u8]) -> bool {
+    let plain = name.strip_prefix(b"p").unwrap_or(name);
+    plain.starts_with(b"mpi_") && plain.ends_with(b"_")
+}
+
 fn image<'a, H, R>(data: R, bits: u8) -> object::Result<Image>
 where
     H: FileHeader<Endian = Endianness>,

@@ -1,5 +1,5 @@
-//! Recognizes programs that are built for another MPI. One with MPICH's ABI gets Lariat's library of
-//! that ABI, unchanged. Each rank of any other would find no launcher of its own and run as a
+//! Recognizes programs that are built for another MPI. One in C with MPICH's ABI gets Lariat's
+//! library of that ABI, unchanged. Each rank of any other would find no launcher of its own and run as a
 //! job of one rank: the same work N times, and no error.
 //!
 //! The libraries that a program needs stand in its file and in the files of these libraries.
@@ -20,6 +20,8 @@ const STANDARD_ABI: &str = "libmpi_abi.so";
 /// Libraries of MPICH's ABI, which Lariat's own takes the place of: that of MPICH and its relatives,
 /// Debian's name for it, and the one for Fortran that Intel's mpicc links programs in C with.
 const MPICH_ABI: [&str; 3] = ["libmpi.so.12", "libmpich.so.12", "libmpifort.so.12"];
+/// That for Fortran. Lariat's in its place has no functions for Fortran.
+const FORTRAN: &str = "libmpifort.so.12";
 /// Lariat's, in `lib`.
 const OWN_MPICH_ABI: &str = "libmpi.so.12";
 /// The folder of links to it under the other names.
@@ -84,8 +86,19 @@ enum Need {
     Nothing,
     /// A library of MPICH's ABI. True: the loader would take another file than Lariat's.
     MpichAbi(bool),
+    /// A library of MPICH's ABI for Fortran.
+    Fortran(FortranCall),
     /// Another MPI's library.
     Foreign(ForeignLibrary),
+}
+
+/// A function of MPI's binding for Fortran that a program calls, and no library here has.
+#[derive(Debug, PartialEq, Eq)]
+struct FortranCall {
+    /// Its name, as in the file.
+    function: String,
+    /// The library that calls it. None: the program itself does.
+    needed_by: Option<String>,
 }
 
 /// Gives a program with MPICH's ABI Lariat's library of it, and refuses a program that is built for
@@ -124,14 +137,29 @@ pub fn check(app: &mut App, inherit: bool) -> Result<Option<String>, ProgramErro
                 own.display()
             )))
         }
+        Need::Fortran(call) => Err(refusal_of_fortran(app, call)),
         Need::Foreign(foreign) => Err(refusal(app, foreign)),
     }
 }
 
+/// The program itself, or one of its libraries, as the subject of a sentence.
+fn subject(library: Option<String>) -> String {
+    library.map_or("it".to_owned(), |library| format!("its library {library}"))
+}
+
+fn refusal_of_fortran(app: &App, call: FortranCall) -> ProgramError {
+    ProgramError::NotExecutable(format!(
+        "program {} is built for MPICH's ABI and calls MPI from Fortran: {} needs {}. Lariat has \
+         that ABI for C only, and no {FORTRAN} with functions for Fortran. Start it with the \
+         mpirun of its own MPI (--allow-other-mpi runs it anyway, each rank alone)",
+        app.name.display(),
+        subject(call.needed_by),
+        call.function
+    ))
+}
+
 fn refusal(app: &App, foreign: ForeignLibrary) -> ProgramError {
-    let by = foreign
-        .needed_by
-        .map_or("it".to_owned(), |by| format!("its library {by}"));
+    let by = subject(foreign.needed_by);
     ProgramError::NotExecutable(format!(
         "program {} is built for {}: {by} needs {}. Its ranks would not find each other here: \
          each would run alone. Build it with the mpicc beside this mpirun, or start it with \
@@ -174,8 +202,10 @@ fn find(program: &ElfFile, loader: &Loader, own: Option<&Path>) -> Need {
     let mut seen = HashSet::new();
     let mut ahead: Vec<ElfFile> = Vec::new();
     let mut image = None;
+    let mut read = Vec::new();
     for _ in 0..MAX_LIBRARIES {
         let at = image.as_ref().unwrap_or(program);
+        read.push(at.path.clone());
         let standard = |n: &String| base(n).starts_with(STANDARD_ABI);
         if at.links.needed.iter().any(standard) {
             return Need::Nothing;
@@ -217,15 +247,34 @@ fn find(program: &ElfFile, loader: &Loader, own: Option<&Path>) -> Need {
         (_, Some(foreign)) if !(mpich.is_some() && is_layer(&foreign.name)) => {
             Need::Foreign(foreign)
         }
-        (other, _) => Need::MpichAbi(other == Some(true)),
+        (other, _) => match seen.contains(FORTRAN).then(|| fortran_call(&read)) {
+            Some(Some(call)) => Need::Fortran(call),
+            _ => Need::MpichAbi(other == Some(true)),
+        },
     }
 }
 
-/// Whether a library of MPICH's lies above its library of C and calls that: the bindings of Fortran
-/// and C++.
+/// A function for Fortran that one of these images calls and none has, if there is any. The
+/// first image is the program. Compilers for C link with the library for Fortran too, so that
+/// the need of that library alone tells nothing.
+fn fortran_call(images: &[PathBuf]) -> Option<FortranCall> {
+    let functions = images.iter().map(|path| elf::fortran_functions(path));
+    let functions: Vec<_> = functions.map(Option::unwrap_or_default).collect();
+    let defined: HashSet<&String> = functions.iter().flat_map(|f| &f.defined).collect();
+    let calls = functions.iter().enumerate();
+    let mut missing = calls.flat_map(|(at, f)| f.called.iter().map(move |name| (at, name)));
+    let (at, function) = missing.find(|(_, name)| !defined.contains(name))?;
+    Some(FortranCall {
+        function: function.clone(),
+        needed_by: (at > 0).then(|| images[at].display().to_string()),
+    })
+}
+
+/// Whether a library of MPICH's lies above its library of C and calls little but what an ABI
+/// describes: Debian's bindings of Fortran and C++. `libmpicxx.so.12` of Intel's cannot be loaded
+/// without functions inside of Intel's library.
 fn is_layer(name: &str) -> bool {
-    let layers = ["libmpichfort.so.12", "libmpichcxx.so.12", "libmpicxx.so.12"];
-    layers.contains(&base(name))
+    ["libmpichfort.so.12", "libmpichcxx.so.12"].contains(&base(name))
 }
 
 /// A library's name without its folder.

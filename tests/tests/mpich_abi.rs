@@ -200,12 +200,65 @@ fn mpirun_gives_a_program_the_library_that_it_needs() {
 }
 
 #[test]
-fn a_program_of_open_mpi_or_an_older_mpich_is_refused() {
-    for (soname, whose) in [("libmpi.so.40", "Open MPI"), ("libmpich.so.10", "MPICH")] {
+fn a_program_of_open_mpi_an_older_mpich_or_the_binding_for_cxx_is_refused() {
+    for (soname, whose) in [
+        ("libmpi.so.40", "Open MPI"),
+        ("libmpich.so.10", "MPICH"),
+        ("libmpicxx.so.12", "MPICH"),
+    ] {
         let program = linked_with(soname, "-Wl,-rpath,HERE");
         let outcome = Job::running(&program).ranks(2).run().exits(126).prints("");
         let _ = outcome.says([whose, soname, "the mpirun of its own MPI"]);
     }
+}
+
+/// A library of that name which has `mpi_init_`, and programs that call it from Fortran: by
+/// themselves or by a library of theirs.
+#[test]
+fn programs_in_fortran_are_refused_and_those_in_c_that_need_its_library_run() {
+    let dir = scratch("mpich_fortran");
+    let write = |name: &str, text: &str| {
+        let file = dir.join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    let shared = ["-shared", "-fPIC"];
+    let (mpi, soname) = (at("libmpifort.so.12"), "-Wl,-soname,libmpifort.so.12");
+    let calls = ["MPI_Init", "MPI_Finalize", "MPI_Comm_size", "mpi_init_"];
+    let text = calls.map(|name| format!("int {name}() {{ return 0; }}\n"));
+    cc(
+        mpi.as_ref(),
+        &write("mpifort.c", &text.concat()),
+        &[&shared[..], &[soname]].concat(),
+    );
+    let solver = at("libsolver.so");
+    let calls = "void mpi_init_(int *); void solve(void) { int e; mpi_init_(&e); }";
+    cc(
+        solver.as_ref(),
+        &write("solver.c", calls),
+        &[&shared[..], &["-Wl,-soname,libsolver.so"]].concat(),
+    );
+    let link = |name: &str, text: &str, more: &[&str]| {
+        let run_path = format!("-Wl,-rpath,{}", dir.display());
+        let flags = [&["-Wl,--no-as-needed", &run_path], more, &[&mpi]].concat();
+        let program = dir.join(name);
+        cc(&program, &write(&format!("{name}.c"), text), &flags);
+        Job::running(program).ranks(2)
+    };
+    let direct = "void mpi_init_(int *); int main(void) { int e; mpi_init_(&e); return e; }";
+    let by_library = "void solve(void); int main(void) { solve(); return 0; }";
+    let words = ["from Fortran", "needs mpi_init_", "mpirun of its own MPI"];
+    let refused = link("direct", direct, &[]).run().exits(126).prints("");
+    let _ = refused.says(words).says(["Fortran: it needs"]);
+    let refused = link("by_library", by_library, &[&solver]).run().exits(126);
+    let _ = refused.says(words).says(["libsolver.so needs"]);
+    let _ = link("c", SIZE, &[]).run().exits(0).prints("2\n2\n");
+    // The program has the function itself.
+    let own = "void mpi_init_(int *error) { *error = 0; }\n";
+    let own = format!("{own}{SIZE}");
+    let flags = ["-rdynamic", solver.as_str()];
+    let _ = link("own", &own, &flags).run().exits(0).prints("2\n2\n");
 }
 
 /// The wheel of mpi4py asks a variable which library to load.
