@@ -2,7 +2,7 @@
    to, resized, given back and forked at random, by one thread or beside others that do the
    same to blocks of their own. The model has a seed for each 4 KiB; 0 stands for zeros.
    Children check all that they have, write over some of it, give some back, and live on for
-   a while. No byte is ever another than the model says.
+   a while, one of them to the end. Some are forked by _Fork, or while a page is locked. No byte is ever another than the model says.
 
    usage: fork_model OPERATIONS SEED [THREADS] */
 #define _GNU_SOURCE
@@ -204,6 +204,35 @@ static struct {
     int end;
 } children[CHILDREN];
 
+/* A child that has the memory of the beginning, and is there until the end. */
+static pid_t oldest;
+static int oldest_end;
+
+static void begin_oldest(void)
+{
+    int ends[2];
+    EQ(pipe(ends), 0);
+    fflush(NULL);
+    oldest = fork();
+    CHECK(oldest >= 0, "fork");
+    if (oldest == 0) {
+        char byte;
+        close(ends[1]);
+        int ended = read(ends[0], &byte, 1) == 0;
+        _exit(!ended || !all_right("the oldest child"));
+    }
+    close(ends[0]);
+    oldest_end = ends[1];
+}
+
+static void end_oldest(void)
+{
+    int status = -1;
+    close(oldest_end);
+    EQ(waitpid(oldest, &status, 0), oldest);
+    CHECK(status == 0, "the oldest child: status %#x", status);
+}
+
 static void reap(int i)
 {
     int status = -1;
@@ -217,14 +246,21 @@ static void reap(int i)
 
 static void forks(void)
 {
+    static char page[CHUNK];
     int i = below(CHILDREN), ends[2], lives = below(2), nested = below(8) == 0;
+    int raw = below(6) == 0, locked = below(6) == 0;
     reap(i);
     EQ(pipe(ends), 0);
     fflush(NULL);
-    pid_t pid = fork();
+    if (locked) /* nothing is frozen then; without the right to it, it is a fork like others */
+        mlock(page, sizeof page);
+    pid_t pid = raw ? _Fork() : fork();
     CHECK(pid >= 0, "fork");
+    if (locked && pid != 0)
+        munlock(page, sizeof page);
     if (pid == 0) {
         close(ends[1]);
+        close(oldest_end);
         for (int j = 0; j < CHILDREN; j++)
             if (children[j].pid != 0)
                 close(children[j].end);
@@ -235,9 +271,9 @@ static void forks(void)
             put(receiving->at + (size_t)c * CHUNK, receiving->seed[c] = next_seed++);
         if (below(2) && !all_right("child, at once"))
             _exit(1);
-        for (int k = below(40); k > 0; k--)
-            alone();
-        if (nested) {
+        for (int k = raw ? 0 : below(40); k > 0; k--)
+            alone(); /* which a child of _Fork may not do */
+        if (nested && !raw) {
             pid_t grandchild = fork();
             for (int k = below(20); k > 0; k--)
                 alone();
@@ -363,6 +399,9 @@ int main(int argc, char **argv)
     state = together ^ ((uint64_t)(rank + 1) << 40);
     for (int i = 0; i < threads && i < 8; i++)
         pthread_create(&others[i], NULL, churn, (void *)(uintptr_t)i);
+    for (int i = 0; i < 200; i++)
+        alone();
+    begin_oldest();
     for (long i = 0; i < operations; i++) {
         alone();
         switch (draw(&together) % 16) {
@@ -391,5 +430,6 @@ int main(int argc, char **argv)
         pthread_join(others[i], NULL);
     for (int i = 0; i < CHILDREN; i++)
         reap(i);
+    end_oldest();
     PASSED();
 }

@@ -61,6 +61,23 @@ fn forks_remaps_and_frees_at_random() {
 }
 
 #[test]
+fn frozen_memory_stays_until_no_child_has_it_whatever_forked_the_child() {
+    for way in ["fork", "locked", "_Fork", "clone"] {
+        Job::of("fork_frozen").args([way]).ranks(2).passes();
+    }
+}
+
+#[test]
+fn frozen_memory_that_an_old_child_has_not_comes_back() {
+    Job::of("fork_frozen").args(["apart"]).ranks(2).passes();
+}
+
+#[test]
+fn what_is_mapped_over_frozen_memory_stays() {
+    Job::of("fork_frozen").args(["over"]).ranks(2).passes();
+}
+
+#[test]
 #[ignore = "hours"]
 fn two_million_forks_remaps_and_frees() {
     for seed in 1..=8 {

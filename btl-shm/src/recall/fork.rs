@@ -23,8 +23,6 @@ pub struct Hooks {
     /// Before the fork, after `prepare` where that is called: makes memory private that
     /// need not stay shared, so that less is copied. Not called for `_Fork`.
     pub freeze: fn(),
-    /// In the parent, always, before `parent`: where `freeze` was called, the fork is over.
-    pub parted: fn(),
     /// In the parent: lets the locks go.
     pub parent: fn(),
     /// In the child: lets the locks go.
@@ -196,9 +194,6 @@ pub(super) fn after_in_parent() {
     if let Some((mut read, write)) = ends(state) {
         drop(write);
         let _ = read.read_exact(&mut [0]); // the byte, or the end of the pipe
-    }
-    for hooks in state.hooks.iter().flatten() {
-        (hooks.parted)();
     }
     if state.locked {
         for hooks in state.hooks.iter().flatten() {

@@ -10,26 +10,23 @@
 //! ([`super::alloc::Allocator::is_shared`]) and gives no such page back before
 //! every process that inherited it has ended or called exec.
 //!
-//! Who has inherited is known by *witnesses*: a file that is mapped for writing, shared,
-//! while the process forks, and then no more in the parent. The kernel seals a file against
-//! writing (`F_SEAL_WRITE`) only once nobody has such a mapping.
+//! Who has inherited is known by *witnesses* ([`super::witness`]).
 //!
 //! What stays shared, and is copied for the child as [`crate::recall`] says: exposed pages,
 //! runs too short to be worth a mapping, what the program protects, and everything where a
 //! process has memory locked or pinned (`mlock`, a network card, `io_uring`): pages must
 //! not be exchanged under those.
 
-use super::extents::State;
+use super::extents::{Extents, State};
 use super::space::Space;
 use super::window::Window;
 use super::{lines, sys};
-use crate::recall::{self, ranges, say};
+use crate::recall::{self, say};
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::Mode;
 use nix::time::ClockId;
 use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
@@ -41,143 +38,11 @@ const LEAST_RUN: usize = 16 << 10;
 /// Runs that one fork makes at most: a process has a limit of mappings.
 const MOST_RUNS: usize = 4096;
 
-/// Witnesses at once; later children share the last one.
-const WITNESSES: usize = 8;
-
-/// The lowest number of a witness's descriptor, if the process may have as many.
-const LEAST_NUMBER: libc::c_int = 512;
-
 /// How long it takes at least from one look at the witnesses to the next.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause, where looks find nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-
-/// A file that children have mapped.
-#[derive(Debug)]
-struct Witness {
-    file: OwnedFd,
-    /// The file's device and inode: a program may close descriptors that it does not know.
-    identity: (u64, u64),
-    /// The number of the first fork that it is of.
-    fork: u64,
-}
-
-/// What is known of this process's forks.
-#[derive(Debug, Default)]
-pub struct Forks {
-    /// The number of the last fork.
-    last: u64,
-    /// Of children that may live, oldest first.
-    witnesses: [Option<Witness>; WITNESSES],
-    /// Where the witness of the fork under way is mapped.
-    mapped: Option<usize>,
-    /// What was freed of frozen memory: first address, end, and the last fork before.
-    freed: Vec<(usize, usize, u64)>,
-    looked: Duration,
-    pause: Duration,
-}
-
-impl Forks {
-    /// Notes that frozen memory was given back, which children may have.
-    pub fn note_freed(&mut self, start: usize, end: usize) {
-        match self.freed.last_mut() {
-            Some(last) if last.1 == start && last.2 == self.last => last.1 = end,
-            _ => self.freed.push((start, end, self.last)),
-        }
-    }
-
-    /// Makes and maps the witness of the next fork. False: it cannot be had. It allocates
-    /// nothing.
-    fn call_witness(&mut self) -> bool {
-        self.leave_witness();
-        self.dismiss();
-        let free = self.witnesses.iter().position(Option::is_none);
-        let slot = match free {
-            Some(slot) => {
-                self.witnesses[slot] = Witness::new(self.last + 1);
-                slot
-            }
-            None => WITNESSES - 1,
-        };
-        let Some(witness) = self.witnesses[slot].as_ref().filter(|w| w.is_there()) else {
-            return false;
-        };
-        let (flags, file) = (libc::MAP_SHARED, witness.file.as_raw_fd());
-        // SAFETY: a fresh mapping of a file that nobody else uses.
-        self.mapped = unsafe { sys::mmap(0, sys::page(), sys::RW, flags, file, 0) }.ok();
-        self.last += u64::from(self.mapped.is_some());
-        self.pause = PAUSE;
-        self.mapped.is_some()
-    }
-
-    /// In the parent, after the fork: only children have the witness from now on.
-    fn leave_witness(&mut self) {
-        if let Some(mapped) = self.mapped.take() {
-            // SAFETY: the mapping of `call_witness`, of which nobody uses anything.
-            drop(unsafe { sys::munmap(mapped, sys::page()) });
-        }
-    }
-
-    /// Lets those witnesses go whose children are gone, as far as no child of an earlier
-    /// fork lives. The number of the last fork of which that is so.
-    fn dismiss(&mut self) -> u64 {
-        while let Some(first) = &self.witnesses[0] {
-            if self.mapped.is_some() || first.is_needed() {
-                return first.fork - 1;
-            }
-            self.witnesses[0] = None;
-            self.witnesses.rotate_left(1);
-        }
-        self.last
-    }
-}
-
-impl Witness {
-    /// A file for the witness of fork number `fork`.
-    fn new(fork: u64) -> Option<Witness> {
-        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // SAFETY: the name is NUL-terminated.
-        let raw = unsafe { libc::memfd_create(c"lariat-witness".as_ptr(), flags) };
-        if raw < 0 {
-            return None;
-        }
-        // SAFETY: just made, and nobody else's.
-        let low = unsafe { OwnedFd::from_raw_fd(raw) };
-        // Clear of the numbers that programs count on.
-        // SAFETY: fcntl with an integer argument.
-        let file = match unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, LEAST_NUMBER) } {
-            // SAFETY: as above.
-            high @ 0.. => unsafe { OwnedFd::from_raw_fd(high) },
-            _ => low,
-        };
-        let len = libc::off_t::try_from(sys::page()).ok()?;
-        // SAFETY: makes a file of this process longer.
-        if unsafe { libc::ftruncate(file.as_raw_fd(), len) } != 0 {
-            return None;
-        }
-        let identity = ranges::file_of(file.as_raw_fd()).ok()?;
-        Some(Witness {
-            file,
-            identity,
-            fork,
-        })
-    }
-
-    /// Whether the program has left the descriptor alone.
-    fn is_there(&self) -> bool {
-        ranges::file_of(self.file.as_raw_fd()).ok() == Some(self.identity)
-    }
-
-    /// Whether a child may have it mapped.
-    fn is_needed(&self) -> bool {
-        // SAFETY: fcntl with an integer argument, on the descriptor that is still the
-        // witness's. While there is a writable mapping, it says EBUSY.
-        !self.is_there()
-            || unsafe { libc::fcntl(self.file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_WRITE) }
-                != 0
-    }
-}
 
 /// Before a fork: makes private what peers know nothing of. It allocates nothing, and
 /// needs no lock but the one of `space`. Where something is refused, more is copied.
@@ -191,9 +56,18 @@ pub fn freeze(window: &Window, space: &mut Space) {
     let Ok(fd) = window.descriptor() else {
         return;
     };
-    if !space.forks.call_witness() {
+    let Space {
+        extents,
+        over,
+        protected,
+        forks,
+        ..
+    } = space;
+    // Earlier children have nothing of what is frozen now.
+    if forks.reach(window.end() - window.base()).is_err() || !forks.change() {
         return;
     }
+    forks.pause = PAUSE;
     let (pages, mut left) = (window.pages(), MOST_RUNS);
     // Without /proc everything is copied.
     let _ = lines::each(c"/proc/self/maps", &mut |line| {
@@ -202,11 +76,11 @@ pub fn freeze(window: &Window, space: &mut Space) {
         if !line.shared || line.file != file || line.protection != sys::RW || from >= to {
             return;
         }
-        in_use(space, from, to, &mut |start, end| {
+        in_use((extents, over), from, to, &mut |start, end| {
             let mut next = start;
             while next < end && left > 0 {
                 let (stop, exposed) = pages.exposed.run(next, end);
-                let is_free = space.protected.first_in(next, stop).is_none();
+                let is_free = protected.first_in(next, stop).is_none();
                 if !exposed && is_free && stop - next >= LEAST_RUN {
                     left -= 1;
                     let at = line.offset + (next - line.start) as u64;
@@ -215,6 +89,7 @@ pub fn freeze(window: &Window, space: &mut Space) {
                         return;
                     }
                     pages.freeze(next, stop);
+                    forks.note_frozen(next - window.base(), stop - window.base());
                 }
                 next = stop;
             }
@@ -222,17 +97,14 @@ pub fn freeze(window: &Window, space: &mut Space) {
     });
 }
 
-/// In the parent, after a fork. A child that forks keeps the witness: what it has, it has
-/// from its parent.
-pub fn parted(window: &Window, space: &mut Space) {
-    if !window.is_private() {
-        space.forks.leave_witness();
-    }
-}
-
 /// Calls `each` with the runs of pages in `from..to` (whole pages) that are in use: those
 /// of blocks and of mappings. A page of which a part is in use counts.
-fn in_use(space: &Space, from: usize, to: usize, each: &mut dyn FnMut(usize, usize)) {
+fn in_use(
+    (extents, over): (&Extents, &Extents),
+    from: usize,
+    to: usize,
+    each: &mut dyn FnMut(usize, usize),
+) {
     let page = sys::page();
     let mut run = from..from;
     let mut add = |start: usize, end: usize| {
@@ -248,12 +120,10 @@ fn in_use(space: &Space, from: usize, to: usize, each: &mut dyn FnMut(usize, usi
     };
     let mut next = from;
     while next < to {
-        let (start, end, state) =
-            space
-                .extents
-                .first_in(next, to)
-                .unwrap_or((to, to, State::Foreign));
-        if next < start && space.over.first_in(next, start).is_none() {
+        let (start, end, state) = extents
+            .first_in(next, to)
+            .unwrap_or((to, to, State::Foreign));
+        if next < start && over.first_in(next, start).is_none() {
             add(next, start); // no extent is there, so that the program has blocks in it
         }
         if state == State::Mapped {
@@ -345,45 +215,37 @@ pub fn look(window: &Window, space: &mut Space) {
 
 /// Does what [`look`] says, now. Whether anything that was freed came into reach again.
 pub fn give_back(window: &Window, space: &mut Space) -> bool {
-    let done = space.forks.dismiss();
-    let none_lives = done == space.forks.last;
-    let freed = std::mem::take(&mut space.forks.freed);
+    let changed = space.forks.change();
+    space.forks.dismiss();
+    let free = space.forks.take_free();
     let mut found = false;
-    if none_lives {
-        let next = |space: &Space, from| {
-            let mut after = space.extents.iter_from(from);
-            after.find(|one| one.2 == State::Frozen)
-        };
-        let mut from = 0;
-        while let Some((start, end, _)) = next(space, from) {
-            found |= revive(window, space, start, end);
-            from = end;
-        }
-        drop_doubles(window);
-        return found;
+    for one in free {
+        found |= revive(window, space, one.start, one.end);
     }
-    for (start, end, fork) in freed {
-        if fork <= done {
-            found |= revive(window, space, start, end);
-        } else {
-            space.forks.freed.push((start, end, fork));
-        }
+    if changed && space.forks.none_lives() {
+        // Also what the kernel has refused before.
+        found |= revive(window, space, window.base(), window.end());
+        drop_doubles(window);
     }
     found
 }
 
-/// Makes the whole pages of a frozen extent shared again, or of a part of one. What is
-/// left at both ends stays frozen until all that is frozen may be given back.
+/// Makes the whole pages of the frozen extents in a range shared again: whether there were
+/// any. The program may have mapped something else there meanwhile.
 fn revive(window: &Window, space: &mut Space, start: usize, end: usize) -> bool {
-    let page = sys::page();
-    let (from, to) = (start.next_multiple_of(page), end / page * page);
-    if from >= to || window.make_shared(from, to - from).is_err() {
-        return false;
+    let (mut next, mut found) = (start, false);
+    while let Some((from, to, state)) = space.extents.first_in(next, end) {
+        next = to;
+        let page = sys::page();
+        let (from, to) = (from.next_multiple_of(page), to / page * page);
+        if state == State::Frozen && from < to && window.make_shared(from, to - from).is_ok() {
+            window.pages().frozen.clear(from, to);
+            space.extents.cut(from, to);
+            space.extents.insert(from, to, State::Sealed);
+            found = true;
+        }
     }
-    window.pages().frozen.clear(from, to);
-    space.extents.cut(from, to);
-    space.extents.insert(from, to, State::Sealed);
-    true
+    found
 }
 
 /// Gives those pages of the file back of which this process has a copy of its own, and

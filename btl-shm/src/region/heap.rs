@@ -7,7 +7,6 @@
 //! ([`Preloaded`]); elsewhere the runtime has the heap itself.
 
 use super::alloc::{AllLocks, Allocator, at};
-use super::space::Space;
 use super::window::{Refusal, VisibleRange, Window, publish, static_part};
 use super::{freeze, static_data};
 use crate::recall;
@@ -109,7 +108,6 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
     let hooks = recall::Hooks {
         prepare: fork_prepare,
         freeze: fork_freeze,
-        parted: fork_parted,
         parent: fork_done,
         child: fork_done,
         private: became_private,
@@ -359,32 +357,22 @@ pub fn fork_prepare() {
     }
 }
 
-/// Calls `f` with the window and the space, around a fork: by the locks that are held, or,
+/// Before a fork: makes private what peers know nothing of. By the locks that are held, or,
 /// where there is no other thread, by that of the space if it is free.
-fn around_fork(f: impl FnOnce(&Window, &mut Space)) {
+pub fn fork_freeze() {
     let Some(heap) = here() else {
         return;
     };
     let window = heap.allocator.window();
     // SAFETY: the thread that forks; see `HeldOverFork`.
     match unsafe { (*HELD_OVER_FORK.0.get()).as_mut() } {
-        Some(held) => f(window, held.space()),
+        Some(held) => freeze::freeze(window, held.space()),
         None => {
             if let Some(mut space) = heap.allocator.try_space() {
-                f(window, &mut space);
+                freeze::freeze(window, &mut space);
             }
         }
     }
-}
-
-/// Before a fork: makes private what peers know nothing of.
-pub fn fork_freeze() {
-    around_fork(freeze::freeze);
-}
-
-/// In the parent, after a fork.
-pub fn fork_parted() {
-    around_fork(freeze::parted);
 }
 
 /// After a fork, in the parent and in the child: lets the locks go.

@@ -206,7 +206,7 @@ fn discard(heap: &Allocator, start: usize, end: usize) {
             // A touch is a fault from now on. Where that cannot be had, it is none.
             // SAFETY: the caller has taken the range from the program.
             drop(unsafe { heap.window().seal(next, stop - next) });
-            heap.space().give_frozen(next, stop);
+            heap.space().give_frozen(heap.window(), next, stop);
         } else {
             discard_run(heap, next, stop);
         }

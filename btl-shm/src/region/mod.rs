@@ -44,3 +44,4 @@ pub mod static_data;
 pub mod sys;
 pub mod table;
 pub mod window;
+pub mod witness;

@@ -2,9 +2,9 @@
 //! runs under the lock of the heap's space.
 
 use super::extents::{Extent, Extents, State};
-use super::freeze::Forks;
 use super::sys;
 use super::window::Window;
+use super::witness::Forks;
 use nix::time::ClockId;
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ impl Space {
         while next < end {
             let (stop, frozen) = window.pages().frozen.run(next, end);
             if frozen {
-                self.give_frozen(next, stop);
+                self.give_frozen(window, next, stop);
             } else {
                 self.extents.insert(next, stop, State::Dirty);
             }
@@ -152,14 +152,17 @@ impl Space {
     }
 
     /// Takes back frozen memory, which waits until no child has it.
-    pub fn give_frozen(&mut self, start: usize, end: usize) {
+    pub fn give_frozen(&mut self, window: &Window, start: usize, end: usize) {
         self.extents.insert(start, end, State::Frozen);
-        self.forks.note_freed(start, end);
-        let (first, last) = (
-            start.next_multiple_of(sys::page()),
-            end / sys::page() * sys::page(),
-        );
+        let Some((from, to, _)) = self.extents.at(start) else {
+            return;
+        };
+        // Pages of which the rest was given back before are whole now.
+        let page = sys::page();
+        let first = from.next_multiple_of(page).max(start / page * page);
+        let last = (to / page * page).min(end.next_multiple_of(page));
         if first < last {
+            self.forks.note_freed(window.base(), first, last);
             // This process's own copies go at once; where they do not, they go later.
             // SAFETY: whole pages that nobody uses any more.
             drop(unsafe { sys::madvise(first, last - first, libc::MADV_DONTNEED) });

@@ -42,7 +42,6 @@ extern "C" fn start() {
     recall::at_fork(Hooks {
         prepare: || called(0),
         freeze: || (),
-        parted: || (),
         parent: || called(1),
         child: || called(2),
         private: || called(3),
