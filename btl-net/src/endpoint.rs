@@ -6,7 +6,7 @@
 
 use crate::api::{Context, FI_MULTI_RECV, FI_RECV, fi_cq_data_entry};
 use crate::cell::{CELL, Cell};
-use crate::fabric::{EMPTY, Fabric, Options, Started};
+use crate::fabric::{Attempt, EMPTY, Fabric, Options};
 use crate::{NetError, PIECE};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,8 +49,8 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::ptr::slice_from_raw_parts_mut(self.at.as_ptr(), self.len);
-        // SAFETY: leaked in `new`; `Shared` closes the endpoint first, so that no operation
-        // has them.
+        // SAFETY: leaked in `new`; the fabric is dropped first, which closes the endpoint, so that
+        // no operation has them.
         unsafe {
             drop(Box::from_raw(bytes));
             drop(Box::from_raw(self.context.as_ptr()));
@@ -88,20 +88,20 @@ struct Peer {
 }
 
 /// A message that lies in a room.
-struct Waiting {
+struct Arrival {
     room: usize,
     at: *const u8,
     len: usize,
 }
 
-/// What both sides use. Fields are dropped in this order.
-struct Shared {
+/// The endpoint, which both sides use. Fields are dropped in this order.
+struct Endpoint {
     fabric: Fabric,
     rooms: Vec<Room>,
     outgoing: Vec<Outgoing>,
     /// Buffers for sending that are free.
     free: Vec<usize>,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Arrival>,
     peers: Vec<Peer>,
     /// Messages that have come before one that was sent earlier, by sender and number.
     early: BTreeMap<(u32, u16), Vec<u8>>,
@@ -114,7 +114,7 @@ struct Shared {
     failed: Option<NetError>,
 }
 
-impl Shared {
+impl Endpoint {
     /// Reads completions. Whether there were any.
     fn drain(&mut self) -> Result<bool, NetError> {
         if let Some(why) = &self.failed {
@@ -151,7 +151,7 @@ impl Shared {
         let arrived = entry.flags & FI_RECV != 0 && !entry.buf.is_null() && entry.len > 0;
         if arrived && !self.is_request(entry) {
             self.rooms[number].untaken += 1;
-            self.waiting.push_back(Waiting {
+            self.waiting.push_back(Arrival {
                 room: number,
                 at: entry.buf.cast_const().cast(),
                 len: entry.len,
@@ -192,7 +192,7 @@ impl Shared {
                 aux: u32::from(self.presses),
                 ..Cell::default()
             };
-            if self.fabric.inject(peer.address, &cell.bytes()) == Ok(Started::Yes) {
+            if self.fabric.inject(peer.address, &cell.bytes()) == Ok(Attempt::Accepted) {
                 self.peers[at].told = self.presses;
             }
         }
@@ -210,8 +210,8 @@ impl Shared {
                 .receive(room.buffer.at, room.buffer.len, room.buffer.context)
         };
         match posted {
-            Ok(Started::Yes) => room.used_up = false,
-            Ok(Started::Later) => {} // the next message, or the next look, comes here again
+            Ok(Attempt::Accepted) => room.used_up = false,
+            Ok(Attempt::Again) => {} // the next message, or the next look, comes here again
             Err(why) => self.failed = Some(why),
         }
     }
@@ -239,12 +239,12 @@ fn low(count: u64) -> u16 {
 
 /// The sending side.
 pub struct Net {
-    shared: Rc<RefCell<Shared>>,
+    endpoint: Rc<RefCell<Endpoint>>,
 }
 
 /// The receiving side.
 pub struct Inbox {
-    shared: Rc<RefCell<Shared>>,
+    endpoint: Rc<RefCell<Endpoint>>,
 }
 
 impl std::fmt::Debug for Net {
@@ -299,7 +299,7 @@ impl Net {
             untaken: 0,
             used_up: true,
         });
-        let mut shared = Shared {
+        let mut endpoint = Endpoint {
             inject_size: fabric.inject_size().min(SHORT),
             fabric,
             rooms: rooms.collect(),
@@ -314,15 +314,15 @@ impl Net {
             presses: false,
             failed: None,
         };
-        (0..ROOMS).for_each(|number| shared.post_again(number));
-        if let Some(why) = shared.failed.take() {
+        (0..ROOMS).for_each(|number| endpoint.post_again(number));
+        if let Some(why) = endpoint.failed.take() {
             return Err(why);
         }
-        let shared = Rc::new(RefCell::new(shared));
+        let endpoint = Rc::new(RefCell::new(endpoint));
         let inbox = Inbox {
-            shared: shared.clone(),
+            endpoint: endpoint.clone(),
         };
-        Ok((Net { shared }, inbox, address))
+        Ok((Net { endpoint }, inbox, address))
     }
 
     /// Learns the addresses of all processes by number. `me`: the number of this one. Those
@@ -331,15 +331,15 @@ impl Net {
     /// # Errors
     /// An address is none.
     pub fn meet(&mut self, me: u32, addresses: &[Option<&[u8]>]) -> Result<(), NetError> {
-        let shared = &mut *self.shared.borrow_mut();
-        shared.me = me;
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        endpoint.me = me;
         for address in addresses {
             let mut peer = Peer::default();
             if let Some(address) = address {
-                peer.address = shared.fabric.insert(address)?;
+                peer.address = endpoint.fabric.insert(address)?;
                 peer.known = true;
             }
-            shared.peers.push(peer);
+            endpoint.peers.push(peer);
         }
         Ok(())
     }
@@ -356,37 +356,37 @@ impl Net {
         len: usize,
         fill: impl FnOnce(*mut u8),
     ) -> Result<bool, NetError> {
-        let shared = &mut *self.shared.borrow_mut();
-        if let Some(why) = &shared.failed {
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        if let Some(why) = &endpoint.failed {
             return Err(why.clone());
         }
-        let peer = shared.peers.get(to as usize).copied();
+        let peer = endpoint.peers.get(to as usize).copied();
         let Some(peer) = peer.filter(|peer| peer.known) else {
             return Err(NetError::new(format!("there is no peer {to}")));
         };
         debug_assert!(len <= PIECE);
         let cell = Cell {
-            secret: shared.secret,
-            sender: shared.me,
+            secret: endpoint.secret,
+            sender: endpoint.me,
             sequence: low(peer.sent),
             ..*cell
         };
-        let started = match CELL + len <= shared.inject_size {
+        let attempt = match CELL + len <= endpoint.inject_size {
             true => {
                 let mut bytes = [0; SHORT];
                 bytes[..CELL].copy_from_slice(&cell.bytes());
                 fill(bytes[CELL..].as_mut_ptr());
-                shared.fabric.inject(peer.address, &bytes[..CELL + len])
+                endpoint.fabric.inject(peer.address, &bytes[..CELL + len])
             }
-            false => send_buffered(shared, (to, peer.address), &cell, len, fill),
+            false => send_buffered(endpoint, (to, peer.address), &cell, len, fill),
         };
-        match started {
-            Ok(Started::Yes) => {
-                shared.peers[to as usize].sent += 1;
+        match attempt {
+            Ok(Attempt::Accepted) => {
+                endpoint.peers[to as usize].sent += 1;
                 Ok(true)
             }
-            Ok(Started::Later) => {
-                shared.drain()?;
+            Ok(Attempt::Again) => {
+                endpoint.drain()?;
                 Ok(false)
             }
             Err(mut why) => {
@@ -399,41 +399,41 @@ impl Net {
     /// Messages sent to a peer so far.
     #[must_use]
     pub fn sent(&self, to: u32) -> u64 {
-        let shared = self.shared.borrow();
-        shared.peers.get(to as usize).map_or(0, |peer| peer.sent)
+        let endpoint = self.endpoint.borrow();
+        endpoint.peers.get(to as usize).map_or(0, |peer| peer.sent)
     }
 
     /// Messages without the job's secret, or from nobody, that were dropped so far.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.shared.borrow().dropped
+        self.endpoint.borrow().dropped
     }
 
     /// Whether messages are under way that need further calls to get out.
     #[must_use]
     pub fn is_sending(&self) -> bool {
-        let shared = self.shared.borrow();
-        shared.free.len() < shared.outgoing.len()
+        let endpoint = self.endpoint.borrow();
+        endpoint.free.len() < endpoint.outgoing.len()
     }
 
     /// Asks all peers to hold their messages back, or no more.
     pub fn set_pressure(&mut self, on: bool) {
-        let shared = &mut *self.shared.borrow_mut();
-        shared.presses = on;
-        shared.tell();
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        endpoint.presses = on;
+        endpoint.tell();
     }
 
     /// Tells peers what they could not be told before: to be called when there is nothing
     /// else to do.
     pub fn idle(&mut self) {
-        self.shared.borrow_mut().tell();
+        self.endpoint.borrow_mut().tell();
     }
 
     /// Whether a peer asks for that, as far as is known.
     #[must_use]
     pub fn has_pressure(&self, peer: u32) -> bool {
-        let shared = self.shared.borrow();
-        shared
+        let endpoint = self.endpoint.borrow();
+        endpoint
             .peers
             .get(peer as usize)
             .is_some_and(|peer| peer.presses)
@@ -444,7 +444,7 @@ impl Net {
     /// # Errors
     /// The network has failed.
     pub fn look(&self) -> Result<(), NetError> {
-        self.shared.borrow_mut().drain().map(drop)
+        self.endpoint.borrow_mut().drain().map(drop)
     }
 
     /// What to sleep on.
@@ -452,32 +452,32 @@ impl Net {
     /// # Errors
     /// There is nothing.
     pub fn sleeper(&self) -> Result<Sleeper, NetError> {
-        let fd = self.shared.borrow().fabric.sleeper()?;
+        let fd = self.endpoint.borrow().fabric.sleeper()?;
         Ok(Sleeper { fd })
     }
 }
 
 fn send_buffered(
-    shared: &mut Shared,
+    endpoint: &mut Endpoint,
     (to, address): (u32, u64),
     cell: &Cell,
     len: usize,
     fill: impl FnOnce(*mut u8),
-) -> Result<Started, NetError> {
-    if shared.free.is_empty() && shared.outgoing.len() == SENDING {
-        shared.drain()?;
+) -> Result<Attempt, NetError> {
+    if endpoint.free.is_empty() && endpoint.outgoing.len() == SENDING {
+        endpoint.drain()?;
     }
-    let number = match shared.free.pop() {
+    let number = match endpoint.free.pop() {
         Some(number) => number,
-        None if shared.outgoing.len() < SENDING => {
-            let number = shared.outgoing.len();
+        None if endpoint.outgoing.len() < SENDING => {
+            let number = endpoint.outgoing.len();
             let buffer = Buffer::new(CELL + PIECE, number, true);
-            shared.outgoing.push(Outgoing { buffer, to });
+            endpoint.outgoing.push(Outgoing { buffer, to });
             number
         }
-        None => return Ok(Started::Later),
+        None => return Ok(Attempt::Again),
     };
-    let outgoing = &mut shared.outgoing[number];
+    let outgoing = &mut endpoint.outgoing[number];
     outgoing.to = to;
     let buffer = &outgoing.buffer;
     // SAFETY: no operation has a buffer that is free; it has room for a cell and a piece.
@@ -486,11 +486,11 @@ fn send_buffered(
     fill(bytes[CELL..].as_mut_ptr());
     // SAFETY: both stay until the endpoint is closed, and are not used again before the
     // completion.
-    let started = unsafe { shared.fabric.send(address, bytes, buffer.context) };
-    if started != Ok(Started::Yes) {
-        shared.free.push(number);
+    let attempt = unsafe { endpoint.fabric.send(address, bytes, buffer.context) };
+    if attempt != Ok(Attempt::Accepted) {
+        endpoint.free.push(number);
     }
-    started
+    attempt
 }
 
 impl Inbox {
@@ -512,7 +512,7 @@ impl Inbox {
             // SAFETY: libfabric has filled these bytes of a room that is not posted again
             // before the message is taken.
             let bytes = unsafe { std::slice::from_raw_parts(waiting.at, waiting.len) };
-            let seen = self.shared.borrow_mut().look_at(bytes);
+            let seen = self.endpoint.borrow_mut().look_at(bytes);
             any = true;
             let mut goes_on = true;
             match seen {
@@ -522,13 +522,16 @@ impl Inbox {
                 }
                 Some((cell, false)) => {
                     let place = (cell.sender, cell.sequence);
-                    self.shared.borrow_mut().early.insert(place, bytes.to_vec());
+                    self.endpoint
+                        .borrow_mut()
+                        .early
+                        .insert(place, bytes.to_vec());
                 }
                 None => {}
             }
-            let shared = &mut *self.shared.borrow_mut();
-            shared.rooms[waiting.room].untaken -= 1;
-            shared.post_again(waiting.room);
+            let endpoint = &mut *self.endpoint.borrow_mut();
+            endpoint.rooms[waiting.room].untaken -= 1;
+            endpoint.post_again(waiting.room);
             if !goes_on {
                 break;
             }
@@ -539,25 +542,28 @@ impl Inbox {
     /// Messages of a peer that were taken so far.
     #[must_use]
     pub fn taken(&self, from: u32) -> u64 {
-        let shared = self.shared.borrow();
-        shared.peers.get(from as usize).map_or(0, |peer| peer.taken)
+        let endpoint = self.endpoint.borrow();
+        endpoint
+            .peers
+            .get(from as usize)
+            .map_or(0, |peer| peer.taken)
     }
 
     /// Whether the sleeper will tell of what comes from now on. `false`: there is something
     /// to do already.
     #[must_use]
     pub fn may_sleep(&self) -> bool {
-        let shared = self.shared.borrow();
-        shared.waiting.is_empty() && shared.fabric.may_sleep()
+        let endpoint = self.endpoint.borrow();
+        endpoint.waiting.is_empty() && endpoint.fabric.may_sleep()
     }
 
-    fn next(&mut self) -> Result<Option<Waiting>, NetError> {
-        let shared = &mut *self.shared.borrow_mut();
-        if shared.waiting.is_empty() {
-            (0..ROOMS).for_each(|room| shared.post_again(room));
-            shared.drain()?;
+    fn next(&mut self) -> Result<Option<Arrival>, NetError> {
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        if endpoint.waiting.is_empty() {
+            (0..ROOMS).for_each(|room| endpoint.post_again(room));
+            endpoint.drain()?;
         }
-        Ok(shared.waiting.pop_front())
+        Ok(endpoint.waiting.pop_front())
     }
 
     fn hand_on(
@@ -566,7 +572,7 @@ impl Inbox {
         bytes: &[u8],
         handler: &mut impl FnMut(&Message) -> bool,
     ) -> bool {
-        self.shared.borrow_mut().peers[cell.sender as usize].taken += 1;
+        self.endpoint.borrow_mut().peers[cell.sender as usize].taken += 1;
         let data = &bytes[CELL..];
         handler(&Message {
             from: cell.sender,
@@ -586,12 +592,12 @@ impl Inbox {
     ) -> bool {
         loop {
             let next = {
-                let shared = &mut *self.shared.borrow_mut();
-                if shared.early.is_empty() {
+                let endpoint = &mut *self.endpoint.borrow_mut();
+                if endpoint.early.is_empty() {
                     return goes_on;
                 }
-                let at = (sender, low(shared.peers[sender as usize].taken));
-                shared.early.remove(&at)
+                let at = (sender, low(endpoint.peers[sender as usize].taken));
+                endpoint.early.remove(&at)
             };
             let Some(bytes) = next else { return goes_on };
             let Some(cell) = bytes.first_chunk::<CELL>().map(Cell::read) else {

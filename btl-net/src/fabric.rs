@@ -49,12 +49,12 @@ pub(crate) struct Fabric {
     ep: *mut fid_ep,
 }
 
-/// What an operation that was started came to.
+/// Whether libfabric has accepted an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Started {
-    Yes,
+pub(crate) enum Attempt {
+    Accepted,
     /// Not now.
-    Later,
+    Again,
 }
 
 impl Fabric {
@@ -179,10 +179,10 @@ impl Fabric {
         }
     }
 
-    fn started(&self, what: &str, code: ssize_t) -> Result<Started, NetError> {
+    fn attempt(&self, what: &str, code: ssize_t) -> Result<Attempt, NetError> {
         match code {
-            0 => Ok(Started::Yes),
-            code if code == -crate::api::FI_EAGAIN => Ok(Started::Later),
+            0 => Ok(Attempt::Accepted),
+            code if code == -crate::api::FI_EAGAIN => Ok(Attempt::Again),
             code => Err(NetError::new(format!(
                 "libfabric {}: {what}: {}",
                 self.library.version,
@@ -193,11 +193,11 @@ impl Fabric {
     }
 
     /// Sends a short message; its bytes may change at once.
-    pub(crate) fn inject(&self, to: u64, bytes: &[u8]) -> Result<Started, NetError> {
+    pub(crate) fn inject(&self, to: u64, bytes: &[u8]) -> Result<Attempt, NetError> {
         // SAFETY: as in `build`.
         let ops = unsafe { &*(*self.ep).msg };
         let code = (ops.inject)(self.ep, bytes.as_ptr().cast(), bytes.len(), to);
-        self.started("fi_inject", code)
+        self.attempt("fi_inject", code)
     }
 
     /// Sends a message.
@@ -209,12 +209,12 @@ impl Fabric {
         to: u64,
         bytes: &[u8],
         context: NonNull<Context>,
-    ) -> Result<Started, NetError> {
+    ) -> Result<Attempt, NetError> {
         // SAFETY: as in `build`.
         let ops = unsafe { &*(*self.ep).msg };
         let (at, len) = (bytes.as_ptr().cast(), bytes.len());
         let code = (ops.send)(self.ep, at, len, null_mut(), to, context.as_ptr().cast());
-        self.started("fi_send", code)
+        self.attempt("fi_send", code)
     }
 
     /// Posts room for messages, one behind the other.
@@ -227,7 +227,7 @@ impl Fabric {
         room: NonNull<u8>,
         len: usize,
         context: NonNull<Context>,
-    ) -> Result<Started, NetError> {
+    ) -> Result<Attempt, NetError> {
         let part = iovec {
             iov_base: room.as_ptr().cast(),
             iov_len: len,
@@ -243,7 +243,7 @@ impl Fabric {
         // SAFETY: as in `build`.
         let ops = unsafe { &*(*self.ep).msg };
         let code = (ops.recvmsg)(self.ep, &raw const message, FI_MULTI_RECV);
-        self.started("fi_recvmsg", code)
+        self.attempt("fi_recvmsg", code)
     }
 
     /// Reads completions; how many. `Err`: one is an error.

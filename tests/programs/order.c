@@ -2,7 +2,7 @@
    whatever their sizes, with and without wildcards. */
 #include "check.h"
 
-enum { MESSAGES = 600 };
+static int messages = 600; /* from each rank */
 
 /* Sizes that take different ways, so that a later one could be faster. */
 static int size_of(int i)
@@ -11,8 +11,10 @@ static int size_of(int i)
     return some[i % 10];
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        messages = atoi(argv[1]);
     START();
     int *buffer = room(300000);
     memset(buffer, 0, 300000);
@@ -20,15 +22,15 @@ int main(void)
 
     /* One tag, received in order; every rank sends and receives. */
     for (int wild = 0; wild < 4; wild++) {
-        MPI_Request *requests = room(MESSAGES * sizeof *requests);
-        int **copies = room(MESSAGES * sizeof *copies);
-        for (int i = 0; i < MESSAGES; i++) {
+        MPI_Request *requests = room((size_t)messages * sizeof *requests);
+        int **copies = room((size_t)messages * sizeof *copies);
+        for (int i = 0; i < messages; i++) {
             copies[i] = room((size_t)size_of(i));
             memset(copies[i], 0, (size_t)size_of(i));
             copies[i][0] = i;
             MPI(MPI_Isend(copies[i], size_of(i), MPI_BYTE, to, 5, MPI_COMM_WORLD, &requests[i]));
         }
-        for (int i = 0; i < MESSAGES; i++) {
+        for (int i = 0; i < messages; i++) {
             MPI_Status status;
             int count = -1;
             buffer[0] = -1;
@@ -40,8 +42,8 @@ int main(void)
             EQ(status.MPI_SOURCE, from);
             EQ(status.MPI_TAG, 5);
         }
-        MPI(MPI_Waitall(MESSAGES, requests, MPI_STATUSES_IGNORE));
-        for (int i = 0; i < MESSAGES; i++)
+        MPI(MPI_Waitall(messages, requests, MPI_STATUSES_IGNORE));
+        for (int i = 0; i < messages; i++)
             free(copies[i]);
         free(copies);
         free(requests);
@@ -81,7 +83,7 @@ int main(void)
     if (rank == 0) {
         int *next = room((size_t)ranks * sizeof *next);
         memset(next, 0, (size_t)ranks * sizeof *next);
-        for (int i = 0; i < (ranks - 1) * MESSAGES; i++) {
+        for (int i = 0; i < (ranks - 1) * messages; i++) {
             MPI_Status status;
             MPI(MPI_Recv(buffer, 300000, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &status));
             EQ(buffer[0], next[status.MPI_SOURCE]);
@@ -89,9 +91,9 @@ int main(void)
             next[status.MPI_SOURCE]++;
         }
         for (int i = 1; i < ranks; i++)
-            EQ(next[i], MESSAGES);
+            EQ(next[i], messages);
     } else
-        for (int i = 0; i < MESSAGES; i++) {
+        for (int i = 0; i < messages; i++) {
             buffer[0] = i;
             MPI(MPI_Send(buffer, size_of(i + rank), MPI_BYTE, 0, i % 3, MPI_COMM_WORLD));
         }

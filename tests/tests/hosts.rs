@@ -2,9 +2,11 @@
 //! Skipped where those, or libfabric, cannot be had.
 
 use lariat_tests::leftovers::{self, MARK};
-use lariat_tests::{Job, Outcome, skipped, workspace};
+use lariat_tests::{Folder, Job, Outcome, skipped, workspace};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Hosts that are up.
 struct Hosts {
@@ -81,17 +83,11 @@ fn lines(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn messages_collectives_and_communicators() {
     let Some(hosts) = Hosts::up(3) else { return };
-    for program in [
-        "exchange",
-        "probe",
-        "order",
-        "sendrecv",
-        "cancel",
-        "persistent",
-    ] {
+    for program in ["exchange", "probe", "sendrecv", "cancel", "persistent"] {
         hosts.job(program, &[2, 2]).passes();
     }
-    hosts.job("coll", &[2, 2]).args(["20"]).passes();
+    hosts.job("order", &[2, 2]).args(["100"]).passes();
+    hosts.job("coll", &[2, 2]).args(["5"]).passes();
     for slots in [&[2, 2][..], &[1, 1, 1], &[3, 1]] {
         for program in ["comms", "intercomms"] {
             let job = hosts.job(program, slots).env("SEVERAL_HOSTS", "1");
@@ -253,14 +249,150 @@ fn aborts_and_times_are_those_of_the_whole_job() {
     let _ = outcome.says(["did not end within 1 s"]);
 }
 
+/// A file for `--launch`, which `sh` runs: it gets the agent's command line.
+fn launcher(text: &str) -> (Folder, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("launch{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = Folder::new(&std::env::temp_dir(), &name);
+    let file = folder.path().join("launch");
+    std::fs::write(&file, text).unwrap();
+    let template = format!("sh {}", file.display());
+    (folder, template)
+}
+
+/// An agent that says its first word and reads nothing, while standard input is copied to it.
+#[test]
+fn an_agent_that_does_not_read_holds_up_nobody() {
+    let mark = leftovers::mark();
+    let (_folder, template) =
+        launcher("\"$@\" </dev/null; sleep 1; echo greeted >&2; exec sleep 100\n");
+    let job = Job::running("/bin/cat").options([
+        "-H",
+        "127.0.0.1",
+        "--interface",
+        "lo",
+        "--launch",
+        &template,
+    ]);
+    let job = job.stdin("a line\n".repeat(100_000)).env(MARK, &mark);
+    let mut running = job.start();
+    running.wait_for_error("greeted");
+    running.signal(libc::SIGINT);
+    let _ = running.finish().exits(130);
+    leftovers::no_processes(&mark);
+    let _ = job.options(["--timeout", "3"]).run().exits(124);
+    leftovers::no_processes(&mark);
+}
+
+/// Standard input for all: a node whose ranks have ended does not hold it up.
+#[test]
+fn a_node_that_has_ended_takes_no_more_input() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let text = "test $OMPI_COMM_WORLD_RANK = 0 || { sleep 1; wc -c; }";
+    let job = Job::running("/bin/sh").args(["-c", text]);
+    let job = job.options(["--stdin", "all"]);
+    let job = job.stdin("a line\n".repeat(100_000));
+    let outcome = hosts.with(job, &[1, 1]).run().exits(0);
+    assert_eq!(outcome.stdout.trim(), "700000");
+}
+
+/// The mpirun that the user has started is stopped, so that nothing is read or said any more,
+/// while ranks print without end.
+#[test]
+fn an_agent_that_hears_nothing_ends_its_ranks() {
+    let mark = leftovers::mark();
+    let (_folder, template) = launcher("\"$@\"\n");
+    let job = Job::running("/usr/bin/yes").options([
+        "-H",
+        "127.0.0.1",
+        "--interface",
+        "lo",
+        "--launch",
+        &template,
+    ]);
+    let mut running = job.env(MARK, &mark).start();
+    running.wait_for("y");
+    running.signal(libc::SIGSTOP);
+    let mpirun = u32::try_from(running.pid()).unwrap();
+    let is_left = |pid: &u32| *pid != mpirun;
+    let began = Instant::now();
+    while leftovers::processes(&mark).iter().any(is_left) {
+        let left = leftovers::processes(&mark);
+        assert!(began.elapsed() < Duration::from_secs(60), "{left:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.signal(libc::SIGKILL);
+    let _ = running.finish();
+}
+
+#[test]
+fn the_limit_of_time_is_not_for_each_host() {
+    let (_folder, template) = launcher("\"$@\"\n");
+    let text = "echo ${MPIEXEC_TIMEOUT-none}; sleep 20";
+    let job = Job::running("/bin/sh").args(["-c", text]);
+    let job = job.options([
+        "-H",
+        "127.0.0.1",
+        "--interface",
+        "lo",
+        "--launch",
+        &template,
+    ]);
+    let outcome = job.env("MPIEXEC_TIMEOUT", "2").run().exits(124);
+    assert_eq!(outcome.stdout, "none\n");
+    let said = outcome.stderr.matches("did not end within").count();
+    assert_eq!(said, 1, "{}", outcome.stderr);
+}
+
+/// A directory that can be entered but not listed.
+#[test]
+fn the_directory_need_not_be_readable() {
+    // SAFETY: no arguments.
+    if unsafe { libc::geteuid() } != 0 {
+        return skipped("takes root, whose directory is made another's");
+    }
+    let (folder, template) =
+        launcher("exec setpriv --bounding-set=-dac_override,-dac_read_search \"$@\"\n");
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    let path = std::ffi::CString::new(closed.to_str().unwrap()).unwrap();
+    // SAFETY: a path that ends with a zero.
+    unsafe {
+        libc::chown(path.as_ptr(), 65534, 65534);
+        libc::chmod(path.as_ptr(), 0o711);
+    }
+    let job = |dir: &Path| {
+        let job = Job::running("/bin/pwd").before(["env", "-C", dir.to_str().unwrap()]);
+        job.options([
+            "-H",
+            "127.0.0.1",
+            "--interface",
+            "lo",
+            "--launch",
+            &template,
+        ])
+    };
+    let outcome = job(&closed).run().exits(0);
+    assert_eq!(outcome.stdout.trim(), closed.to_str().unwrap());
+    // SAFETY: as above.
+    unsafe { libc::chmod(path.as_ptr(), 0o700) };
+    let _ = job(&closed)
+        .run()
+        .fails()
+        .says([&format!("directory {}", closed.display())]);
+}
+
 #[test]
 fn a_job_of_one_host_loads_no_network() {
-    let job = Job::running("/bin/sh");
     let hello = lariat_tests::program("hello");
-    let text = format!(
-        "LD_DEBUG=files {} 2>&1 | grep -c libfabric",
-        hello.display()
+    let job = Job::running(hello).env("LD_DEBUG", "files").ranks(1);
+    let outcome = job.run().exits(0);
+    assert!(
+        outcome.stdout.contains("hello from rank 0"),
+        "{}",
+        outcome.stdout
     );
-    let outcome = job.args(["-c", &text]).ranks(1).run();
-    assert_eq!(outcome.stdout.trim(), "0", "libfabric was loaded");
+    let loaded = |name| outcome.stderr.contains(name);
+    assert!(loaded("libmpi_abi.so.1"), "LD_DEBUG says what is loaded");
+    assert!(!loaded("libfabric"), "libfabric was loaded");
 }

@@ -12,6 +12,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode, Stdio};
@@ -55,7 +56,24 @@ impl Up {
 }
 
 /// When something was heard from above last. `None`: all is stopped, and nothing need be.
-type Heard = Arc<Mutex<Option<Instant>>>;
+#[derive(Clone)]
+struct Watchdog(Arc<Mutex<Option<Instant>>>);
+
+impl Watchdog {
+    fn new() -> Watchdog {
+        Watchdog(Arc::new(Mutex::new(Some(Instant::now()))))
+    }
+
+    fn set(&self, last: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    /// Whether the silence is too long.
+    fn barks(&self) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| last.elapsed() > SILENCE)
+    }
+}
 
 /// Runs the agent. Its exit code tells that it has said all it had to say.
 pub fn run() -> ExitCode {
@@ -135,7 +153,7 @@ fn serve() -> io::Result<()> {
             }
         }
     });
-    let heard: Heard = Arc::new(Mutex::new(Some(Instant::now())));
+    let watchdog = Watchdog::new();
     let is_over = Arc::new(AtomicBool::new(false));
     let lost = {
         let is_over = is_over.clone();
@@ -144,7 +162,8 @@ fn serve() -> io::Result<()> {
             if is_over.swap(true, Ordering::Relaxed) {
                 return;
             }
-            let _ = frame::write(&line, Kind::End, &[]);
+            // The node ends its ranks when its line does. Nothing is written, which could block.
+            let _ = line.shutdown(Shutdown::Both);
             std::thread::sleep(PATIENCE);
             let _ = kill(pid, Signal::SIGKILL); // its guard ends what is left
         })
@@ -152,21 +171,27 @@ fn serve() -> io::Result<()> {
     let (to_input, chunks) = mpsc::channel();
     let input_up = up.clone();
     std::thread::spawn(move || feed(&chunks, input, &input_up));
-    let (down_heard, down_lost, down_line) = (heard.clone(), lost.clone(), line);
+    let (down_watchdog, down_lost) = (watchdog.clone(), lost.clone());
     std::thread::spawn(move || {
-        pass_down(&mut from, &down_line, (&to_input, pid), &down_heard);
+        pass_down(&mut from, &line, (&to_input, pid), &down_watchdog);
+        down_watchdog.set(Some(Instant::now()));
         down_lost();
     });
-    let beat_up = up.clone();
+    let (beat_up, beat_lost) = (up.clone(), lost.clone());
     std::thread::spawn(move || {
-        loop {
+        while beat_up.send(Kind::Alive, &[]).is_ok() {
             std::thread::sleep(BEAT);
-            let last = *heard.lock().unwrap_or_else(PoisonError::into_inner);
-            let silent = last.is_some_and(|last| last.elapsed() > SILENCE);
-            if silent || beat_up.send(Kind::Alive, &[]).is_err() {
-                lost();
-            }
         }
+        beat_lost();
+    });
+    // It writes nothing: a connection that takes nothing more would hold it up.
+    std::thread::spawn(move || {
+        while !watchdog.barks() {
+            std::thread::sleep(BEAT);
+        }
+        lost();
+        std::thread::sleep(REST);
+        std::process::exit(1); // others may still be trying to write
     });
     let status = child.wait()?;
     is_over.store(true, Ordering::Relaxed);
@@ -189,17 +214,19 @@ fn start(plan: &Plan) -> Result<Node, String> {
     let host = &plan.hosts[plan.node as usize];
     let fail = |what: &str, why: &dyn std::fmt::Display| format!("host {host}: {what}: {why}");
     let dir = std::path::Path::new(&plan.dir);
-    if let Err(why) = std::fs::read_dir(dir).map(drop) {
+    // Entered, not listed: that takes another permission.
+    if let Err(why) = std::env::set_current_dir(dir) {
         return Err(fail(&format!("directory {}", dir.display()), &why));
     }
     let file = std::env::current_exe().map_err(|why| fail("mpirun", &why))?;
     let (line, far) = UnixStream::pair().map_err(|why| fail("socketpair", &why))?;
     let mut command = Command::new(file);
-    command.arg(NODE).current_dir(dir);
+    command.arg(NODE);
     let own = std::env::vars_os().filter(|(name, _)| is_of_a_host(name));
     let given = plan.env.iter().filter(|(name, _)| !is_of_a_host(name));
     command.env_clear().envs(own).envs(given.cloned());
     command
+        .env_remove("MPIEXEC_TIMEOUT") // the mpirun that the user has started looks at the time
         .env("PWD", dir)
         .env(LINE, far.as_raw_fd().to_string());
     command
@@ -260,7 +287,7 @@ fn pass_down(
     from: &mut File,
     line: &UnixStream,
     (input, mpirun): (&Sender<Vec<u8>>, Pid),
-    heard: &Heard,
+    watchdog: &Watchdog,
 ) {
     while let Ok(Some(frame)) = frame::read(&mut *from) {
         let mut now = Some(Instant::now());
@@ -282,6 +309,6 @@ fn pass_down(
                 let _ = frame::write(line, frame.kind, &frame.bytes);
             }
         }
-        *heard.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        watchdog.set(now);
     }
 }

@@ -12,6 +12,7 @@
 
 use super::agent::{BEAT, SILENCE};
 use super::frame::{self, Frame, Hello, Kind, PROTOCOL, Plan, read_addresses, write_addresses};
+use super::outbox::Outbox;
 use super::{launch, layout};
 use crate::cli::{JobOptions, ProgramOptions, StdinReader};
 use crate::deadline::{self, Deadline};
@@ -25,9 +26,8 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long an agent may take to say its first word.
@@ -38,8 +38,8 @@ const PART: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(6);
 /// How long agents may take to end once their nodes have.
 const PARTING: Duration = Duration::from_secs(3);
-/// The most bytes of standard input that are under way to a node.
-const CREDIT: usize = 256 << 10;
+/// How long agents may take to read that the ranks are to be stopped.
+const STOPPING: Duration = Duration::from_secs(1);
 /// Frames that wait for this mpirun to look at them.
 const QUEUE: usize = 64;
 
@@ -62,45 +62,12 @@ enum Stage {
     Ended,
 }
 
-/// Bytes of standard input that may still be sent.
-#[derive(Default)]
-struct Credit {
-    left: Mutex<usize>,
-    more: Condvar,
-}
-
-impl Credit {
-    fn give(&self, bytes: usize) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
-        self.more.notify_all();
-    }
-
-    fn take(&self, bytes: usize) {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = self
-            .more
-            .wait_while(left, |left| *left < bytes)
-            .unwrap_or_else(PoisonError::into_inner);
-        *left -= bytes;
-    }
-}
-
-type Down = Arc<Mutex<Option<ChildStdin>>>;
-
-fn send(to: &Down, kind: Kind, bytes: &[u8]) {
-    let to = to.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(to) = to.as_ref() {
-        let _ = frame::write(to, kind, bytes); // who does not read has ended, which is seen
-    }
-}
-
 struct Node {
     host: Host,
     /// The command that has started its agent, in words.
     command: String,
     child: Child,
-    down: Down,
-    credit: Arc<Credit>,
+    down: Outbox,
     stage: Stage,
     cores: u32,
     addresses: Option<Vec<(u32, Vec<u8>)>>,
@@ -181,6 +148,9 @@ pub fn run(
         if let Some(up) = node.child.stdout.take() {
             hear(at, up, events.clone());
         }
+        if let Some(pipe) = node.child.stdin.take() {
+            node.down.start(pipe);
+        }
     }
     let to_loop = events.clone();
     std::thread::spawn(move || {
@@ -192,13 +162,6 @@ pub fn run(
                     return;
                 }
             }
-        }
-    });
-    let beats: Vec<Down> = job.nodes.iter().map(|node| node.down.clone()).collect();
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(BEAT);
-            beats.iter().for_each(|down| send(down, Kind::Alive, &[]));
         }
     });
     drop(events);
@@ -234,21 +197,15 @@ fn begin(host: &Host, template: Option<&str>) -> Result<Node, String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .process_group(0); // Ctrl-C is for this mpirun, which tells them
-    let mut child = command
+    let child = command
         .spawn()
         .map_err(|why| format!("host {}: {words}: {why}", host.name))?;
-    let Some(down) = child.stdin.take() else {
-        return Err(format!("host {}: {words}: there are no pipes", host.name));
-    };
     let now = Instant::now();
-    let credit = Arc::new(Credit::default());
-    credit.give(CREDIT);
     Ok(Node {
         host: host.clone(),
         command: words,
         child,
-        down: Arc::new(Mutex::new(Some(down))),
-        credit,
+        down: Outbox::new(),
         stage: Stage::Started,
         cores: 1,
         addresses: None,
@@ -326,8 +283,8 @@ impl Job<'_> {
             return;
         }
         node.stage = Stage::Ended;
-        *node.down.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        kill_group(&node.child);
+        kill_group(&mut node.child);
+        node.down.discard();
     }
 
     /// The job fails with this code, if it has not failed before: all nodes are ended.
@@ -348,10 +305,8 @@ impl Job<'_> {
             match node.stage {
                 Stage::Ended => {}
                 // There is no node yet: its agent ends when it is not spoken to any more.
-                Stage::Started | Stage::Greeted => {
-                    *node.down.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                }
-                _ => send(&node.down, Kind::End, &[]),
+                Stage::Started | Stage::Greeted => node.down.close(),
+                _ => node.down.send(Kind::End, &[]),
             }
         }
     }
@@ -361,12 +316,24 @@ impl Job<'_> {
             let text = format!("{}: ending the job", signal.as_str());
             self.fail(signals::exit_code(signal), Some(&text));
         } else if signal != Signal::SIGCHLD {
+            let stops = signal == Signal::SIGTSTP;
+            let number = u8::try_from(signal as i32).unwrap_or(0);
             for node in &self.nodes {
-                let number = u8::try_from(signal as i32).unwrap_or(0);
-                send(&node.down, Kind::Signal, &[number]);
+                if stops {
+                    node.down.set_silent(true);
+                }
+                node.down.send(Kind::Signal, &[number]);
             }
-            if signal == Signal::SIGTSTP {
+            if stops {
+                let until = Instant::now() + STOPPING;
+                for node in &self.nodes {
+                    node.down
+                        .flush(until.saturating_duration_since(Instant::now()));
+                }
                 let _ = kill(Pid::this(), Signal::SIGSTOP); // SIGCONT is read next
+                self.nodes
+                    .iter()
+                    .for_each(|node| node.down.set_silent(false));
             }
         }
     }
@@ -378,6 +345,7 @@ impl Job<'_> {
         }
         let name = self.nodes[at].host.name.clone();
         self.nodes[at].stage = Stage::Ended;
+        self.nodes[at].down.discard();
         if self.ending.is_some() {
             return;
         }
@@ -421,7 +389,7 @@ impl Job<'_> {
             Kind::Taken => {
                 if let Some(taken) = frame.bytes.first_chunk() {
                     let taken = u32::from_le_bytes(*taken) as usize;
-                    self.nodes[at].credit.give(taken);
+                    self.nodes[at].down.give(taken);
                 }
             }
             Kind::Exit => {
@@ -429,6 +397,7 @@ impl Job<'_> {
                     self.print(at, stream, &[], true);
                 }
                 self.nodes[at].stage = Stage::Ended;
+                self.nodes[at].down.discard();
                 match frame.bytes.first().copied().unwrap_or(1) {
                     0 => self.look_for_absent(),
                     code => self.fail(code, None), // the node has said why
@@ -529,12 +498,12 @@ impl Job<'_> {
             match used.iter().position(|used| *used == at) {
                 Some(number) => {
                     plan.node = u32::try_from(number).unwrap_or(0);
-                    send(&node.down, Kind::Plan, &plan.write());
+                    node.down.send(Kind::Plan, &plan.write());
                     node.stage = Stage::Planned;
                 }
                 None => {
                     node.stage = Stage::Ended;
-                    *node.down.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    node.down.close();
                 }
             }
             kept.push(node);
@@ -556,7 +525,7 @@ impl Job<'_> {
         if self.ending.is_none() && self.nodes.iter().all(ready) {
             for node in self.nodes.iter_mut().filter(|n| n.stage == Stage::Ready) {
                 node.stage = Stage::Running;
-                send(&node.down, Kind::Go, &[]);
+                node.down.send(Kind::Go, &[]);
             }
         }
     }
@@ -573,7 +542,7 @@ impl Job<'_> {
 
     fn tell_all(&self, kind: Kind, bytes: &[u8]) {
         for node in self.nodes.iter().filter(|n| n.stage != Stage::Ended) {
-            send(&node.down, kind, bytes);
+            node.down.send(kind, bytes);
         }
     }
 
@@ -590,8 +559,8 @@ impl Job<'_> {
         let mut to = Vec::new();
         for (at, node) in self.nodes.iter().enumerate() {
             match readers.contains(&at) && node.stage != Stage::Ended {
-                true => to.push((node.down.clone(), node.credit.clone())),
-                false => send(&node.down, Kind::In, &[]),
+                true => to.push(node.down.clone()),
+                false => node.down.send(Kind::In, &[]),
             }
         }
         if !to.is_empty() {
@@ -651,8 +620,9 @@ impl Job<'_> {
     /// Takes leave of all agents.
     fn part(&mut self) {
         self.flush();
-        for node in &self.nodes {
-            *node.down.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        for node in &mut self.nodes {
+            node.down.close();
+            drop(node.child.stdin.take()); // where the job could not begin
         }
         let until = Instant::now() + PARTING;
         for node in &mut self.nodes {
@@ -660,7 +630,7 @@ impl Job<'_> {
                 std::thread::sleep(Duration::from_millis(5));
             }
             if ended(&mut node.child).is_none() {
-                kill_group(&node.child);
+                kill_group(&mut node.child);
                 let _ = node.child.wait();
             }
         }
@@ -687,7 +657,8 @@ fn ended_soon(child: &mut Child) -> Option<std::process::ExitStatus> {
     None
 }
 
-fn kill_group(child: &Child) {
+fn kill_group(child: &mut Child) {
+    let _ = child.kill(); // in case that it has left its group
     if let Ok(pid) = i32::try_from(child.id()) {
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
@@ -702,7 +673,7 @@ fn secret() -> Option<u64> {
 }
 
 /// Copies standard input to nodes until it ends.
-fn copy_input(to: &[(Down, Arc<Credit>)]) {
+fn copy_input(to: &[Outbox]) {
     let stdin = io::stdin();
     let mut buffer = vec![0; 32 << 10];
     loop {
@@ -719,10 +690,7 @@ fn copy_input(to: &[(Down, Arc<Credit>)]) {
             Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => 0,
         };
-        for (down, credit) in to {
-            credit.take(n);
-            send(down, Kind::In, &buffer[..n]);
-        }
+        to.iter().for_each(|down| down.send_input(&buffer[..n]));
         if n == 0 {
             return;
         }

@@ -94,7 +94,7 @@ impl NodeLink {
         global.hostfile = None;
         global.launch = None;
         global.perhost = None;
-        global.timeout = None; // the mpirun that the user has started looks at the time
+        global.timeout = None; // as `MPIEXEC_TIMEOUT`, which the agent leaves out
         global.on_deadlock = OnDeadlock::Off; // ranks may wait for those of other hosts
         if matches!(&global.map_by, Some(map) if matches!(map.by, MapBy::Node | MapBy::PerMachine(_)))
         {

@@ -12,6 +12,7 @@
 //! layout       which rank runs on which host
 //! launch       the command that starts an agent
 //! coordinator  the mpirun that the user has started
+//! outbox       its way down to an agent, which never makes it wait
 //! agent        mpirun --agent, on each host
 //! interface    the address by which a host is reached
 //! link         the node's mpirun, at the other end of its agent's line
@@ -24,6 +25,7 @@ mod interface;
 mod launch;
 mod layout;
 pub mod link;
+mod outbox;
 
 use crate::cli::JobOptions;
 use crate::hosts::{self, Host};

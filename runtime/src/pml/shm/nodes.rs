@@ -177,8 +177,8 @@ pub(super) fn open(opening: &Opening<'_>) -> Option<(Nodes, NodesInbox)> {
         .unwrap_or_else(|why| fatal::die(&why));
     if opening.settings.verbose {
         eprintln!(
-            "lariat: rank {} of host {}: messages to other hosts go through libfabric at {}",
-            opening.me.0,
+            "lariat: rank {} on host {}: messages to other hosts go through libfabric at {}",
+            rank_here(table, opening.me.0),
             table.host(table.node()),
             table.interface()
         );
