@@ -18,7 +18,7 @@ use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
 use crate::report::Reports;
-use crate::say::{self, say};
+use crate::say::{is_node, say};
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
 use crate::source;
@@ -427,7 +427,7 @@ impl Job<'_> {
         let text = explain::report(&snapshots, &findings, &known);
         self.account
             .report(occasion, &snapshots, &findings, &known, text.trim_end());
-        match say::is_node() {
+        match is_node() {
             true => format!("in these lines ranks have their numbers on this host:\n{text}"),
             false => text,
         }
@@ -478,7 +478,7 @@ impl Job<'_> {
                 status,
                 snapshot,
                 // Who waits for a rank is not known where some are on other hosts.
-                waiters: match say::is_node() {
+                waiters: match is_node() {
                     true => String::new(),
                     false => explain::waiters(&snapshots, end.rank),
                 },

@@ -116,7 +116,7 @@ fn bad_options_are_named() {
         (&["--mca", "btl", "self", "true"], "--set"),
         (&["--frobnicate", "true"], "--frobnicate"),
         (&["--set", "arm=wing", "true"], "arm=wing"),
-        (&["-H", "elsewhere", "true"], "elsewhere"),
+        (&["-H", "elsewhere:x", "true"], "elsewhere:x"),
         (&["-wdir", "/no/such/dir", "true"], "/no/such/dir"),
         (&["-n", "2", "--stdin", "7", "true"], "7"),
         (&["--map-by", "pe-list=99999", "true"], "99999"),
