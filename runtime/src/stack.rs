@@ -16,8 +16,8 @@ struct Walk<'a> {
     found: usize,
     /// Frames before the one with this address are left out.
     from: Option<u64>,
-    /// Frames at the beginning with addresses in here are left out.
-    without: Range<u64>,
+    /// Frames at the beginning with addresses in these are left out.
+    without: [Range<u64>; 2],
 }
 
 type Trace = extern "C" fn(context: *mut c_void, walk: *mut c_void) -> c_int;
@@ -40,7 +40,7 @@ extern "C" fn note(context: *mut c_void, walk: *mut c_void) -> c_int {
         return 0;
     }
     walk.from = None;
-    if walk.found == 0 && walk.without.contains(&address) {
+    if walk.found == 0 && walk.without.iter().any(|code| code.contains(&address)) {
         return 0;
     }
     match walk.room.get_mut(walk.found) {
@@ -53,8 +53,8 @@ extern "C" fn note(context: *mut c_void, walk: *mut c_void) -> c_int {
     }
 }
 
-/// The return addresses of this thread outside of the library's own file, from the
-/// innermost, at most [`FRAMES`] of them. In a program that has the library in itself they
+/// The return addresses of this thread outside of the library's own file, and of one that lies
+/// over it, from the innermost, at most [`FRAMES`] of them. In a program that has the library in itself they
 /// begin inside of the library. Empty if the stack cannot be walked.
 #[cold]
 pub fn walk() -> Vec<u64> {
@@ -65,14 +65,14 @@ pub fn walk() -> Vec<u64> {
 
 /// As [`walk`], as many as `room` takes. Returns how many there are. Allocates nothing.
 pub fn walk_outside(room: &mut [u64]) -> usize {
-    fill(room, None, own_code())
+    fill(room, None, [own_code(), code_over()])
 }
 
 /// The addresses on the stack from the instruction `from` on, which a signal handler that
 /// runs on this thread has interrupted. Returns how many there are. For signal handlers:
 /// allocates nothing.
 pub fn walk_from(from: Option<u64>, room: &mut [u64]) -> usize {
-    let found = fill(room, from, 0..0);
+    let found = fill(room, from, [0..0, 0..0]);
     match (found, from, room.first_mut()) {
         // The stack cannot be walked as far as that.
         (0, Some(from), Some(first)) => {
@@ -83,7 +83,7 @@ pub fn walk_from(from: Option<u64>, room: &mut [u64]) -> usize {
     }
 }
 
-fn fill(room: &mut [u64], from: Option<u64>, without: Range<u64>) -> usize {
+fn fill(room: &mut [u64], from: Option<u64>, without: [Range<u64>; 2]) -> usize {
     let mut walk = Walk {
         room,
         found: 0,
@@ -98,15 +98,33 @@ fn fill(room: &mut [u64], from: Option<u64>, without: Range<u64>) -> usize {
 /// Where the library's own file is mapped; empty: it is in the program's.
 fn own_code() -> Range<u64> {
     static OWN: OnceLock<(u64, u64)> = OnceLock::new();
-    let (start, end) = *OWN.get_or_init(|| mapped(walk as *const () as u64).unwrap_or_default());
+    let own = || {
+        let (base, name) = file_of(walk as *const () as u64)?;
+        let is_library = name.windows(LIBRARY.len()).any(|part| part == LIBRARY);
+        is_library.then(|| mapped(base)).flatten()
+    };
+    let (start, end) = *OWN.get_or_init(|| own().unwrap_or_default());
     start..end
 }
 
-fn mapped(address: u64) -> Option<(u64, u64)> {
-    let (base, name) = file_of(address)?;
-    if !name.windows(LIBRARY.len()).any(|part| part == LIBRARY) {
-        return None;
+/// Where the file of a library that lies over this one is mapped.
+static OVER: OnceLock<(u64, u64)> = OnceLock::new();
+
+/// Says that a library with code at this address lies over this one.
+pub fn leave_out(address: u64) {
+    if let Some(range) = file_of(address).and_then(|(base, _)| mapped(base)) {
+        let _ = OVER.set(range); // another one is there already: a process has one only
     }
+}
+
+/// Where that library is mapped; empty: there is none.
+fn code_over() -> Range<u64> {
+    let (start, end) = OVER.get().copied().unwrap_or_default();
+    start..end
+}
+
+/// The addresses of the shared library whose file is mapped at `base`.
+fn mapped(base: usize) -> Option<(u64, u64)> {
     // SAFETY: a shared library begins with its ELF header, which its first segment maps.
     let header = unsafe { &*(base as *const libc::Elf64_Ehdr) };
     let first = base + usize::try_from(header.e_phoff).ok()?;

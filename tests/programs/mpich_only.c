@@ -177,6 +177,78 @@ static void datatypes(void)
     EQ(combiner, MPI_COMBINER_NAMED);
 }
 
+static int lower_upper(MPI_Aint *lb, MPI_Aint *ub, MPI_Datatype type)
+{
+    MPI_Aint extent;
+    MPI(MPI_Type_get_extent(type, lb, &extent));
+    *ub = *lb + extent;
+    return MPI_Type_free(&type);
+}
+
+/* MPI_Type_create_struct takes the markers too. */
+static void markers(void)
+{
+    int lengths[] = {1, 2, 1};
+    MPI_Aint at[] = {-8, 0, 40}, lb, ub;
+    MPI_Datatype types[] = {MPI_LB, MPI_INT, MPI_UB}, made = MPI_DATATYPE_NULL;
+    MPI(MPI_Type_create_struct(3, lengths, at, types, &made));
+    MPI(lower_upper(&lb, &ub, made));
+    EQ(lb, -8);
+    EQ(ub, 40);
+    MPI(MPI_Type_create_struct(2, lengths + 1, at + 1, types + 1, &made)); /* MPI_UB alone */
+    MPI(lower_upper(&lb, &ub, made));
+    EQ(lb, 0);
+    EQ(ub, 40);
+    MPI(MPI_Type_create_struct(1, lengths + 1, at + 1, types + 1, &made)); /* no marker */
+    MPI(lower_upper(&lb, &ub, made));
+    EQ(ub, 2 * (int)sizeof(int));
+    MPI(MPI_Type_create_struct(0, NULL, NULL, NULL, &made));
+    MPI(lower_upper(&lb, &ub, made));
+    EQ(ub, 0);
+    FAILS(MPI_Type_create_struct(-1, lengths, at, types, &made), MPI_ERR_COUNT);
+    lengths[2] = -1;
+    CHECK(MPI_Type_create_struct(3, lengths, at, types, &made), "a negative length");
+    lengths[2] = 0; /* counts as absent */
+    MPI(MPI_Type_create_struct(3, lengths, at, types, &made));
+    MPI(lower_upper(&lb, &ub, made));
+    EQ(ub, 2 * (int)sizeof(int));
+}
+
+/* A call that sets a part of a status leaves the rest alone, whatever it is. */
+static void parts_of_statuses(void)
+{
+    enum { ODD = 0x20000000 }; /* no error code of either ABI */
+    MPI_Status status;
+    int cancelled;
+    memset(&status, 0, sizeof status);
+    status.MPI_SOURCE = -4;
+    status.MPI_TAG = -77;
+    status.MPI_ERROR = ODD;
+    MPI(MPI_Status_set_elements(&status, MPI_INT, 3));
+    MPI(MPI_Status_set_cancelled(&status, 1));
+    EQ(status.MPI_SOURCE, -4);
+    EQ(status.MPI_TAG, -77);
+    EQ(status.MPI_ERROR, ODD);
+    MPI(MPI_Status_set_source(&status, MPI_ANY_SOURCE));
+    EQ(status.MPI_SOURCE, MPI_ANY_SOURCE);
+    EQ(status.MPI_TAG, -77);
+    EQ(status.MPI_ERROR, ODD);
+    MPI(MPI_Status_set_tag(&status, 5));
+    EQ(status.MPI_TAG, 5);
+    EQ(status.MPI_ERROR, ODD);
+    MPI(MPI_Status_set_error(&status, MPI_ERR_TRUNCATE));
+    EQ(status.MPI_ERROR, MPI_ERR_TRUNCATE);
+    EQ(status.MPI_SOURCE, MPI_ANY_SOURCE);
+    int count = -1;
+    MPI(MPI_Get_count(&status, MPI_INT, &count));
+    EQ(count, 3);
+    MPI(MPI_Test_cancelled(&status, &cancelled));
+    EQ(cancelled, 1);
+    MPI(MPI_Status_set_elements(&status, MPI_INT, 4));
+    MPI(MPI_Test_cancelled(&status, &cancelled));
+    EQ(cancelled, 1);
+}
+
 static void mistakes(void)
 {
     MPI_Comm stale, freed;
@@ -221,5 +293,7 @@ int main(void)
     callbacks();
     datatypes();
     mistakes();
+    markers();
+    parts_of_statuses();
     PASSED();
 }

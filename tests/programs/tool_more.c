@@ -338,7 +338,7 @@ static void events(void)
         MPI(MPI_Info_free(&info));
     }
     EQ(MPI_T_event_handle_alloc(3, NULL, MPI_INFO_NULL, &bad), MPI_T_ERR_INVALID_INDEX);
-    EQ(MPI_T_event_register_callback(registered[0], 1, MPI_INFO_NULL, NULL, on_event), MPI_T_ERR_INVALID);
+    EQ(MPI_T_event_register_callback(registered[0], 99, MPI_INFO_NULL, NULL, on_event), MPI_T_ERR_INVALID);
     if (ranks > 1) {
         int data = rank, got = -1;
         enum { LEN = 300000 };

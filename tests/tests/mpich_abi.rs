@@ -59,6 +59,7 @@ fn programs_of_each_chapter_pass() {
         "persistent",
         "probe",
         "sessions",
+        "tool_more",
         "topologies",
         "types",
         "windows_small",
@@ -68,11 +69,30 @@ fn programs_of_each_chapter_pass() {
 }
 
 #[test]
-fn files_and_spawned_processes() {
+fn files() {
     Job::running(program("file_modes"))
         .ranks(2)
         .args([scratch("files")])
         .passes();
+}
+
+/// Spawned processes get the library of this ABI too.
+#[test]
+fn spawned_processes() {
+    let spawn = Job::running(program("dyn_spawn")).ranks(2);
+    spawn.args(["2", "2"]).passes();
+    Job::running(program("dyn_calls")).ranks(2).passes();
+}
+
+/// A warning comes once for each line of the program, and the layer's own lines are none.
+#[test]
+fn warnings_are_of_the_programs_lines() {
+    let job = Job::running(program("byte_types")).ranks(2);
+    let outcome = job.options(["--check"]).run().exits(0);
+    let warned = outcome
+        .stderr
+        .matches("the message from rank 1 with tag 7 was sent as 8 MPI_BYTE");
+    assert_eq!(warned.count(), 2, "{outcome}");
 }
 
 /// Each function under both names at one address, and what MPICH's ABI has besides.

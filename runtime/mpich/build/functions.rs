@@ -290,14 +290,20 @@ fn argument(body: &mut Body, function: &Function, parameter: &Parameter, roles: 
             format!("{name}_standard.place()")
         }
         "MPI_Status *" => {
-            let set = function.name.starts_with("MPI_Status_set");
-            let make = if set {
-                format!("status::read({name})")
-            } else {
-                "status::unset()".to_owned()
+            let (make, put) = match part_set(&function.name) {
+                Some(part) => (
+                    format!("status::read({name})"),
+                    format!(
+                        "if outcome == 0 {{ status::put_part({name}, &{name}_standard, status::Part::{part}); }}"
+                    ),
+                ),
+                None => (
+                    "status::unset()".to_owned(),
+                    format!("status::put({name}, &{name}_standard);"),
+                ),
             };
             let _ = writeln!(before, "    let mut {name}_standard = {make};");
-            let _ = writeln!(after, "    status::put({name}, &{name}_standard);");
+            let _ = writeln!(after, "    {put}");
             format!("status::place({name}, &mut {name}_standard)")
         }
         "const void *" | "void *" if is_buffer(parameter) => match ty {
@@ -354,9 +360,29 @@ fn argument(body: &mut Body, function: &Function, parameter: &Parameter, roles: 
             );
             format!("handle::place({name}, &mut {name}_raw)")
         }
-        _ => name.to_owned(),
+        _ => {
+            assert!(
+                !ty.contains("_function"),
+                "{} takes a function of the user's: write it by hand",
+                function.name
+            );
+            name.to_owned()
+        }
     };
     body.arguments.push(argument);
+}
+
+/// The part of a status that a function sets (MPI 5.0, sections 3.2.5 and 13.3). None: all of it.
+fn part_set(function: &str) -> Option<&str> {
+    let part = function.strip_prefix("MPI_Status_set_")?;
+    Some(match part {
+        "elements" | "elements_x" | "elements_c" => "Elements",
+        "cancelled" => "Cancelled",
+        "source" => "Source",
+        "tag" => "Tag",
+        "error" => "Error",
+        other => panic!("a function that sets {other} of a status"),
+    })
 }
 
 /// Whether the address may be one of the constants that stand for a buffer, if only by mistake:

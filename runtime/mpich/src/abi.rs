@@ -50,6 +50,10 @@ pub mod over {
     /// operation.
     pub type OpCreate =
         unsafe extern "C" fn(Option<Reduction>, *mut c_void, i64, c_int, *mut usize) -> c_int;
+    /// `lariat_lies_over`: an address in the code of the library that lies over.
+    pub type LiesOver = unsafe extern "C" fn(*const c_void);
+    /// `lariat_take_number_of_codes`.
+    pub type TakeNumberOfCodes = unsafe extern "C" fn() -> c_int;
     /// `lariat_errhandler_create`: kind of object, function, context, the error handler.
     pub type ErrhandlerCreate =
         unsafe extern "C" fn(c_int, Option<Handler>, *mut c_void, *mut usize) -> c_int;

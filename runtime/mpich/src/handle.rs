@@ -4,8 +4,9 @@
 //! A number of MPICH's ABI begins with two bits that say what it is (1 and 2: predefined, 3: an
 //! object that the program has made) and four that say of which kind. Of an object's number,
 //! the rest is its slot, with the low bits of the generation before it where there is room. So
-//! a handle that has been freed is still found to be stale in most cases. The whole generation
-//! of each slot is kept in a table here, which is read and written without a lock.
+//! a handle that has been freed is still found to be stale until its slot has been used 511 times
+//! more. The whole generation of each slot is kept in a table here, which is read and written
+//! without a lock.
 
 use std::alloc::Layout;
 use std::ffi::c_int;
@@ -60,6 +61,19 @@ impl Generations {
         chunk[slot % CHUNK].store(generation, Relaxed);
     }
 
+    /// As `set`, unless the slot has had a later generation.
+    fn advance(&self, slot: usize, generation: u32) {
+        if self.get(slot) == generation {
+            return;
+        }
+        // Acquire: pairs with the exchange in `chunk`.
+        let chunk = self.0[slot / CHUNK].load(Acquire);
+        // SAFETY: null, or a chunk that is never freed.
+        let chunk = unsafe { chunk.as_ref() }.unwrap_or_else(|| self.chunk(slot / CHUNK));
+        let later = |now| (now == 0 || !is_before(generation, now)).then_some(generation);
+        let _ = chunk[slot % CHUNK].fetch_update(Relaxed, Relaxed, later);
+    }
+
     #[cold]
     fn chunk(&self, index: usize) -> &Chunk {
         let layout = Layout::new::<Chunk>();
@@ -80,6 +94,11 @@ impl Generations {
             }
         }
     }
+}
+
+/// Whether a generation, a number of 24 bits that begins again at 0, was before another one.
+fn is_before(generation: u32, other: u32) -> bool {
+    generation.wrapping_sub(other) & (1 << 23) != 0
 }
 
 /// A kind of handles.
@@ -168,9 +187,21 @@ pub fn raw<K: Kind>(int: c_int) -> usize {
     K::predefined(number).unwrap_or((number as usize) << 12 | 0xfff)
 }
 
-/// The program's number of a handle below.
+/// The program's number of a handle below, which a call has just returned: its object lives.
+#[inline]
+fn int_of_living<K: Kind>(raw: usize) -> c_int {
+    int_with::<K>(raw, Generations::set)
+}
+
+/// The program's number of a handle below. The object may be gone, and another one may have its
+/// slot: a callback can be told of what another thread has freed.
 #[inline]
 pub fn int<K: Kind>(raw: usize) -> c_int {
+    int_with::<K>(raw, Generations::advance)
+}
+
+#[inline]
+fn int_with<K: Kind>(raw: usize, note: fn(&Generations, usize, u32)) -> c_int {
     if let Some(number) = predefined::STANDARD.get(raw) {
         #[allow(clippy::cast_possible_truncation, reason = "the table has 32 bits")]
         return (*number as u32).cast_signed();
@@ -181,7 +212,7 @@ pub fn int<K: Kind>(raw: usize) -> c_int {
     }
     #[allow(clippy::cast_possible_truncation, reason = "24 bits and 25 bits")]
     let (generation, slot_bits) = ((raw >> 40) as u32, slot as u32);
-    K::generations().set(slot, generation);
+    note(K::generations(), slot, generation);
     let rest = match slot < CHUNK {
         true => (generation & ((1 << GENERATION_BITS) - 1)) << SLOT_BITS | slot_bits,
         false => WIDE | slot_bits,
@@ -217,7 +248,7 @@ pub fn place<T>(program: *mut T, local: &mut usize) -> *mut usize {
 pub unsafe fn put<K: Kind>(program: *mut c_int, before: usize, now: usize) {
     if now != before && !program.is_null() {
         // SAFETY: as the caller said.
-        unsafe { *program = int::<K>(now) };
+        unsafe { *program = int_of_living::<K>(now) };
     }
 }
 
@@ -298,7 +329,7 @@ impl<K: Kind> Many<K> {
             // SAFETY: as the caller said.
             let place = unsafe { &mut *program.add(index) };
             if raw::<K>(*place) != *now {
-                *place = int::<K>(*now);
+                *place = int_of_living::<K>(*now);
             }
         }
     }
@@ -330,5 +361,39 @@ pub unsafe fn put_file(program: *mut usize, raw: usize) {
     if raw != UNSET && !program.is_null() {
         // SAFETY: as the caller said.
         unsafe { *program = file_out(raw) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOT: usize = 7;
+
+    fn below(generation: usize) -> usize {
+        generation << 40 | SLOT << 12 | Comm::BELOW
+    }
+
+    #[test]
+    fn a_callback_about_what_is_gone_leaves_a_living_handle_alone() {
+        let living = int_of_living::<Comm>(below(1000));
+        assert_eq!(raw::<Comm>(living), below(1000));
+        for gone in [999, 0, 488] {
+            let _ = int::<Comm>(below(gone));
+            assert_eq!(raw::<Comm>(living), below(1000), "{gone}");
+        }
+        // A callback may be the first to see an object.
+        let later = int::<Comm>(below(2000));
+        assert_eq!(raw::<Comm>(later), below(2000));
+        assert_ne!(raw::<Comm>(living), below(2000));
+        // What a call returns lives, whatever was known of its slot.
+        let after = int_of_living::<Comm>(below(3));
+        assert_eq!(raw::<Comm>(after), below(3));
+    }
+
+    #[test]
+    fn generations_begin_again() {
+        assert!(is_before(1, 2) && is_before(0xff_ffff, 0));
+        assert!(!is_before(2, 2) && !is_before(0, 0xff_ffff));
     }
 }

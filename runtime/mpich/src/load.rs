@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 const LIBRARY: &str = "libmpi_abi.so.1";
 
 static OP_CREATE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static TAKE_NUMBER_OF_CODES: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static ERRHANDLER_CREATE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// `lariat_op_create` of the library below.
@@ -27,9 +28,17 @@ pub fn errhandler_create() -> over::ErrhandlerCreate {
     unsafe { std::mem::transmute::<*mut c_void, over::ErrhandlerCreate>(at) }
 }
 
+/// `lariat_take_number_of_codes` of the library below.
+pub fn take_number_of_codes() -> over::TakeNumberOfCodes {
+    let at = TAKE_NUMBER_OF_CODES.load(Relaxed);
+    // SAFETY: as above.
+    unsafe { std::mem::transmute::<*mut c_void, over::TakeNumberOfCodes>(at) }
+}
+
 /// The loader calls it before the program's own code.
-#[used]
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(not(test), used)]
+#[cfg_attr(not(test), unsafe(link_section = ".init_array"))]
+#[cfg_attr(test, allow(dead_code, reason = "unit tests need no library below"))]
 static AT_LOAD: extern "C" fn() = load;
 
 /// Fills the table of functions. The process ends if there is nothing to fill it with: the
@@ -52,6 +61,12 @@ extern "C" fn load() {
     }
     OP_CREATE.store(find(c"lariat_op_create"), Relaxed);
     ERRHANDLER_CREATE.store(find(c"lariat_errhandler_create"), Relaxed);
+    TAKE_NUMBER_OF_CODES.store(find(c"lariat_take_number_of_codes"), Relaxed);
+    let lies_over = find(c"lariat_lies_over");
+    // SAFETY: the library's function of this type.
+    let lies_over = unsafe { std::mem::transmute::<*mut c_void, over::LiesOver>(lies_over) };
+    // SAFETY: an address in this library, which is never unloaded.
+    unsafe { lies_over(load as *const c_void) }
 }
 
 /// Opens the library that lies beside this one, or else the one that the loader finds.

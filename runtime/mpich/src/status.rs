@@ -100,6 +100,46 @@ pub unsafe fn put(program: *mut Status, local: &abi::Status) {
     status.count_hi_and_cancelled = high << 1 | cancelled & 1;
 }
 
+/// The part of a status that a call of `MPI_Status_set_…` sets. The rest is the program's.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// The bytes received.
+    Elements,
+    /// Whether the operation was cancelled.
+    Cancelled,
+    /// `MPI_SOURCE`.
+    Source,
+    /// `MPI_TAG`.
+    Tag,
+    /// `MPI_ERROR`.
+    Error,
+}
+
+/// Gives the program the part that the call has set.
+///
+/// # Safety
+/// `program` is null, `MPI_STATUS_IGNORE` or may be written.
+pub unsafe fn put_part(program: *mut Status, local: &abi::Status, part: Part) {
+    if program.is_null() || program.addr() == IGNORE {
+        return;
+    }
+    // SAFETY: as the caller said.
+    let status = unsafe { &mut *program };
+    let [low, high, cancelled, ..] = local.internal;
+    match part {
+        Part::Elements => {
+            status.count_lo = low;
+            status.count_hi_and_cancelled = high << 1 | status.count_hi_and_cancelled & 1;
+        }
+        Part::Cancelled => {
+            status.count_hi_and_cancelled = status.count_hi_and_cancelled & !1 | cancelled & 1;
+        }
+        Part::Source => status.source = number::rank_out(local.source),
+        Part::Tag => status.tag = number::tag_out(local.tag),
+        Part::Error => status.error = number::error_out(local.error),
+    }
+}
+
 /// The statuses of an array.
 #[derive(Debug)]
 pub struct Many {

@@ -5,10 +5,30 @@
 
 use super::entry::{self, ANY_TIME, Call};
 use super::prelude::*;
+use super::process;
 use crate::error::Result;
 use crate::handle::Kind;
 use crate::object::errhandler::{self, Action};
 use crate::object::op;
+use crate::stack;
+
+/// Says that a library with code at this address lies over this one. Where a program is in its own
+/// code is told without the frames of either.
+///
+/// # Safety
+/// The library is not unloaded.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lariat_lies_over(code: *const c_void) {
+    stack::leave_out(code.addr() as u64);
+}
+
+/// How many error codes spawning has given to this thread since the last call of this. Only the
+/// root's arguments say how many processes are asked for (section 11.8.2), so that a library over
+/// this one would not know how many to convert.
+#[unsafe(no_mangle)]
+pub extern "C" fn lariat_take_number_of_codes() -> c_int {
+    c_int::try_from(process::take_number_of_codes()).unwrap_or(c_int::MAX) // as many as ranks
+}
 
 /// `MPI_Op_create` (section 6.9.5) of a function with a context, which is told of at most `most`
 /// elements in one call.

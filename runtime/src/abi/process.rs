@@ -10,6 +10,7 @@ use crate::object::comm::Comm;
 use crate::object::{comm, errhandler, info, raise, session};
 use crate::pml::collective;
 use crate::{coll, lifecycle};
+use std::cell::Cell;
 use std::ffi::CString;
 use wireup::collective::Kind;
 
@@ -35,10 +36,21 @@ unsafe fn words(list: *mut *mut c_char, what: &str) -> Result<Vec<CString>> {
 
 /// Writes an error code for each process, unless the program gave `MPI_ERRCODES_IGNORE`.
 fn put_codes(at: *mut c_int, codes: &[i32]) {
+    PUT.set(codes.len());
     if !at.is_null() {
         // SAFETY: the program gave an array with an entry for each process that it asks for.
         unsafe { std::ptr::copy_nonoverlapping(codes.as_ptr(), at, codes.len()) };
     }
+}
+
+thread_local! {
+    /// How many error codes the spawning of this thread has had, null array or not.
+    static PUT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many error codes this thread has been given by spawning since the last call of this.
+pub(super) fn take_number_of_codes() -> usize {
+    PUT.take()
 }
 
 /// The root of a call that is collective over an intracommunicator.

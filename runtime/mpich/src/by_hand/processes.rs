@@ -1,11 +1,8 @@
 //! Spawning (MPI 5.0, section 11.8), and what has no result to convert.
 
 use crate::convert::{change, code, length};
-use crate::{callee, handle, number};
+use crate::{callee, handle, load, number};
 use std::ffi::{c_char, c_int};
-
-/// `MPI_COMM_NULL` of the standard ABI.
-const COMM_NULL: usize = 0x100;
 
 /// Whether the process that calls is the root, whose arguments alone count.
 unsafe fn is_root(comm: usize, root: c_int) -> bool {
@@ -15,25 +12,22 @@ unsafe fn is_root(comm: usize, root: c_int) -> bool {
     asked == 0 && rank == root
 }
 
-/// Converts the error codes of processes that were spawned: as many as the root has asked for,
-/// elsewhere as many as there are.
-unsafe fn change_codes(codes: *mut c_int, asked: Option<usize>, children: usize) {
-    let len = asked.unwrap_or_else(|| {
-        let mut size = 0;
-        if matches!(children, handle::UNSET | COMM_NULL) {
-            return 0;
-        }
-        // SAFETY: a place of our own.
-        match unsafe { callee::MPI_Comm_remote_size(children, &raw mut size) } {
-            0 => length(size),
-            _ => 0,
-        }
-    });
+/// Forgets error codes of earlier calls.
+unsafe fn forget_codes() {
+    // SAFETY: the library's own function.
+    unsafe { load::take_number_of_codes()() };
+}
+
+/// Converts the error codes that the call below has written. How many these are, the arguments
+/// say at the root only.
+unsafe fn change_codes(codes: *mut c_int) {
+    // SAFETY: the library's own function.
+    let len = length(unsafe { load::take_number_of_codes()() });
     if codes.is_null() {
         return; // MPI_ERRCODES_IGNORE
     }
     for index in 0..len {
-        // SAFETY: the caller's array, which has so many.
+        // SAFETY: the caller's array, in which the library has written so many.
         unsafe { change(codes.add(index), number::error_out) };
     }
 }
@@ -46,12 +40,13 @@ define! {
     ) -> c_int {
         let comm = handle::raw::<handle::Comm>(comm);
         let mut raw = handle::UNSET;
+        forget_codes();
         let result = callee::MPI_Comm_spawn(
             command, argv, maxprocs, handle::raw::<handle::Info>(info), root, comm,
             handle::place(intercomm, &mut raw), codes,
         );
         handle::put::<handle::Comm>(intercomm, handle::UNSET, raw);
-        change_codes(codes, is_root(comm, root).then_some(length(maxprocs)), raw);
+        change_codes(codes);
         code(result)
     }
 
@@ -62,18 +57,16 @@ define! {
         intercomm: *mut c_int, codes: *mut c_int,
     ) -> c_int {
         let comm = handle::raw::<handle::Comm>(comm);
-        let is_root = is_root(comm, root);
-        let len = if is_root { length(count) } else { 0 };
+        let len = if is_root(comm, root) { length(count) } else { 0 };
         let mut infos = handle::Many::<handle::Info>::new(infos, len);
         let mut raw = handle::UNSET;
+        forget_codes();
         let result = callee::MPI_Comm_spawn_multiple(
             count, commands, argvs, maxprocs, infos.place(), root, comm,
             handle::place(intercomm, &mut raw), codes,
         );
         handle::put::<handle::Comm>(intercomm, handle::UNSET, raw);
-        let asked = |index| length(*maxprocs.add(index));
-        let all = is_root.then(|| if maxprocs.is_null() { 0 } else { (0..len).map(asked).sum() });
-        change_codes(codes, all, raw);
+        change_codes(codes);
         code(result)
     }
 

@@ -1,5 +1,6 @@
 //! What MPI 3.0 removed (MPI 5.0, section 17.1), for programs that were built before. Two markers
-//! went with it: `MPI_LB` and `MPI_UB`, which set the bounds of a structure.
+//! went with it: `MPI_LB` and `MPI_UB`, which set the bounds of a structure. MPICH's
+//! `MPI_Type_create_struct` still takes them.
 
 use super::callbacks::comm_errhandler;
 use crate::convert::{code, length};
@@ -58,7 +59,8 @@ unsafe fn structure(
         match ty {
             LB if len > 0 => lower = Some(lower.unwrap_or(at).min(at)),
             UB if len > 0 => upper = Some(upper.unwrap_or(at).max(at)),
-            LB | UB => {}
+            LB | UB if len == 0 => {}
+            // With a marker of negative length, which is an error.
             ty => {
                 own_lengths.push(len);
                 own_displacements.push(at);
@@ -169,6 +171,14 @@ define! {
             callee::MPI_Type_create_hvector(count, len, stride, old, handle::place(newtype, &mut raw));
         handle::put::<handle::Datatype>(newtype, handle::UNSET, raw);
         code(result)
+    }
+
+    /// Section 5.1.2, structures.
+    fn MPI_Type_create_struct(
+        count: c_int, lengths: *const c_int, displacements: *const isize, types: *const c_int,
+        newtype: *mut c_int,
+    ) -> c_int {
+        structure(count, lengths, displacements, types, newtype)
     }
 
     /// Today `MPI_Type_create_struct`.

@@ -3,8 +3,10 @@
 
 use crate::convert::{code, length};
 use crate::{callee, handle, number};
+use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What variables and events are bound to, by the standard ABI's numbers.
 mod bound {
@@ -124,6 +126,15 @@ fn bind_of_event(index: c_int) -> c_int {
 
 type Event = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int, *mut c_void);
 type Freed = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void);
+type Dropped = unsafe extern "C" fn(i64, *mut c_void, c_int, c_int, *mut c_void);
+
+/// The handlers of dropped events, by their registrations. They have no state of their own: they
+/// get that of the registration's callback.
+static DROPPED: Mutex<BTreeMap<usize, Dropped>> = Mutex::new(BTreeMap::new());
+
+fn dropped() -> MutexGuard<'static, BTreeMap<usize, Dropped>> {
+    DROPPED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A callback and its state. It lives as long as the process: a registration may call it until
 /// another thread has freed it.
@@ -150,6 +161,31 @@ unsafe extern "C" fn on_free(registration: *mut c_void, safety: c_int, state: *m
     let own = unsafe { &*state.cast::<Callback<Freed>>() };
     // SAFETY: the user's function; the arguments are the library's.
     unsafe { (own.function)(registration, number::safety_out(safety), own.state) }
+}
+
+unsafe extern "C" fn on_dropped(
+    count: i64,
+    registration: *mut c_void,
+    source: c_int,
+    safety: c_int,
+    state: *mut c_void,
+) {
+    // The user's handler may set another one: the lock is not held while it runs.
+    let handler = dropped().get(&registration.addr()).copied();
+    let Some(handler) = handler else { return };
+    // SAFETY: the state of the registration's callback: made below, and never freed.
+    let own = unsafe { state.cast::<Callback<Event>>().as_ref() };
+    let state = own.map_or(null_mut(), |own| own.state);
+    // SAFETY: the user's function; the arguments are the library's.
+    unsafe {
+        handler(
+            count,
+            registration,
+            source,
+            number::safety_out(safety),
+            state,
+        )
+    }
 }
 
 /// A callback of the user's and its state, as the state of ours.
@@ -239,6 +275,31 @@ define! {
             true => (null_mut(), user_data),
             false => (on_free as *mut c_void, keep::<Freed>(function, user_data)),
         };
-        code(callee::MPI_T_event_handle_free(registration, state, ours))
+        let result = callee::MPI_T_event_handle_free(registration, state, ours);
+        if result == 0 {
+            dropped().remove(&registration.addr());
+        }
+        code(result)
+    }
+
+    /// Section 15.3.8, events.
+    fn MPI_T_event_set_dropped_handler(
+        registration: *mut c_void, function: *mut c_void,
+    ) -> c_int {
+        let at = registration.addr();
+        let ours = if function.is_null() { null_mut() } else { on_dropped as *mut c_void };
+        // SAFETY: null, or a function of this type, as the caller said.
+        let function = std::mem::transmute::<*mut c_void, Option<Dropped>>(function);
+        let before = match function {
+            Some(function) => dropped().insert(at, function), // it may be called at once
+            None => None,
+        };
+        let result = callee::MPI_T_event_set_dropped_handler(registration, ours);
+        match before {
+            _ if result == 0 => {}
+            Some(before) => drop(dropped().insert(at, before)),
+            None => drop(dropped().remove(&at)),
+        }
+        code(result)
     }
 }
