@@ -1,21 +1,21 @@
 //! Lines of Python programs: where the interpreter of a rank is in its program, as
-//! `py-spy` tells, where that is installed. Without it a report names no line of Python.
+//! `py-spy` tells, where that is installed. Without it a report names no line of Python, but
+//! those of extensions in C.
 
 use crate::snapshot::RankSnapshot;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Ranks that are asked for at the most: each takes a process.
 const MOST: usize = 32;
 /// How long all of them may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often to look whether they are done.
-const INTERVAL: Duration = Duration::from_millis(5);
 
 /// The lines in which the main threads of these ranks are, by rank: of ranks that run
-/// Python and wait in one thread. None: it cannot be had, and lines of the interpreter's own
-/// source would tell nobody anything.
+/// Python and wait in one thread. None: it cannot be had.
 pub fn lines(snapshots: &[RankSnapshot]) -> Vec<(u32, Option<String>)> {
     let wanted = snapshots
         .iter()
@@ -23,30 +23,46 @@ pub fn lines(snapshots: &[RankSnapshot]) -> Vec<(u32, Option<String>)> {
     let wanted: Vec<&RankSnapshot> = wanted.collect();
     let asked = wanted.iter().enumerate();
     let asked = asked.map(|(at, s)| (*s, (at < MOST).then(|| ask(s.pid)).flatten()));
-    let asked: Vec<(&RankSnapshot, Option<Child>)> = asked.collect();
+    let asked: Vec<(&RankSnapshot, Option<Question>)> = asked.collect();
     let end = Instant::now() + PATIENCE;
-    let answers = asked.into_iter().map(|(snapshot, child)| {
-        let text = child.and_then(|child| answer(child, end));
+    let answers = asked.into_iter().map(|(snapshot, question)| {
+        let text = question.and_then(|question| question.answer(end));
         let line = text.and_then(|text| line(&text, snapshot.pid));
         (snapshot.rank, line)
     });
     answers.collect()
 }
 
-/// What py-spy says. None: it has not ended by then.
-fn answer(mut child: Child, end: Instant) -> Option<String> {
-    // An error: mpirun has taken note of its end already.
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() >= end {
-            let _ = child.kill(); // it may have ended meanwhile
-            let _ = child.wait();
-            return None;
-        }
-        std::thread::sleep(INTERVAL);
+/// A command whose output is read while it runs: a pipe has room for 64 KiB only.
+struct Question {
+    child: Child,
+    output: Receiver<Vec<u8>>,
+}
+
+impl Question {
+    /// Starts the command. None: it is not there.
+    fn ask(command: &mut Command) -> Option<Question> {
+        let command = command.stdin(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
+        let mut pipe = child.stdout.take()?;
+        let (send, output) = channel();
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            if pipe.read_to_end(&mut text).is_ok() {
+                let _ = send.send(text); // nobody waits any more
+            }
+        });
+        Some(Question { child, output })
     }
-    let mut text = Vec::new();
-    child.stdout.take()?.read_to_end(&mut text).ok()?;
-    Some(String::from_utf8_lossy(&text).into_owned())
+
+    /// What it prints. None: it has not ended by then.
+    fn answer(mut self, end: Instant) -> Option<String> {
+        let left = end.saturating_duration_since(Instant::now());
+        let text = self.output.recv_timeout(left).ok();
+        let _ = self.child.kill(); // it has closed its output, or is late
+        let _ = self.child.wait(); // mpirun may have taken note of its end already
+        text.map(|text| String::from_utf8_lossy(&text).into_owned())
+    }
 }
 
 /// Whether a process runs Python.
@@ -57,14 +73,9 @@ fn is_python(pid: u32) -> bool {
 }
 
 /// Begins to ask. None: py-spy is not there.
-fn ask(pid: u32) -> Option<Child> {
-    Command::new("py-spy")
-        .args(["dump", "--nonblocking", "--pid", &pid.to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()
+fn ask(pid: u32) -> Option<Question> {
+    let args = ["dump", "--nonblocking", "--pid", &pid.to_string()];
+    Question::ask(Command::new("py-spy").args(args))
 }
 
 /// The innermost line that is not in mpi4py of the main thread of process `pid`:
@@ -98,5 +109,18 @@ mod tests {
         assert_eq!(line(dump, 7).as_deref(), Some("deep.py:12"));
         assert_eq!(line("Error: not permitted", 7), None);
         assert!(!is_python(std::process::id()));
+    }
+
+    #[test]
+    fn long_answers_are_read_and_late_ones_are_not_waited_for() {
+        let ask = |script| Question::ask(Command::new("sh").args(["-c", script])).unwrap();
+        let minute = Duration::from_secs(60);
+        let long = ask("head -c 300000 /dev/zero").answer(Instant::now() + minute);
+        assert_eq!(long.map(|text| text.len()), Some(300_000));
+        let late = ask("exec sleep 600");
+        let pid = late.child.id();
+        assert_eq!(late.answer(Instant::now()), None);
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+        assert!(Question::ask(&mut Command::new("/no/such/program")).is_none());
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Places by rank and by the number of its wait.
 #[derive(Debug, Default)]
-pub struct Lines(HashMap<(u32, usize), String>);
+pub struct Lines(HashMap<(u32, usize), Place>);
 
 impl Lines {
     /// Looks the frames of these ranks' waits up, in the files that their processes have
@@ -37,17 +37,21 @@ impl Lines {
         Lines(lines)
     }
 
-    /// Says where the first wait of a rank is. None: nobody knows.
+    /// Says where the first wait of a rank that runs Python is. None: it is not known in which
+    /// line of Python. A line of an extension in C still tells something then, and the name of
+    /// a function, such as one that calls into C, does not.
     pub fn set(&mut self, rank: u32, line: Option<String>) {
-        match line {
-            Some(line) => self.0.insert((rank, 0), line),
-            None => self.0.remove(&(rank, 0)),
-        };
+        let at = (rank, 0);
+        if let Some(line) = line {
+            self.0.insert(at, Place::Line(line, false));
+        } else if matches!(self.0.get(&at), Some(Place::Function(_))) {
+            self.0.remove(&at);
+        }
     }
 
     /// Where that wait is.
     pub fn of(&self, rank: u32, slot: usize) -> Option<String> {
-        self.0.get(&(rank, slot)).cloned()
+        self.0.get(&(rank, slot)).cloned().and_then(Place::text)
     }
 }
 
@@ -137,9 +141,9 @@ impl Frame {
 }
 
 /// Where a frame is in the source.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// In code of the library's, or of a standard library.
+    /// In code of the library's, of a standard library or of an interpreter.
     Inner,
     /// In a line; whether that is in code which others wrote.
     Line(String, bool),
@@ -147,15 +151,24 @@ enum Place {
     Function(String),
 }
 
+impl Place {
+    fn text(self) -> Option<String> {
+        match self {
+            Place::Inner => None,
+            Place::Line(text, _) | Place::Function(text) => Some(text),
+        }
+    }
+}
+
 /// Of the places of frames, from the innermost, the one to tell of.
-fn chosen(places: impl Iterator<Item = Place>) -> Option<String> {
+fn chosen(places: impl Iterator<Item = Place>) -> Option<Place> {
     let mut second = None;
     let mut function = None;
     for place in places {
-        match place {
-            Place::Line(place, false) => return Some(place),
-            Place::Line(place, true) => second = second.or(Some(place)),
-            Place::Function(name) => function = function.or(Some(name)),
+        match &place {
+            Place::Line(_, false) => return Some(place),
+            Place::Line(_, true) => second = second.or(Some(place)),
+            Place::Function(_) => function = function.or(Some(place)),
             Place::Inner => {}
         }
     }
@@ -170,7 +183,7 @@ struct Symbols {
 impl Symbols {
     /// The place of the innermost frame that is the program's own: of lines in its own
     /// source, else in that of a package, else of a function.
-    fn place(&mut self, maps: &[Mapping], frames: &[u64]) -> Option<String> {
+    fn place(&mut self, maps: &[Mapping], frames: &[u64]) -> Option<Place> {
         chosen(frames.iter().filter_map(|frame| {
             let address = frame.checked_sub(1)?; // inside of the call, not behind it
             let inside = |map: &&Mapping| (map.start..map.end).contains(&address);
@@ -237,7 +250,8 @@ impl Symbols {
         let image = image.or_insert_with(|| Image::open(path)).as_ref()?;
         let address = image.address(offset)?;
         let symbol = image.loader.find_symbol(address).map(plain_name);
-        if symbol.as_deref().is_some_and(is_inner) || is_system(path) {
+        let is_inner_symbol = symbol.as_deref().is_some_and(is_inner);
+        if is_inner_symbol || is_system(path) || is_interpreter(path) {
             return Some(Place::Inner);
         }
         let mut frames = image.loader.find_frames(address).ok()?;
@@ -271,7 +285,7 @@ impl Finder {
     pub fn own_line(&mut self, frames: &[(String, u64)]) -> Option<String> {
         let frames = frames.iter();
         let places = frames.filter_map(|(path, offset)| self.0.look(Path::new(path), *offset));
-        chosen(places)
+        chosen(places).and_then(Place::text)
     }
 }
 
@@ -360,9 +374,48 @@ fn is_system(path: &Path) -> bool {
     .any(|system| name.starts_with(system))
 }
 
+/// Whether a file is that of Python, or of the module by which it calls into MPI: lines of theirs
+/// tell nobody where his program is.
+fn is_interpreter(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let name = name.unwrap_or_default();
+    let is_mpi4py = path
+        .parent()
+        .is_some_and(|folder| folder.ends_with("mpi4py"));
+    let version = |c: char| c.is_ascii_digit() || c == '.';
+    let is_python = name
+        .strip_prefix("python")
+        .is_some_and(|rest| rest.chars().all(version));
+    is_mpi4py || is_python || name.starts_with("libpython")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_python_program_lines_of_extensions_stay_and_functions_go() {
+        let line = Place::Line("fast.c:7".to_owned(), false);
+        let function = Place::Function("ffi_call in libffi.so.8".to_owned());
+        let mut lines = Lines(HashMap::from([((0, 0), line), ((1, 0), function)]));
+        for rank in 0..3 {
+            lines.set(rank, None);
+        }
+        assert_eq!(lines.of(0, 0).as_deref(), Some("fast.c:7"));
+        assert_eq!((lines.of(1, 0), lines.of(2, 0)), (None, None));
+        lines.set(0, Some("solve.py:3".to_owned()));
+        assert_eq!(lines.of(0, 0).as_deref(), Some("solve.py:3"));
+        let interpreter = [
+            "/usr/bin/python3.11",
+            "/lib/libpython3.11.so.1.0",
+            "/x/mpi4py/MPI.abi3.so",
+        ];
+        assert!(interpreter.iter().all(|path| is_interpreter(path.as_ref())));
+        assert!(!is_interpreter("/x/python_solver".as_ref()));
+        assert!(!is_interpreter(
+            "/x/fast.cpython-311-x86_64-linux-gnu.so".as_ref()
+        ));
+    }
 
     #[test]
     fn code_in_maps_is_found() {
@@ -400,7 +453,8 @@ mod tests {
     fn a_frame_of_this_test_has_a_line() {
         let here = a_frame_of_this_test_has_a_line as fn() as usize as u64;
         let maps = maps(std::process::id());
-        let place = Symbols::default().place(&maps, &[here + 5]).unwrap();
+        let place = Symbols::default().place(&maps, &[here + 5]);
+        let place = place.and_then(Place::text).unwrap();
         assert!(place.starts_with("source.rs:"), "{place}");
     }
 }

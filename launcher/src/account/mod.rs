@@ -204,6 +204,9 @@ impl Account {
 
     /// Ranks have warned of this.
     pub fn warned(&mut self, warnings: Vec<Warning>) {
+        if !self.is_wanted() {
+            return;
+        }
         let seconds = self.seconds();
         let all = warnings.into_iter().map(|warning| {
             Json::Object(vec![
@@ -242,9 +245,8 @@ impl Account {
             Ok(code) => (*code, None),
             Err(why) => (why.code, Some(why.text.as_str())),
         };
-        let otherwise = match (error, code) {
-            (Some(_), _) => Ending::NotStarted,
-            (_, 0) => Ending::Success,
+        let otherwise = match code {
+            0 => Ending::Success,
             _ => Ending::Failure,
         };
         let ending = match error {
