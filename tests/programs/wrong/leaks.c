@@ -47,8 +47,8 @@ static void sends_left(void)
 }
 
 /* persistent_left, 2 ranks, exit 0, --check:
-   mpirun: at MPI_Finalize rank 0 left: 1 persistent request on MPI_COMM_WORLD never freed; 1 collective request on MPI_COMM_WORLD (collective no. 1)
-   mpirun: at MPI_Finalize rank 1 left: 1 collective request on MPI_COMM_WORLD (collective no. 1)
+   mpirun: at MPI_Finalize rank 0 left: 1 persistent request on MPI_COMM_WORLD never freed; 1 * request on MPI_COMM_WORLD (collective no. 1)
+   mpirun: at MPI_Finalize rank 1 left: 1 * request on MPI_COMM_WORLD (collective no. 1)
  */
 static void persistent_left(void)
 {

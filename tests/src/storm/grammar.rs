@@ -147,10 +147,10 @@ pub const OPTIONS: &[Opt] = &[
             "",
         ],
         &[
-            "no.such.host.example",
+            "no.such.host.example:0",
             "localhost:0",
             "localhost:x",
-            "localhost,other.example:2",
+            "localhost,other.example:two",
             "localhost:-1",
         ],
     ),
