@@ -19,8 +19,8 @@ use crate::pml::memory::{Buffer, Memory};
 use crate::pml::publish;
 use crate::warning::{self, Topic};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 /// What is kept of a message that is checked.
 #[derive(Debug)]
@@ -120,30 +120,97 @@ fn is_engine_busy() -> bool {
 static OPEN: Mutex<Vec<OpenBuffer>> = Mutex::new(Vec::new());
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-fn open_buffers() -> MutexGuard<'static, Vec<OpenBuffer>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Memory that was given back while another thread had [`OPEN`]: whoever takes that next
+/// looks what lies in it.
+struct Late {
+    call: &'static str,
+    given: Bytes,
+    next: *mut Late,
 }
 
-/// The program gives memory back, by this call of its. If a request uses it, that is told, and its buffer is not
-/// looked at any more.
-pub fn given_back(call: &str, addr: usize, len: usize) {
-    // Held: by this thread, which changes the list, or by another one, whose buffers are
-    // looked at just now.
-    let Ok(mut open) = OPEN.try_lock() else {
-        return;
-    };
-    let given = Bytes { addr, len };
-    let mut told = Vec::new();
-    for buffer in open.iter_mut().filter(|b| b.bytes.overlaps(given)) {
-        if let Some(words) = buffer.words.as_ref().filter(|_| !buffer.is_gone) {
-            let Bytes { addr, len } = buffer.bytes;
-            let verb = if buffer.is_send { "send" } else { "receive" };
-            told.push(format!(
-                "{call} gives back the buffer of the {words} ({len} bytes at {addr:#x}) before the {verb} is complete"
-            ));
+/// The last of a list, or null.
+static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
+
+thread_local! {
+    /// Whether this thread has [`OPEN`]. What it gives back meanwhile is the list's own.
+    static HAS_OPEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// [`OPEN`], locked.
+struct Locked(MutexGuard<'static, Vec<OpenBuffer>>);
+
+impl Locked {
+    fn new(all: MutexGuard<'static, Vec<OpenBuffer>>) -> Locked {
+        HAS_OPEN.set(true);
+        let mut all = Locked(all);
+        let mut next = LATE.swap(std::ptr::null_mut(), Ordering::Acquire); // pairs with `note_late`
+        while !next.is_null() {
+            // SAFETY: made by `note_late` of a box, and taken out of the list by this thread.
+            let late = unsafe { Box::from_raw(next) };
+            next = late.next;
+            let told = all.give(late.call, late.given);
+            told.iter().for_each(|text| warn(text));
         }
-        buffer.is_gone = true;
+        all
     }
+
+    /// Notes that memory was given back: what is to be told of it.
+    fn give(&mut self, call: &str, given: Bytes) -> Vec<String> {
+        let mut told = Vec::new();
+        for buffer in self.0.iter_mut().filter(|b| b.bytes.overlaps(given)) {
+            if let Some(words) = buffer.words.as_ref().filter(|_| !buffer.is_gone) {
+                let Bytes { addr, len } = buffer.bytes;
+                let verb = if buffer.is_send { "send" } else { "receive" };
+                told.push(format!(
+                    "{call} gives back the buffer of the {words} ({len} bytes at {addr:#x}) before the {verb} is complete"
+                ));
+            }
+            buffer.is_gone = true;
+        }
+        told
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        HAS_OPEN.set(false);
+    }
+}
+
+fn open_buffers() -> Locked {
+    Locked::new(OPEN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn note_late(call: &'static str, given: Bytes) {
+    let next = LATE.load(Ordering::Relaxed);
+    let late = Box::into_raw(Box::new(Late { call, given, next }));
+    // Pairs with the swap in `Locked::new`.
+    while let Err(now) = LATE.compare_exchange_weak(
+        // SAFETY: nobody else has it before it is in the list.
+        unsafe { (*late).next },
+        late,
+        Ordering::Release,
+        Ordering::Relaxed,
+    ) {
+        // SAFETY: as above.
+        unsafe { (*late).next = now };
+    }
+}
+
+/// The program gives memory back by a call of this name. If a request uses the memory, that
+/// is told, and its buffer is not looked at any more. It never waits.
+pub fn given_back(call: &'static str, addr: usize, len: usize) {
+    if HAS_OPEN.get() {
+        return;
+    }
+    let given = Bytes { addr, len };
+    let open = match OPEN.try_lock() {
+        Ok(open) => open,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return note_late(call, given),
+    };
+    let mut open = Locked::new(open);
+    let told = open.give(call, given);
     drop(open);
     told.iter().for_each(|text| warn(text));
 }
@@ -151,7 +218,7 @@ pub fn given_back(call: &str, addr: usize, len: usize) {
 /// Whether the program has given the buffer of this number back.
 fn is_gone(number: u64) -> bool {
     let open = open_buffers();
-    open.iter().any(|one| one.number == number && one.is_gone)
+    open.0.iter().any(|one| one.number == number && one.is_gone)
 }
 
 impl BufferCheck {
@@ -245,7 +312,7 @@ impl Drop for BufferCheck {
             return;
         }
         let is_gone = is_gone(self.number);
-        open_buffers().retain(|one| one.number != self.number);
+        open_buffers().0.retain(|one| one.number != self.number);
         if self.is_send && !self.over.get() && !is_gone && !is_engine_busy() {
             self.compare("changed before the send was complete");
         }
@@ -262,8 +329,8 @@ fn open(bytes: Bytes, is_send: bool, words: (Option<Proc>, i32, ContextId)) -> u
         let receives = !(is_send && one.is_send);
         receives && !one.is_gone && one.bytes.overlaps(bytes)
     };
-    let other = all.iter().find(shares).and_then(|one| one.words.clone());
-    all.push(OpenBuffer {
+    let other = all.0.iter().find(shares).and_then(|one| one.words.clone());
+    all.0.push(OpenBuffer {
         number,
         bytes,
         is_send,
@@ -306,6 +373,28 @@ mod tests {
         assert!(bytes(8, 8).overlaps(bytes(15, 1)));
         assert!(!bytes(8, 8).overlaps(bytes(16, 8)));
         assert!(!bytes(8, 8).overlaps(bytes(0, 8)));
+    }
+
+    #[test]
+    fn memory_given_back_while_the_list_is_locked_is_gone() {
+        // An address that no memory has.
+        let bytes = Bytes { addr: 64, len: 8 };
+        let number = u64::MAX;
+        let mut open = open_buffers();
+        open.0.push(OpenBuffer {
+            number,
+            bytes,
+            is_send: true,
+            words: None,
+            is_gone: false,
+        });
+        // It comes back although this thread has the list.
+        let other = std::thread::spawn(|| given_back("munmap", 0, 4096));
+        other.join().unwrap();
+        drop(open);
+        assert!(is_gone(number));
+        open_buffers().0.retain(|one| one.number != number);
+        assert!(!is_gone(number));
     }
 
     #[test]

@@ -238,7 +238,7 @@ mod tests {
     use std::os::fd::AsRawFd;
 
     fn file(len: u64) -> std::os::fd::OwnedFd {
-        let fd = crate::segment::memfd(c"growing", len).unwrap();
+        let fd = crate::memfd::memfd(c"growing", len).unwrap();
         let len = libc::off_t::try_from(len).unwrap();
         // SAFETY: makes a file of this test longer.
         assert_eq!(unsafe { libc::ftruncate(fd.as_raw_fd(), len) }, 0);

@@ -14,7 +14,8 @@
 use crate::descriptor::{Backing, Source, duplicate};
 use crate::foreign::{self, Access};
 use crate::growing::Growing;
-use crate::segment::{Segment, SegmentError, file_len, limit_of_files, memfd, system};
+use crate::memfd::{file_len, limit_of_files, memfd};
+use crate::segment::{Segment, SegmentError, system};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;

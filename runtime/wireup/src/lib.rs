@@ -24,6 +24,7 @@ pub mod handover;
 pub mod heap;
 pub mod layout;
 pub mod lifeline;
+mod memfd;
 pub mod nodes;
 pub mod plain;
 pub mod profile;

@@ -209,34 +209,22 @@ define! {
 
     /// Section 20.3, of files.
     fn MPI_File_toint(file: usize) -> c_int {
-        match file {
-            0 => 0,
-            file => callee::MPI_File_toint(file),
-        }
+        int_of_file(file)
     }
 
     /// Section 19.3.4, of files.
     fn MPI_File_c2f(file: usize) -> c_int {
-        match file {
-            0 => 0,
-            file => callee::MPI_File_toint(file),
-        }
+        int_of_file(file)
     }
 
     /// Section 20.3, of files.
     fn MPI_File_fromint(int: c_int) -> usize {
-        match int {
-            0 => 0,
-            int => handle::file_out(callee::MPI_File_fromint(int)),
-        }
+        file_of_int(int)
     }
 
     /// Section 19.3.4, of files.
     fn MPI_File_f2c(int: c_int) -> usize {
-        match int {
-            0 => 0,
-            int => handle::file_out(callee::MPI_File_fromint(int)),
-        }
+        file_of_int(int)
     }
 
     /// Section 19.3.5: a status has the same layout in C and in both Fortran bindings.
@@ -278,4 +266,21 @@ unsafe fn copy(from: *const Status, to: *mut Status) -> c_int {
     // SAFETY: the caller's statuses.
     unsafe { to.write(from.read()) };
     0
+}
+
+/// The number of a file; of `MPI_FILE_NULL` it is 0.
+fn int_of_file(file: usize) -> c_int {
+    match file {
+        0 => 0,
+        // SAFETY: takes any handle.
+        file => unsafe { callee::MPI_File_toint(file) },
+    }
+}
+
+fn file_of_int(int: c_int) -> usize {
+    match int {
+        0 => 0,
+        // SAFETY: takes any number.
+        int => handle::file_out(unsafe { callee::MPI_File_fromint(int) }),
+    }
 }
