@@ -298,7 +298,7 @@ impl Allocator {
                 Err(_) => State::Dirty,
             };
             space = self.space();
-            space.extents.insert(start, end, state);
+            space.extents.change(start, end, state);
             if state == State::Dirty {
                 return; // the kernel will not: no use to try on
             }

@@ -24,10 +24,13 @@ pub enum State {
     /// Given back while it was frozen ([`super::freeze`]): not to be used before the
     /// children that have it are gone.
     Frozen = 5,
+    /// On its way back, without the lock: no more the program's, and not free yet. Nobody
+    /// else touches it.
+    Leaving = 6,
 }
 
 const FREE: usize = 3;
-const STATES: usize = 6;
+const STATES: usize = 7;
 
 /// How many extents that are long enough are tried for an alignment, before one
 /// is taken that is long enough for any.
@@ -126,6 +129,12 @@ impl Extents {
         if end < one.1 {
             self.put((end, one.1, one.2));
         }
+    }
+
+    /// Makes a range that lies in one extent another state's.
+    pub fn change(&mut self, start: usize, end: usize, state: State) {
+        self.cut(start, end);
+        self.insert(start, end, state);
     }
 
     /// Takes out all that overlaps a range.

@@ -240,8 +240,7 @@ fn revive(window: &Window, space: &mut Space, start: usize, end: usize) -> bool 
         let (from, to) = (from.next_multiple_of(page), to / page * page);
         if state == State::Frozen && from < to && window.make_shared(from, to - from).is_ok() {
             window.pages().frozen.clear(from, to);
-            space.extents.cut(from, to);
-            space.extents.insert(from, to, State::Sealed);
+            space.extents.change(from, to, State::Sealed);
             found = true;
         }
     }

@@ -100,8 +100,7 @@ fn renew(heap: &Allocator, from: usize, to: usize, prot: i32) -> io::Result<()> 
     let Some((_, _, state)) = space.extents.first_in(from, to).filter(|one| whole(*one)) else {
         return invalid(libc::EINVAL);
     };
-    space.extents.cut(from, to);
-    space.extents.insert(from, to, State::Mapped);
+    space.extents.change(from, to, State::Mapped);
     space.protected.free_of(from, to);
     drop(space);
     if state == State::Sealed {
@@ -131,14 +130,16 @@ fn give_up(heap: &Allocator, from: usize, to: usize) {
                 .extents
                 .first_in(addr, to)
                 .unwrap_or((to, to, State::Foreign));
-        // No extent is there, so that the program has blocks in it.
-        if addr < start {
-            space.over.free_of(addr, start);
-            space.over.insert(addr, start, State::Foreign);
+        let leaves = state == State::Leaving;
+        let over = if leaves { end } else { start };
+        // No extent is there, so that the program has blocks in it; or what another thread
+        // gives back gets its state from that one.
+        if addr < over {
+            space.over.free_of(addr, over);
+            space.over.insert(addr, over, State::Foreign);
         }
-        if start < end && state != State::Foreign {
-            space.extents.cut(start, end);
-            space.extents.insert(start, end, State::Foreign);
+        if start < end && state != State::Foreign && !leaves {
+            space.extents.change(start, end, State::Foreign);
             if matches!(state, State::Mapped | State::Dirty) {
                 // SAFETY: free, or to be replaced by the program. If it fails,
                 // pages are lost until the end of the job.
@@ -178,7 +179,7 @@ fn unmap(heap: &Allocator, from: usize, to: usize) {
         };
         addr = end;
         if state == State::Mapped {
-            space.extents.cut(start, end);
+            space.extents.change(start, end, State::Leaving);
             space.protected.free_of(start, end);
             drop(space);
             discard(heap, start, end);
@@ -192,7 +193,7 @@ fn unmap(heap: &Allocator, from: usize, to: usize) {
     }
 }
 
-/// Gives the pages of a range that nobody has any more to the system, and takes
+/// Gives the pages of a range that leaves ([`State::Leaving`]) to the system, and takes
 /// the access away.
 fn discard(heap: &Allocator, start: usize, end: usize) {
     let pages = heap.window().pages();
@@ -206,7 +207,9 @@ fn discard(heap: &Allocator, start: usize, end: usize) {
             // A touch is a fault from now on. Where that cannot be had, it is none.
             // SAFETY: the caller has taken the range from the program.
             drop(unsafe { heap.window().seal(next, stop - next) });
-            heap.space().give_frozen(heap.window(), next, stop);
+            let mut space = heap.space();
+            space.extents.cut(next, stop);
+            space.give_frozen(heap.window(), next, stop);
         } else {
             discard_run(heap, next, stop);
         }
@@ -236,7 +239,7 @@ fn discard_run(heap: &Allocator, start: usize, end: usize) {
     if state == State::Sealed {
         heap.window().pages().exposed.clear(start, end);
     }
-    space.extents.insert(start, end, state);
+    space.extents.change(start, end, state);
 }
 
 /// `mremap`. Memory of the window moves by copying: what a peer resolves has one
@@ -370,7 +373,7 @@ pub unsafe fn madvise(heap: &Allocator, addr: usize, len: usize, advice: i32) ->
             // SAFETY: as the caller said, of something that it mapped there itself.
             State::Foreign => unsafe { sys::madvise(start, end - start, advice) }?,
             State::Sealed => missing |= start < end,
-            State::Clean | State::Dirty | State::Frozen => {}
+            State::Clean | State::Dirty | State::Frozen | State::Leaving => {}
         }
         addr = end;
     }

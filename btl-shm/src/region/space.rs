@@ -210,10 +210,10 @@ impl Space {
         true
     }
 
-    /// While there are more free pages than there may be: takes out the next extent to
-    /// be given back to the system. It begins and ends at pages as far as its neighbours
-    /// are free, too. `just` is an address in what was freed last, which goes last;
-    /// `begun` says that this is not the first extent of this purge.
+    /// While there are more free pages than there may be: the next extent to be given back
+    /// to the system, which [leaves](State::Leaving). It begins and ends at pages as far as
+    /// its neighbours are free, too. `just` is an address in what was freed last, which goes
+    /// last; `begun` says that this is not the first extent of this purge.
     pub fn victim(&mut self, just: usize, begun: bool) -> Option<(usize, usize)> {
         let limit = self.dirty_limit();
         let limit = if begun { limit / 4 * 3 } else { limit };
@@ -224,26 +224,15 @@ impl Space {
         if end - start < PURGED_LEAST {
             return None;
         }
-        self.extents.cut(start, end);
         let first = start / sys::page() * sys::page();
         let last = end.next_multiple_of(sys::page());
         let is_clean = |one: &Extent| one.2 == State::Clean;
         let before = self.extents.before(start).filter(is_clean);
-        let start = match before {
-            Some(one) if one.0 <= first => {
-                self.extents.cut(first, start);
-                first
-            }
-            _ => start,
-        };
+        let start = before.filter(|one| one.0 <= first).map_or(start, |_| first);
         let after = self.extents.at(end).filter(is_clean);
-        let end = match after {
-            Some(one) if one.1 >= last => {
-                self.extents.cut(end, last);
-                last
-            }
-            _ => end,
-        };
+        let end = after.filter(|one| one.1 >= last).map_or(end, |_| last);
+        self.extents.free_of(start, end);
+        self.extents.insert(start, end, State::Leaving);
         Some((start, end))
     }
 
