@@ -35,6 +35,7 @@
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! inspect     the program of that name, which looks at jobs: the same executable
 //! top         live views of a job
+//! pages       manual pages, completions, reference
 //! guard       ends what is left when mpirun is killed
 //! tune        measures the machine
 //! ```
@@ -64,6 +65,7 @@ mod mpir;
 mod nodes;
 mod oom;
 mod outside;
+mod pages;
 mod phrase;
 mod placement;
 mod plan;

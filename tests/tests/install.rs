@@ -69,6 +69,10 @@ fn a_tree_works_and_can_be_moved() {
         "lib/pkgconfig/mpi-c.pc",
         "lib/pkgconfig/mpi-cxx.pc",
         "libexec/lariat/tune",
+        "share/man/man1/mpirun.1",
+        "share/bash-completion/completions/mpirun",
+        "share/zsh/site-functions/_mpirun",
+        "share/fish/vendor_completions.d/mpirun.fish",
     ] {
         assert!(tree.join(file).exists(), "{file} is not installed");
     }

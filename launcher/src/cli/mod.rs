@@ -103,6 +103,13 @@ pub fn parse(args: &[OsString]) -> Result<Request, String> {
     Ok(Request::Run(global, locals))
 }
 
+/// The options, as clap knows them.
+pub fn command() -> clap::Command {
+    let mut command = CommandLine::command();
+    command.build(); // adds --help
+    command
+}
+
 /// Reads the options of each program.
 fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
     let mut command = CommandLine::command().after_help(settings_help());

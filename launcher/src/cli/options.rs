@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Starts the ranks of an MPI job, on this machine or on several hosts.
 ///
-/// CommandLine end at the program's name. Several programs are separated by
+/// Options end at the program's name. Several programs are separated by
 /// colons: mpirun -n 1 a : -n 3 b. Long options may be written with one dash.
 /// Without -n there is one rank for each core that may be used.
 #[derive(Parser, Debug)]
@@ -17,15 +17,15 @@ use std::path::PathBuf;
     override_usage = "mpirun [-n RANKS] [OPTIONS] PROGRAM [ARGUMENTS…] [: [-n RANKS] PROGRAM …]"
 )]
 pub struct CommandLine {
-    /// CommandLine of the whole job.
+    /// Options of the whole job.
     #[command(flatten)]
     pub global: JobOptions,
-    /// CommandLine of one program.
+    /// Options of one program.
     #[command(flatten)]
     pub local: ProgramOptions,
 }
 
-/// CommandLine of the whole job, given before the first colon.
+/// Options of the whole job, given before the first colon.
 #[derive(Args, Debug, Default, PartialEq, Clone)]
 pub struct JobOptions {
     /// Bind each rank to one object: hwthread core l3cache numa package socket board none [default: its share of the free cores, while there is one for each]
@@ -217,7 +217,7 @@ pub enum OnDeadlock {
     Off,
 }
 
-/// CommandLine of one program.
+/// Options of one program.
 #[derive(Args, Debug, Clone, PartialEq)]
 pub struct ProgramOptions {
     /// Number of ranks

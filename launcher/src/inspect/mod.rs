@@ -15,6 +15,7 @@ mod proof;
 
 use crate::cli;
 use crate::explain::{self, Known};
+use crate::pages;
 use crate::say::{Failure, failure};
 use crate::snapshot;
 use crate::top;
@@ -23,7 +24,7 @@ pub use find::{Job, programs};
 pub use proof::{Look, Observer};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The name under which the executable is this program.
@@ -57,6 +58,21 @@ enum Command {
     ///
     /// In a terminal a live view (? shows its keys), else a table every interval.
     Top(TopOptions),
+    /// Write the manual pages and the completions of bash, zsh and fish below a directory
+    ///
+    /// They lie in share/man, share/bash-completion, share/zsh and share/fish below it, as in an
+    /// installed tree. With ~/.local, man and the shells find them where they look for a user's own.
+    Pages(PagesOptions),
+}
+
+#[derive(Args, Debug)]
+struct PagesOptions {
+    /// The directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Write reference pages in Markdown instead, straight into it
+    #[arg(long)]
+    markdown: bool,
 }
 
 #[derive(Args, Debug)]
@@ -107,6 +123,13 @@ impl JobArgument {
     }
 }
 
+/// The commands of this program, as clap knows them.
+pub fn command() -> clap::Command {
+    let mut command = CommandLine::command();
+    command.build();
+    command
+}
+
 /// Whether the executable was started under the name of this program.
 pub fn is_meant(program: Option<&OsStr>) -> bool {
     program.is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new(NAME)))
@@ -138,6 +161,14 @@ pub fn run(args: &[OsString]) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Explain(options) => explain(&options.job.open()?),
+        Command::Pages(options) => {
+            match options.markdown {
+                true => pages::write_reference(&options.directory),
+                false => pages::write(&options.directory),
+            }
+            .map_err(failure)?;
+            Ok(0)
+        }
         Command::Top(options) => {
             let job = options.job.open()?;
             let interval = Duration::from_secs_f64(options.interval);
@@ -152,7 +183,7 @@ fn sentence(why: &clap::Error) -> String {
     use clap::error::ErrorKind;
     match why.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "wanted: jobs, explain or top; see --help".to_owned()
+            "wanted: jobs, explain, top or pages; see --help".to_owned()
         }
         _ => {
             let text = why.render().to_string();
@@ -209,7 +240,7 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named() {
         for (line, word) in [
-            ("", "jobs, explain or top"),
+            ("", "jobs, explain, top or pages"),
             ("tops", "tops"),
             ("explain soon", "soon"),
             ("explain 0", "0"),

@@ -1,5 +1,6 @@
 //! What the wrappers add to a command line, and the queries that they answer. Pure.
 
+use crate::options;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -323,21 +324,29 @@ pub fn quote(word: &OsStr) -> String {
 pub fn usage(own: &str, language: Language) -> String {
     let (name, compiler) = (language.name(), language.compilers()[0]);
     let [variable, ..] = language.variables();
-    format!(
+    let option = match language {
+        Language::C => "-cc",
+        Language::Cxx => "-cxx",
+    };
+    let mut text = format!(
         "{own}: Lariat {}: the {name} compiler with what MPI programs need\n\n\
-         {own} [OPTIONS] FILES            compile and link, as {compiler} does\n\
-         {own} -show [OPTIONS] [FILES]    print the command instead\n\
-         {own} -compile_info              the command for compiling alone\n\
-         {own} -link_info                 the command for linking alone\n\
-         {own} --showme:WORD              WORD is one of compile, link, incdirs, libdirs, libs,\n\
-                                           command, version\n\n\
-         {variable}=NAME in the environment, or -{}=NAME, names another compiler.\n",
+         Usage: {own} [OPTIONS] FILES, as with {compiler}\n\n\
+         {}\n\n\
+         Options of {own} itself:\n",
         env!("CARGO_PKG_VERSION"),
-        match language {
-            Language::C => "cc",
-            Language::Cxx => "cxx",
-        },
-    )
+        options::ADDED,
+    );
+    let renamed = (format!("{option}=NAME"), "run this compiler");
+    let own_options = options::OPTIONS
+        .iter()
+        .map(|(spelling, what)| ((*spelling).to_owned(), *what));
+    for (spelling, what) in own_options.chain([renamed]) {
+        text.push_str(&format!("  {spelling:<18} {what}\n"));
+    }
+    text.push_str(&format!(
+        "\nWithout {option}, {variable} in the environment names the compiler.\n"
+    ));
+    text
 }
 
 #[cfg(test)]
@@ -409,6 +418,18 @@ mod tests {
             Some("clang")
         );
         assert_eq!(line, ["a.c"]);
+    }
+
+    #[test]
+    fn the_help_lists_what_is_taken() {
+        let said = usage("mpicxx", Language::Cxx);
+        assert!(said.contains("-cxx=NAME") && said.contains("LARIAT_CXX"));
+        for (spelling, _) in options::OPTIONS {
+            assert!(said.contains(spelling));
+            let mut line = args(spelling);
+            let known = matches!(take_query(&mut line), Ok(Some(_)));
+            assert!(known || spelling == "--help", "{spelling}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod flags;
+mod options;
 
 use flags::{InstallTree, Language, Query};
 use std::ffi::{OsStr, OsString};

@@ -33,5 +33,6 @@ pub mod report;
 pub mod segment;
 pub mod settings;
 pub mod spawning;
+pub mod variables;
 mod verify;
 pub mod waits;
