@@ -12,7 +12,7 @@ NEED   := scripts/need-packages
 quoted = '$(subst ','\'',$(1))'
 
 # What is installed.
-CRATES := lariat-library lariat-mpich lariat-launcher lariat-heap lariat-tune
+CRATES := lariat-library lariat-mpich lariat-launcher lariat-compilers lariat-heap lariat-tune
 
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev

@@ -6,17 +6,15 @@
 //! manual      manual pages
 //! shells      completions
 //! reference   pages in Markdown
-//! wrapper     the options of mpicc and mpicxx
 //! ```
 
 mod manual;
 mod reference;
 mod shells;
-#[path = "../mpicc/options.rs"]
-mod wrapper;
 
 use crate::{cli, inspect};
 use clap::{Arg, Command};
+use compilers::options as wrapper;
 use std::path::Path;
 
 /// Writes manual pages and completions to where an installed tree below `prefix` has them.
@@ -230,6 +228,7 @@ mod tests {
         let folders = [
             "launcher/src",
             "launcher/tune/src",
+            "launcher/mpicc/src",
             "runtime/src",
             "runtime/wireup/src",
             "runtime/mpi-sys/src",

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 /// The measuring program, in the installed tree.
 const PROGRAM: &str = "libexec/lariat/tune";
+/// Its name beside mpirun, where `cargo install` puts both.
+const PROGRAM_BESIDE: &str = "lariat-tune";
 /// Milliseconds for each size and pattern of one run.
 const MILLISECONDS_PER_SIZE: u64 = 8;
 /// Seconds after which a run counts as hung.
@@ -62,13 +64,17 @@ impl Bench {
     /// It is not installed.
     pub fn new(rounds: u32) -> Result<Bench, String> {
         let mpirun = tree::mpirun()?;
-        let program = tree::path(PROGRAM)?;
-        if !program.exists() {
+        let in_tree = tree::path(PROGRAM)?;
+        let beside = mpirun.with_file_name(PROGRAM_BESIDE);
+        let Some(program) = [&in_tree, &beside].into_iter().find(|path| path.exists()) else {
             return Err(format!(
-                "--tune: there is no {}: `make install` installs it",
-                program.display()
+                "--tune: there is no {}, which `make install` installs, and no {}, which \
+                 `cargo install lariat-tune` installs",
+                in_tree.display(),
+                beside.display()
             ));
-        }
+        };
+        let program = program.clone();
         Ok(Bench {
             mpirun,
             program,

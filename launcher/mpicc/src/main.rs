@@ -9,7 +9,6 @@
 #![deny(unsafe_code)]
 
 mod flags;
-mod options;
 
 use flags::{InstallTree, Language, Query};
 use std::ffi::{OsStr, OsString};

@@ -1,6 +1,6 @@
 //! What the wrappers add to a command line, and the queries that they answer. Pure.
 
-use crate::options;
+use compilers::options;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
