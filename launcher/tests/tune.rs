@@ -82,7 +82,7 @@ fn what_is_measured_is_chosen_written_and_used() {
     for (line, said) in [
         ("arm = copy", "arm = copy (built in: auto)"),
         ("eager_limit = 32k", "eager_limit = 32k (built in: 64k)"),
-        ("direct_min = 8k", "direct_min = 8k (built in: 4k)"),
+        ("direct_min = 8k", "direct_min = 8k (built in: 4097)"),
         ("coop_min = 128k", "coop_min = 128k (built in: 32k)"),
         ("coop_chunk = 32k", "coop_chunk = 32k (built in: 1k)"),
         ("nt_min = 8m", "nt_min = 8m (built in: 16m)"),

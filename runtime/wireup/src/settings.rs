@@ -168,7 +168,7 @@ impl Default for Settings {
             heap: true,
             heap_min: 8 << 10,
             window_move: false,
-            direct_min: 4 << 10,
+            direct_min: (4 << 10) + 1, // what fits no cell
             coop_min: 32 << 10,
             coop_chunk: 1 << 10,
             learn: Learn::everything(true),
