@@ -123,7 +123,7 @@ impl Space {
             if let Some(start) = self.extents.take(len, align, State::Sealed) {
                 if window.open(start, len, len == least).is_err() {
                     self.extents.insert(start, start + len, State::Sealed);
-                    return None;
+                    continue;
                 }
                 self.extents.insert(start, start + len, State::Clean);
                 return Some(start);

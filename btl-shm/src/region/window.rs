@@ -299,16 +299,25 @@ impl Window {
             return Ok(());
         }
         let more = ((end - self.base) / 4).max(MAPPED_LEAST);
-        let wish = goal.max(end + more).next_multiple_of(HUGE);
-        let wish = wish.min(self.base + self.len);
-        if self.is_private() {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            place_at(end, wish - end, flags, -1, 0)?;
-        } else {
-            map_at(end, wish - end, self.descriptor()?, self.offset(end))?;
-        }
-        self.visible.end.store(wish, Ordering::Relaxed);
-        Ok(())
+        let last = self.base + self.len;
+        let wish = goal.max(end + more).next_multiple_of(HUGE).min(last);
+        let least = goal.next_multiple_of(sys::page()).min(last);
+        let place = |to: usize| {
+            if self.is_private() {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+                place_at(end, to - end, flags, -1, 0)?;
+            } else {
+                map_at(end, to - end, self.descriptor()?, self.offset(end))?;
+            }
+            if self.locked.load(Ordering::Relaxed) {
+                // `mlockall` locks mappings to come, but what is not in use stays unlocked.
+                drop(sys::unlock(end, to - end));
+            }
+            self.visible.end.store(to, Ordering::Relaxed);
+            Ok(())
+        };
+        // More than is wanted may meet something, or a limit (RLIMIT_MEMLOCK).
+        place(wish).or_else(|why: io::Error| if least < wish { place(least) } else { Err(why) })
     }
 
     /// Makes sealed pages readable and writable; they are zero. Both numbers are
