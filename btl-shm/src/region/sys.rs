@@ -71,6 +71,29 @@ pub unsafe fn mremap(
     call!(SYS_mremap, old, old_len, len, flags, new)
 }
 
+/// Makes a mapping at an address where nothing is.
+///
+/// # Errors
+/// `EEXIST`: something is there; what `mmap` says.
+pub fn place(
+    start: usize,
+    len: usize,
+    prot: i32,
+    flags: i32,
+    fd: i32,
+    at: libc::off_t,
+) -> io::Result<()> {
+    let flags = flags | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: replaces nothing.
+    let placed = unsafe { mmap(start, len, prot, flags, fd, at) }?;
+    if placed != start {
+        // SAFETY: the mapping just made, which nobody knows.
+        drop(unsafe { munmap(placed, len) }); // of a kernel that takes the address for a wish
+        return Err(io::Error::from_raw_os_error(libc::EEXIST));
+    }
+    Ok(())
+}
+
 /// `mprotect`.
 pub unsafe fn mprotect(addr: usize, len: usize, prot: i32) -> io::Result<()> {
     call!(SYS_mprotect, addr, len, prot).map(drop)

@@ -103,14 +103,7 @@ impl Table {
             unsafe { sys::mprotect(from, len, sys::RW) }?;
         } else {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            let flags = flags | libc::MAP_FIXED_NOREPLACE;
-            // SAFETY: replaces nothing.
-            let placed = unsafe { sys::mmap(from, len, sys::RW, flags, -1, 0) }?;
-            if placed != from {
-                // SAFETY: the mapping just made, which nobody knows.
-                drop(unsafe { sys::munmap(placed, len) });
-                return Err(io::Error::from_raw_os_error(libc::EEXIST));
-            }
+            sys::place(from, len, sys::RW, flags, -1, 0)?;
         }
         self.covered
             .store(end / size_of::<Entry>() * GRANULE, Relaxed);

@@ -305,7 +305,7 @@ impl Window {
         let place = |to: usize| {
             if self.is_private() {
                 let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-                place_at(end, to - end, flags, -1, 0)?;
+                sys::place(end, to - end, libc::PROT_NONE, flags, -1, 0)?;
             } else {
                 map_at(end, to - end, self.descriptor()?, self.offset(end))?;
             }
@@ -469,23 +469,10 @@ unsafe fn renew_private(start: usize, len: usize) -> io::Result<()> {
 /// Maps `len` bytes of the file at an address where nothing is, without access.
 fn map_at(start: usize, len: usize, fd: i32, at: libc::off_t) -> io::Result<()> {
     let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
-    place_at(start, len, flags, fd, at)?;
+    sys::place(start, len, libc::PROT_NONE, flags, fd, at)?;
     // A core dump reads what it dumps, and would fill the window with pages.
     // SAFETY: no contents are lost by this advice.
     unsafe { sys::madvise(start, len, libc::MADV_DONTDUMP) }
-}
-
-/// Makes a mapping without access at an address where nothing is.
-fn place_at(start: usize, len: usize, flags: i32, fd: i32, at: libc::off_t) -> io::Result<()> {
-    let flags = flags | libc::MAP_FIXED_NOREPLACE;
-    // SAFETY: replaces nothing.
-    let placed = unsafe { sys::mmap(start, len, libc::PROT_NONE, flags, fd, at) }?;
-    if placed != start {
-        // SAFETY: the mapping just made, which nobody knows.
-        drop(unsafe { sys::munmap(placed, len) });
-        return Err(io::Error::from_raw_os_error(libc::EEXIST));
-    }
-    Ok(())
 }
 
 /// Publishes in the record that `len` bytes at `start` lie at offset `at` of the heap
