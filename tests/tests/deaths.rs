@@ -1,7 +1,7 @@
 //! What mpirun says of a rank that a signal has killed: the signal and the address, where
 //! in the program that was, its last MPI call, and who was waiting for it.
 
-use lariat_tests::{Job, Outcome};
+use lariat_tests::{Job, Outcome, scratch, skipped};
 
 /// Rank 1 of three dies in this way.
 fn dies(how: &str) -> Outcome {
@@ -68,4 +68,33 @@ fn the_death_of_a_forked_child_is_not_the_ranks() {
         .exits(134)
         .says(["killed by SIGABRT", "die at dies.c:"]);
     assert!(!outcome.stderr.contains("store at"), "{outcome}");
+}
+
+/// Bytes of a core dump of a program that has next to nothing.
+const CORE_MOST: u64 = 4 << 20;
+
+#[test]
+fn a_core_dump_of_a_small_program_is_small() {
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    if pattern.starts_with(['|', '/']) {
+        skipped("core dumps go elsewhere here");
+        return;
+    }
+    let folder = scratch("core");
+    let words = ["sh", "-c", "ulimit -c $(ulimit -Hc); exec \"$@\"", "sh"];
+    let folder_name = folder.as_os_str();
+    let job = Job::of("dies").ranks(3).args(["assert"]);
+    let job = job.before(words).options(["--wdir".as_ref(), folder_name]);
+    let outcome = job.run().exits(134);
+    let files = std::fs::read_dir(&folder).expect("the folder is there");
+    let lens = files.map(|file| {
+        file.and_then(|file| file.metadata())
+            .map_or(0, |of| of.len())
+    });
+    let lens: Vec<u64> = lens.collect();
+    if outcome.stderr.contains("no core file") {
+        skipped("core dumps are forbidden here");
+        return;
+    }
+    assert!(matches!(lens[..], [1..CORE_MOST]), "{lens:?}: {outcome}");
 }

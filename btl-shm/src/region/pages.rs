@@ -32,6 +32,9 @@ impl Bits {
     fn new(base: usize, len: usize) -> io::Result<Bits> {
         let granules = len.div_ceil(GRANULE);
         let words = sys::map_private(bytes(granules), sys::RW, libc::MAP_NORESERVE)?;
+        // Nothing that who reads a core dump looks for.
+        // SAFETY: no contents are lost by this advice.
+        drop(unsafe { sys::madvise(words, bytes(granules), libc::MADV_DONTDUMP) });
         Ok(Bits {
             base,
             granules,
