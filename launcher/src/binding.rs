@@ -7,14 +7,18 @@
 //! two jobs started side by side would otherwise share the first cores and leave the rest
 //! idle. The other cores of a share are room for threads, and a later job may use them too.
 
-use crate::cli::{BindTo, JobOptions, MapBy, Mapping, Object};
+use crate::cli;
+use crate::cli::{BindTo, JobOptions, MapBy, Mapping, MemBind, Object, RankBy, RankPlace};
+use crate::hosts;
 use crate::placement::{self, Placement};
+use crate::procfs;
 use crate::share;
 use crate::topology::{self, Machine, Pu};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
 use wireup::layout::PLACE_LEVELS;
 use wireup::report::ranges;
 
@@ -38,21 +42,48 @@ pub struct Resources {
     allowed: Vec<u32>,
     /// How many of them the CPU quota of the control group allows to run at once.
     pub processors: u32,
+    /// The options have narrowed the processors down, so that no rank may run elsewhere.
+    narrowed: bool,
+    /// Hardware threads count as cores.
+    threads: bool,
+    /// The lines of the rankfile, if there is one.
+    rankfile: Option<Vec<RankPlace>>,
     /// The machine, read when it is first needed.
     machine: Option<Machine>,
 }
 
 impl Resources {
-    /// Reads the processors; reading the whole machine takes longer and is put off.
-    pub fn read() -> Resources {
+    /// Reads the processors that the options leave; reading the whole machine takes longer and
+    /// is put off. A rankfile is read, too.
+    ///
+    /// # Errors
+    /// A processor that the options name may not be used, or the rankfile has no meaning.
+    pub fn read(global: &JobOptions) -> Result<Resources, String> {
         let quota = std::thread::available_parallelism().map_or(1, usize::from);
-        let allowed = topology::allowed();
+        let mut allowed = topology::allowed();
+        if let Some(set) = &global.cpu_set {
+            if let Some(other) = set.0.iter().find(|os| !allowed.contains(os)) {
+                return Err(format!(
+                    "--cpu-set: processor {other} may not be used here; these may: {}",
+                    ranges(allowed.iter().copied())
+                ));
+            }
+            allowed.retain(|os| set.0.contains(os));
+        }
+        let map = global.mapping();
+        let rankfile = match map.as_ref().map(|map| &map.by) {
+            Some(MapBy::Rankfile(path)) => Some(read_rankfile(path)?),
+            _ => None,
+        };
         let processors = quota.min(allowed.len()).max(1);
-        Resources {
+        Ok(Resources {
             allowed,
             processors: u32::try_from(processors).unwrap_or(u32::MAX),
+            narrowed: global.cpu_set.is_some(),
+            threads: map.is_some_and(|map| map.threads),
+            rankfile,
             machine: None,
-        }
+        })
     }
 
     fn machine(&mut self) -> &Machine {
@@ -62,13 +93,32 @@ impl Resources {
 
     /// How many ranks a layout is for, if it says so.
     pub fn ranks_of_layout(&mut self, map: Option<&Mapping>) -> Option<u32> {
+        if let Some(lines) = &self.rankfile {
+            return u32::try_from(lines.len()).ok();
+        }
         placement::ranks_of(self.machine(), map?)
+    }
+
+    /// How many processors, cores and packages a job may use, for people.
+    pub fn summary(&mut self) -> String {
+        let machine = self.machine();
+        let count = |object, name: &str| {
+            let n = machine.count(object);
+            format!("{n} {name}{}", if n == 1 { "" } else { "s" })
+        };
+        let cores = count(Object::Core, "core");
+        format!("{cores}, {}", count(Object::Hwthread, "hardware thread"))
     }
 
     /// The number of cores that a job may use.
     pub fn cores(&mut self) -> u32 {
-        let processors = self.processors;
-        let cores = self.machine().count(Object::Core);
+        let (processors, threads) = (self.processors, self.threads);
+        let kind = if threads {
+            Object::Hwthread
+        } else {
+            Object::Core
+        };
+        let cores = self.machine().count(kind);
         let cores = u32::try_from(cores).unwrap_or(u32::MAX);
         cores.min(processors).max(1)
     }
@@ -78,28 +128,31 @@ impl Resources {
     /// # Errors
     /// The machine does not have what the options ask for.
     pub fn bind(mut self, global: &JobOptions, ranks: u32) -> Result<Binding, String> {
-        let map = global.map_by.clone();
+        let narrowed = self.narrowed;
+        let machine = narrowed.then(|| self.machine().clone());
+        let mut binding = self.bind_ranks(global, ranks)?;
+        if let Some(machine) = machine {
+            let free = binding.placement.iter_mut().filter(|pus| pus.is_empty());
+            free.for_each(|pus| pus.clone_from(&machine.pus));
+        }
+        Ok(binding)
+    }
+
+    fn bind_ranks(mut self, global: &JobOptions, ranks: u32) -> Result<Binding, String> {
+        let map = global.mapping();
         let report = is_reported(global);
-        let slot = Mapping {
-            by: MapBy::Slot,
-            cores: 1,
-        };
+        let slot = Mapping::by(MapBy::Slot);
         let no_options = global.bind_to.is_none() && map.is_none();
-        let listed = matches!(
-            map,
-            Some(Mapping {
-                by: MapBy::List(_),
-                ..
-            })
-        );
+        let by = map.as_ref().map(|map| &map.by);
+        let listed = matches!(by, Some(MapBy::List(_) | MapBy::Rankfile(_)));
         let none = |machine: Option<Machine>, reason| Binding {
             placement: vec![Vec::new(); ranks as usize],
             machine,
             reason,
             _marks: Vec::new(),
         };
-        let wanted = match global.bind_to {
-            Some(bind) => bind,
+        let wanted = match &global.bind_to {
+            Some(bind) => bind.clone(),
             None if ranks > self.processors && !listed => BindTo::Nothing,
             None => BindTo::To(Object::Core, 1), // without options: to a share of the cores
         };
@@ -107,7 +160,7 @@ impl Resources {
             if report {
                 self.machine();
             }
-            let reason = match global.bind_to {
+            let reason = match &global.bind_to {
                 Some(_) => "as requested",
                 None => "oversubscribed: more ranks than processors",
             };
@@ -115,6 +168,7 @@ impl Resources {
         }
         let map = map.unwrap_or(slot);
         let processors = self.processors;
+        let rankfile = self.rankfile.take();
         let machine = self.machine();
         if no_options {
             return Ok(match share_out(machine, processors, ranks) {
@@ -127,7 +181,12 @@ impl Resources {
                 },
             });
         }
-        let placement = placement::place(machine, ranks, &map, wanted)?;
+        let numbering = global.rank_by.unwrap_or(RankBy::Slot);
+        let placement = match rankfile {
+            Some(lines) => placement::by_rankfile(machine, ranks, &lines, map.threads)
+                .map_err(|why| format!("rankfile: {why}"))?,
+            None => placement::place(machine, ranks, (&map, numbering), &wanted)?,
+        };
         let cores: BTreeSet<u32> = placement.iter().flatten().map(|p| p.core).collect();
         let marks = cores.into_iter().filter_map(|c| mark(machine, c)).collect();
         Ok(Binding {
@@ -141,7 +200,22 @@ impl Resources {
 
 /// Whether the command line asks for the picture.
 pub fn is_reported(global: &JobOptions) -> bool {
-    global.report_bindings || global.display.is_some()
+    global.report_bindings || global.display.iter().any(|display| display.places)
+}
+
+/// Reads a rankfile of a job on this host.
+fn read_rankfile(path: &Path) -> Result<Vec<RankPlace>, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|why| format!("rankfile {shown}: {why}"))?;
+    let lines = cli::rankfile(&text).map_err(|why| format!("rankfile {shown}: {why}"))?;
+    let is_here = |line: &&RankPlace| line.host == "+n0" || hosts::is_this_machine(&line.host);
+    match lines.iter().find(|line| !is_here(line)) {
+        Some(line) => Err(format!(
+            "rankfile {shown}: host {} of rank {} is not this machine, and a rankfile is for the ranks of one",
+            line.host, line.rank
+        )),
+        None => Ok(lines),
+    }
 }
 
 /// How often to share the cores out again if another job, started at the same moment, has
@@ -201,16 +275,44 @@ fn marked(machine: &Machine) -> BTreeSet<u32> {
     cores.into_iter().filter(is_marked).collect()
 }
 
+/// `--membind` as the kernel wants it: a policy, and the bit mask of NUMA nodes.
+///
+/// # Errors
+/// There is no such node, or none of its memory may be used here.
+pub fn memory_policy(
+    how: Option<&MemBind>,
+) -> Result<Option<(libc::c_int, Vec<libc::c_ulong>)>, String> {
+    let (policy, nodes) = match how {
+        None | Some(MemBind::FirstTouch) => return Ok(None),
+        Some(MemBind::Bind(nodes)) => (libc::MPOL_BIND, nodes),
+        Some(MemBind::Interleave(nodes)) => (libc::MPOL_INTERLEAVE, nodes),
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let allowed = procfs::field(&status, "Mems_allowed_list").and_then(cli::numbers);
+    let allowed = allowed.unwrap_or_else(|| vec![0]);
+    if let Some(other) = nodes.iter().find(|node| !allowed.contains(node)) {
+        return Err(format!(
+            "--membind: NUMA node {other} is none whose memory may be used here; these are: {}",
+            ranges(allowed.iter().copied())
+        ));
+    }
+    Ok(Some((policy, bits(nodes.iter().copied()))))
+}
+
 /// The bit mask of these processors, as the kernel wants it.
 pub fn mask(pus: &[Pu]) -> Vec<libc::c_ulong> {
+    bits(pus.iter().map(|pu| pu.os))
+}
+
+fn bits(numbers: impl Iterator<Item = u32>) -> Vec<libc::c_ulong> {
     let bits = libc::c_ulong::BITS;
     let mut mask = Vec::new();
-    for pu in pus {
-        let word = (pu.os / bits) as usize;
+    for number in numbers {
+        let word = (number / bits) as usize;
         if mask.len() <= word {
             mask.resize(word + 1, 0);
         }
-        mask[word] |= 1 << (pu.os % bits);
+        mask[word] |= 1 << (number % bits);
     }
     mask
 }
@@ -250,7 +352,7 @@ impl Binding {
         ];
         let shown = kinds
             .iter()
-            .filter(|(o, _)| *o != Object::L3cache || machine.has_l3);
+            .filter(|(o, _)| *o != Object::L3cache || machine.has_l3());
         let counts: Vec<String> = shown
             .map(|(object, name)| {
                 let n = machine.count(*object);
@@ -268,7 +370,7 @@ impl Binding {
         for first in cores {
             let around = (first.package, first.numa, first.l3);
             if last.replace(around) != Some(around) {
-                let l3 = match machine.has_l3 {
+                let l3 = match machine.has_l3() {
                     true => format!(", L3 cache {}", first.l3),
                     false => String::new(),
                 };
@@ -319,6 +421,8 @@ mod tests {
         let pu = |os| Pu {
             os,
             core: os,
+            l1: os,
+            l2: os,
             l3: 0,
             numa: 0,
             package: 0,
@@ -351,7 +455,13 @@ mod tests {
     fn the_picture_shows_machine_and_ranks() {
         let machine = machine(2, 1, 2, 2);
         let map = crate::cli::map("package").unwrap();
-        let placement = placement::place(&machine, 2, &map, BindTo::To(Object::Core, 1)).unwrap();
+        let placement = placement::place(
+            &machine,
+            2,
+            (&map, RankBy::Slot),
+            &BindTo::To(Object::Core, 1),
+        )
+        .unwrap();
         let binding = Binding {
             placement,
             machine: Some(machine),

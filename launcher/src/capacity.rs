@@ -59,7 +59,7 @@ fn marks() -> u64 {
 /// Descriptors for each rank: two pipes, a third one if all ranks read standard input, and
 /// files if output goes to files.
 fn per_rank(global: &JobOptions) -> u64 {
-    let spec = global.output.clone().unwrap_or_default();
+    let spec = global.output();
     let copies = u64::from(global.stdin == Some(StdinReader::All));
     let files =
         u64::from(global.outfile_pattern.is_some()) + u64::from(global.errfile_pattern.is_some());

@@ -7,7 +7,7 @@
 
 use crate::account::{Account, Ending, Occasion};
 use crate::children::ChildJobs;
-use crate::cli::OnDeadlock;
+use crate::cli::{JobOptions, OnDeadlock};
 use crate::deadline::{Deadline, poll_timeout};
 use crate::explain::{self, Known};
 use crate::flush;
@@ -120,6 +120,10 @@ pub struct Job<'a> {
     interrupts: u32,
     /// What is done when ranks can never go on.
     on_deadlock: OnDeadlock,
+    /// A rank that fails does not end the others.
+    keeps_going: bool,
+    /// How each rank ended, if that is printed.
+    exits: Option<Vec<(u32, ExitStatus)>>,
     /// Jobs that ranks have spawned.
     children: ChildJobs,
     /// What has spawned this job.
@@ -129,17 +133,17 @@ pub struct Job<'a> {
     orphaned: Option<Instant>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// A job whose ranks were just started.
     pub fn new(
         segment: Segment,
         ranks: Ranks,
         output: Arc<Forwarder>,
-        (deadline, on_deadlock): (Option<Deadline>, OnDeadlock),
-        (reports, profiles, account): (Reports, Profiles, &mut Account),
+        (deadline, global): (Option<Deadline>, &JobOptions),
+        (reports, profiles, account): (Reports, Profiles, &'a mut Account),
         oom: OomWatch,
         others: OtherJobs,
-    ) -> Job<'_> {
+    ) -> Job<'a> {
         let OtherJobs { children, spawned } = others;
         Job {
             segment,
@@ -151,7 +155,9 @@ impl Job<'_> {
             profiles,
             began: Instant::now(),
             oom,
-            on_deadlock,
+            on_deadlock: global.on_deadlock,
+            keeps_going: global.disable_auto_cleanup,
+            exits: global.print_all_exitcodes.then(Vec::new),
             warnings: Warnings::default(),
             history: History::default(),
             phase: Phase::Running,
@@ -188,6 +194,9 @@ impl Job<'_> {
         self.reports.last(&self.segment);
         if !self.quiet {
             self.output.catch_up(); // what ranks printed last comes first
+        }
+        if let Some(exits) = self.exits.take() {
+            say(&verdict::exit_codes(exits));
         }
         self.profiles.write(&self.segment, time);
         self.ranks.end_leftovers();
@@ -473,6 +482,9 @@ impl Job<'_> {
             let death = death::of(&self.segment, end.rank);
             let death = death.filter(|_| matches!(status, ExitStatus::Signal(..)));
             self.account.rank_ended(end, status, self.code.is_some());
+            if let Some(exits) = &mut self.exits {
+                exits.push((end.rank, status));
+            }
             let judged = RankEnd {
                 pid: end.pid,
                 status,
@@ -506,7 +518,7 @@ impl Job<'_> {
             let record = self.segment.record(end.rank);
             record.state.store(State::Gone as u32, Release);
         }
-        if self.code.is_some() {
+        if self.code.is_some() && !(self.keeps_going && running) {
             return;
         }
         let abort = snapshot::abort(&self.segment).map(|abort| {
@@ -522,6 +534,19 @@ impl Job<'_> {
                 .aborted(&abort, &snapshots, &frames, &cause.text);
             cause
         });
+        // MPI_Abort ends a job, whatever the options say.
+        if self.keeps_going && abort.is_none() {
+            for cause in &causes {
+                self.output.catch_up();
+                say(&format!(
+                    "{}\n  The others go on (--disable-auto-cleanup).",
+                    cause.text
+                ));
+                self.code.get_or_insert(cause.code);
+                self.account.end(Ending::Failure);
+            }
+            return;
+        }
         if let Some(cause) = verdict::likeliest(abort.into_iter().chain(causes)) {
             self.fail(&cause);
         }

@@ -102,12 +102,12 @@ struct FortranCall {
 }
 
 /// Gives a program with MPICH's ABI Lariat's library of it, and refuses a program that is built for
-/// any other MPI. `inherit`: the program inherits mpirun's environment. Returns a line for
+/// any other MPI. Returns a line for
 /// `--verbose`, if there is anything to say.
 ///
 /// # Errors
 /// Which MPI it is, how that is known, and what would be right.
-pub fn check(app: &mut App, inherit: bool) -> Result<Option<String>, ProgramError> {
+pub fn check(app: &mut App) -> Result<Option<String>, ProgramError> {
     let Some(links) = elf::links(&app.file) else {
         return Ok(None);
     };
@@ -117,7 +117,7 @@ pub fn check(app: &mut App, inherit: bool) -> Result<Option<String>, ProgramErro
     };
     let own = tree::lib_in_lists().map(|lib| lib.join(OWN_MPICH_ABI));
     let own = own.ok().filter(|own| own.exists());
-    let given = |app: &App| app.variable("LD_LIBRARY_PATH", inherit).unwrap_or_default();
+    let given = |app: &App| app.variable("LD_LIBRARY_PATH").unwrap_or_default();
     let mut path = given(app);
     if let Some(folder) = &mpich_folder() {
         plan::prepend(&mut path, folder);
@@ -130,7 +130,7 @@ pub fn check(app: &mut App, inherit: bool) -> Result<Option<String>, ProgramErro
             let name = app.name.display().to_string();
             if is_other_first {
                 // DT_RPATH, or a path in place of a name: only what is preloaded comes first.
-                preload(app, &own, inherit);
+                preload(app, &own);
             }
             Ok(Some(format!(
                 "{name} is built for MPICH's ABI and gets {}",
@@ -180,8 +180,8 @@ fn mpich_folder() -> Option<PathBuf> {
 
 /// Adds a library to what is preloaded into a program, behind the user's own ones: a tool of
 /// the user's still sees every call.
-fn preload(app: &mut App, library: &Path, inherit: bool) {
-    let mut list: OsString = app.variable("LD_PRELOAD", inherit).unwrap_or_default();
+fn preload(app: &mut App, library: &Path) {
+    let mut list: OsString = app.variable("LD_PRELOAD").unwrap_or_default();
     if !list.is_empty() {
         list.push(":");
     }

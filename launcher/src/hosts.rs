@@ -15,9 +15,14 @@ pub struct Host {
 impl Host {
     /// Whether it is this machine.
     pub fn is_local(&self) -> bool {
-        let own = nix::unistd::gethostname().unwrap_or_default();
-        is_local(&self.name, &own.to_string_lossy())
+        is_this_machine(&self.name)
     }
+}
+
+/// Whether a host's name is one of this machine's.
+pub fn is_this_machine(name: &str) -> bool {
+    let own = nix::unistd::gethostname().unwrap_or_default();
+    is_local(name, &own.to_string_lossy())
 }
 
 /// The hosts that the options name, each once.

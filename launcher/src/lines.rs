@@ -10,13 +10,46 @@ const LONGEST_HELD: usize = 64 << 10;
 pub struct LinePrefix {
     /// The time, as [`clock`] writes it.
     pub time: bool,
-    /// The rank, and the stream if it is to be shown.
+    /// The rank, and the stream if it is to be shown. `%t` stands for the time in seconds since
+    /// 1970.
     pub tag: String,
+    /// The name of the XML element that each line becomes, instead of the above.
+    pub element: Option<XmlElement>,
+}
+
+/// The XML element of a stream's lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XmlElement {
+    /// Its name: that of the stream.
+    pub name: &'static str,
+    /// The value of its attribute `rank`.
+    pub rank: u32,
+}
+
+impl XmlElement {
+    /// Appends a line, or a part of one, as it stands in XML.
+    fn append(&self, line: &[u8], (begins, ends): (bool, bool), out: &mut Vec<u8>) {
+        if begins {
+            out.extend_from_slice(format!("<{} rank=\"{}\">", self.name, self.rank).as_bytes());
+        }
+        for byte in line.strip_suffix(b"\n").unwrap_or(line) {
+            match byte {
+                b'&' => out.extend_from_slice(b"&amp;"),
+                b'<' => out.extend_from_slice(b"&lt;"),
+                b'>' => out.extend_from_slice(b"&gt;"),
+                b'\t' | b'\r' | 0x20.. => out.push(*byte),
+                _ => out.extend_from_slice("\u{fffd}".as_bytes()), // XML cannot have it
+            }
+        }
+        if ends {
+            out.extend_from_slice(format!("</{}>\n", self.name).as_bytes());
+        }
+    }
 }
 
 impl LinePrefix {
     fn is_empty(&self) -> bool {
-        !self.time && self.tag.is_empty()
+        !self.time && self.tag.is_empty() && self.element.is_none()
     }
 }
 
@@ -84,11 +117,23 @@ impl LineBuffer {
             out.extend_from_slice(bytes);
         } else {
             for line in bytes.split_inclusive(|b| *b == b'\n') {
+                let is_end = line.ends_with(b"\n");
+                if let Some(element) = &self.prefix.element {
+                    element.append(line, (!self.open, is_end), out);
+                    self.open = !is_end;
+                    continue;
+                }
                 if !self.open {
                     if self.prefix.time {
                         out.extend_from_slice(clock().as_bytes());
                     }
-                    out.extend_from_slice(self.prefix.tag.as_bytes());
+                    match self.prefix.tag.contains("%t") {
+                        true => {
+                            let tag = self.prefix.tag.replace("%t", &seconds().to_string());
+                            out.extend_from_slice(tag.as_bytes());
+                        }
+                        false => out.extend_from_slice(self.prefix.tag.as_bytes()),
+                    }
                 }
                 out.extend_from_slice(line);
                 self.open = !line.ends_with(b"\n");
@@ -96,6 +141,12 @@ impl LineBuffer {
         }
         self.open = *last != b'\n';
     }
+}
+
+/// Whole seconds since 1970.
+pub fn seconds() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
 }
 
 /// The time now in UTC, to the millisecond, with a space behind it.
@@ -131,7 +182,11 @@ mod tests {
 
     fn tagged() -> LineBuffer {
         let tag = "[1] ".to_owned();
-        LineBuffer::new(LinePrefix { time: false, tag }, false)
+        let prefix = LinePrefix {
+            tag,
+            ..LinePrefix::default()
+        };
+        LineBuffer::new(prefix, false)
     }
 
     fn push(lines: &mut LineBuffer, bytes: &[u8]) -> String {
@@ -157,6 +212,25 @@ mod tests {
         let mut lines = tagged();
         assert_eq!(push(&mut lines, b"a\nb"), "[1] a\n");
         assert_eq!(push(&mut lines, b"c\n\n"), "[1] bc\n[1] \n");
+    }
+
+    #[test]
+    fn lines_become_elements() {
+        let element = XmlElement {
+            name: "stdout",
+            rank: 3,
+        };
+        let prefix = LinePrefix {
+            element: Some(element),
+            ..LinePrefix::default()
+        };
+        let mut lines = LineBuffer::new(prefix, true);
+        assert_eq!(push(&mut lines, b"a<b"), "<stdout rank=\"3\">a&lt;b");
+        let out = push(&mut lines, b"&\x01\n\n");
+        assert_eq!(
+            out,
+            "&amp;\u{fffd}</stdout>\n<stdout rank=\"3\"></stdout>\n"
+        );
     }
 
     #[test]

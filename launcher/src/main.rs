@@ -7,7 +7,8 @@
 //! plan        program, environment and directory of each rank
 //! program     finds a program
 //! elf, loader, foreign    what a program's file needs, and whether it is built for another MPI
-//! hosts, slurm            which hosts a job is to run on, and for how many ranks
+//! hosts, allocation       which hosts a job is to run on, and for how many ranks
+//! environment             variables that somebody has set in vain
 //! nodes                   jobs on several hosts
 //! preload, tree           which programs get the shared heap, and the installed tree
 //! capacity, cgroup        whether so many ranks can run here
@@ -43,6 +44,7 @@
 #![deny(unsafe_code)]
 
 mod account;
+mod allocation;
 mod binding;
 mod capacity;
 mod cgroup;
@@ -51,6 +53,7 @@ mod cli;
 mod control;
 mod deadline;
 mod elf;
+mod environment;
 mod explain;
 mod flush;
 mod foreign;
@@ -83,7 +86,6 @@ mod settings;
 mod share;
 mod signals;
 mod sink;
-mod slurm;
 mod snapshot;
 mod source;
 mod spawn;
@@ -136,14 +138,86 @@ fn main() -> ExitCode {
             .map_err(failure)
             .and_then(|settings| print(&settings.table())),
         Ok(Request::Tune(global)) => tune::run(&global).map(|()| 0).map_err(failure),
-        Ok(Request::Run(global, locals)) => match nodes::wanted(&global) {
-            Ok(Some(hosts)) => nodes::coordinator::run(&args, &global, &locals, &hosts),
-            Ok(None) => run(&global, &locals, None, &mut None, None),
-            Err(why) => Err(failure(why)),
-        },
+        Ok(Request::Run(global, locals)) => begin(&args, &global, &locals),
         Err(why) => Err(failure(why)),
     };
     exit(result)
+}
+
+/// Runs the job that the user has asked for.
+fn begin(
+    args: &[std::ffi::OsString],
+    global: &JobOptions,
+    locals: &[ProgramOptions],
+) -> Result<u8, Failure> {
+    let mut global = global.clone();
+    common_variables(&mut global).map_err(failure)?;
+    let global = &global;
+    let misspelt = environment::misspelt(variables());
+    global
+        .notes
+        .iter()
+        .chain(&misspelt)
+        .for_each(|line| say(line));
+    if let Some(to) = &global.report_pid {
+        report_pid(to).map_err(failure)?;
+    }
+    match nodes::wanted(global).map_err(failure)? {
+        Some(_) if global.no_launch() => Err(failure(
+            "--do-not-launch is for jobs on one host: what other hosts have is known when their agents run",
+        )),
+        Some(hosts) => nodes::coordinator::run(args, global, locals, &hosts),
+        None => run(global, locals, None, &mut None, None),
+    }
+}
+
+/// Takes what the variables say that the launchers of MPICH's family have in common, where the
+/// command line does not. (`MPIEXEC_TIMEOUT` is read by [`deadline`].)
+fn common_variables(global: &mut JobOptions) -> Result<(), String> {
+    let get = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    if let Some(text) = get("MPIEXEC_UNIVERSE_SIZE").filter(|_| global.usize.is_none()) {
+        let size = cli::universe(&text);
+        global.usize = Some(size.map_err(|why| format!("MPIEXEC_UNIVERSE_SIZE={text:?}: {why}"))?);
+    }
+    let is_tagged = global.tag_output || global.output().tag || global.prepend_pattern.is_some();
+    if get("MPIEXEC_PREFIX_DEFAULT").is_some() && !is_tagged {
+        global.prepend_rank = true;
+    }
+    Ok(())
+}
+
+/// The names of mpirun's variables.
+fn variables() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
+}
+
+/// Prints mpirun's process id to standard output, standard error or a file.
+fn report_pid(to: &std::ffi::OsStr) -> Result<(), String> {
+    let text = format!("{}\n", std::process::id());
+    let written = match to.to_str() {
+        Some("-") => std::io::stdout().write_all(text.as_bytes()),
+        Some("+") => std::io::stderr().write_all(text.as_bytes()),
+        _ => std::fs::write(to, text),
+    };
+    written.map_err(|why| format!("--report-pid {}: {why}", to.display()))
+}
+
+/// What `--display allocation` says: what this host offers, and to how many ranks.
+fn allocation(
+    global: &JobOptions,
+    resources: &mut binding::Resources,
+    size: u32,
+) -> Result<String, String> {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let from = match allocation::find(global.rmk, |name| std::env::var(name).ok())? {
+        Some(found) => format!(", allocated by {} for {} ranks", found.system, found.ranks),
+        None => String::new(),
+    };
+    Ok(format!(
+        "host {}: {}{from}; {size} ranks",
+        host.display(),
+        resources.summary()
+    ))
 }
 
 /// Says why the program has failed, if it has.
@@ -234,7 +308,7 @@ fn run_job(
     let hosts = hosts::ranks(global).map_err(failure)?;
     let (mut link, numbers) = node.unzip();
     let hwloc_variables = spawn::limit_hwloc();
-    let mut resources = binding::Resources::read();
+    let mut resources = binding::Resources::read(global).map_err(failure)?;
     let processors = resources.processors;
     let mut apps = Vec::with_capacity(locals.len());
     let mut abis = Vec::new();
@@ -247,7 +321,7 @@ fn run_job(
         };
         let mut app = plan::app(global, &settings, local, ranks).map_err(program_failure)?;
         if !global.allow_other_mpi {
-            let said = foreign::check(&mut app, !global.genvnone).map_err(program_failure)?;
+            let said = foreign::check(&mut app).map_err(program_failure)?;
             abis.extend(said);
         }
         apps.push(app);
@@ -271,9 +345,25 @@ fn run_job(
             size - 1
         )));
     }
+    if global.no_oversubscribe() && size > processors {
+        return Err(failure(format!(
+            "{size} ranks are more than the {processors} processors that they may use (--nooversubscribe)"
+        )));
+    }
+    let mut global = global.clone();
+    if global.usize == Some(cli::Universe::System) {
+        global.usize = Some(cli::Universe::Size(resources.cores()));
+    }
+    if global.display.iter().any(|display| display.allocation) {
+        say(&allocation(&global, &mut resources, size).map_err(failure)?);
+    }
+    let global = &global;
     let binding = resources.bind(global, size).map_err(failure)?;
     if binding::is_reported(global) {
         say(binding.picture().trim_end());
+    }
+    if global.no_launch() {
+        return Ok(0);
     }
     let mut global = global.clone();
     let view = top::inside::Prepared::of(&mut global).map_err(failure)?;
@@ -298,11 +388,11 @@ fn run_job(
         true => preload::HeapMode::Off,
         false => heap_mode(global, app),
     };
-    let inherit = !global.genvnone;
-    let notes = preload::apply(&mut apps, mode, size, job.no_heap(), inherit).map_err(failure)?;
+    let notes = preload::apply(&mut apps, mode, size, job.no_heap()).map_err(failure)?;
     if has_setting(&apps[0], "verbose", "1") {
         let passed_over = settings.passed_over.iter();
-        let all = passed_over.chain(&abis).chain(&notes);
+        let others = environment::of_others(variables());
+        let all = passed_over.chain(&others).chain(&abis).chain(&notes);
         all.for_each(|line| say(line));
     }
     if let Some(link) = &link {
@@ -314,7 +404,7 @@ fn run_job(
         let number = numbers.and_then(|numbers| numbers.get(index)).copied();
         for _ in 0..app.ranks {
             let number = number.unwrap_or(index);
-            job.rank(global, app, number, (&binding.placement, &tool))?;
+            job.rank(app, number, (&binding.placement, &tool))?;
         }
     }
     if let Some(link) = link {
@@ -344,17 +434,17 @@ fn default_ranks(
     resources: &mut binding::Resources,
 ) -> Result<u32, String> {
     let offered = global.perhost.or(hosts);
-    if let Some(n) = offered.or_else(|| resources.ranks_of_layout(global.map_by.as_ref())) {
+    if let Some(n) = offered.or_else(|| resources.ranks_of_layout(global.mapping().as_ref())) {
         return Ok(n);
     }
-    let allocated = slurm::ranks(|name| std::env::var(name).ok())?;
-    Ok(allocated.unwrap_or_else(|| resources.cores()))
+    let allocated = allocation::find(global.rmk, |name| std::env::var(name).ok())?;
+    Ok(allocated.map_or_else(|| resources.cores(), |found| found.ranks))
 }
 
 /// Whether a setting has this value in a program's environment.
 fn has_setting(app: &plan::App, name: &str, value: &str) -> bool {
     let variable = wireup::settings::variable(name);
-    let set = app.variable(&variable, false);
+    let set = app.vars.get(std::ffi::OsStr::new(&variable));
     set.is_some_and(|set| set == value)
 }
 

@@ -3,28 +3,42 @@
 //! Ranks are laid out over *units*: cores, or hardware threads if the options name those.
 //! Then each rank is bound to the object of the wanted kind that contains its units.
 
-use crate::cli::{BindTo, MapBy, Mapping, Object};
+use crate::cli::{BindTo, MapBy, Mapping, Object, RankBy, RankPlace};
 use crate::topology::{Machine, Pu};
 
 /// For each rank the processors that it is bound to. Empty if it is not bound.
 pub type Placement = Vec<Vec<Pu>>;
 
-/// Places `ranks` ranks. If there are more ranks than units, the layout starts over.
+/// Places `ranks` ranks, numbered as `order` says. If there are more ranks than units, the
+/// layout starts over.
 ///
 /// # Errors
 /// The machine does not have what was asked for. The text says what it has.
 pub fn place(
     machine: &Machine,
     ranks: u32,
-    map: &Mapping,
-    bind: BindTo,
+    (map, numbering): (&Mapping, RankBy),
+    bind: &BindTo,
 ) -> Result<Placement, String> {
-    check_l3(machine, map, bind)?;
+    check_caches(machine, map, bind)?;
     let (kind, wide) = match bind {
         BindTo::Nothing => (None, 1),
-        BindTo::To(object, count) => (Some(object), count),
+        BindTo::To(object, count) => (Some(*object), *count),
+        BindTo::Each => {
+            let mut each: Vec<u32> = machine.pus.iter().map(|p| p.os).collect();
+            each.sort_unstable();
+            let sets: Vec<_> = each.into_iter().map(|os| vec![os]).collect();
+            return on_sets(machine, ranks, &sets);
+        }
+        BindTo::Sets(sets) => return on_sets(machine, ranks, sets),
     };
-    let threads = map.by == MapBy::Object(Object::Hwthread)
+    let kind = match kind {
+        // A hardware thread that counts as a core is bound to alone.
+        Some(Object::Core) if map.threads => Some(Object::Hwthread),
+        kind => kind,
+    };
+    let threads = map.threads
+        || map.by == MapBy::Object(Object::Hwthread)
         || (matches!(map.by, MapBy::Slot | MapBy::Node) && kind == Some(Object::Hwthread));
     let units = group(
         &machine.pus,
@@ -46,11 +60,18 @@ pub fn place(
     }
     let mut visits = vec![0_usize; units.len()];
     let mut placement = Vec::new();
-    for rank in 0..ranks as usize {
-        let (at, turn) = match per_group {
+    let mut places: Vec<(usize, usize)> = (0..ranks as usize)
+        .map(|rank| match per_group {
             Some(n) => (rank / n, rank % n),
             None => (rank % groups.len(), rank / groups.len()),
-        };
+        })
+        .collect();
+    match numbering {
+        RankBy::Slot | RankBy::Node => {}
+        RankBy::Fill => places.sort_unstable(),
+        RankBy::Span => places.sort_unstable_by_key(|(at, turn)| (*turn, *at)),
+    }
+    for (at, turn) in places {
         let group = &groups[at];
         let places = (group.len() / each).max(1);
         let start = turn % places * each;
@@ -81,6 +102,76 @@ pub fn place(
     Ok(placement)
 }
 
+/// Places rank i on the i-th of these sets of processors, in turn.
+fn on_sets(machine: &Machine, ranks: u32, sets: &[Vec<u32>]) -> Result<Placement, String> {
+    for os in sets.iter().flatten() {
+        if machine.pus.iter().all(|p| p.os != *os) {
+            return Err(not_allowed(machine, *os));
+        }
+    }
+    let one = |set: &Vec<u32>| all(machine, |p| set.contains(&p.os));
+    Ok(sets.iter().cycle().take(ranks as usize).map(one).collect())
+}
+
+/// Places ranks as a rankfile says, whose lines are in the order of ranks.
+///
+/// # Errors
+/// The machine has no such core, or there is no line for a rank.
+pub fn by_rankfile(
+    machine: &Machine,
+    ranks: u32,
+    lines: &[RankPlace],
+    threads: bool,
+) -> Result<Placement, String> {
+    let kind = if threads {
+        Object::Hwthread
+    } else {
+        Object::Core
+    };
+    let packages = group(&machine.pus, Object::Package);
+    let mut placement = Vec::new();
+    for rank in 0..ranks {
+        let line = lines.get(rank as usize).ok_or_else(|| {
+            format!("there is no line for rank {rank}, and the job has {ranks} ranks")
+        })?;
+        let mut pus = Vec::new();
+        for (package, numbers) in &line.cores {
+            let there = match package {
+                None => &machine.pus,
+                Some(n) => packages.get(*n as usize).ok_or_else(|| {
+                    format!(
+                        "rank {rank}: package {n} is asked for, but there are {}",
+                        packages.len()
+                    )
+                })?,
+            };
+            let cores = group(there, kind);
+            match numbers {
+                None => pus.extend(there.iter().copied()),
+                Some(numbers) => {
+                    for n in numbers {
+                        let core = cores.get(*n as usize).ok_or_else(|| {
+                            format!("rank {rank}: core {n} is asked for, but there are {} to be used here, which are numbered from 0", cores.len())
+                        })?;
+                        pus.extend(core.iter().copied());
+                    }
+                }
+            }
+        }
+        pus.dedup();
+        placement.push(pus);
+    }
+    Ok(placement)
+}
+
+fn not_allowed(machine: &Machine, os: u32) -> String {
+    let all = machine.pus.iter().map(|p| p.os);
+    format!(
+        "processor {os} may not be used here; these may: {}",
+        wireup::report::ranges(all)
+    )
+}
+
 /// How many ranks a layout is for, if it says so.
 pub fn ranks_of(machine: &Machine, map: &Mapping) -> Option<u32> {
     match &map.by {
@@ -91,7 +182,7 @@ pub fn ranks_of(machine: &Machine, map: &Mapping) -> Option<u32> {
         }
         MapBy::PerMachine(n) => Some(*n),
         MapBy::List(list) => u32::try_from(list.len()).ok(),
-        MapBy::Slot | MapBy::Node | MapBy::Object(_) => None,
+        MapBy::Unsaid | MapBy::Slot | MapBy::Node | MapBy::Object(_) | MapBy::Rankfile(_) => None,
     }
 }
 
@@ -117,9 +208,11 @@ fn layout(
     };
     let everything = vec![(0..units.len()).collect::<Vec<usize>>()];
     match &map.by {
-        MapBy::Slot | MapBy::Node | MapBy::Object(Object::Core | Object::Hwthread) => {
-            Ok((everything, None))
-        }
+        MapBy::Unsaid
+        | MapBy::Slot
+        | MapBy::Node
+        | MapBy::Rankfile(_)
+        | MapBy::Object(Object::Core | Object::Hwthread) => Ok((everything, None)),
         MapBy::Object(object) => Ok((by(*object), None)),
         MapBy::PerMachine(n) => match ranks <= *n {
             true => Ok((everything, None)),
@@ -141,30 +234,31 @@ fn layout(
         MapBy::List(list) => {
             let find = |os: &u32| {
                 let at = units.iter().position(|u| u.iter().any(|p| p.os == *os));
-                at.map(|u| vec![u]).ok_or_else(|| {
-                    let all = machine.pus.iter().map(|p| p.os);
-                    format!(
-                        "processor {os} of the list may not be used here; these may: {}",
-                        wireup::report::ranges(all)
-                    )
-                })
+                at.map(|u| vec![u]).ok_or_else(|| not_allowed(machine, *os))
             };
             Ok((list.iter().map(find).collect::<Result<_, _>>()?, None))
         }
     }
 }
 
-/// Checks that the machine has level-3 caches, if the options name them.
-fn check_l3(machine: &Machine, map: &Mapping, bind: BindTo) -> Result<(), String> {
-    let l3 = |o: &Object| *o == Object::L3cache;
+/// Checks that the machine has the caches that the options name.
+fn check_caches(machine: &Machine, map: &Mapping, bind: &BindTo) -> Result<(), String> {
     let mapped = match &map.by {
-        MapBy::Object(o) | MapBy::PerResource(_, o) => l3(o),
-        _ => false,
+        MapBy::Object(o) | MapBy::PerResource(_, o) => Some(*o),
+        _ => None,
     };
-    if (mapped || matches!(bind, BindTo::To(o, _) if l3(&o))) && !machine.has_l3 {
-        return Err(
-            "no level-3 cache is known on this machine; use core, numa or package".to_owned(),
-        );
+    let bound = match bind {
+        BindTo::To(o, _) => Some(*o),
+        _ => None,
+    };
+    let levels = [Object::L1cache, Object::L2cache, Object::L3cache];
+    for (object, level) in levels.into_iter().zip(1..) {
+        let is_named = [mapped, bound].contains(&Some(object));
+        if is_named && !machine.caches[level - 1] {
+            return Err(format!(
+                "no level-{level} cache is known on this machine; use core, numa or package"
+            ));
+        }
     }
     Ok(())
 }
@@ -210,21 +304,28 @@ pub mod tests {
                 pus.push(Pu {
                     os: core + thread * packages * nodes * cores,
                     core,
+                    l1: core,
+                    l2: core / 2,
                     l3: core / cores,
                     numa: core / cores,
                     package: core / cores / nodes,
                 });
             }
         }
-        Machine { pus, has_l3: true }
+        Machine {
+            pus,
+            caches: [true; 3],
+        }
     }
 
     fn placed(m: &Machine, ranks: u32, map: &str, bind: &str) -> Vec<Vec<u32>> {
-        let (map, bind) = (
-            crate::cli::map(map).unwrap(),
-            crate::cli::bind(bind).unwrap(),
-        );
-        let placement = place(m, ranks, &map, bind).unwrap();
+        numbered(m, ranks, (map, RankBy::Slot), bind)
+    }
+
+    fn numbered(m: &Machine, ranks: u32, by: (&str, RankBy), bind: &str) -> Vec<Vec<u32>> {
+        let map = crate::cli::map(by.0).unwrap();
+        let bind = crate::cli::bind(bind).unwrap();
+        let placement = place(m, ranks, (&map, by.1), &bind).unwrap();
         placement
             .iter()
             .map(|pus| pus.iter().map(|p| p.os).collect())
@@ -258,7 +359,7 @@ pub mod tests {
         assert_eq!(placed(&m, 2, "package:PE=2", "core"), [[0, 1], [4, 5]]);
         assert_eq!(placed(&m, 2, "slot", "core:2"), [[0, 1], [2, 3]]);
         let map = crate::cli::map("package:PE=5").unwrap();
-        assert!(place(&m, 1, &map, BindTo::To(Object::Core, 1)).is_err());
+        assert!(place(&m, 1, (&map, RankBy::Slot), &BindTo::To(Object::Core, 1)).is_err());
     }
 
     #[test]
@@ -268,7 +369,7 @@ pub mod tests {
         assert_eq!(four, [[0], [1], [4], [5]]);
         let map = crate::cli::map("ppr:2:package").unwrap();
         assert_eq!(ranks_of(&m, &map), Some(4));
-        let said = place(&m, 5, &map, BindTo::Nothing).unwrap_err();
+        let said = place(&m, 5, (&map, RankBy::Slot), &BindTo::Nothing).unwrap_err();
         assert!(said.contains('5') && said.contains('4'), "{said}");
     }
 
@@ -280,20 +381,67 @@ pub mod tests {
     }
 
     #[test]
+    fn ranks_are_numbered_in_another_order() {
+        let m = machine(2, 1, 4, 1);
+        let by = |order| numbered(&m, 4, ("package", order), "core");
+        assert_eq!(by(RankBy::Slot), [[0], [4], [1], [5]]);
+        assert_eq!(by(RankBy::Span), [[0], [4], [1], [5]]);
+        assert_eq!(by(RankBy::Fill), [[0], [1], [4], [5]]);
+        let pairs = numbered(&m, 4, ("ppr:2:package", RankBy::Span), "core");
+        assert_eq!(pairs, [[0], [4], [1], [5]]);
+    }
+
+    #[test]
+    fn threads_caches_and_sets() {
+        let m = machine(1, 1, 4, 2);
+        assert_eq!(placed(&m, 3, "slot:HWTCPUS", "core"), [[0], [4], [1]]);
+        assert_eq!(placed(&m, 2, "l2cache", "l2"), [[0, 4, 1, 5], [2, 6, 3, 7]]);
+        assert_eq!(placed(&m, 2, "core", "l1dcache"), [[0, 4], [1, 5]]);
+        assert_eq!(placed(&m, 3, "slot", "rr"), [[0], [1], [2]]);
+        let sets = placed(&m, 3, "slot", "user:1+0,7");
+        assert_eq!(sets, [vec![0, 1], vec![7], vec![0, 1]]);
+        let map = crate::cli::map("slot").unwrap();
+        let said = place(&m, 1, (&map, RankBy::Slot), &BindTo::Sets(vec![vec![8]])).unwrap_err();
+        assert!(said.contains('8') && said.contains("0-7"), "{said}");
+    }
+
+    #[test]
+    fn a_rankfile_names_cores() {
+        let m = machine(2, 1, 2, 2);
+        let lines = "rank 0=a slot=1:0\nrank 1=a slot=0,2-3\nrank 2=a slot=0:*\n";
+        let lines = crate::cli::rankfile(lines).unwrap();
+        let placement = by_rankfile(&m, 3, &lines, false).unwrap();
+        let os: Vec<Vec<u32>> = placement
+            .iter()
+            .map(|pus| pus.iter().map(|p| p.os).collect())
+            .collect();
+        assert_eq!(os, [vec![2, 6], vec![0, 4, 2, 6, 3, 7], vec![0, 4, 1, 5]]);
+        for (text, word) in [
+            ("rank 0=a slot=2:0", "package 2"),
+            ("rank 0=a slot=4", "core 4"),
+            ("rank 0=a slot=0", "rank 1"),
+        ] {
+            let lines = crate::cli::rankfile(text).unwrap();
+            let said = by_rankfile(&m, 2, &lines, false).unwrap_err();
+            assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
     fn a_list_says_it_all() {
         let m = machine(1, 1, 4, 1);
         assert_eq!(placed(&m, 3, "pe-list=3,0", "core"), [[3], [0], [3]]);
         let map = crate::cli::map("pe-list=9").unwrap();
-        let said = place(&m, 1, &map, BindTo::Nothing).unwrap_err();
+        let said = place(&m, 1, (&map, RankBy::Slot), &BindTo::Nothing).unwrap_err();
         assert!(said.contains('9') && said.contains("0-3"), "{said}");
     }
 
     #[test]
     fn what_is_not_there_is_said() {
         let mut m = machine(1, 1, 2, 1);
-        m.has_l3 = false;
+        m.caches[2] = false;
         let map = crate::cli::map("slot").unwrap();
-        assert!(place(&m, 1, &map, BindTo::To(Object::L3cache, 1)).is_err());
+        assert!(place(&m, 1, (&map, RankBy::Slot), &BindTo::To(Object::L3cache, 1)).is_err());
         assert!(placed(&m, 2, "slot", "none").iter().all(Vec::is_empty));
     }
 }

@@ -1,6 +1,6 @@
 //! From the command line to a plan for each rank: program, environment, directory.
 
-use crate::cli::{JobOptions, ProgramOptions};
+use crate::cli::{JobOptions, ProgramOptions, Universe};
 use crate::program::{self, ProgramError};
 use crate::settings::{JobSettings, SettingSource};
 use crate::tool::Tool;
@@ -28,12 +28,17 @@ pub struct App {
     pub vars: BTreeMap<OsString, OsString>,
     /// How many ranks run it.
     pub ranks: u32,
+    /// It inherits mpirun's environment.
+    pub inherits: bool,
+    /// Inherited variables that it is not to have.
+    pub unset: Vec<OsString>,
 }
 
 impl App {
-    /// The value of a variable in the program's environment. `inherit`: it inherits mpirun's.
-    pub fn variable(&self, name: &str, inherit: bool) -> Option<OsString> {
-        let inherited = || inherit.then(|| std::env::var_os(name)).flatten();
+    /// The value of a variable in the program's environment.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        let is_inherited = self.inherits && !self.unset.iter().any(|gone| gone == name);
+        let inherited = || is_inherited.then(|| std::env::var_os(name)).flatten();
         let set = self.vars.get(OsStr::new(name)).cloned();
         set.or_else(inherited)
     }
@@ -133,6 +138,10 @@ pub fn app(
         .cloned()
         .or_else(|| std::env::var_os("PATH"))
         .unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
+    let path = match &local.path {
+        Some(first) => joined(&[first, &path], ":"),
+        None => path,
+    };
     let file = program::resolve(name, dir.as_deref().unwrap_or(&here), &path)?;
     Ok(App {
         file,
@@ -141,7 +150,31 @@ pub fn app(
         dir,
         vars,
         ranks,
+        inherits: local.inherits(global),
+        unset: unset(global),
     })
+}
+
+/// The variables of mpirun's that `--unset-env` names.
+fn unset(global: &JobOptions) -> Vec<OsString> {
+    let is_meant = |name: &OsStr| {
+        let name = name.as_bytes();
+        global.unset_env.iter().any(|which| {
+            let which = which.as_bytes();
+            match which.strip_suffix(b"*") {
+                Some(prefix) => name.starts_with(prefix),
+                None => name == which,
+            }
+        })
+    };
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_meant(name)).collect()
+}
+
+/// Joins values, with a separator between those that are not empty.
+fn joined(values: &[&OsStr], separator: &str) -> OsString {
+    let values: Vec<_> = values.iter().filter(|v| !v.is_empty()).copied().collect();
+    values.join(OsStr::new(separator))
 }
 
 /// The variables that are set for a program in addition to the inherited ones.
@@ -157,7 +190,7 @@ fn variables(
             vars.insert(name.to_owned(), value);
         }
     };
-    if global.genvnone {
+    if !local.inherits(global) {
         copy(OsStr::new("PATH"));
         copy(OsStr::new("LD_LIBRARY_PATH"));
         let lists = [&global.genvlist, &local.envlist];
@@ -170,6 +203,27 @@ fn variables(
     }
     for export in &local.export {
         export_into(&mut vars, export.as_bytes());
+    }
+    let gone = unset(global);
+    for (pairs, is_last) in [(&global.append_env, true), (&global.prepend_env, false)] {
+        for pair in pairs.chunks_exact(2) {
+            let Some((name, separator)) = pair[0].to_str().and_then(crate::cli::joined) else {
+                continue; // refused when the command line was read
+            };
+            let name = OsString::from(name);
+            let inherited = || std::env::var_os(&name).filter(|_| !gone.contains(&name));
+            let old = vars
+                .get(&name)
+                .cloned()
+                .or_else(inherited)
+                .unwrap_or_default();
+            let both: [&OsStr; 2] = match is_last {
+                true => [&old, &pair[1]],
+                false => [&pair[1], &old],
+            };
+            let new = joined(&both, separator);
+            vars.insert(name, new);
+        }
     }
     for given in &settings.given {
         let name = OsString::from(wireup::settings::variable(given.name));
@@ -185,6 +239,12 @@ fn variables(
     if let Some(name) = local.initial_errhandler {
         vars.insert(env::INITIAL_ERRHANDLER.into(), name.into());
     }
+    if let Some(Universe::Size(size)) = global.usize {
+        vars.insert(env::UNIVERSE_SIZE.into(), size.to_string().into());
+    }
+    if let Some(kinds) = &global.memory_alloc_kinds {
+        vars.insert(env::MEMORY_ALLOC_KINDS.into(), kinds.into());
+    }
     if let Some(lib) = library_dir() {
         let name = OsString::from("LD_LIBRARY_PATH");
         let old = vars.get(&name).cloned().or_else(|| std::env::var_os(&name));
@@ -197,7 +257,7 @@ fn variables(
         // mpi4py's wheel asks this variable which library to load, before it looks for any.
         let mpich = lib.join("libmpi.so.12");
         let is_set = |name: &str| {
-            let inherited = !global.genvnone && std::env::var_os(name).is_some();
+            let inherited = local.inherits(global) && std::env::var_os(name).is_some();
             inherited || vars.contains_key(OsStr::new(name))
         };
         if mpich.exists() && !["MPI4PY_LIBMPI", "MPI4PY_MPIABI"].into_iter().any(is_set) {
@@ -238,13 +298,13 @@ fn export_into(vars: &mut BTreeMap<OsString, OsString>, export: &[u8]) {
 /// The command that starts a rank, which runs program number `index`. `ranks`: its number on
 /// this host, and its number and the size of the whole job.
 ///
-/// `inherit`: it inherits mpirun's environment; `tool`: what stands in front of the program.
+/// `tool`: what stands in front of the program.
 pub fn command(
     app: &App,
     index: usize,
     (rank, (number, all)): (u32, (u32, u32)),
     wire_up: WireUp,
-    (inherit, tool): (bool, &Tool),
+    tool: &Tool,
 ) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = match tool.command(number) {
@@ -263,8 +323,11 @@ pub fn command(
     if let Some(dir) = &app.dir {
         command.current_dir(dir);
     }
-    if !inherit {
+    if !app.inherits {
         command.env_clear();
+    }
+    for name in &app.unset {
+        command.env_remove(name);
     }
     for name in OTHER_LAUNCHERS {
         command.env_remove(name);
@@ -274,7 +337,14 @@ pub fn command(
             command.env_remove(name);
         }
     }
-    command.env_remove(env::INITIAL_ERRHANDLER);
+    for name in [
+        env::INITIAL_ERRHANDLER,
+        env::UNIVERSE_SIZE,
+        env::MEMORY_ALLOC_KINDS,
+        env::STREAM_BUFFERING,
+    ] {
+        command.env_remove(name);
+    }
     command.envs(&app.vars);
     for name in [spawning::STATUS, spawning::LINK] {
         command.env_remove(name);

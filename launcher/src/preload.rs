@@ -71,7 +71,7 @@ pub enum HeapMode {
 
 /// Adds the shared heap to the environment of each program that can have it. `mode` says
 /// what the user asks for, `ranks` is the number of the job's ranks, and `no_file` the
-/// reason if there is no heap file. `inherit`: the programs inherit mpirun's environment.
+/// reason if there is no heap file.
 /// Returns a line for each program, for `--verbose`.
 ///
 /// # Errors
@@ -81,7 +81,6 @@ pub fn apply(
     mode: impl Fn(&App) -> HeapMode,
     ranks: u32,
     no_file: Option<&str>,
-    inherit: bool,
 ) -> Result<Vec<String>, String> {
     let mut notes = Vec::new();
     let mut library = None;
@@ -97,7 +96,7 @@ pub fn apply(
         } else {
             match library.get_or_insert_with(installed) {
                 Err(why) => obstacle(why.clone()),
-                Ok((path, like)) => match add(app, path, like, inherit) {
+                Ok((path, like)) => match add(app, path, like) {
                     Ok(()) => {
                         let shown = tree::lib().map_or(path.clone(), |lib| lib.join(HEAP_LIBRARY));
                         notes.push(format!("{name} gets the shared heap {}", shown.display()));
@@ -137,9 +136,9 @@ fn installed() -> Result<(PathBuf, Image), String> {
 
 /// Adds the library to what is preloaded into `app`, behind the user's own libraries: one
 /// that wraps `malloc` still sees every call.
-fn add(app: &mut App, library: &Path, like: &Image, inherit: bool) -> Result<(), Obstacle> {
+fn add(app: &mut App, library: &Path, like: &Image) -> Result<(), Obstacle> {
     check_file(&app.file, like)?;
-    let old = app.variable(LD_PRELOAD, inherit).unwrap_or_default();
+    let old = app.variable(LD_PRELOAD).unwrap_or_default();
     for name in preloaded(&old) {
         if name == HEAP_LIBRARY {
             return Ok(());

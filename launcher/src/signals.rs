@@ -1,6 +1,7 @@
 //! The signals that mpirun takes: those that end the job, and those that it passes on to
 //! the ranks.
 
+use crate::cli::SignalList;
 use crate::spawn;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -24,16 +25,22 @@ const FORWARDED: [Signal; 4] = [
 ];
 
 /// Blocks the signals that mpirun takes, for all its threads, and opens the descriptor
-/// from which they are read. Returns it, and the signals that were blocked before.
+/// from which they are read. Returns it, and the signals that were blocked before. `forward`
+/// is what `--forward-signals` says.
 ///
 /// # Errors
 /// The kernel refuses: no more descriptors.
-pub fn take() -> nix::Result<(SignalFd, SigSet)> {
+pub fn take(forward: Option<&SignalList>) -> nix::Result<(SignalFd, SigSet)> {
     let before = SigSet::thread_get_mask()?;
     let mut set = SigSet::empty();
     let ending = ENDING.iter().map(|(s, _)| *s);
     let others = [Signal::SIGTSTP, Signal::SIGCONT, REPORTING];
-    for signal in ending.chain(FORWARDED).chain(others) {
+    let forwarded = match forward {
+        Some(SignalList(None)) => Vec::new(),
+        Some(SignalList(Some(more))) => [&FORWARDED[..], more].concat(),
+        None => FORWARDED.to_vec(),
+    };
+    for signal in ending.chain(forwarded).chain(others) {
         // A signal that mpirun was started to ignore (nohup) stays ignored.
         if !spawn::is_ignored(signal as i32) {
             set.add(signal);

@@ -30,6 +30,9 @@ pub struct SpawnAttributes {
     /// The processors that it may run on, as the kernel's bit mask. Empty: those that mpirun
     /// may run on.
     pub mask: Vec<libc::c_ulong>,
+    /// The NUMA nodes that its memory comes from, as the kernel wants them: the policy's number
+    /// and a bit mask.
+    pub memory: Option<(libc::c_int, Vec<libc::c_ulong>)>,
     /// The signals that were blocked when mpirun started. mpirun itself blocks more.
     pub blocked: SigSet,
     /// The soft and hard limit of descriptors to restore, if mpirun has raised its own.
@@ -151,6 +154,22 @@ pub fn detach() -> io::Result<()> {
     }
 }
 
+/// The size of mpirun's terminal, if one of its streams is one.
+pub fn terminal_size() -> Option<nix::pty::Winsize> {
+    let mut size = nix::pty::Winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let mut is_known = |fd: &RawFd| {
+        // SAFETY: fills a local of the right type; what is no terminal is an error.
+        unsafe { libc::ioctl(*fd, libc::TIOCGWINSZ, &raw mut size) == 0 }
+    };
+    let known = [2, 1, 0].iter().any(&mut is_known);
+    known.then_some(size)
+}
+
 /// Whether a system call is forbidden here. Only for calls that do nothing, and fail with
 /// another error, if all their arguments are -1.
 fn is_forbidden(call: libc::c_long) -> bool {
@@ -218,6 +237,14 @@ fn become_rank(attributes: &SpawnAttributes, path: &CString, parent: u32) -> io:
         let forbidden = matches!(why.raw_os_error(), Some(libc::ENOSYS | libc::EPERM));
         if set < 0 && !forbidden {
             return Err(why);
+        }
+    }
+    if let Some((policy, nodes)) = &attributes.memory {
+        let bits = size_of_val(nodes.as_slice()) * 8 + 1;
+        // SAFETY: the mask has so many bits, and is only read.
+        let set = unsafe { libc::syscall(libc::SYS_set_mempolicy, *policy, nodes.as_ptr(), bits) };
+        if set < 0 {
+            return Err(io::Error::last_os_error());
         }
     }
     attributes.blocked.thread_set_mask()?; // the standard library does not change the mask

@@ -124,11 +124,9 @@ pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), Str
             programs.push(ProgramOptions {
                 ranks: Some(ranks),
                 wdir: (!dir.is_empty()).then(|| dir.into()),
-                export: Vec::new(),
-                env: Vec::new(),
-                envlist: None,
                 initial_errhandler: errhandler,
                 program,
+                ..ProgramOptions::default()
             });
         }
         Some(host)

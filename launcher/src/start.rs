@@ -82,7 +82,7 @@ impl JobBuilder {
         let began = Instant::now();
         spawn::adopt_orphans();
         let mut strangers = reap::strangers();
-        let taken = signals::take().map_err(std::io::Error::from);
+        let taken = signals::take(global.forward_signals.as_ref()).map_err(std::io::Error::from);
         let taken = taken.map_err(named("signalfd", "to hear of signals and of ended ranks"));
         let (signals, blocked) = taken.map_err(failure)?;
         let segment = Segment::create(size, processors).map_err(failure)?;
@@ -127,6 +127,7 @@ impl JobBuilder {
                     .collect(),
                 lifeline: line.number,
                 own_group: true,
+                memory: binding::memory_policy(global.membind.as_ref()).map_err(failure)?,
                 mask: Vec::new(),
                 blocked,
                 descriptors,
@@ -175,13 +176,11 @@ impl JobBuilder {
     /// It cannot be started. The ranks that were started are ended.
     pub fn rank(
         &mut self,
-        global: &JobOptions,
         app: &App,
         index: usize,
         (placement, tool): (&Placement, &Tool),
     ) -> Result<(), Failure> {
         let rank = u32::try_from(self.ranks.started()).map_err(failure)?;
-        let inherit = !global.genvnone;
         let in_job = match &self.node {
             Some(node) => (
                 node.ranks.get(rank as usize).copied().unwrap_or(rank),
@@ -190,7 +189,7 @@ impl JobBuilder {
             None => (rank, self.wire_up.size),
         };
         let ranks = (rank, in_job);
-        let mut command = plan::command(app, index, ranks, self.wire_up, (inherit, tool));
+        let mut command = plan::command(app, index, ranks, self.wire_up, tool);
         self.programs.push(app.file.display().to_string());
         for name in &self.hwloc_variables {
             command.env_remove(name);
@@ -273,7 +272,7 @@ impl JobBuilder {
             self.segment,
             self.ranks,
             output,
-            (deadline, global.on_deadlock),
+            (deadline, global),
             (reports, profiles, account),
             self.oom,
             OtherJobs {

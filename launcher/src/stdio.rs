@@ -3,11 +3,13 @@
 
 use crate::cli::JobOptions;
 use crate::forward::{self, Forwarder};
-use crate::lines::{LineBuffer, LinePrefix};
+use crate::lines::{LineBuffer, LinePrefix, XmlElement};
 use crate::sink::{StdStream, stdout_is_stderr};
-use crate::spawn::named;
+use crate::spawn::{self, named};
 use crate::stream::RankStream;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::pty::openpty;
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -31,6 +33,20 @@ fn create(name: &str) -> io::Result<File> {
     Ok(file)
 }
 
+/// A terminal for a rank: its end for mpirun, and its end for the rank. What the rank prints
+/// arrives as it is, and its size is that of mpirun's own terminal, if it has one.
+fn terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+    let size = spawn::terminal_size();
+    let made = openpty(size.as_ref(), None).map_err(io::Error::from);
+    let ends = made.map_err(named("openpty", "for --pty"))?;
+    let mut modes = tcgetattr(&ends.slave)?;
+    cfmakeraw(&mut modes);
+    tcsetattr(&ends.slave, SetArg::TCSANOW, &modes)?;
+    fcntl(&ends.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    fcntl(&ends.slave, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok((ends.master, ends.slave))
+}
+
 /// The output pipes of all ranks, before the forwarding thread starts.
 #[derive(Debug)]
 pub struct OutputPipes {
@@ -46,9 +62,10 @@ pub struct OutputPipes {
 impl OutputPipes {
     /// The pipes of a job of `ranks` ranks; they are made by [`OutputPipes::connect`].
     pub fn new(global: &JobOptions, ranks: u32) -> OutputPipes {
-        let spec = global.output.clone().unwrap_or_default();
+        let spec = global.output();
         let split = global.tag_output
             || spec.tag
+            || spec.xml
             || spec.dir.is_some()
             || spec.file.is_some()
             || global.outfile_pattern.is_some()
@@ -67,6 +84,9 @@ impl OutputPipes {
     /// # Errors
     /// There are no more descriptors, or a file cannot be created.
     pub fn connect(&mut self, command: &mut Command, rank: u32, prompt: bool) -> io::Result<()> {
+        if let Some(how) = self.global.stream_buffering {
+            command.env(wireup::env::STREAM_BUFFERING, how.to_string());
+        }
         let out = self.stream(rank, StdStream::Out, prompt)?;
         if self.together {
             command.stderr(Stdio::from(out.try_clone()?));
@@ -78,16 +98,27 @@ impl OutputPipes {
     }
 
     fn stream(&mut self, rank: u32, kind: StdStream, prompt: bool) -> io::Result<OwnedFd> {
-        let spec = self.global.output.clone().unwrap_or_default();
-        let (pipe, writer) = io::pipe().map_err(named("pipe2", "for what ranks print"))?;
-        let pipe = OwnedFd::from(pipe);
+        let spec = self.global.output();
+        let (pipe, writer) = match self.global.pty {
+            true => terminal()?,
+            false => {
+                let made = io::pipe().map_err(named("pipe2", "for what ranks print"))?;
+                (OwnedFd::from(made.0), OwnedFd::from(made.1))
+            }
+        };
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let mut tag = String::new();
         if self.global.tag_output || spec.tag {
             tag = format!("[1,{rank}]<{}>: ", kind.name());
+        } else if let Some(pattern) = &self.global.prepend_pattern {
+            tag = self.named(pattern, rank);
         } else if self.global.prepend_rank {
             tag = format!("[{rank}] ");
         }
+        let element = spec.xml.then(|| XmlElement {
+            name: kind.name(),
+            rank,
+        });
         let time = self.global.timestamp_output || spec.timestamp;
         let to = match kind {
             StdStream::Out => &self.global.outfile_pattern,
@@ -115,15 +146,21 @@ impl OutputPipes {
             pipe,
             kind: if spec.merge { StdStream::Out } else { kind },
             prompt,
-            lines: LineBuffer::new(LinePrefix { time, tag }, spec.raw),
+            lines: LineBuffer::new(LinePrefix { time, tag, element }, spec.raw),
             file,
             to_own: !only,
         });
-        Ok(writer.into())
+        Ok(writer)
     }
 
     /// The file name that a pattern stands for.
     fn pattern(&self, pattern: &str, rank: u32) -> String {
+        let seconds = crate::lines::seconds().to_string();
+        self.named(pattern, rank).replace("%t", &seconds)
+    }
+
+    /// A pattern with the names of a rank in it, but not the time.
+    fn named(&self, pattern: &str, rank: u32) -> String {
         let host = nix::unistd::gethostname().unwrap_or_default();
         pattern
             .replace("%r", &rank.to_string())

@@ -31,6 +31,17 @@ impl Tool {
             let words = command.split_whitespace().map(str::to_owned);
             return Tool::found(words.collect(), None, "--debugger");
         }
+        if let Some(ranks) = &global.xterm {
+            if std::env::var_os("DISPLAY").is_none() {
+                return Err(
+                    "--xterm: DISPLAY is not set, so that there can be no windows".to_owned(),
+                );
+            }
+            let ranks = (!ranks.0.is_empty()).then(|| ranks.0.clone());
+            let words = format!("xterm -T rank-{RANK} -e");
+            let words = words.split_whitespace().map(str::to_owned);
+            return Tool::found(words.collect(), ranks, "--xterm");
+        }
         let Some(ranks) = &global.gdb else {
             return Ok(Tool::default());
         };

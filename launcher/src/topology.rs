@@ -19,6 +19,10 @@ pub struct Pu {
     pub os: u32,
     /// Its core.
     pub core: u32,
+    /// Its level-1 cache; 0 if hwloc sees none.
+    pub l1: u32,
+    /// Its level-2 cache; 0 if hwloc sees none.
+    pub l2: u32,
     /// Its level-3 cache; 0 if hwloc sees none.
     pub l3: u32,
     /// Its NUMA node (the first, where it has several kinds of memory).
@@ -33,6 +37,8 @@ impl Pu {
         match object {
             Object::Hwthread => self.os,
             Object::Core => self.core,
+            Object::L1cache => self.l1,
+            Object::L2cache => self.l2,
             Object::L3cache => self.l3,
             Object::Numa => self.numa,
             Object::Package => self.package,
@@ -45,11 +51,16 @@ impl Pu {
 pub struct Machine {
     /// The processors, in hwloc's order.
     pub pus: Vec<Pu>,
-    /// Whether hwloc sees level-3 caches.
-    pub has_l3: bool,
+    /// Whether hwloc sees caches of the levels 1, 2 and 3.
+    pub caches: [bool; 3],
 }
 
 impl Machine {
+    /// Whether hwloc sees level-3 caches.
+    pub fn has_l3(&self) -> bool {
+        self.caches[2]
+    }
+
     /// How many objects of this kind there are.
     pub fn count(&self, object: Object) -> usize {
         let numbers = self.pus.iter().map(|p| p.part_of(object));
@@ -62,7 +73,7 @@ impl Machine {
         let mut machine = Topology::new().map_or(
             Machine {
                 pus: Vec::new(),
-                has_l3: false,
+                caches: [false; 3],
             },
             |topology| from_hwloc(&topology),
         );
@@ -80,6 +91,8 @@ fn lone(os: u32) -> Pu {
     Pu {
         os,
         core: os,
+        l1: 0,
+        l2: 0,
         l3: 0,
         numa: 0,
         package: 0,
@@ -88,12 +101,18 @@ fn lone(os: u32) -> Pu {
 
 fn from_hwloc(topology: &Topology) -> Machine {
     let depth = |kind: ObjectType| topology.depth_for_type(&kind).ok();
-    let (core, l3) = (depth(ObjectType::Core), depth(ObjectType::L3Cache));
+    let core = depth(ObjectType::Core);
+    let kinds = [
+        ObjectType::L1Cache,
+        ObjectType::L2Cache,
+        ObjectType::L3Cache,
+    ];
+    let caches = kinds.map(depth);
     let package = depth(ObjectType::Package);
     let Some(pu) = depth(ObjectType::PU) else {
         return Machine {
             pus: Vec::new(),
-            has_l3: false,
+            caches: [false; 3],
         };
     };
     let pus = topology.objects_at_depth(pu).into_iter().map(|object| {
@@ -102,14 +121,16 @@ fn from_hwloc(topology: &Topology) -> Machine {
         Pu {
             os: object.os_index(),
             core: number(core).unwrap_or(object.logical_index()),
-            l3: number(l3).unwrap_or(0),
+            l1: number(caches[0]).unwrap_or(0),
+            l2: number(caches[1]).unwrap_or(0),
+            l3: number(caches[2]).unwrap_or(0),
             numa: u32::try_from(node).unwrap_or(0),
             package: number(package).unwrap_or(0),
         }
     });
     Machine {
         pus: pus.collect(),
-        has_l3: l3.is_some(),
+        caches: caches.map(|depth| depth.is_some()),
     }
 }
 

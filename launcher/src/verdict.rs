@@ -71,6 +71,34 @@ pub fn signal_name(signal: i32) -> String {
         .map_or_else(|_| format!("signal {signal}"), |s| s.as_str().to_owned())
 }
 
+/// How each rank ended, in a line: `exit codes: 0 (ranks 0-2), 7 (rank 3)`.
+pub fn exit_codes(mut exits: Vec<(u32, ExitStatus)>) -> String {
+    exits.sort_by_key(|(rank, _)| *rank);
+    let mut groups: Vec<(String, Vec<u32>)> = Vec::new();
+    for (rank, status) in exits {
+        let how = match status {
+            ExitStatus::Exit(code) => code.to_string(),
+            ExitStatus::Signal(signal, _) => signal_name(signal),
+        };
+        let rank = rank_in_job(rank);
+        match groups.iter_mut().find(|group| group.0 == how) {
+            Some(group) => group.1.push(rank),
+            None => groups.push((how, vec![rank])),
+        }
+    }
+    let groups: Vec<String> = groups
+        .into_iter()
+        .map(|(how, ranks)| {
+            let s = if ranks.len() == 1 { "" } else { "s" };
+            format!(
+                "{how} (rank{s} {})",
+                wireup::report::ranges(ranks.into_iter())
+            )
+        })
+        .collect();
+    format!("exit codes: {}", groups.join(", "))
+}
+
 /// Judges a rank's end. None if it is a success.
 pub fn judge(end: &RankEnd) -> Option<Cause> {
     let snapshot = &end.snapshot;

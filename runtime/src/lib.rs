@@ -28,6 +28,7 @@ pub mod report;
 pub mod request;
 pub mod rma;
 pub mod stack;
+mod streams;
 pub mod tool;
 pub mod topo;
 pub mod trace;

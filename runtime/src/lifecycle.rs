@@ -198,7 +198,10 @@ fn join() -> Result<&'static Job> {
     }
     group::set_here(rank, job.ranks());
     group::set_job(nodes.map_or(segment.constants().job, Table::secret));
-    attr::set_job(job.ranks().max(segment.constants().processors), appnum);
+    let universe = wireup::env::get(wireup::env::UNIVERSE_SIZE).and_then(|n| n.parse().ok());
+    let universe = universe.unwrap_or(job.ranks().max(segment.constants().processors));
+    attr::set_job(universe, appnum);
+    crate::streams::buffer();
     if job.settings.profile || job.settings.trace_events > 0 {
         profile::prepare(segment, rank, job.settings.trace_events);
     }

@@ -2,24 +2,30 @@
 //!
 //! ```text
 //! normalise  the spellings of other launchers, brought into ours
+//! dialects   options that other launchers have, and what they do here
 //! options    the options that clap reads
 //! words      the small languages inside option values
+//! placing    those of placement
 //! ```
 //!
 //! Colons divide a command line into programs. [`parse`] returns the [`JobOptions`], and
 //! [`ProgramOptions`] for each program.
 
+mod dialects;
 mod normalise;
 mod options;
+mod placing;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches};
+pub use normalise::nearest;
 use options::CommandLine;
-pub use options::{JobOptions, OnDeadlock, ProgramOptions};
-use std::ffi::OsString;
-pub use words::{BindTo, MapBy, Mapping, Object, StdinReader, interval, numbers};
+pub use options::{JobOptions, Manager, OnDeadlock, ProgramOptions, SignalList};
+pub use placing::{BindTo, MapBy, Mapping, MemBind, Object, RankBy, RankPlace, rankfile};
 #[cfg(test)]
-pub use words::{bind, map};
+pub use placing::{bind, map};
+use std::ffi::OsString;
+pub use words::{StdinReader, Universe, interval, joined, numbers, universe};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -40,7 +46,7 @@ pub enum Request {
 /// A sentence that names what cannot be used, and what would be right.
 pub fn parse(args: &[OsString]) -> Result<Request, String> {
     let parts = normalise::split_programs(args)?;
-    let (global, mut locals) = match parse_parts(&parts)? {
+    let (mut global, mut locals) = match parse_parts(&parts)? {
         Request::Run(global, locals) => (global, locals),
         other => return Ok(other),
     };
@@ -88,14 +94,32 @@ pub fn parse(args: &[OsString]) -> Result<Request, String> {
         let Request::Run(inner, programs) = parse_parts(&parts)? else {
             return Err(format!("{} asks for help", file.display()));
         };
-        if *inner != JobOptions::default() {
+        let notes = inner.notes.clone();
+        global.notes.extend(notes);
+        let plain = JobOptions {
+            notes: inner.notes.clone(),
+            ..JobOptions::default()
+        };
+        if *inner != plain {
             return Err(format!(
                 "{}: options of the whole job belong on the command line; \
-                 a line may have -n, -x, -env, -envlist, -wdir and -initial-errhandler",
+                 a line may have -n, -x, -env, -envlist, -envall, -envnone, -path, -wdir and -initial-errhandler",
                 file.display()
             ));
         }
         locals = programs;
+    }
+    let pairs = [
+        ("--append-env", &global.append_env),
+        ("--prepend-env", &global.prepend_env),
+    ];
+    for (option, list) in pairs {
+        let names = list.chunks_exact(2).map(|pair| pair[0].to_string_lossy());
+        if let Some(wrong) = names.into_iter().find(|name| joined(name).is_none()) {
+            return Err(format!(
+                "{option} {wrong}: wanted a variable and the separator in brackets, such as PATH[:]"
+            ));
+        }
     }
     if locals.is_empty() || locals.iter().any(|l| l.program.is_empty()) {
         return Err("no program to run is given; see --help".to_owned());
@@ -116,8 +140,10 @@ fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
     command.build(); // adds --help
     let mut global: Option<JobOptions> = None;
     let mut locals = Vec::with_capacity(parts.len());
+    let mut notes = Vec::new();
     for part in parts {
-        let args = normalise::normalise(part, &command)?;
+        let normalise::Normalised { args, notes: said } = normalise::normalise(part, &command)?;
+        notes.extend(said);
         let name = OsString::from("mpirun");
         let matches = command.try_get_matches_from_mut(std::iter::once(name).chain(args));
         let matches = match matches {
@@ -128,7 +154,7 @@ fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
         let options = CommandLine::from_arg_matches(&matches).map_err(|why| sentence(&why))?;
         if global.is_some() && options.global != JobOptions::default() {
             return Err(
-                "behind a colon only -n, -x, -env, -envlist, -wdir and -initial-errhandler can be given; \
+                "behind a colon only -n, -x, -env, -envlist, -envall, -envnone, -path, -wdir and -initial-errhandler can be given; \
                  options of the whole job belong before the first program"
                     .to_owned(),
             );
@@ -136,7 +162,9 @@ fn parse_parts(parts: &[Vec<OsString>]) -> Result<Request, String> {
         global.get_or_insert(options.global);
         locals.push(options.local);
     }
-    Ok(Request::Run(Box::new(global.unwrap_or_default()), locals))
+    let mut global = global.unwrap_or_default();
+    global.notes = notes;
+    Ok(Request::Run(Box::new(global), locals))
 }
 
 /// An error of clap's as one line, without its usage text.

@@ -2,42 +2,10 @@
 //! get the second one. The program's name, at which mpirun's own options end, gets a `--`
 //! before it. The error for an unknown option names the nearest known one.
 
+use super::dialects::{self, Translation};
 use clap::Command;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-
-/// Options of other launchers that Lariat does not have, and what to use instead.
-const NOT_HERE: &[(&str, &str)] = &[
-    (
-        "mca",
-        "Lariat has no MCA parameters; its settings are given by --set NAME=VALUE (see --help)",
-    ),
-    (
-        "pmca",
-        "Lariat has no PRRTE; its settings are given by --set NAME=VALUE (see --help)",
-    ),
-    (
-        "prtemca",
-        "Lariat has no PRRTE; its settings are given by --set NAME=VALUE (see --help)",
-    ),
-    (
-        "gmca",
-        "Lariat has no MCA parameters; its settings are given by --set NAME=VALUE (see --help)",
-    ),
-    (
-        "launcher",
-        "every rank runs on this machine, so there is nothing to launch through",
-    ),
-    ("bootstrap", "every rank runs on this machine"),
-    (
-        "iface",
-        "messages between the ranks of one machine use no network interface",
-    ),
-    (
-        "rankfile",
-        "use --map-by pe-list=P,P,… to say which processor each rank gets",
-    ),
-];
 
 /// An option of mpirun.
 struct OptionSpec {
@@ -47,24 +15,33 @@ struct OptionSpec {
     values: usize,
 }
 
+/// A command line for clap.
+#[derive(Debug, Default)]
+pub struct Normalised {
+    /// Its words.
+    pub args: Vec<OsString>,
+    /// What there is to say of options that do nothing here.
+    pub notes: Vec<String>,
+}
+
 /// Rewrites `args` (without the program's own name) for clap.
 ///
 /// # Errors
 /// A sentence that names the option that is unknown or lacks its value.
-pub fn normalise(args: &[OsString], command: &Command) -> Result<Vec<OsString>, String> {
+pub fn normalise(args: &[OsString], command: &Command) -> Result<Normalised, String> {
     let known = table(command);
-    let mut out = Vec::with_capacity(args.len() + 1);
+    let mut out = Normalised::default();
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let Some(text) = arg.to_str().filter(|t| t.len() > 1 && t.starts_with('-')) else {
-            out.push(OsString::from("--"));
-            out.push(arg.clone());
-            out.extend(rest.cloned());
+            out.args.push(OsString::from("--"));
+            out.args.push(arg.clone());
+            out.args.extend(rest.cloned());
             return Ok(out);
         };
         if text == "--" {
-            out.push(arg.clone());
-            out.extend(rest.cloned());
+            out.args.push(arg.clone());
+            out.args.extend(rest.cloned());
             return Ok(out);
         }
         let bare = text.trim_start_matches('-');
@@ -72,24 +49,55 @@ pub fn normalise(args: &[OsString], command: &Command) -> Result<Vec<OsString>, 
             Some((name, value)) => (name, Some(value)),
             None => (bare, None),
         };
-        let Some(option) = known.get(name) else {
-            return Err(unknown(text, name, &known));
-        };
-        match inline {
-            Some(value) => out.push(OsString::from(format!("--{}={value}", option.long))),
-            None => {
-                out.push(OsString::from(format!("--{}", option.long)));
-                for _ in 0..option.values {
-                    let value = rest
-                        .next()
-                        .ok_or_else(|| format!("option {text} needs a value; see --help"))?;
-                    let spaced = option.long == "set";
-                    out.push(match spaced.then(|| spaced_setting(value, &mut rest)) {
-                        Some(whole) => whole,
-                        None => value.clone(),
-                    });
+        let missing = || format!("option {text} needs a value; see --help");
+        let dashed = name.replace('_', "-"); // Hydra takes both
+        let option = known.get(name).or_else(|| known.get(&dashed));
+        if let Some(option) = option {
+            match inline {
+                Some(value) => {
+                    let word = format!("--{}={value}", option.long);
+                    out.args.push(OsString::from(word));
+                }
+                None => {
+                    out.args.push(OsString::from(format!("--{}", option.long)));
+                    for _ in 0..option.values {
+                        let value = rest.next().ok_or_else(missing)?;
+                        let spaced = option.long == "set";
+                        out.args
+                            .push(match spaced.then(|| spaced_setting(value, &mut rest)) {
+                                Some(whole) => whole,
+                                None => value.clone(),
+                            });
+                    }
                 }
             }
+            continue;
+        }
+        let count = dialects::values(&dashed).ok_or_else(|| unknown(text, &dashed, &known))?;
+        let mut values: Vec<String> = inline.map(str::to_owned).into_iter().collect();
+        if count == 0 && !values.is_empty() {
+            return Err(format!("option {text} takes no value"));
+        }
+        while values.len() < count {
+            let value = rest.next().ok_or_else(missing)?;
+            values.push(value.to_string_lossy().into_owned());
+        }
+        let shown = match inline {
+            Some(_) => text.to_owned(),
+            None => [&[text.to_owned()][..], &values].concat().join(" "),
+        };
+        match dialects::translate(&dashed, &values) {
+            Some(Translation::Words(words)) => {
+                out.args.extend(words.into_iter().map(OsString::from));
+            }
+            Some(Translation::Holds) => {}
+            Some(Translation::Nothing(why)) => {
+                out.notes.push(format!("{shown} does nothing here: {why}"));
+            }
+            Some(Translation::Refused(hint)) => {
+                return Err(format!("{shown} is not possible here: {hint}"));
+            }
+            None => return Err(unknown(text, &dashed, &known)),
         }
     }
     Ok(out)
@@ -143,21 +151,24 @@ fn table(command: &Command) -> HashMap<String, OptionSpec> {
 
 /// The error for an unknown option, with a hint.
 fn unknown(text: &str, name: &str, known: &HashMap<String, OptionSpec>) -> String {
-    if let Some((_, instead)) = NOT_HERE.iter().find(|e| e.0 == name) {
-        return format!("unknown option {text}: {instead}");
-    }
-    let near = known
+    let all = known
         .keys()
-        .map(|k| (distance(k, name), k))
-        .min_by(|a, b| a.cmp(b))
-        .filter(|(d, k)| *d <= 1 + k.len() / 4);
-    match near {
-        Some((_, k)) => {
+        .map(String::as_str)
+        .chain(dialects::names().map(|name| &name[..]));
+    match nearest(name, all) {
+        Some(k) => {
             let dashes = if k.len() == 1 { "-" } else { "--" };
             format!("unknown option {text}: did you mean {dashes}{k}? --help lists all options")
         }
         None => format!("unknown option {text}; --help lists all options"),
     }
+}
+
+/// The word that `name` is probably meant to be.
+pub fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = words.map(|word| (distance(word, name), word)).min();
+    let near = near.filter(|(distance, word)| *distance <= 1 + word.len() / 4);
+    near.map(|(_, word)| word)
 }
 
 /// The number of letters to insert, remove or replace to turn one word into the other.
@@ -255,6 +266,7 @@ mod tests {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let out = normalise(&args, &CommandLine::command())?;
         Ok(out
+            .args
             .iter()
             .map(|a| a.to_string_lossy().into_owned())
             .collect::<Vec<_>>()
@@ -284,11 +296,38 @@ mod tests {
 
     #[test]
     fn unknown_options_are_named_with_a_hint() {
-        let said = normal("--mca btl self prog").unwrap_err();
-        assert!(said.contains("--mca") && said.contains("--set"), "{said}");
-        let said = normal("--bindto core prog").unwrap_err();
+        let said = normal("--nolocal prog").unwrap_err();
+        assert!(
+            said.contains("--nolocal") && said.contains("--host"),
+            "{said}"
+        );
+        let said = normal("--bind-too core prog").unwrap_err();
         assert!(said.contains("--bind-to"), "{said}");
         assert!(normal("-n").unwrap_err().contains("-n"));
+        assert!(normal("--mca a").unwrap_err().contains("needs a value"));
+        assert!(normal("--bycore=3 x").unwrap_err().contains("no value"));
+    }
+
+    #[test]
+    fn options_of_other_launchers_are_translated_or_told_of() {
+        assert_eq!(
+            normal("-bynode -rf x -merge_stderr_to_stdout prog -rf y").unwrap(),
+            "--map-by=node --map-by=rankfile:file=x --output=merge -- prog -rf y"
+        );
+        let args = ["--mca", "btl", "self", "--quiet", "x"].map(OsString::from);
+        let out = normalise(&args, &CommandLine::command()).unwrap();
+        assert_eq!(out.args, ["--", "x"]);
+        assert_eq!(out.notes.len(), 1);
+        assert!(out.notes[0].starts_with("--mca btl self does nothing here"));
+    }
+
+    #[test]
+    fn no_name_is_there_twice() {
+        let known = table(&CommandLine::command());
+        let twice: Vec<_> = dialects::names()
+            .filter(|name| known.contains_key(*name))
+            .collect();
+        assert!(twice.is_empty(), "{twice:?}");
     }
 
     #[test]

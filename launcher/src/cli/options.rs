@@ -1,7 +1,9 @@
 //! The options of mpirun, as clap reads them. Their doc comments are the text of `--help`.
 
-use super::words::{self, BindTo, Mapping, RankList, StdinReader};
+use super::placing::{self, BindTo, MapBy, Mapping, MemBind, RankBy};
+use super::words::{self, RankList, StdinReader, Universe};
 use clap::{Args, Parser};
+use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -28,24 +30,48 @@ pub struct CommandLine {
 /// Options of the whole job, given before the first colon.
 #[derive(Args, Debug, Default, PartialEq, Clone)]
 pub struct JobOptions {
-    /// Bind each rank to one object: hwthread core l3cache numa package socket board none [default: its share of the free cores, while there is one for each]
-    #[arg(long, value_name = "OBJECT", help_heading = "Placement", value_parser = words::bind)]
+    /// Bind each rank to one object: hwthread core l1cache l2cache l3cache numa package socket board none, OBJECT:N for several, or user:P+P,P for processors [default: its share of the free cores, while there is one for each]
+    #[arg(long, aliases = ["binding", "bindto"], value_name = "OBJECT", help_heading = "Placement", value_parser = placing::bind, overrides_with = "bind_to")]
     pub bind_to: Option<BindTo>,
-    /// Lay ranks out over: slot core hwthread l3cache numa package node OBJECT:PE=N ppr:N:OBJECT pe-list=P,P-P
-    #[arg(long, value_name = "HOW", help_heading = "Placement", value_parser = words::map)]
+    /// Lay ranks out over: slot core hwthread l1cache l2cache l3cache numa package node OBJECT:PE=N ppr:N:OBJECT pe-list=P,P-P rankfile:file=FILE
+    #[arg(long, value_name = "HOW", help_heading = "Placement", value_parser = placing::map, overrides_with = "map_by")]
     pub map_by: Option<Mapping>,
+    /// Number ranks that are laid out over objects: slot (as they were laid out) node fill span
+    #[arg(long, value_name = "HOW", help_heading = "Placement", value_parser = placing::rank_by)]
+    pub rank_by: Option<RankBy>,
+    /// Cores for each rank
+    #[arg(long, aliases = ["cpus-per-proc"], value_name = "N", help_heading = "Placement", value_parser = words::count)]
+    pub cpus_per_rank: Option<u32>,
+    /// Use these processors only, by the kernel's numbers (0,2,4-7)
+    #[arg(long, aliases = ["cpu-list", "slot-list"], value_name = "LIST", help_heading = "Placement", value_parser = words::processors)]
+    pub cpu_set: Option<RankList>,
+    /// Count hardware threads as cores
+    #[arg(long, help_heading = "Placement")]
+    pub use_hwthread_cpus: bool,
+    /// Take memory from: firsttouch (the core's own NUMA node) bind:N,N interleave:N,N
+    #[arg(long, value_name = "HOW", help_heading = "Placement", value_parser = placing::membind)]
+    pub membind: Option<MemBind>,
     /// Show the machine and where each rank runs
     #[arg(long, help_heading = "Placement")]
     pub report_bindings: bool,
-    /// The same as --report-bindings (Open MPI's spelling)
-    #[arg(long, value_name = "WHAT", help_heading = "Placement", value_parser = ["bind", "bindings", "map"])]
-    pub display: Option<String>,
+    /// Show some of: allocation bind map topo
+    #[arg(long, value_name = "LIST", help_heading = "Placement", value_parser = words::display)]
+    pub display: Vec<words::Display>,
+    /// Do everything but start the ranks: to see where they would run
+    #[arg(long, help_heading = "Placement")]
+    pub do_not_launch: bool,
     /// Ranks on each host; on one host, this is the same as -n
     #[arg(short = 'N', long, aliases = ["ppn", "npernode"], value_name = "RANKS", help_heading = "Placement", value_parser = words::count)]
     pub perhost: Option<u32>,
     /// Accepted and ignored: a job may always have more ranks than processors
     #[arg(long, help_heading = "Placement")]
     pub oversubscribe: bool,
+    /// Refuse a job of more ranks than processors
+    #[arg(long, help_heading = "Placement", conflicts_with = "oversubscribe")]
+    pub nooversubscribe: bool,
+    /// Ask this batch system alone how many ranks there are: slurm pbs lsf sge, or user for none
+    #[arg(long, value_name = "NAME", help_heading = "Placement", value_parser = Manager::parse)]
+    pub rmk: Option<Manager>,
     /// Hosts to run on, separated by commas, each with :RANKS if wanted
     #[arg(short = 'H', long, aliases = ["hosts"], value_name = "NAMES", help_heading = "Placement")]
     pub host: Option<String>,
@@ -55,6 +81,9 @@ pub struct JobOptions {
     /// Start the agent on each host by this command, in which {host} is its name [default: ssh]
     #[arg(long, value_name = "CMD", help_heading = "Placement")]
     pub launch: Option<String>,
+    /// The installed tree whose mpirun other hosts use [default: the same path as here]
+    #[arg(long, value_name = "DIR", help_heading = "Placement")]
+    pub prefix: Option<PathBuf>,
     /// The interface, by name or address, by which the hosts reach each other
     #[arg(long, value_name = "NAME", help_heading = "Placement")]
     pub interface: Option<String>,
@@ -75,9 +104,21 @@ pub struct JobOptions {
     /// Put the time before each line
     #[arg(long, help_heading = "Output")]
     pub timestamp_output: bool,
-    /// A list of: tag, timestamp, merge, raw, nocopy, dir=DIR, file=FILE
+    /// A list of: tag, timestamp, merge, raw, xml, nocopy, dir=DIR, file=FILE
     #[arg(long, value_name = "LIST", help_heading = "Output", value_parser = words::output)]
-    pub output: Option<words::OutputOptions>,
+    pub output: Vec<words::OutputOptions>,
+    /// Put this before each line: %r is the rank, %h the host, %t the time in seconds
+    #[arg(long, value_name = "TEXT", help_heading = "Output")]
+    pub prepend_pattern: Option<String>,
+    /// How ranks hold back what they print by C's streams: 0 not at all, 1 by lines, 2 in blocks
+    #[arg(long, value_name = "HOW", help_heading = "Output", value_parser = words::buffering)]
+    pub stream_buffering: Option<u8>,
+    /// Give ranks terminals to print to, so that they print by lines, and in colours
+    #[arg(long, help_heading = "Output")]
+    pub pty: bool,
+    /// Print mpirun's process id to standard output (-), standard error (+), or a file
+    #[arg(long, value_name = "WHERE", help_heading = "Output")]
+    pub report_pid: Option<OsString>,
     /// Write standard output to files: %r in the name is the rank
     #[arg(long, value_name = "NAME", help_heading = "Output", value_parser = words::pattern)]
     pub outfile_pattern: Option<String>,
@@ -94,12 +135,21 @@ pub struct JobOptions {
     /// Pass these variables, separated by commas, to all programs
     #[arg(long, value_name = "NAMES", help_heading = "Environment")]
     pub genvlist: Option<String>,
-    /// Accepted and ignored: all variables are passed anyway
-    #[arg(long, help_heading = "Environment")]
+    /// Pass all variables, as is the default
+    #[arg(long, help_heading = "Environment", overrides_with = "genvnone")]
     pub genvall: bool,
     /// Pass only the variables that are named
     #[arg(long, help_heading = "Environment")]
     pub genvnone: bool,
+    /// Pass all variables but NAME, or but those that begin with PREFIX*
+    #[arg(long, value_name = "NAME", help_heading = "Environment")]
+    pub unset_env: Vec<OsString>,
+    /// Append VALUE to a variable, with a separator between: PATH[:] DIR
+    #[arg(long, aliases = ["append-envar"], num_args = 2, value_names = ["NAME[C]", "VALUE"], action = clap::ArgAction::Append, help_heading = "Environment")]
+    pub append_env: Vec<OsString>,
+    /// Put VALUE before what a variable has: PATH[:] DIR
+    #[arg(long, aliases = ["prepend-envar"], num_args = 2, value_names = ["NAME[C]", "VALUE"], action = clap::ArgAction::Append, help_heading = "Environment")]
+    pub prepend_env: Vec<OsString>,
     /// Give a setting of the library; the names are listed below
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Environment", value_parser = words::setting)]
     pub set: Vec<(String, String)>,
@@ -142,6 +192,15 @@ pub struct JobOptions {
     /// End the job after this time, with exit code 124 and a report of who waits for whom
     #[arg(long, value_name = "SECONDS", help_heading = "Ending", value_parser = words::seconds)]
     pub timeout: Option<f64>,
+    /// Let the other ranks go on when one fails; the exit code is that of the first failure
+    #[arg(long, aliases = ["enable-recovery"], help_heading = "Ending")]
+    pub disable_auto_cleanup: bool,
+    /// Print at the end how each rank ended
+    #[arg(long, aliases = ["exitinfo"], help_heading = "Ending")]
+    pub print_all_exitcodes: bool,
+    /// Pass these signals on to the ranks as well (USR1,WINCH,…), or none
+    #[arg(long, value_name = "LIST", help_heading = "Ending", value_parser = signal_list)]
+    pub forward_signals: Option<SignalList>,
     /// When ranks can never go on: say who waits for whom and leave the job as it is (report), or end it with exit code 35 (end), or say nothing (off)
     #[arg(
         long,
@@ -154,6 +213,9 @@ pub struct JobOptions {
     /// Run these ranks (0,2,4-7; without a value all) in gdb: in windows where xterm can open them, else up to the first crash, whose backtrace is printed
     #[arg(long, value_name = "RANKS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Debugging", value_parser = words::ranks)]
     pub gdb: Option<RankList>,
+    /// Run these ranks (0,2,4-7 or all) in a window each
+    #[arg(long, value_name = "RANKS", help_heading = "Debugging", value_parser = words::ranks, conflicts_with_all = ["gdb", "debugger", "valgrind"])]
+    pub xterm: Option<RankList>,
     /// Run each rank as CMD PROGRAM ARGUMENTS; in CMD, {rank} is the rank's number
     #[arg(
         long,
@@ -185,6 +247,12 @@ pub struct JobOptions {
     #[arg(long, value_name = "FILE", require_equals = true, help_heading = "Seeing", value_parser = words::file)]
     pub trace: Option<PathBuf>,
 
+    /// What MPI_UNIVERSE_SIZE is: a number, SYSTEM (the cores) or INFINITE [default: the ranks]
+    #[arg(long, value_name = "N", value_parser = words::universe)]
+    pub usize: Option<Universe>,
+    /// Ask for support of these kinds of memory (MPI 5.0, section 11.4.3)
+    #[arg(long, value_name = "LIST")]
+    pub memory_alloc_kinds: Option<String>,
     /// Read the programs from a file, one on each line
     #[arg(long, aliases = ["configfile"], value_name = "FILE")]
     pub app: Option<PathBuf>,
@@ -203,6 +271,102 @@ pub struct JobOptions {
     /// Print the version
     #[arg(short = 'V', long)]
     pub version: bool,
+    /// What there is to say of other launchers' options that do nothing here.
+    #[arg(skip)]
+    pub notes: Vec<String>,
+}
+
+impl JobOptions {
+    /// All that `--output` says, however often it was given.
+    pub fn output(&self) -> words::OutputOptions {
+        let mut all = words::OutputOptions::default();
+        for one in &self.output {
+            all.tag |= one.tag;
+            all.timestamp |= one.timestamp;
+            all.merge |= one.merge;
+            all.raw |= one.raw;
+            all.xml |= one.xml;
+            all.nocopy |= one.nocopy;
+            all.dir = one.dir.clone().or(all.dir);
+            all.file = one.file.clone().or(all.file);
+        }
+        all
+    }
+
+    /// How ranks are laid out, if the options say so.
+    pub fn mapping(&self) -> Option<Mapping> {
+        let given = self.map_by.clone();
+        let mut map = given.unwrap_or_else(|| Mapping::by(MapBy::Unsaid));
+        map.cores = map.cores.max(self.cpus_per_rank.unwrap_or(1));
+        map.threads |= self.use_hwthread_cpus;
+        if map.by == MapBy::Unsaid {
+            if map.cores == 1 && !map.threads {
+                return None;
+            }
+            map.by = MapBy::Slot;
+        }
+        Some(map)
+    }
+
+    /// Whether a job of more ranks than processors is refused.
+    pub fn no_oversubscribe(&self) -> bool {
+        self.nooversubscribe || self.map_by.as_ref().is_some_and(|map| map.no_oversubscribe)
+    }
+
+    /// Whether nothing is started.
+    pub fn no_launch(&self) -> bool {
+        self.do_not_launch || self.map_by.as_ref().is_some_and(|map| map.no_launch)
+    }
+}
+
+/// A batch system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manager {
+    /// None is asked.
+    User,
+    /// Slurm.
+    Slurm,
+    /// PBS, Torque.
+    Pbs,
+    /// LSF.
+    Lsf,
+    /// Grid Engine.
+    Sge,
+}
+
+impl Manager {
+    fn parse(text: &str) -> Result<Manager, String> {
+        Ok(match text {
+            "user" | "none" => Manager::User,
+            "slurm" => Manager::Slurm,
+            "pbs" => Manager::Pbs,
+            "lsf" => Manager::Lsf,
+            "sge" => Manager::Sge,
+            _ => return Err("wanted slurm, pbs, lsf or sge, or user for none of them".to_owned()),
+        })
+    }
+}
+
+/// Signals to pass on to ranks, besides those that are passed on anyway. None: none at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalList(pub Option<Vec<Signal>>);
+
+fn signal_list(text: &str) -> Result<SignalList, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(SignalList(None));
+    }
+    let one = |word: &str| {
+        let upper = word.trim().to_uppercase();
+        let named = format!("SIG{}", upper.strip_prefix("SIG").unwrap_or(&upper));
+        let number = upper.parse::<i32>().ok();
+        let signal = number.map_or_else(|| named.parse().ok(), |n| Signal::try_from(n).ok());
+        let own = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD];
+        signal.filter(|signal| !own.contains(signal)).ok_or_else(|| {
+            format!("{word} is no signal that can be passed on; wanted names such as USR1,WINCH, or none")
+        })
+    };
+    let list: Result<Vec<Signal>, String> = text.split(',').map(one).collect();
+    list.map(|list| SignalList(Some(list)))
 }
 
 /// What is done when ranks can never go on.
@@ -218,7 +382,7 @@ pub enum OnDeadlock {
 }
 
 /// Options of one program.
-#[derive(Args, Debug, Clone, PartialEq)]
+#[derive(Args, Debug, Clone, Default, PartialEq)]
 pub struct ProgramOptions {
     /// Number of ranks
     #[arg(short = 'n', long = "np", short_aliases = ['c'], aliases = ["n-ranks"], value_name = "RANKS", value_parser = words::count)]
@@ -240,6 +404,15 @@ pub struct ProgramOptions {
     /// Pass these variables, separated by commas, to this program
     #[arg(long, value_name = "NAMES", help_heading = "Environment")]
     pub envlist: Option<String>,
+    /// Pass all variables to this program, whatever -genvnone says
+    #[arg(long, help_heading = "Environment", overrides_with = "envnone")]
+    pub envall: bool,
+    /// Pass only the variables that are named to this program
+    #[arg(long, help_heading = "Environment")]
+    pub envnone: bool,
+    /// Look for the program in these folders, divided by colons, before those of PATH
+    #[arg(long, value_name = "PATH", help_heading = "Environment")]
+    pub path: Option<OsString>,
     /// The error handler that MPI_COMM_WORLD and MPI_COMM_SELF begin with: mpi_errors_are_fatal mpi_errors_abort mpi_errors_return [default: mpi_errors_are_fatal]
     #[arg(long, value_name = "NAME", help_heading = "Ending", value_parser = wireup::env::errhandler)]
     pub initial_errhandler: Option<&'static str>,
@@ -250,4 +423,11 @@ pub struct ProgramOptions {
         allow_hyphen_values = true
     )]
     pub program: Vec<OsString>,
+}
+
+impl ProgramOptions {
+    /// Whether the program inherits mpirun's environment.
+    pub fn inherits(&self, global: &JobOptions) -> bool {
+        self.envall || !(self.envnone || global.genvnone)
+    }
 }

@@ -1,57 +1,7 @@
-//! The small languages inside option values: `--bind-to`, `--map-by`, `--output`, `--stdin`
-//! and numbers. Pure.
+//! The small languages inside option values: `--output`, `--display`, `--stdin`, lists and
+//! numbers. Pure. Those of placement are in [`super::placing`].
 
 use std::path::{Path, PathBuf};
-
-/// An object of the machine that ranks are mapped by or bound to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Object {
-    /// A hardware thread.
-    Hwthread,
-    /// A core with all its hardware threads.
-    Core,
-    /// The cores that share a level-3 cache.
-    L3cache,
-    /// A NUMA node.
-    Numa,
-    /// A processor package (socket).
-    Package,
-}
-
-/// What a rank is bound to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BindTo {
-    /// Nothing: it may run wherever mpirun may.
-    Nothing,
-    /// So many objects of this kind. The number is 1 without a suffix as in `core:2`.
-    To(Object, u32),
-}
-
-/// How ranks are laid out over the machine.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum MapBy {
-    /// One after the other, core by core.
-    Slot,
-    /// In turn over the hosts; on each, core by core.
-    Node,
-    /// In turn over the objects of this kind.
-    Object(Object),
-    /// So many ranks on each object of this kind.
-    PerResource(u32, Object),
-    /// So many ranks on the machine, core by core.
-    PerMachine(u32),
-    /// Rank i on the i-th of these processors (the kernel's numbers).
-    List(Vec<u32>),
-}
-
-/// `--map-by` with its qualifier.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Mapping {
-    /// How ranks are laid out.
-    pub by: MapBy,
-    /// Cores for each rank (`PE=n`), by default 1.
-    pub cores: u32,
-}
 
 /// Who reads mpirun's standard input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +27,8 @@ pub struct OutputOptions {
     pub raw: bool,
     /// Output that goes to files does not go to mpirun's own output.
     pub nocopy: bool,
+    /// An XML element for each line.
+    pub xml: bool,
     /// `DIR/rank.N/stdout` and `stderr`.
     pub dir: Option<String>,
     /// `FILE.N.out` and `FILE.N.err`.
@@ -158,10 +110,10 @@ pub fn setting(text: &str) -> Result<(String, String), String> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RankList(pub Vec<u32>);
 
-/// `--gdb`.
+/// `--gdb`, `--xterm`.
 pub fn ranks(text: &str) -> Result<RankList, String> {
     match text {
-        "" => Ok(RankList::default()),
+        "" | "all" => Ok(RankList::default()),
         _ => numbers(text)
             .map(RankList)
             .ok_or_else(|| "wanted ranks, such as 0,2,4-7".to_owned()),
@@ -180,71 +132,6 @@ pub fn stdin(text: &str) -> Result<StdinReader, String> {
     }
 }
 
-fn object(word: &str) -> Option<Object> {
-    Some(match word {
-        "hwthread" | "thread" | "hwt" | "pu" => Object::Hwthread,
-        "core" | "cpu" => Object::Core,
-        "l3cache" | "l3" => Object::L3cache,
-        "numa" => Object::Numa,
-        "package" | "socket" => Object::Package,
-        _ => return None,
-    })
-}
-
-/// `--bind-to`: an object, with `:N` for several, or `none`.
-pub fn bind(text: &str) -> Result<BindTo, String> {
-    const SYNTAX: &str =
-        "wanted one of hwthread core l3cache numa package socket board none, core:2 for two cores";
-    let lower = text.to_lowercase();
-    let (word, qualifier) = lower.split_once(':').unwrap_or((&lower, ""));
-    let count = match qualifier {
-        "" | "overload-allowed" | "if-supported" => 1,
-        n => n.parse::<u32>().ok().filter(|n| *n > 0).ok_or(SYNTAX)?,
-    };
-    match word {
-        "none" | "board" | "node" | "machine" => Ok(BindTo::Nothing),
-        _ => object(word)
-            .map(|o| BindTo::To(o, count))
-            .ok_or_else(|| SYNTAX.to_owned()),
-    }
-}
-
-/// `--map-by`.
-pub fn map(text: &str) -> Result<Mapping, String> {
-    const SYNTAX: &str = "wanted slot, core, hwthread, l3cache, numa, package, socket or node, \
-        each with :PE=N if wanted, or ppr:N:OBJECT, or pe-list=P,P-P";
-    let lower = text.to_lowercase();
-    let mut words = lower.split(':');
-    let first = words.next().unwrap_or_default();
-    let mut cores = 1;
-    let by = if let Some(list) = first.strip_prefix("pe-list=") {
-        MapBy::List(numbers(list).ok_or(SYNTAX)?)
-    } else if first == "ppr" {
-        let n = words.next().and_then(|n| n.parse::<u32>().ok());
-        let n = n.filter(|n| *n > 0).ok_or(SYNTAX)?;
-        match words.next().unwrap_or_default() {
-            "node" | "board" | "machine" => MapBy::PerMachine(n),
-            word => MapBy::PerResource(n, object(word).ok_or(SYNTAX)?),
-        }
-    } else {
-        match first {
-            "slot" => MapBy::Slot,
-            "node" | "board" | "machine" => MapBy::Node,
-            word => MapBy::Object(object(word).ok_or(SYNTAX)?),
-        }
-    };
-    for word in words {
-        match word {
-            "oversubscribe" | "nooversubscribe" | "overload-allowed" | "span" | "ordered" => {}
-            _ => {
-                let n = word.strip_prefix("pe=").unwrap_or(word).parse::<u32>();
-                cores = n.ok().filter(|n| *n > 0).ok_or(SYNTAX)?;
-            }
-        }
-    }
-    Ok(Mapping { by, cores })
-}
-
 /// The numbers of a list such as `0,2,4-7`, in the order in which they are written.
 pub fn numbers(list: &str) -> Option<Vec<u32>> {
     let mut out = Vec::new();
@@ -259,29 +146,133 @@ pub fn numbers(list: &str) -> Option<Vec<u32>> {
     Some(out)
 }
 
-/// `--output`: words separated by commas, or by colons as Open MPI writes qualifiers.
+/// `--output`: words separated by commas, or by colons as Open MPI writes qualifiers. Words
+/// may be cut short, as long as they are one word's only.
 pub fn output(text: &str) -> Result<OutputOptions, String> {
     let mut out = OutputOptions::default();
-    for word in text.split([',', ':']) {
-        match word {
-            "tag" | "tag-detailed" | "tag-fullname" => out.tag = true,
-            "timestamp" => out.timestamp = true,
-            "merge" | "merge-stderr-to-stdout" => out.merge = true,
-            "raw" => out.raw = true,
-            "nocopy" => out.nocopy = true,
-            "copy" => out.nocopy = false,
-            _ => match word.split_once('=') {
-                Some(("dir" | "directory", d)) if !d.is_empty() => out.dir = Some(d.to_owned()),
-                Some(("file" | "filename", f)) if !f.is_empty() => out.file = Some(f.to_owned()),
-                _ => {
-                    return Err(format!(
-                        "{word} is none of tag, timestamp, merge, raw, nocopy, dir=DIR, file=FILE"
-                    ));
-                }
-            },
+    for word in text.split([',', ':']).filter(|word| !word.is_empty()) {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word, None),
+        };
+        let is = |full: &str, least: usize| is_short_for(name, full, least);
+        match value {
+            None if is("tag", 3) || is("tag-detailed", 5) || is("tag-fullname", 5) => {
+                out.tag = true;
+            }
+            None if is("timestamp", 2) => out.timestamp = true,
+            None if is("merge-stderr-to-stdout", 1) => out.merge = true,
+            None if is("raw", 1) => out.raw = true,
+            None if is("xml", 1) => out.xml = true,
+            None if is("nocopy", 3) => out.nocopy = true,
+            None if is("copy", 1) || is("nojobid", 3) => {}
+            Some(dir) if is("directory", 3) && !dir.is_empty() => out.dir = Some(dir.to_owned()),
+            Some(file) if is("filename", 4) && !file.is_empty() => out.file = Some(file.to_owned()),
+            _ => {
+                return Err(format!(
+                    "{word} is none of tag, timestamp, merge, raw, xml, nocopy, dir=DIR, file=FILE"
+                ));
+            }
         }
     }
-    Ok(out)
+    match out == OutputOptions::default() && text.split([',', ':']).all(str::is_empty) {
+        true => Err(
+            "wanted some of tag, timestamp, merge, raw, xml, nocopy, dir=DIR, file=FILE".to_owned(),
+        ),
+        false => Ok(out),
+    }
+}
+
+/// What `--display` shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Display {
+    /// The machine, and where ranks run on it.
+    pub places: bool,
+    /// Hosts and what they offer, and where the number of ranks comes from.
+    pub allocation: bool,
+}
+
+/// `--display`: words separated by commas, which may be cut short; a qualifier behind a colon.
+pub fn display(text: &str) -> Result<Display, String> {
+    const SYNTAX: &str = "wanted some of allocation, bind, map, map-devel, topo, cpus";
+    let (list, qualifiers) = text.split_once(':').unwrap_or((text, ""));
+    let parsable = |q: &str| is_short_for(q, "parseable", 4) || is_short_for(q, "parsable", 4);
+    if !qualifiers.split(':').all(|q| q.is_empty() || parsable(q)) {
+        return Err(SYNTAX.to_owned());
+    }
+    let mut shown = Display::default();
+    for word in list.split(',') {
+        let name = word.split_once('=').map_or(word, |(name, _)| name);
+        let is = |full: &str, least: usize| is_short_for(name, full, least);
+        if is("allocation", 1) || is("alloc-devel", 6) {
+            shown.allocation = true;
+        } else if is("bindings", 1)
+            || is("map", 3)
+            || is("map-devel", 5)
+            || is("topology", 1)
+            || is("cpus", 1)
+        {
+            shown.places = true;
+        } else {
+            return Err(SYNTAX.to_owned());
+        }
+    }
+    Ok(shown)
+}
+
+/// Whether `word` is `full`, or its beginning with at least so many letters. Capitals count
+/// as small letters.
+pub fn is_short_for(word: &str, full: &str, least: usize) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.len() >= least && full.starts_with(&word)
+}
+
+/// `--cpu-set`.
+pub fn processors(text: &str) -> Result<RankList, String> {
+    numbers(text)
+        .map(RankList)
+        .ok_or_else(|| "wanted processors, such as 0,2,4-7".to_owned())
+}
+
+/// `--stream-buffering`.
+pub fn buffering(text: &str) -> Result<u8, String> {
+    match text {
+        "0" => Ok(0),
+        "1" => Ok(1),
+        "2" => Ok(2),
+        _ => Err("wanted 0 (unbuffered), 1 (by lines) or 2 (in blocks)".to_owned()),
+    }
+}
+
+/// `-usize`: how many processes can usefully run. None: as many as there are ranks.
+pub fn universe(text: &str) -> Result<Universe, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "system" => Ok(Universe::System),
+        "infinite" => Ok(Universe::Size(i32::MAX.unsigned_abs())),
+        n => match n.parse::<u32>() {
+            Ok(n) if i32::try_from(n).is_ok() => Ok(Universe::Size(n)),
+            _ => Err(format!(
+                "wanted a number up to {}, SYSTEM or INFINITE",
+                i32::MAX
+            )),
+        },
+    }
+}
+
+/// What `MPI_UNIVERSE_SIZE` is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Universe {
+    /// The cores of the machine.
+    System,
+    /// This number.
+    Size(u32),
+}
+
+/// `--append-env`, `--prepend-env`: a variable's name, with the separator in brackets.
+pub fn joined(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = text.split_once('[')?;
+    let separator = rest.strip_suffix(']')?;
+    (!name.is_empty() && separator.chars().count() == 1).then_some((name, separator))
 }
 
 #[cfg(test)]
@@ -289,43 +280,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn maps_in_all_spellings() {
-        let plain = |by| Mapping { by, cores: 1 };
-        assert_eq!(map("slot"), Ok(plain(MapBy::Slot)));
-        assert_eq!(map("Socket"), Ok(plain(MapBy::Object(Object::Package))));
-        let two = Mapping {
-            by: MapBy::Object(Object::Numa),
-            cores: 2,
-        };
-        assert_eq!(map("numa:PE=2"), Ok(two.clone()));
-        assert_eq!(map("numa:2"), Ok(two));
-        assert_eq!(
-            map("ppr:2:l3cache:oversubscribe"),
-            Ok(plain(MapBy::PerResource(2, Object::L3cache)))
-        );
-        assert_eq!(
-            map("pe-list=0,4-6"),
-            Ok(plain(MapBy::List(vec![0, 4, 5, 6])))
-        );
-        assert!(map("pe-list=6-4").is_err() && map("chair").is_err() && map("core:PE=0").is_err());
-    }
-
-    #[test]
-    fn binds_in_all_spellings() {
-        assert_eq!(bind("core:2"), Ok(BindTo::To(Object::Core, 2)));
-        assert_eq!(
-            bind("core:overload-allowed"),
-            Ok(BindTo::To(Object::Core, 1))
-        );
-        assert_eq!(bind("none"), Ok(BindTo::Nothing));
-        assert!(bind("core:0").is_err() && bind("l9cache").is_err());
-    }
-
-    #[test]
     fn output_words() {
         let out = output("tag,timestamp,dir=x:nocopy").unwrap();
         assert!(out.tag && out.timestamp && out.nocopy);
         assert_eq!(out.dir.as_deref(), Some("x"));
-        assert!(output("dir=").is_err());
+        assert!(output("dir=").is_err() && output("").is_err() && output("ta").is_err());
+        assert!(output("MERGE").unwrap().merge && output("tag-d,x").unwrap().xml);
+        assert_eq!(output("file=a:NOCOPY").unwrap().file.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn displays() {
+        let shown = display("ALLOC,topo=a;b:parseable").unwrap();
+        assert!(shown.allocation && shown.places);
+        assert!(display("wood").is_err() && display("map:wood").is_err());
+        assert_eq!(joined("A_B[:]"), Some(("A_B", ":")));
+        assert_eq!(
+            (joined("A"), joined("[:]"), joined("A[]")),
+            (None, None, None)
+        );
     }
 }

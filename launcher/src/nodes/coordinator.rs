@@ -133,7 +133,7 @@ pub fn run(
     };
     job.deadline = timeout.map(|seconds| Deadline::new(job.began, seconds));
     for host in hosts {
-        match begin(host, global.launch.as_deref()) {
+        match begin(host, global) {
             Ok(node) => job.nodes.push(node),
             Err(why) => {
                 job.part();
@@ -143,7 +143,7 @@ pub fn run(
     }
     // Not earlier: agents are to have the signals that this mpirun was started with. Not
     // later: threads must not take them.
-    let (signals, _) = signals::take().map_err(failure)?;
+    let (signals, _) = signals::take(global.forward_signals.as_ref()).map_err(failure)?;
     for (at, node) in job.nodes.iter_mut().enumerate() {
         if let Some(up) = node.child.stdout.take() {
             hear(at, up, events.clone());
@@ -187,8 +187,12 @@ fn hear(at: usize, mut up: ChildStdout, events: SyncSender<Event>) {
 }
 
 /// Starts an agent.
-fn begin(host: &Host, template: Option<&str>) -> Result<Node, String> {
-    let mpirun = std::env::current_exe().map_err(|why| format!("mpirun's own file: {why}"))?;
+fn begin(host: &Host, global: &JobOptions) -> Result<Node, String> {
+    let template = global.launch.as_deref();
+    let mpirun = match &global.prefix {
+        Some(prefix) => prefix.join("bin/mpirun"),
+        None => std::env::current_exe().map_err(|why| format!("mpirun's own file: {why}"))?,
+    };
     let mut command = launch::command(host, template, &mpirun)?;
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();

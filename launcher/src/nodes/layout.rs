@@ -1,6 +1,6 @@
 //! Which rank runs on which host.
 
-use crate::cli::{JobOptions, MapBy, ProgramOptions};
+use crate::cli::{JobOptions, MapBy, ProgramOptions, RankBy};
 use crate::hosts::Host;
 
 /// By rank: its host, its rank there, and its program.
@@ -17,6 +17,12 @@ pub fn ranks(
     hosts: &[Host],
     cores: &[u32],
 ) -> Result<Ranks, String> {
+    if let Some(MapBy::Rankfile(file)) = global.map_by.as_ref().map(|map| &map.by) {
+        return Err(format!(
+            "rankfile {}: a rankfile is for jobs on one host; --host a:2,b:2 says how many ranks each host gets",
+            file.display()
+        ));
+    }
     let each = match global.map_by.as_ref().map(|map| &map.by) {
         Some(MapBy::PerMachine(n)) => Some(*n),
         _ => global.perhost,
@@ -51,7 +57,8 @@ pub fn ranks(
             hosts.len()
         ));
     }
-    let in_turn = matches!(global.map_by.as_ref().map(|map| &map.by), Some(MapBy::Node));
+    let by = global.map_by.as_ref().map(|map| &map.by);
+    let in_turn = matches!(by, Some(MapBy::Node)) || global.rank_by == Some(RankBy::Node);
     let order = match in_turn {
         true => in_turns(&slots, programs.len()),
         false => one_after_the_other(&slots, programs.len()),
@@ -108,12 +115,8 @@ mod tests {
     fn program(ranks: Option<u32>) -> ProgramOptions {
         ProgramOptions {
             ranks,
-            wdir: None,
-            export: Vec::new(),
-            env: Vec::new(),
-            envlist: None,
-            initial_errhandler: None,
             program: vec!["a".into()],
+            ..ProgramOptions::default()
         }
     }
 

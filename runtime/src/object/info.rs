@@ -237,6 +237,9 @@ pub fn environment(arguments: &[CString]) -> Info {
         let rest: Vec<&[u8]> = rest.iter().map(|arg| arg.to_bytes()).collect();
         put(c"argv", rest.join(&b' '));
     }
+    if let Some(kinds) = wireup::env::get(wireup::env::MEMORY_ALLOC_KINDS) {
+        put(c"mpi_memory_alloc_kinds", kinds.into_bytes());
+    }
     put(c"maxprocs", ranks().to_string().into_bytes());
     if let Ok(host) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
         put(c"host", host.trim().as_bytes().to_vec());

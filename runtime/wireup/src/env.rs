@@ -26,6 +26,15 @@ pub const FILES: &str = "LARIAT_FILES";
 /// The initial error handler: one of [`ERRHANDLERS`].
 pub const INITIAL_ERRHANDLER: &str = "LARIAT_INITIAL_ERRHANDLER";
 
+/// What `MPI_UNIVERSE_SIZE` is to be, decimal.
+pub const UNIVERSE_SIZE: &str = "LARIAT_UNIVERSE_SIZE";
+
+/// The kinds of memory that the user has asked support for (MPI 5.0, section 11.4.3).
+pub const MEMORY_ALLOC_KINDS: &str = "LARIAT_MEMORY_ALLOC_KINDS";
+
+/// How C's streams hold back what a rank prints: 0 not at all, 1 by lines, 2 in blocks.
+pub const STREAM_BUFFERING: &str = "LARIAT_STREAM_BUFFERING";
+
 /// The values of the option `-initial-errhandler` and of the info key
 /// `mpi_initial_errhandler` (MPI 5.0, section 11.8.4), in whatever case.
 pub const ERRHANDLERS: [&str; 3] = [

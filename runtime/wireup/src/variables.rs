@@ -34,7 +34,7 @@ const fn variable(name: &'static str, setter: Setter, meaning: &'static str) -> 
 }
 
 /// All of them, those of users first.
-pub const VARIABLES: [Variable; 20] = [
+pub const VARIABLES: [Variable; 27] = [
     variable(
         "LARIAT_CC",
         Setter::User,
@@ -96,6 +96,21 @@ pub const VARIABLES: [Variable; 20] = [
         "the error handler to begin with (mpirun --initial-errhandler)",
     ),
     variable(
+        "LARIAT_UNIVERSE_SIZE",
+        Setter::Launcher,
+        "the value of MPI_UNIVERSE_SIZE (mpirun -usize)",
+    ),
+    variable(
+        "LARIAT_MEMORY_ALLOC_KINDS",
+        Setter::Launcher,
+        "the kinds of memory that were asked for (mpirun -memory-alloc-kinds)",
+    ),
+    variable(
+        "LARIAT_STREAM_BUFFERING",
+        Setter::Launcher,
+        "how C's streams hold back output (mpirun --stream-buffering)",
+    ),
+    variable(
         "LARIAT_NODES",
         Setter::Launcher,
         "the descriptors of the table of hosts",
@@ -129,6 +144,26 @@ pub const VARIABLES: [Variable; 20] = [
         "LARIAT_HEAP_ALONE",
         Setter::Tests,
         "a program that is no rank has a heap file of its own",
+    ),
+    variable(
+        "LARIAT_PREFIX",
+        Setter::Tests,
+        "the installed tree that tests try",
+    ),
+    variable(
+        "LARIAT_ORACLE",
+        Setter::Tests,
+        "another MPI to compare with",
+    ),
+    variable(
+        "LARIAT_BLESS",
+        Setter::Tests,
+        "tests write what they would compare with",
+    ),
+    variable(
+        "LARIAT_GUEST_KERNELS",
+        Setter::Tests,
+        "the kernels that the kernel module is tried with",
     ),
     variable(
         "LARIAT_TEST_SEED",

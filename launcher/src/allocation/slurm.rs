@@ -19,13 +19,7 @@ pub fn ranks(get: impl Fn(&str) -> Option<String>) -> Result<Option<u32>, String
         let Some(text) = get(name).filter(|t| !t.trim().is_empty()) else {
             return Ok(None);
         };
-        match text.trim().parse::<u32>() {
-            Ok(n) if n > 0 && i32::try_from(n).is_ok() => Ok(Some((name, n))),
-            _ => Err(format!(
-                "{name}={text:?}: wanted a number from 1 to {}; -n RANKS overrides it",
-                i32::MAX
-            )),
-        }
+        Ok(Some((name, super::number(name, &text)?)))
     };
     let first = |names: &[&'static str]| -> Result<Option<Variable>, String> {
         for name in names {
@@ -56,15 +50,24 @@ pub fn ranks(get: impl Fn(&str) -> Option<String>) -> Result<Option<u32>, String
             format!(" and {n} tasks ({name})")
         });
         return Err(format!(
-            "this Slurm allocation has {nodes} nodes ({name}){tasks}, but all ranks of a job run \
-             on one machine: say -n RANKS for this one, or ask Slurm for one node (-N 1)"
+            "this Slurm allocation has {nodes} nodes ({name}){tasks}: say -n RANKS for this one, or \
+             --host $(scontrol show hostnames | paste -sd,) for all of them"
         ));
     }
     let tasks = match tasks {
         Some(tasks) => Some(tasks),
         None => first(&["SLURM_NTASKS_PER_NODE"])?,
     };
-    Ok(tasks.map(|t| t.1))
+    if tasks.is_some() {
+        return Ok(tasks.map(|t| t.1));
+    }
+    // Without a number of tasks Slurm gives a node so many as it has places: `2`, `1(x3)`.
+    let name = "SLURM_TASKS_PER_NODE";
+    let Some(text) = get(name) else {
+        return Ok(None);
+    };
+    let first = text.split(['(', ',']).next().unwrap_or_default();
+    super::number(name, first).map(Some)
 }
 
 #[cfg(test)]
@@ -91,6 +94,9 @@ mod tests {
             of(&[("SLURM_NTASKS", ""), ("SLURM_NTASKS_PER_NODE", "3")]),
             Ok(Some(3))
         );
+        // without a number of tasks
+        assert_eq!(of(&[("SLURM_TASKS_PER_NODE", "2")]), Ok(Some(2)));
+        assert_eq!(of(&[("SLURM_TASKS_PER_NODE", "2(x1)")]), Ok(Some(2)));
         // an interactive step of one task in an allocation of four
         let step = [("SLURM_STEP_NUM_TASKS", "1"), ("SLURM_NTASKS", "4")];
         assert_eq!(of(&step), Ok(Some(4)));
