@@ -165,10 +165,11 @@ pub fn by_rankfile(
 }
 
 fn not_allowed(machine: &Machine, os: u32) -> String {
-    let all = machine.pus.iter().map(|p| p.os);
+    let mut all: Vec<u32> = machine.pus.iter().map(|p| p.os).collect();
+    all.sort_unstable();
     format!(
         "processor {os} may not be used here; these may: {}",
-        wireup::report::ranges(all)
+        wireup::report::ranges(all.into_iter())
     )
 }
 

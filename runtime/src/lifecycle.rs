@@ -15,7 +15,7 @@ use crate::membership::{self, Membership};
 use crate::object::group::{Nodes, Proc};
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
-use crate::{death, fail, leaks, lock, profile, report, trace, warning};
+use crate::{death, fail, leaks, lock, profile, report, streams, trace, warning};
 use btl_shm::region::heap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -201,7 +201,7 @@ fn join() -> Result<&'static Job> {
     let universe = wireup::env::get(wireup::env::UNIVERSE_SIZE).and_then(|n| n.parse().ok());
     let universe = universe.unwrap_or(job.ranks().max(segment.constants().processors));
     attr::set_job(universe, appnum);
-    crate::streams::buffer();
+    streams::buffer();
     if job.settings.profile || job.settings.trace_events > 0 {
         profile::prepare(segment, rank, job.settings.trace_events);
     }

@@ -151,11 +151,9 @@ fn table(command: &Command) -> HashMap<String, OptionSpec> {
 
 /// The error for an unknown option, with a hint.
 fn unknown(text: &str, name: &str, known: &HashMap<String, OptionSpec>) -> String {
-    let all = known
-        .keys()
-        .map(String::as_str)
-        .chain(dialects::names().map(|name| &name[..]));
-    match nearest(name, all) {
+    let mut all: Vec<&str> = dialects::names().collect();
+    all.extend(known.keys().map(String::as_str));
+    match nearest(name, all.into_iter()) {
         Some(k) => {
             let dashes = if k.len() == 1 { "-" } else { "--" };
             format!("unknown option {text}: did you mean {dashes}{k}? --help lists all options")

@@ -146,11 +146,11 @@ fn object(word: &str) -> Option<Object> {
 fn not_here(word: &str) -> Option<String> {
     let first = word.split(':').next().unwrap_or_default();
     let device = ["pci", "gpu", "ib", "en", "eth", "hfi", "hsn"];
-    let is_device = |name: &&str| {
-        let rest = first.strip_prefix(*name);
+    let is_device = |name: &str| {
+        let rest = first.strip_prefix(name);
         rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
     };
-    if device.iter().any(|name| is_device(&name)) {
+    if device.iter().any(|name| is_device(name)) {
         return Some(format!(
             "ranks are not bound to devices; bind them to the NUMA node beside the device: numa, or \
              user:P+P,… for processors (/sys/bus/pci/devices/…/local_cpulist has those beside {first})"
