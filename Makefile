@@ -111,6 +111,30 @@ install: release tree ## install into PREFIX (default /usr/local; DESTDIR is hon
 tree:
 	@PREFIX=$(call quoted,$(PREFIX)) DESTDIR=$(call quoted,$(DESTDIR)) TARGET=$(call quoted,$(TARGET)) scripts/install-tree
 
+# Where packages are put; what they are made of is what `make` builds.
+DIST := $(CURDIR)/target/dist
+PACKAGES := deb wheel tarball
+
+.PHONY: $(PACKAGES)
+deb: release ## a Debian package, into target/dist
+wheel: release ## a wheel for pip (manylinux), into target/dist
+tarball: release ## an archive that runs where it is unpacked, into target/dist
+$(PACKAGES):
+	@$(NEED) patchelf dpkg-dev binutils python3
+	@TARGET=$(call quoted,$(TARGET)) scripts/packages/$@ $(call quoted,$(DIST))
+
+.PHONY: dist
+dist: $(PACKAGES) ## all packages
+
+.PHONY: dist-test
+dist-test: dist ## try each package, and cargo install, in fresh roots of Debian (as root; TRIALS=deb for one)
+	@$(NEED) debootstrap
+	@scripts/packages/try $(call quoted,$(DIST)) $(TRIALS)
+
+.PHONY: book
+book: build ## the documentation as a site, into target/book (installs mdbook by cargo)
+	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) scripts/book $(call quoted,$(CURDIR)/target/book)
+
 .PHONY: clean
 clean: ## remove all that was built
 	$(CARGO) clean
@@ -122,4 +146,4 @@ help: ## this list
 	@echo
 	@echo 'Variables: PREFIX and DESTDIR (install), KDIR (driver), CARGO, CARGO_TARGET_DIR,'
 	@echo 'BENCH, SIZES, RANKS, ROUNDS, MINUTES, PEERS, OUT and SHORT (bench),'
-	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds), OUTSIDE.'
+	@echo 'STORM, COUNT, SEED and WORKERS (storm), OLD (instructions, compare-builds), OUTSIDE, TRIALS (dist-test).'

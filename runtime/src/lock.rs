@@ -7,7 +7,7 @@
 //! user's function (operations, attribute copies, error handlers), which may
 //! call MPI again.
 
-use crossbeam::utils::CachePadded;
+use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 

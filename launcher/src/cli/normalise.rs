@@ -164,25 +164,11 @@ fn unknown(text: &str, name: &str, known: &HashMap<String, OptionSpec>) -> Strin
 
 /// The word that `name` is probably meant to be.
 pub fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = words.map(|word| (distance(word, name), word)).min();
+    let near = words
+        .map(|word| (strsim::levenshtein(word, name), word))
+        .min();
     let near = near.filter(|(distance, word)| *distance <= 1 + word.len() / 4);
     near.map(|(_, word)| word)
-}
-
-/// The number of letters to insert, remove or replace to turn one word into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let swap = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = swap.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Splits a command line at its bare colons.

@@ -163,8 +163,8 @@ pub fn run(args: &[OsString]) -> Result<u8, Failure> {
         Command::Explain(options) => explain(&options.job.open()?),
         Command::Pages(options) => {
             match options.markdown {
-                true => pages::write_reference(&options.directory),
-                false => pages::write(&options.directory),
+                true => pages::write_reference(&options.directory, command()),
+                false => pages::write(&options.directory, command()),
             }
             .map_err(failure)?;
             Ok(0)

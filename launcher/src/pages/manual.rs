@@ -1,9 +1,10 @@
 //! Manual pages.
 
-use super::{LAUNCHERS, headed, help, lariat, launcher, spelling, wrapper};
+use super::commands::{LAUNCHERS, headed, help, launcher, spelling};
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use compilers::options as wrapper;
 use wireup::settings::NAMES;
 use wireup::variables::{Setter, VARIABLES};
 
@@ -27,12 +28,11 @@ const EXIT_CODES: [(&str, &str); 7] = [
 ];
 
 /// The name of each page and its text.
-pub fn pages() -> Vec<(String, String)> {
+pub fn pages(lariat: &Command) -> Vec<(String, String)> {
     let mut all = vec![("mpirun.1".to_owned(), mpirun())];
     for other in LAUNCHERS.iter().filter(|name| **name != "mpirun") {
         all.push((format!("{other}.1"), ".so man1/mpirun.1\n".to_owned()));
     }
-    let lariat = lariat();
     for inner in lariat.get_subcommands() {
         let name = format!("lariat-{}", inner.get_name());
         let written = inner
@@ -41,7 +41,7 @@ pub fn pages() -> Vec<(String, String)> {
             .bin_name(format!("lariat {}", inner.get_name()));
         all.push((format!("{name}.1"), page(written, Roff::new())));
     }
-    all.push(("lariat.1".to_owned(), page(lariat, Roff::new())));
+    all.push(("lariat.1".to_owned(), page(lariat.clone(), Roff::new())));
     all.push(("mpicc.1".to_owned(), compiler()));
     for other in ["mpicxx.1", "mpic++.1"] {
         all.push((other.to_owned(), ".so man1/mpicc.1\n".to_owned()));

@@ -3,29 +3,31 @@
 //! nothing has to be kept in step by hand.
 //!
 //! ```text
+//! commands    the commands, and how their options are written
 //! manual      manual pages
 //! shells      completions
 //! reference   pages in Markdown
 //! ```
 
+mod commands;
 mod manual;
 mod reference;
 mod shells;
 
-use crate::{cli, inspect};
-use clap::{Arg, Command};
-use compilers::options as wrapper;
+use clap::Command;
 use std::path::Path;
 
 /// Writes manual pages and completions to where an installed tree below `prefix` has them.
+/// `lariat` is the program of that name, as clap knows it.
 ///
 /// # Errors
 /// A file or directory that cannot be written, and why.
-pub fn write(prefix: &Path) -> Result<(), String> {
-    for (name, text) in manual::pages() {
+pub fn write(prefix: &Path, lariat: Command) -> Result<(), String> {
+    let lariat = commands::all_visible(lariat);
+    for (name, text) in manual::pages(&lariat) {
         store(&prefix.join("share/man/man1").join(name), &text)?;
     }
-    for (path, text) in shells::completions() {
+    for (path, text) in shells::completions(&lariat) {
         store(&prefix.join("share").join(path), &text)?;
     }
     Ok(())
@@ -35,8 +37,9 @@ pub fn write(prefix: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// A file or directory that cannot be written, and why.
-pub fn write_reference(directory: &Path) -> Result<(), String> {
-    for (name, text) in reference::pages() {
+pub fn write_reference(directory: &Path, lariat: Command) -> Result<(), String> {
+    let lariat = commands::all_visible(lariat);
+    for (name, text) in reference::pages(&lariat) {
         store(&directory.join(name), &text)?;
     }
     Ok(())
@@ -52,94 +55,11 @@ fn store(path: &Path, text: &str) -> Result<(), String> {
         .map_err(|why| format!("{}: {why}", path.display()))
 }
 
-/// The names of the commands that are `mpirun`.
-const LAUNCHERS: [&str; 2] = ["mpirun", "mpiexec"];
-
-/// mpirun's options under one of its names, every spelling visible.
-fn launcher(name: &'static str) -> Command {
-    all_visible(cli::command().name(name).bin_name(name))
-}
-
-/// The program `lariat`.
-fn lariat() -> Command {
-    all_visible(inspect::command())
-}
-
-/// Makes the other names of options visible, which `--help` leaves out for brevity.
-fn all_visible(command: Command) -> Command {
-    command.mut_args(|arg| {
-        let long: Vec<String> = arg
-            .get_all_aliases()
-            .into_iter()
-            .flatten()
-            .map(str::to_owned)
-            .collect();
-        let short: Vec<char> = arg.get_all_short_aliases().into_iter().flatten().collect();
-        arg.visible_aliases(long).visible_short_aliases(short)
-    })
-}
-
-/// The arguments of a command that are shown, by heading: those without one first, and of each
-/// heading the options before what has no name.
-fn headed(command: &Command) -> Vec<(Option<&str>, Vec<&Arg>)> {
-    let mut groups: Vec<(Option<&str>, Vec<&Arg>)> = Vec::new();
-    let (options, others): (Vec<&Arg>, Vec<&Arg>) = command
-        .get_arguments()
-        .filter(|arg| !arg.is_hide_set())
-        .partition(|arg| !arg.is_positional());
-    for arg in options.into_iter().chain(others) {
-        let heading = arg.get_help_heading();
-        match groups.iter_mut().find(|group| group.0 == heading) {
-            Some(group) => group.1.push(arg),
-            None => groups.push((heading, vec![arg])),
-        }
-    }
-    groups.sort_by_key(|group| group.0.is_some());
-    groups
-}
-
-/// What an argument does.
-fn help(arg: &Arg) -> String {
-    let help = arg.get_long_help().or(arg.get_help());
-    help.map(ToString::to_string).unwrap_or_default()
-}
-
-/// An option as it is written, with all its names and its values.
-fn spelling(arg: &Arg) -> String {
-    let mut names: Vec<String> = Vec::new();
-    let mut add = |name: String| {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    };
-    let short = arg.get_all_short_aliases().into_iter().flatten();
-    for letter in arg.get_short().into_iter().chain(short) {
-        add(format!("-{letter}"));
-    }
-    let long = arg.get_all_aliases().into_iter().flatten();
-    for word in arg.get_long().into_iter().chain(long) {
-        add(format!("--{word}"));
-    }
-    let mut text = names.join(", ");
-    if arg.get_action().takes_values() {
-        let values = arg.get_value_names().unwrap_or_default();
-        let values: Vec<&str> = values.iter().map(|v| v.as_str()).collect();
-        let optional = arg.get_num_args().is_some_and(|n| n.min_values() == 0);
-        text.push_str(
-            &match (optional, arg.is_require_equals_set(), text.is_empty()) {
-                (_, _, true) => values.join(" "),
-                (true, _, _) => format!("[={}]", values.join(" ")),
-                (_, true, _) => format!("={}", values.join(" ")),
-                _ => format!(" {}", values.join(" ")),
-            },
-        );
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{cli, inspect};
+    use compilers::options as wrapper;
     use wireup::settings::NAMES;
     use wireup::variables::{VARIABLES, is_known};
 
@@ -182,7 +102,8 @@ mod tests {
 
     #[test]
     fn no_option_setting_or_variable_is_left_out() {
-        let (manual, reference) = (manual::pages(), reference::pages());
+        let lariat = commands::all_visible(inspect::command());
+        let (manual, reference) = (manual::pages(&lariat), reference::pages(&lariat));
         let commands = [("mpirun", cli::command()), ("lariat", inspect::command())];
         for (name, command) in commands {
             let all = spellings(&command);
@@ -267,7 +188,7 @@ mod tests {
 
     #[test]
     fn shells_complete_every_command() {
-        let all = shells::completions();
+        let all = shells::completions(&inspect::command());
         for name in ["mpirun", "mpiexec", "lariat", "mpicc", "mpicxx", "mpic++"] {
             for path in [
                 format!("bash-completion/completions/{name}"),
@@ -286,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_named() {
-        let why = write(Path::new("/proc/nowhere")).unwrap_err();
+        let why = write(Path::new("/proc/nowhere"), inspect::command()).unwrap_err();
         assert!(why.contains("/proc/nowhere/share/man"), "{why}");
     }
 }

@@ -1,7 +1,8 @@
 //! Reference pages in Markdown: every option, setting and variable.
 
-use super::{headed, help, lariat, launcher, spelling, wrapper};
+use super::commands::{headed, help, launcher, spelling};
 use clap::{Arg, Command};
+use compilers::options as wrapper;
 use std::fmt::Write as _;
 use wireup::settings::{NAMES, Settings, variable};
 use wireup::variables::{Setter, VARIABLES};
@@ -10,10 +11,10 @@ use wireup::variables::{Setter, VARIABLES};
 const MADE: &str = "_Made from the code by `lariat pages --markdown`._\n";
 
 /// The name of each page and its text.
-pub fn pages() -> Vec<(String, String)> {
+pub fn pages(lariat: &Command) -> Vec<(String, String)> {
     [
         ("mpirun.md", mpirun()),
-        ("lariat.md", commands()),
+        ("lariat.md", commands(lariat)),
         ("mpicc.md", compiler()),
         ("settings.md", settings()),
         ("variables.md", variables()),
@@ -27,7 +28,8 @@ fn mpirun() -> String {
     let mut text = format!("# mpirun\n\n{MADE}\n");
     describe(&mut text, &command);
     text.push_str(
-        "`mpiexec` is the same program. All options may be written with one dash or two.\n\n",
+        "`mpiexec` is the same program. All options may be written with one dash or two. \
+         [Words of other launchers](../launcher-words.md) are taken as well.\n\n",
     );
     for (heading, args) in headed(&command) {
         let _ = writeln!(text, "## {}\n", heading.unwrap_or("General"));
@@ -36,11 +38,10 @@ fn mpirun() -> String {
     text
 }
 
-fn commands() -> String {
-    let command = lariat();
+fn commands(command: &Command) -> String {
     let mut text = format!("# lariat\n\n{MADE}\n");
-    describe(&mut text, &command);
-    for (_, args) in headed(&command) {
+    describe(&mut text, command);
+    for (_, args) in headed(command) {
         table(&mut text, &args);
     }
     for inner in command.get_subcommands() {

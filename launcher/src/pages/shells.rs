@@ -1,16 +1,17 @@
 //! Completions for bash, zsh and fish.
 
-use super::{LAUNCHERS, lariat, launcher, wrapper};
+use super::commands::{LAUNCHERS, launcher};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::{Shell, generate};
+use compilers::options as wrapper;
 
 /// Each file, by its path below `share`, and its text.
-pub fn completions() -> Vec<(String, String)> {
+pub fn completions(lariat: &Command) -> Vec<(String, String)> {
     let mut commands: Vec<(&str, Command)> = LAUNCHERS
         .into_iter()
         .map(|name| (name, launcher(name).mut_arg("program", program)))
         .collect();
-    commands.push(("lariat", lariat()));
+    commands.push(("lariat", lariat.clone()));
     for name in ["mpicc", "mpicxx", "mpic++"] {
         commands.push((name, compiler(name)));
     }

@@ -1,10 +1,10 @@
 //! The few MPI calls that are needed, as safe functions. They return no errors: an MPI error
 //! ends the job (`MPI_ERRORS_ARE_FATAL`).
 
-use mpi_sys::{
-    MPI_BYTE, MPI_COMM_WORLD, MPI_Comm_rank, MPI_Comm_size, MPI_Finalize, MPI_Init, MPI_Recv,
-    MPI_STATUS_IGNORE, MPI_Send,
-};
+use lariat::abi::comm::{MPI_Comm_rank, MPI_Comm_size};
+use lariat::abi::consts::{MPI_BYTE, MPI_COMM_WORLD, MPI_STATUS_IGNORE};
+use lariat::abi::env::{MPI_Finalize, MPI_Init};
+use lariat::abi::pt2pt::{MPI_Recv, MPI_Send};
 use std::ffi::c_int;
 
 /// This process in `MPI_COMM_WORLD`. Dropping it calls `MPI_Finalize`.
