@@ -68,7 +68,7 @@ fn no_circle_of_btl_shm_is_large() {
 #[test]
 fn no_circle_of_the_launcher_is_large() {
     no_circle_is_large(&load("launcher/src/main.rs"));
-    no_circle_is_large(&load("launcher/src/mpicc/main.rs"));
+    no_circle_is_large(&load("launcher/mpicc/src/main.rs"));
 }
 
 #[test]
