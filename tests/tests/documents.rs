@@ -41,7 +41,13 @@ fn links_lead_to_files() {
         let made = document.ends_with("docs/SUMMARY.md");
         let folder = document.parent().expect("a file lies in a folder");
         for link in links(&read(&document)) {
-            let beside = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].contains(&link);
+            let beside = [
+                "README.md",
+                "CONTRIBUTING.md",
+                "CHANGELOG.md",
+                "examples.md",
+            ]
+            .contains(&link);
             let for_book = made && (link.starts_with("reference/") || beside);
             if !link.contains("://") && !for_book && !folder.join(link).exists() {
                 wrong.push(format!("{}: {link}", document.display()));
