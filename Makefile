@@ -12,11 +12,11 @@ NEED   := scripts/need-packages
 quoted = '$(subst ','\'',$(1))'
 
 # What is installed.
-CRATES := lariat-library lariat-mpich lariat-launcher lariat-compilers lariat-heap lariat-tune
+CRATES := lariat-library lariat-mpich lariat-fortran lariat-launcher lariat-compilers lariat-heap lariat-tune
 
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
-TEST_PACKAGES  := libclang-dev g++
+TEST_PACKAGES  := libclang-dev g++ gfortran
 # What it takes to build the kernel module and to boot the machine it is tested in.
 GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
 MORE_PACKAGES  := libfabric1 iproute2 python3-venv strace cmake valgrind gdb $(GUEST_PACKAGES)

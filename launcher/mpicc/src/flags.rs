@@ -14,12 +14,18 @@ pub enum Language {
     C,
     /// `mpicxx`, `mpic++`, `mpiCC`.
     Cxx,
+    /// `mpifort`, `mpif90`, `mpif77`, `mpif08`.
+    Fortran,
 }
+
+/// The name of the library for Fortran, as it follows `-l`.
+pub const FORTRAN_LIBRARY: &str = "lariat_fortran";
 
 impl Language {
     /// The language of a wrapper with this name.
     pub fn of(name: &str) -> Language {
         match name {
+            n if n.contains("mpif") => Language::Fortran,
             n if n.contains("++") || n.contains("cxx") || n.contains("CC") => Language::Cxx,
             _ => Language::C,
         }
@@ -30,6 +36,7 @@ impl Language {
         match self {
             Language::C => "C",
             Language::Cxx => "C++",
+            Language::Fortran => "Fortran",
         }
     }
 
@@ -38,6 +45,7 @@ impl Language {
         match self {
             Language::C => ["LARIAT_CC", "MPICH_CC", "OMPI_CC"],
             Language::Cxx => ["LARIAT_CXX", "MPICH_CXX", "OMPI_CXX"],
+            Language::Fortran => ["LARIAT_FC", "MPICH_FC", "OMPI_FC"],
         }
     }
 
@@ -46,6 +54,7 @@ impl Language {
         match self {
             Language::C => &["gcc", "cc", "clang"],
             Language::Cxx => &["g++", "c++", "clang++"],
+            Language::Fortran => &["gfortran", "flang-new", "flang", "ifx"],
         }
     }
 }
@@ -73,6 +82,14 @@ pub enum Query {
     Command,
     /// Which MPI this is.
     Version,
+}
+
+impl Query {
+    /// Whether the answer names the directory of the Fortran modules.
+    pub fn needs_modules(self) -> bool {
+        use Query::*;
+        matches!(self, Show | CompileInfo | Compile | IncDirs)
+    }
 }
 
 /// Removes the query from the arguments, if there is one.
@@ -117,11 +134,12 @@ pub fn take_query(args: &mut Vec<OsString>) -> Result<Option<Query>, String> {
     wrong.map_or(Ok(found), Err)
 }
 
-/// Removes `-cc=NAME` or `-cxx=NAME` from the arguments, and returns the last such name.
+/// Removes `-cc=NAME`, `-cxx=NAME` or `-fc=NAME` from the arguments, and returns the last such name.
 pub fn take_compiler(language: Language, args: &mut Vec<OsString>) -> Option<String> {
     let option = match language {
         Language::C => "-cc=",
         Language::Cxx => "-cxx=",
+        Language::Fortran => "-fc=",
     };
     let mut found = None;
     args.retain(|arg| {
@@ -134,43 +152,80 @@ pub fn take_compiler(language: Language, args: &mut Vec<OsString>) -> Option<Str
 
 /// The installed tree.
 #[derive(Clone, Debug)]
-pub struct InstallTree(PathBuf);
+pub struct InstallTree {
+    root: PathBuf,
+    language: Language,
+    /// The directory of the modules for the Fortran compiler.
+    modules: Option<PathBuf>,
+    /// More flags for compiling.
+    flags: Vec<OsString>,
+}
 
 impl InstallTree {
     /// The tree of a wrapper that lies in its `bin`.
-    pub fn of(exe: &Path) -> Option<InstallTree> {
-        Some(InstallTree(exe.parent()?.parent()?.to_owned()))
+    pub fn of(exe: &Path, language: Language) -> Option<InstallTree> {
+        Some(InstallTree {
+            root: exe.parent()?.parent()?.to_owned(),
+            language,
+            modules: None,
+            flags: Vec::new(),
+        })
+    }
+
+    /// Sets the directory of the Fortran modules.
+    pub fn set_modules(&mut self, modules: PathBuf) {
+        self.modules = Some(modules);
+    }
+
+    /// Sets more flags for compiling.
+    pub fn set_flags(&mut self, flags: Vec<OsString>) {
+        self.flags = flags;
+    }
+
+    /// The directory that all else lies in.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The directory of `mpi.h`.
     pub fn include(&self) -> PathBuf {
-        self.0.join("include")
+        self.root.join("include")
+    }
+
+    /// The directories of headers and modules.
+    pub fn include_dirs(&self) -> Vec<OsString> {
+        let all = [Some(self.include()), self.modules.clone()].into_iter();
+        all.flatten().map(PathBuf::into_os_string).collect()
     }
 
     /// The directory of the library.
     pub fn lib(&self) -> PathBuf {
-        self.0.join("lib")
+        self.root.join("lib")
     }
 
     /// Whether the tree is /usr. The compiler searches its directories anyway, after the
     /// others. Naming them would put them first and change which headers are found.
     fn is_the_systems(&self) -> bool {
-        self.0 == Path::new("/usr")
+        self.root == Path::new("/usr")
     }
 
     /// Flags for compiling.
     pub fn compile(&self) -> Vec<OsString> {
-        match self.is_the_systems() {
-            true => Vec::new(),
-            false => vec![joined("-I", &self.include())],
+        let mut flags = self.flags.clone();
+        // A Fortran compiler does not look for included files where one for C does.
+        if !self.is_the_systems() || self.language == Language::Fortran {
+            flags.push(joined("-I", &self.include()));
         }
+        flags.extend(self.modules.iter().map(|modules| joined("-I", modules)));
+        flags
     }
 
     /// Flags for linking.
     pub fn link(&self) -> Vec<OsString> {
-        let library = OsString::from(format!("-l{MPI_LIBRARY}"));
+        let names = self.libraries();
+        let libraries = names.iter().map(|name| OsString::from(format!("-l{name}")));
         if self.is_the_systems() {
-            return vec![library];
+            return libraries.collect();
         }
         let lib = self.lib();
         let mut flags = vec![joined("-L", &lib)];
@@ -184,8 +239,16 @@ impl InstallTree {
                 flags.push(joined("-rpath=", &lib));
             }
         }
-        flags.push(library);
+        flags.extend(libraries);
         flags
+    }
+
+    /// The names of the libraries, as they follow `-l`.
+    pub fn libraries(&self) -> &'static [&'static str] {
+        match self.language {
+            Language::Fortran => &[FORTRAN_LIBRARY, MPI_LIBRARY],
+            Language::C | Language::Cxx => &[MPI_LIBRARY],
+        }
     }
 
     /// A warning for a program that is linked, if it gets no run path.
@@ -327,6 +390,7 @@ pub fn usage(own: &str, language: Language) -> String {
     let option = match language {
         Language::C => "-cc",
         Language::Cxx => "-cxx",
+        Language::Fortran => "-fc",
     };
     let mut text = format!(
         "{own}: Lariat {}: the {name} compiler with what MPI programs need\n\n\
@@ -358,7 +422,7 @@ mod tests {
     }
 
     fn whole(line: &str) -> String {
-        let tree = InstallTree::of(Path::new("/opt/l/bin/mpicc")).unwrap();
+        let tree = InstallTree::of(Path::new("/opt/l/bin/mpicc"), Language::C).unwrap();
         let all = complete(&tree, &args(line));
         let all: Vec<String> = all.iter().map(|w| quote(w)).collect();
         all.join(" ")
@@ -381,9 +445,24 @@ mod tests {
     }
 
     #[test]
+    fn fortran_programs_get_a_second_library_and_the_modules() {
+        let exe = Path::new("/opt/l/bin/mpifort");
+        let mut tree = InstallTree::of(exe, Language::Fortran).unwrap();
+        tree.set_modules(PathBuf::from("/opt/l/include/m"));
+        let all = complete(&tree, &args("a.f90"));
+        let all: Vec<String> = all.iter().map(|w| quote(w)).collect();
+        assert_eq!(
+            all.join(" "),
+            "a.f90 -I/opt/l/include -I/opt/l/include/m -L/opt/l/lib -Wl,-rpath,/opt/l/lib \
+             -llariat_fortran -lmpi_abi"
+        );
+        assert!(usage("mpif90", Language::Fortran).contains("LARIAT_FC"));
+    }
+
+    #[test]
     fn run_paths_of_odd_trees() {
         let link = |path: &str| {
-            let tree = InstallTree::of(&Path::new(path).join("bin/mpicc")).unwrap();
+            let tree = InstallTree::of(&Path::new(path).join("bin/mpicc"), Language::C).unwrap();
             let words: Vec<String> = tree.link().iter().map(|w| quote(w)).collect();
             (words.join(" "), tree.warning())
         };
@@ -436,6 +515,9 @@ mod tests {
     fn names_and_words() {
         assert_eq!(Language::of("mpic++"), Language::Cxx);
         assert_eq!(Language::of("mpicc"), Language::C);
+        for name in ["mpifort", "mpif90", "mpif77"] {
+            assert_eq!(Language::of(name), Language::Fortran);
+        }
         assert_eq!(quote(OsStr::new("-I/a b")), r#"-I"/a b""#);
         assert_eq!(quote(OsStr::new("it's")), r#""it's""#);
         assert_eq!(quote(OsStr::new("-Wl,-rpath,/a b")), r#"-Wl,"-rpath,/a b""#);

@@ -1,4 +1,4 @@
-//! `mpicc` and `mpicxx`: run the C or C++ compiler with the flags by which a program finds
+//! `mpicc`, `mpicxx` and `mpifort`: run the C, C++ or Fortran compiler with the flags by which a program finds
 //! `mpi.h` and the library, and answer the queries by which build systems find an MPI
 //! (`-show`, `-compile_info`, `-link_info`, `--showme:…`).
 //!
@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod flags;
+mod fortran;
 
 use flags::{InstallTree, Language, Query};
 use std::ffi::{OsStr, OsString};
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
 fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8, String)> {
     let exe = std::env::current_exe();
     let exe = exe.map_err(|why| (1, format!("its own path cannot be found: {why}")))?;
-    let tree = InstallTree::of(&exe).ok_or_else(|| {
+    let mut tree = InstallTree::of(&exe, language).ok_or_else(|| {
         let place = exe.display();
         (
             1,
@@ -48,6 +49,13 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
     }
     let compiler = compiler(language, &mut args);
     let query = flags::take_query(&mut args).map_err(|why| (1, why))?;
+    if language == Language::Fortran && query.is_none_or(Query::needs_modules) {
+        tree.set_flags(fortran::flags(&compiler));
+        match fortran::modules(tree.root(), &compiler) {
+            Ok(modules) => tree.set_modules(modules),
+            Err(why) => eprintln!("{own}: warning: use mpi and use mpi_f08 do not work: {why}"),
+        }
+    }
     let text = match query {
         None => {
             let Some((program, before)) = compiler.split_first() else {
@@ -79,9 +87,9 @@ fn run(own: &str, language: Language, mut args: Vec<OsString>) -> Result<(), (u8
         Some(Query::LinkInfo) => words(compiler.into_iter().chain(tree.link())),
         Some(Query::Compile) => words(tree.compile()),
         Some(Query::Link) => words(tree.link()),
-        Some(Query::IncDirs) => words([tree.include().into_os_string()]),
+        Some(Query::IncDirs) => words(tree.include_dirs()),
         Some(Query::LibDirs) => words([tree.lib().into_os_string()]),
-        Some(Query::Libs) => flags::MPI_LIBRARY.to_owned(),
+        Some(Query::Libs) => tree.libraries().join(" "),
         Some(Query::Command) => words(compiler),
         Some(Query::Version) => format!(
             "{own}: Lariat {} (Language: {})",

@@ -1,0 +1,337 @@
+//! Choice buffers of `mpi_f08`: descriptors of arrays, as Fortran 2018 defines them for C
+//! (`CFI_cdesc_t`). An array section with gaps becomes, for a call
+//!
+//! - that returns when the buffer is free again: a copy without gaps, which is copied back;
+//! - that only begins to move one piece: a datatype that has the gaps;
+//! - of another kind (a nonblocking or persistent collective): an error, `MPI_ERR_BUFFER`.
+
+use crate::{callee, convert};
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+
+const ERR_BUFFER: c_int = 1;
+const ERR_TYPE: c_int = 3;
+const BYTE: usize = 0x247;
+
+/// The part that compilers agree on: gfortran and LLVM's flang differ in bytes 20 to 23 only, and
+/// have the rank in the first of them.
+#[repr(C)]
+pub struct Descriptor {
+    base: *mut c_void,
+    elem_len: usize,
+    version: c_int,
+    rank: i8,
+    attributes: [i8; 3],
+    dim: [Dimension; 0],
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct Dimension {
+    lower_bound: isize,
+    extent: isize,
+    /// Bytes from an element to the next.
+    stride: isize,
+}
+
+/// The array that a descriptor describes.
+struct Array {
+    base: *mut u8,
+    element: usize,
+    dims: Vec<Dimension>,
+}
+
+impl Array {
+    /// # Safety
+    /// The descriptor is a compiler's.
+    unsafe fn new(descriptor: *const Descriptor) -> Array {
+        // SAFETY: the caller's. Behind it lie as many dimensions as the rank says.
+        unsafe {
+            let rank = usize::try_from((*descriptor).rank).unwrap_or(0);
+            let first = (&raw const (*descriptor).dim).cast::<Dimension>();
+            Array {
+                base: (*descriptor).base.cast(),
+                element: (*descriptor).elem_len,
+                dims: (0..rank).map(|d| *first.add(d)).collect(),
+            }
+        }
+    }
+
+    /// Whether there are no gaps. The last extent of an assumed-size array is -1: those have none.
+    fn is_contiguous(&self) -> bool {
+        if self.dims.iter().any(|d| d.extent == 0) {
+            return true;
+        }
+        let mut next = self.element.cast_signed();
+        for dim in &self.dims {
+            if dim.extent != 1 && dim.stride != next {
+                return false;
+            }
+            next *= dim.extent.max(1);
+        }
+        true
+    }
+
+    /// How many elements it has.
+    fn len(&self) -> usize {
+        let extents = self
+            .dims
+            .iter()
+            .map(|d| usize::try_from(d.extent).unwrap_or(0));
+        extents.product()
+    }
+
+    /// The distances of the first `count` elements from the first one, in bytes, in the order of
+    /// Fortran's arrays.
+    fn distances(&self, count: usize) -> Vec<isize> {
+        let mut found = Vec::with_capacity(count);
+        let mut index = vec![0_isize; self.dims.len()];
+        while found.len() < count {
+            let parts = index.iter().zip(&self.dims).map(|(i, dim)| i * dim.stride);
+            found.push(parts.sum());
+            for (i, dim) in index.iter_mut().zip(&self.dims) {
+                *i += 1;
+                if *i < dim.extent {
+                    break;
+                }
+                *i = 0;
+            }
+        }
+        found
+    }
+}
+
+/// A buffer as the C function gets it.
+pub struct Section {
+    address: *mut c_void,
+    /// A copy without gaps, and where its elements belong.
+    copy: Option<(Array, RefCell<Vec<u8>>)>,
+    /// A datatype that has the gaps; it stands for all elements.
+    datatype: Option<usize>,
+}
+
+impl Section {
+    fn plain(address: *mut c_void) -> Section {
+        Section {
+            address: convert::buffer(address),
+            copy: None,
+            datatype: None,
+        }
+    }
+
+    /// Memory that the call keeps: the address counts, gaps do not.
+    ///
+    /// # Safety
+    /// The descriptor is a compiler's, also below.
+    pub unsafe fn memory(descriptor: *const Descriptor) -> Result<Section, c_int> {
+        // SAFETY: the caller's.
+        Ok(Section::plain(unsafe { (*descriptor).base }))
+    }
+
+    /// A buffer that must have no gaps.
+    ///
+    /// # Safety
+    /// As [`Section::memory`].
+    pub unsafe fn contiguous(descriptor: *const Descriptor) -> Result<Section, c_int> {
+        // SAFETY: the caller's.
+        match unsafe { Section::gaps(descriptor) } {
+            None => unsafe { Section::memory(descriptor) },
+            Some(_) => Err(ERR_BUFFER),
+        }
+    }
+
+    /// The array, if it has gaps.
+    unsafe fn gaps(descriptor: *const Descriptor) -> Option<Array> {
+        // SAFETY: the caller's. Scalars, most of all, cost no more than this look.
+        unsafe {
+            if (*descriptor).rank == 0 || (*descriptor).base.is_null() {
+                return None;
+            }
+            let array = Array::new(descriptor);
+            (!array.is_contiguous()).then_some(array)
+        }
+    }
+
+    /// A buffer that is free again when the call returns.
+    ///
+    /// # Safety
+    /// As [`Section::memory`].
+    pub unsafe fn copied(descriptor: *const Descriptor) -> Result<Section, c_int> {
+        // SAFETY: the caller's.
+        let Some(array) = (unsafe { Section::gaps(descriptor) }) else {
+            // SAFETY: the caller's.
+            return unsafe { Section::memory(descriptor) };
+        };
+        let size = array.element;
+        let mut bytes = vec![0; array.len() * size];
+        let elements = bytes.chunks_exact_mut(size);
+        for (distance, to) in array.distances(array.len()).iter().zip(elements) {
+            // SAFETY: an element of the program's array.
+            unsafe {
+                std::ptr::copy_nonoverlapping(array.base.offset(*distance), to.as_mut_ptr(), size);
+            }
+        }
+        Ok(Section {
+            address: bytes.as_mut_ptr().cast(),
+            copy: Some((array, RefCell::new(bytes))),
+            datatype: None,
+        })
+    }
+
+    /// A buffer of `count` elements of `datatype` that stays in use after the call.
+    ///
+    /// # Safety
+    /// As [`Section::memory`].
+    pub unsafe fn described(
+        descriptor: *const Descriptor,
+        count: i64,
+        datatype: usize,
+    ) -> Result<Section, c_int> {
+        // SAFETY: the caller's.
+        let Some(array) = (unsafe { Section::gaps(descriptor) }) else {
+            // SAFETY: the caller's.
+            return unsafe { Section::memory(descriptor) };
+        };
+        let (mut size, mut lower, mut extent) = (0, 0, 0);
+        // SAFETY: the places are this function's.
+        let outcome = unsafe {
+            callee::PMPI_Type_size_c(datatype, &raw mut size);
+            callee::PMPI_Type_get_extent_c(datatype, &raw mut lower, &raw mut extent)
+        };
+        if outcome != 0 || lower != 0 || size != extent || size <= 0 || count < 0 {
+            return Err(ERR_TYPE);
+        }
+        let element = i64::try_from(array.element).map_err(|_| ERR_BUFFER)?;
+        // What an element of the array is made of.
+        let (of, each) = match element % size {
+            0 => (datatype, element / size),
+            _ => (BYTE, element),
+        };
+        let all = count * size;
+        let whole = usize::try_from(all / element).map_err(|_| ERR_BUFFER)?;
+        if all % element != 0 || whole > array.len() {
+            return Err(ERR_BUFFER);
+        }
+        let mut places: Vec<i64> = array
+            .distances(whole)
+            .into_iter()
+            .map(|d| d as i64)
+            .collect();
+        let mut made = 0;
+        // SAFETY: the arrays are as long as the call is told.
+        let outcome = unsafe {
+            callee::PMPI_Type_create_hindexed_block_c(
+                all / element,
+                each,
+                places.as_mut_ptr(),
+                of,
+                &raw mut made,
+            )
+        };
+        if outcome != 0 {
+            return Err(outcome);
+        }
+        // SAFETY: the place is this function's.
+        unsafe { callee::PMPI_Type_commit(&raw mut made) };
+        Ok(Section {
+            address: array.base.cast(),
+            copy: None,
+            datatype: Some(made),
+        })
+    }
+
+    /// The address for the C function.
+    pub fn address(&self) -> *mut c_void {
+        self.address
+    }
+
+    /// How many elements the C function is told of.
+    pub fn count<T: From<u8>>(&self, asked: T) -> T {
+        match self.datatype {
+            Some(_) => T::from(1),
+            None => asked,
+        }
+    }
+
+    /// Their datatype.
+    pub fn datatype(&self, asked: c_int) -> usize {
+        self.datatype
+            .unwrap_or_else(|| crate::handle::datatype(asked))
+    }
+
+    /// Copies what was received to where it belongs.
+    pub fn put_back(&self) {
+        let Some((array, bytes)) = &self.copy else {
+            return;
+        };
+        let bytes = bytes.borrow();
+        let elements = bytes.chunks_exact(array.element);
+        for (distance, from) in array.distances(array.len()).iter().zip(elements) {
+            // SAFETY: an element of the program's array.
+            unsafe {
+                let to = array.base.offset(*distance);
+                std::ptr::copy_nonoverlapping(from.as_ptr(), to, array.element);
+            }
+        }
+    }
+}
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        if let Some(datatype) = &mut self.datatype {
+            // SAFETY: it was made here; what is under way keeps it.
+            unsafe { callee::PMPI_Type_free(datatype) };
+        }
+    }
+}
+
+/// Says why a section is refused, and calls the error handler for errors about no object.
+#[cold]
+pub fn refused(call: &str, code: c_int) -> c_int {
+    const SELF: usize = 0x102;
+    let why = match code {
+        ERR_TYPE => "an array section with gaps needs a datatype without gaps",
+        _ => "this array section has gaps, which the call cannot take: pass a contiguous array",
+    };
+    eprintln!("{call}: {why}");
+    // SAFETY: the handle is predefined.
+    unsafe { callee::PMPI_Comm_call_errhandler(SELF, code) };
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(element: usize, dims: &[(isize, isize)]) -> Array {
+        let dimension = |(extent, stride): &(isize, isize)| Dimension {
+            lower_bound: 0,
+            extent: *extent,
+            stride: *stride,
+        };
+        Array {
+            base: std::ptr::null_mut(),
+            element,
+            dims: dims.iter().map(dimension).collect(),
+        }
+    }
+
+    #[test]
+    fn gaps_are_seen() {
+        assert!(array(4, &[(3, 4), (5, 12)]).is_contiguous());
+        assert!(array(4, &[(3, 4), (-1, 12)]).is_contiguous());
+        assert!(array(4, &[(1, 99), (5, 4)]).is_contiguous());
+        assert!(array(4, &[(0, 8)]).is_contiguous());
+        assert!(!array(4, &[(3, 8)]).is_contiguous());
+        assert!(!array(4, &[(3, 4), (5, 16)]).is_contiguous());
+        assert!(!array(4, &[(3, -4)]).is_contiguous());
+    }
+
+    #[test]
+    fn elements_follow_as_in_fortran() {
+        let section = array(4, &[(2, 8), (2, 100)]);
+        assert_eq!(section.distances(4), [0, 8, 100, 108]);
+        assert_eq!(section.distances(3), [0, 8, 100]);
+        assert_eq!(array(4, &[(3, -4)]).distances(3), [0, -4, -8]);
+    }
+}
