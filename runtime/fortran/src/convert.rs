@@ -138,11 +138,8 @@ pub unsafe fn one_based(indices: *mut c_int, count: usize) {
 
 /// The length of an array. What is negative is refused below.
 pub fn length<T: TryInto<usize>>(count: T) -> usize {
-    match count.try_into() {
-        // That of an output count that is MPI_UNDEFINED, or an error.
-        Ok(count) => count,
-        Err(_) => 0,
-    }
+    // Wrong are an output count that is MPI_UNDEFINED, and errors.
+    count.try_into().unwrap_or_default()
 }
 
 /// How many ranks a collective of `comm` addresses: those of the other group, if there is one.

@@ -135,6 +135,7 @@ impl Section {
     pub unsafe fn contiguous(descriptor: *const Descriptor) -> Result<Section, c_int> {
         // SAFETY: the caller's.
         match unsafe { Section::gaps(descriptor) } {
+            // SAFETY: the caller's.
             None => unsafe { Section::memory(descriptor) },
             Some(_) => Err(ERR_BUFFER),
         }

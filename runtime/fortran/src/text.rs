@@ -8,9 +8,9 @@ use std::ffi::{CString, c_char};
 /// # Safety
 /// `text` has `len` bytes.
 pub unsafe fn input(text: *const c_char, len: usize, both: bool) -> CString {
-    // SAFETY: the caller's.
     let all = match len {
         0 => &[],
+        // SAFETY: the caller's.
         _ => unsafe { std::slice::from_raw_parts(text.cast::<u8>(), len) },
     };
     from_bytes(all, both)

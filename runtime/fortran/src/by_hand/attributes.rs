@@ -107,6 +107,7 @@ pub unsafe fn value_in_fortran(keyval: c_int, value: *mut c_void) -> isize {
         WIN_BASE => value.addr().cast_signed(),
         // SAFETY: the standard says what these are.
         WIN_SIZE => unsafe { *value.cast::<isize>() },
+        // SAFETY: as above.
         501..=507 | 602..=605 => unsafe { *value.cast::<c_int>() as isize },
         _ => value.addr().cast_signed(),
     }
