@@ -16,6 +16,8 @@ fn there_is_a_compiler() -> bool {
 fn wrapper(name: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(prefix().join("bin").join(name));
     command.env("XDG_CACHE_HOME", scratch("fortran_cache"));
+    // Modules of the programs land where the compiler runs.
+    command.current_dir(scratch("fortran_modules"));
     command.args(arguments).output().expect("the wrapper runs")
 }
 
