@@ -11,13 +11,15 @@ use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// What calls have to heed: [`MULTIPLE`], [`WATCHED`]. One word, so that a call which has
+/// What calls have to heed: [`MULTIPLE`], [`WATCHED`], [`TRACED`]. One word, so that a call which has
 /// to heed nothing finds that out by one branch.
 static HEED: AtomicU8 = AtomicU8::new(0);
 /// In what calls have to heed: they may overlap.
 pub const MULTIPLE: u8 = 1;
 /// In what calls have to heed: their times and messages are recorded.
 pub const WATCHED: u8 = 2;
+/// In what calls have to heed, beside [`WATCHED`]: each message is noted in a trace.
+pub const TRACED: u8 = 4;
 static LOCK: RawLock = RawLock::new();
 
 /// Says that calls may overlap from now on. Called once, inside `MPI_Init`.
@@ -26,11 +28,12 @@ pub fn enable_multiple() {
     HEED.fetch_or(MULTIPLE, Ordering::Relaxed);
 }
 
-/// Says whether calls are recorded from now on.
-pub fn set_watched(on: bool) {
+/// Says whether calls are recorded from now on, and messages traced with them.
+pub fn set_watched(on: bool, traced: bool) {
+    let bits = if traced { WATCHED | TRACED } else { WATCHED };
     match on {
-        true => HEED.fetch_or(WATCHED, Ordering::Relaxed),
-        false => HEED.fetch_and(!WATCHED, Ordering::Relaxed),
+        true => HEED.fetch_or(bits, Ordering::Relaxed),
+        false => HEED.fetch_and(!(WATCHED | TRACED), Ordering::Relaxed),
     };
 }
 
@@ -46,6 +49,20 @@ pub fn heed() -> u8 {
 #[must_use]
 pub fn is_watched() -> bool {
     heed() & WATCHED != 0
+}
+
+/// Whether messages are noted in a trace.
+#[inline]
+#[must_use]
+pub fn is_traced() -> bool {
+    heed() & TRACED != 0
+}
+
+/// Whether calls may overlap or messages are traced: no message may slip by the queues.
+#[inline]
+#[must_use]
+pub fn is_multiple_or_traced() -> bool {
+    heed() & (MULTIPLE | TRACED) != 0
 }
 
 /// Whether calls may overlap.

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 pub use wireup::profile::Traffic;
-use wireup::profile::{Event, FRAMES, Recorder};
+use wireup::profile::{Event, FRAMES, RECEIVED, Recorder, SENT};
 use wireup::segment::Segment;
 
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
@@ -40,13 +40,13 @@ pub fn start() {
         && !lock::is_watched()
     {
         recorder.start();
-        lock::set_watched(true);
+        lock::set_watched(true, recorder.traces());
     }
 }
 
 /// Records nothing any more: this process is a child of the rank.
 pub fn stop() {
-    lock::set_watched(false);
+    lock::set_watched(false, false);
 }
 
 /// A call under way.
@@ -186,17 +186,27 @@ pub fn sent(peer: u32, kind: Traffic, len: u64, (context, tag): (u32, i32)) {
     };
     recorder.sent(peer, kind, len);
     if recorder.traces() && kind == Traffic::PointToPoint {
-        note(recorder, peer, len, (context, tag));
+        note(recorder, SENT, peer, len, (context, tag));
     }
 }
 
-fn note(recorder: &Recorder, peer: u32, bytes: u64, (context, tag): (u32, i32)) {
+/// Notes in the trace that a message of `len` bytes from process `peer` has met its receive.
+/// For messages of the program, where [`lock::is_traced`].
+#[cold]
+#[inline(never)]
+pub fn received(peer: u32, len: u64, message: (u32, i32)) {
+    if let Some(recorder) = RECORDER.get() {
+        note(recorder, RECEIVED, peer, len, message);
+    }
+}
+
+fn note(recorder: &Recorder, kind: u32, peer: u32, bytes: u64, (context, tag): (u32, i32)) {
     let now = recorder.clock.now();
     recorder.event(&Event {
         begin: now,
         end: now,
         call: 0,
-        kind: 1,
+        kind,
         peer: peer.cast_signed(),
         tag,
         bytes,

@@ -130,7 +130,22 @@ fn a_trace_has_a_slice_for_each_call() {
     assert_eq!(count(named), "[5, 2, 1]");
     let sent = "[m for e in data['traceEvents'] if e.get('name') == 'MPI_Sendrecv' and e['tid'] == 1 for m in e['args']['sent']]";
     assert_eq!(count(sent), "[{'to': 2, 'tag': 6, 'bytes': 100000}]");
+    // An arrow for each message, in the slices of both calls.
+    assert_eq!(
+        count(
+            "sorted((e['ph'], e['tid']) for e in data['traceEvents'] if e.get('cat') == 'message')"
+        ),
+        "[('f', 0), ('f', 0), ('f', 0), ('f', 0), ('f', 1), ('f', 1), ('f', 2), ('f', 2), ('f', 2), \
+          ('s', 0), ('s', 0), ('s', 1), ('s', 1), ('s', 1), ('s', 2), ('s', 2), ('s', 2), ('s', 2)]"
+    );
+    let within = "all(any(s['ph'] == 'X' and s['tid'] == e['tid'] and s['ts'] - 1 <= e['ts'] <= s['ts'] + s['dur'] + 1 \
+                  for s in data['traceEvents']) for e in data['traceEvents'] if e.get('cat') == 'message')";
+    assert_eq!(count(within), "True");
     let outcome = trace(&["--set", "trace_events=4"]);
+    assert_eq!(
+        count("[e for e in data['traceEvents'] if e.get('cat') == 'message']"),
+        "[]"
+    );
     let _ = outcome.says(["oldest were dropped"]);
     assert_eq!(count("data['otherData']['dropped'] > 0"), "True");
 }

@@ -5,9 +5,9 @@
 
 use crate::error::{Class, Error};
 use crate::handle::Raw;
-use crate::lock::Local;
+use crate::lock::{self, Local};
 use crate::object::collective::Tag;
-use crate::object::comm::{ContextId, Space};
+use crate::object::comm::{self, ContextId, Space};
 use crate::object::group::Proc;
 use crate::pml::buffer_check::BufferCheck;
 use crate::pml::check;
@@ -15,6 +15,7 @@ use crate::pml::learnt::arm::Trial;
 use crate::pml::matching::{Envelope, Pattern};
 use crate::pml::memory::{self, Buffer, Memory};
 use crate::pml::publish::WaitFor;
+use crate::profile;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -196,7 +197,7 @@ impl Request {
         assert!(state.done.get(), "a look at a request that is under way");
         let mut completion = state.completion();
         if let Some(error) = completion.error.take() {
-            let copy = Error::new(error.class(), error.text());
+            let copy = error.copy();
             state.fail(error);
             completion.error = Some(copy);
         }
@@ -483,6 +484,18 @@ impl State {
         }
         if len > room {
             self.too_long(len);
+        }
+        if lock::is_traced() {
+            self.trace(len);
+        }
+    }
+
+    #[cold]
+    fn trace(&self, len: usize) {
+        // Contexts of windows, files and collectives are no communicator's own.
+        if comm::with_context(self.context).is_some() {
+            let message = (self.context.0, self.tag.get());
+            profile::received(self.peer.get().0, len as u64, message);
         }
     }
 

@@ -136,7 +136,7 @@ pub unsafe fn receive(
     with_engine(|engine| {
         let Engine { inbox, core } = engine;
         let queues = core.matching.of(context);
-        if lock::is_multiple()
+        if lock::is_multiple_or_traced()
             || core.checks_types
             || !queues.posted.is_empty()
             || !queues.unexpected.is_empty()

@@ -140,6 +140,11 @@ pub fn size_class(len: u64) -> usize {
     }
 }
 
+/// In [`Event::kind`]: a message was sent.
+pub const SENT: u32 = 1;
+/// In [`Event::kind`]: a message has met its receive.
+pub const RECEIVED: u32 = 2;
+
 /// One entry of a trace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
@@ -149,7 +154,7 @@ pub struct Event {
     pub end: u64,
     /// 1 + the index in [`CALL_NAMES`].
     pub call: u32,
-    /// 0: a call. 1: a message was sent.
+    /// 0: a call; else [`SENT`] or [`RECEIVED`].
     pub kind: u32,
     /// The rank at the other end, -1 for none.
     pub peer: i32,
