@@ -1,9 +1,10 @@
 //! What ranks publish in the job segment, copied at one moment.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 use wireup::calls::CALL_NAMES;
-use wireup::layout::{CALL_OVER, State};
+use wireup::layout::{AbortKind, CALL_OVER, State};
 use wireup::plain;
 use wireup::segment::Segment;
 use wireup::waits::{self, Unreceived, WaitBlock, WaitSlot};
@@ -77,6 +78,10 @@ pub struct Abort {
     pub code: i32,
     /// The reason, in its words.
     pub text: String,
+    /// What kind of a reason it is.
+    pub kind: AbortKind,
+    /// The name of the error class; `None`: there is none, or it is the program's own.
+    pub class: Option<String>,
 }
 
 /// Copies what `rank` publishes.
@@ -144,14 +149,21 @@ pub fn abort(segment: &Segment) -> Option<Abort> {
     // A number that is no rank's was written by accident, and no rank has aborted.
     let rank = Some(rank).filter(|rank| *rank < segment.ranks())?;
     let len = (head.abort_len.load(Acquire) as usize).min(size_of_val(&head.abort_text));
-    let words = head.abort_text.iter().map(|w| w.load(Relaxed));
-    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
-    bytes.truncate(len);
+    let bytes = |words: &[AtomicU64]| -> Vec<u8> {
+        let words = words.iter().map(|w| w.load(Relaxed));
+        words.flat_map(u64::to_le_bytes).collect()
+    };
+    let mut text = bytes(&head.abort_text);
+    text.truncate(len);
+    let class = bytes(&head.abort_class);
+    let class = class.split(|byte| *byte == 0).next().unwrap_or_default();
     Some(Abort {
         rank,
         pid: of_rank(segment, rank).pid,
         code: head.abort_code.load(Relaxed),
-        text: plain::lines(&bytes),
+        text: plain::lines(&text),
+        kind: AbortKind::of(head.abort_kind.load(Relaxed)),
+        class: Some(plain::lines(class)).filter(|name| !name.is_empty()),
     })
 }
 

@@ -217,7 +217,7 @@ pub fn likeliest(causes: impl IntoIterator<Item = Cause>) -> Option<Cause> {
 mod tests {
     use super::*;
     use crate::snapshot::Counters;
-    use wireup::layout::State;
+    use wireup::layout::{AbortKind, State};
 
     fn end(status: ExitStatus, state: State, call: Option<&'static str>, waiters: &str) -> RankEnd {
         RankEnd {
@@ -319,6 +319,8 @@ mod tests {
             pid: 9,
             code: 7,
             text: "rank 2 called MPI_Abort on MPI_COMM_WORLD with error code 7".to_owned(),
+            kind: AbortKind::Abort,
+            class: None,
         };
         let cause = judge_abort(&abort);
         assert_eq!(cause.code, 7);

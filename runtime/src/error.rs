@@ -85,6 +85,7 @@ struct Detail {
     class: Class,
     text: String,
     comm: Option<usize>,
+    is_mismatch: bool,
 }
 
 /// What most of the runtime's functions return.
@@ -98,7 +99,36 @@ impl Error {
             class,
             text: text.into(),
             comm: None,
+            is_mismatch: false,
         }))
+    }
+
+    /// The error of ranks that differ in what they give to a collective: the call and its
+    /// number, and how they differ.
+    #[cold]
+    pub fn mismatch(class: Class, what: impl fmt::Display) -> Error {
+        Error::new(class, format!("ranks differ in {what}")).of_mismatch()
+    }
+
+    /// The same, said to be that of ranks that differ.
+    #[must_use]
+    pub fn of_mismatch(mut self) -> Error {
+        self.0.is_mismatch = true;
+        self
+    }
+
+    /// The same, of another class and in other words.
+    #[must_use]
+    pub fn reworded(&self, class: Class, text: impl Into<String>) -> Error {
+        let mut error = Error::new(class, text).about(self.comm());
+        error.0.is_mismatch = self.is_mismatch();
+        error
+    }
+
+    /// Whether it is that of ranks that differ in what they give to a collective.
+    #[must_use]
+    pub fn is_mismatch(&self) -> bool {
+        self.0.is_mismatch
     }
 
     /// The same, said to be about the communicator or file with this handle: its error
@@ -112,7 +142,7 @@ impl Error {
     /// Another error that says the same, where one is to be told of twice.
     #[must_use]
     pub fn copy(&self) -> Error {
-        Error::new(self.class(), self.text()).about(self.comm())
+        self.reworded(self.class(), self.text())
     }
 
     /// The communicator or file that it is about, where the call that finds it names none.

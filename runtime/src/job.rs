@@ -5,8 +5,8 @@
 
 use crate::trace;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use wireup::layout::PLACE_LEVELS;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use wireup::layout::{AbortKind, PLACE_LEVELS};
 use wireup::nodes::Table;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
@@ -114,9 +114,16 @@ pub fn is_forked() -> bool {
 /// Ends the whole job with this exit code; `text` says why. The launcher reads
 /// both from the segment and ends the other ranks.
 pub fn abort(code: i32, text: &str) -> ! {
+    abort_for((AbortKind::Abort, ""), code, text)
+}
+
+/// As [`abort`], for a reason of this kind, with the name of the error class if there is one.
+pub fn abort_for(reason: (AbortKind, &str), code: i32, text: &str) -> ! {
     match JOB.get() {
         // mpirun says it
-        Some(job) if job.segment.is_launched() && !is_forked() => note_abort(job, code, text),
+        Some(job) if job.segment.is_launched() && !is_forked() => {
+            note_abort(job, code, text, reason);
+        }
         _ => eprintln!("lariat: {text}"),
     }
     // What the program printed before should not be lost.
@@ -155,7 +162,7 @@ impl Job {
 }
 
 /// Writes who aborted and why into the segment; the first one is kept.
-fn note_abort(job: &Job, code: i32, text: &str) {
+fn note_abort(job: &Job, code: i32, text: &str, (kind, class): (AbortKind, &str)) {
     let head = job.segment.head();
     let first =
         head.abort_rank
@@ -168,11 +175,16 @@ fn note_abort(job: &Job, code: i32, text: &str) {
     while !text.is_char_boundary(len) {
         len -= 1;
     }
-    for (word, bytes) in head.abort_text.iter().zip(text.as_bytes()[..len].chunks(8)) {
-        let mut eight = [0u8; 8];
-        eight[..bytes.len()].copy_from_slice(bytes);
-        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
-    }
+    let write = |words: &[AtomicU64], text: &[u8]| {
+        for (word, bytes) in words.iter().zip(text.chunks(8)) {
+            let mut eight = [0u8; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+        }
+    };
+    write(&head.abort_text, &text.as_bytes()[..len]);
+    write(&head.abort_class, class.as_bytes());
+    head.abort_kind.store(kind as u32, Ordering::Relaxed);
     // pairs with the launcher's Acquire
     head.abort_len
         .store(u32::try_from(len).unwrap_or(0), Ordering::Release);

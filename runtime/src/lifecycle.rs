@@ -10,7 +10,7 @@ use crate::comm_make::bridges;
 use crate::dynamic::spawn;
 use crate::error::{Class, Error, Result};
 use crate::file::pool;
-use crate::job::{self, Job, abort, die, thread};
+use crate::job::{self, Job, die, thread};
 use crate::membership::{self, Membership};
 use crate::object::group::{Nodes, Proc};
 use crate::object::{attr, comm, group, raise, session};
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use wireup::env;
 use wireup::heap::HeapFile;
-use wireup::layout::State;
+use wireup::layout::{AbortKind, State};
 use wireup::nodes::Table;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
@@ -68,9 +68,9 @@ pub fn init(required: i32) -> Result<i32> {
 }
 
 /// Ends the job for an error, and notes where in the program that was.
-fn abort_here(code: i32, text: &str) -> ! {
+fn abort_here(reason: (AbortKind, &str), code: i32, text: &str) -> ! {
     death::note_place();
-    abort(code, text)
+    job::abort_for(reason, code, text)
 }
 
 /// How often a rank that waits for others looks whether they can still come.

@@ -9,7 +9,7 @@ use crate::source;
 use crate::verdict::{self, RankEnd};
 use crate::watch::Findings;
 use std::time::Duration;
-use wireup::layout::{State, WaitKind};
+use wireup::layout::{AbortKind, State, WaitKind};
 use wireup::waits::Need;
 
 /// Seconds, to a millisecond.
@@ -105,13 +105,6 @@ pub fn failure(end: &RankEnd, snapshots: &[RankSnapshot], text: &str, seconds: J
     Json::Object(fields)
 }
 
-/// The error class that a text names in parentheses.
-fn error_class(text: &str) -> Option<&str> {
-    let from = text.find("(MPI_ERR_")? + 1;
-    let len = text[from..].find(')')?;
-    Some(&text[from..from + len])
-}
-
 /// A rank that has ended the job.
 pub fn abort(
     abort: &Abort,
@@ -120,11 +113,10 @@ pub fn abort(
     (text, seconds): (&str, Json),
 ) -> Json {
     let snapshot = snapshots.get(abort.rank as usize);
-    let class = error_class(text);
-    let kind = match (class, text.contains("ranks differ in ")) {
-        (_, true) => "mismatch",
-        (Some(_), false) => "error",
-        (None, false) => "abort",
+    let kind = match abort.kind {
+        AbortKind::Mismatch => "mismatch",
+        AbortKind::Error => "error",
+        AbortKind::Abort => "abort",
     };
     Json::Object(vec![
         ("kind", kind.into()),
@@ -139,7 +131,7 @@ pub fn abort(
             "last_call",
             snapshot.and_then(|snapshot| snapshot.last_call).into(),
         ),
-        ("error_class", class.into()),
+        ("error_class", abort.class.as_deref().into()),
         ("frames", frames(noted)),
         ("waiters", waiters(snapshots, abort.rank)),
         ("seconds", seconds),
@@ -272,10 +264,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_classes_are_found() {
-        let text = "rank 2 (pid 7) in MPI_Bcast: ranks differ (MPI_ERR_ROOT)\n  main at a.c:3";
-        assert_eq!(error_class(text), Some("MPI_ERR_ROOT"));
-        assert_eq!(error_class("rank 2 called MPI_Abort (pid 3)"), None);
+    fn an_abort_is_of_the_kind_that_the_rank_says() {
+        let told = |kind, class: Option<&str>| {
+            let class = class.map(str::to_owned);
+            let (rank, pid, code, text) = (2, 7, 8, "(MPI_ERR_ARG) ranks differ in".to_owned());
+            let told = super::abort(
+                &Abort {
+                    rank,
+                    pid,
+                    code,
+                    text,
+                    kind,
+                    class,
+                },
+                &[],
+                &[],
+                ("why", Json::Null),
+            );
+            told.to_string()
+        };
+        let mismatch = told(AbortKind::Mismatch, Some("MPI_ERR_ROOT"));
+        assert!(
+            mismatch.starts_with(r#"{"kind":"mismatch","rank":2"#),
+            "{mismatch}"
+        );
+        assert!(
+            mismatch.contains(r#""error_class":"MPI_ERR_ROOT""#),
+            "{mismatch}"
+        );
+        let abort = told(AbortKind::Abort, None);
+        assert!(
+            abort.starts_with(r#"{"kind":"abort""#) && abort.contains(r#""error_class":null"#),
+            "{abort}"
+        );
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Errors {
         self.failed.push((self.noted, error.class()));
         self.first.get_or_insert_with(|| {
             let text = format!("request {i}: {}", error.text());
-            Error::new(Class::IN_STATUS, text).about(error.comm())
+            error.reworded(Class::IN_STATUS, text)
         });
     }
 

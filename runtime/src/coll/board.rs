@@ -183,31 +183,26 @@ impl PostContent {
     fn differ(self, tag: Tag, rank: u32, other: PostContent) -> Error {
         if self.root != other.root {
             let (mine, theirs) = (self.root, other.root);
-            let text =
-                format!("ranks differ in {tag}: root is {mine} here, but {theirs} at rank {rank}");
-            return Error::new(Class::ROOT, text);
+            let text = format!("{tag}: root is {mine} here, but {theirs} at rank {rank}");
+            return Error::mismatch(Class::ROOT, text);
         }
         let are_operations = [self, other].map(|content| content.operation < MAPPED);
         if are_operations == [true, true] && self.operation != other.operation {
             let [mine, theirs] = [self, other].map(|content| Reducer::name_of(content.operation));
-            let text =
-                format!("ranks differ in {tag}: op is {mine} here, but {theirs} at rank {rank}");
-            return Error::new(Class::OP, text);
+            let text = format!("{tag}: op is {mine} here, but {theirs} at rank {rank}");
+            return Error::mismatch(Class::OP, text);
         }
         if are_operations != [true, true] {
-            let text = format!("ranks differ in {tag}: rank {rank} gives another length than here");
-            return Error::new(Class::COUNT, text);
+            let text = format!("{tag}: rank {rank} gives another length than here");
+            return Error::mismatch(Class::COUNT, text);
         }
         if self.len != other.len {
             let (mine, theirs) = (self.len, other.len);
-            let text = format!(
-                "ranks differ in {tag}: it is of {mine} bytes here, but of {theirs} at rank {rank}"
-            );
-            return Error::new(Class::COUNT, text);
+            let text = format!("{tag}: it is of {mine} bytes here, but of {theirs} at rank {rank}");
+            return Error::mismatch(Class::COUNT, text);
         }
-        let text =
-            format!("ranks differ in {tag}: datatype is of another kind at rank {rank} than here");
-        Error::new(Class::TYPE, text)
+        let text = format!("{tag}: datatype is of another kind at rank {rank} than here");
+        Error::mismatch(Class::TYPE, text)
     }
 }
 

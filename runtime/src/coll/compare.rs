@@ -9,10 +9,9 @@ use wireup::report::ranges;
 /// The error of a message that is shorter than what is to be received.
 #[cold]
 pub(super) fn too_short(tag: Tag, peer: u32, came: u64, wanted: usize) -> Error {
-    let text = format!(
-        "ranks differ in {tag}: rank {peer} sent {came} bytes, but this rank is to receive {wanted}"
-    );
-    Error::new(Class::COUNT, text)
+    let text =
+        format!("{tag}: rank {peer} sent {came} bytes, but this rank is to receive {wanted}");
+    Error::mismatch(Class::COUNT, text)
 }
 
 /// The data of a message: how many bytes, and a hash of the types (0: not known).
@@ -139,11 +138,11 @@ impl Check {
                 .iter()
                 .map(|(name, ranks)| format!("{}: {name}", ranks_in_words(ranks)));
             let text = format!(
-                "ranks differ in collective no. {number}: {}{}",
+                "collective no. {number}: {}{}",
                 text.collect::<Vec<_>>().join("; "),
                 alone(&calls)
             );
-            return Some(Error::new(Class::OTHER, text));
+            return Some(Error::mismatch(Class::OTHER, text));
         }
         let rooted = self.tag.kind().is_rooted();
         let (class, what, groups) =
@@ -160,25 +159,24 @@ impl Check {
             .iter()
             .map(|(name, ranks)| format!("{name} at {}", ranks_in_words(ranks)));
         let text = format!(
-            "ranks differ in {}: {what} {}{}",
+            "{}: {what} {}{}",
             self.tag,
             text.collect::<Vec<_>>().join(", "),
             alone(&groups)
         );
-        Some(Error::new(class, text))
+        Some(Error::mismatch(class, text))
     }
 
     fn compare(&self, mine: Statement, theirs: Statement, rank: u32) -> Result<()> {
         let number = self.tag.number() + 1;
-        let fail = |class, text: String| Err(Error::new(class, text));
+        let fail = |class, text: String| Err(Error::mismatch(class, text));
         if mine.kind != theirs.kind {
             let (mine, theirs) = (mine.kind.name(), theirs.kind.name());
-            let text = format!(
-                "ranks differ in collective no. {number}: this rank is in {mine}, rank {rank} in {theirs}"
-            );
+            let text =
+                format!("collective no. {number}: this rank is in {mine}, rank {rank} in {theirs}");
             return fail(Class::OTHER, text);
         }
-        let place = format!("ranks differ in {}", self.tag);
+        let place = self.tag;
         if !self.same_root(mine.root, theirs.root, rank) {
             let what = match mine.kind.is_rooted() {
                 true => format!(

@@ -177,10 +177,8 @@ unsafe fn run<const N: usize>(
     let places = &places[..comm.size() as usize];
     if let Some((rank, other)) = (0..).zip(places).find(|(_, other)| other.len != mine.len) {
         let (rank, theirs): (u32, u64) = (rank, other.len);
-        let text = format!(
-            "ranks differ in {tag}: it is of {len} bytes here, but of {theirs} at rank {rank}"
-        );
-        return Some(Err(Error::new(Class::COUNT, text)));
+        let text = format!("{tag}: it is of {len} bytes here, but of {theirs} at rank {rank}");
+        return Some(Err(Error::mismatch(Class::COUNT, text)));
     }
     if places.iter().any(|place| place.flags & MAPPABLE == 0) {
         return None;

@@ -3,7 +3,7 @@
 
 use super::check::CheckedPlan;
 use super::execution::Execution;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handle::Raw;
 use crate::lock::Local;
 use crate::object::collective::Tags;
@@ -120,7 +120,7 @@ impl Operation for Collective {
     fn peek(&mut self) -> Completion {
         let mut completion = Completion::empty();
         if let Some(error) = self.0.execution.borrow().error() {
-            completion.error = Some(Error::new(error.class(), error.text()));
+            completion.error = Some(error.copy());
         }
         completion
     }

@@ -7,6 +7,7 @@ use crate::lock::{self, Local};
 use crate::object::errhandler::{FILE_DEFAULT, Handler, initial};
 use crate::object::{comm, error_code, file, group, session, win};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use wireup::layout::AbortKind;
 
 /// The object that a failed call was about: its error handler is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,8 +40,8 @@ pub fn under<R>(handler: Handler, result: Result<R>) -> Result<R> {
     result
 }
 
-/// Aborts the job: exit code, and why.
-pub type AbortFn = fn(i32, &str) -> !;
+/// Aborts the job: the kind of the reason and the error class's name, exit code, and why.
+pub type AbortFn = fn((AbortKind, &str), i32, &str) -> !;
 
 static ABORT_HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -145,13 +146,17 @@ fn die(subject: Subject, call: &str, error: &Error) -> ! {
         Subject::Session(_) => " on a session".to_owned(),
         Subject::Nothing => String::new(),
     };
-    let class = error_code::name(error.class().0)
-        .map_or_else(|| format!("error code {}", error.class().0), str::to_owned);
+    let known = error_code::name(error.class().0);
+    let class = known.map_or_else(|| format!("error code {}", error.class().0), str::to_owned);
     let text = format!("{rank}in {call}{place}: {} ({class})", error.text());
-    end(error.class().0, &text)
+    let kind = match error.is_mismatch() {
+        true => AbortKind::Mismatch,
+        false => AbortKind::Error,
+    };
+    end((kind, known.unwrap_or_default()), error.class().0, &text)
 }
 
-fn end(code: i32, text: &str) -> ! {
+fn end(reason: (AbortKind, &str), code: i32, text: &str) -> ! {
     let hook = ABORT_HOOK.load(Ordering::Relaxed);
     if hook.is_null() {
         eprintln!("lariat: {text}");
@@ -159,7 +164,7 @@ fn end(code: i32, text: &str) -> ! {
     }
     // SAFETY: only `on_abort` stores here, and what it stores is an AbortFn.
     let hook = unsafe { std::mem::transmute::<*mut (), AbortFn>(hook) };
-    hook(code, text)
+    hook(reason, code, text)
 }
 
 #[cfg(test)]

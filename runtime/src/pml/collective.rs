@@ -40,8 +40,12 @@ use wireup::report::ranges;
 
 /// The longest text of a note, in bytes.
 const TEXT: usize = 400;
-/// What comes before it: the error's class, the call's kind, and whether it was begun.
+/// What comes before it: the error's class, the call's kind, and flags.
 const HEAD: usize = 6;
+/// In the flags: the call had sent something before it failed.
+const BEGUN: u8 = 1;
+/// In the flags: it failed since ranks differ.
+const MISMATCH: u8 = 2;
 
 /// Looks after which a rank does not wait any more for others to fail as well.
 const PATIENCE: u32 = 20;
@@ -112,6 +116,8 @@ struct Note {
     kind: Kind,
     /// Whether the call sent anything before it failed.
     begun: bool,
+    /// Whether it failed since ranks differ.
+    is_mismatch: bool,
     text: String,
 }
 
@@ -130,17 +136,20 @@ fn take_note(comm: &Comm, source: u32, tag: Tag) -> Option<Note> {
             class: Class::OTHER,
             kind: tag.kind(),
             begun: true,
+            is_mismatch: false,
             text: "its call failed".to_owned(),
         });
     }
     let len = usize::try_from(request.finish().len).unwrap_or(0);
     let (head, text) = bytes.get(..len)?.split_at_checked(HEAD)?;
     let (class, kind) = head.split_first_chunk::<4>()?;
+    let flags = *kind.get(1)?;
     Some(Note {
         source,
         class: Class(i32::from_le_bytes(*class)),
         kind: Kind::of_code(*kind.first()?),
-        begun: *kind.get(1)? != 0,
+        begun: flags & BEGUN != 0,
+        is_mismatch: flags & MISMATCH != 0,
         text: String::from_utf8_lossy(text).into_owned(),
     })
 }
@@ -233,10 +242,10 @@ impl Watch {
 fn elsewhere(tag: Tag, rank: u32, kind: Kind, text: &str) -> Error {
     let number = tag.number() + 1;
     let (theirs, mine) = (kind.name(), tag.kind().name());
-    Error::new(
+    Error::mismatch(
         Class::OTHER,
-        format!(
-            "ranks differ in collective no. {number}: this rank is in {mine}, rank {rank} called {theirs}, which failed there: {text}"
+        format_args!(
+            "collective no. {number}: this rank is in {mine}, rank {rank} called {theirs}, which failed there: {text}"
         ),
     )
 }
@@ -245,7 +254,11 @@ impl Note {
     /// The error of a rank that fails since another has.
     fn error(&self, tag: Tag) -> Error {
         let (source, text) = (self.source, &self.text);
-        Error::new(self.class, format!("rank {source} failed in {tag}: {text}"))
+        let text = format!("rank {source} failed in {tag}: {text}");
+        match self.is_mismatch {
+            true => Error::new(self.class, text).of_mismatch(),
+            false => Error::new(self.class, text),
+        }
     }
 }
 
@@ -257,10 +270,10 @@ fn unexpected(comm: &Comm, tag: Tag, source: u32) -> Error {
     } else {
         (Class::COUNT, "the same length")
     };
-    Error::new(
+    Error::mismatch(
         class,
-        format!(
-            "ranks differ in {tag}: rank {source} sent rank {rank} a message that is not expected; all must give {what}"
+        format_args!(
+            "{tag}: rank {source} sent rank {rank} a message that is not expected; all must give {what}"
         ),
     )
 }
@@ -273,12 +286,12 @@ fn differ(comm: &Comm, tag: Tag, seen: &[(u32, Tag)]) -> Error {
         calls.push((comm.rank, tag));
     }
     let number = tag.number() + 1;
-    let mut text = format!("ranks differ in collective no. {number}: ");
+    let mut text = format!("collective no. {number}: ");
     text.push_str(&by_call(calls, tag.number(), comm.size()));
     if comm.inter.is_some() {
         let _ = write!(text, "; this rank: {}", tag.kind().name());
     }
-    Error::new(Class::OTHER, text)
+    Error::mismatch(Class::OTHER, text)
 }
 
 /// Ranks and their calls: `ranks 0-2: MPI_Allreduce; rank 3: MPI_Gather`, of a communicator
@@ -387,7 +400,9 @@ fn tell_all(comm: &Comm, (tag, local): (Tag, Option<Tag>), begun: bool, error: &
 
 fn tell(comm: &Comm, tag: Tag, begun: bool, error: &Error) {
     let mut bytes = error.class().0.to_le_bytes().to_vec();
-    bytes.extend([tag.kind().code(), u8::from(begun)]);
+    let begun = if begun { BEGUN } else { 0 };
+    let mismatch = if error.is_mismatch() { MISMATCH } else { 0 };
+    bytes.extend([tag.kind().code(), begun | mismatch]);
     let text = error.text().as_bytes();
     bytes.extend(&text[..text.len().min(TEXT)]);
     let note = tag.of_kind(Kind::FAILED);

@@ -71,12 +71,40 @@ pub struct JobHead {
     pub abort_code: AtomicI32,
     /// Length of `abort_text`; written after the text.
     pub abort_len: AtomicU32,
-    _pad3: [u8; 52],
+    /// An [`AbortKind`].
+    pub abort_kind: AtomicU32,
+    /// The name of the error class, padded with zeros; empty if there is none.
+    pub abort_class: [AtomicU64; 4],
+    _pad3: [u8; 16],
     /// Why, in words, UTF-8.
     pub abort_text: [AtomicU64; 128],
     /// The context spaces that bridges of this job's processes use: a bit each. See
     /// [`crate::bridge`].
     pub spaces: [AtomicU64; SPACES / 64],
+}
+
+/// Why a rank ends the job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum AbortKind {
+    /// It called `MPI_Abort`, or cannot go on.
+    Abort = 0,
+    /// An MPI call failed, and its error handler is fatal.
+    Error = 1,
+    /// Such an error, which is that ranks differ in what they give to a collective.
+    Mismatch = 2,
+}
+
+impl AbortKind {
+    /// The kind that a head's number stands for; what stands for none is an abort.
+    #[must_use]
+    pub fn of(raw: u32) -> AbortKind {
+        match raw {
+            1 => AbortKind::Error,
+            2 => AbortKind::Mismatch,
+            _ => AbortKind::Abort,
+        }
+    }
 }
 
 /// Context spaces: bridges that a job may have at a time.
