@@ -5,6 +5,7 @@
 //! where this mpirun's own output goes. If it fails while it is connected to this job, this
 //! job ends as well, and the other way round.
 
+use crate::cli::OnDeadlock;
 use crate::reap::ExitStatus;
 use crate::spawn;
 use crate::tree;
@@ -61,12 +62,19 @@ pub struct ChildJobs {
     blocked: SigSet,
     /// Variables that mpirun has set for hwloc.
     hwloc_variables: Vec<&'static str>,
+    /// What is done about deadlocks, in this job and in those.
+    on_deadlock: OnDeadlock,
 }
 
 impl ChildJobs {
     /// Listens for ranks of the job with this number. Without a socket there is no spawning,
     /// and nothing else is amiss.
-    pub fn new(job: u64, blocked: SigSet, hwloc_variables: Vec<&'static str>) -> ChildJobs {
+    pub fn new(
+        job: u64,
+        blocked: SigSet,
+        hwloc_variables: Vec<&'static str>,
+        on_deadlock: OnDeadlock,
+    ) -> ChildJobs {
         let listen = || {
             let listener = UnixListener::bind_addr(&spawning::address(job)?)?;
             listener.set_nonblocking(true)?;
@@ -80,6 +88,7 @@ impl ChildJobs {
             jobs: Vec::new(),
             blocked,
             hwloc_variables,
+            on_deadlock,
         }
     }
 
@@ -199,7 +208,8 @@ impl ChildJobs {
         command.env_remove("MPIEXEC_TIMEOUT"); // this mpirun's covers all
         command
             .env(spawning::STATUS, status.as_raw_fd().to_string())
-            .env(spawning::LINK, far.as_raw_fd().to_string());
+            .env(spawning::LINK, far.as_raw_fd().to_string())
+            .env(spawning::ON_DEADLOCK, self.on_deadlock.name());
         let inherit = [status.as_raw_fd(), far.as_raw_fd()];
         let child = spawn::start_mpirun(&mut command, self.blocked, inherit)?;
         Ok(ChildJob {

@@ -424,6 +424,9 @@ impl<'a> Job<'a> {
         if ends {
             self.code = Some(DEADLOCK_CODE);
             self.account.end(Ending::Deadlock);
+            if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {
+                spawned.tell_failure();
+            }
             self.end(Signal::SIGTERM);
             self.children.signal_all(Signal::SIGTERM);
         }

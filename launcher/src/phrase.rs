@@ -343,6 +343,19 @@ fn amount(bytes: u64, shown: &Shown) -> String {
     }
 }
 
+/// A peer that is of another job.
+fn elsewhere(shown: &Shown) -> String {
+    let peer = match shown.peer_rank {
+        rank if rank >= 0 => format!(" for rank {rank} of another job"),
+        _ => " for a process of another job".to_owned(),
+    };
+    let is_message = shown.context & 1 == 0;
+    match shown.tag {
+        tag if is_message && tag >= 0 => format!("{peer}, tag {tag},"),
+        _ => peer,
+    }
+}
+
 /// The peers that a wait lists.
 fn peers(shown: &Shown) -> String {
     let peers = shown
@@ -398,7 +411,7 @@ fn in_collective(shown: &Shown, wait: &Wait, others: &Others, place: &str) -> St
 
 fn otherwise(shown: &Shown, place: &str) -> String {
     let what = match (shown.is_elsewhere(), shown.need, shown.tag) {
-        (true, ..) => " for a process of another job".to_owned(),
+        (true, ..) => elsewhere(shown),
         (_, Need::AllOf | Need::OneOf, _) => format!(" for {}", peer(shown)),
         _ => String::new(),
     };

@@ -4,13 +4,13 @@
 //! `mpirun --spawned HOST COUNT { RANKS DIR ERRHANDLER WORDS word… }…` is not for users: a program or
 //! another mpirun gives it with the descriptors of [`wireup::spawning`].
 
-use crate::cli::{JobOptions, ProgramOptions};
+use crate::cli::{JobOptions, OnDeadlock, ProgramOptions};
 use crate::say::Failure;
 use crate::spawn;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use wireup::spawning::{END, FAILED, LINK, Outcome, STATUS};
+use wireup::spawning::{END, FAILED, LINK, ON_DEADLOCK, Outcome, STATUS};
 
 /// The option that begins such a command line.
 pub const OPTION: &str = "--spawned";
@@ -135,12 +135,20 @@ pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), Str
         Some(host) if programs.iter().all(|p| !p.program.is_empty()) => {
             let job = JobOptions {
                 host: (!host.is_empty()).then(|| host.to_string_lossy().into_owned()),
+                on_deadlock: on_deadlock(),
                 ..JobOptions::default()
             };
             Ok((job, programs))
         }
         _ => Err("the command line of a spawned job cannot be read".to_owned()),
     }
+}
+
+/// What the job that has spawned this one does about deadlocks: that counts here, too.
+fn on_deadlock() -> OnDeadlock {
+    let name = std::env::var(ON_DEADLOCK).ok();
+    name.and_then(|name| OnDeadlock::of(&name))
+        .unwrap_or_default()
 }
 
 /// A failure that is told instead of said; `program` is to blame for it.

@@ -107,7 +107,12 @@ impl JobBuilder {
         };
         let guard = Guard::start(line.number, wire_up.mark());
         strangers.extend(guard.pid());
-        let children = ChildJobs::new(segment.constants().job, blocked, hwloc_variables.clone());
+        let children = ChildJobs::new(
+            segment.constants().job,
+            blocked,
+            hwloc_variables.clone(),
+            global.on_deadlock,
+        );
         // Relaxed: no rank has been started.
         let hold = u32::from(mpir::is_debugged());
         segment.head().hold.store(hold, Relaxed);

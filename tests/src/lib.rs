@@ -28,6 +28,7 @@ pub mod leftovers;
 pub mod mpich_header;
 pub mod outside;
 mod program;
+pub mod report_text;
 pub mod slow;
 pub mod storm;
 pub mod strace;

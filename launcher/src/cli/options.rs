@@ -381,6 +381,23 @@ pub enum OnDeadlock {
     Off,
 }
 
+impl OnDeadlock {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnDeadlock::Report => "report",
+            OnDeadlock::End => "end",
+            OnDeadlock::Off => "off",
+        }
+    }
+
+    /// What this name stands for.
+    pub fn of(name: &str) -> Option<OnDeadlock> {
+        let all = [OnDeadlock::Report, OnDeadlock::End, OnDeadlock::Off];
+        all.into_iter().find(|one| one.name() == name)
+    }
+}
+
 /// Options of one program.
 #[derive(Args, Debug, Clone, Default, PartialEq)]
 pub struct ProgramOptions {

@@ -429,6 +429,7 @@ fn described(what: WaitFor, ranks: u32) -> Wait {
     let is_window = known.as_ref().is_some_and(|known| !known.has_tags);
     let (kind, tag) = match what.context & 1 {
         1 if own.kind != WaitKind::Other => (WaitKind::Collective, -2),
+        1 => (own.kind, -2),
         // A lock's tag is the rank that is locked.
         _ if matches!(own.kind, WaitKind::LockExclusive | WaitKind::LockShared) => {
             (own.kind, own.tag)
@@ -577,6 +578,7 @@ fn without_strangers(what: WaitFor, ranks: u32) -> WaitFor {
             kind: WaitKind::Other,
             tag: what.tag,
             context: what.context,
+            open: what.open,
             ..WaitFor::another_job()
         },
         false => what,

@@ -21,6 +21,9 @@ pub const STATUS: &str = "LARIAT_SPAWN_STATUS";
 /// of which the other end is `mpirun`'s, or the program's if no `mpirun` started it.
 pub const LINK: &str = "LARIAT_SPAWN_LINK";
 
+/// What `--on-deadlock` of the job that spawns says, by its name: it holds for the spawned job.
+pub const ON_DEADLOCK: &str = "LARIAT_SPAWN_ON_DEADLOCK";
+
 /// The port at which the root of the processes that spawned a job waits for it: a variable
 /// of the environment of its ranks.
 pub const PARENT: &str = "LARIAT_PARENT_PORT";

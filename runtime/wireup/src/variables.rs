@@ -34,7 +34,7 @@ const fn variable(name: &'static str, setter: Setter, meaning: &'static str) -> 
 }
 
 /// All of them, those of users first.
-pub const VARIABLES: [Variable; 27] = [
+pub const VARIABLES: [Variable; 28] = [
     variable(
         "LARIAT_CC",
         Setter::User,
@@ -134,6 +134,11 @@ pub const VARIABLES: [Variable; 27] = [
         "LARIAT_SPAWN_LINK",
         Setter::Launcher,
         "the descriptor that ties a spawned job to what has spawned it",
+    ),
+    variable(
+        "LARIAT_SPAWN_ON_DEADLOCK",
+        Setter::Launcher,
+        "what --on-deadlock of the job that spawned this one says",
     ),
     variable(
         "LARIAT_SPAWN_STATUS",

@@ -19,8 +19,8 @@ pub const ROWS: usize = 8;
 pub const PEERS: usize = 8;
 /// Return addresses that are kept of a thread that waits.
 pub const FRAMES: usize = 24;
-/// Words of a name.
-const NAME_WORDS: usize = 6;
+/// Words of a name: room for what describes a communicator without one.
+const NAME_WORDS: usize = 10;
 
 /// Whose parts a wait needs in order to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -162,12 +162,20 @@ pub struct WaitBlock {
     unreceived: AtomicU32,
 }
 
+/// The end of a name that is longer than its room.
+const CUT: &str = "…";
+
 fn put_name(words: &[AtomicU64; NAME_WORDS], name: &str) {
-    let mut end = name.len().min(NAME_WORDS * 8);
-    while !name.is_char_boundary(end) {
-        end -= 1;
+    let room = NAME_WORDS * 8;
+    let mut bytes = name.as_bytes().to_vec();
+    if bytes.len() > room {
+        let mut end = room - CUT.len();
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        bytes.truncate(end);
+        bytes.extend_from_slice(CUT.as_bytes());
     }
-    let mut bytes = name.as_bytes()[..end].to_vec();
     bytes.resize(NAME_WORDS * 8, 0);
     for (word, eight) in words.iter().zip(bytes.as_chunks::<8>().0) {
         word.store(u64::from_le_bytes(*eight), Relaxed);
