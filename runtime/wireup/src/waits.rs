@@ -438,9 +438,11 @@ mod tests {
     fn long_names_are_cut_between_characters() {
         let block = block();
         let mut long = wait();
-        long.place = "ä".repeat(40);
-        block.slots[0].show(&long);
-        assert_eq!(block.slots[0].wait().unwrap().place, "ä".repeat(24));
+        for (letters, shown) in [(40, "ä".repeat(40)), (41, "ä".repeat(38) + CUT)] {
+            long.place = "ä".repeat(letters);
+            block.slots[0].show(&long);
+            assert_eq!(block.slots[0].wait().unwrap().place, shown);
+        }
     }
 
     #[test]
