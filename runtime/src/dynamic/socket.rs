@@ -80,7 +80,7 @@ pub(super) fn connect(name: &[u8]) -> io::Result<UnixStream> {
         .get_mut(1..=name.len())
         .ok_or(io::ErrorKind::InvalidInput)?;
     for (to, byte) in room.iter_mut().zip(name) {
-        *to = byte.cast_signed();
+        *to = std::ffi::c_char::from_ne_bytes([*byte]);
     }
     let len = std::mem::offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
     let len = libc::socklen_t::try_from(len).map_err(io::Error::other)?;

@@ -9,6 +9,7 @@ use super::part::{BUFFER, Buffer, Direction, Transfer};
 use super::vectored;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
+#[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
 /// Fewer bytes are not worth it.
