@@ -33,6 +33,7 @@
 //! json        JSON
 //! account     what --report writes
 //! report      tables of what ranks publish about themselves
+//! step        holds the job of a Slurm step, whose tasks are its ranks
 //! children, spawned       jobs that ranks spawn, and this job as such a one
 //! inspect     the program of that name, which looks at jobs: the same executable
 //! top         live views of a job
@@ -93,6 +94,7 @@ mod spawned;
 mod start;
 mod stdin;
 mod stdio;
+mod step;
 mod stream;
 mod stuck;
 mod threads;
@@ -128,6 +130,9 @@ fn main() -> ExitCode {
     }
     if is(nodes::NODE) {
         return exit(run_node());
+    }
+    if is(wireup::step::OPTION) {
+        return exit(step::run(&args[1..]));
     }
     if is(spawned::OPTION) || is(spawned::OPTION_ALONE) {
         return run_spawned(&args[1..], is(spawned::OPTION_ALONE));

@@ -11,7 +11,7 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid, fork};
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
@@ -134,6 +134,21 @@ pub fn is_of_this_user(stream: &UnixStream) -> bool {
         unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, at, &raw mut len) };
     // SAFETY: geteuid has no preconditions.
     got == 0 && who.uid == unsafe { libc::geteuid() }
+}
+
+/// A descriptor of a process that is no child: it can be read when the process has ended.
+///
+/// # Errors
+/// There is no such process, or the kernel (before 5.3) has no such descriptors.
+pub fn process_descriptor(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: makes a descriptor, or is an error.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just returned it to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Goes on in a process that is no child of the one that has started this one, in a session

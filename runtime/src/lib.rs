@@ -14,6 +14,7 @@ pub mod error;
 pub mod exhausted;
 pub mod file;
 pub mod handle;
+mod installed;
 pub mod job;
 pub mod leaks;
 pub mod lifecycle;

@@ -10,11 +10,14 @@
 //! * and was not (the second program of a script) is refused, since it would be one of
 //!   so many silent jobs of one.
 //!
+//! The tasks that Slurm's srun starts are ranks as well: they meet ([`wireup::step`]).
+//!
 //! A program without a launcher is a job of one. One that another launcher started as
 //! one of several ranks stops with an error.
 
 use crate::error::{Class, Error, Result};
 use crate::fail;
+use crate::installed;
 use btl_shm::region::window;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -25,6 +28,7 @@ use wireup::handover::Handover;
 use wireup::layout::State;
 use wireup::nodes::{NODES, Place, Table};
 use wireup::segment::Segment;
+use wireup::step::Task;
 
 /// A process's place in a job.
 #[derive(Debug)]
@@ -53,6 +57,9 @@ pub fn find() -> Result<Membership> {
     match Handover::read(env::get).map_err(other)? {
         Some(handover) => inherited(&handover),
         None => {
+            if let Some(task) = Task::read(env::get).map_err(other)? {
+                return of_step(&task);
+            }
             if let Some((name, value, who)) = env::foreign_launcher(env::get).map_err(other)? {
                 fail!(
                     OTHER,
@@ -61,6 +68,25 @@ pub fn find() -> Result<Membership> {
             }
             alone()
         }
+    }
+}
+
+/// The place of a task of srun's: the tasks of its step are a job.
+fn of_step(task: &Task) -> Result<Membership> {
+    let other = |why: String| Error::new(Class::OTHER, why);
+    let told = task.meet(installed::mpirun).map_err(|why| {
+        other(format!(
+            "this is task {} of {} that srun has started, and it cannot meet the others: {why}",
+            task.rank, task.size
+        ))
+    })?;
+    let get = |name: &str| {
+        let found = told.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    match Handover::read(get).map_err(other)? {
+        Some(handover) => inherited(&handover),
+        None => alone(),
     }
 }
 

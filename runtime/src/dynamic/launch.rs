@@ -3,6 +3,7 @@
 use super::socket::{self, Talk, raise};
 use super::spawn::Planned;
 use crate::error::{Class, Error, Result};
+use crate::installed;
 use crate::job;
 use crate::lock::Local;
 use std::ffi::{CStr, OsString};
@@ -141,7 +142,7 @@ fn by_another(programs: &[Planned], port: &CStr) -> io::Result<UnixStream> {
     let request = request(programs, "--spawned-alone", port);
     let (status, far_status) = UnixStream::pair()?;
     let (link, far_link) = UnixStream::pair()?;
-    let mut command = Command::new(mpirun()?);
+    let mut command = Command::new(installed::mpirun()?);
     command.args(&request.args).stdin(Stdio::null());
     for name in OWN {
         command.env_remove(name);
@@ -179,40 +180,4 @@ fn is_open(link: &UnixStream) -> bool {
     let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
     // SAFETY: looks at one byte at most, into a local.
     unsafe { libc::recv(link.as_raw_fd(), (&raw mut byte).cast(), 1, flags) != 0 }
-}
-
-/// The `mpirun` of this installation: beside the library's folder, else the one in `PATH` if
-/// a library lies beside that.
-fn mpirun() -> io::Result<PathBuf> {
-    let beside = library().and_then(|library| Some(library.parent()?.parent()?.join("bin/mpirun")));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let named = std::env::split_paths(&path)
-        .map(|dir| dir.join("mpirun"))
-        .filter(|file| {
-            let real = file.canonicalize().unwrap_or_default();
-            let top = real.parent().and_then(|bin| bin.parent());
-            top.is_some_and(|top| top.join("lib/libmpi_abi.so.1").exists())
-        });
-    let mut all = beside.into_iter().chain(named);
-    all.find(|file| file.is_file()).ok_or_else(|| {
-        io::Error::other(
-            "Lariat's mpirun is neither beside the library nor in PATH: start the program by it, or add its folder to PATH",
-        )
-    })
-}
-
-/// The file that this library was loaded from.
-fn library() -> Option<PathBuf> {
-    let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    let here = (library as *const ()).cast::<libc::c_void>();
-    // SAFETY: looks up an address of this library, and fills a local.
-    let got = unsafe { libc::dladdr(here, found.as_mut_ptr()) };
-    // SAFETY: zeroed, or filled by dladdr.
-    let name = unsafe { found.assume_init() }.dli_fname;
-    if got == 0 || name.is_null() {
-        return None;
-    }
-    // SAFETY: the loader's own string, which lives as long as this library.
-    let name = unsafe { CStr::from_ptr(name) };
-    std::fs::canonicalize(std::ffi::OsStr::from_bytes(name.to_bytes())).ok()
 }

@@ -33,6 +33,7 @@ pub mod report;
 pub mod segment;
 pub mod settings;
 pub mod spawning;
+pub mod step;
 pub mod variables;
 mod verify;
 pub mod waits;
