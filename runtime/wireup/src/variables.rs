@@ -34,7 +34,7 @@ const fn variable(name: &'static str, setter: Setter, meaning: &'static str) -> 
 }
 
 /// All of them, those of users first.
-pub const VARIABLES: [Variable; 28] = [
+pub const VARIABLES: [Variable; 29] = [
     variable(
         "LARIAT_CC",
         Setter::User,
@@ -44,6 +44,11 @@ pub const VARIABLES: [Variable; 28] = [
         "LARIAT_CXX",
         Setter::User,
         "the C++ compiler that mpicxx runs (as MPICH_CXX, OMPI_CXX)",
+    ),
+    variable(
+        "LARIAT_FC",
+        Setter::User,
+        "the Fortran compiler that mpifort runs (as MPICH_FC, OMPI_FC)",
     ),
     variable(
         "LARIAT_LIBFABRIC",
