@@ -144,10 +144,10 @@ pub struct JobOptions {
     /// Pass all variables but NAME, or but those that begin with PREFIX*
     #[arg(long, value_name = "NAME", help_heading = "Environment")]
     pub unset_env: Vec<OsString>,
-    /// Append VALUE to a variable, with a separator between: PATH[:] DIR
+    /// Append VALUE to the variable NAME, with the separator C (in brackets) between them
     #[arg(long, aliases = ["append-envar"], num_args = 2, value_names = ["NAME[C]", "VALUE"], action = clap::ArgAction::Append, help_heading = "Environment")]
     pub append_env: Vec<OsString>,
-    /// Put VALUE before what a variable has: PATH[:] DIR
+    /// Put VALUE before what the variable NAME has, with the separator C (in brackets) between them
     #[arg(long, aliases = ["prepend-envar"], num_args = 2, value_names = ["NAME[C]", "VALUE"], action = clap::ArgAction::Append, help_heading = "Environment")]
     pub prepend_env: Vec<OsString>,
     /// Give a setting of the library; the names are listed below

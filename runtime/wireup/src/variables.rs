@@ -1,5 +1,5 @@
 //! Every variable named `LARIAT_…` that Lariat reads, beside those of the
-//! [settings](crate::settings): for the reference pages, and to tell a misspelt one.
+//! [`crate::settings`]: for the reference pages, and to tell a misspelt one.
 
 use crate::settings;
 
