@@ -113,7 +113,7 @@ fn bad_options_are_named() {
         (&["-n", "0", "true"][..], "'0'"),
         (&["-n", "-1", "true"], "'-1'"),
         (&["-n", "two", "true"], "'two'"),
-        (&["--mca", "btl", "self", "true"], "--set"),
+        (&["-rankmap", "(vector,1)", "true"], "-rankmap"),
         (&["--frobnicate", "true"], "--frobnicate"),
         (&["--set", "arm=wing", "true"], "arm=wing"),
         (&["-H", "elsewhere:x", "true"], "elsewhere:x"),

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Tree, run};
 
-/// The stand-in: a machine with its best thresholds at 32k (eager), 8k (direct), 128k (both
+/// The stand-in: a machine with its best thresholds at 32k (eager), 16k (direct), 128k (both
 /// sides copy) and 8m (around the caches), with chunks of 32k, and with `copy` as its best arm.
 /// The differences are large, since the real machine may be busy.
 const MACHINE: &str = r#"#!/bin/bash
@@ -28,7 +28,7 @@ echo "$3" | tr , '\n' | awk -v eager="$(bytes $LARIAT_EAGER_LIMIT)" \
     -v chunk="$(bytes $LARIAT_COOP_CHUNK)" -v nt="$(bytes $LARIAT_NT_MIN)" \
     -v arm="$LARIAT_ARM" '{
     time = 1 + $1 / 10000
-    if ($1 >= direct) time *= $1 >= 8192 ? 0.5 : 1.4
+    if ($1 >= direct) time *= $1 >= 16384 ? 0.5 : 1.4
     else if ($1 > eager) time *= $1 > 32768 ? 0.7 : 1.5
     if ($1 >= coop) time *= $1 >= 131072 ? 0.6 : 1.3
     if ($1 >= nt) time *= $1 >= 8388608 ? 0.6 : 1.2
@@ -82,7 +82,7 @@ fn what_is_measured_is_chosen_written_and_used() {
     for (line, said) in [
         ("arm = copy", "arm = copy (built in: auto)"),
         ("eager_limit = 32k", "eager_limit = 32k (built in: 64k)"),
-        ("direct_min = 8k", "direct_min = 8k (built in: 4097)"),
+        ("direct_min = 16k", "direct_min = 16k (built in: 4097)"),
         ("coop_min = 128k", "coop_min = 128k (built in: 32k)"),
         ("coop_chunk = 32k", "coop_chunk = 32k (built in: 1k)"),
         ("nt_min = 8m", "nt_min = 8m (built in: 16m)"),

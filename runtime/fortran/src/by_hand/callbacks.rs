@@ -116,17 +116,19 @@ conversion!(read read);
 conversion!(write write);
 
 unsafe extern "C" {
-    /// This library's own `MPI_CONVERSION_FN_NULL`, and that of large counts: who passes it wants no conversion.
-    safe static pmpi_conversion_fn_null_: u8;
-    safe static pmpi_conversion_fn_null_c_: u8;
+    /// `MPI_CONVERSION_FN_NULL`, and that of large counts: who passes it wants no conversion. By
+    /// the names that programs use, which may stand for a tool's; those of the definitions would
+    /// be given others by link-time optimisation.
+    safe static mpi_conversion_fn_null_: u8;
+    safe static mpi_conversion_fn_null_c_: u8;
 }
 
 /// The function for the library, null where there is none.
 fn or_null<N>(given: Conversion<N>, ours: *const c_void) -> *const c_void {
     let given = given as *const u8;
     let none = [
-        &raw const pmpi_conversion_fn_null_,
-        &raw const pmpi_conversion_fn_null_c_,
+        &raw const mpi_conversion_fn_null_,
+        &raw const mpi_conversion_fn_null_c_,
     ];
     match none.contains(&given) {
         true => std::ptr::null(),
