@@ -165,7 +165,7 @@ fn what_is_no_job_is_refused() {
             "is no mpirun, nor a rank of one",
         ),
         (&["watch"], "watch"),
-        (&[], "wanted: jobs, explain or top"),
+        (&[], "wanted: jobs, explain, top or pages"),
     ] {
         let said = lariat(args);
         assert_eq!(said.status.code(), Some(1), "{args:?}");
