@@ -1,23 +1,7 @@
 /* The heap grows in place up to what lies in its way, and then uses what it has.
  *
  * usage: heap_obstacle */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#define CHECK(condition)                                                       \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
-            return 1;                                                          \
-        }                                                                      \
-    } while (0)
+#include "check.h"
 
 enum { BLOCK = 64 << 10, ROOM = 1 << 20, MOST = 20000 };
 static char *block[MOST];
@@ -40,31 +24,33 @@ int main(void)
 {
     char *first = malloc(BLOCK);
     uintptr_t end = end_of_heap(first);
-    CHECK(first && end > (uintptr_t)first);
+    CHECK(first && end > (uintptr_t)first, "the heap is not mapped");
     char *obstacle = (char *)end + ROOM;
     CHECK(mmap(obstacle, 4096, PROT_READ | PROT_WRITE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == obstacle);
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == obstacle,
+          "nothing can be mapped behind the heap");
     memset(obstacle, 7, 4096);
     int n = 0, inside = 0;
     while (n < MOST) {
         block[n] = malloc(BLOCK);
-        CHECK(block[n]);
+        CHECK(block[n], "no memory");
         memset(block[n], 1, BLOCK);
         inside = block[n] >= first && block[n] < obstacle;
         n++;
         if (!inside)
             break;
     }
-    CHECK(!inside);
+    CHECK(!inside, "%d blocks before the obstacle", n);
     uintptr_t reached = end_of_heap(first);
-    CHECK(reached <= (uintptr_t)obstacle && reached > (uintptr_t)obstacle - 2 * BLOCK);
+    CHECK(reached <= (uintptr_t)obstacle && reached > (uintptr_t)obstacle - 2 * BLOCK,
+          "it grew by %td of %d bytes", (char *)reached - (char *)end, ROOM);
     for (int i = 0; i < 4096; i++)
-        CHECK(obstacle[i] == 7);
+        CHECK(obstacle[i] == 7, "the obstacle was overwritten");
     /* What comes free is used again. */
     free(block[n / 2]);
     free(block[n / 3]);
     char *again = malloc(BLOCK);
-    CHECK(again >= first && again < obstacle);
+    CHECK(again >= first && again < obstacle, "what was freed is not used again");
     memset(again, 2, BLOCK);
     puts("ok");
     return 0;

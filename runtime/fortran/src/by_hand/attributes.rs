@@ -4,30 +4,43 @@
 use crate::{callee, convert, handle};
 use std::ffi::{c_int, c_void};
 
+/// An integer that an attribute is in Fortran: of the size of an address, or a default one in what
+/// MPI-1 had ([`super::old`]).
+pub trait Value: Sized {
+    /// From what C keeps.
+    fn of(value: *mut c_void) -> Self;
+
+    /// As C keeps it.
+    fn kept(self) -> *mut c_void;
+}
+
+impl Value for isize {
+    fn of(value: *mut c_void) -> isize {
+        value.addr().cast_signed()
+    }
+
+    fn kept(self) -> *mut c_void {
+        std::ptr::with_exposed_provenance_mut(self.cast_unsigned())
+    }
+}
+
 /// A program's function that copies an attribute.
-pub type Copy = unsafe extern "C" fn(
-    *mut c_int,
-    *mut c_int,
-    *mut isize,
-    *mut isize,
-    *mut isize,
-    *mut c_int,
-    *mut c_int,
-);
+pub type Copy<N> =
+    unsafe extern "C" fn(*mut c_int, *mut c_int, *mut N, *mut N, *mut N, *mut c_int, *mut c_int);
 /// A program's function that deletes one.
-pub type Delete = unsafe extern "C" fn(*mut c_int, *mut c_int, *mut isize, *mut isize, *mut c_int);
+pub type Delete<N> = unsafe extern "C" fn(*mut c_int, *mut c_int, *mut N, *mut N, *mut c_int);
 
 /// The functions of a key and their state. They live as long as the process: attributes outlive
 /// their key.
-struct Key {
-    copy: Copy,
-    delete: Delete,
-    state: isize,
+struct Key<N> {
+    copy: Copy<N>,
+    delete: Delete<N>,
+    state: N,
     /// The integer of the handle that an attribute hangs on.
     number: fn(usize) -> c_int,
 }
 
-unsafe extern "C" fn copy(
+unsafe extern "C" fn copy<N: Value + std::marker::Copy>(
     object: usize,
     keyval: c_int,
     key: *mut c_void,
@@ -35,11 +48,13 @@ unsafe extern "C" fn copy(
     new_value: *mut c_void,
     flag: *mut c_int,
 ) -> c_int {
-    // SAFETY: the key was made by `new_key`; the other places are the library's.
+    // SAFETY: the key was made by `new_key` of the same integers; the other places are the
+    // library's.
     unsafe {
-        let key = &*key.cast::<Key>();
+        let key = &*key.cast::<Key<N>>();
         let (mut object, mut keyval, mut state) = ((key.number)(object), keyval, key.state);
-        let (mut value, mut copied, mut outcome) = (value.addr().cast_signed(), 0_isize, 0);
+        let (mut value, mut outcome) = (N::of(value), 0);
+        let mut copied = N::of(std::ptr::null_mut());
         (key.copy)(
             &raw mut object,
             &raw mut keyval,
@@ -50,13 +65,13 @@ unsafe extern "C" fn copy(
             &raw mut outcome,
         );
         if outcome == 0 && *flag != 0 {
-            *new_value.cast::<isize>() = copied;
+            *new_value.cast::<*mut c_void>() = copied.kept();
         }
         outcome
     }
 }
 
-unsafe extern "C" fn delete(
+unsafe extern "C" fn delete<N: Value + std::marker::Copy>(
     object: usize,
     keyval: c_int,
     value: *mut c_void,
@@ -64,9 +79,9 @@ unsafe extern "C" fn delete(
 ) -> c_int {
     // SAFETY: as in `copy`.
     unsafe {
-        let key = &*key.cast::<Key>();
+        let key = &*key.cast::<Key<N>>();
         let (mut object, mut keyval, mut state) = ((key.number)(object), keyval, key.state);
-        let (mut value, mut outcome) = (value.addr().cast_signed(), 0);
+        let (mut value, mut outcome) = (N::of(value), 0);
         (key.delete)(
             &raw mut object,
             &raw mut keyval,
@@ -79,10 +94,10 @@ unsafe extern "C" fn delete(
 }
 
 /// The state that goes with [`copy`] and [`delete`], and their addresses.
-pub fn new_key(
-    copy_of: Copy,
-    delete_of: Delete,
-    state: isize,
+pub fn new_key<N: Value + std::marker::Copy>(
+    copy_of: Copy<N>,
+    delete_of: Delete<N>,
+    state: N,
     number: fn(usize) -> c_int,
 ) -> (*const c_void, *const c_void, *mut c_void) {
     let key = Key {
@@ -92,7 +107,8 @@ pub fn new_key(
         number,
     };
     let key = Box::into_raw(Box::new(key)).cast();
-    (copy as *const c_void, delete as *const c_void, key)
+    let (copy, delete) = (copy::<N> as *const c_void, delete::<N> as *const c_void);
+    (copy, delete, key)
 }
 
 /// The value of an attribute as Fortran has it, from what C has: the predefined ones are behind
@@ -119,7 +135,7 @@ macro_rules! attributes {
             both
             /// Section 7.7.
             fn $create(
-                copy: Copy, delete: Delete, keyval: *mut c_int, state: *const isize, ierror: *mut c_int,
+                copy: Copy<isize>, delete: Delete<isize>, keyval: *mut c_int, state: *const isize, ierror: *mut c_int,
             ) -> () {
                 let (copy, delete, key) = new_key(copy, delete, *state, handle::$number);
                 convert::put_code(ierror, callee::$c_create(copy, delete, keyval, key));
@@ -128,8 +144,8 @@ macro_rules! attributes {
             both
             /// Section 7.7.
             fn $set(object: *const c_int, keyval: *const c_int, value: *const isize, ierror: *mut c_int) -> () {
-                let value = std::ptr::with_exposed_provenance_mut((*value).cast_unsigned());
-                convert::put_code(ierror, callee::$c_set(handle::$handle(*object), *keyval, value));
+                let object = handle::$handle(*object);
+                convert::put_code(ierror, callee::$c_set(object, *keyval, (*value).kept()));
             }
 
             both

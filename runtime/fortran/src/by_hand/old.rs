@@ -1,90 +1,21 @@
 //! What MPI-1 had with default integers: attributes (MPI 5.0, section 16.1, deprecated), addresses
 //! and datatypes (removed in MPI 3.0; old programs call them).
 
-use super::attributes::value_in_fortran;
+use super::attributes::{Copy, Delete, Value, new_key, value_in_fortran};
 use crate::{callee, convert, handle};
 use std::ffi::{c_int, c_void};
 
-type Copy = unsafe extern "C" fn(
-    *mut c_int,
-    *mut c_int,
-    *mut c_int,
-    *mut c_int,
-    *mut c_int,
-    *mut c_int,
-    *mut c_int,
-);
-type Delete = unsafe extern "C" fn(*mut c_int, *mut c_int, *mut c_int, *mut c_int, *mut c_int);
-
-/// The functions of a key and their state.
-struct Key {
-    copy: Copy,
-    delete: Delete,
-    state: c_int,
-}
-
-/// The integer that the value of an attribute was made from.
-fn low(value: *mut c_void) -> c_int {
+impl Value for c_int {
     #[allow(
         clippy::cast_possible_truncation,
         reason = "it was made from an integer of 32 bits"
     )]
-    let value = value.addr() as c_int;
-    value
-}
-
-fn wide(value: c_int) -> *mut c_void {
-    std::ptr::without_provenance_mut((value as isize).cast_unsigned())
-}
-
-unsafe extern "C" fn copy(
-    comm: usize,
-    keyval: c_int,
-    key: *mut c_void,
-    value: *mut c_void,
-    new_value: *mut c_void,
-    flag: *mut c_int,
-) -> c_int {
-    // SAFETY: the key was made below; the other places are the library's.
-    unsafe {
-        let key = &*key.cast::<Key>();
-        let (mut comm, mut keyval, mut state) = (handle::comm_int(comm), keyval, key.state);
-        let (mut value, mut copied, mut outcome) = (low(value), 0, 0);
-        (key.copy)(
-            &raw mut comm,
-            &raw mut keyval,
-            &raw mut state,
-            &raw mut value,
-            &raw mut copied,
-            flag,
-            &raw mut outcome,
-        );
-        if outcome == 0 && *flag != 0 {
-            *new_value.cast::<*mut c_void>() = wide(copied);
-        }
-        outcome
+    fn of(value: *mut c_void) -> c_int {
+        value.addr() as c_int
     }
-}
 
-unsafe extern "C" fn delete(
-    comm: usize,
-    keyval: c_int,
-    value: *mut c_void,
-    key: *mut c_void,
-) -> c_int {
-    // SAFETY: as in `copy`.
-    unsafe {
-        let key = &*key.cast::<Key>();
-        let (mut comm, mut keyval, mut state) = (handle::comm_int(comm), keyval, key.state);
-        let (mut value, mut outcome) = (low(value), 0);
-        (key.delete)(
-            &raw mut comm,
-            &raw mut keyval,
-            &raw mut value,
-            &raw mut state,
-            &raw mut outcome,
-        );
-        outcome
+    fn kept(self) -> *mut c_void {
+        std::ptr::without_provenance_mut((self as isize).cast_unsigned())
     }
 }
 
@@ -92,11 +23,10 @@ define! {
     both
     /// Section 16.1.
     fn mpi_keyval_create(
-        copy_of: Copy, delete_of: Delete, keyval: *mut c_int, state: *const c_int, ierror: *mut c_int,
+        copy: Copy<c_int>, delete: Delete<c_int>, keyval: *mut c_int, state: *const c_int,
+        ierror: *mut c_int,
     ) -> () {
-        let key = Key { copy: copy_of, delete: delete_of, state: *state };
-        let key = Box::into_raw(Box::new(key)).cast();
-        let (copy, delete) = (copy as *const c_void, delete as *const c_void);
+        let (copy, delete, key) = new_key(copy, delete, *state, handle::comm_int);
         convert::put_code(ierror, callee::PMPI_Comm_create_keyval(copy, delete, keyval, key));
     }
 
@@ -104,7 +34,7 @@ define! {
     /// Section 16.1.
     fn mpi_attr_put(comm: *const c_int, keyval: *const c_int, value: *const c_int, ierror: *mut c_int) -> () {
         let comm = handle::comm(*comm);
-        convert::put_code(ierror, callee::PMPI_Comm_set_attr(comm, *keyval, wide(*value)));
+        convert::put_code(ierror, callee::PMPI_Comm_set_attr(comm, *keyval, (*value).kept()));
     }
 
     both
@@ -117,7 +47,7 @@ define! {
         let comm = handle::comm(*comm);
         let outcome = callee::PMPI_Comm_get_attr(comm, *keyval, (&raw mut found).cast(), flag);
         if outcome == 0 && *flag != 0 {
-            *value = low(wide_of(value_in_fortran(*keyval, found)));
+            *value = c_int::of(value_in_fortran(*keyval, found).kept());
         }
         convert::put_code(ierror, outcome);
     }
@@ -293,8 +223,4 @@ define! {
         }
         convert::put_code(ierror, outcome);
     }
-}
-
-fn wide_of(value: isize) -> *mut c_void {
-    std::ptr::without_provenance_mut(value.cast_unsigned())
 }
