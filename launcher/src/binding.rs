@@ -50,6 +50,21 @@ pub struct Resources {
     rankfile: Option<Vec<RankPlace>>,
     /// The machine, read when it is first needed.
     machine: Option<Machine>,
+    /// Ranks of the job's other hosts that share these processors.
+    crowd: u32,
+}
+
+/// The ranks of a job on several hosts that run on one machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Crowd {
+    /// Those of hosts before this one.
+    pub before: u32,
+    /// Those of this host.
+    pub own: u32,
+    /// All.
+    pub all: u32,
+    /// Whether all these hosts have the same processors.
+    pub divides: bool,
 }
 
 impl Resources {
@@ -83,7 +98,44 @@ impl Resources {
             threads: map.is_some_and(|map| map.threads),
             rankfile,
             machine: None,
+            crowd: 0,
         })
+    }
+
+    /// Shares the processors with other hosts of the job that are this machine, too
+    /// (containers): by cores, if there is one for each rank of all of them and the options do
+    /// not say which; else nobody is bound, and ranks learn that they share.
+    pub fn share_with(&mut self, crowd: Crowd, global: &JobOptions) {
+        let others = crowd.all.saturating_sub(crowd.own);
+        let by = global.mapping().map(|map| map.by);
+        let listed = matches!(by, Some(MapBy::List(_) | MapBy::Rankfile(_)));
+        if others == 0 || listed {
+            return;
+        }
+        let machine = self.machine();
+        let mut cores: Vec<u32> = machine.pus.iter().map(|pu| pu.core).collect();
+        cores.dedup();
+        let places = cores.len().min(self.processors as usize);
+        if !crowd.divides || crowd.all as usize > places {
+            self.crowd = others;
+            return;
+        }
+        let share = |ranks: u32| cores.len() * ranks as usize / crowd.all as usize;
+        let own = &cores[share(crowd.before)..share(crowd.before + crowd.own)];
+        let machine = self.machine();
+        let kept = machine.pus.iter().filter(|pu| own.contains(&pu.core));
+        let kept: Vec<u32> = kept.map(|pu| pu.os).collect();
+        let part = u64::from(self.processors) * u64::from(crowd.own) / u64::from(crowd.all);
+        let part = u32::try_from(part.min(kept.len() as u64)).unwrap_or(1);
+        self.processors = part.max(1);
+        self.allowed = kept;
+        self.machine = None;
+        self.narrowed = true;
+    }
+
+    /// Ranks of other hosts that share these processors.
+    pub fn crowd(&self) -> u32 {
+        self.crowd
     }
 
     fn machine(&mut self) -> &Machine {
@@ -153,7 +205,9 @@ impl Resources {
         };
         let wanted = match &global.bind_to {
             Some(bind) => bind.clone(),
-            None if ranks > self.processors && !listed => BindTo::Nothing,
+            None if ranks.saturating_add(self.crowd) > self.processors && !listed => {
+                BindTo::Nothing
+            }
             None => BindTo::To(Object::Core, 1), // without options: to a share of the cores
         };
         if wanted == BindTo::Nothing && map.is_none() {
@@ -162,6 +216,7 @@ impl Resources {
             }
             let reason = match &global.bind_to {
                 Some(_) => "as requested",
+                None if self.crowd > 0 => "oversubscribed: hosts of this job share the processors",
                 None => "oversubscribed: more ranks than processors",
             };
             return Ok(none(self.machine, reason));

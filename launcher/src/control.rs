@@ -9,6 +9,7 @@ use crate::account::{Account, Ending, Occasion};
 use crate::children::ChildJobs;
 use crate::cli::{JobOptions, OnDeadlock};
 use crate::deadline::{Deadline, poll_timeout};
+use crate::deadlock;
 use crate::explain::{self, Known};
 use crate::flush;
 use crate::forward::Forwarder;
@@ -49,9 +50,6 @@ const ORDERLY_GRACE: Duration = Duration::from_millis(500);
 const PARTING_TIME: Duration = Duration::from_secs(1);
 /// How often to look at a rank whose end may come without SIGCHLD.
 const ELSEWHERE_INTERVAL: Duration = Duration::from_millis(20);
-
-/// What mpirun exits with when it has ended a job that could not go on (`EDEADLK`).
-const DEADLOCK_CODE: u8 = 35;
 
 /// How far the job is.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -362,9 +360,9 @@ impl<'a> Job<'a> {
         let snapshots = snapshot::of_all(&self.segment);
         let ranks = &self.ranks;
         self.history
-            .look(&snapshots, |rank| !ranks.is_alive(rank), now);
+            .look(&snapshots, |rank| !ranks.is_alive(rank), (now, now));
         let connected = self.is_connected();
-        let findings = self.history.findings(&snapshots, connected, now);
+        let findings = self.history.findings(&snapshots, connected, &[], now);
         (snapshots, findings)
     }
 
@@ -379,50 +377,22 @@ impl<'a> Job<'a> {
         if !self.history.are_settled(&findings, now) {
             return;
         }
-        let mut news = Vec::new();
-        for (left, waiters) in self.history.news(&findings) {
-            news.push(format!(
-                "{}\n  Often an exception or an early return: see what rank {left} printed last \
-                 (Python: run with -m mpi4py).",
-                explain::left_behind(&snapshots, left, &waiters)
-            ));
-        }
-        let is_left = !news.is_empty();
-        let is_stuck = self.history.is_stuck_anew(&findings, &snapshots);
-        if !is_left && !is_stuck {
-            return;
-        }
-        let known = Known::of(&snapshots);
-        let mut lines = String::new();
-        if is_stuck {
-            let time = self.history.standstill(&findings, now);
-            news.push(format!(
-                "stuck: {} (for {:.1} s).",
-                explain::who_is_stuck(&findings),
-                time.as_secs_f64()
-            ));
-            lines = explain::stuck(&snapshots, &findings, &known);
-        } else if is_left {
-            lines = explain::bereft(&snapshots, &findings, &known);
-        }
         if self.on_deadlock == OnDeadlock::Off || self.quiet {
             return;
         }
-        self.output.catch_up(); // what those ranks printed last comes first
         let ends = self.on_deadlock == OnDeadlock::End;
-        let what = match ends {
-            true => "Ending the job.",
-            false => "The job is left as it is; Ctrl-C ends it.",
+        let seen = (snapshots.as_slice(), &findings);
+        let find_out = || Known::of(&snapshots);
+        let Some((text, known)) = deadlock::news(&mut self.history, seen, ends, now, find_out)
+        else {
+            return;
         };
-        news[0].push(' ');
-        news[0].push_str(what);
-        news.push(lines.trim_end().to_owned());
-        let text = news.join("\n");
+        self.output.catch_up(); // what those ranks printed last comes first
         say(&text);
         self.account
             .report(Occasion::Stuck, &snapshots, &findings, &known, &text);
         if ends {
-            self.code = Some(DEADLOCK_CODE);
+            self.code = Some(deadlock::CODE);
             self.account.end(Ending::Deadlock);
             if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {
                 spawned.tell_failure();

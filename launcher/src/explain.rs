@@ -6,6 +6,7 @@ use crate::phrase::{self, Others, Phrase};
 use crate::python;
 use crate::snapshot::{RankSnapshot, Wait};
 use crate::source::Lines;
+use crate::threads;
 use crate::watch::Findings;
 use std::collections::BTreeMap;
 use wireup::layout::{State, WaitKind};
@@ -13,7 +14,7 @@ use wireup::report::ranges;
 use wireup::waits::Unreceived;
 
 /// What is known of ranks beside what they show.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Where in the source they wait.
     pub lines: Lines,
@@ -43,8 +44,8 @@ fn other_threads(snapshot: &RankSnapshot) -> Option<(u32, usize)> {
     if !snapshot.counters.multiple {
         return None;
     }
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", snapshot.pid)).ok()?;
-    let others = tasks.count().checked_sub(snapshot.waits.len())?;
+    let threads = threads::of_the_program(snapshot.pid)?;
+    let others = threads.checked_sub(snapshot.waits.len())?;
     (others > 0).then_some((snapshot.rank, others))
 }
 
@@ -246,7 +247,11 @@ fn written(line: &Line<'_>) -> String {
     let (subject, text) = match line.ranks[..] {
         [one] => (phrase::subject(one, &line.phrase), line.phrase.of_one()),
         _ => (
-            format!("ranks {}", ranges(line.ranks.iter().map(|s| s.rank))),
+            format!(
+                "ranks {}{}",
+                ranges(line.ranks.iter().map(|s| s.rank)),
+                common_host(&line.ranks)
+            ),
             line.phrase.of_many(),
         ),
     };
@@ -258,6 +263,17 @@ fn written(line: &Line<'_>) -> String {
     let place = line.place.as_ref();
     let place = place.map_or(String::new(), |place| format!("    at {place}"));
     format!("  {subject}{colon} {text}{time}{place}\n")
+}
+
+/// The host of these ranks, in a job on several, if it is the same.
+fn common_host(ranks: &[&RankSnapshot]) -> String {
+    let host = |snapshot: &&RankSnapshot| Some(snapshot.node.as_ref()?.host.clone());
+    match ranks.first().and_then(host) {
+        Some(first) if ranks.iter().all(|s| host(s).as_ref() == Some(&first)) => {
+            format!(" on host {first}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Rows of messages without a receive that a report has at the most.
@@ -433,6 +449,7 @@ mod tests {
             unreceived: Vec::new(),
             unreceived_count: 0,
             counters: Counters::default(),
+            node: None,
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Json {
     List(Vec<Json>),
     /// Values by name.
     Object(Vec<(&'static str, Json)>),
+    /// A value as it is written.
+    Written(String),
 }
 
 impl Json {
@@ -79,6 +81,7 @@ impl Display for Json {
             Json::Real(number) if number.is_finite() => write!(f, "{number}"),
             Json::Real(_) => f.write_str("null"),
             Json::Text(text) => quoted(f, text),
+            Json::Written(text) => f.write_str(text),
             Json::List(values) => {
                 f.write_char('[')?;
                 for (at, value) in values.iter().enumerate() {

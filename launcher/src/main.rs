@@ -25,6 +25,7 @@
 //! snapshot    what ranks publish
 //! verdict, oom            whether a rank's end is a failure, and why
 //! watch, stuck, threads   who can never go on
+//! deadlock    what is told of those
 //! explain, phrase         the report of who waits for whom
 //! source, python, outside where in the source ranks wait; what they do outside of MPI
 //! warnings    what ranks warn of
@@ -53,6 +54,7 @@ mod children;
 mod cli;
 mod control;
 mod deadline;
+mod deadlock;
 mod elf;
 mod environment;
 mod explain;
@@ -238,7 +240,7 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
 
 /// Runs one host's part of a job on several.
 fn run_node() -> Result<u8, Failure> {
-    let link = NodeLink::take().map_err(failure)?;
+    let mut link = NodeLink::take().map_err(failure)?;
     say::name_host(link.host());
     let (global, locals, numbers) = link.request()?;
     run(&global, &locals, None, &mut None, Some((link, numbers)))
@@ -296,7 +298,14 @@ fn run(
     node: Option<(NodeLink, Vec<usize>)>,
 ) -> Result<u8, Failure> {
     let mut account = Account::new(global.report.clone()).map_err(failure)?;
+    let last_words = node.as_ref().map(|(link, _)| link.last_words());
+    if node.as_ref().is_some_and(|(link, _)| link.wants_account()) {
+        account.be_part();
+    }
     let outcome = run_job(global, locals, (spawned, &mut account), at_fault, node);
+    if let (Some(words), Some(part)) = (last_words, account.part(&outcome)) {
+        words.account(&part);
+    }
     account.write(&outcome);
     outcome
 }
@@ -314,6 +323,9 @@ fn run_job(
     let (mut link, numbers) = node.unzip();
     let hwloc_variables = spawn::limit_hwloc();
     let mut resources = binding::Resources::read(global).map_err(failure)?;
+    if let Some(link) = &link {
+        resources.share_with(link.crowd(), global);
+    }
     let processors = resources.processors;
     let mut apps = Vec::with_capacity(locals.len());
     let mut abis = Vec::new();
@@ -336,7 +348,10 @@ fn run_job(
         .iter()
         .map(|app| app.file.file_name().unwrap_or_default());
     let files: Vec<_> = files.map(|file| file.to_string_lossy()).collect();
-    let profiles = Profiles::new(global, files.join(" : ")).map_err(failure)?;
+    let profiles = match &link {
+        Some(link) => Profiles::part(global, link.last_words()),
+        None => Profiles::new(global, files.join(" : ")).map_err(failure)?,
+    };
     let tool = Tool::of(global).map_err(failure)?;
     let cgroups = cgroup::Cgroups::own();
     let ranks: Vec<u32> = apps.iter().map(|a| a.ranks).collect();
@@ -350,7 +365,8 @@ fn run_job(
             size - 1
         )));
     }
-    if global.no_oversubscribe() && size > processors {
+    let crowd = resources.crowd();
+    if global.no_oversubscribe() && size.saturating_add(crowd) > processors {
         return Err(failure(format!(
             "{size} ranks are more than the {processors} processors that they may use (--nooversubscribe)"
         )));
@@ -373,7 +389,7 @@ fn run_job(
     let mut global = global.clone();
     let view = top::inside::Prepared::of(&mut global).map_err(failure)?;
     let global = &global;
-    let part = link.as_mut().map(NodeLink::prepare).transpose()?;
+    let part = link.as_mut().map(|link| link.prepare(crowd)).transpose()?;
     let mut job = JobBuilder::new(
         global,
         (size, processors),
@@ -413,7 +429,7 @@ fn run_job(
         }
     }
     if let Some(link) = link {
-        link.start().map_err(failure)?;
+        link.start(job.segment()).map_err(failure)?;
     }
     let is_on = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
     let reports = report::Reports::new(is_on);

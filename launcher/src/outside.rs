@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use wireup::plain;
 
 /// What ranks do outside of MPI, by rank.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Outside(HashMap<u32, String>);
 
 impl Outside {
@@ -17,6 +17,16 @@ impl Outside {
         let found = snapshots.iter().filter(idle);
         let found = found.filter_map(|s| Some((s.rank, does(i32::try_from(s.pid).ok()?)?)));
         Outside(found.collect())
+    }
+
+    /// What all of them do, by rank.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.0.iter().map(|(rank, does)| (*rank, does.as_str()))
+    }
+
+    /// Adds what a rank does.
+    pub fn add(&mut self, rank: u32, does: String) {
+        self.0.insert(rank, does);
     }
 
     /// What this rank does.

@@ -4,7 +4,7 @@ use crate::say::rank_in_job;
 use crate::snapshot::{RankSnapshot, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use wireup::collective;
-use wireup::layout::{State, WaitKind};
+use wireup::layout::{State, WaitKind, far_rank};
 use wireup::report::ranges;
 use wireup::waits::{Need, Wait as Shown};
 
@@ -92,9 +92,11 @@ impl Phrase {
 /// The rank that a line is about.
 pub fn subject(snapshot: &RankSnapshot, phrase: &Phrase) -> String {
     let (rank, pid) = (rank_in_job(snapshot.rank), snapshot.pid);
+    let node = snapshot.node.as_ref();
+    let host = node.map_or(String::new(), |node| format!(" on host {}", node.host));
     match &phrase.own {
-        Some((own, place)) => format!("rank {own} of {place} (world rank {rank}, pid {pid})"),
-        None => format!("rank {rank} (pid {pid})"),
+        Some((own, place)) => format!("rank {own} of {place} (world rank {rank}, pid {pid}{host})"),
+        None => format!("rank {rank} (pid {pid}{host})"),
     }
 }
 
@@ -247,6 +249,9 @@ fn peer(shown: &Shown) -> String {
                 .filter_map(|peer| u32::try_from(*peer).ok());
             format!("one of ranks {}", ranges(peers))
         }
+        (_, Some(world), _) if let Some(rank) = far_rank(world) => {
+            format!("rank {rank} of the job, on another host")
+        }
         (_, Some(world), own) if own >= 0 && own != world => {
             format!("rank {own} (world rank {world})")
         }
@@ -345,7 +350,9 @@ fn amount(bytes: u64, shown: &Shown) -> String {
 
 /// A peer that is of another job.
 fn elsewhere(shown: &Shown) -> String {
+    let far = shown.peers.first().and_then(|peer| far_rank(*peer));
     let peer = match shown.peer_rank {
+        _ if let Some(rank) = far => format!(" for rank {rank} of the job, on another host"),
         rank if rank >= 0 => format!(" for rank {rank} of another job"),
         _ => " for a process of another job".to_owned(),
     };
@@ -358,14 +365,26 @@ fn elsewhere(shown: &Shown) -> String {
 
 /// The peers that a wait lists.
 fn peers(shown: &Shown) -> String {
-    let peers = shown
+    let near = shown
         .peers
         .iter()
         .filter_map(|peer| u32::try_from(*peer).ok());
-    match shown.peers.as_slice() {
-        [] => "nobody knows who".to_owned(),
-        [one] => format!("rank {one}"),
-        _ => format!("ranks {}", ranges(peers)),
+    let near: Vec<u32> = near.collect();
+    let far: Vec<u32> = shown
+        .peers
+        .iter()
+        .filter_map(|peer| far_rank(*peer))
+        .collect();
+    let list = |ranks: &[u32], what: &str| match ranks {
+        [] => None,
+        [one] => Some(format!("rank {one}{what}")),
+        _ => Some(format!("ranks {}{what}", ranges(ranks.iter().copied()))),
+    };
+    let all = [list(&near, ""), list(&far, " of the job, on other hosts")];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    match all.is_empty() {
+        true => "nobody knows who".to_owned(),
+        false => all.join(" and "),
     }
 }
 

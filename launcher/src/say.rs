@@ -74,6 +74,15 @@ pub fn name_spawned_job(program: &str) {
 pub fn name_host(host: &str) {
     let host = wireup::plain::text(host);
     let _ = JOB.set(format!("host {host}: ")); // an mpirun runs one job
+    let _ = HOST.set(host);
+}
+
+/// The host of this mpirun's ranks, by the name that the user gave it.
+static HOST: OnceLock<String> = OnceLock::new();
+
+/// The name of this host, where it has a part of a job on several.
+pub fn host() -> Option<&'static str> {
+    HOST.get().map(String::as_str)
 }
 
 /// The ranks of this host in the whole job, where that is on several hosts.

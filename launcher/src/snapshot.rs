@@ -1,7 +1,10 @@
 //! What ranks publish in the job segment, copied at one moment.
 
+use crate::threads::Threads;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wireup::calls::CALL_NAMES;
 use wireup::layout::{AbortKind, CALL_OVER, State};
@@ -30,6 +33,18 @@ pub struct RankSnapshot {
     pub unreceived_count: u32,
     /// Counters that show whether it stands still.
     pub counters: Counters,
+    /// Where it runs, in a job on several hosts.
+    pub node: Option<NodeView>,
+}
+
+/// What the mpirun of a rank's host has seen of it beside what it publishes: its process
+/// cannot be looked at from here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeView {
+    /// The host's name.
+    pub host: Arc<str>,
+    /// The rank's threads, where they were looked at.
+    pub threads: Option<Threads>,
 }
 
 impl RankSnapshot {
@@ -126,6 +141,7 @@ pub fn of_rank(segment: &Segment, rank: u32) -> RankSnapshot {
             multiple: record.multiple.load(Relaxed) == 1,
             asleep: record.asleep.load(Relaxed),
         },
+        node: None,
     }
 }
 
@@ -165,6 +181,13 @@ pub fn abort(segment: &Segment) -> Option<Abort> {
         kind: AbortKind::of(head.abort_kind.load(Relaxed)),
         class: Some(plain::lines(class)).filter(|name| !name.is_empty()),
     })
+}
+
+/// A call's own name that is equal to this one.
+pub fn call_of_name(name: &str) -> Option<&'static str> {
+    static CALLS: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    let calls = CALLS.get_or_init(|| CALL_NAMES.iter().copied().collect());
+    calls.get(name).copied()
 }
 
 /// The name of the call with this number, if there is one.

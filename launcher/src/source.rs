@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Places by rank and by the number of its wait.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Lines(HashMap<(u32, usize), Place>);
 
 impl Lines {
@@ -47,6 +47,17 @@ impl Lines {
         } else if matches!(self.0.get(&at), Some(Place::Function(_))) {
             self.0.remove(&at);
         }
+    }
+
+    /// All of them as text, by rank and the number of the wait.
+    pub fn texts(&self) -> impl Iterator<Item = ((u32, usize), String)> {
+        let text = |(at, place): (&(u32, usize), &Place)| Some((*at, place.clone().text()?));
+        self.0.iter().filter_map(text)
+    }
+
+    /// Adds one that was told as text.
+    pub fn add_text(&mut self, at: (u32, usize), text: String) {
+        self.0.insert(at, Place::Line(text, false));
     }
 
     /// Where that wait is.

@@ -113,6 +113,10 @@ impl JobBuilder {
             hwloc_variables.clone(),
             global.on_deadlock,
         );
+        if node.is_some() {
+            // Ranks of other hosts may end any wait: nothing is certain from here alone.
+            segment.head().connections.store(1, Relaxed);
+        }
         // Relaxed: no rank has been started.
         let hold = u32::from(mpir::is_debugged());
         segment.head().hold.store(hold, Relaxed);

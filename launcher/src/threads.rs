@@ -38,6 +38,9 @@ impl Threads {
         let mut found = HashMap::new();
         for (task, number) in tasks.iter().zip(&numbers) {
             let read = |name| fs::read_to_string(task.path().join(name)).ok();
+            if is_of_the_library(&read("comm")?) {
+                continue;
+            }
             // The state is read before the counts: if the thread runs in between, the counts
             // have risen.
             let asleep = sleeps_on_a_futex(&read("syscall")?, &numbers);
@@ -50,6 +53,28 @@ impl Threads {
             found.insert(*number, thread);
         }
         Some(Threads(found))
+    }
+
+    /// Each thread's number, how often it has gone to wait and was interrupted, and whether it
+    /// sleeps until another wakes it.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (i32, u64, u64, bool)> {
+        let entry = |(number, thread): (&i32, &Thread)| {
+            (*number, thread.waits, thread.pauses, thread.asleep)
+        };
+        self.0.iter().map(entry)
+    }
+
+    /// What [`Threads::entries`] has told.
+    pub fn from_entries(entries: impl IntoIterator<Item = (i32, u64, u64, bool)>) -> Threads {
+        let threads = entries.into_iter().map(|(number, waits, pauses, asleep)| {
+            let thread = Thread {
+                waits,
+                pauses,
+                asleep,
+            };
+            (number, thread)
+        });
+        Threads(threads.collect())
     }
 
     /// Whether, since `before`, exactly `waiters` threads have woken up several times and
@@ -70,6 +95,24 @@ impl Threads {
         }
         awake == waiters && self.0.len() == before.0.len()
     }
+}
+
+/// The threads of a process but for those of MPI's library.
+pub fn of_the_program(pid: u32) -> Option<usize> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let names = tasks.map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    Some(
+        names
+            .flatten()
+            .filter(|name| !is_of_the_library(name))
+            .count(),
+    )
+}
+
+/// Whether a thread of this name is the one that hears of messages from other hosts, and ends
+/// no wait of the program's.
+fn is_of_the_library(name: &str) -> bool {
+    name.trim_end() == wireup::nodes::THREAD
 }
 
 /// Signals whose handlers may wake a thread at any time: SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD,

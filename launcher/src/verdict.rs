@@ -233,6 +233,7 @@ mod tests {
                 unreceived: Vec::new(),
                 unreceived_count: 0,
                 counters: Counters::default(),
+                node: None,
             },
             waiters: waiters.to_owned(),
             death: None,

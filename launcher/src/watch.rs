@@ -80,7 +80,7 @@ impl RankHistory {
         }
     }
 
-    fn look(&mut self, snapshot: &RankSnapshot, ended: bool, now: Instant) {
+    fn look(&mut self, snapshot: &RankSnapshot, ended: bool, (asked, now): (Instant, Instant)) {
         let counters = &snapshot.counters;
         if self.state != StandingState::of(snapshot, ended) {
             *self = RankHistory::new(snapshot, ended, now);
@@ -91,7 +91,7 @@ impl RankHistory {
         if asleep != 0 && asleep != self.last_sleep {
             self.last_sleep = asleep;
             self.sleeps.rotate_left(1);
-            self.sleeps[SLEEPS - 1] = Some(now);
+            self.sleeps[SLEEPS - 1] = Some(asked);
         }
     }
 
@@ -123,7 +123,10 @@ impl RankHistory {
 }
 
 fn sample(snapshot: &RankSnapshot) -> Option<(Instant, Threads)> {
-    let threads = Threads::of(snapshot.pid)?;
+    let threads = match &snapshot.node {
+        Some(node) => node.threads.clone()?,
+        None => Threads::of(snapshot.pid)?,
+    };
     Some((Instant::now(), threads))
 }
 
@@ -164,8 +167,14 @@ impl History {
         self.next.is_none_or(|next| now >= next)
     }
 
-    /// Takes a new set of snapshots. `ended` says whether a rank's process has ended.
-    pub fn look(&mut self, snapshots: &[RankSnapshot], ended: impl Fn(u32) -> bool, now: Instant) {
+    /// Takes a new set of snapshots. `ended` says whether a rank's process has ended. `asked`
+    /// comes before, and `now` after all of them: they may come from other hosts.
+    pub fn look(
+        &mut self,
+        snapshots: &[RankSnapshot],
+        ended: impl Fn(u32) -> bool,
+        (asked, now): (Instant, Instant),
+    ) {
         self.next = Some(now + LOOK_INTERVAL);
         if self.ranks.len() != snapshots.len() {
             let new = snapshots
@@ -174,16 +183,19 @@ impl History {
             self.ranks = new.collect();
         }
         for (rank, snapshot) in self.ranks.iter_mut().zip(snapshots) {
-            rank.look(snapshot, ended(snapshot.rank), now);
+            rank.look(snapshot, ended(snapshot.rank), (asked, now));
         }
     }
 
     /// What is certain now. `snapshots` are the ones that [`History::look`] was given last.
-    /// `connected`: some rank is connected to another job.
+    /// `connected`: some rank is connected to another job. `under_way`: pairs of ranks between
+    /// which messages may be under way on a network, from the first to the second. `now`: a
+    /// moment before the snapshots were taken.
     pub fn findings(
         &mut self,
         snapshots: &[RankSnapshot],
         connected: bool,
+        under_way: &[(u32, u32)],
         now: Instant,
     ) -> Findings {
         let ranks = self.ranks.iter().zip(snapshots);
@@ -207,6 +219,12 @@ impl History {
             let stands = ended || *stuck && rank.has_looked_since(moment);
             if !stands || !(ended || rank.has_no_helper(snapshot)) {
                 *activity = Activity::Free;
+            }
+        }
+        for (from, to) in under_way {
+            let at = |rank: &u32| stuck.get(*rank as usize).copied().unwrap_or(false);
+            if at(from) && at(to) {
+                activities[*to as usize] = Activity::Free;
             }
         }
         stuck = stuck::stuck(&activities);

@@ -262,7 +262,8 @@ pub fn is_main_thread() -> bool {
 pub fn is_oversubscribed() -> bool {
     JOB.get().is_some_and(|job| {
         let constants = job.segment.constants();
-        constants.ranks > constants.processors
+        let crowd = job.nodes.map_or(0, Table::crowd);
+        constants.ranks.saturating_add(crowd) > constants.processors
     })
 }
 

@@ -203,7 +203,7 @@ fn join() -> Result<&'static Job> {
     attr::set_job(universe, appnum);
     streams::buffer();
     if job.settings.profile || job.settings.trace_events > 0 {
-        profile::prepare(segment, rank, job.settings.trace_events);
+        profile::prepare(segment, rank, job.ranks(), job.settings.trace_events);
     }
     trace::open(&record.call);
     if let Some(table) = nodes {

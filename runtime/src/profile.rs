@@ -25,10 +25,10 @@ thread_local! {
     static BLAMED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Makes this rank's block, with room for `events` entries of a trace. Nothing is recorded
-/// yet.
-pub fn prepare(segment: &'static Segment, rank: u32, events: u64) {
-    match Recorder::make(segment, rank, events) {
+/// Makes this rank's block in a job of so many `peers`, with room for `events` entries of a
+/// trace. Nothing is recorded yet.
+pub fn prepare(segment: &'static Segment, rank: u32, peers: u32, events: u64) {
+    match Recorder::make(segment, rank, peers, events) {
         Some(recorder) => drop(RECORDER.set(recorder)), // a process is one rank
         None => eprintln!("lariat: rank {rank} records no profile: the job segment has no room"),
     }

@@ -40,6 +40,13 @@ pub use job::{Job, MODES, Outcome, Running, arms};
 pub use program::{build_program, program};
 pub use tree::{prefix, scratch, target, tool, workspace};
 
+/// Whether jobs on several hosts can be run here.
+pub fn has_libfabric() -> bool {
+    // SAFETY: a string and a flag; nothing is kept of it but that the library is loaded.
+    let found = unsafe { libc::dlopen(c"libfabric.so.1".as_ptr(), libc::RTLD_LAZY) };
+    !found.is_null()
+}
+
 /// Says why a test, or a part of it, cannot be run here. It is seen also when
 /// the test passes, which what `println!` prints is not.
 pub fn skipped(why: &str) {

@@ -2,7 +2,7 @@
 //! Skipped where those, or libfabric, cannot be had.
 
 use lariat_tests::leftovers::{self, MARK};
-use lariat_tests::{Folder, Job, Outcome, skipped, workspace};
+use lariat_tests::{Folder, Job, Outcome, has_libfabric, skipped, workspace};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,9 +20,7 @@ impl Hosts {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("t{}-{next}", std::process::id());
-        // SAFETY: two strings; nothing is kept of it but that the library is loaded.
-        let found = unsafe { libc::dlopen(c"libfabric.so.1".as_ptr(), libc::RTLD_LAZY) };
-        if found.is_null() {
+        if !has_libfabric() {
             skipped("there is no libfabric.so.1");
             return None;
         }
@@ -247,6 +245,181 @@ fn aborts_and_times_are_those_of_the_whole_job() {
         .options(["--timeout", "1"]);
     let outcome = hosts.with(sleep, &[1, 1]).run().exits(124);
     let _ = outcome.says(["did not end within 1 s"]);
+}
+
+/// Ranks of several hosts that wait for one another, and such as do not.
+#[test]
+fn who_can_never_go_on_is_told_of_over_hosts() {
+    let Some(hosts) = Hosts::up(3) else { return };
+    let second = hosts.address(2);
+    let stuck = |mode: &str, slots: &[u32]| {
+        let job = hosts.job("stuck", slots).args([mode]);
+        job.options(["--on-deadlock=end", "--timeout", "30"]).run()
+    };
+    let goes_on = |mode: &str| {
+        let job = hosts.job("stuck", &[2, 1]).args([mode]);
+        let outcome = job.options(["--timeout", "4"]).run().exits(124);
+        let outcome = outcome.says(["did not end within 4 s"]);
+        assert!(!outcome.stderr.contains("stuck: "), "{mode}: {outcome}");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let on_second = format!("on host {second}) waits in MPI_Recv");
+            let _ = stuck("ring", &[2, 1]).exits(35).says([
+                "stuck: no rank can move any more (for ",
+                "Ending the job.",
+                on_second.as_str(),
+                "at stuck.c:",
+                "each waits for the next: 0 →",
+            ]);
+        });
+        scope.spawn(|| {
+            let outcome = stuck("part", &[1, 1, 1]).exits(35);
+            let _ = outcome.says(["stuck: ranks 0-1 can never move again"]);
+        });
+        scope.spawn(|| {
+            let _ = stuck("tag", &[1, 2]).exits(35).says([
+                "never received: at rank 0, from rank 1, tag 7",
+                "tag 7 came, tag 8 is wanted",
+                &format!("ranks 1-2 on host {second} wait in MPI_Barrier"),
+            ]);
+        });
+        scope.spawn(|| {
+            let outcome = stuck("threads", &[1, 1]).exits(35);
+            let _ = outcome.says(["stuck: no rank can move any more"]);
+        });
+        scope.spawn(|| {
+            let job = hosts.job("early", &[1, 2]).args(["barrier"]);
+            let outcome = job.options(["--on-deadlock=end"]).run().exits(35);
+            let _ = outcome.says(["rank 1 is in MPI_Finalize, but ranks 0, 2 wait"]);
+        });
+        ["small", "compute"].map(|mode| scope.spawn(move || goes_on(mode)));
+    });
+}
+
+/// Reports on demand and at the end, on standard error and as JSON.
+#[test]
+fn what_all_ranks_do_is_told_with_their_hosts() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let folder = Folder::new(&std::env::temp_dir(), "hosts-report");
+    let file = folder.path().join("report.json");
+    let option = format!("--report=json:{}", file.display());
+    let job = hosts.job("stuck", &[2, 1]).args(["ring"]);
+    let mut running = job.options(["--on-deadlock=off", &option]).start();
+    running.signal_until(libc::SIGQUIT, "waits in MPI_Recv");
+    running.signal(libc::SIGINT);
+    let outcome = running.finish().exits(130);
+    let [first, second] = [1, 2].map(|host| hosts.address(host));
+    let _ = outcome.says([
+        "SIGINT: ending the job\n",
+        &format!("on host {first}) waits in MPI_Recv for rank"),
+        &format!("on host {second}) waits in MPI_Recv for rank 1, tag 7"),
+    ]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    for part in [
+        r#""exit_code":130,"ending":"signal""#.to_owned(),
+        r#""occasion":"asked""#.to_owned(),
+        format!(r#"{{"rank":2,"host":"{second}","program":"#),
+        r#""for_ranks":[1]"#.to_owned(),
+    ] {
+        assert!(text.contains(&part), "{part}: {text}");
+    }
+    let failing = Job::running("/bin/sh").args(["-c", "exit $OMPI_COMM_WORLD_RANK"]);
+    let outcome = hosts.with(failing, &[1, 1]).options([&option]).run();
+    let _ = outcome.exits(1);
+    let text = std::fs::read_to_string(&file).unwrap();
+    for part in [r#""ending":"failure""#, r#""kind":"exit","rank":1,"#] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// Messages between hosts have arrows in a trace, and both ends in a profile.
+#[test]
+fn profiles_and_traces_are_of_all_hosts() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let folder = Folder::new(&std::env::temp_dir(), "hosts-profile");
+    let [page, trace] = ["page.html", "trace.json"].map(|name| folder.path().join(name));
+    let options = [
+        format!("--profile={}", page.display()),
+        format!("--trace={}", trace.display()),
+    ];
+    let job = hosts.job("persistent", &[1, 1]).options(&options);
+    let outcome = job.run().exits(0).says([
+        "profile of persistent (2 ranks",
+        "0 → 1 ",
+        "1 → 0 ",
+        "the trace is",
+    ]);
+    assert!(
+        !outcome.stderr.contains("nothing was recorded"),
+        "{outcome}"
+    );
+    let text = std::fs::read_to_string(&trace).unwrap();
+    for part in [r#""name":"rank 0""#, r#""name":"rank 1""#, r#""ph":"s""#] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(std::fs::metadata(&page).unwrap().len() > 1000);
+    let wrong = hosts
+        .job("hello", &[1, 1])
+        .options(["--profile=/no/such/page"]);
+    let _ = wrong.run().fails().says(["/no/such/page"]);
+}
+
+/// These hosts are one machine: its cores are divided among them while they last.
+#[test]
+fn hosts_that_are_one_machine_share_its_cores() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    let bound = |each: u32| {
+        let text = "grep Cpus_allowed_list /proc/self/status";
+        let job = Job::running("/bin/sh").args(["-c", text]);
+        let outcome = hosts.with(job, &[each, each]).run().exits(0);
+        let mut lines = lines(&outcome);
+        assert_eq!(lines.len(), 2 * each as usize);
+        lines.dedup();
+        lines
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let all = bound(u32::try_from(processors).unwrap());
+    assert_eq!(all.len(), 1, "nobody is bound: {all:?}");
+    let core = |n: usize| {
+        let file = format!("/sys/devices/system/cpu/cpu{n}/topology/thread_siblings_list");
+        std::fs::read_to_string(file).unwrap_or_else(|_| n.to_string())
+    };
+    let cores: std::collections::BTreeSet<String> = (0..processors).map(core).collect();
+    if cores.len() >= 2 {
+        let divided = bound(1);
+        assert_eq!(divided.len(), 2, "{divided:?}");
+    }
+}
+
+/// Nobody reads what ranks print: signals are heeded all the same.
+#[test]
+fn output_that_nobody_reads_holds_up_no_signal() {
+    let mark = leftovers::mark();
+    let (_folder, template) = launcher("\"$@\"\n");
+    let job = Job::running("/usr/bin/yes").options([
+        "-H",
+        "127.0.0.1",
+        "--interface",
+        "lo",
+        "--launch",
+        &template,
+    ]);
+    let mut command = job.env(MARK, &mark).command();
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    // Longer than what agents may be silent.
+    std::thread::sleep(Duration::from_secs(12));
+    assert!(child.try_wait().unwrap().is_none(), "it still runs");
+    // SAFETY: a signal to a child that was not waited for.
+    unsafe { libc::kill(pid, libc::SIGINT) };
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    leftovers::no_processes(&mark);
 }
 
 /// A file for `--launch`, which `sh` runs: it gets the agent's command line.

@@ -36,8 +36,13 @@ fn port() -> u16 {
 }
 
 impl Cluster {
-    /// Starts one. None: it cannot be had here.
+    /// Starts one of a node, which has the machine's name. None: it cannot be had here.
     fn start() -> Option<Cluster> {
+        Cluster::of(1)
+    }
+
+    /// Starts one of so many nodes: several are called n1, n2, …
+    fn of(count: u16) -> Option<Cluster> {
         // SAFETY: geteuid has no preconditions.
         let is_root = unsafe { libc::geteuid() } == 0;
         let needed = ["slurmctld", "slurmd", "srun", "munged"];
@@ -45,7 +50,7 @@ impl Cluster {
             skipped("Slurm is not installed, or this is not root");
             return None;
         }
-        let dir = scratch("slurm");
+        let dir = scratch(&format!("slurm{count}"));
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let host = host
             .trim()
@@ -54,21 +59,33 @@ impl Cluster {
             .unwrap_or("localhost")
             .to_owned();
         let here = dir.display();
-        let (control, node) = (port(), port());
+        let control = port();
+        let nodes: Vec<String> = match count {
+            1 => vec![host.clone()],
+            _ => (1..=count).map(|n| format!("n{n}")).collect(),
+        };
+        let lines = nodes.iter().map(|name| {
+            format!(
+                "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={} CPUs=2 \
+                 RealMemory=100 State=UNKNOWN\n",
+                port()
+            )
+        });
+        let lines: String = lines.collect();
         let text = format!(
             "ClusterName=lariat\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={control}\n\
-             SlurmdPort={node}\nSlurmUser=root\nAuthType=auth/munge\nCredType=cred/munge\n\
+             SlurmUser=root\nAuthType=auth/munge\nCredType=cred/munge\n\
              AuthInfo=socket={here}/munge.sock\nStateSaveLocation={here}/state\n\
-             SlurmdSpoolDir={here}/spool\nSlurmctldPidFile={here}/ctld.pid\n\
-             SlurmdPidFile={here}/slurmd.pid\nProctrackType=proctrack/linuxproc\n\
+             SlurmdSpoolDir={here}/spool.%n\nSlurmctldPidFile={here}/ctld.pid\n\
+             SlurmdPidFile={here}/slurmd.%n.pid\nProctrackType=proctrack/linuxproc\n\
              TaskPlugin=task/none\nSelectType=select/cons_tres\nSelectTypeParameters=CR_Core\n\
              ReturnToService=2\nMpiDefault=none\nKillWait=5\n\
-             NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=100 State=UNKNOWN\n\
-             PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
+             {lines}PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
         );
         fs::write(dir.join("slurm.conf"), text).unwrap();
-        for folder in ["state", "spool"] {
-            fs::create_dir_all(dir.join(folder)).unwrap();
+        fs::create_dir_all(dir.join("state")).unwrap();
+        for name in &nodes {
+            fs::create_dir_all(dir.join(format!("spool.{name}"))).unwrap();
         }
         let key: Vec<u8> = (0..128_u8).map(|n| n.wrapping_mul(37)).collect();
         fs::write(dir.join("munge.key"), key).unwrap();
@@ -95,12 +112,16 @@ impl Cluster {
             "slurmctld",
             &["-D".to_owned(), "-f".to_owned(), conf.clone()],
         );
-        cluster.daemon("slurmd", &["-D".to_owned(), "-f".to_owned(), conf]);
-        let is_idle = || {
-            let said = cluster.command("sinfo", &["-h", "-o", "%T"]).output();
-            said.is_ok_and(|said| said.stdout.starts_with(b"idle"))
+        for name in nodes {
+            let words = ["-D", "-N", &name, "-f", &conf].map(str::to_owned);
+            cluster.daemon("slurmd", &words);
+        }
+        let are_idle = || {
+            let said = cluster.command("sinfo", &["-h", "-o", "%T %D"]).output();
+            let wanted = format!("idle {count}\n");
+            said.is_ok_and(|said| said.stdout == wanted.as_bytes())
         };
-        cluster.until("the node", is_idle);
+        cluster.until("the nodes", are_idle);
         Some(cluster)
     }
 
@@ -186,4 +207,45 @@ fn tasks_of_srun_are_ranks_and_mpirun_takes_its_allocation() {
         let count = text(&done.stdout).matches("rank\n").count();
         assert_eq!(count, ranks, "{options:?}: {done:?}");
     }
+}
+
+/// Nodes of an allocation, which are daemons of one machine here.
+#[test]
+fn mpirun_fills_the_nodes_of_an_allocation() {
+    let Some(cluster) = Cluster::of(2) else {
+        return;
+    };
+    let mpirun = tool("mpirun");
+    let mpirun = [mpirun.to_str().unwrap(), "--interface", "lo"];
+    let said = "echo $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE on $SLURMD_NODENAME";
+    let run = |options: &[&str], more: &[&str]| {
+        let words = [&["-Q", "-N2"], options, &mpirun, more].concat();
+        let done = cluster.run("salloc", &words);
+        assert!(text(&done.stderr).is_empty(), "{done:?}");
+        let out = text(&done.stdout);
+        let mut lines: Vec<String> = out.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let shell = ["sh", "-c", said];
+    assert_eq!(run(&[], &shell), ["0 of 2 on n1", "1 of 2 on n2"]);
+    let three = ["0 of 3 on n1", "1 of 3 on n1", "2 of 3 on n2"];
+    assert_eq!(run(&["-n4"], &[&["-n", "3"][..], &shell].concat()), three);
+    assert_eq!(
+        run(&["-n4"], &[&["-H", "n2:1"][..], &shell].concat()),
+        ["0 of 1 on n2"]
+    );
+    if lariat_tests::has_libfabric() {
+        let hello = program("hello");
+        let lines = run(&["-n4"], &[hello.to_str().unwrap()]);
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert_eq!(lines[3], "hello from rank 3 of 4");
+    }
+    // Who is no node of the allocation is no node at all.
+    let words = [&["-Q", "-N2"][..], &mpirun, &["-H", "n7:1", "true"]].concat();
+    let done = cluster.run("salloc", &words);
+    assert!(
+        !done.status.success() && text(&done.stderr).contains("n7"),
+        "{done:?}"
+    );
 }

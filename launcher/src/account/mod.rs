@@ -14,11 +14,12 @@ use crate::json::Json;
 use crate::profile::try_file;
 use crate::ranks::ProcessEnd;
 use crate::reap::ExitStatus;
-use crate::say::{Failure, say};
+use crate::say::{Failure, rank_in_job, say};
 use crate::snapshot::{self, RankSnapshot};
 use crate::verdict::RankEnd;
 use crate::warnings::Warning;
 use crate::watch::Findings;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wireup::segment::Segment;
@@ -90,6 +91,8 @@ impl Occasion {
 #[derive(Debug)]
 pub struct Account {
     file: Option<PathBuf>,
+    /// It is one host's part of the account of a job on several.
+    is_part: bool,
     began: (SystemTime, Instant),
     ending: Option<Ending>,
     /// How each rank's process ended; by rank.
@@ -98,8 +101,23 @@ pub struct Account {
     failures: Vec<(String, Json)>,
     reports: Vec<Json>,
     warnings: Vec<Json>,
-    /// What is told of each rank at the end, by rank.
-    ranks: Vec<Json>,
+    /// What is told of each rank at the end.
+    ranks: Vec<(u32, Json)>,
+    /// Why the job did not begin on some host.
+    error: Option<String>,
+}
+
+/// One host's part of the account of a job on several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// What is told of each rank, by its number in the job, as JSON.
+    pub ranks: Vec<(u32, String)>,
+    /// Failures, as JSON.
+    pub failures: Vec<String>,
+    /// Warnings, as JSON.
+    pub warnings: Vec<String>,
+    /// Why the job did not begin there.
+    pub error: Option<String>,
 }
 
 impl Account {
@@ -113,6 +131,7 @@ impl Account {
         }
         Ok(Account {
             file,
+            is_part: false,
             began: (SystemTime::now(), Instant::now()),
             ending: None,
             ends: Vec::new(),
@@ -120,11 +139,56 @@ impl Account {
             reports: Vec::new(),
             warnings: Vec::new(),
             ranks: Vec::new(),
+            error: None,
         })
     }
 
+    /// Collects one host's part, which is not written here.
+    pub fn be_part(&mut self) {
+        self.is_part = true;
+    }
+
     fn is_wanted(&self) -> bool {
-        self.file.is_some()
+        self.file.is_some() || self.is_part
+    }
+
+    /// This host's part of the account of a job that has ended so. None: none is wanted.
+    pub fn part(&self, outcome: &Result<u8, Failure>) -> Option<Part> {
+        let text = |json: &Json| json.to_string();
+        let ranks = self.ranks.iter().map(|(rank, json)| (*rank, text(json)));
+        let failures = self.failures.iter().map(|(_, json)| text(json));
+        self.is_part.then(|| Part {
+            ranks: ranks.collect(),
+            failures: failures.collect(),
+            warnings: self.warnings.iter().map(text).collect(),
+            error: outcome.as_ref().err().map(|why| why.text.clone()),
+        })
+    }
+
+    /// Adds a host's part.
+    pub fn add(&mut self, part: Part) {
+        let written = |text: String| Json::Written(text);
+        let ranks = part.ranks.into_iter();
+        self.ranks
+            .extend(ranks.map(|(rank, text)| (rank, written(text))));
+        let failures = part.failures.into_iter();
+        self.failures
+            .extend(failures.map(|text| (String::new(), written(text))));
+        self.warnings.extend(part.warnings.into_iter().map(written));
+        if self.error.is_none() {
+            self.error = part.error;
+        }
+    }
+
+    /// Adds ranks of which no host has told.
+    pub fn fill(&mut self, snapshots: &[RankSnapshot]) {
+        if !self.is_wanted() {
+            return;
+        }
+        let known: HashSet<u32> = self.ranks.iter().map(|(rank, _)| *rank).collect();
+        let absent = snapshots.iter().filter(|s| !known.contains(&s.rank));
+        let absent = absent.map(|s| (s.rank, what::rank(s, None, Json::Null)));
+        self.ranks.extend(absent.collect::<Vec<_>>());
     }
 
     fn seconds(&self) -> Json {
@@ -210,7 +274,7 @@ impl Account {
         let seconds = self.seconds();
         let all = warnings.into_iter().map(|warning| {
             Json::Object(vec![
-                ("rank", warning.rank.into()),
+                ("rank", rank_in_job(warning.rank).into()),
                 ("topic", warning.topic.into()),
                 ("text", warning.text.into()),
                 ("at", warning.at.into()),
@@ -228,21 +292,22 @@ impl Account {
         for snapshot in snapshot::of_all(segment) {
             let end = self.ends.get(snapshot.rank as usize).cloned().flatten();
             let program = programs.get(snapshot.rank as usize);
-            self.ranks.push(what::rank(
+            let told = what::rank(
                 &snapshot,
                 program.map(String::as_str),
                 end.unwrap_or(Json::Null),
-            ));
+            );
+            self.ranks.push((rank_in_job(snapshot.rank), told));
         }
     }
 
     /// Writes the account of a job that has ended so.
-    pub fn write(self, outcome: &Result<u8, Failure>) {
+    pub fn write(mut self, outcome: &Result<u8, Failure>) {
         let Some(path) = self.file.clone() else {
             return;
         };
         let (code, error) = match outcome {
-            Ok(code) => (*code, None),
+            Ok(code) => (*code, self.error.as_deref()),
             Err(why) => (why.code, Some(why.text.as_str())),
         };
         let otherwise = match code {
@@ -254,6 +319,8 @@ impl Account {
             None => self.ending.unwrap_or(otherwise),
         };
         let seconds = self.seconds();
+        self.ranks.sort_by_key(|(rank, _)| *rank);
+        let ranks = self.ranks.into_iter().map(|(_, json)| json);
         let failures = self.failures.into_iter().map(|failure| failure.1);
         let began = self.began.0.duration_since(UNIX_EPOCH);
         let began = began.unwrap_or(Duration::ZERO);
@@ -270,7 +337,7 @@ impl Account {
             ("exit_code", u32::from(code).into()),
             ("ending", ending.name().into()),
             ("error", error.into()),
-            ("ranks", Json::List(self.ranks)),
+            ("ranks", Json::List(ranks.collect())),
             ("failures", Json::List(failures.collect())),
             ("reports", Json::List(self.reports)),
             ("warnings", Json::List(self.warnings)),

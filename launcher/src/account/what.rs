@@ -4,6 +4,7 @@ use crate::explain::{self, Known};
 use crate::json::Json;
 use crate::phrase;
 use crate::reap::ExitStatus;
+use crate::say::{self, rank_in_job};
 use crate::snapshot::{Abort, RankSnapshot, Wait};
 use crate::source;
 use crate::verdict::{self, RankEnd};
@@ -43,10 +44,19 @@ fn state(state: Option<State>) -> Json {
     name.into()
 }
 
+/// The host that a rank runs on, in a job on several.
+fn host(snapshot: &RankSnapshot) -> Json {
+    match &snapshot.node {
+        Some(node) => (&*node.host).into(),
+        None => say::host().into(),
+    }
+}
+
 /// A rank at the end of the job.
 pub fn rank(snapshot: &RankSnapshot, program: Option<&str>, end: Json) -> Json {
     Json::Object(vec![
-        ("rank", snapshot.rank.into()),
+        ("rank", rank_in_job(snapshot.rank).into()),
+        ("host", host(snapshot)),
         ("program", program.into()),
         ("called_mpi", (snapshot.state != Some(State::Fresh)).into()),
         ("last_call", snapshot.call.or(snapshot.last_call).into()),
@@ -70,7 +80,7 @@ fn frames(frames: &[(String, u64)]) -> Json {
 fn waiters(snapshots: &[RankSnapshot], rank: u32) -> Json {
     let all = explain::waits_for(snapshots, rank).map(|(snapshot, wait)| {
         Json::Object(vec![
-            ("rank", snapshot.rank.into()),
+            ("rank", rank_in_job(snapshot.rank).into()),
             ("call", wait.call.into()),
             ("on", phrase::place(&wait.shown).into()),
         ])
@@ -87,7 +97,10 @@ pub fn failure(end: &RankEnd, snapshots: &[RankSnapshot], text: &str, seconds: J
         ExitStatus::Exit(_) => "exit",
     };
     let address = death.and_then(|death| death.address);
-    let mut fields = vec![("kind", kind.into()), ("rank", snapshot.rank.into())];
+    let mut fields = vec![
+        ("kind", kind.into()),
+        ("rank", rank_in_job(snapshot.rank).into()),
+    ];
     fields.extend(self::end(end.pid, end.status));
     fields.extend([
         ("address", address.into()),
@@ -120,7 +133,7 @@ pub fn abort(
     };
     Json::Object(vec![
         ("kind", kind.into()),
-        ("rank", abort.rank.into()),
+        ("rank", rank_in_job(abort.rank).into()),
         ("pid", abort.pid.into()),
         ("exit_code", abort.code.into()),
         ("signal", Json::Null),
@@ -220,6 +233,7 @@ pub fn report(
         });
         Json::Object(vec![
             ("rank", snapshot.rank.into()),
+            ("host", host(snapshot)),
             ("pid", snapshot.pid.into()),
             ("state", state(snapshot.state)),
             ("call", snapshot.call.into()),

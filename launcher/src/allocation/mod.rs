@@ -2,14 +2,16 @@
 //! say. Pure: the caller hands in the environment.
 //!
 //! ```text
-//! slurm   Slurm's variables
+//! slurm   Slurm's variables; nodelist: its lists
 //! lists   PBS, LSF and Grid Engine, which list hosts
 //! ```
 
 mod lists;
+mod nodelist;
 mod slurm;
 
 use crate::cli::Manager;
+use crate::hosts::Host;
 
 /// What a batch system has allocated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +52,33 @@ pub fn find(
         }
     }
     Ok(None)
+}
+
+/// The hosts of the allocation that mpirun runs in, as far as the batch system can start
+/// agents on them.
+///
+/// # Errors
+/// A value has no meaning. The text says what would be right.
+pub fn hosts(
+    of: Option<Manager>,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Vec<Host>>, String> {
+    match of {
+        None | Some(Manager::Slurm) => slurm::hosts(get),
+        Some(_) => Ok(None),
+    }
+}
+
+/// The processors that the allocation has on a host: None if it does not have the host; else
+/// how many, if that is known.
+pub fn processors(
+    of: Option<Manager>,
+    host: &str,
+    get: impl Fn(&str) -> Option<String>,
+) -> Option<Option<u32>> {
+    let is_slurm = matches!(of, None | Some(Manager::Slurm));
+    let all = is_slurm.then(|| slurm::processors(get)).unwrap_or_default();
+    all.into_iter().find(|one| one.0 == host).map(|one| one.1)
 }
 
 /// A number of ranks in a variable.

@@ -1,6 +1,9 @@
 //! How many ranks a Slurm allocation is for, where the command line does not say. Pure: the
 //! caller hands in the environment.
 
+use super::nodelist;
+use crate::hosts::Host;
+
 /// A variable, and its value.
 type Variable = (&'static str, u32);
 
@@ -70,9 +73,58 @@ pub fn ranks(get: impl Fn(&str) -> Option<String>) -> Result<Option<u32>, String
     super::number(name, first).map(Some)
 }
 
+/// The nodes of the allocation, each with as many slots as it has tasks. None if there is no
+/// allocation.
+///
+/// # Errors
+/// A value has no meaning, or one step has started mpirun several times.
+pub fn hosts(get: impl Fn(&str) -> Option<String>) -> Result<Option<Vec<Host>>, String> {
+    let get = |name: &str| get(name).filter(|text| !text.trim().is_empty());
+    if get("SLURM_JOB_ID").or_else(|| get("SLURM_JOBID")).is_none() {
+        return Ok(None);
+    }
+    // A step that is as large as the job is what mpirun was started for.
+    let in_step = get("SLURM_STEP_NUM_TASKS").is_some()
+        && get("SLURM_STEP_NUM_TASKS") == get("SLURM_NTASKS").or_else(|| get("SLURM_NPROCS"));
+    let (lists, counts): (&[&str], &str) = match in_step {
+        true => (&["SLURM_STEP_NODELIST"], "SLURM_STEP_TASKS_PER_NODE"),
+        false => (
+            &["SLURM_JOB_NODELIST", "SLURM_NODELIST"],
+            "SLURM_TASKS_PER_NODE",
+        ),
+    };
+    let Some((name, list)) = lists.iter().find_map(|name| Some((name, get(name)?))) else {
+        return Ok(None);
+    };
+    let names = nodelist::names(&list).ok_or_else(|| {
+        format!("{name}={list:?}: wanted a list of nodes, as a[1-3],b; --host LIST overrides it")
+    })?;
+    let slots = get(counts).and_then(|text| nodelist::numbers(&text));
+    let slots = slots.filter(|slots| slots.len() == names.len() && !slots.contains(&0));
+    let hosts = names.into_iter().enumerate().map(|(at, name)| Host {
+        name,
+        slots: slots.as_ref().map(|slots| slots[at]),
+    });
+    Ok(Some(hosts.collect()))
+}
+
+/// The nodes of the allocation, each with the processors that it has there, if they are known.
+pub fn processors(get: impl Fn(&str) -> Option<String>) -> Vec<(String, Option<u32>)> {
+    let list = get("SLURM_JOB_NODELIST").or_else(|| get("SLURM_NODELIST"));
+    let is_job = get("SLURM_JOB_ID").or_else(|| get("SLURM_JOBID")).is_some();
+    let names = list.filter(|_| is_job);
+    let names = names.and_then(|list| nodelist::names(&list));
+    let names = names.unwrap_or_default();
+    let counts = get("SLURM_JOB_CPUS_PER_NODE").and_then(|text| nodelist::numbers(&text));
+    let counts = counts.filter(|counts| counts.len() == names.len());
+    let count = |at: usize| counts.as_ref().map(|counts| counts[at]);
+    let all = names.into_iter().enumerate();
+    all.map(|(at, name)| (name, count(at))).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ranks;
+    use super::{hosts, processors, ranks};
 
     fn of(list: &[(&str, &str)]) -> Result<Option<u32>, String> {
         ranks(|name| {
@@ -109,6 +161,49 @@ mod tests {
             ("SLURM_PROCID", "0"),
         ];
         assert_eq!(of(&step), Ok(Some(4)));
+    }
+
+    #[test]
+    fn the_allocation_says_where() {
+        let of = |list: &[(&str, &str)]| {
+            let found = hosts(|name| {
+                let found = list.iter().find(|(n, _)| *n == name);
+                found.map(|(_, value)| (*value).to_owned())
+            });
+            found.map(|found| {
+                let all = found.unwrap_or_default().into_iter();
+                let all = all.map(|host| format!("{}:{:?}", host.name, host.slots));
+                all.collect::<Vec<_>>().join(" ")
+            })
+        };
+        let job = [
+            ("SLURM_JOB_ID", "7"),
+            ("SLURM_JOB_NODELIST", "n[1-2]"),
+            ("SLURM_TASKS_PER_NODE", "3,1"),
+            ("SLURM_NTASKS", "4"),
+        ];
+        assert_eq!(of(&job).unwrap(), "n1:Some(3) n2:Some(1)");
+        assert_eq!(of(&job[1..]).unwrap(), "", "no job");
+        assert_eq!(of(&job[..2]).unwrap(), "n1:None n2:None");
+        let step = [
+            ("SLURM_STEP_NUM_TASKS", "4"),
+            ("SLURM_STEP_NODELIST", "n2"),
+            ("SLURM_STEP_TASKS_PER_NODE", "4"),
+        ];
+        assert_eq!(of(&[&job[..], &step].concat()).unwrap(), "n2:Some(4)");
+        let counted = [&job[..], &[("SLURM_JOB_CPUS_PER_NODE", "8(x2)")]].concat();
+        let counted = processors(|name| {
+            let found = counted.iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        let two = [("n1".to_owned(), Some(8)), ("n2".to_owned(), Some(8))];
+        assert_eq!(counted, two);
+        assert_eq!(processors(|_| None), []);
+        let said = of(&[("SLURM_JOB_ID", "7"), ("SLURM_JOB_NODELIST", "n[1")]).unwrap_err();
+        assert!(
+            said.contains("SLURM_JOB_NODELIST") && said.contains("n[1"),
+            "{said}"
+        );
     }
 
     #[test]

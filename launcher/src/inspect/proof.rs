@@ -50,9 +50,9 @@ impl Observer {
         let now = Instant::now();
         let snapshots = snapshot::of_all(segment);
         let has_ended = |rank: u32| snapshots[rank as usize].state == Some(State::Gone);
-        self.history.look(&snapshots, has_ended, now);
+        self.history.look(&snapshots, has_ended, (now, now));
         let connected = segment.head().connections.load(Relaxed) != 0;
-        let findings = self.history.findings(&snapshots, connected, now);
+        let findings = self.history.findings(&snapshots, connected, &[], now);
         // Who has stood still since the look before may be stuck.
         let moment = self.before.replace(now).unwrap_or(now);
         let candidates = self.history.candidates(&snapshots, connected, moment);

@@ -8,6 +8,7 @@ use super::NODE;
 use super::frame::{self, Hello, Kind, PROTOCOL, Plan};
 use super::link::LINE;
 use crate::spawn;
+use crate::topology;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(3);
 
 /// Variables that name a host or a login, and mean nothing on another.
-const OF_A_HOST: [&str; 10] = [
+const OF_A_HOST: [&str; 13] = [
     "HOSTNAME",
     "HOST",
     "SSH_CLIENT",
@@ -42,6 +43,9 @@ const OF_A_HOST: [&str; 10] = [
     "XDG_SESSION_ID",
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
+    "SLURMD_NODENAME",
+    "SLURM_NODEID",
+    "SLURM_TOPOLOGY_ADDR",
 ];
 
 /// The way up.
@@ -99,6 +103,8 @@ fn serve() -> io::Result<()> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: host.to_string_lossy().into_owned(),
         cores: u32::try_from(cores).unwrap_or(1),
+        machine: machine(),
+        processors: topology::allowed(),
     };
     up.send(Kind::Hello, &hello.write())?;
     let plan = loop {
@@ -201,6 +207,12 @@ fn serve() -> io::Result<()> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     let by_signal = status.signal().and_then(|n| u8::try_from(128 + n).ok());
     up.send(Kind::Exit, &[code.or(by_signal).unwrap_or(1)])
+}
+
+/// Which start of which kernel this host runs on. Empty: not known.
+fn machine() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 /// The node's mpirun.

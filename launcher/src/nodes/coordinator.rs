@@ -12,30 +12,44 @@
 
 use super::agent::{BEAT, SILENCE};
 use super::frame::{self, Frame, Hello, Kind, PROTOCOL, Plan, read_addresses, write_addresses};
-use super::outbox::Outbox;
-use super::{launch, layout};
+use super::input::copy_input;
+use super::layout;
+use super::node::{Event, Node, Stage, begin, ended, ended_soon, hear, kill_group};
+use super::printer::Printer;
+use super::reports::{Reason, Reports};
+use super::seen::Seen;
+use crate::account::{Account, Ending};
+use crate::allocation;
 use crate::cli::{JobOptions, ProgramOptions, StdinReader};
 use crate::deadline::{self, Deadline};
 use crate::hosts::Host;
-use crate::say::{Failure, failure, say};
+use crate::profile::{self, Profiles};
+use crate::say::{Failure, READER_PATIENCE, failure, say};
 use crate::signals;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdout, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 /// How long an agent may take to say its first word.
 const HELLO: Duration = Duration::from_secs(60);
-/// How long a part of a line is held back for the rest of it.
-const PART: Duration = Duration::from_millis(100);
+/// How often to look at the time.
+const TURN: Duration = Duration::from_millis(100);
+/// How long what is to be said waits for what ranks have printed before.
+const CATCH_UP: Duration = Duration::from_millis(300);
 /// How long nodes may take to end, before their agents are killed.
 const GRACE: Duration = Duration::from_secs(6);
+/// The same for those whose agents do not read, and have not for so long.
+const GRACE_UNREAD: Duration = Duration::from_secs(2);
+const UNREAD: Duration = Duration::from_secs(1);
 /// How long agents may take to end once their nodes have.
 const PARTING: Duration = Duration::from_secs(3);
 /// How long agents may take to read that the ranks are to be stopped.
@@ -43,59 +57,27 @@ const STOPPING: Duration = Duration::from_secs(1);
 /// Frames that wait for this mpirun to look at them.
 const QUEUE: usize = 64;
 
-/// What happens.
-enum Event {
-    Frame(usize, Frame),
-    /// An agent's output has ended; why, if not by its own end.
-    Closed(usize, Option<String>),
-    Signal(Signal),
-}
-
-/// How far a node is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    Started,
-    Greeted,
-    Planned,
-    Ready,
-    Running,
-    Ended,
-}
-
-struct Node {
-    host: Host,
-    /// The command that has started its agent, in words.
-    command: String,
-    child: Child,
-    down: Outbox,
-    stage: Stage,
-    cores: u32,
-    addresses: Option<Vec<(u32, Vec<u8>)>>,
-    is_finalizing: bool,
-    heard: Instant,
-    /// The beginning of a line, on standard output and error, and since when it is held.
-    parts: [(Vec<u8>, Instant); 2],
-}
-
-struct Job<'a> {
-    global: &'a JobOptions,
+pub(super) struct Job<'a> {
+    pub global: &'a JobOptions,
     locals: &'a [ProgramOptions],
     args: &'a [OsString],
-    nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
     ranks: layout::Ranks,
     code: Option<u8>,
-    ending: Option<Instant>,
-    deadline: Option<Deadline>,
+    pub ending: Option<Instant>,
+    pub deadline: Option<Deadline>,
     began: Instant,
+    pub reports: Reports,
+    printer: Printer,
+    pub account: &'a mut Account,
+    /// What ranks have recorded.
+    recorded: Vec<profile::parts::Part>,
 }
 
 /// Options that look at one host only.
 fn check(global: &JobOptions) -> Result<(), String> {
     let only_here = [
         (global.top.is_some(), "--top"),
-        (global.profile.is_some(), "--profile"),
-        (global.trace.is_some(), "--trace"),
-        (global.report.is_some(), "--report"),
         (global.gdb.is_some(), "--gdb"),
         (global.debugger.is_some(), "--debugger"),
     ];
@@ -117,7 +99,24 @@ pub fn run(
     locals: &[ProgramOptions],
     hosts: &[Host],
 ) -> Result<u8, Failure> {
+    let mut account = Account::new(global.report.clone()).map_err(failure)?;
+    let outcome = run_job(args, global, locals, hosts, &mut account);
+    account.write(&outcome);
+    outcome
+}
+
+fn run_job(
+    args: &[OsString],
+    global: &JobOptions,
+    locals: &[ProgramOptions],
+    hosts: &[Host],
+    account: &mut Account,
+) -> Result<u8, Failure> {
     check(global).map_err(failure)?;
+    let programs = locals.iter().filter_map(|local| local.program.first());
+    let programs = programs.map(|word| Path::new(word).file_name().unwrap_or(word));
+    let programs: Vec<_> = programs.map(|name| name.to_string_lossy()).collect();
+    let profiles = Profiles::new(global, programs.join(" : ")).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;
     let (events, arrived) = sync_channel(QUEUE);
     let mut job = Job {
@@ -130,10 +129,16 @@ pub fn run(
         ending: None,
         deadline: None,
         began: Instant::now(),
+        reports: Reports::default(),
+        printer: Printer::new(),
+        account,
+        recorded: Vec::new(),
     };
     job.deadline = timeout.map(|seconds| Deadline::new(job.began, seconds));
     for host in hosts {
-        match begin(host, global) {
+        let get = |name: &str| std::env::var(name).ok();
+        let allocated = allocation::processors(global.rmk, &host.name, get);
+        match begin(host, global, allocated) {
             Ok(node) => job.nodes.push(node),
             Err(why) => {
                 job.part();
@@ -144,9 +149,17 @@ pub fn run(
     // Not earlier: agents are to have the signals that this mpirun was started with. Not
     // later: threads must not take them.
     let (signals, _) = signals::take(global.forward_signals.as_ref()).map_err(failure)?;
+    job.printer
+        .start(io::stdout(), io::stderr())
+        .map_err(failure)?;
     for (at, node) in job.nodes.iter_mut().enumerate() {
         if let Some(up) = node.child.stdout.take() {
-            hear(at, up, events.clone());
+            hear(
+                at,
+                up,
+                (events.clone(), job.printer.clone()),
+                node.heard.clone(),
+            );
         }
         if let Some(pipe) = node.child.stdin.take() {
             node.down.start(pipe);
@@ -167,91 +180,81 @@ pub fn run(
     drop(events);
     job.serve(&arrived);
     job.part();
+    job.account.fill(job.reports.snapshots());
+    let recorded = std::mem::take(&mut job.recorded);
+    profiles.write_parts(job.ranks.len(), recorded, job.began.elapsed());
     Ok(job.code.unwrap_or(0))
-}
-
-/// Starts the thread that hears an agent.
-fn hear(at: usize, mut up: ChildStdout, events: SyncSender<Event>) {
-    std::thread::spawn(move || {
-        loop {
-            let (event, is_last) = match frame::read(&mut up) {
-                Ok(Some(frame)) => (Event::Frame(at, frame), false),
-                Ok(None) => (Event::Closed(at, None), true),
-                Err(why) => (Event::Closed(at, Some(why.to_string())), true),
-            };
-            if events.send(event).is_err() || is_last {
-                return;
-            }
-        }
-    });
-}
-
-/// Starts an agent.
-fn begin(host: &Host, global: &JobOptions) -> Result<Node, String> {
-    let template = global.launch.as_deref();
-    let mpirun = match &global.prefix {
-        Some(prefix) => prefix.join("bin/mpirun"),
-        None => std::env::current_exe().map_err(|why| format!("mpirun's own file: {why}"))?,
-    };
-    let mut command = launch::command(host, template, &mpirun)?;
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    let words = words.join(" ");
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .process_group(0); // Ctrl-C is for this mpirun, which tells them
-    let child = command
-        .spawn()
-        .map_err(|why| format!("host {}: {words}: {why}", host.name))?;
-    let now = Instant::now();
-    Ok(Node {
-        host: host.clone(),
-        command: words,
-        child,
-        down: Outbox::new(),
-        stage: Stage::Started,
-        cores: 1,
-        addresses: None,
-        is_finalizing: false,
-        heard: now,
-        parts: [(Vec::new(), now), (Vec::new(), now)],
-    })
 }
 
 impl Job<'_> {
     fn serve(&mut self, arrived: &Receiver<Event>) {
         let mut looked = Instant::now();
         while self.nodes.iter().any(|node| node.stage != Stage::Ended) {
-            match arrived.recv_timeout(PART) {
-                Ok(Event::Frame(at, frame)) => {
-                    self.nodes[at].heard = Instant::now();
-                    self.take(at, &frame);
-                }
+            match arrived.recv_timeout(TURN) {
+                Ok(Event::Frame(at, frame)) => self.take(at, &frame),
                 Ok(Event::Closed(at, why)) => self.closed(at, why),
                 Ok(Event::Signal(signal)) => self.signal(signal),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if looked.elapsed() >= 2 * BEAT {
-                // This mpirun was held up itself, by who reads its output or by a stop.
-                let now = Instant::now();
-                self.nodes.iter_mut().for_each(|node| node.heard = now);
+                // This mpirun was stopped itself.
+                let now = Some(Instant::now());
+                self.nodes.iter().for_each(|node| node.heard.set(now));
             }
             looked = Instant::now();
             self.look();
+        }
+        self.print_all(arrived);
+    }
+
+    /// Waits until all that ranks have printed is written. A job that was ended does not wait
+    /// for a reader that takes nothing; nor does one that is to end now.
+    fn print_all(&mut self, arrived: &Receiver<Event>) {
+        loop {
+            self.printer.catch_up(TURN);
+            self.look_at_output();
+            if self.printer.is_through() {
+                return;
+            }
+            while let Ok(event) = arrived.try_recv() {
+                if let Event::Signal(signal) = event
+                    && signals::sent_at_the_end(signal).is_some()
+                {
+                    self.code.get_or_insert(signals::exit_code(signal));
+                    self.printer.discard();
+                }
+            }
+            if self.deadline.as_ref().is_some_and(Deadline::is_over) {
+                self.code.get_or_insert(124);
+                self.printer.discard();
+            }
+        }
+    }
+
+    /// Whether what ranks print can still be written.
+    fn look_at_output(&mut self) {
+        if self.ending.is_some() && self.printer.unread() > READER_PATIENCE {
+            self.printer.discard();
+        }
+        match self.printer.broken() {
+            Some(why) if self.code.is_none() => match why {
+                // As where a rank itself finds that nobody reads its output.
+                Errno::EPIPE => self.fail(signals::exit_code(Signal::SIGPIPE), None),
+                _ => {
+                    let why = why.desc();
+                    let text = format!("standard output cannot be written: {why}; ending the job");
+                    self.fail(1, Some(&text));
+                }
+            },
+            _ => {}
         }
     }
 
     /// What time brings.
     fn look(&mut self) {
+        self.look_at_output();
         for at in 0..self.nodes.len() {
-            for stream in [Kind::Out, Kind::Err] {
-                let held = &self.nodes[at].parts[index(stream)];
-                if !held.0.is_empty() && held.1.elapsed() >= PART {
-                    self.print(at, stream, &[], true);
-                }
-            }
             let node = &self.nodes[at];
             let limit = match node.stage {
                 Stage::Started => HELLO,
@@ -267,14 +270,20 @@ impl Job<'_> {
                 self.fail(1, Some(&text));
             }
         }
-        if self.ending.is_none()
-            && let Some(deadline) = self.deadline.filter(Deadline::is_over)
-        {
-            let text = format!("the job did not end within {} s", deadline.seconds);
-            self.fail(124, Some(&text));
+        let is_over = self.deadline.as_ref().is_some_and(Deadline::is_over);
+        if is_over && self.ending.is_none() && !self.reports.will_end() {
+            self.code.get_or_insert(124);
+            self.account.end(Ending::Timeout);
+            self.want(Reason::Timeout);
         }
-        if self.ending.is_some_and(|since| since.elapsed() > GRACE) {
-            for at in 0..self.nodes.len() {
+        self.look_at_ranks();
+        for at in 0..self.nodes.len() {
+            let unread = self.nodes[at].down.unread();
+            let limit = match unread > UNREAD {
+                true => GRACE_UNREAD,
+                false => GRACE,
+            };
+            if self.ending.is_some_and(|since| since.elapsed() > limit) {
                 self.lose(at);
             }
         }
@@ -289,10 +298,18 @@ impl Job<'_> {
         node.stage = Stage::Ended;
         kill_group(&mut node.child);
         node.down.discard();
+        self.ranks_ended(at);
+    }
+
+    /// The ranks of a node have ended.
+    fn ranks_ended(&mut self, at: usize) {
+        let ranks = (0..).zip(&self.ranks);
+        let there = ranks.filter(|(_, rank)| rank.0 as usize == at);
+        self.reports.ended(at, there.map(|(number, _)| number));
     }
 
     /// The job fails with this code, if it has not failed before: all nodes are ended.
-    fn fail(&mut self, code: u8, text: Option<&str>) {
+    pub(super) fn fail(&mut self, code: u8, text: Option<&str>) {
         if self.code.is_none() {
             self.code = Some(code);
             if let Some(text) = text {
@@ -305,6 +322,11 @@ impl Job<'_> {
 
     fn end(&mut self) {
         self.ending.get_or_insert_with(Instant::now);
+        for reason in self.reports.give_up() {
+            if let Reason::Signal(signal) = reason {
+                say(&format!("{}: ending the job", signal.as_str()));
+            }
+        }
         for node in &mut self.nodes {
             match node.stage {
                 Stage::Ended => {}
@@ -317,8 +339,9 @@ impl Job<'_> {
 
     fn signal(&mut self, signal: Signal) {
         if signals::sent_at_the_end(signal).is_some() {
-            let text = format!("{}: ending the job", signal.as_str());
-            self.fail(signals::exit_code(signal), Some(&text));
+            self.interrupt(signal);
+        } else if signal == signals::REPORTING {
+            self.want(Reason::Asked);
         } else if signal != Signal::SIGCHLD {
             let stops = signal == Signal::SIGTSTP;
             let number = u8::try_from(signal as i32).unwrap_or(0);
@@ -342,6 +365,18 @@ impl Job<'_> {
         }
     }
 
+    /// Ends the job for a signal: after a report, unless a second one does not wait for it.
+    fn interrupt(&mut self, signal: Signal) {
+        match self.ending.is_some() || self.reports.will_end() {
+            true => self.end(),
+            false => {
+                self.code.get_or_insert(signals::exit_code(signal));
+                self.account.end(Ending::Signal);
+                self.want(Reason::Signal(signal));
+            }
+        }
+    }
+
     fn closed(&mut self, at: usize, why: Option<String>) {
         let stage = self.nodes[at].stage;
         if stage == Stage::Ended {
@@ -350,6 +385,7 @@ impl Job<'_> {
         let name = self.nodes[at].host.name.clone();
         self.nodes[at].stage = Stage::Ended;
         self.nodes[at].down.discard();
+        self.ranks_ended(at);
         if self.ending.is_some() {
             return;
         }
@@ -389,19 +425,35 @@ impl Job<'_> {
                     self.tell_all(Kind::Released, &[]);
                 }
             }
-            Kind::Out | Kind::Err => self.print(at, frame.kind, &frame.bytes, false),
             Kind::Taken => {
                 if let Some(taken) = frame.bytes.first_chunk() {
                     let taken = u32::from_le_bytes(*taken) as usize;
                     self.nodes[at].down.give(taken);
                 }
             }
-            Kind::Exit => {
-                for stream in [Kind::Out, Kind::Err] {
-                    self.print(at, stream, &[], true);
+            Kind::Seen => {
+                let host = Arc::from(self.nodes[at].host.name.as_str());
+                let seen = Seen::read(&frame.bytes, &host);
+                if let (Some(seen), Some(asked)) = (&seen, self.reports.asked_at()) {
+                    self.nodes[at].clock.compare(seen.clock, asked);
                 }
+                self.reports.answered(at, seen);
+            }
+            Kind::Account => {
+                if let Some(part) = frame::read_account(&frame.bytes) {
+                    self.account.add(part);
+                }
+            }
+            Kind::Profile => {
+                if let Some(mut part) = profile::parts::Part::read(&frame.bytes) {
+                    part.shift(-self.nodes[at].clock.ahead());
+                    self.recorded.push(part);
+                }
+            }
+            Kind::Exit => {
                 self.nodes[at].stage = Stage::Ended;
                 self.nodes[at].down.discard();
+                self.ranks_ended(at);
                 match frame.bytes.first().copied().unwrap_or(1) {
                     0 => self.look_for_absent(),
                     code => self.fail(code, None), // the node has said why
@@ -436,6 +488,7 @@ impl Job<'_> {
         match Hello::read(bytes) {
             Some(hello) if hello.protocol == PROTOCOL && hello.version == own => {
                 node.cores = hello.cores;
+                node.machine = (hello.machine, hello.processors);
                 node.stage = Stage::Greeted;
             }
             Some(hello) => {
@@ -473,6 +526,9 @@ impl Job<'_> {
             let text = format!("--stdin {rank}: the job has {} ranks", self.ranks.len());
             return self.fail(1, Some(&text));
         }
+        let of = |rank: &(u32, u32, u32)| self.nodes[rank.0 as usize].host.name.as_str();
+        let hosts = self.ranks.iter().map(|rank| Arc::from(of(rank)));
+        self.reports.begin(hosts.collect());
         // Hosts without ranks take no part.
         let used: Vec<usize> = (0..self.nodes.len())
             .filter(|at| self.ranks.iter().any(|rank| rank.0 as usize == *at))
@@ -494,14 +550,24 @@ impl Job<'_> {
             hosts: names.collect(),
             node: 0,
             ranks: ranks.clone(),
+            crowd: (0, 0),
+            divides: false,
             secret,
             interface: self.global.interface.clone().unwrap_or_default(),
         };
+        let machines: Vec<_> = self.nodes.iter().map(|node| node.machine.clone()).collect();
+        let counts: Vec<u32> = (0..self.nodes.len())
+            .map(|at| {
+                let there = self.ranks.iter().filter(|rank| rank.0 as usize == at);
+                u32::try_from(there.count()).unwrap_or(u32::MAX)
+            })
+            .collect();
         let mut kept = Vec::new();
         for (at, mut node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
             match used.iter().position(|used| *used == at) {
                 Some(number) => {
                     plan.node = u32::try_from(number).unwrap_or(0);
+                    (plan.crowd, plan.divides) = layout::crowd(&machines, &counts, at);
                     node.down.send(Kind::Plan, &plan.write());
                     node.stage = Stage::Planned;
                 }
@@ -572,58 +638,13 @@ impl Job<'_> {
         }
     }
 
-    /// Prints what came from a node: whole lines, or with `all` what is held as well.
-    fn print(&mut self, at: usize, stream: Kind, bytes: &[u8], all: bool) {
-        let part = &mut self.nodes[at].parts[index(stream)];
-        if part.0.is_empty() {
-            part.1 = Instant::now();
-        }
-        part.0.extend(bytes);
-        let end = match all {
-            true => part.0.len(),
-            false => part
-                .0
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |n| n + 1),
-        };
-        if end == 0 {
-            return;
-        }
-        let lines: Vec<u8> = part.0.drain(..end).collect();
-        let written = match stream {
-            Kind::Out => {
-                let mut out = io::stdout().lock();
-                out.write_all(&lines).and_then(|()| out.flush())
-            }
-            _ => io::stderr().lock().write_all(&lines),
-        };
-        if let Err(why) = written
-            && stream == Kind::Out
-            && self.code.is_none()
-        {
-            match why.kind() {
-                // As where a rank itself finds that nobody reads its output.
-                io::ErrorKind::BrokenPipe => self.fail(signals::exit_code(Signal::SIGPIPE), None),
-                _ => {
-                    let text = format!("standard output cannot be written: {why}; ending the job");
-                    self.fail(1, Some(&text));
-                }
-            }
-        }
-    }
-
-    /// Prints what is held.
-    fn flush(&mut self) {
-        for at in 0..self.nodes.len() {
-            self.print(at, Kind::Out, &[], true);
-            self.print(at, Kind::Err, &[], true);
-        }
+    /// Has what ranks have printed so far printed, unless nobody reads it.
+    pub(super) fn flush(&self) {
+        self.printer.catch_up(CATCH_UP);
     }
 
     /// Takes leave of all agents.
     fn part(&mut self) {
-        self.flush();
         for node in &mut self.nodes {
             node.down.close();
             drop(node.child.stdin.take()); // where the job could not begin
@@ -641,62 +662,10 @@ impl Job<'_> {
     }
 }
 
-fn index(stream: Kind) -> usize {
-    usize::from(stream == Kind::Err)
-}
-
-/// How a child has ended, if it has.
-fn ended(child: &mut Child) -> Option<std::process::ExitStatus> {
-    child.try_wait().ok().flatten()
-}
-
-/// The same, for a child whose output has ended: its own end follows, if it does.
-fn ended_soon(child: &mut Child) -> Option<std::process::ExitStatus> {
-    for _ in 0..50 {
-        if let Some(status) = ended(child) {
-            return Some(status);
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    None
-}
-
-fn kill_group(child: &mut Child) {
-    let _ = child.kill(); // in case that it has left its group
-    if let Ok(pid) = i32::try_from(child.id()) {
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-}
-
 /// A number that nobody guesses.
 fn secret() -> Option<u64> {
     let mut bytes = [0; 8];
     let mut file = std::fs::File::open("/dev/urandom").ok()?;
     file.read_exact(&mut bytes).ok()?;
     Some(u64::from_ne_bytes(bytes))
-}
-
-/// Copies standard input to nodes until it ends.
-fn copy_input(to: &[Outbox]) {
-    let stdin = io::stdin();
-    let mut buffer = vec![0; 32 << 10];
-    loop {
-        // A group in the background that reads the terminal would be stopped.
-        let is_behind = || {
-            let group = nix::unistd::tcgetpgrp(stdin.as_fd());
-            stdin.is_terminal() && group.is_ok_and(|group| group != nix::unistd::getpgrp())
-        };
-        while is_behind() {
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        let n = match stdin.lock().read(&mut buffer) {
-            Ok(n) => n,
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => 0,
-        };
-        to.iter().for_each(|down| down.send_input(&buffer[..n]));
-        if n == 0 {
-            return;
-        }
-    }
 }

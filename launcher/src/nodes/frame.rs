@@ -1,11 +1,12 @@
 //! What travels over control connections: frames of a kind, a length and so many bytes.
 
+use crate::account::Part;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The version of these frames. Both sides must have the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest frame.
 const LONGEST: u32 = 64 << 20;
@@ -46,17 +47,25 @@ pub enum Kind {
     Exit,
     /// Both: the other side is alive.
     Alive,
+    /// Down: what do the ranks do? A [`super::seen::Question`].
+    Look,
+    /// Up: that. A [`super::seen::Seen`].
+    Seen,
+    /// Up: this node's part of what `--report` writes. A [`Part`].
+    Account,
+    /// Up: what a rank has recorded. A [`crate::profile::parts::Part`].
+    Profile,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Kind> {
         use Kind::{
-            Addresses, Alive, End, Err, Exit, Finalizing, Go, Hello, In, Out, Plan, Ready,
-            Released, Signal, Table, Taken,
+            Account, Addresses, Alive, End, Err, Exit, Finalizing, Go, Hello, In, Look, Out, Plan,
+            Profile, Ready, Released, Seen, Signal, Table, Taken,
         };
         [
             Hello, Plan, Ready, Go, Addresses, Table, Finalizing, Released, Out, Err, In, Taken,
-            Signal, End, Exit, Alive,
+            Signal, End, Exit, Alive, Look, Seen, Account, Profile,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -126,6 +135,10 @@ pub struct Hello {
     pub host: String,
     /// Its cores.
     pub cores: u32,
+    /// Which start of which kernel it runs on: that of all hosts that are one machine.
+    pub machine: String,
+    /// The processors that its ranks may use.
+    pub processors: Vec<u32>,
 }
 
 /// What a node is to run.
@@ -143,6 +156,10 @@ pub struct Plan {
     pub node: u32,
     /// By rank: its host, its rank there, and its program.
     pub ranks: Vec<(u32, u32, u32)>,
+    /// Ranks of hosts before this one, and of all hosts, that share this one's processors.
+    pub crowd: (u32, u32),
+    /// Whether these hosts have the same processors, which can be divided among them.
+    pub divides: bool,
     /// What only processes of this job know.
     pub secret: u64,
     /// Which interface the user wants. Empty: the one that is found.
@@ -151,45 +168,80 @@ pub struct Plan {
 
 /// Puts values behind each other.
 #[derive(Default)]
-struct Writer(Vec<u8>);
+pub struct Writer(pub Vec<u8>);
 
 impl Writer {
-    fn number(&mut self, value: u32) {
+    /// Four bytes.
+    pub fn number(&mut self, value: u32) {
         self.0.extend(value.to_le_bytes());
     }
 
-    fn count(&mut self, value: usize) {
+    /// Eight bytes.
+    pub fn long(&mut self, value: u64) {
+        self.0.extend(value.to_le_bytes());
+    }
+
+    /// A count, as a number.
+    pub fn count(&mut self, value: usize) {
         self.number(u32::try_from(value).unwrap_or(u32::MAX));
     }
 
-    fn bytes(&mut self, value: &OsStr) {
+    /// Bytes, after their length.
+    pub fn bytes(&mut self, value: &OsStr) {
         self.count(value.len());
         self.0.extend(value.as_bytes());
+    }
+
+    /// Text, in the same way.
+    pub fn text(&mut self, value: &str) {
+        self.bytes(value.as_ref());
+    }
+
+    /// Values that may be more than one, or none.
+    pub fn list<T>(
+        &mut self,
+        values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+        mut one: impl FnMut(&mut Self, T),
+    ) {
+        let values = values.into_iter();
+        self.count(values.len());
+        values.for_each(|value| one(self, value));
     }
 }
 
 /// Takes them out again.
-struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(pub &'a [u8]);
 
 impl Reader<'_> {
-    fn number(&mut self) -> Option<u32> {
+    /// What [`Writer::number`] has put there.
+    pub fn number(&mut self) -> Option<u32> {
         let (four, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u32::from_le_bytes(*four))
     }
 
-    fn bytes(&mut self) -> Option<OsString> {
+    /// What [`Writer::long`] has.
+    pub fn long(&mut self) -> Option<u64> {
+        let (eight, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*eight))
+    }
+
+    /// What [`Writer::bytes`] has.
+    pub fn bytes(&mut self) -> Option<OsString> {
         let len = self.number()? as usize;
         let (bytes, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(OsString::from_vec(bytes.to_vec()))
     }
 
-    fn text(&mut self) -> Option<String> {
+    /// What [`Writer::text`] has.
+    pub fn text(&mut self) -> Option<String> {
         self.bytes()?.into_string().ok()
     }
 
-    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    /// What [`Writer::list`] has.
+    pub fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.number()?;
         (0..count).map(|_| one(self)).collect()
     }
@@ -203,6 +255,8 @@ impl Hello {
         to.bytes(self.version.as_ref());
         to.bytes(self.host.as_ref());
         to.number(self.cores);
+        to.text(&self.machine);
+        to.list(&self.processors, |to, number| to.number(*number));
         to.0
     }
 
@@ -213,11 +267,15 @@ impl Hello {
         let version = from.text()?;
         let host = from.text().unwrap_or_default();
         let cores = from.number().unwrap_or(1);
+        let machine = from.text().unwrap_or_default();
+        let processors = from.list(Reader::number).unwrap_or_default();
         Some(Hello {
             protocol,
             version,
             host,
             cores,
+            machine,
+            processors,
         })
     }
 }
@@ -243,7 +301,10 @@ impl Plan {
                 .into_iter()
                 .for_each(|number| to.number(number));
         }
-        to.0.extend(self.secret.to_le_bytes());
+        to.number(self.crowd.0);
+        to.number(self.crowd.1);
+        to.number(self.divides.into());
+        to.long(self.secret);
         to.bytes(self.interface.as_ref());
         to.0
     }
@@ -257,7 +318,9 @@ impl Plan {
         let hosts = from.list(Reader::text)?;
         let node = from.number()?;
         let ranks = from.list(|from| Some((from.number()?, from.number()?, from.number()?)))?;
-        let (low, high) = (from.number()?, from.number()?);
+        let crowd = (from.number()?, from.number()?);
+        let divides = from.number()? != 0;
+        let secret = from.long()?;
         let interface = from.text()?;
         let is_whole = from.0.is_empty() && (node as usize) < hosts.len();
         is_whole.then_some(Plan {
@@ -267,10 +330,36 @@ impl Plan {
             hosts,
             node,
             ranks,
-            secret: u64::from(low) | u64::from(high) << 32,
+            crowd,
+            divides,
+            secret,
             interface,
         })
     }
+}
+
+/// A node's part of an account, as it travels.
+pub fn write_account(part: &Part) -> Vec<u8> {
+    let mut to = Writer::default();
+    to.list(&part.ranks, |to, (rank, text)| {
+        to.number(*rank);
+        to.text(text);
+    });
+    to.list(&part.failures, |to, text| to.text(text));
+    to.list(&part.warnings, |to, text| to.text(text));
+    to.list(&part.error, |to, text| to.text(text));
+    to.0
+}
+
+/// What [`write_account`] has made.
+pub fn read_account(bytes: &[u8]) -> Option<Part> {
+    let mut from = Reader(bytes);
+    Some(Part {
+        ranks: from.list(|from| Some((from.number()?, from.text()?)))?,
+        failures: from.list(Reader::text)?,
+        warnings: from.list(Reader::text)?,
+        error: from.list(Reader::text)?.pop(),
+    })
 }
 
 /// Addresses of ranks, as they travel.
@@ -305,6 +394,8 @@ mod tests {
             hosts: vec!["a".to_owned(), "b".to_owned()],
             node: 1,
             ranks: vec![(0, 0, 0), (1, 0, 3)],
+            crowd: (1, 4),
+            divides: true,
             secret: 0x0102_0304_0506_0708,
             interface: "eth0".to_owned(),
         }
@@ -326,8 +417,17 @@ mod tests {
             version: "1.2".to_owned(),
             host: "h".to_owned(),
             cores: 3,
+            machine: "kernel".to_owned(),
+            processors: vec![0, 5],
         };
         assert_eq!(Hello::read(&hello.write()), Some(hello));
+        let part = Part {
+            ranks: vec![(3, "{}".to_owned())],
+            failures: vec!["a".to_owned(), "b".to_owned()],
+            warnings: Vec::new(),
+            error: Some("none".to_owned()),
+        };
+        assert_eq!(read_account(&write_account(&part)), Some(part));
         let addresses = vec![(3, vec![1, 2]), (9, Vec::new())];
         assert_eq!(
             read_addresses(&write_addresses(&addresses)),

@@ -6,12 +6,31 @@ use crate::hosts::Host;
 use std::path::Path;
 use std::process::Command;
 
+/// One task that has all that the allocation has on its node, beside other steps, and whose
+/// input and output are passed on as they are.
+const SRUN: [&str; 8] = [
+    "--overlap",
+    "--quiet",
+    "--unbuffered",
+    "--mpi=none",
+    "--export=ALL",
+    "--ntasks-per-node=1",
+    "-N1",
+    "-n1",
+];
+
 /// The command for `host`. `template`: what `--launch` says; its words are divided by spaces,
-/// and `{host}` in them is the host's name.
+/// and `{host}` in them is the host's name. `allocated`: Slurm has allocated this host, with so many
+/// processors, if that is known.
 ///
 /// # Errors
 /// The template has no words.
-pub fn command(host: &Host, template: Option<&str>, mpirun: &Path) -> Result<Command, String> {
+pub fn command(
+    host: &Host,
+    template: Option<&str>,
+    allocated: Option<Option<u32>>,
+    mpirun: &Path,
+) -> Result<Command, String> {
     if let Some(template) = template {
         let mut words = template.split_whitespace();
         let first = words
@@ -25,6 +44,16 @@ pub fn command(host: &Host, template: Option<&str>, mpirun: &Path) -> Result<Com
     if host.is_local() {
         let mut command = Command::new(mpirun);
         command.arg(AGENT);
+        return Ok(command);
+    }
+    if let Some(processors) = allocated {
+        let mut command = Command::new("srun");
+        command.args(SRUN);
+        if let Some(processors) = processors {
+            command.arg(format!("-c{processors}"));
+        }
+        command.args(["-w", &host.name]);
+        command.arg(mpirun).arg(AGENT);
         return Ok(command);
     }
     let mut command = Command::new("ssh");
@@ -58,9 +87,9 @@ mod tests {
             slots: None,
         };
         let mpirun = Path::new("/opt/it's/mpirun");
-        let made = command(&host("b"), Some("in-{host} -x {host}"), mpirun).unwrap();
+        let made = command(&host("b"), Some("in-{host} -x {host}"), Some(None), mpirun).unwrap();
         assert_eq!(words(&made), ["in-b", "-x", "b", "/opt/it's/mpirun", AGENT]);
-        let made = command(&host("u@b.example"), None, mpirun).unwrap();
+        let made = command(&host("u@b.example"), None, None, mpirun).unwrap();
         let made = words(&made);
         assert_eq!((made[0].as_str(), made[5].as_str()), ("ssh", "u@b.example"));
         assert!(
@@ -68,8 +97,12 @@ mod tests {
             "{}",
             made[6]
         );
-        let made = command(&host("localhost"), None, mpirun).unwrap();
+        let made = command(&host("localhost"), None, Some(None), mpirun).unwrap();
         assert_eq!(words(&made), ["/opt/it's/mpirun", AGENT]);
-        assert!(command(&host("b"), Some("  "), mpirun).is_err());
+        let made = words(&command(&host("n7"), None, Some(Some(4)), mpirun).unwrap());
+        assert_eq!(made[0], "srun");
+        let end = ["-c4", "-w", "n7", "/opt/it's/mpirun", AGENT];
+        assert_eq!(made[made.len() - 5..], end);
+        assert!(command(&host("b"), Some("  "), None, mpirun).is_err());
     }
 }

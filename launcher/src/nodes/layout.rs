@@ -72,6 +72,30 @@ pub fn ranks(
     Ok(placed.collect())
 }
 
+/// The ranks of hosts that are one machine with host `at` and share processors with it: those
+/// of hosts before it, and all; and whether they all have the same processors. `machines`: of
+/// each host, the machine that it is (empty: not known) and its processors; `ranks`: how many
+/// it has.
+pub fn crowd(machines: &[(String, Vec<u32>)], ranks: &[u32], at: usize) -> ((u32, u32), bool) {
+    let (machine, processors) = &machines[at];
+    let shares = |other: &usize| {
+        let (name, theirs) = &machines[*other];
+        let is_one = name == machine && !machine.is_empty();
+        *other == at || is_one && theirs.iter().any(|number| processors.contains(number))
+    };
+    let with_ranks = |other: &usize| ranks[*other] > 0;
+    let all: Vec<usize> = (0..machines.len())
+        .filter(shares)
+        .filter(with_ranks)
+        .collect();
+    let sum = |hosts: &mut dyn Iterator<Item = &usize>| {
+        hosts.fold(0_u32, |sum, host| sum.saturating_add(ranks[*host]))
+    };
+    let before = sum(&mut all.iter().filter(|host| **host < at));
+    let same = all.iter().all(|host| machines[*host].1 == *processors);
+    ((before, sum(&mut all.iter())), same)
+}
+
 /// How many ranks each host gets: all slots are filled, then all of them again, until there
 /// are no more ranks.
 fn counts(slots: &[u32], ranks: usize) -> Vec<usize> {
@@ -133,6 +157,27 @@ mod tests {
             .iter()
             .map(|(host, local, _)| (*host, *local))
             .collect()
+    }
+
+    #[test]
+    fn hosts_that_are_one_machine_share_its_processors() {
+        let on = |name: &str, processors: &[u32]| (name.to_owned(), processors.to_vec());
+        let machines = [
+            on("m", &[0, 1]),
+            on("n", &[0, 1]),
+            on("m", &[0, 1]),
+            on("m", &[2]),
+            on("", &[0, 1]),
+            on("", &[0, 1]),
+        ];
+        let ranks = [2, 4, 3, 5, 1, 1];
+        assert_eq!(crowd(&machines, &ranks, 0), ((0, 5), true));
+        assert_eq!(crowd(&machines, &ranks, 2), ((2, 5), true));
+        assert_eq!(crowd(&machines, &ranks, 1), ((0, 4), true));
+        assert_eq!(crowd(&machines, &ranks, 3), ((0, 5), true));
+        assert_eq!(crowd(&machines, &ranks, 5), ((0, 1), true));
+        let overlapping = [on("m", &[0, 1]), on("m", &[1, 2])];
+        assert_eq!(crowd(&overlapping, &[1, 1], 1), ((1, 2), false));
     }
 
     #[test]

@@ -4,7 +4,11 @@
 
 use super::frame::{self, Kind, Plan, read_addresses, write_addresses};
 use super::interface;
+use super::seen::{Eyes, Question};
+use crate::account;
+use crate::binding::Crowd;
 use crate::cli::{self, JobOptions, MapBy, OnDeadlock, ProgramOptions, Request, StdinReader};
+use crate::profile;
 use crate::say::{self, Failure, failure};
 use crate::spawn;
 use crate::start::inheritable;
@@ -17,10 +21,13 @@ use std::io::{PipeReader, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use wireup::nodes::{
     ADDRESS, ADDRESS_IN_ENTRY, ADDRESSES, FINALIZING, LEN_IN_ENTRY, Layout, Place, READY_AT,
     RELEASED_AT, entry_at,
 };
+use wireup::segment::Segment;
 
 /// The variable by which a node's mpirun finds its agent's line.
 pub const LINE: &str = "LARIAT_NODE_LINE";
@@ -28,8 +35,39 @@ pub const LINE: &str = "LARIAT_NODE_LINE";
 /// The line, and what came over it first.
 pub struct NodeLink {
     line: UnixStream,
+    /// The same, for whoever writes to it: a frame must not be divided by another.
+    writer: Arc<Mutex<UnixStream>>,
     plan: Plan,
     files: Option<Files>,
+    wants_account: bool,
+}
+
+/// What a node says at the end, to be written with what others say.
+#[derive(Debug)]
+pub struct LastWords {
+    line: Arc<Mutex<UnixStream>>,
+    /// By process as this host numbers them: the rank in the job.
+    in_job: Vec<u32>,
+}
+
+impl LastWords {
+    fn say(&self, kind: Kind, bytes: &[u8]) {
+        let to = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = frame::write(&*to, kind, bytes); // nobody is there any more
+    }
+
+    /// Says its part of the account.
+    pub fn account(&self, part: &account::Part) {
+        self.say(Kind::Account, &frame::write_account(part));
+    }
+
+    /// Says what its ranks have recorded.
+    pub fn profiles(&self, parts: Vec<profile::parts::Part>) {
+        for mut part in parts {
+            part.renumber(&self.in_job);
+            self.say(Kind::Profile, &part.write());
+        }
+    }
 }
 
 /// What ranks and this mpirun have in common, beside the segment.
@@ -62,10 +100,13 @@ impl NodeLink {
             Some(frame) if frame.kind == Kind::Plan => Plan::read(&frame.bytes),
             _ => None,
         };
+        let writer = line.try_clone().map_err(|why| why.to_string())?;
         Ok(NodeLink {
             line,
+            writer: Arc::new(Mutex::new(writer)),
             plan: plan.ok_or("the agent has told no plan")?,
             files: None,
+            wants_account: false,
         })
     }
 
@@ -73,6 +114,18 @@ impl NodeLink {
         let all = (0..).zip(&self.plan.ranks);
         let here = all.filter(|(_, rank)| rank.0 == self.plan.node);
         here.map(|(number, _): (u32, _)| number).collect()
+    }
+
+    /// The ranks of the job that run on this machine, on all hosts that are this machine.
+    pub fn crowd(&self) -> Crowd {
+        let (before, all) = self.plan.crowd;
+        let own = u32::try_from(self.ranks().len()).unwrap_or(u32::MAX);
+        Crowd {
+            before,
+            own,
+            all,
+            divides: self.plan.divides,
+        }
     }
 
     /// The name of this node's host.
@@ -84,16 +137,18 @@ impl NodeLink {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn request(&self) -> Result<(JobOptions, Vec<ProgramOptions>, Vec<usize>), Failure> {
+    pub fn request(&mut self) -> Result<(JobOptions, Vec<ProgramOptions>, Vec<usize>), Failure> {
         let Ok(Request::Run(global, locals)) = cli::parse(&self.plan.args) else {
             return Err(failure("the command line cannot be read on this host"));
         };
         let mut global = *global;
+        self.wants_account = global.report.is_some();
         let ranks = self.ranks();
         global.host = None;
         global.hostfile = None;
         global.launch = None;
         global.perhost = None;
+        global.report = None; // told to the mpirun that the user has started
         global.timeout = None; // as `MPIEXEC_TIMEOUT`, which the agent leaves out
         global.on_deadlock = OnDeadlock::Off; // ranks may wait for those of other hosts
         if matches!(&global.map_by, Some(map) if matches!(map.by, MapBy::Node | MapBy::PerMachine(_)))
@@ -131,11 +186,11 @@ impl NodeLink {
         }
     }
 
-    /// Makes table and pipe.
+    /// Makes table and pipe. `crowd`: ranks of other hosts that share this one's processors.
     ///
     /// # Errors
     /// The system is short of something, or no address of this host is known.
-    pub fn prepare(&mut self) -> Result<NodePart, Failure> {
+    pub fn prepare(&mut self, crowd: u32) -> Result<NodePart, Failure> {
         let plan = &self.plan;
         let others = (0..).zip(&plan.hosts);
         let others = others.filter(|(node, _): &(u32, _)| *node != plan.node);
@@ -147,10 +202,12 @@ impl NodeLink {
             hosts: plan.hosts.clone(),
             ranks: plan.ranks.iter().map(|rank| (rank.0, rank.1)).collect(),
             interface: interface.map_err(failure)?.to_string(),
+            crowd,
         };
         let table = memfd_create(c"lariat-nodes", MFdFlags::MFD_CLOEXEC).map_err(failure)?;
         let table = File::from(table);
         table.write_all_at(&layout.bytes(), 0).map_err(failure)?;
+        table.set_len(layout.len()).map_err(failure)?;
         let (pipe, writer) = std::io::pipe().map_err(failure)?;
         let place = Place {
             table: inheritable(table.as_raw_fd())?,
@@ -171,7 +228,7 @@ impl NodeLink {
     /// # Errors
     /// The job was given up.
     pub fn wait(&self) -> Result<(), Failure> {
-        frame::write(&self.line, Kind::Ready, &[]).map_err(failure)?;
+        self.send(Kind::Ready, &[]).map_err(failure)?;
         match frame::read(&self.line) {
             Ok(Some(frame)) if frame.kind == Kind::Go => Ok(()),
             _ => {
@@ -181,20 +238,77 @@ impl NodeLink {
         }
     }
 
-    /// Starts the thread that passes words on, once all ranks were started.
+    /// Whether the user's mpirun writes an account of the job.
+    pub fn wants_account(&self) -> bool {
+        self.wants_account
+    }
+
+    /// By which this node's part of what is written at the end goes up.
+    pub fn last_words(&self) -> LastWords {
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        for (rank, (node, ..)) in (0..).zip(&self.plan.ranks) {
+            match *node == self.plan.node {
+                true => near.push(rank),
+                false => far.push(rank),
+            }
+        }
+        near.append(&mut far);
+        LastWords {
+            line: self.writer.clone(),
+            in_job: near,
+        }
+    }
+
+    /// Starts the thread that passes words on, once all ranks of this segment were started.
     ///
     /// # Errors
-    /// There are no more threads.
-    pub fn start(mut self) -> std::io::Result<()> {
-        if let Some(files) = self.files.take() {
-            std::thread::Builder::new()
-                .name("node".to_owned())
-                .spawn(move || self.serve(&files))?;
-        }
+    /// There are no more threads or descriptors.
+    pub fn start(mut self, segment: &Segment) -> std::io::Result<()> {
+        let Some(files) = self.files.take() else {
+            return Ok(());
+        };
+        let file = segment.fd().try_clone_to_owned()?;
+        let segment = Segment::open_to_read(file).map_err(std::io::Error::other)?;
+        let looking = self.start_looking(segment, files.table.try_clone()?)?;
+        std::thread::Builder::new()
+            .name("node".to_owned())
+            .spawn(move || self.serve(&files, &looking))?;
         Ok(())
     }
 
-    fn serve(&self, files: &Files) {
+    /// Starts the thread that answers what ranks do. What takes long holds up nothing else.
+    fn start_looking(&self, segment: Segment, table: File) -> std::io::Result<Sender<Question>> {
+        let (questions, asked) = channel::<Question>();
+        let (writer, ranks) = (self.writer.clone(), self.ranks());
+        let all = u32::try_from(self.plan.ranks.len()).unwrap_or(u32::MAX);
+        let size = (self.nodes(), all);
+        let answer = move || {
+            let eyes = Eyes {
+                segment: &segment,
+                table: &table,
+                size,
+                ranks: &ranks,
+            };
+            for question in asked {
+                let seen = eyes.look(question).write();
+                let to = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                if frame::write(&*to, Kind::Seen, &seen).is_err() {
+                    return; // the other thread notices it, too
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("looks".to_owned())
+            .spawn(answer)?;
+        Ok(questions)
+    }
+
+    fn send(&self, kind: Kind, bytes: &[u8]) -> std::io::Result<()> {
+        let to = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        frame::write(&*to, kind, bytes)
+    }
+
+    fn serve(&self, files: &Files, looking: &Sender<Question>) {
         let mut pipe = &files.pipe;
         loop {
             let ready = {
@@ -209,10 +323,10 @@ impl NodeLink {
             if ready[1] && pipe.read(&mut byte).is_ok_and(|n| n == 1) {
                 let said = match byte[0] {
                     ADDRESSES => match self.addresses(files) {
-                        Ok(all) => frame::write(&self.line, Kind::Addresses, &all),
+                        Ok(all) => self.send(Kind::Addresses, &all),
                         Err(why) => Err(why),
                     },
-                    FINALIZING => frame::write(&self.line, Kind::Finalizing, &[]),
+                    FINALIZING => self.send(Kind::Finalizing, &[]),
                     _ => Ok(()), // no rank of ours writes that
                 };
                 if said.is_err() {
@@ -221,6 +335,11 @@ impl NodeLink {
             }
             if ready[0] {
                 match frame::read(&self.line) {
+                    Ok(Some(frame)) if frame.kind == Kind::Look => {
+                        if let Some(question) = Question::read(&frame.bytes) {
+                            let _ = looking.send(question); // it lives as long as this thread
+                        }
+                    }
                     Ok(Some(frame)) => self.heed(files, frame.kind, &frame.bytes),
                     _ => return end(),
                 }

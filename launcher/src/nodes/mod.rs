@@ -12,21 +12,34 @@
 //! layout       which rank runs on which host
 //! launch       the command that starts an agent
 //! coordinator  the mpirun that the user has started
+//! node         a node, as it has it
+//! input        standard input
 //! outbox       its way down to an agent, which never makes it wait
 //! agent        mpirun --agent, on each host
 //! interface    the address by which a host is reached
 //! link         the node's mpirun, at the other end of its agent's line
+//! seen         what a node sees of its ranks, as it travels
+//! overview     what is known of the ranks of all nodes, and what is certain
+//! reports      when mpirun tells of it
+//! printer      what ranks print, on its way to the user
 //! ```
 
 pub mod agent;
 pub mod coordinator;
-mod frame;
+pub mod frame;
+mod input;
 mod interface;
 mod launch;
 mod layout;
 pub mod link;
+mod node;
 mod outbox;
+mod overview;
+mod printer;
+mod reports;
+mod seen;
 
+use crate::allocation;
 use crate::cli::JobOptions;
 use crate::hosts::{self, Host};
 
@@ -42,6 +55,11 @@ pub const NODE: &str = "--node";
 pub fn wanted(global: &JobOptions) -> Result<Option<Vec<Host>>, String> {
     let list = hosts::list(global)?;
     if list.is_empty() {
+        let allocated = allocation::hosts(global.rmk, |name| std::env::var(name).ok())?;
+        let allocated = allocated.unwrap_or_default();
+        if allocated.len() > 1 || allocated.iter().any(|host| !host.is_local()) {
+            return Ok(Some(allocated));
+        }
         if global.launch.is_some() {
             return Err("--launch needs hosts: give them by --host or --hostfile".to_owned());
         }

@@ -9,7 +9,7 @@ use super::frame::{self, Kind};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The most bytes of standard input that are under way to a node.
 const CREDIT: usize = 256 << 10;
@@ -25,8 +25,8 @@ struct Queue {
 
 struct State {
     frames: VecDeque<(Kind, Vec<u8>)>,
-    /// Whether the thread is writing a frame.
-    is_writing: bool,
+    /// Since when the thread is writing a frame, if it is.
+    writing: Option<Instant>,
     /// Nothing is taken any more. What is queued is still written.
     is_closed: bool,
     /// Whether it is not to be said that this mpirun is alive.
@@ -39,7 +39,7 @@ impl Outbox {
     pub(super) fn new() -> Outbox {
         let state = State {
             frames: VecDeque::new(),
-            is_writing: false,
+            writing: None,
             is_closed: false,
             is_silent: false,
             credit: CREDIT,
@@ -72,7 +72,7 @@ impl Outbox {
     /// The next frame to be written. `None`: there will be no more.
     fn next(&self) -> Option<(Kind, Vec<u8>)> {
         let mut state = self.state();
-        state.is_writing = false;
+        state.writing = None;
         self.0.changed.notify_all();
         let next = loop {
             let idle = |state: &mut State| state.frames.is_empty() && !state.is_closed;
@@ -85,7 +85,7 @@ impl Outbox {
                 None => break (Kind::Alive, Vec::new()),
             }
         };
-        state.is_writing = true;
+        state.writing = Some(Instant::now());
         Some(next)
     }
 
@@ -136,9 +136,15 @@ impl Outbox {
         self.0.changed.notify_all();
     }
 
+    /// For how long the agent has not read what is written to it.
+    pub(super) fn unread(&self) -> Duration {
+        let since = self.state().writing;
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Waits until all is written, but not longer than `limit`.
     pub(super) fn flush(&self, limit: Duration) {
-        let busy = |state: &mut State| state.is_writing || !state.frames.is_empty();
+        let busy = |state: &mut State| state.writing.is_some() || !state.frames.is_empty();
         drop(self.0.changed.wait_timeout_while(self.state(), limit, busy));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! data      what all ranks have recorded, with places in the source
+//! parts     a rank's part of it, as it travels in a job on several hosts
 //! findings  the three things to know first, in words
 //! text      the summary on standard error
 //! page      the page for a browser; page.html is its frame
@@ -11,11 +12,15 @@
 mod data;
 mod findings;
 mod page;
+pub mod parts;
 mod text;
 mod trace;
 
 use crate::cli::JobOptions;
+use crate::nodes::link::LastWords;
 use crate::say::say;
+use data::Data;
+use parts::Part;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -29,6 +34,8 @@ pub struct Profiles {
     trace: Option<PathBuf>,
     /// The programs of the job.
     programs: String,
+    /// In a job on several hosts: whither what this one's ranks have recorded goes.
+    to: Option<LastWords>,
 }
 
 /// Opens a file that is to be written at the end, so that one which cannot be is an error
@@ -67,27 +74,56 @@ impl Profiles {
             page: global.profile.clone(),
             trace: global.trace.clone(),
             programs,
+            to: None,
         })
+    }
+
+    /// One host's part, which is written elsewhere.
+    pub fn part(global: &JobOptions, to: LastWords) -> Profiles {
+        let is_wanted = global.profile.is_some() || global.trace.is_some();
+        Profiles {
+            to: is_wanted.then_some(to),
+            ..Profiles::default()
+        }
     }
 
     /// Writes everything, at the end of a job that took `time`.
     pub fn write(&self, segment: &Segment, time: Duration) {
-        if self.page.is_none() && self.trace.is_none() {
-            return;
+        if let Some(to) = &self.to {
+            let data = Data::read(segment, "", time);
+            to.profiles(parts::of(&data));
         }
-        let data = data::Data::read(segment, &self.programs, time);
+        if self.is_wanted() {
+            self.write_data(&Data::read(segment, &self.programs, time));
+        }
+    }
+
+    /// Whether anything is to be written.
+    fn is_wanted(&self) -> bool {
+        self.page.is_some() || self.trace.is_some()
+    }
+
+    /// Writes what the ranks of several hosts have recorded, at the end of a job that took
+    /// `time`.
+    pub fn write_parts(&self, ranks: usize, parts: Vec<Part>, time: Duration) {
+        if self.is_wanted() {
+            self.write_data(&parts::join(ranks, parts, self.programs.clone(), time));
+        }
+    }
+
+    fn write_data(&self, data: &Data) {
         if let Some(path) = &self.page {
-            let found = findings::find(&data);
-            let page = page::page(&data, &found);
+            let found = findings::find(data);
+            let page = page::page(data, &found);
             let place = match write(path, |file| file.write_all(page.as_bytes())) {
                 Ok(()) => format!("the page with all figures is {}", path.display()),
                 Err(why) => format!("--profile={}: {why}", path.display()),
             };
-            say(&text::summary(&data, &found, &place));
+            say(&text::summary(data, &found, &place));
         }
         if let Some(path) = &self.trace {
-            let told = match write(path, |file| trace::write(&data, file)) {
-                Ok(()) => trace::summary(&data, path),
+            let told = match write(path, |file| trace::write(data, file)) {
+                Ok(()) => trace::summary(data, path),
                 Err(why) => format!("--trace={}: {why}", path.display()),
             };
             say(&told);

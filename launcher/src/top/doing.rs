@@ -57,6 +57,7 @@ pub mod tests {
             unreceived: Vec::new(),
             unreceived_count: 0,
             counters: Counters::default(),
+            node: None,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::explain::who_is_stuck;
 use crate::phrase::{self, Absent};
 use crate::snapshot::RankSnapshot;
 use std::time::Duration;
-use wireup::layout::{State, WaitKind};
+use wireup::layout::{State, WaitKind, far_rank};
 use wireup::report::ranges;
 use wireup::waits::{Need, PEERS};
 
@@ -188,6 +188,7 @@ fn for_whom(snapshot: &RankSnapshot, absent: &Absent) -> String {
     let whom = match (shown.kind, missing) {
         (WaitKind::Leaving, _) => "the others".to_owned(),
         (_, Some(ranks)) => list(ranks),
+        _ if shown.peers.iter().any(|peer| far_rank(*peer).is_some()) => "another host".to_owned(),
         _ if shown.is_elsewhere() => "another job".to_owned(),
         _ if shown.need == Need::Outside => "no rank".to_owned(),
         _ if peers.is_empty() => "anybody".to_owned(),

@@ -512,6 +512,14 @@ pub fn rank_in_world(proc: Proc) -> u32 {
     rank.map_or(proc.0, |rank| rank.0)
 }
 
+/// The rank in `MPI_COMM_WORLD` of a process of this job that runs on another node.
+#[must_use]
+pub fn rank_on_another_node(proc: Proc) -> Option<u32> {
+    let nodes = NODES.get()?;
+    let (rank, node) = nodes.ranks.get(proc.0 as usize)?;
+    (*node != nodes.node).then_some(*rank)
+}
+
 /// The process of this job with this rank in `MPI_COMM_WORLD`.
 #[must_use]
 pub fn proc_in_world(rank: u32) -> Proc {

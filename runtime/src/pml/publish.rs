@@ -8,7 +8,7 @@ use crate::lock::{self, Local};
 use crate::object::comm::{self, Comm, ContextId};
 use crate::object::datatype;
 use crate::object::file;
-use crate::object::group::{Group, Proc};
+use crate::object::group::{self, Group, Proc};
 use crate::object::win;
 use crate::pml::counters;
 use crate::profile::Idle;
@@ -16,7 +16,7 @@ use crate::stack;
 use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use wireup::layout::{CALL_OVER, OTHER_JOB, RankRecord, WaitKind};
+use wireup::layout::{CALL_OVER, OTHER_JOB, RankRecord, WaitKind, far_peer};
 use wireup::segment::Segment;
 use wireup::waits::{self, Need, SLOTS, Unreceived, Wait, WaitBlock};
 
@@ -570,10 +570,18 @@ fn show_unreceived(block: &WaitBlock, unasked: Unasked) {
 }
 
 /// What is told of a wait for a process of another job, of which the launcher knows nothing:
-/// nobody of this job can end it, so that it is of no particular kind.
-fn without_strangers(what: WaitFor, ranks: u32) -> WaitFor {
-    let is_stranger = |peer: &i32| u32::try_from(*peer).is_ok_and(|peer| peer >= ranks);
-    match what.peers.as_slice().iter().any(is_stranger) {
+/// nobody of this job can end it, so that it is of no particular kind. Ranks on other hosts
+/// are told by their ranks in the whole job.
+fn without_strangers(mut what: WaitFor, ranks: u32) -> WaitFor {
+    let is_stranger = |peer: i32| u32::try_from(peer).is_ok_and(|peer| peer >= ranks);
+    for peer in &mut what.peers.list[..usize::from(what.peers.len)] {
+        if is_stranger(*peer)
+            && let Some(rank) = group::rank_on_another_node(Proc(peer.cast_unsigned()))
+        {
+            *peer = far_peer(rank);
+        }
+    }
+    match what.peers.as_slice().iter().any(|peer| is_stranger(*peer)) {
         true => WaitFor {
             kind: WaitKind::Other,
             tag: what.tag,

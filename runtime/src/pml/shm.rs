@@ -37,6 +37,7 @@ use std::sync::atomic::Ordering;
 use wireup::descriptor::Source;
 use wireup::heap::HeapFile;
 use wireup::layout::RankRecord;
+use wireup::nodes::Table;
 use wireup::segment::{Segment, SegmentError};
 use wireup::settings::Arm;
 
@@ -237,6 +238,7 @@ impl Transport for Shm {
 
     fn open(opening: Opening<'_>) -> Result<(Shm, ShmInbox, ShmWaiter), SegmentError> {
         let nodes = nodes::open(&opening);
+        let crowd = opening.nodes.map_or(0, Table::crowd);
         let Opening {
             segment,
             me,
@@ -268,6 +270,7 @@ impl Transport for Shm {
             nodes: nodes_inbox,
         };
         let waiter = ShmWaiter(wait::Waiter::new(segment, me.0));
+        waiter.0.add_processes(crowd.cast_signed());
         Ok((shm, inbox, waiter))
     }
 

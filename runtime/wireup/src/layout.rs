@@ -280,6 +280,21 @@ pub enum RegionKind {
 /// The peer in a [`crate::waits::Wait`] of a rank that waits for a process of another job.
 pub const OTHER_JOB: i32 = -3;
 
+/// The peer there that stands for rank 0 of the job on another host; that of rank r is r less.
+const FAR_RANK: i32 = -16;
+
+/// The peer that stands for a rank of the whole job that runs on another host.
+#[must_use]
+pub fn far_peer(rank: u32) -> i32 {
+    FAR_RANK.saturating_sub_unsigned(rank)
+}
+
+/// The rank of the whole job, on another host, that a peer stands for.
+#[must_use]
+pub fn far_rank(peer: i32) -> Option<u32> {
+    u32::try_from(i64::from(FAR_RANK) - i64::from(peer)).ok()
+}
+
 /// What a rank needs from the peers that its [`crate::waits::Wait`] lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]

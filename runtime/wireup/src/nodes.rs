@@ -19,6 +19,9 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 /// The variable by which ranks find table and pipe: `TABLE,PIPE,DEVICE:INODE,DEVICE:INODE`.
 pub const NODES: &str = "LARIAT_NODES";
 
+/// The name of the thread of each rank that hears of messages from other nodes.
+pub const THREAD: &str = "lariat-net";
+
 /// All ranks of the node have written their addresses.
 pub const ADDRESSES: u8 = b'A';
 /// All ranks of the node are in `MPI_Finalize`.
@@ -53,7 +56,9 @@ struct Head {
     released: AtomicU32,
     /// The address of this node's interface, and zeros.
     interface: [u8; NAME],
-    _pad: [u8; 16],
+    /// Ranks of other nodes that share processors with this node's.
+    crowd: u32,
+    _pad: [u8; 12],
 }
 
 /// A rank, by its rank in the whole job.
@@ -65,6 +70,15 @@ struct Entry {
     len: AtomicU32,
     _pad: u32,
     address: [AtomicU8; ADDRESS],
+}
+
+/// Messages between a rank of this node and one of another, so far. Their numbers wrap around.
+#[repr(C)]
+struct Traffic {
+    /// To that one: those that the network has taken, and one more while it refuses one.
+    sent: AtomicU32,
+    /// From that one.
+    taken: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Head>() == 128);
@@ -80,6 +94,15 @@ pub const RELEASED_AT: u64 = offset_of!(Head, released) as u64;
 pub fn entry_at(nodes: u32, rank: u32) -> u64 {
     let head = size_of::<Head>() + NAME * nodes as usize;
     (head + size_of::<Entry>() * rank as usize) as u64
+}
+
+/// Where the messages of a rank of this node are counted, by its rank here, and by the other
+/// rank: two numbers of 32 bits each, those sent and those taken. Nothing is written, and no
+/// memory needed, where there were none.
+#[must_use]
+pub fn traffic_at(nodes: u32, ranks: u32, local: u32) -> u64 {
+    let row = size_of::<Traffic>() as u64 * u64::from(ranks);
+    entry_at(nodes, ranks) + row * u64::from(local)
 }
 
 /// Where the length of a rank's address lies in its entry; the address follows.
@@ -100,6 +123,8 @@ pub struct Layout {
     pub ranks: Vec<(u32, u32)>,
     /// The address of this node's interface.
     pub interface: String,
+    /// Ranks of other nodes that share processors with this node's.
+    pub crowd: u32,
 }
 
 impl Layout {
@@ -110,7 +135,18 @@ impl Layout {
         u32::try_from(here.count()).unwrap_or(u32::MAX)
     }
 
-    /// The table as it is before any rank has started.
+    /// Bytes of the table.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        traffic_at(
+            count(self.hosts.len()),
+            count(self.ranks.len()),
+            self.local(),
+        )
+    }
+
+    /// The table as it is before any rank has started. Zeros follow up to its length.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -132,6 +168,7 @@ impl Layout {
         put(offset_of!(Head, node), &self.node.to_ne_bytes());
         put(offset_of!(Head, local), &self.local().to_ne_bytes());
         put(offset_of!(Head, interface), &name(&self.interface));
+        put(offset_of!(Head, crowd), &self.crowd.to_ne_bytes());
         for (at, host) in self.hosts.iter().enumerate() {
             put(size_of::<Head>() + NAME * at, &name(host));
         }
@@ -203,6 +240,7 @@ pub struct Table {
     nodes: u32,
     node: u32,
     local: u32,
+    crowd: u32,
     pipe: OwnedFd,
 }
 
@@ -247,9 +285,10 @@ impl Table {
             nodes: head.nodes,
             node: head.node,
             local: head.local,
+            crowd: head.crowd,
             pipe,
         };
-        let wanted = entry_at(head.nodes, head.ranks);
+        let wanted = traffic_at(head.nodes, head.ranks, head.local);
         if head.magic != MAGIC || wanted != len as u64 {
             return Err("the table of nodes is of another version of mpirun".to_owned());
         }
@@ -294,6 +333,36 @@ impl Table {
     #[must_use]
     pub fn node(&self) -> u32 {
         self.node
+    }
+
+    /// Ranks of other nodes that share processors with this node's.
+    #[must_use]
+    pub fn crowd(&self) -> u32 {
+        self.crowd
+    }
+
+    fn traffic(&self, me: u32, other: u32) -> &Traffic {
+        assert!(me < self.local && other < self.ranks);
+        let row = usize::try_from(traffic_at(self.nodes, self.ranks, me)).unwrap_or(0);
+        let at = row + size_of::<Traffic>() * other as usize;
+        // SAFETY: inside the mapping, whose length was checked, at a multiple of four; atomics.
+        unsafe { &*self.at.add(at).cast::<Traffic>().as_ptr() }
+    }
+
+    /// Notes how many messages rank `me` of this node has sent to rank `to` of the job, one
+    /// that is refused so far included. By that rank alone.
+    pub fn note_sent(&self, me: u32, to: u32, count: u64) {
+        #[allow(clippy::cast_possible_truncation, reason = "it wraps around")]
+        let count = count as u32;
+        self.traffic(me, to).sent.store(count, Ordering::Relaxed);
+    }
+
+    /// Notes that rank `me` of this node has taken one more message of rank `from` of the job.
+    /// By that rank alone.
+    pub fn note_taken(&self, me: u32, from: u32) {
+        let taken = &self.traffic(me, from).taken;
+        let count = taken.load(Ordering::Relaxed).wrapping_add(1);
+        taken.store(count, Ordering::Relaxed);
     }
 
     /// The node of a rank of the whole job, and its rank there.
@@ -413,10 +482,11 @@ mod tests {
             hosts: vec!["a.example".to_owned(), "b".to_owned()],
             ranks: vec![(0, 0), (1, 0), (1, 1), (0, 1)],
             interface: "10.1.2.3".to_owned(),
+            crowd: 3,
         }
     }
 
-    fn place(bytes: &[u8]) -> (Place, std::fs::File, std::io::PipeReader) {
+    fn place(bytes: &[u8], len: u64) -> (Place, std::fs::File, std::io::PipeReader) {
         use std::os::unix::fs::FileExt;
         // SAFETY: a string and a flag; a new descriptor.
         let fd = unsafe { libc::memfd_create(c"table".as_ptr(), libc::MFD_CLOEXEC) };
@@ -424,6 +494,7 @@ mod tests {
         // SAFETY: just made, and nobody else's.
         let file = unsafe { std::fs::File::from_raw_fd(fd) };
         file.write_all_at(bytes, 0).unwrap();
+        file.set_len(len).unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         let writer = std::mem::ManuallyDrop::new(writer);
         let source = |number| Source {
@@ -442,7 +513,7 @@ mod tests {
     fn what_mpirun_writes_is_what_ranks_read() {
         use std::io::Read;
         use std::os::unix::fs::FileExt;
-        let (place, file, mut pipe) = place(&layout().bytes());
+        let (place, file, mut pipe) = place(&layout().bytes(), layout().len());
         let text = place.text();
         assert_eq!(Place::read(&text, std::process::id()), Ok(place));
         let table = Table::open(&place).unwrap();
@@ -452,7 +523,7 @@ mod tests {
             (table.host(0), table.host(1)),
             ("a.example".to_owned(), "b".to_owned())
         );
-        assert_eq!(table.interface(), "10.1.2.3");
+        assert_eq!((table.interface().as_str(), table.crowd()), ("10.1.2.3", 3));
         table.publish(2, b"there").unwrap();
         table.publish(1, b"here").unwrap();
         let mut byte = [0];
@@ -472,6 +543,13 @@ mod tests {
         assert!(table.is_ready());
         assert_eq!(table.address(3), b"far");
         assert!(table.publish(1, &[0; ADDRESS + 1]).is_err());
+        table.note_sent(1, 3, (1 << 32) + 5);
+        table.note_taken(1, 3);
+        table.note_taken(1, 3);
+        let mut counts = [0; 8];
+        file.read_exact_at(&mut counts, traffic_at(2, 4, 1) + 3 * 8)
+            .unwrap();
+        assert_eq!(counts, [5, 0, 0, 0, 2, 0, 0, 0]);
     }
 
     #[test]
@@ -482,8 +560,14 @@ mod tests {
         no_node[at] = 9;
         let mut other = good.clone();
         other[0] ^= 1;
-        for bytes in [&good[..64], &good[..good.len() - 1], &no_node, &other] {
-            let (place, _file, _pipe) = place(bytes);
+        let len = layout().len();
+        for (bytes, len) in [
+            (&good, 64),
+            (&good, len - 1),
+            (&no_node, len),
+            (&other, len),
+        ] {
+            let (place, _file, _pipe) = place(bytes, len);
             assert!(Table::open(&place).is_err());
         }
         for text in [

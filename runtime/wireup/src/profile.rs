@@ -98,6 +98,8 @@ const CALL_WORDS: usize = 4;
 const PEER_WORDS: usize = 8;
 const SITE_WORDS: usize = 16;
 const EVENT_WORDS: usize = 6;
+/// The most processes of a job.
+const MOST_PEERS: u32 = 1 << 24;
 /// The most events that a rank keeps.
 pub const MOST_EVENTS: u64 = 1 << 24;
 
@@ -117,19 +119,20 @@ mod at {
     pub(super) const ROOM: usize = 9;
     pub(super) const FILES_USED: usize = 10;
     pub(super) const WAITED: usize = 11;
-    pub(super) const CALLS: usize = 16;
+    pub(super) const PEER_COUNT: usize = 16;
+    pub(super) const CALLS: usize = 17;
     pub(super) const SIZES: usize = CALLS + super::CALLS * CALL_WORDS;
     pub(super) const ARMS: usize = SIZES + KINDS * super::SIZES;
     pub(super) const SITES: usize = ARMS + 2 * super::ARMS;
     pub(super) const FILES: usize = SITES + super::SITES * SITE_WORDS;
     pub(super) const PEERS: usize = FILES + super::FILES * PATH_WORDS;
 
-    pub(super) const fn events(ranks: u32) -> usize {
-        PEERS + ranks as usize * PEER_WORDS
+    pub(super) const fn events(peers: u32) -> usize {
+        PEERS + peers as usize * PEER_WORDS
     }
 }
 
-const _: () = assert!(at::WAITED + WAITS <= at::CALLS);
+const _: () = assert!(at::WAITED + WAITS <= at::PEER_COUNT);
 
 /// The class of a message of `len` bytes.
 #[must_use]
@@ -172,7 +175,8 @@ pub struct Recorder {
     words: &'static [AtomicU64],
     /// The clock that it counts in.
     pub clock: Clock,
-    ranks: u32,
+    /// Processes of the job, on all hosts.
+    peers: u32,
     room: u64,
 }
 
@@ -183,16 +187,15 @@ fn add(word: &AtomicU64, value: u64) {
 }
 
 impl Recorder {
-    /// Makes the block of `rank`, with room for `events` entries of a trace. `None`: there
-    /// is no room in the segment.
+    /// Makes the block of `rank`, for a job of so many `peers` on all hosts, with room for
+    /// `events` entries of a trace. `None`: there is no room in the segment.
     ///
     /// # Panics
     /// If there is no such rank: a bug of the caller.
     #[must_use]
-    pub fn make(segment: &'static Segment, rank: u32, events: u64) -> Option<Recorder> {
-        let ranks = segment.ranks();
+    pub fn make(segment: &'static Segment, rank: u32, peers: u32, events: u64) -> Option<Recorder> {
         let room = events.min(MOST_EVENTS);
-        let len = at::events(ranks) + usize::try_from(room).ok()? * EVENT_WORDS;
+        let len = at::events(peers) + usize::try_from(room).ok()? * EVENT_WORDS;
         let place = segment.allocate(len as u64 * 8).ok()?;
         let words = segment.at(place).cast::<AtomicU64>();
         // SAFETY: the bytes were just allocated for good, and are aligned; the segment stays
@@ -201,12 +204,13 @@ impl Recorder {
         let clock = Clock::best();
         words[at::CLOCK].store(clock as u64, Relaxed);
         words[at::ROOM].store(room, Relaxed);
+        words[at::PEER_COUNT].store(peers.into(), Relaxed);
         // pairs with the Acquire in `read`
         segment.record(rank).profile.store(place, Release);
         Some(Recorder {
             words,
             clock,
-            ranks,
+            peers,
             room,
         })
     }
@@ -265,7 +269,7 @@ impl Recorder {
             &self.words[at::SIZES + kind as usize * SIZES + size_class(len)],
             1,
         );
-        if peer < self.ranks {
+        if peer < self.peers {
             let first = at::PEERS + peer as usize * PEER_WORDS + 2 * kind as usize;
             add(&self.words[first], 1);
             add(&self.words[first + 1], len);
@@ -283,7 +287,7 @@ impl Recorder {
     /// Counts that `time` was waited for these ranks, in equal parts.
     pub fn waited(&self, kind: usize, peers: &[i32], time: u64) {
         add(&self.words[at::WAITED + kind.min(WAITS - 1)], time);
-        let known = |peer: &&i32| u32::try_from(**peer).is_ok_and(|peer| peer < self.ranks);
+        let known = |peer: &&i32| u32::try_from(**peer).is_ok_and(|peer| peer < self.peers);
         let count = peers.iter().filter(known).count() as u64;
         for peer in peers.iter().filter(known) {
             let first = at::PEERS + peer.unsigned_abs() as usize * PEER_WORDS;
@@ -400,7 +404,7 @@ impl Recorder {
         }
         let number = self.words[at::EVENTS].load(Relaxed);
         let slot = usize::try_from(number % self.room).unwrap_or(0);
-        let first = at::events(self.ranks) + slot * EVENT_WORDS;
+        let first = at::events(self.peers) + slot * EVENT_WORDS;
         let Some(words) = self.words.get(first..first + EVENT_WORDS) else {
             return;
         };
@@ -468,7 +472,7 @@ pub struct Profile {
     pub inside: u64,
     /// Calls that were made, by name.
     pub calls: Vec<(&'static str, CallCost)>,
-    /// By the peer's rank.
+    /// By peer: ranks of this segment, and those on other hosts after them.
     pub peers: Vec<PeerCost>,
     /// Nanoseconds waited, by what for.
     pub waited: [u64; WAITS],
@@ -493,8 +497,6 @@ pub struct Profile {
 #[must_use]
 pub fn read(segment: &Segment, rank: u32) -> Option<Profile> {
     let place = segment.record(rank).profile.load(Acquire); // pairs with the Release in `make`
-    let ranks = segment.ranks();
-    let fixed = at::events(ranks);
     if place == 0 || !place.is_multiple_of(128) {
         return None;
     }
@@ -503,7 +505,7 @@ pub fn read(segment: &Segment, rank: u32) -> Option<Profile> {
         let end = words.checked_mul(8).and_then(|len| place.checked_add(len));
         end.is_some_and(|end| end <= backed) && segment.is_mapped(place, words * 8)
     };
-    if !fits(fixed as u64) {
+    if !fits(at::PEERS as u64) {
         return None;
     }
     let words = |len: usize| {
@@ -512,6 +514,12 @@ pub fn read(segment: &Segment, rank: u32) -> Option<Profile> {
         // place is aligned; everybody reaches them as atomics.
         unsafe { std::slice::from_raw_parts(first.as_ptr(), len) }
     };
+    let peers = words(at::PEERS)[at::PEER_COUNT].load(Relaxed);
+    let peers = u32::try_from(peers).ok().filter(|n| *n <= MOST_PEERS)?;
+    let fixed = at::events(peers);
+    if !fits(fixed as u64) {
+        return None;
+    }
     let room = words(fixed)[at::ROOM].load(Relaxed).min(MOST_EVENTS);
     let all = fixed as u64 + room * EVENT_WORDS as u64;
     let words = words(if fits(all) {
@@ -519,10 +527,10 @@ pub fn read(segment: &Segment, rank: u32) -> Option<Profile> {
     } else {
         fixed
     });
-    profile(words, ranks)
+    profile(words, peers)
 }
 
-fn profile(words: &[AtomicU64], ranks: u32) -> Option<Profile> {
+fn profile(words: &[AtomicU64], count: u32) -> Option<Profile> {
     let word = |at: usize| words[at].load(Relaxed);
     let clock = match word(at::CLOCK) {
         2 => Clock::Counter,
@@ -569,7 +577,7 @@ fn profile(words: &[AtomicU64], ranks: u32) -> Option<Profile> {
             (CALL_NAMES[number - 1], cost)
         })
     });
-    let peers = (0..ranks as usize).map(|peer| {
+    let peers = (0..count as usize).map(|peer| {
         let cost = part(at::PEERS, peer, PEER_WORDS);
         PeerCost {
             sent: std::array::from_fn(|kind| (cost[2 * kind], cost[2 * kind + 1])),
@@ -598,12 +606,12 @@ fn profile(words: &[AtomicU64], ranks: u32) -> Option<Profile> {
             frames: frames.collect(),
         })
     });
-    let room = (words.len() - at::events(ranks)) / EVENT_WORDS;
+    let room = (words.len() - at::events(count)) / EVENT_WORDS;
     let written = word(at::EVENTS);
     let kept = written.min(room as u64);
     let events = (written - kept..written).map(|number| {
         let slot = usize::try_from(number % room as u64).unwrap_or(0);
-        let event = part(at::events(ranks), slot, EVENT_WORDS);
+        let event = part(at::events(count), slot, EVENT_WORDS);
         let half =
             |shift: u32| move |word: u64| u32::try_from(word >> shift & 0xffff_ffff).unwrap_or(0);
         let [low, high] = [half(0), half(32)];

@@ -5,7 +5,7 @@
 //! threads, and eight rows for messages. Only that rank writes it, under its library
 //! lock; who reads it may find a slot half written, and skips it then.
 
-use crate::layout::{OTHER_JOB, WaitKind};
+use crate::layout::{OTHER_JOB, WaitKind, far_rank};
 use crate::plain;
 use crate::segment::Segment;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -39,7 +39,9 @@ pub enum Need {
 }
 
 impl Need {
-    fn of(raw: u32) -> Need {
+    /// The need with this number.
+    #[must_use]
+    pub fn of(raw: u32) -> Need {
         match raw {
             1 => Need::AllOf,
             2 => Need::OneOf,
@@ -60,7 +62,8 @@ pub struct Wait {
     pub kind: WaitKind,
     /// Of whom.
     pub need: Need,
-    /// Ranks in `MPI_COMM_WORLD`, or [`OTHER_JOB`].
+    /// Ranks in `MPI_COMM_WORLD`; those on other hosts as [`crate::layout::far_peer`] says; or
+    /// [`OTHER_JOB`].
     pub peers: Vec<i32>,
     /// The first peer's rank in the communicator; -1 any, -2 not known.
     pub peer_rank: i32,
@@ -87,10 +90,12 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// Whether it is for a process of another job.
+    /// Whether it is for a process that has no record in this segment: one of another job, or
+    /// a rank on another host.
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
-        self.peers.contains(&OTHER_JOB)
+        let is_elsewhere = |peer: &i32| *peer == OTHER_JOB || far_rank(*peer).is_some();
+        self.peers.iter().any(is_elsewhere)
     }
 }
 

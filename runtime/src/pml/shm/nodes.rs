@@ -18,7 +18,7 @@ use btl_net::{Cell, Inbox, Message, Net, NetError, Options, PIECE, Sleeper};
 use btl_shm::wait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use wireup::nodes::Table;
+use wireup::nodes::{THREAD, Table};
 use wireup::segment::Segment;
 
 /// Rounds for which the network is looked at more often, after something has happened.
@@ -85,7 +85,7 @@ impl Doorbell {
         };
         let old = block_signals();
         let started = std::thread::Builder::new()
-            .name("lariat-net".to_owned())
+            .name(THREAD.to_owned())
             .stack_size(64 << 10)
             .spawn(watch);
         restore_signals(&old);
@@ -139,7 +139,8 @@ fn restore_signals(old: &libc::sigset_t) {
 pub(super) struct Nodes {
     net: Net,
     table: &'static Table,
-    /// Processes of this node: those of others follow.
+    /// This process, and how many there are on this node: those of others follow.
+    me: u32,
     near: u32,
     asked: std::cell::Cell<u32>,
 }
@@ -149,6 +150,8 @@ pub(super) struct Nodes {
 pub(super) struct NodesInbox {
     inbox: Inbox,
     bell: Arc<Doorbell>,
+    table: &'static Table,
+    me: u32,
     near: u32,
     ranks: u32,
     skipped: u32,
@@ -186,12 +189,15 @@ pub(super) fn open(opening: &Opening<'_>) -> Option<(Nodes, NodesInbox)> {
     let nodes = Nodes {
         net,
         table,
+        me: opening.me.0,
         near,
         asked: std::cell::Cell::new(0),
     };
     let inbox = NodesInbox {
         inbox,
         bell,
+        table,
+        me: opening.me.0,
         near,
         ranks: table.ranks(),
         skipped: 0,
@@ -259,7 +265,12 @@ impl Nodes {
         ROUNDS.store(CLOSELY, Ordering::Relaxed);
         let to = group::rank_in_world(peer);
         match self.net.send(to, &cell, len, fill) {
-            Ok(sent) => sent,
+            Ok(sent) => {
+                // One that is refused is under way all the same: it is tried again.
+                let count = self.net.sent(to) + u64::from(!sent);
+                self.table.note_sent(self.me, to, count);
+                sent
+            }
             Err(why) => lost(&why),
         }
     }
@@ -329,7 +340,12 @@ impl NodesInbox {
             }
         }
         self.skipped = 0;
-        match self.inbox.poll(most, |message| handler(&arrival(message))) {
+        let (table, me) = (self.table, self.me);
+        let polled = self.inbox.poll(most, |message| {
+            table.note_taken(me, message.from);
+            handler(&arrival(message))
+        });
+        match polled {
             Ok(any) => {
                 if any {
                     ROUNDS.store(CLOSELY, Ordering::Relaxed);
