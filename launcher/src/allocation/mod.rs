@@ -76,8 +76,10 @@ pub fn processors(
     host: &str,
     get: impl Fn(&str) -> Option<String>,
 ) -> Option<Option<u32>> {
-    let is_slurm = matches!(of, None | Some(Manager::Slurm));
-    let all = is_slurm.then(|| slurm::processors(get)).unwrap_or_default();
+    let all = match of {
+        None | Some(Manager::Slurm) => slurm::processors(get),
+        Some(_) => Vec::new(),
+    };
     all.into_iter().find(|one| one.0 == host).map(|one| one.1)
 }
 

@@ -50,7 +50,7 @@ fn expanded(word: &str) -> Option<Vec<String>> {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let number = |text: &str| text.parse::<u64>().ok();
         let (from, to) = (number(first)?, number(last)?);
-        if to < from || (to - from) as usize >= MOST {
+        if to < from || to - from >= MOST as u64 {
             return None;
         }
         for n in from..=to {

@@ -207,7 +207,7 @@ impl NodeLink {
         let table = memfd_create(c"lariat-nodes", MFdFlags::MFD_CLOEXEC).map_err(failure)?;
         let table = File::from(table);
         table.write_all_at(&layout.bytes(), 0).map_err(failure)?;
-        table.set_len(layout.len()).map_err(failure)?;
+        table.set_len(layout.table_len()).map_err(failure)?;
         let (pipe, writer) = std::io::pipe().map_err(failure)?;
         let place = Place {
             table: inheritable(table.as_raw_fd())?,

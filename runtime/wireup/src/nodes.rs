@@ -137,7 +137,7 @@ impl Layout {
 
     /// Bytes of the table.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn table_len(&self) -> u64 {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         traffic_at(
             count(self.hosts.len()),
@@ -513,7 +513,7 @@ mod tests {
     fn what_mpirun_writes_is_what_ranks_read() {
         use std::io::Read;
         use std::os::unix::fs::FileExt;
-        let (place, file, mut pipe) = place(&layout().bytes(), layout().len());
+        let (place, file, mut pipe) = place(&layout().bytes(), layout().table_len());
         let text = place.text();
         assert_eq!(Place::read(&text, std::process::id()), Ok(place));
         let table = Table::open(&place).unwrap();
@@ -560,7 +560,7 @@ mod tests {
         no_node[at] = 9;
         let mut other = good.clone();
         other[0] ^= 1;
-        let len = layout().len();
+        let len = layout().table_len();
         for (bytes, len) in [
             (&good, 64),
             (&good, len - 1),
