@@ -148,6 +148,18 @@ fn windows_of_ranks_that_the_kernel_refuses() {
     }
 }
 
+/// Small accesses that a target serves while it is in MPI, and that go past it while it is not.
+#[test]
+fn small_accesses_at_targets_that_come_and_go() {
+    for ranks in [1, 2, 5] {
+        let job = Job::of("win_attentive").ranks(ranks).limit(LIMIT);
+        job.clone().args(["away"]).passes();
+        job.env("LARIAT_HEAP", "0").args(["away"]).passes();
+    }
+    let job = Job::of("win_attentive").ranks(3).limit(LIMIT);
+    job.passes_on_every_arm();
+}
+
 #[test]
 fn memory_that_comes_and_goes_in_a_window() {
     for ranks in [1, 2, 5] {

@@ -236,6 +236,19 @@ pub(super) fn waits_in(peer: Proc) -> Option<(ContextId, i32)> {
     (waiting != 0).then_some((ContextId(context.ok()?), tag))
 }
 
+/// Whether process `peer`, of this job and node, is in an MPI call and does not sleep there:
+/// it mostly makes progress then.
+#[must_use]
+pub fn is_attentive(peer: Proc) -> bool {
+    RECORDS.get().is_some_and(|(segment, _)| {
+        let record = (peer.0 < segment.ranks()).then(|| segment.record(peer.0));
+        record.is_some_and(|record| {
+            let call = record.call.load(Ordering::Relaxed);
+            call != 0 && call & CALL_OVER == 0 && record.asleep.load(Ordering::Relaxed) == 0
+        })
+    })
+}
+
 /// Numbers of the waits that were published, from 1. Changed under the library lock.
 static LAST: AtomicU64 = AtomicU64::new(0);
 /// The number of the wait that each slot shows, or 0.

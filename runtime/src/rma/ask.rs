@@ -37,7 +37,7 @@ pub(super) enum Ask {
 }
 
 impl Ask {
-    fn words(self) -> [u64; 3] {
+    pub(super) fn words(self) -> [u64; 3] {
         match self {
             Ask::Put => [1, 0, 0],
             Ask::Get => [2, 0, 0],
@@ -50,7 +50,7 @@ impl Ask {
         }
     }
 
-    fn of([kind, first, second]: [u64; 3]) -> Option<Ask> {
+    pub(super) fn of([kind, first, second]: [u64; 3]) -> Option<Ask> {
         let size = |word: u64| usize::try_from(word).ok();
         Some(match kind {
             1 => Ask::Put,

@@ -1,6 +1,6 @@
 //! The words that the members of a window synchronize by: a counter of arrivals, and for
-//! each member a lock, a guard of accumulations, and where its table of attached
-//! memory is.
+//! each member a lock, a guard of accumulations, where its table of attached memory is, and
+//! a slot for small accesses (see [`super::mailbox`]).
 //!
 //! They lie in memory that all members have mapped, zero at first. A lock is fair:
 //! who asks takes a ticket, and tickets are served in order, readers next to one
@@ -14,6 +14,7 @@
 //! `read` counts those that a reader need not wait for. While somebody holds the
 //! lock or waits for it, `next` is ahead of `write`.
 
+use super::slot::Slot;
 use crate::lock;
 use crate::object::win::Win;
 use std::ptr::NonNull;
@@ -42,6 +43,7 @@ struct Words {
     /// 1 + the rank that holds the lock of this member exclusively; 0: nobody does, or it
     /// has only just changed. Only reports ask for it.
     holder: AtomicU32,
+    slot: Slot,
 }
 
 /// Where a member's table of attached memory is.
@@ -53,7 +55,7 @@ pub(super) struct TableState {
     pub(super) pieces: u64,
 }
 
-const _: () = assert!(size_of::<Head>() == 128 && size_of::<Words>() == 128);
+const _: () = assert!(size_of::<Head>() == 128 && size_of::<Words>() == 384);
 
 /// Bytes for the words of `members` members.
 pub(super) fn len(members: u32) -> usize {
@@ -192,6 +194,11 @@ impl Control {
         }
     }
 
+    /// The slot for small accesses of others to the part of `rank`.
+    pub(super) fn slot(&self, rank: u32) -> &Slot {
+        &self.words(rank).slot
+    }
+
     /// Runs `f` while nobody else accumulates in the part of `rank`. It must be
     /// short, and must not wait.
     pub(super) fn guarded<R>(&self, rank: u32, f: impl FnOnce() -> R) -> R {
@@ -212,19 +219,19 @@ mod tests {
     use std::cell::UnsafeCell;
 
     #[repr(C, align(128))]
-    struct Room(UnsafeCell<[u8; 1024]>);
+    struct Room(UnsafeCell<[u8; 2048]>);
     // SAFETY: only reached through `Control`'s atomics, but for what a test guards.
     unsafe impl Sync for Room {}
 
     fn control(room: &Room, members: u32) -> Control {
-        assert!(len(members) <= 1024);
+        assert!(len(members) <= 2048);
         // SAFETY: zeroed, aligned, long enough; it outlives the test's use.
         unsafe { Control::new(NonNull::new(room.0.get().cast()).unwrap(), members) }
     }
 
     #[test]
     fn readers_come_in_together_and_writers_alone() {
-        let room = Room(UnsafeCell::new([0; 1024]));
+        let room = Room(UnsafeCell::new([0; 2048]));
         let control = control(&room, 2);
         let (a, b) = (control.queue(1), control.queue(1));
         let w = control.queue(1);
@@ -252,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_counter_under_the_lock_loses_nothing() {
-        let room = Room(UnsafeCell::new([0; 1024]));
+        let room = Room(UnsafeCell::new([0; 2048]));
         let count = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -276,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_barrier_ends_with_the_last() {
-        let room = Room(UnsafeCell::new([0; 1024]));
+        let room = Room(UnsafeCell::new([0; 2048]));
         let control = control(&room, 3);
         assert_eq!(control.arrive(2), (3, false));
         assert_eq!(control.arrive(0), (3, false));

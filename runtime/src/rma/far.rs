@@ -8,9 +8,12 @@
 use super::ask::{Ask, absent};
 use super::control;
 use super::elements::Elements;
+use super::mailbox;
 use super::pending::{self, Destination, Pending, ask};
 use super::remote::Remote;
 use super::runs::{self, Packed, Run, portions};
+use super::serve;
+use super::slot;
 use super::update::Update;
 use crate::error::Result;
 use crate::fail;
@@ -88,6 +91,11 @@ pub(super) unsafe fn put(
         // SAFETY: the caller's elements.
         let mut bytes = unsafe { Packed::read(origin, &range) }?;
         let from = bytes.as_mut_ptr();
+        // SAFETY: the caller's elements, or a copy; copied once more at once.
+        let data = unsafe { std::slice::from_raw_parts(from, range.len()) };
+        if serves_now(win, place, (Ask::Put, &runs), (&[data], &mut [])) {
+            continue;
+        }
         if may_copy(win, place) {
             // SAFETY: the bytes are as many as the runs have.
             if let Some(outcome) = unsafe { store(win, place, &runs, from) } {
@@ -95,8 +103,6 @@ pub(super) unsafe fn put(
                 continue;
             }
         }
-        // SAFETY: the caller's elements, or a copy; copied once more at once.
-        let data = unsafe { std::slice::from_raw_parts(from, range.len()) };
         let asked = ask(win, place.rank, Ask::Put, (&runs, &[data]), (0, None))?;
         unanswered.0.push(asked);
     }
@@ -116,6 +122,13 @@ pub(super) unsafe fn get(
     let mut unanswered = Unanswered::default();
     for range in portions(origin.len().unwrap_or(0), PORTION) {
         let runs = runs::of(target.datatype, place.addr, target.count, &range);
+        let mut answer = [0; slot::MOST];
+        let answer = answer.get_mut(..range.len()).unwrap_or_default();
+        if !answer.is_empty() && serves_now(win, place, (Ask::Get, &runs), (&[], answer)) {
+            // SAFETY: the caller's elements.
+            unsafe { runs::unpack(origin, &range, answer) };
+            continue;
+        }
         if may_copy(win, place) {
             let mut room = Packed::room(origin, &range)?;
             // SAFETY: the room is as long as the runs.
@@ -169,6 +182,20 @@ pub(super) unsafe fn accumulate(
             Some(bytes) => unsafe { std::slice::from_raw_parts(bytes.as_mut_ptr(), range.len()) },
             None => &[],
         };
+        let mut before = [0; slot::MOST];
+        let before = match &what.result {
+            Some(_) => before.get_mut(..range.len()),
+            None => Some(&mut [][..]),
+        };
+        if let Some(before) = before
+            && serves_now(win, place, (what.ask, &runs), (&[operand], before))
+        {
+            if let Some(result) = &what.result {
+                // SAFETY: the caller's elements.
+                unsafe { runs::unpack(result, &range, before) };
+            }
+            continue;
+        }
         if may_copy(win, place) {
             let before = change(win, place, &runs, &what.update, (operand, range.len()))?;
             if let Some(before) = before {
@@ -204,6 +231,15 @@ pub(super) fn compare_and_swap(
 ) -> Result<Unanswered> {
     let len = new.len();
     let run = [(place.addr, len)];
+    let mut before = [0; slot::MOST];
+    let what = (Ask::CompareAndSwap(len), &run[..]);
+    if let Some(before) = before.get_mut(..len)
+        && serves_now(win, place, what, (&[new, compare], before))
+    {
+        // SAFETY: the caller's element, of as many bytes.
+        unsafe { runs::unpack(result, &(0..len), before) };
+        return Ok(Unanswered::default());
+    }
     if may_copy(win, place) {
         let operand = [new, compare].concat();
         let before = change(win, place, &run, &Update::CompareAndSwap, (&operand, len))?;
@@ -222,6 +258,25 @@ pub(super) fn compare_and_swap(
         (len, Some(destination)),
     )?;
     Ok(Unanswered(vec![asked]))
+}
+
+/// Has the target carry out a small access now, if it is there to do so; whether it did. The
+/// access is over then, and its answer has come.
+fn serves_now(
+    win: &Win,
+    place: &RemotePlace,
+    what: (Ask, &[Run]),
+    data_and_answer: (&[&[u8]], &mut [u8]),
+) -> bool {
+    // Nothing that was asked of it before may be overtaken.
+    let Some(remote) = Remote::of(win).filter(|remote| !remote.is_pending(place.rank)) else {
+        return false;
+    };
+    let (target, how) = (
+        (place.peer, place.rank),
+        (&remote.patience, serve::carry_out as _),
+    );
+    mailbox::ask(win, target, what, data_and_answer, how)
 }
 
 /// Whether memory there may be copied without its owner: nothing that was asked of the

@@ -24,6 +24,7 @@
 //! far.rs       all accesses to memory that is not mapped here
 //! runs.rs update.rs  … where it lies, and how elements of it change
 //! ask.rs pending.rs serve.rs  … by messages: what they say, the origin, the target
+//! mailbox.rs slot.rs  … that a target serves at once
 //! remote.rs    what a window keeps for that
 //! hints.rs     info keys
 //! common.rs    memory in common without a window, for other parts of the library
@@ -46,12 +47,14 @@ pub mod existing;
 mod expose;
 pub mod far;
 pub mod hints;
+mod mailbox;
 mod memory;
 pub mod passive;
 mod pending;
 mod remote;
 mod runs;
 mod serve;
+mod slot;
 mod table;
 pub mod transfer;
 mod update;

@@ -3,6 +3,7 @@
 
 use super::pending::Outstanding;
 use super::serve::Service;
+use super::slot::Patience;
 use super::table::{CachedTables, OwnTable};
 use crate::object::win::Win;
 use std::cell::RefCell;
@@ -18,6 +19,8 @@ pub(super) struct Remote {
     pub(super) own: RefCell<OwnTable>,
     /// What others had attached when this process looked last.
     pub(super) tables: RefCell<CachedTables>,
+    /// Whether targets have served small accesses at once.
+    pub(super) patience: Patience,
 }
 
 impl Remote {

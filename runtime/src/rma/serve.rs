@@ -3,6 +3,7 @@
 
 use super::ask::{Answer, Ask, REQUEST, Request, absent, malformed};
 use super::control;
+use super::mailbox;
 use super::remote::Remote;
 use super::runs::{self, Run};
 use super::update::Update;
@@ -76,8 +77,9 @@ fn serve_one(win: &Win) -> bool {
     let Some(remote) = Remote::of(win) else {
         return false;
     };
+    let is_served = mailbox::serve(win, carry_out);
     let Ok(mut service) = remote.service.try_borrow_mut() else {
-        return false;
+        return is_served;
     };
     let Service { incoming, outgoing } = &mut *service;
     let mut any = take_in(win, incoming);
@@ -89,7 +91,7 @@ fn serve_one(win: &Win) -> bool {
         !queue.is_empty()
     });
     forget_sent(outgoing);
-    any
+    any || is_served
 }
 
 fn forget_sent(outgoing: &mut Queues) {
@@ -140,7 +142,7 @@ fn answer(win: &Win, outgoing: &mut Queues, (source, message): (u32, &[u8])) {
 }
 
 /// Does what was asked for; the bytes to answer with.
-fn carry_out(win: &Win, request: &Request<'_>) -> Result<Vec<u8>> {
+pub(super) fn carry_out(win: &Win, request: &Request<'_>) -> Result<Vec<u8>> {
     let runs = &request.runs;
     let len = runs.iter().map(|run| run.1).sum();
     let update = match request.what {
