@@ -1,9 +1,9 @@
 //! The stages of a wait, and waking those who wait.
 //!
 //! A wait goes through stages: look, look with pauses, yield the processor, sleep. How
-//! long each lasts depends on whether there are more ranks than processors. With a
-//! processor each, spinning is cheapest; when oversubscribed, whoever spins keeps the
-//! awaited rank from running.
+//! long each lasts depends on whether there are more ranks than processors, or more
+//! waiting threads of a rank than it has processors. With a processor each, spinning is
+//! cheapest; otherwise, whoever spins keeps the awaited one from running.
 
 use crate::lock;
 use crate::object::group::Proc;
@@ -11,6 +11,7 @@ use crate::pml::active::ActiveWaiter;
 use crate::pml::counters;
 use crate::pml::transport::Waiter;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 static WAITER: OnceLock<ActiveWaiter> = OnceLock::new();
@@ -28,6 +29,21 @@ const YIELDS_OVERSUBSCRIBED: u32 = 200;
 const MOMENT: Duration = Duration::from_millis(1);
 /// A wait that has lasted so long has stalled.
 const STALL: Duration = Duration::from_millis(50);
+
+/// Threads of this process that wait, where several may.
+static WAITING: AtomicU32 = AtomicU32::new(0);
+
+/// Whether more threads of this process wait than it has processors. Those that spin then keep
+/// the one from running whose message has come.
+fn is_crowded() -> bool {
+    static PROCESSORS: OnceLock<u32> = OnceLock::new();
+    let waiting = WAITING.load(Ordering::Relaxed);
+    let processors = || {
+        let number = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        u32::try_from(number).unwrap_or(u32::MAX)
+    };
+    waiting > 1 && waiting > *PROCESSORS.get_or_init(processors)
+}
 
 /// Sets the waiter of this process. Called once, at start.
 pub(super) fn start(waiter: ActiveWaiter) {
@@ -104,6 +120,17 @@ pub(super) struct Stage {
     since: Option<Instant>,
     long: bool,
     stalled: bool,
+    /// Whether it counts in [`WAITING`].
+    is_counted: bool,
+}
+
+impl Drop for Stage {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_counted {
+            WAITING.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Stage {
@@ -121,7 +148,10 @@ impl Stage {
     /// Begins anew: something moved.
     #[inline]
     pub(super) fn reset(&mut self) {
-        *self = Stage::default();
+        self.rounds = 0;
+        self.since = None;
+        self.long = false;
+        self.stalled = false;
     }
 
     /// Notes how long the wait has lasted since it began to give the processor
@@ -139,7 +169,11 @@ impl Stage {
     #[inline]
     pub(super) fn step(&mut self, look: impl FnOnce() -> bool) {
         self.rounds = self.rounds.saturating_add(1);
-        let (spins, yields) = match is_oversubscribed() {
+        if lock::is_multiple() && !self.is_counted {
+            self.is_counted = true;
+            WAITING.fetch_add(1, Ordering::Relaxed);
+        }
+        let (spins, yields) = match is_oversubscribed() || is_crowded() {
             true => (SPINS_OVERSUBSCRIBED, YIELDS_OVERSUBSCRIBED),
             false => (SPINS, YIELDS),
         };
