@@ -125,7 +125,10 @@ pub(super) fn buffer_and_parts(
     {
         return if meet(a, b) { aliased() } else { Ok(()) };
     }
-    scattered(&[one], &each(parts, ranks))
+    if apart(std::iter::once(one), each(parts, ranks)) {
+        return Ok(());
+    }
+    scattered(&[one], &each(parts, ranks).collect::<Vec<_>>())
 }
 
 /// Checks a buffer that is sent against one that is received, each with so many parts.
@@ -145,7 +148,11 @@ pub(super) fn parts(
     {
         return if meet(a, b) { aliased() } else { Ok(()) };
     }
-    scattered(&each(send, destinations), &each(receive, sources))?;
+    if !apart(each(send, destinations), each(receive, sources)) {
+        let from: Vec<_> = each(send, destinations).collect();
+        let into: Vec<_> = each(receive, sources).collect();
+        scattered(&from, &into)?;
+    }
     received(receive, sources)
 }
 
@@ -170,9 +177,11 @@ fn whole<'a>(parts: &Parts<'a>, ranks: usize) -> Option<Elements<'a>> {
     }
 }
 
-fn each<'a>(parts: &Parts<'a>, ranks: usize) -> Vec<Elements<'a>> {
-    let of = |i: usize| match parts.shape {
-        Shape::Equal(..) => whole(parts, ranks).filter(|_| i == 0),
+/// The parts, equal ones as one.
+fn each<'a>(parts: &Parts<'a>, ranks: usize) -> impl Iterator<Item = Elements<'a>> {
+    let parts = *parts;
+    let of = move |i: usize| match parts.shape {
+        Shape::Equal(..) => whole(&parts, ranks).filter(|_| i == 0),
         Shape::Varying(counts, displs, datatype) => Some(Elements {
             addr: (parts.addr).wrapping_offset(datatype.extent().wrapping_mul(displs.get(i))),
             count: counts.count(i),
@@ -184,7 +193,7 @@ fn each<'a>(parts: &Parts<'a>, ranks: usize) -> Vec<Elements<'a>> {
             datatype: datatypes[i],
         }),
     };
-    (0..ranks).filter_map(of).collect()
+    (0..ranks).filter_map(of)
 }
 
 fn is_checked() -> bool {
@@ -194,9 +203,33 @@ fn is_checked() -> bool {
 fn each_if_checked<'a>(parts: &Parts<'a>, ranks: usize) -> Vec<Elements<'a>> {
     match parts.shape {
         Shape::Equal(..) => Vec::new(),
-        _ if is_checked() => each(parts, ranks),
+        _ if is_checked() => each(parts, ranks).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether all pieces are runs of memory, and those that are sent lie before or behind all that
+/// are received: mostly they do, and nothing more is to be compared.
+fn apart<'a>(
+    send: impl Iterator<Item = Elements<'a>>,
+    receive: impl Iterator<Item = Elements<'a>>,
+) -> bool {
+    match (hull_of(send), hull_of(receive)) {
+        (Some(a), Some(b)) => !meet(a, b),
+        _ => false,
+    }
+}
+
+/// From the first byte of all pieces to the last; `None`: one is no run of memory.
+fn hull_of<'a>(pieces: impl Iterator<Item = Elements<'a>>) -> Option<Run> {
+    let mut hull = (usize::MAX, 0);
+    for piece in pieces {
+        let run = piece.run()?;
+        if run.0 < run.1 {
+            hull = (hull.0.min(run.0), hull.1.max(run.1));
+        }
+    }
+    Some(hull)
 }
 
 /// Checks several pieces that are sent against several that are received.

@@ -1,18 +1,21 @@
 //! Allgather and allgatherv (MPI 5.0, section 6.7).
 //!
-//! Each rank's own part is in its receive buffer already, at `block(rank)`.
+//! Each rank's own part is in its receive buffer already, at `block(rank)`. Where it is sent
+//! from a buffer of its own, `own` is that buffer: what has just been copied is slow for other
+//! ranks to read.
 
 use super::block::Block;
 use super::plan::Plan;
 use crate::error::Result;
 
 /// Parts go around a ring: p - 1 rounds, every byte moved in place.
-pub(super) fn ring(plan: &mut Plan, block: impl Fn(u32) -> Block) {
+pub(super) fn ring(plan: &mut Plan, own: Block, block: impl Fn(u32) -> Block) {
     let (rank, size) = (plan.rank, plan.size);
     for step in 0..size - 1 {
         let out = (rank + size - step) % size;
         let into = (out + size - 1) % size;
-        plan.send((rank + 1) % size, block(out));
+        let sent = if step == 0 { own } else { block(out) };
+        plan.send((rank + 1) % size, sent);
         plan.receive((rank + size - 1) % size, block(into));
         plan.wait();
     }
@@ -20,14 +23,14 @@ pub(super) fn ring(plan: &mut Plan, block: impl Fn(u32) -> Block) {
 
 /// Everybody sends their part to everybody: one wait. For ranks that share
 /// processors, where rounds cost more than messages.
-pub(super) fn direct(plan: &mut Plan, block: impl Fn(u32) -> Block) {
+pub(super) fn direct(plan: &mut Plan, own: Block, block: impl Fn(u32) -> Block) {
     let (rank, size) = (plan.rank, plan.size);
     for step in 1..size {
         let from = (rank + size - step) % size;
         plan.receive(from, block(from));
     }
     for step in 1..size {
-        plan.send((rank + step) % size, block(rank));
+        plan.send((rank + step) % size, own);
     }
     plan.wait();
 }

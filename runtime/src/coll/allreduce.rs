@@ -34,7 +34,7 @@ pub(super) fn contributions(plan: &mut Plan, own: Block) -> Result<Vec<Block>> {
     let part = |rank: u32| all.slice(rank as usize * count, count);
     plan.copy(own, part(plan.rank));
     if size <= DIRECT_MOST {
-        allgather::direct(plan, part);
+        allgather::direct(plan, own, part);
     } else if size.is_power_of_two() {
         allgather::recursive_doubling(plan, all, count);
     } else {
@@ -54,8 +54,8 @@ pub(super) fn pieces(plan: &mut Plan, into: Block) -> Result<()> {
     let mine = pieces.of(into, plan.rank);
     reduce_scatter::pairwise(plan, mine, |rank| pieces.of(into, rank))?;
     match plan.size <= DIRECT_MOST {
-        true => allgather::direct(plan, |rank| pieces.of(into, rank)),
-        false => allgather::ring(plan, |rank| pieces.of(into, rank)),
+        true => allgather::direct(plan, mine, |rank| pieces.of(into, rank)),
+        false => allgather::ring(plan, mine, |rank| pieces.of(into, rank)),
     }
     Ok(())
 }

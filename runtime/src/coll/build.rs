@@ -1,10 +1,11 @@
 //! From a call to a plan: among neighbours, between two groups, or within one.
 
 use super::args::Call;
-use super::neighbor::{self, Edges};
+use super::neighbor;
 use super::plan::Plan;
 use super::{inter, intra};
 use crate::error::Result;
+use crate::object::topology::NeighborEdges;
 
 /// The plan of this rank for `call`.
 ///
@@ -15,7 +16,7 @@ pub(super) fn plan(
     rank: u32,
     size: u32,
     remote: Option<u32>,
-    edges: Option<&Edges>,
+    edges: Option<&NeighborEdges>,
     call: &Call<'_>,
 ) -> Result<Plan> {
     let mut plan = Plan::new(rank, size, remote.unwrap_or(size));
@@ -30,7 +31,7 @@ pub(super) fn plan(
 pub(super) fn fill(
     plan: &mut Plan,
     inter: bool,
-    edges: Option<&Edges>,
+    edges: Option<&NeighborEdges>,
     call: &Call<'_>,
 ) -> Result<()> {
     if let Some(edges) = edges {

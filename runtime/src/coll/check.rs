@@ -9,11 +9,11 @@
 use super::args::{Call, Parts, Reduction, Root, Shape};
 use super::block::Block;
 use super::compare::{BESIDE, Check, Content, HERE, LEN, NO_ROOT, Statement, WORDS};
-use super::neighbor::Edges;
 use super::plan::Plan;
 use crate::object::collective::Tag;
 use crate::object::comm::Comm;
 use crate::object::datatype::Datatype;
+use crate::object::topology::NeighborEdges;
 use crate::pml::{self, Buffer};
 use std::sync::Arc;
 use wireup::collective::Kind;
@@ -32,7 +32,7 @@ pub(super) fn begin(
     comm: &Comm,
     tag: Tag,
     call: &Call<'_>,
-    edges: Option<&Edges>,
+    edges: Option<&NeighborEdges>,
 ) -> Box<Check> {
     let mine = statements(comm, tag.kind(), call, edges);
     let inter = comm.inter.is_some();
@@ -87,7 +87,12 @@ fn root_word(root: Root) -> u64 {
 }
 
 /// What this rank states to each of its peers.
-fn statements(comm: &Comm, kind: Kind, call: &Call<'_>, edges: Option<&Edges>) -> Vec<Statement> {
+fn statements(
+    comm: &Comm,
+    kind: Kind,
+    call: &Call<'_>,
+    edges: Option<&NeighborEdges>,
+) -> Vec<Statement> {
     let nothing = Statement {
         kind,
         root: NO_ROOT,
@@ -194,7 +199,7 @@ fn is_rank(root: Root, rank: usize) -> bool {
 /// States what goes along each edge of a topology.
 fn along(
     all: &mut [Statement],
-    edges: Option<&Edges>,
+    edges: Option<&NeighborEdges>,
     out: impl Fn(usize) -> Content,
     into: impl Fn(usize) -> Content,
 ) {

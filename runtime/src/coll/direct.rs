@@ -6,32 +6,29 @@
 //! peer with other layouts carries out a plan.
 
 use super::args::{Call, Reduction, Root};
-use super::compare::too_short;
-use super::{board, choose, mapped};
+use super::messages::{Awaited, Messages};
+use super::{board, choose, direct_parts, direct_reductions, mapped};
 use crate::error::Result;
 use crate::object::collective::Tag;
-use crate::object::comm::{Comm, Space};
-use crate::pml::collective::{self, Verdict, Watch};
-use crate::pml::{self, Buffer, Completion, Mode, Request};
+use crate::object::comm::Comm;
+use crate::pml::{Buffer, Request};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use wireup::collective::Kind;
 
 /// The longest message that is sent here, in bytes.
-const MAX_LEN: usize = 2048;
-/// The most messages that a rank has under way at a time.
-const MAX_IN_FLIGHT: usize = 32;
+pub(super) const MAX_LEN: usize = 2048;
 
 /// A few bytes on the stack, aligned for every type.
 #[repr(C, align(64))]
-struct StackBuffer(MaybeUninit<[u8; MAX_LEN]>);
+pub(super) struct StackBuffer(MaybeUninit<[u8; MAX_LEN]>);
 
 impl StackBuffer {
-    fn new() -> StackBuffer {
+    pub(super) const fn new() -> StackBuffer {
         StackBuffer(MaybeUninit::uninit())
     }
 
-    fn addr(&mut self) -> *mut u8 {
+    pub(super) fn addr(&mut self) -> *mut u8 {
         self.0.as_mut_ptr().cast()
     }
 }
@@ -77,19 +74,32 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
             // SAFETY: as above.
             posted.or_else(|| unsafe { reduce(comm, tag, reduction, len, *root) })
         }
-        Call::Alltoall(send, receive) if kind == Kind::ALLTOALL => {
+        Call::Alltoall(send, receive) => {
             // SAFETY: the caller's promise.
-            unsafe { board::alltoall(comm, tag, send.as_ref(), receive) }
+            let posted = (kind == Kind::ALLTOALL)
+                .then(|| unsafe { board::alltoall(comm, tag, send.as_ref(), receive) })
+                .flatten();
+            // SAFETY: as above.
+            posted.or_else(|| unsafe { direct_parts::alltoall(comm, tag, send.as_ref(), receive) })
         }
-        Call::Allgather(send, receive) if kind == Kind::ALLGATHER => {
+        Call::Allgather(send, receive) => {
             // SAFETY: the caller's promise.
-            unsafe { board::allgather(comm, tag, send.as_ref(), receive) }
+            let posted = (kind == Kind::ALLGATHER)
+                .then(|| unsafe { board::allgather(comm, tag, send.as_ref(), receive) })
+                .flatten();
+            // SAFETY: as above.
+            posted.or_else(|| unsafe { direct_parts::allgather(comm, tag, send.as_ref(), receive) })
         }
-        _ => None,
+        Call::Scan(_) | Call::Exscan(_) | Call::ReduceScatterBlock(_) | Call::ReduceScatter(..) => {
+            // SAFETY: the caller's promise.
+            unsafe { direct_reductions::run(comm, tag, call) }
+        }
+        // SAFETY: as above.
+        _ => unsafe { direct_parts::run(comm, tag, call) },
     }
 }
 
-fn dense(buffer: &Buffer<'_>) -> Option<(*mut u8, usize)> {
+pub(super) fn dense(buffer: &Buffer<'_>) -> Option<(*mut u8, usize)> {
     match buffer.datatype {
         None => Some((buffer.addr, buffer.count)),
         Some(datatype) => datatype.is_contiguous().then(|| {
@@ -100,182 +110,10 @@ fn dense(buffer: &Buffer<'_>) -> Option<(*mut u8, usize)> {
 }
 
 /// The bytes of each operand, if they are contiguous from the operand's address.
-fn operand(reduction: &Reduction<'_>) -> Option<usize> {
+pub(super) fn operand(reduction: &Reduction<'_>) -> Option<usize> {
     let datatype = reduction.datatype;
     let len = datatype.size().checked_mul(reduction.count)?;
     (datatype.is_contiguous() && datatype.true_lb() == 0).then_some(len)
-}
-
-/// The messages of one collective, and what went wrong with them.
-struct Messages<'a> {
-    comm: &'a Comm,
-    tag: Tag,
-    /// The first thing that went wrong.
-    result: Result<()>,
-    /// True once it is seen that the collective cannot come to an end: nothing more is sent
-    /// or received.
-    broken: bool,
-    /// True if messages may come for which no receive is posted yet.
-    more_to_come: bool,
-}
-
-impl<'a> Messages<'a> {
-    fn new(comm: &'a Comm, tag: Tag) -> Messages<'a> {
-        Messages {
-            comm,
-            tag,
-            result: Ok(()),
-            broken: false,
-            more_to_come: true,
-        }
-    }
-
-    /// # Safety
-    /// `len` bytes at `addr` are readable until the request is done.
-    #[inline]
-    unsafe fn send(&mut self, to: u32, addr: *const u8, len: usize) -> Option<Request> {
-        if self.broken {
-            return None;
-        }
-        let buffer = Buffer::bytes(addr, len);
-        let (comm, tag) = (self.comm, self.tag.0);
-        // SAFETY: the caller's promise.
-        let started =
-            unsafe { pml::isend(comm, Space::Collective, to, tag, &buffer, Mode::Standard) };
-        self.started(started)
-    }
-
-    /// # Safety
-    /// `len` bytes at `addr` are writable, and nobody's, until the request is
-    /// done.
-    #[inline]
-    unsafe fn receive(&mut self, from: u32, addr: *mut u8, len: usize) -> Option<Request> {
-        if self.broken {
-            return None;
-        }
-        let buffer = Buffer::bytes(addr, len);
-        let (comm, tag) = (self.comm, self.tag.0);
-        // SAFETY: the caller's promise.
-        let started =
-            unsafe { pml::irecv(comm, Space::Collective, Some(from), Some(tag), &buffer) };
-        self.started(started)
-    }
-
-    #[inline]
-    fn started(&mut self, started: Result<Request>) -> Option<Request> {
-        match started {
-            Ok(request) => Some(request),
-            Err(error) => {
-                self.failed(error);
-                None
-            }
-        }
-    }
-
-    #[cold]
-    fn failed(&mut self, error: crate::error::Error) {
-        if self.result.is_ok() {
-            self.result = Err(error);
-        }
-    }
-
-    /// Waits for one message of `peer`: one that is sent (`len` is 0), or one of
-    /// `len` bytes that is received.
-    #[inline]
-    fn wait(&mut self, request: Option<Request>, peer: u32, len: usize) {
-        let Some(request) = request else { return };
-        if !request.is_done() {
-            self.await_one(&request);
-        }
-        let completion = request.finish();
-        if completion.error.is_some() || completion.len != len as u64 {
-            self.ended(completion, peer, len);
-        }
-    }
-
-    fn await_one(&mut self, request: &Request) {
-        if self.broken {
-            pml::cancel(request);
-        }
-        let mut watch = Watch::default();
-        let mut stalled = false;
-        let stall = || {
-            stalled = true;
-            self.look(&mut watch, request);
-            false
-        };
-        pml::wait_or(|| request.waits_for(), || request.is_done(), stall);
-        if stalled && let Some(error) = self.comm.collectives.take_late() {
-            self.failed(error);
-        }
-    }
-
-    /// Breaks the collective off if it cannot come to an end.
-    #[cold]
-    fn look(&mut self, watch: &mut Watch, request: &Request) {
-        if self.broken {
-            return;
-        }
-        if self.result.is_ok() {
-            let more_to_come = self.more_to_come;
-            let verdict = watch.look(self.comm, self.tag, &[], |_| more_to_come);
-            match verdict {
-                Verdict::Fine => return,
-                Verdict::Moves => self.failed(collective::moved()),
-                Verdict::Fails(error) => self.failed(error),
-            }
-        }
-        self.broken = true;
-        pml::cancel(request);
-    }
-
-    /// Records what was wrong with a message.
-    #[cold]
-    fn ended(&mut self, completion: Completion, peer: u32, len: usize) {
-        if let Some(error) = completion.error {
-            self.failed(error);
-        } else if !completion.cancelled {
-            self.failed(too_short(self.tag, peer, completion.len, len));
-        }
-    }
-
-    /// Sends to one and receives from another, and waits for both.
-    ///
-    /// # Safety
-    /// As [`Messages::send`] and [`Messages::receive`], until this returns.
-    #[inline]
-    unsafe fn exchange(
-        &mut self,
-        (to, out): (u32, *const u8),
-        (from, into): (u32, *mut u8),
-        len: usize,
-    ) {
-        // SAFETY: the caller's promise; both are waited for here.
-        let (sending, receiving) =
-            unsafe { (self.send(to, out, len), self.receive(from, into, len)) };
-        self.wait(receiving, from, len);
-        self.wait(sending, to, 0);
-    }
-
-    /// Sends to everybody else and waits.
-    ///
-    /// # Safety
-    /// As [`Messages::send`], until this returns.
-    unsafe fn send_all(&mut self, first: u32, addr: *const u8, len: usize) {
-        let size = self.comm.size();
-        let mut slots: [Option<Request>; MAX_IN_FLIGHT] = [const { None }; MAX_IN_FLIGHT];
-        for i in 1..size {
-            // SAFETY: the caller's promise.
-            let sending = unsafe { self.send((first + i) % size, addr, len) };
-            let slot = i as usize % MAX_IN_FLIGHT;
-            let before = slots[slot].take();
-            self.wait(before, (first + i) % size, 0);
-            slots[slot] = sending;
-        }
-        for slot in slots {
-            self.wait(slot, first, 0);
-        }
-    }
 }
 
 fn barrier(comm: &Comm, tag: Tag) -> Result<()> {
@@ -299,8 +137,7 @@ fn barrier(comm: &Comm, tag: Tag) -> Result<()> {
         choose::Barrier::Central if rank == 0 => {
             for peer in 1..size {
                 // SAFETY: no bytes are received.
-                let receiving = unsafe { messages.receive(peer, nothing, 0) };
-                messages.wait(receiving, peer, 0);
+                unsafe { messages.take(peer, nothing, 0) };
             }
             // SAFETY: no bytes are sent.
             unsafe { messages.send_all(0, nothing, 0) };
@@ -319,25 +156,25 @@ unsafe fn bcast(comm: &Comm, tag: Tag, addr: *mut u8, len: usize, root: u32) -> 
     if size == 1 || len == 0 {
         return Ok(());
     }
-    messages.more_to_come = false;
+    messages.awaited = Awaited::NOBODY;
     // SAFETY: the caller's promise, here and below: each message is waited for
     // before this returns, and the receive before any send begins.
     unsafe {
         if size == 2 {
             let peer = 1 - rank;
-            let (request, len) = match rank == root {
-                true => (messages.send(peer, addr, len), 0),
-                false => (messages.receive(peer, addr, len), len),
-            };
-            messages.wait(request, peer, len);
+            if rank == root {
+                let sending = messages.send(peer, addr, len);
+                messages.wait(sending, peer, 0);
+            } else {
+                messages.take(peer, addr, len);
+            }
             return messages.result;
         }
         if choose::bcast(size, len) == choose::Bcast::Flat {
             if rank == root {
                 messages.send_all(root, addr, len);
             } else {
-                let receiving = messages.receive(root, addr, len);
-                messages.wait(receiving, root, len);
+                messages.take(root, addr, len);
             }
             return messages.result;
         }
@@ -346,8 +183,7 @@ unsafe fn bcast(comm: &Comm, tag: Tag, addr: *mut u8, len: usize, root: u32) -> 
         while distance < size {
             if place & distance != 0 {
                 let parent = (place - distance + root) % size;
-                let receiving = messages.receive(parent, addr, len);
-                messages.wait(receiving, parent, len);
+                messages.take(parent, addr, len);
                 break;
             }
             distance *= 2;
@@ -400,8 +236,7 @@ unsafe fn allreduce(
             if rank == 0 {
                 messages.send_all(0, into, len);
             } else {
-                let receiving = messages.receive(0, into, len);
-                messages.wait(receiving, 0, len);
+                messages.take(0, into, len);
             }
             return Some(messages.result);
         }
@@ -436,7 +271,9 @@ unsafe fn reduce(
     }
     let mut messages = Messages::new(comm, tag);
     if len > 0 {
-        messages.more_to_come = comm.rank == root;
+        if comm.rank != root {
+            messages.awaited = Awaited::NOBODY;
+        }
         // SAFETY: the caller's promise.
         unsafe { fold(&mut messages, reduction, send, reduction.receive, len, root) };
     }
@@ -471,8 +308,7 @@ unsafe fn fold(
             if peer == rank {
                 std::ptr::copy_nonoverlapping(send, room, len);
             } else {
-                let receiving = messages.receive(peer, room, len);
-                messages.wait(receiving, peer, len);
+                messages.take(peer, room, len);
             }
             if peer > 0 && messages.result.is_ok() {
                 reduction.reducer.apply(acc, room, reduction.count);

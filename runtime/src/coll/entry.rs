@@ -2,7 +2,7 @@
 
 use super::args::{Call, Parts, Shape};
 use super::check::{self, CheckedPlan};
-use super::neighbor::Edges;
+use super::neighbor;
 use super::plan::Plan;
 use super::{build, choose, direct, execution, schedule};
 use crate::error::{Error, Result};
@@ -112,10 +112,9 @@ fn begin(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<(Tags, Checked
 
 fn plan_of(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>, is_checked: bool) -> Result<CheckedPlan> {
     let edges = match call {
-        Call::NeighborAllgather(..) | Call::NeighborAlltoall(..) => Some(Edges::of(comm)?),
+        Call::NeighborAllgather(..) | Call::NeighborAlltoall(..) => Some(neighbor::edges_of(comm)?),
         _ => None,
     };
-    let edges = edges.as_ref();
     let remote = comm.inter.as_ref().map(|inter| inter.remote.size());
     let mut plan = Plan::new(comm.rank, comm.size(), remote.unwrap_or(comm.size()));
     let check = is_checked.then(|| check::begin(&mut plan, comm, tag, call, edges));

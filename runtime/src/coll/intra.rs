@@ -161,14 +161,15 @@ fn plan_scatter(
 fn plan_allgather(plan: &mut Plan, send: Option<&Buffer<'_>>, receive: Parts<'_>) -> Result<()> {
     let parts = PlannedParts::new(plan, &receive);
     let (rank, size) = (plan.rank, plan.size);
-    if let Some(send) = send {
-        let own = block_of(plan, send);
-        plan.copy(own, parts.of(rank));
-    }
+    let own = match send {
+        Some(send) => block_of(plan, send),
+        None => parts.of(rank),
+    };
+    plan.copy(own, parts.of(rank));
     let total = (0..size).map(|rank| parts.of(rank).len()).sum();
     match (choose::allgather(size, total), receive.shape) {
-        (choose::Allgather::Direct, _) => allgather::direct(plan, |rank| parts.of(rank)),
-        (choose::Allgather::Ring, _) => allgather::ring(plan, |rank| parts.of(rank)),
+        (choose::Allgather::Direct, _) => allgather::direct(plan, own, |rank| parts.of(rank)),
+        (choose::Allgather::Ring, _) => allgather::ring(plan, own, |rank| parts.of(rank)),
         (choose::Allgather::Doubling, Shape::Equal(each, _)) if size.is_power_of_two() => {
             allgather::recursive_doubling(plan, parts.run(each * size as usize), each);
         }

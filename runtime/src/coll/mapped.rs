@@ -33,7 +33,7 @@ const FEW: usize = 8;
 const BLOCK: usize = 8 << 10;
 
 /// The most bytes that every rank folds for itself, times the other ranks.
-const WHOLE_MOST: usize = 64 << 10;
+const WHOLE_MOST: usize = 4 << 10;
 
 /// Parts begin and end on cache lines, as far as elements do.
 const LINE: usize = 64;

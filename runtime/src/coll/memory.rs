@@ -2,9 +2,10 @@
 //!
 //! Used by [`super::plan`] (to allocate) and by [`super::execution`] (to copy).
 
-use super::block::Block;
+use super::block::{Block, Type};
 use crate::error::{Class, Error, Result};
 use crate::object::datatype::{self, Datatype};
+use crate::pml::Buffer;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -81,6 +82,30 @@ pub(super) unsafe fn copy(from: &Block, to: &Block, types: &[Arc<Datatype>]) {
             }
         }
     }
+}
+
+/// As [`copy`], from one buffer to another; nothing, if they are the same memory.
+///
+/// # Safety
+/// As [`copy`].
+pub(super) unsafe fn copy_buffer(from: &Buffer<'_>, to: &Buffer<'_>) {
+    if from.addr == to.addr && from.count == to.count {
+        return;
+    }
+    let types: Vec<Arc<Datatype>> = [from, to]
+        .into_iter()
+        .filter_map(|buffer| buffer.datatype.cloned())
+        .collect();
+    let mut index = 0;
+    let mut block = |buffer: &Buffer<'_>| match buffer.datatype {
+        Some(datatype) => {
+            index += 1;
+            Block::part(buffer.addr, Type::new(index - 1, datatype), 0, buffer.count)
+        }
+        None => Block::bytes(buffer.addr, buffer.count),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { copy(&block(from), &block(to), &types) };
 }
 
 enum DataLayout<'a> {

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `args` | the operations and their arguments |
 //! | `entry` | the three ways to carry out a call |
-//! | `direct`, `board` | small blocking operations, without a plan |
+//! | `direct` …, `messages`, `board` | blocking operations without a plan |
 //! | `mapped` | large blocking reductions, straight from the peers' buffers |
 //! | `plan`, `block`, `operands` | what a plan is, and the buffers in it |
 //! | `build`, `intra`, `inter`, `neighbor` | from a call to a plan |
@@ -31,6 +31,8 @@ mod check;
 mod choose;
 mod compare;
 mod direct;
+mod direct_parts;
+mod direct_reductions;
 mod entry;
 mod execution;
 mod gather;
@@ -38,6 +40,7 @@ mod inter;
 mod intra;
 mod mapped;
 mod memory;
+mod messages;
 mod neighbor;
 mod operands;
 mod plan;

@@ -6,53 +6,37 @@ use super::operands::{PlannedParts, block_of};
 use super::plan::Plan;
 use crate::error::Result;
 use crate::object::comm::Comm;
-use crate::object::topology::Topology;
+use crate::object::topology::{NeighborEdge, NeighborEdges, Topology};
 use crate::topo;
 
-/// One edge of a process topology, as seen from a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Edge {
-    /// The neighbour; `None` past the border of a Cartesian grid.
-    pub(super) peer: Option<u32>,
-    /// Which of two edges between the same neighbours: in a Cartesian grid,
-    /// messages that travel upwards are kept apart from those that travel
-    /// downwards, for both neighbours may be the same process.
-    pub(super) upward: bool,
-}
-
-/// The edges along which a process sends and receives in neighbourhood collectives.
-pub(super) struct Edges {
-    pub(super) sources: Vec<Edge>,
-    pub(super) destinations: Vec<Edge>,
-}
-
-impl Edges {
-    /// This process's edges in the topology of `comm`.
-    ///
-    /// # Errors
-    /// `comm` has no topology.
-    pub(super) fn of(comm: &Comm) -> Result<Edges> {
-        let (sources, destinations) = topo::neighbors(comm)?;
-        let grid = matches!(comm.topology, Some(Topology::Cart(_)));
-        // In a grid, what arrives from the neighbour below (the even ones) travels
-        // upwards, as does what is sent to the one above.
-        let edge = |(i, peer): (usize, i32), from: usize| Edge {
-            peer: u32::try_from(peer).ok(),
-            upward: grid && i % 2 == from,
-        };
-        let list = |peers: Vec<i32>, from: usize| {
-            let edges = peers.into_iter().enumerate();
-            edges.map(|peer| edge(peer, from)).collect()
-        };
-        Ok(Edges {
-            sources: list(sources, 0),
-            destinations: list(destinations, 1),
-        })
+/// This process's edges in the topology of `comm`.
+///
+/// # Errors
+/// `comm` has no topology.
+pub(super) fn edges_of(comm: &Comm) -> Result<&NeighborEdges> {
+    if let Some(edges) = comm.edges.get() {
+        return Ok(edges);
     }
+    let (sources, destinations) = topo::neighbors(comm)?;
+    let grid = matches!(comm.topology, Some(Topology::Cart(_)));
+    // In a grid, what arrives from the neighbour below (the even ones) travels
+    // upwards, as does what is sent to the one above.
+    let edge = |(i, peer): (usize, i32), from: usize| NeighborEdge {
+        peer: u32::try_from(peer).ok(),
+        upward: grid && i % 2 == from,
+    };
+    let list = |peers: Vec<i32>, from: usize| {
+        let edges = peers.into_iter().enumerate();
+        edges.map(|peer| edge(peer, from)).collect()
+    };
+    Ok(comm.edges.get_or_init(|| NeighborEdges {
+        sources: list(sources, 0),
+        destinations: list(destinations, 1),
+    }))
 }
 
 /// Appends the steps of this rank for `call`, a neighbourhood collective.
-pub(super) fn plan(plan: &mut Plan, edges: &Edges, call: &Call<'_>) {
+pub(super) fn plan(plan: &mut Plan, edges: &NeighborEdges, call: &Call<'_>) {
     match call {
         Call::NeighborAllgather(send, receive) => {
             let own = block_of(plan, send);
@@ -72,7 +56,7 @@ pub(super) fn plan(plan: &mut Plan, edges: &Edges, call: &Call<'_>) {
 /// Receives along every edge in, and sends along every edge out.
 fn exchange(
     plan: &mut Plan,
-    edges: &Edges,
+    edges: &NeighborEdges,
     into: impl Fn(usize) -> Block,
     out: impl Fn(usize) -> Block,
 ) {

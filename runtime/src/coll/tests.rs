@@ -6,13 +6,13 @@ mod model;
 use self::model::*;
 use super::args::{Call, Ints, Reduction, Root};
 use super::block::Block;
-use super::neighbor::{Edge, Edges};
 use super::operands::{PlannedParts, block_of};
 use super::plan::Plan;
 use super::scan::ScanKind;
 use super::simulate;
 use super::*;
 use crate::error::Result;
+use crate::object::topology::{NeighborEdge, NeighborEdges};
 
 const MOST: u32 = 17;
 
@@ -154,8 +154,8 @@ fn allgathers_with_equal_and_varying_parts() {
     type Part<'a> = &'a dyn Fn(u32) -> Block;
     type Algorithm = fn(&mut Plan, Part<'_>);
     let algorithms: [Algorithm; 3] = [
-        |plan, part| allgather::ring(plan, part),
-        |plan, part| allgather::direct(plan, part),
+        |plan, part| allgather::ring(plan, part(plan.rank), part),
+        |plan, part| allgather::direct(plan, part(plan.rank), part),
         |plan, part| allgather::bruck(plan, part).unwrap(),
     ];
     for size in 1..=MOST {
@@ -565,12 +565,12 @@ fn both_ways_around_a_ring_of_two_stay_apart() {
         .map(|v| Memory::of(&layout(false), v))
         .collect();
     let receive: Vec<Memory> = (0..2).map(|_| Memory::new(&layout(true), 2)).collect();
-    let edge = |peer, upward| Edge {
+    let edge = |peer, upward| NeighborEdge {
         peer: Some(peer),
         upward,
     };
     let plan = |rank: u32| {
-        let edges = Edges {
+        let edges = NeighborEdges {
             sources: vec![edge(1 - rank, true), edge(1 - rank, false)],
             destinations: vec![edge(1 - rank, false), edge(1 - rank, true)],
         };

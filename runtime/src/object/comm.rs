@@ -12,8 +12,8 @@ use crate::object::collective::{Collectives, Tags};
 use crate::object::errhandler;
 use crate::object::group::{self, Comparison, Group, Proc};
 use crate::object::info::Info;
-use crate::object::topology::Topology;
-use std::cell::{Cell, RefCell};
+use crate::object::topology::{NeighborEdges, Topology};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use wireup::collective;
@@ -75,6 +75,8 @@ pub struct Comm {
     pub info: RefCell<Info>,
     /// Its process topology.
     pub topology: Option<Topology>,
+    /// The edges of this process in it, once a neighbourhood collective has asked for them.
+    pub edges: OnceCell<NeighborEdges>,
     /// The bridge over which its processes of other jobs are reached, and from which its
     /// context comes.
     pub bridge: Option<Arc<Bridge>>,
@@ -166,6 +168,7 @@ impl Comm {
             attributes: Attributes::default(),
             info: RefCell::default(),
             topology: None,
+            edges: OnceCell::new(),
             bridge: None,
             is_foreign,
         }

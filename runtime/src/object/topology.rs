@@ -40,3 +40,23 @@ pub struct DistGraph {
     /// The weights of `sources` and of `destinations`; `None`: unweighted.
     pub weights: Option<(Vec<i32>, Vec<i32>)>,
 }
+
+/// One edge of a process topology, as seen from a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighborEdge {
+    /// The neighbour; `None` past the border of a Cartesian grid.
+    pub peer: Option<u32>,
+    /// Which of two edges between the same neighbours: in a Cartesian grid,
+    /// messages that travel upwards are kept apart from those that travel
+    /// downwards, for both neighbours may be the same process.
+    pub upward: bool,
+}
+
+/// The edges along which a process sends and receives in neighbourhood collectives.
+#[derive(Clone, Debug)]
+pub struct NeighborEdges {
+    /// Those along which it receives, in the order of the parts of the receive buffer.
+    pub sources: Vec<NeighborEdge>,
+    /// Those along which it sends.
+    pub destinations: Vec<NeighborEdge>,
+}

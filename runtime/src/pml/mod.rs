@@ -92,8 +92,8 @@ pub use progress::{
     complete, leaving, off_progress, on_progress, on_stall, poll, poll_at_times, progress, stop,
     unreceived, wait, wait_or,
 };
-pub use publish::WaitFor;
-pub use recv::{irecv, post, recv};
+pub use publish::{WaitFor, is_attentive};
+pub use recv::{irecv, post, recv, take_soon};
 pub use request::{Completion, Request};
 pub use send::{Mode, isend, isend_any, send, send_any};
 pub use short::{receive as receive_short, send as send_short};

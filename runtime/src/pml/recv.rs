@@ -51,6 +51,28 @@ pub unsafe fn irecv(
     unsafe { post(comm, space, source, tag, buffer) }
 }
 
+/// Takes a message that is there already, or comes within a few looks: its source, tag and
+/// length. `None`: a receive is to be posted.
+///
+/// # Safety
+/// As for [`irecv`].
+#[inline]
+pub unsafe fn take_soon(
+    comm: &Comm,
+    space: Space,
+    pattern: (Option<u32>, Option<i32>),
+    buffer: &Buffer<'_>,
+) -> Option<(u32, i32, usize)> {
+    // SAFETY: the caller's buffer.
+    let found = unsafe { take_now(comm, space, pattern, buffer) };
+    if found.is_some() || pattern.0.is_none() || buffer.len() > SHORT || waiter::is_oversubscribed()
+    {
+        return found;
+    }
+    // SAFETY: as above.
+    (0..LOOKS).find_map(|_| unsafe { take_now(comm, space, pattern, buffer) })
+}
+
 /// Takes a message that is there already (see `short.rs`): its source, tag and length.
 ///
 /// # Safety
@@ -118,17 +140,8 @@ pub unsafe fn recv(
     buffer: &Buffer<'_>,
 ) -> Result<Completion> {
     // SAFETY: the caller's buffer.
-    if let Some((source, tag, len)) = unsafe { take_now(comm, space, (source, tag), buffer) } {
+    if let Some((source, tag, len)) = unsafe { take_soon(comm, space, (source, tag), buffer) } {
         return Ok(Completion::received(source, tag, len));
-    }
-    if source.is_some() && buffer.len() <= SHORT && !waiter::is_oversubscribed() {
-        for _ in 0..LOOKS {
-            // SAFETY: the caller's buffer.
-            let found = unsafe { take_now(comm, space, (source, tag), buffer) };
-            if let Some((source, tag, len)) = found {
-                return Ok(Completion::received(source, tag, len));
-            }
-        }
     }
     wait_for(comm, space, source, tag, buffer)
 }
