@@ -19,7 +19,7 @@ use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
 use crate::report::Reports;
-use crate::say::{is_node, say};
+use crate::say::{self, is_node, say};
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
 use crate::source;
@@ -338,10 +338,15 @@ impl<'a> Job<'a> {
         self.account.end(Ending::Signal);
         match self.phase {
             Phase::Running | Phase::Orderly(_) => {
-                let report = self.explain(Occasion::Signal);
+                // Nobody reads it, or others have told it: looking lines up takes long.
+                let is_told = !self.quiet && !say::is_hushed();
+                let report = match is_told {
+                    true => self.explain(Occasion::Signal),
+                    false => String::new(),
+                };
                 let name = signal.as_str();
-                if self.quiet {
-                    // nobody reads it
+                if !is_told {
+                    // nothing is said
                 } else if snapshot::any_uses_mpi(&self.segment) {
                     say(&format!("{name}: ending the job\n{}", report.trim_end()));
                 } else {

@@ -113,6 +113,11 @@ pub fn hush() {
     HUSHED.store(true, Ordering::Relaxed);
 }
 
+/// Whether nothing more is said.
+pub fn is_hushed() -> bool {
+    HUSHED.load(Ordering::Relaxed)
+}
+
 /// The outbox of this process's job.
 static OUTBOX: OnceLock<Arc<Outbox>> = OnceLock::new();
 

@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 pub(super) const BEAT: Duration = Duration::from_millis(500);
 /// After so long a silence the other side counts as lost.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
+/// An agent that has slept for so long where it wanted to sleep for [`BEAT`] was stopped itself.
+const STOPPED: Duration = Duration::from_secs(3);
 /// How long the node's mpirun may take to end its ranks after the connection was lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long output that ranks have left behind may take to end.
@@ -70,6 +72,12 @@ impl Watchdog {
 
     fn set(&self, last: Option<Instant>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    /// This process was stopped itself (a frozen container), and could hear nothing.
+    fn forgive(&self) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = last.map(|_| Instant::now());
     }
 
     /// Whether the silence is too long.
@@ -190,11 +198,19 @@ fn serve() -> io::Result<()> {
         }
         beat_lost();
     });
+    let is_silenced = Arc::new(AtomicBool::new(false));
+    let silenced = is_silenced.clone();
     // It writes nothing: a connection that takes nothing more would hold it up.
     std::thread::spawn(move || {
+        let mut looked = Instant::now();
         while !watchdog.barks() {
             std::thread::sleep(BEAT);
+            if looked.elapsed() > STOPPED {
+                watchdog.forgive();
+            }
+            looked = Instant::now();
         }
+        silenced.store(true, Ordering::Relaxed);
         lost();
         std::thread::sleep(REST);
         std::process::exit(1); // others may still be trying to write
@@ -204,6 +220,15 @@ fn serve() -> io::Result<()> {
     // What was printed last comes before the exit code. The senders are dropped at the end.
     let _: Result<(), _> = rest.recv_timeout(REST);
     use std::os::unix::process::ExitStatusExt;
+    if is_silenced.load(Ordering::Relaxed) {
+        let text = format!(
+            "mpirun: host {}: nothing was heard here of the mpirun that was started for {} s: ending \
+             the job\n",
+            read.hosts[read.node as usize],
+            SILENCE.as_secs()
+        );
+        up.send(Kind::Err, text.as_bytes())?;
+    }
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     let by_signal = status.signal().and_then(|n| u8::try_from(128 + n).ok());
     up.send(Kind::Exit, &[code.or(by_signal).unwrap_or(1)])
@@ -322,5 +347,24 @@ fn pass_down(
             }
         }
         watchdog.set(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_barks_at_silence_but_not_when_it_was_stopped_itself() {
+        let watchdog = Watchdog::new();
+        assert!(!watchdog.barks());
+        let long_ago = Instant::now().checked_sub(2 * SILENCE);
+        watchdog.set(long_ago);
+        assert!(watchdog.barks() || long_ago.is_none());
+        watchdog.forgive();
+        assert!(!watchdog.barks());
+        watchdog.set(None);
+        watchdog.forgive();
+        assert!(!watchdog.barks(), "all is stopped");
     }
 }
