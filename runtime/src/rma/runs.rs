@@ -5,6 +5,7 @@ use super::elements::Elements;
 use crate::error::Result;
 use crate::fail;
 use crate::object::datatype::Datatype;
+use std::alloc::{Layout, alloc_zeroed};
 use std::ops::Range;
 
 /// A run of a member's memory: its address there, and bytes.
@@ -109,14 +110,20 @@ fn place(elements: &Elements<'_>, offset: usize) -> Option<*mut u8> {
     Some(elements.addr.wrapping_offset(low).wrapping_add(offset))
 }
 
-/// `len` zero bytes.
+/// `len` zero bytes. Large ones take no memory before they are written.
 pub(super) fn room(len: usize) -> Result<Vec<u8>> {
-    let mut room = Vec::new();
-    if room.try_reserve_exact(len).is_err() {
-        fail!(NO_MEM, "there is no memory for {len} bytes on their way");
+    if len == 0 {
+        return Ok(Vec::new());
     }
-    room.resize(len, 0);
-    Ok(room)
+    if let Ok(layout) = Layout::array::<u8>(len) {
+        // SAFETY: the layout has a size.
+        let at = unsafe { alloc_zeroed(layout) };
+        if !at.is_null() {
+            // SAFETY: it was allocated so, for `len` bytes, which are zero.
+            return Ok(unsafe { Vec::from_raw_parts(at, len, len) });
+        }
+    }
+    fail!(NO_MEM, "there is no memory for {len} bytes on their way");
 }
 
 #[cfg(test)]

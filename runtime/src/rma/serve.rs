@@ -1,5 +1,10 @@
 //! Accesses by messages, at the target: served when it makes progress, in the order in
 //! which each origin has asked.
+//!
+//! A put or get of gigabytes comes as many requests. The target does not make room for all
+//! of them at once: while the requests and answers of an origin that are under way have
+//! [`MOST_UNDER_WAY`] bytes, its further requests stay where they have arrived. The limit
+//! is each origin's own, since one that makes no progress must not hold up the others.
 
 use super::ask::{Answer, Ask, REQUEST, Request, absent, malformed};
 use super::control;
@@ -15,8 +20,11 @@ use crate::object::datatype;
 use crate::object::op::{self, Op, Predefined};
 use crate::object::win::Win;
 use crate::pml::{self, Buffer, Mode, probe};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+
+/// Bytes of an origin's requests and answers under way from which on no more are begun.
+const MOST_UNDER_WAY: usize = 16 << 20;
 
 /// A message under way, with its bytes.
 struct Message {
@@ -24,8 +32,37 @@ struct Message {
     bytes: Vec<u8>,
 }
 
-/// Messages under way from or to each member, in order. None is empty.
-type Queues = BTreeMap<u32, VecDeque<Message>>;
+/// Messages under way from or to a member, in order.
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<Message>,
+    /// Of all messages.
+    bytes: usize,
+}
+
+impl Queue {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.bytes.len();
+        self.messages.push_back(message);
+    }
+
+    /// The first message, once it has come or gone.
+    fn pop_done(&mut self) -> Option<Message> {
+        if !self.messages.front()?.request.is_done() {
+            return None;
+        }
+        let first = self.messages.pop_front()?;
+        self.bytes -= first.bytes.len();
+        Some(first)
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= MOST_UNDER_WAY
+    }
+}
+
+/// Those of each member. None is empty.
+type Queues = BTreeMap<u32, Queue>;
 
 /// What a process has been asked for, and has answered.
 #[derive(Default)]
@@ -82,46 +119,62 @@ fn serve_one(win: &Win) -> bool {
         return is_served;
     };
     let Service { incoming, outgoing } = &mut *service;
-    let mut any = take_in(win, incoming);
-    incoming.retain(|source, queue| {
-        while let Some(next) = pop_done(queue) {
-            answer(win, outgoing, (*source, &next.bytes));
-            any = true;
+    let mut any = is_served;
+    loop {
+        forget_sent(outgoing);
+        let mut again = take_in(win, incoming, outgoing);
+        incoming.retain(|source, queue| {
+            while !outgoing.get(source).is_some_and(Queue::is_full)
+                && let Some(next) = queue.pop_done()
+            {
+                answer(win, outgoing, (*source, &next.bytes));
+                again = true;
+            }
+            !queue.messages.is_empty()
+        });
+        if !again {
+            return any;
         }
-        !queue.is_empty()
-    });
-    forget_sent(outgoing);
-    any || is_served
+        any = true;
+    }
 }
 
 fn forget_sent(outgoing: &mut Queues) {
     outgoing.retain(|_, queue| {
-        while pop_done(queue).is_some() {}
-        !queue.is_empty()
+        while queue.pop_done().is_some() {}
+        !queue.messages.is_empty()
     });
 }
 
-/// The first message, once it has come or gone.
-fn pop_done(queue: &mut VecDeque<Message>) -> Option<Message> {
-    let first = queue.front()?;
-    first.request.is_done().then(|| queue.pop_front()).flatten()
-}
-
-/// Starts to receive the requests that have come.
-fn take_in(win: &Win, incoming: &mut Queues) -> bool {
+/// Starts to receive the requests that have come, but for those of origins that have too much
+/// under way.
+fn take_in(win: &Win, incoming: &mut Queues, outgoing: &Queues) -> bool {
     let mut any = false;
-    let take = || probe::take_arrived(&win.comm, Space::PointToPoint, None, Some(REQUEST));
-    while let Some(matched) = take() {
+    let full = |(source, queue): (&u32, &Queue)| queue.is_full().then_some(*source);
+    let mut left_out: BTreeSet<u32> = incoming.iter().chain(outgoing).filter_map(full).collect();
+    let take = |source| probe::take_arrived(&win.comm, Space::PointToPoint, source, Some(REQUEST));
+    loop {
+        let matched = if left_out.is_empty() {
+            take(None)
+        } else {
+            let others = (0..win.comm.size()).filter(|source| !left_out.contains(source));
+            others.map(Some).find_map(take)
+        };
+        let Some(matched) = matched else {
+            return any;
+        };
         let (source, len) = (matched.seen.source, matched.seen.len);
         let mut bytes = vec![0u8; usize::try_from(len).unwrap_or(0)];
         let buffer = Buffer::bytes(bytes.as_mut_ptr(), bytes.len());
         // SAFETY: the bytes stay in `incoming` until the request is done.
         let request = unsafe { probe::imrecv(matched, &buffer) };
         let queue = incoming.entry(source).or_default();
-        queue.push_back(Message { request, bytes });
+        queue.push(Message { request, bytes });
+        if queue.is_full() {
+            left_out.insert(source);
+        }
         any = true;
     }
-    any
 }
 
 fn answer(win: &Win, outgoing: &mut Queues, (source, message): (u32, &[u8])) {
@@ -137,7 +190,7 @@ fn answer(win: &Win, outgoing: &mut Queues, (source, message): (u32, &[u8])) {
         && !request.is_done()
     {
         let queue = outgoing.entry(source).or_default();
-        queue.push_back(Message { request, bytes });
+        queue.push(Message { request, bytes });
     }
 }
 
