@@ -52,6 +52,22 @@ static void *make(void *argument)
         MPI(MPI_Comm_create_from_group(world, tag, MPI_INFO_NULL, MPI_ERRORS_ARE_FATAL, &group));
         WORKS(group, ranks, rank);
         MPI(MPI_Comm_free(&group));
+        if (ranks > 1) {
+            MPI_Comm inter, merged;
+            int others = -1, right = -1, left = -1;
+            MPI(MPI_Intercomm_create(part, 0, MPI_COMM_WORLD, !(rank % 2), 100 + (int)me, &inter));
+            MPI(MPI_Comm_remote_size(inter, &others));
+            EQ(others, (ranks + rank % 2) / 2);
+            MPI(MPI_Intercomm_merge(inter, rank % 2, &merged));
+            WORKS(merged, ranks, rank / 2 + rank % 2 * ((ranks + 1) / 2));
+            MPI(MPI_Cart_create(dup, 1, &ranks, (int[]){1}, 0, &group));
+            MPI(MPI_Cart_shift(group, 0, 1, &left, &right));
+            EQ(right, (rank + 1) % ranks);
+            WORKS(group, ranks, rank);
+            MPI(MPI_Comm_free(&group));
+            MPI(MPI_Comm_free(&merged));
+            MPI(MPI_Comm_free(&inter));
+        }
         MPI(MPI_Comm_free(&part));
         MPI(MPI_Comm_free(&later));
         MPI(MPI_Comm_free(&dup));

@@ -1,6 +1,6 @@
 /* One access of more than 2^31 elements and more than 4 GiB, by each way that bytes go: of one
    rank, nonblocking, collective, and through a view with holes that ends far behind 4 GiB.
-   usage: file_large FOLDER */
+   usage: file_large FOLDER [staged]: collective accesses go through memory in common */
 #include "file.h"
 #include <sys/mman.h>
 
@@ -42,7 +42,15 @@ int main(int argc, char **argv)
     MPI_File file;
     MPI_Status status;
     MPI_Request request;
-    MPI(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_CREATE | MPI_MODE_RDWR, MPI_INFO_NULL, &file));
+    MPI_Info info = MPI_INFO_NULL;
+    if (argc > 2) {
+        MPI(MPI_Info_create(&info));
+        MPI(MPI_Info_set(info, "romio_cb_write", "enable"));
+        MPI(MPI_Info_set(info, "romio_cb_read", "enable"));
+    }
+    MPI(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_CREATE | MPI_MODE_RDWR, info, &file));
+    if (argc > 2)
+        MPI(MPI_Info_free(&info));
     if (rank == 0) {
         marked(data, 0);
         MPI(MPI_File_write_at_c(file, 0, data, LEN, MPI_BYTE, &status));

@@ -1,6 +1,7 @@
 /* One message, one collective, one window access or one file access of more than 2^31
-   elements and more than 4 GiB. Two ranks; takes up to 13 GiB of memory, and for a file as
-   much room in the folder. usage: large_counts message|collective|window|"own window"|file [FOLDER] */
+   elements and more than 4 GiB. Two ranks; takes up to 10 GiB of memory, and for a file
+   4 GiB of room in the folder.
+   usage: large_counts message|strided|collective|gather|reduction|window|"own window"|file [FOLDER] */
 #define _GNU_SOURCE
 #include "check.h"
 #include <sys/mman.h>
@@ -71,6 +72,91 @@ static void message(void)
         EQ(count, LEN);
         check_marks(memory, 1);
     }
+    munmap(memory, (size_t)LEN);
+}
+
+/* More than 2^31 blocks of one byte at the sender, one run of bytes at the receiver. */
+static void strided(void)
+{
+    const MPI_Count blocks = ((MPI_Count)1 << 31) + 4711, len = 2 * blocks;
+    const MPI_Count places[] = {0, 1, blocks / 2, ((MPI_Count)1 << 31) - 1, (MPI_Count)1 << 31, blocks - 1};
+    enum { PLACED = sizeof places / sizeof *places };
+    MPI_Datatype every_other;
+    MPI_Count size = -1, count = -1;
+    MPI_Status status;
+    unsigned char *memory = sparse();
+    MPI(MPI_Type_vector_c(blocks, 1, 2, MPI_BYTE, &every_other));
+    MPI(MPI_Type_commit(&every_other));
+    MPI(MPI_Type_size_c(every_other, &size));
+    EQ(size, blocks);
+    CHECK(len <= LEN, "%lld bytes", (long long)len);
+    if (rank == 0) {
+        for (int i = 0; i < PLACED; i++) {
+            memory[2 * places[i]] = (unsigned char)(i + 1);
+            if (2 * places[i] + 1 < len - 1)
+                memory[2 * places[i] + 1] = 99; /* belongs to no block */
+        }
+        MPI(MPI_Send_c(memory, 1, every_other, 1, 4, MPI_COMM_WORLD));
+    } else {
+        MPI(MPI_Recv_c(memory, LEN, MPI_BYTE, 0, 4, MPI_COMM_WORLD, &status));
+        MPI(MPI_Get_count_c(&status, MPI_BYTE, &count));
+        EQ(count, blocks);
+        MPI(MPI_Get_count_c(&status, every_other, &count));
+        EQ(count, 1);
+        MPI(MPI_Get_elements_c(&status, every_other, &count));
+        EQ(count, blocks);
+        for (int i = 0; i < PLACED; i++)
+            EQ(memory[places[i]], i + 1);
+        ALL(memory + 2, 100000, 0);
+        ALL(memory + places[2] + 1, 100000, 0);
+        ALL(memory + blocks, 100000, 0);
+    }
+    MPI(MPI_Type_free(&every_other));
+    munmap(memory, (size_t)LEN);
+}
+
+/* Parts that lie behind 4 GiB, one of them of more than 2^31 elements. */
+static void gather(void)
+{
+    const MPI_Count much = ((MPI_Count)1 << 31) + 4711, counts[] = {1000, much};
+    const MPI_Aint places[] = {LEN - 1000, 10};
+    unsigned char *memory = sparse(), *mine = sparse();
+    mine[0] = (unsigned char)(rank + 1);
+    mine[counts[rank] - 1] = (unsigned char)(rank + 11);
+    mine[counts[rank]] = 99;
+    MPI(MPI_Gatherv_c(mine, counts[rank], MPI_BYTE, memory, counts, places, MPI_BYTE, 0, MPI_COMM_WORLD));
+    if (rank == 0)
+        for (int r = 0; r < 2; r++) {
+            EQ(memory[places[r]], r + 1);
+            EQ(memory[places[r] + counts[r] - 1], r + 11);
+            ALL(memory + places[r] + 1, 998, 0);
+        }
+    if (rank == 0) {
+        EQ(memory[9], 0);
+        ALL(memory + 10 + much, 100000, 0);
+    }
+    munmap(memory, (size_t)LEN);
+    munmap(mine, (size_t)LEN);
+}
+
+/* In place, and to one root. */
+static void reduction(void)
+{
+    const MPI_Count much = ((MPI_Count)1 << 31) + 4711;
+    const MPI_Count places[] = {0, 1 << 20, ((MPI_Count)1 << 31) - 1, (MPI_Count)1 << 31, much - 1};
+    enum { PLACED = sizeof places / sizeof *places };
+    unsigned char *memory = sparse();
+    for (int i = 0; i < PLACED; i++)
+        memory[places[i]] = (unsigned char)(10 * i + rank + 1);
+    MPI(MPI_Allreduce_c(MPI_IN_PLACE, memory, much, MPI_UNSIGNED_CHAR, MPI_SUM, MPI_COMM_WORLD));
+    for (int i = 0; i < PLACED; i++)
+        EQ(memory[places[i]], 20 * i + 3);
+    MPI(MPI_Reduce_c(rank ? memory : MPI_IN_PLACE, rank ? NULL : memory, much, MPI_BYTE, MPI_BXOR, 0,
+                     MPI_COMM_WORLD));
+    for (int i = 0; i < PLACED; i++)
+        EQ(memory[places[i]], rank ? 20 * i + 3 : 0);
+    ALL(memory + 1, (1 << 20) - 1, 0);
+    ALL(memory + much, 100000, 0);
     munmap(memory, (size_t)LEN);
 }
 
@@ -176,11 +262,19 @@ int main(int argc, char **argv)
         message();
     else if (strcmp(what, "collective") == 0)
         collective();
+    else if (strcmp(what, "strided") == 0)
+        strided();
+    else if (strcmp(what, "gather") == 0)
+        gather();
+    else if (strcmp(what, "reduction") == 0)
+        reduction();
     else if (strcmp(what, "window") == 0)
         window(0);
     else if (strcmp(what, "own window") == 0)
         window(1);
-    else
+    else if (strcmp(what, "file") == 0)
         file(argc > 2 ? argv[2] : "/tmp");
+    else
+        CHECK(0, "no such access: %s", what);
     PASSED();
 }

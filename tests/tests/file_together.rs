@@ -69,8 +69,7 @@ fn in_every_mode() {
     }
 }
 
-/// Every form of access against a model; longer runs by hand:
-/// `mpirun -n 4 target/rank-programs/file_random /dev/shm 250000 7`, a million accesses.
+/// Every form of access against a model.
 #[test]
 fn random_accesses() {
     let folder = Folder::new(Path::new("/dev/shm"), "file_random");
@@ -86,13 +85,19 @@ fn random_accesses() {
 }
 
 #[test]
-#[ignore = "a million accesses: some minutes"]
+#[ignore = "a million accesses, three times: many minutes"]
 fn a_million_random_accesses() {
     let folder = Folder::new(Path::new("/dev/shm"), "file_million");
-    for seed in ["1", "2"] {
+    let job = |seed| {
         let job = Job::of("file_random").ranks(4).args([folder.path()]);
-        job.args(["125000", seed]).limit(LIMIT * 6).passes();
-    }
+        job.args(["250000", seed]).limit(LIMIT * 6)
+    };
+    job("1").passes();
+    folder.is_empty();
+    job("2").env("LARIAT_HEAP", "0").passes();
+    folder.is_empty();
+    let filter = lariat_tests::program("no_cma");
+    job("3").before([filter]).passes();
     folder.is_empty();
 }
 
@@ -120,10 +125,13 @@ fn a_device_that_is_full() {
 }
 
 #[test]
-#[ignore = "writes five times four gigabytes"]
+#[ignore = "writes ten times four gigabytes"]
 fn accesses_of_more_than_four_gigabytes() {
     let folder = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "file_large");
     let job = Job::of("file_large").ranks(2).args([folder.path()]);
-    job.limit(LIMIT * 3).passes();
+    let job = job.limit(LIMIT * 3);
+    job.clone().passes();
+    folder.is_empty();
+    job.env("LARIAT_HEAP", "0").args(["staged"]).passes();
     folder.is_empty();
 }

@@ -3,7 +3,6 @@
 //! ```text
 //! mpirun -n 8 target/rank-programs/win_epochs 100000
 //! mpirun -n 2 target/rank-programs/win_shared 10000
-//! mpirun -n 4 target/rank-programs/win_random 1 420      a million accesses
 //! ```
 
 use lariat_tests::Job;
@@ -160,6 +159,17 @@ fn small_accesses_at_targets_that_come_and_go() {
     job.passes_on_every_arm();
 }
 
+/// Also an origin that does not look at its answers does not hold up another one.
+#[test]
+fn much_from_several_origins() {
+    let job = Job::of("win_much").ranks(3).limit(LIMIT);
+    job.clone().passes();
+    let without = job.env("LARIAT_HEAP", "0");
+    without.clone().passes();
+    let no_cma = lariat_tests::program("no_cma");
+    without.before([no_cma]).passes();
+}
+
 #[test]
 fn memory_that_comes_and_goes_in_a_window() {
     for ranks in [1, 2, 5] {
@@ -183,6 +193,18 @@ fn random_accesses_do_as_the_model() {
     }
     let job = Job::of("win_random").ranks(3).args(["500", "12"]);
     job.limit(LIMIT).passes_on_every_arm();
+}
+
+/// On each arm, in memory that moves, and by messages where the kernel refuses its copies.
+#[test]
+#[ignore = "a million accesses, nine times: many minutes"]
+fn a_million_random_accesses() {
+    let job = |seed| Job::of("win_random").ranks(4).args([seed, "420"]);
+    let job = |seed| job(seed).limit(LIMIT * 6);
+    job("10000").passes_on_every_arm();
+    job("20000").env(MOVE.0, MOVE.1).passes();
+    let refused = job("30000").before([lariat_tests::program("no_cma")]);
+    refused.env("LARIAT_HEAP", "0").passes();
 }
 
 #[test]
