@@ -12,7 +12,7 @@ NEED   := scripts/need-packages
 quoted = '$(subst ','\'',$(1))'
 
 # What is installed.
-CRATES := lariat-library lariat-mpich lariat-fortran lariat-launcher lariat-compilers lariat-heap lariat-tune
+CRATES := lariat-library lariat-archive lariat-mpich lariat-fortran lariat-launcher lariat-compilers lariat-heap lariat-tune
 
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
@@ -91,13 +91,20 @@ driver-install: ## build it, install it for the running kernel, and load it (as 
 	@MAKE=$(call quoted,$(MAKE)) scripts/driver install
 
 .PHONY: lint
-lint: ## what must be clean before a change lands: formatting and clippy
+lint: ## what must be clean before a change lands: formatting, clippy, and that it compiles for other targets
 	@$(NEED) $(BUILD_PACKAGES)
 	@for tool in fmt clippy; do $(CARGO) $$tool --version >/dev/null 2>&1 || \
 	    { echo "make lint: no cargo $$tool here; with rustup: rustup component add rustfmt clippy" >&2; exit 1; }; done
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p lariat --features socket-transport -- -D warnings
+	@CARGO=$(call quoted,$(CARGO)) scripts/cross-check
+
+.PHONY: aarch64
+aarch64: ## build for aarch64, and run unit tests and rank programs under QEMU's user mode
+	@$(NEED) $(BUILD_PACKAGES) gcc-aarch64-linux-gnu qemu-user-static
+	@scripts/need-target aarch64-unknown-linux-gnu
+	@CARGO=$(call quoted,$(CARGO)) TARGET=$(call quoted,$(TARGET)) CRATES=$(call quoted,$(CRATES)) scripts/aarch64
 
 .PHONY: doc
 doc: ## the documentation of every item, private ones too, into target/doc; a warning is an error

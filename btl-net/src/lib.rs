@@ -26,6 +26,14 @@ mod api;
 mod cell;
 mod endpoint;
 mod fabric;
+#[cfg_attr(
+    not(target_env = "gnu"),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "libfabric is loaded by glibc only"
+    )
+)]
 mod library;
 
 pub use cell::Cell;

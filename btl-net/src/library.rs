@@ -17,6 +17,10 @@ type GetInfo = extern "C" fn(
     *mut *mut fi_info,
 ) -> c_int;
 
+/// `dlopen`.
+#[cfg(target_env = "gnu")]
+type OpenLibrary = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+
 /// libfabric's functions.
 pub(crate) struct Library {
     pub(crate) version: Version,
@@ -67,6 +71,16 @@ pub(crate) fn load() -> Result<&'static Library, NetError> {
     LIBRARY.get_or_init(find).as_ref().map_err(Clone::clone)
 }
 
+/// Other C libraries know no versions of symbols, and their static programs load nothing.
+#[cfg(not(target_env = "gnu"))]
+fn find() -> Result<Library, NetError> {
+    Err(NetError::new(
+        "a job on several hosts loads libfabric, for which the program has to be linked with \
+         glibc",
+    ))
+}
+
+#[cfg(target_env = "gnu")]
 fn find() -> Result<Library, NetError> {
     for (name, value) in QUIET {
         // SAFETY: two strings; a variable that is there stays. No other thread changes the
@@ -78,8 +92,19 @@ fn find() -> Result<Library, NetError> {
         || CString::from(c"libfabric.so.1"),
         |name| CString::new(name.into_encoded_bytes()).unwrap_or_default(),
     );
+    // By its name: a static program that refers to it is linked with a warning, and has none.
+    // SAFETY: looks up a NUL-terminated name.
+    let dlopen = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"dlopen".as_ptr()) };
+    if dlopen.is_null() {
+        return Err(NetError::new(
+            "a job on several hosts loads libfabric, which a program that is linked statically \
+             cannot do",
+        ));
+    }
+    // SAFETY: the C library's function has this type.
+    let dlopen = unsafe { std::mem::transmute::<*mut c_void, OpenLibrary>(dlopen) };
     // SAFETY: a string. The constructors of a library are its own business.
-    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    let handle = unsafe { dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
     if handle.is_null() {
         return Err(NetError::new(format!(
             "a job on several hosts needs libfabric 1.17 or newer on each of them (Debian: \

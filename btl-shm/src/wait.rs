@@ -166,7 +166,7 @@ fn wake(record: &RankRecord) {
 
 fn futex_wait(word: &std::sync::atomic::AtomicU32, value: u32, most: Duration) {
     let limit = libc::timespec {
-        tv_sec: libc::time_t::try_from(most.as_secs()).unwrap_or(1),
+        tv_sec: most.as_secs().try_into().unwrap_or(1),
         tv_nsec: most.subsec_nanos().into(),
     };
     // SAFETY: `word` is a live, aligned 32-bit word and `limit` a valid timespec.

@@ -1,7 +1,7 @@
 //! The guard: faults in attached ranges become errors, all others stay what they
 //! are. What needs a process of its own is a case of `in_a_process_of_its_own`.
 
-#![cfg(all(target_arch = "x86_64", not(loom)))]
+#![cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(loom)))]
 
 use btl_shm::copy::{self, Limits, copy, copy_part, copy_piece};
 use btl_shm::fault::{self, Fault};

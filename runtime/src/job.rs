@@ -23,6 +23,15 @@ pub mod thread {
     pub const MULTIPLE: i32 = 4096;
 }
 
+/// The name of a thread. POSIX leaves open whether it is a number or a pointer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Thread(libc::pthread_t);
+
+// SAFETY: it is compared, and never followed.
+unsafe impl Send for Thread {}
+// SAFETY: as above.
+unsafe impl Sync for Thread {}
+
 /// What stays the same from the first `MPI_Init` or `MPI_Session_init` on.
 #[derive(Debug)]
 pub struct Job {
@@ -37,7 +46,7 @@ pub struct Job {
     /// Who is on the other nodes, if the job has several.
     pub nodes: Option<&'static Table>,
     /// The thread that joined.
-    thread: libc::pthread_t,
+    thread: Thread,
 }
 
 static JOB: OnceLock<Job> = OnceLock::new();
@@ -46,7 +55,7 @@ static JOB: OnceLock<Job> = OnceLock::new();
 static INITIALIZED: AtomicBool = AtomicBool::new(false);
 static FINALIZED: AtomicBool = AtomicBool::new(false);
 /// The thread that called `MPI_Init`.
-static MAIN_THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
+static MAIN_THREAD: OnceLock<Thread> = OnceLock::new();
 /// Whether this process is a child that a rank has forked.
 static FORKED: AtomicBool = AtomicBool::new(false);
 /// The level that the world model was given.
@@ -244,9 +253,9 @@ pub fn thread_level() -> i32 {
 
 /// This thread. Not Rust's own number of it, for which it would keep a record that
 /// checkers of leaks take for lost.
-fn this_thread() -> libc::pthread_t {
+fn this_thread() -> Thread {
     // SAFETY: has no preconditions.
-    unsafe { libc::pthread_self() }
+    Thread(unsafe { libc::pthread_self() })
 }
 
 /// Whether this is the thread that called `MPI_Init`; in a program of sessions alone,

@@ -62,6 +62,7 @@ fn a_tree_works_and_can_be_moved() {
         "bin/mpicxx",
         "lib/libmpi_abi.so.1",
         "lib/libmpi_abi.so",
+        "lib/libmpi_abi.a",
         "lib/liblariat_heap.so",
         "include/mpi.h",
         "lib/pkgconfig/lariat.pc",

@@ -41,9 +41,11 @@ static DEFAULT: libc::sigaction = unsafe { std::mem::zeroed() };
 static SEEN: Mutex<Vec<&'static libc::sigaction>> = Mutex::new(Vec::new());
 
 // What the kernel calls. The fourth argument of `handle` becomes whether it was
-// the kernel: it pushes the context right above the return address, and another
-// handler that passes a signal on to this one cannot. A frame of its own keeps
-// that true where everything behind it is tail calls.
+// the kernel: it puts the context right above the return address (on AArch64: above
+// the siginfo of 128 bytes at the stack pointer), and another handler that passes a
+// signal on to this one cannot. A frame of its own keeps that true where everything
+// behind it is tail calls.
+#[cfg(target_arch = "x86_64")]
 global_asm!(
     r#"
     .pushsection .text.lariat_fault_entry,"ax",@progbits
@@ -61,6 +63,35 @@ lariat_fault_entry:
     call {handle}
     add rsp, 8
     .cfi_adjust_cfa_offset -8
+    ret
+    .cfi_endproc
+    .size lariat_fault_entry, . - lariat_fault_entry
+    .popsection
+"#,
+    handle = sym handle,
+);
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    r#"
+    .pushsection .text.lariat_fault_entry,"ax",@progbits
+    .hidden lariat_fault_entry
+    .globl lariat_fault_entry
+    .type lariat_fault_entry,@function
+lariat_fault_entry:
+    .cfi_startproc
+    add x9, sp, #128
+    cmp x9, x2
+    cset w3, eq
+    stp x29, x30, [sp, #-16]!
+    .cfi_adjust_cfa_offset 16
+    .cfi_rel_offset x29, 0
+    .cfi_rel_offset x30, 8
+    mov x29, sp
+    bl {handle}
+    ldp x29, x30, [sp], #16
+    .cfi_adjust_cfa_offset -16
+    .cfi_restore x29
+    .cfi_restore x30
     ret
     .cfi_endproc
     .size lariat_fault_entry, . - lariat_fault_entry
@@ -204,20 +235,45 @@ unsafe extern "C" fn handle(
 /// `context` is the interrupted code's.
 unsafe fn resume(context: *mut libc::ucontext_t, addr: u64) -> bool {
     // SAFETY: the caller's context; nobody else looks at it.
-    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
-    let pc = &mut registers[libc::REG_RIP as usize];
-    if !usize::try_from(*pc).is_ok_and(copy::is_kernel) {
+    let machine = unsafe { &mut (*context).uc_mcontext };
+    if !usize::try_from(instruction(machine)).is_ok_and(copy::is_kernel) {
         return false;
     }
     let Some((peer, peer_addr)) = table::find(addr) else {
         return false;
     };
-    *pc = copy::landing() as i64;
-    let values = [addr, u64::from(peer), peer_addr];
-    for (register, value) in copy::LANDING_REGISTERS.into_iter().zip(values) {
-        registers[register] = value.cast_signed();
-    }
+    land(machine, [addr, u64::from(peer), peer_addr]);
     true
+}
+
+/// The address of the instruction that was interrupted.
+fn instruction(machine: &libc::mcontext_t) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    return machine.gregs[libc::REG_RIP as usize].cast_unsigned();
+    #[cfg(target_arch = "aarch64")]
+    return machine.pc;
+}
+
+/// Has the interrupted code go on at the landing pad, with these values in its registers.
+fn land(machine: &mut libc::mcontext_t, values: [u64; 3]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        machine.gregs[libc::REG_RIP as usize] = copy::landing() as i64;
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        machine.pc = copy::landing() as u64;
+    }
+    for (register, value) in copy::LANDING_REGISTERS.into_iter().zip(values) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            machine.gregs[register] = value.cast_signed();
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            machine.regs[register] = value;
+        }
+    }
 }
 
 /// Does what the program would have had done.

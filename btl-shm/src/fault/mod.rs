@@ -23,7 +23,7 @@
 //! neither does anything. exec resets handlers.
 
 pub(crate) mod error;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod handler;
 mod table;
 
@@ -44,9 +44,9 @@ pub fn register(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io:
 /// Whether the program has a handler of its own for accesses to memory that is not there
 /// or is protected. (A runtime's counts as well: it has its say before the process dies.)
 pub fn is_handled() -> bool {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     let action = handler::of_program(libc::SIGSEGV);
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let action = {
         // SAFETY: all zeroes are an action; sigaction only fills it.
         let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -60,9 +60,9 @@ pub fn is_handled() -> bool {
 /// Has `f` called when a signal of an access to memory is about to end the process, with
 /// what its handler was given. It runs in the handler.
 pub fn on_death(f: LastWords) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     handler::set_last_words(f);
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = f;
 }
 
@@ -71,7 +71,7 @@ pub fn on_death(f: LastWords) {
 /// call they stay on the thread's own stack, since the signal stack of a program that
 /// handles nothing may be too small. It counts for handlers that are installed later.
 pub fn use_signal_stack() {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     handler::use_signal_stack();
 }
 
@@ -83,7 +83,7 @@ pub type LastWords = fn(c_int, *mut libc::siginfo_t, *mut c_void);
 /// process whatever the handler. To be called at start, and by every thread
 /// that may have been started with all signals blocked.
 pub fn ensure_installed() -> io::Result<()> {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     handler::install()?;
     Ok(())
 }

@@ -68,7 +68,7 @@ pub fn add(start: *const u8, len: usize, peer: u32, peer_start: u64) -> io::Resu
 /// The peer and its address for an address in a registered range. For the signal
 /// handler.
 #[cfg_attr(
-    not(target_arch = "x86_64"),
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
     expect(dead_code, reason = "there is no handler there")
 )]
 pub fn find(addr: u64) -> Option<(u32, u64)> {

@@ -209,6 +209,17 @@ fn is_ours(heap: &Heap, one: &Adopted) -> bool {
     read.is_ok() && covered >= one.end()
 }
 
+/// Where the C library keeps a thread's own data. POSIX leaves open what kind of value it is.
+#[cfg(target_env = "musl")]
+fn address_of(thread: libc::pthread_t) -> usize {
+    thread.addr()
+}
+
+#[cfg(not(target_env = "musl"))]
+fn address_of(thread: libc::pthread_t) -> usize {
+    usize::try_from(thread).unwrap_or(0)
+}
+
 /// Whether the pages are private memory that can be read and written, and of a kind that
 /// may move.
 fn may_move(first: usize, end: usize) -> bool {
@@ -216,7 +227,7 @@ fn may_move(first: usize, end: usize) -> bool {
     // SAFETY: returns a number; the location is always valid.
     let (own, errno) = unsafe {
         let errno = libc::__errno_location().addr();
-        (usize::try_from(libc::pthread_self()).unwrap_or(0), errno)
+        (address_of(libc::pthread_self()), errno)
     };
     let thread = own.min(errno) / page * page..own.max(errno) + 2 * page;
     if first < thread.end && thread.start < end {

@@ -27,7 +27,7 @@ const PAGE: u64 = 4096;
 
 /// File systems of this machine whose pages all processes share, by their magic numbers:
 /// tmpfs, ramfs, ext2 to ext4, XFS, btrfs, F2FS.
-const LOCAL: [i64; 6] = [
+const LOCAL: [u32; 6] = [
     0x0102_1994,
     0x8584_58f6,
     0xef53,
@@ -59,7 +59,8 @@ fn can_be_mapped(fd: BorrowedFd<'_>) -> bool {
     }
     // SAFETY: the kernel has filled it in.
     let kind = unsafe { about.assume_init() }.f_type;
-    LOCAL.contains(&(kind & 0xffff_ffff))
+    // Some C libraries extend the sign of the number.
+    u32::try_from(kind & 0xffff_ffff).is_ok_and(|kind| LOCAL.contains(&kind))
 }
 
 /// A part of the file in memory.
