@@ -19,7 +19,7 @@ use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
 use crate::report::Reports;
-use crate::say::{self, is_node, say};
+use crate::say::{is_hushed, is_node, say};
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
 use crate::source;
@@ -339,7 +339,7 @@ impl<'a> Job<'a> {
         match self.phase {
             Phase::Running | Phase::Orderly(_) => {
                 // Nobody reads it, or others have told it: looking lines up takes long.
-                let is_told = !self.quiet && !say::is_hushed();
+                let is_told = !self.quiet && !is_hushed();
                 let report = match is_told {
                     true => self.explain(Occasion::Signal),
                     false => String::new(),

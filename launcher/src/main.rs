@@ -9,7 +9,7 @@
 //! elf, loader, foreign    what a program's file needs, and whether it is built for another MPI
 //! hosts, allocation       which hosts a job is to run on, and for how many ranks
 //! environment             variables that somebody has set in vain
-//! nodes                   jobs on several hosts
+//! nodes, packed           jobs on several hosts
 //! preload, tree           which programs get the shared heap, and the installed tree
 //! capacity, cgroup        whether so many ranks can run here
 //! topology → placement, share → binding    which processors each rank gets
@@ -71,6 +71,7 @@ mod mpir;
 mod nodes;
 mod oom;
 mod outside;
+mod packed;
 mod pages;
 mod phrase;
 mod placement;
@@ -210,7 +211,7 @@ fn report_pid(to: &std::ffi::OsStr) -> Result<(), String> {
 }
 
 /// What `--display allocation` says: what this host offers, and to how many ranks.
-fn allocation(
+fn shown_allocation(
     global: &JobOptions,
     resources: &mut binding::Resources,
     size: u32,
@@ -349,7 +350,11 @@ fn run_job(
         .map(|app| app.file.file_name().unwrap_or_default());
     let files: Vec<_> = files.map(|file| file.to_string_lossy()).collect();
     let profiles = match &link {
-        Some(link) => Profiles::part(global, link.last_words()),
+        Some(link) => {
+            let words = link.last_words();
+            let to = profile::Recipient(Box::new(move |parts| words.profiles(parts)));
+            Profiles::part(global, to)
+        }
         None => Profiles::new(global, files.join(" : ")).map_err(failure)?,
     };
     let tool = Tool::of(global).map_err(failure)?;
@@ -376,7 +381,7 @@ fn run_job(
         global.usize = Some(cli::Universe::Size(resources.cores()));
     }
     if global.display.iter().any(|display| display.allocation) {
-        say(&allocation(&global, &mut resources, size).map_err(failure)?);
+        say(&shown_allocation(&global, &mut resources, size).map_err(failure)?);
     }
     let global = &global;
     let binding = resources.bind(global, size).map_err(failure)?;

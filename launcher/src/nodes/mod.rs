@@ -26,7 +26,7 @@
 
 pub mod agent;
 pub mod coordinator;
-pub mod frame;
+mod frame;
 mod input;
 mod interface;
 mod launch;

@@ -2,8 +2,8 @@
 //! numbers of the whole job, so that reports of all hosts come from the code that makes those
 //! of one.
 
-use super::frame::{Reader, Writer};
 use crate::explain::Known;
+use crate::packed::{Reader, Writer};
 use crate::snapshot::{self, Counters, NodeView, RankSnapshot, Wait};
 use crate::threads::Threads;
 use std::fs::File;

@@ -17,7 +17,6 @@ mod text;
 mod trace;
 
 use crate::cli::JobOptions;
-use crate::nodes::link::LastWords;
 use crate::say::say;
 use data::Data;
 use parts::Part;
@@ -35,7 +34,16 @@ pub struct Profiles {
     /// The programs of the job.
     programs: String,
     /// In a job on several hosts: whither what this one's ranks have recorded goes.
-    to: Option<LastWords>,
+    to: Option<Recipient>,
+}
+
+/// Takes what this host's ranks have recorded to where it is written.
+pub struct Recipient(pub Box<dyn Fn(Vec<Part>)>);
+
+impl std::fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recipient").finish_non_exhaustive()
+    }
 }
 
 /// Opens a file that is to be written at the end, so that one which cannot be is an error
@@ -79,7 +87,7 @@ impl Profiles {
     }
 
     /// One host's part, which is written elsewhere.
-    pub fn part(global: &JobOptions, to: LastWords) -> Profiles {
+    pub fn part(global: &JobOptions, to: Recipient) -> Profiles {
         let is_wanted = global.profile.is_some() || global.trace.is_some();
         Profiles {
             to: is_wanted.then_some(to),
@@ -91,7 +99,7 @@ impl Profiles {
     pub fn write(&self, segment: &Segment, time: Duration) {
         if let Some(to) = &self.to {
             let data = Data::read(segment, "", time);
-            to.profiles(parts::of(&data));
+            (to.0)(parts::of(&data));
         }
         if self.is_wanted() {
             self.write_data(&Data::read(segment, &self.programs, time));

@@ -1,7 +1,7 @@
 //! What one rank has recorded, on its way from its host to where it is written.
 
 use super::data::{Data, Place};
-use crate::nodes::frame::{Reader, Writer};
+use crate::packed::{Reader, Writer};
 use crate::snapshot::call_of_name;
 use std::time::Duration;
 use wireup::profile::{CallCost, Event, PeerCost, Profile};
