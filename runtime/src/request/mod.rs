@@ -461,6 +461,9 @@ pub fn start(raw: Raw) -> Result<()> {
 /// # Errors
 /// The handle names no active request, or one that cannot be cancelled.
 pub fn cancel(raw: Raw) -> Result<()> {
+    // What can be received now is not cancelled: a program that posts, cancels and completes
+    // again and again makes progress.
+    pml::poll();
     let done = match look(raw)? {
         Look::Done => true,
         Look::Inactive => fail!(REQUEST, "request is not active: there is nothing to cancel"),
