@@ -22,7 +22,8 @@ pub const WATCHED: u8 = 2;
 pub const TRACED: u8 = 4;
 static LOCK: RawLock = RawLock::new();
 
-/// Says that calls may overlap from now on. Called once, inside `MPI_Init`.
+/// Says that calls may overlap from now on. The last thing that a call does, which has
+/// entered without the lock.
 pub fn enable_multiple() {
     tsan::find();
     HEED.fetch_or(MULTIPLE, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 /* Accesses by calls to windows of shared memory (MPI 5.0, 12.3): put, get and the
    accumulate functions, with and without requests, of simple and derived types. */
 #include "check.h"
+#include "windows.h"
 
 static MPI_Win win;
 static int *mine;
@@ -8,8 +9,7 @@ enum { WORDS = 512 };
 
 static void make(void)
 {
-    MPI(MPI_Win_allocate_shared(WORDS * sizeof(int), sizeof(int), MPI_INFO_NULL,
-                                MPI_COMM_WORLD, &mine, &win));
+    MPI(allocate_window(WORDS * sizeof(int), sizeof(int), &mine, &win));
     for (int i = 0; i < WORDS; i++)
         mine[i] = 0;
     MPI(MPI_Win_fence(MPI_MODE_NOPRECEDE, win));
@@ -56,6 +56,7 @@ static void put_and_get(void)
     }
     int packed[4];
     MPI(MPI_Get(packed, 4, MPI_INT, next, 20, 1, there, win));
+    MPI(MPI_Win_fence(0, win));
     for (int i = 0; i < 4; i++)
         EQ(packed[i], 1000 * rank + 4 * i + 2);
     clear();
@@ -150,7 +151,9 @@ static void fetched(int rounds)
     MPI(MPI_Allreduce(&sum, &all, 1, MPI_LONG, MPI_SUM, MPI_COMM_WORLD));
     long total = (long)rounds * ranks;
     EQ(all, total * (total - 1) / 2);
+    MPI(MPI_Barrier(MPI_COMM_WORLD));
     MPI(MPI_Fetch_and_op(NULL, &was, MPI_INT, 0, 3, MPI_NO_OP, win));
+    MPI(MPI_Win_flush(0, win));
     EQ(was, total);
     MPI(MPI_Barrier(MPI_COMM_WORLD));
 
@@ -163,10 +166,12 @@ static void fetched(int rounds)
         } while (old != 0);
         int value;
         MPI(MPI_Get(&value, 1, MPI_INT, 0, 11, 1, MPI_INT, win));
+        MPI(MPI_Win_flush(0, win));
         value++;
         MPI(MPI_Put(&value, 1, MPI_INT, 0, 11, 1, MPI_INT, win));
         MPI(MPI_Win_flush(0, win));
         MPI(MPI_Compare_and_swap(&zero, &id, &old, MPI_INT, 0, 10, win));
+        MPI(MPI_Win_flush(0, win));
         EQ(old, id);
     }
     MPI(MPI_Win_unlock_all(win));

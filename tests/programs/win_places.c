@@ -4,6 +4,7 @@
    refused: from the second window on the kernel refuses to copy for every other rank,
    so that some origins copy and some ask. */
 #include "places.h"
+#include "windows.h"
 #include "refuse.h"
 
 enum { WORDS = 3000, BYTES = WORDS * 8 };
@@ -296,16 +297,16 @@ static void wrong(void)
     MPI(MPI_Win_set_errhandler(win, MPI_ERRORS_RETURN));
     MPI(MPI_Win_lock_all(0, win));
     for (int who = 0; who < ranks; who++) {
-        FAILS(MPI_Put(&value, 1, MPI_INT64_T, who, at(who, WORDS), 1, MPI_INT64_T, win),
-              MPI_ERR_RMA_RANGE);
-        FAILS(MPI_Get(&value, 1, MPI_INT64_T, who, at(who, WORDS - 1) + 9, 1, MPI_INT64_T, win),
-              MPI_ERR_RMA_RANGE);
-        FAILS(MPI_Accumulate(&value, 1, MPI_INT64_T, who, at(who, WORDS), 1, MPI_INT64_T, MPI_SUM, win),
-              MPI_ERR_RMA_RANGE);
-        FAILS(MPI_Compare_and_swap(&value, &value, &was, MPI_INT64_T, who, at(who, WORDS), win),
-              MPI_ERR_RMA_RANGE);
-        FAILS(MPI_Put(&value, 1, MPI_INT64_T, who, -1, 1, MPI_INT64_T, win),
-              dynamic ? MPI_ERR_RMA_RANGE : MPI_ERR_DISP);
+        ACCESS_FAILS(MPI_Put(&value, 1, MPI_INT64_T, who, at(who, WORDS), 1, MPI_INT64_T, win),
+                     MPI_ERR_RMA_RANGE, MPI_Win_flush(who, win));
+        ACCESS_FAILS(MPI_Get(&value, 1, MPI_INT64_T, who, at(who, WORDS - 1) + 9, 1, MPI_INT64_T, win),
+                     MPI_ERR_RMA_RANGE, MPI_Win_flush(who, win));
+        ACCESS_FAILS(MPI_Accumulate(&value, 1, MPI_INT64_T, who, at(who, WORDS), 1, MPI_INT64_T, MPI_SUM, win),
+                     MPI_ERR_RMA_RANGE, MPI_Win_flush(who, win));
+        ACCESS_FAILS(MPI_Compare_and_swap(&value, &value, &was, MPI_INT64_T, who, at(who, WORDS), win),
+                     MPI_ERR_RMA_RANGE, MPI_Win_flush(who, win));
+        ACCESS_FAILS(MPI_Put(&value, 1, MPI_INT64_T, who, -1, 1, MPI_INT64_T, win),
+                     dynamic ? MPI_ERR_RMA_RANGE : MPI_ERR_DISP, MPI_Win_flush(who, win));
         FAILS(MPI_Put(&value, 1, MPI_INT64_T, who, at(who, 0), 2, MPI_INT64_T, win), MPI_ERR_TRUNCATE);
         FAILS(MPI_Accumulate(&value, 1, MPI_INT64_T, who, at(who, 0), 1, MPI_UINT64_T, MPI_SUM, win),
               MPI_ERR_TYPE);

@@ -9,6 +9,7 @@
 
    usage: win_random [SEED] [EPOCHS]: each makes windows of every flavor anew */
 #include "places.h"
+#include "windows.h"
 
 enum { ROW = 16, ROWS = 24, WORDS = ROW * ROWS, MOST_RANKS = 8, EPOCHS_EACH = 8,
        ACCESSES = 300, MOST = 8 };
@@ -282,7 +283,7 @@ int main(int argc, char **argv)
         else if (flavor == ALLOCATE)
             MPI(MPI_Win_allocate(WORDS * 8, unit, MPI_INFO_NULL, MPI_COMM_WORLD, &mine, &win));
         else if (flavor == SHARED)
-            MPI(MPI_Win_allocate_shared(WORDS * 8, unit, MPI_INFO_NULL, MPI_COMM_WORLD, &mine, &win));
+            MPI(allocate_window(WORDS * 8, unit, &mine, &win));
         else {
             MPI(MPI_Win_create_dynamic(MPI_INFO_NULL, MPI_COMM_WORLD, &win));
             for (int block = 0; block < ROWS; block++) /* in pieces that touch */

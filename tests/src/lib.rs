@@ -23,6 +23,7 @@
 pub mod cgroup;
 mod folder;
 pub mod guest;
+pub mod hosts;
 mod job;
 pub mod leftovers;
 pub mod mpich_header;

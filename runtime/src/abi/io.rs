@@ -8,6 +8,7 @@ use crate::file::set_view::ViewSpec;
 use crate::file::{atomic, hints, open, pointer, set_view, shared, size};
 use crate::object::file::datarep::{self, UserDatarep};
 use crate::object::{datatype, group, info};
+use crate::rma::serve;
 
 /// # Safety
 /// `name` is null or a string.
@@ -50,7 +51,9 @@ export! {
         if let Err(error) = arg::put(fh, "fh", MPI_FILE_NULL) {
             spec = spec.and(Err(error));
         }
-        arg::put(fh, "fh", MPI_File(open::open(comm, spec)?))
+        arg::put(fh, "fh", MPI_File(open::open(comm, spec)?))?;
+        serve::attend();
+        Ok(())
     }
 
     /// Section 14.2.2, closing a file.

@@ -7,7 +7,7 @@ use crate::object::{group, info};
 use crate::pml::collective;
 use crate::rma::access::AllowedEpochs;
 use crate::rma::far::Unanswered;
-use crate::rma::{active, attach, create, direct, existing, hints, passive, transfer};
+use crate::rma::{active, attach, create, direct, existing, hints, passive, serve, transfer};
 use wireup::collective::Kind;
 
 export! {
@@ -23,7 +23,9 @@ export! {
             let base = rma_arg::memory(base, wanted.size)?;
             existing::create(comm, base, &wanted)
         })?;
-        arg::put(win, "win", MPI_Win(new))
+        arg::put(win, "win", MPI_Win(new))?;
+        serve::attend();
+        Ok(())
     }
 
     /// Section 12.2.2, window that allocates.
@@ -38,7 +40,9 @@ export! {
             create::allocate(comm, &wanted)
         })?;
         arg::put_as(baseptr, "baseptr", rma_arg::base(new)?)?;
-        arg::put(win, "win", MPI_Win(new))
+        arg::put(win, "win", MPI_Win(new))?;
+        serve::attend();
+        Ok(())
     }
 
     /// Section 12.2.3, window with shared memory.
@@ -82,7 +86,9 @@ export! {
             rma_arg::present(win, win)?;
             existing::create_dynamic(comm, &info)
         })?;
-        arg::put(win, "win", MPI_Win(new))
+        arg::put(win, "win", MPI_Win(new))?;
+        serve::attend();
+        Ok(())
     }
 
     /// Section 12.2.4, window of dynamically attached memory.

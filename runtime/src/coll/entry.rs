@@ -1,11 +1,11 @@
 //! The three ways to carry out a collective: at once, as a request, as a persistent request.
 
-use super::args::{Call, Parts, Shape};
+use super::args::{Call, Ints, Parts, Shape};
 use super::check::{self, CheckedPlan};
 use super::neighbor;
 use super::plan::Plan;
 use super::{build, choose, direct, execution, schedule};
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
 use crate::job;
 use crate::object::collective::{Tag, Tags};
@@ -142,4 +142,68 @@ pub fn allgather_bytes(comm: &Arc<Comm>, tag: Tag, mine: &[u8], all: &mut [u8]) 
     let call = Call::Allgather(Some(send), receive);
     // SAFETY: the slices are borrowed until this is over.
     unsafe { carry_out(comm, Tags::intra(tag), &call, false) }.map_err(collective::not_moved)
+}
+
+/// Sends each rank of an intracommunicator what `to` has for it, for the library's own use.
+/// What each has sent to this one, by rank.
+///
+/// # Errors
+/// A message failed, or there is no memory.
+///
+/// # Panics
+/// If `to` has not something for each rank.
+pub fn alltoall_bytes(comm: &Arc<Comm>, tag: Tag, to: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    assert_eq!(to.len(), comm.size() as usize);
+    let give: Vec<u64> = to.iter().map(|bytes| bytes.len() as u64).collect();
+    let mut take = vec![0u64; to.len()];
+    let equal = |addr: *mut u64| Parts {
+        addr: addr.cast(),
+        shape: Shape::Equal(size_of::<u64>(), datatype::byte()),
+    };
+    let (give_all, take_all) = (equal(give.as_ptr().cast_mut()), equal(take.as_mut_ptr()));
+    let call = Call::Alltoall(Some(give_all), take_all);
+    // SAFETY: the lists are borrowed until this is over, and the first is only read.
+    unsafe { carry_out(comm, Tags::intra(tag), &call, false) }.map_err(collective::not_moved)?;
+
+    let counts = |lens: &[u64]| -> Vec<i64> { lens.iter().map(|len| len.cast_signed()).collect() };
+    let places = |lens: &[u64]| -> Vec<isize> {
+        let mut end = 0;
+        let place = |len: &u64| {
+            let at = end;
+            end += isize::try_from(*len).unwrap_or(0); // bytes that are in memory
+            at
+        };
+        lens.iter().map(place).collect()
+    };
+    let total = |lens: &[u64]| usize::try_from(lens.iter().sum::<u64>()).unwrap_or(usize::MAX);
+    let mut all = Vec::new();
+    if all.try_reserve_exact(total(&take)).is_err() {
+        return Err(Error::new(
+            Class::NO_MEM,
+            format!(
+                "there is no memory for {} bytes of other ranks",
+                total(&take)
+            ),
+        ));
+    }
+    all.resize(total(&take), 0u8);
+    let flat = to.concat();
+    let (give_counts, give_places) = (counts(&give), places(&give));
+    let (take_counts, take_places) = (counts(&take), places(&take));
+    let varying = |addr, counts, places| Parts {
+        addr,
+        shape: Shape::Varying(Ints::Count(counts), Ints::Aint(places), datatype::byte()),
+    };
+    let give = varying(flat.as_ptr().cast_mut(), &give_counts, &give_places);
+    let receive = varying(all.as_mut_ptr(), &take_counts, &take_places);
+    let call = Call::Alltoall(Some(give), receive);
+    // SAFETY: as above.
+    unsafe { carry_out(comm, Tags::intra(tag), &call, false) }.map_err(collective::not_moved)?;
+    let mut rest = all.as_slice();
+    let part = |len: &u64| {
+        let (part, behind) = rest.split_at(usize::try_from(*len).unwrap_or(0));
+        rest = behind;
+        part.to_vec()
+    };
+    Ok(take.iter().map(part).collect())
 }

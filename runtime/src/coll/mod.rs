@@ -54,5 +54,5 @@ mod simulate;
 mod tests;
 
 pub use args::{Call, Ints, Parts, Reduction, Root, Shape};
-pub use entry::{allgather_bytes, prepare, run, start};
+pub use entry::{allgather_bytes, alltoall_bytes, prepare, run, start};
 pub use schedule::start_looking;

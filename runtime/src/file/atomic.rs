@@ -91,15 +91,30 @@ pub fn set(file: &File, is_atomic: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether bytes of the file can be locked: tried with one far behind its end, which no
-/// access has.
+/// Has the file system forget what this host has cached of the file: a network file system
+/// does so for a lock, where it has locks. Those of this machine need not.
+pub(super) fn look_anew(file: &File) {
+    use std::os::fd::AsFd;
+    let (fd, is_write) = (file.fd.as_fd(), file.may_write().is_ok());
+    drop(RangeLock::new(
+        fd,
+        &file.turn,
+        NOWHERE,
+        NOWHERE + 1,
+        is_write,
+    ));
+}
+
+/// A byte far behind the end of any file, which no access has.
+const NOWHERE: u64 = i64::MAX.cast_unsigned() - 1;
+
+/// Whether bytes of the file can be locked: tried with [`NOWHERE`].
 fn is_possible(file: &File, is_atomic: bool) -> Result<()> {
     use std::os::fd::AsFd;
-    let place = i64::MAX.cast_unsigned() - 1;
     let is_write = file.may_write().is_ok();
     match is_atomic {
         false => Ok(()),
-        true => match RangeLock::new(file.fd.as_fd(), &file.turn, place, place + 1, is_write) {
+        true => match RangeLock::new(file.fd.as_fd(), &file.turn, NOWHERE, NOWHERE + 1, is_write) {
             Ok(_) => Ok(()),
             Err(errno) => Err(errno.error("lock a byte of", &file.path)),
         },

@@ -6,8 +6,9 @@
 //!
 //! - each carries out its own access ([`Route::Direct`]): the kernel does it as fast, or
 //!   there is no other way;
-//! - the bytes pass through memory that all have mapped ([`super::staged`]): many short
-//!   pieces that together cover a part of the file densely become few long ones.
+//! - the bytes pass through memory that all have mapped ([`super::staged`]), or by messages
+//!   where members are on several hosts ([`super::exchanged`]): many short pieces that together
+//!   cover a part of the file densely become few long ones.
 //!
 //! A member whose arguments are wrong takes part with nothing, so that no other waits for it.
 
@@ -120,7 +121,7 @@ impl Ask {
 pub(super) enum Route {
     /// Each member for itself.
     Direct,
-    /// Through memory in common: this part of the file.
+    /// Through memory in common, or by messages: this part of the file.
     Staged {
         /// Its first byte.
         first: u64,

@@ -1,5 +1,6 @@
-//! Memory that all members of a file have mapped: its shared pointer, and room through
-//! which collective accesses pass.
+//! What all members of a file have in common: its shared pointer, and room through which
+//! collective accesses pass. Both lie in memory that all have mapped. Where members are on
+//! several hosts there is no room, and rank 0 keeps the pointer.
 
 use super::shared::Words;
 use crate::error::Result;
@@ -8,6 +9,7 @@ use crate::object::collective::Tag;
 use crate::object::comm::Comm;
 use crate::object::file::File;
 use crate::rma::common::CommonMemory;
+use crate::rma::number::CommonNumber;
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -15,8 +17,58 @@ use std::sync::Arc;
 /// What members have in common; part of a [`File`].
 #[derive(Debug)]
 pub(super) struct Common {
-    pointer: CommonMemory,
+    pointer: Pointer,
     room: RefCell<Option<Arc<CommonMemory>>>,
+}
+
+/// A shared pointer, in etypes of the view.
+#[derive(Debug)]
+pub(super) enum Pointer {
+    /// Its words, in memory that all members have mapped.
+    Mapped(CommonMemory),
+    /// On several hosts.
+    Served(CommonNumber),
+}
+
+impl Pointer {
+    fn words(memory: &CommonMemory) -> &Words {
+        let at = memory.at().cast::<Words>();
+        // SAFETY: the memory has room for the words at a multiple of a page, was zero at
+        // first, and is mapped as long as this lives; the fields are atomics.
+        unsafe { at.as_ref() }
+    }
+
+    /// Moves the pointer to the first value of what `f` makes of it, and returns the second.
+    /// `f` must not wait for others; where another process has moved the pointer meanwhile, it
+    /// is called anew.
+    ///
+    /// # Errors
+    /// That of `f`: the pointer stays. Or a peer was lost.
+    pub(super) fn update<R>(&self, mut f: impl FnMut(i64) -> Result<(i64, R)>) -> Result<R> {
+        match self {
+            Pointer::Mapped(memory) => Pointer::words(memory).update(f),
+            Pointer::Served(number) => number.update(&mut f),
+        }
+    }
+
+    /// Where it is.
+    ///
+    /// # Errors
+    /// A peer was lost.
+    pub(super) fn get(&self) -> Result<i64> {
+        match self {
+            Pointer::Mapped(memory) => Pointer::words(memory).update(|now| Ok((now, now))),
+            Pointer::Served(number) => number.get(),
+        }
+    }
+
+    /// Moves it to `position`.
+    ///
+    /// # Errors
+    /// A peer was lost.
+    pub(super) fn set(&self, position: i64) -> Result<()> {
+        self.update(|_| Ok((position, ())))
+    }
 }
 
 /// Makes what the members of `comm` have in common, with the shared pointer at 0. Part of
@@ -25,24 +77,25 @@ pub(super) struct Common {
 /// # Errors
 /// No memory that all members reach, or a peer was lost.
 pub(super) fn make(comm: &Arc<Comm>, tag: Tag) -> Result<Common> {
+    let pointer = match comm.spans_hosts() {
+        false => Pointer::Mapped(CommonMemory::new(comm, tag, size_of::<Words>())?),
+        true => Pointer::Served(CommonNumber::new(comm, tag)?),
+    };
     Ok(Common {
-        pointer: CommonMemory::new(comm, tag, size_of::<Words>())?,
+        pointer,
         room: RefCell::new(None),
     })
 }
 
 impl Common {
-    fn words(&self) -> &Words {
-        let at = self.pointer.at().cast::<Words>();
-        // SAFETY: the memory has room for the words at a multiple of a page, was zero at
-        // first, and is mapped as long as this lives; the fields are atomics.
-        unsafe { at.as_ref() }
-    }
-
     /// Sets the shared pointer of a file that is being opened, at rank 0.
-    pub(super) fn set_pointer(&self, rank: u32, position: i64) {
-        if rank == 0 {
-            self.words().set(position);
+    ///
+    /// # Errors
+    /// A peer was lost.
+    pub(super) fn set_pointer(&self, rank: u32, position: i64) -> Result<()> {
+        match rank {
+            0 => self.pointer.set(position),
+            _ => Ok(()),
         }
     }
 }
@@ -58,8 +111,8 @@ fn of(file: &File) -> Result<&Common> {
 ///
 /// # Errors
 /// There is none: a bug of the library.
-pub(super) fn pointer(file: &File) -> Result<&Words> {
-    Ok(of(file)?.words())
+pub(super) fn pointer(file: &File) -> Result<&Pointer> {
+    Ok(&of(file)?.pointer)
 }
 
 /// Room of at least `len` bytes, which only collective accesses use. All members ask for

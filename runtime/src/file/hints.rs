@@ -1,6 +1,6 @@
 //! Info keys of files (MPI 5.0, section 14.2.8), and those of ROMIO that programs use.
 
-use super::staged;
+use super::cut;
 use crate::object::file::File;
 use crate::object::info::Info;
 use std::ffi::{CStr, CString};
@@ -104,10 +104,7 @@ pub fn of(file: &File) -> Info {
     };
     default(c"cb_nodes", &file.comm.size().to_string());
     let windows = u64::from(file.comm.size());
-    default(
-        c"cb_buffer_size",
-        &staged::default_window(windows).to_string(),
-    );
+    default(c"cb_buffer_size", &cut::default_window(windows).to_string());
     for key in [c"romio_cb_read", c"romio_cb_write"] {
         default(key, "automatic");
     }

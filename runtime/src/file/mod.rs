@@ -15,7 +15,8 @@
 //! memory.rs   the user's memory of an access
 //! shared.rs   shared file pointers; common.rs: memory that all members have mapped
 //! nonblocking.rs  accesses that are requests; pool.rs: the threads that carry them out
-//! collective.rs   accesses of all members together; staged.rs: through memory in common
+//! collective.rs   accesses of all members together; staged.rs: through memory in common;
+//!              exchanged.rs: by messages; cut.rs: in which parts
 //! split.rs    collective accesses that begin and end
 //! engine/     bytes between that and the file
 //! errno.rs    from errno to an error class
@@ -31,8 +32,10 @@ pub mod atomic;
 pub mod collective;
 mod common;
 pub mod conversion;
+mod cut;
 pub mod engine;
 pub mod errno;
+mod exchanged;
 pub mod hints;
 pub mod memory;
 pub mod nonblocking;

@@ -72,13 +72,6 @@ struct Opened {
 pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let comm = comm.clone();
     comm_make::intra::only_intra(&comm)?;
-    if comm.is_foreign && group::nodes().0 > 1 {
-        fail!(
-            UNSUPPORTED_OPERATION,
-            "{} has members on several hosts: files are for the members of one host so far (MPI_Comm_split_type with MPI_COMM_TYPE_SHARED)",
-            comm.label()
-        );
-    }
     let tag = comm.begin_collective(Kind::FILE_OPEN).peers;
     let checked = spec.and_then(|spec| Ok((amode::check(spec.amode)?, spec)));
     let words = checked.as_ref().map(|(amode, _)| amode.0.cast_unsigned());
@@ -118,7 +111,7 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
         Err(error) => Err(error.copy()),
     };
     let agreed = agree::all_or_none(&comm, tag, identity)
-        .and_then(|all| one_file(&all, &path))
+        .and_then(|all| one_file(&comm, &all, &path))
         .and_then(|size| Ok((size, common::make(&comm, tag)?)));
     let (size, common) = match agreed {
         Ok(agreed) => agreed,
@@ -138,8 +131,8 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
     let mut position = 0;
     if amode.has(Amode::APPEND) {
         position = size.cast_signed();
-        common.set_pointer(comm.rank, position);
-        agree::all_succeed(&comm, tag, Ok(()))?;
+        let set = common.set_pointer(comm.rank, position);
+        agree::all_succeed(&comm, tag, set)?;
     }
     let common: Box<dyn Any> = Box::new(common);
     file::insert(File {
@@ -169,11 +162,15 @@ fn as_agreed(opened: &Result<Opened>) -> Result<()> {
 }
 
 /// The size that rank 0 has seen, where all have opened one file. `identities`: its device,
-/// inode and size, by rank.
-fn one_file(identities: &[[u64; 3]], path: &CStr) -> Result<u64> {
+/// inode and size, by rank. Hosts number devices differently: on another one than rank 0's the
+/// inode says it.
+fn one_file(comm: &Comm, identities: &[[u64; 3]], path: &CStr) -> Result<u64> {
     let [device, inode, size] = identities[0];
-    let is_other = |other: &[u64; 3]| other[..2] != [device, inode];
-    match identities.iter().position(is_other) {
+    let nodes: Vec<u32> = comm.group.iter().map(group::node_of).collect();
+    let is_other = |(other, node): (&[u64; 3], &u32)| {
+        other[1] != inode || (*node == nodes[0] && other[0] != device)
+    };
+    match identities.iter().zip(&nodes).position(is_other) {
         None => Ok(size),
         Some(rank) => fail!(
             NOT_SAME,

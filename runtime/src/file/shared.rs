@@ -1,5 +1,6 @@
 //! Shared file pointers (MPI 5.0, sections 14.4.4 and 14.4.5): one for all members of a
-//! file, in memory that all of them have mapped.
+//! file, in memory that all of them have mapped, or kept by rank 0 where some are on other
+//! hosts ([`common::Pointer`]).
 //!
 //! An access takes its part of the view's stream by moving the pointer, and is carried out
 //! afterwards, side by side with those of other members. A read takes no more than there
@@ -30,15 +31,14 @@ pub(super) struct Words {
 const _: () = assert!(size_of::<Words>() == 128);
 
 impl Words {
-    /// Runs `f` while no other process moves the pointer. It must not wait for others.
-    fn guarded<R>(&self, f: impl FnOnce(&AtomicI64) -> R) -> R {
-        lock::guarded(&self.guard, || f(&self.position))
-    }
-
-    /// Moves the pointer to `position`.
-    pub(super) fn set(&self, position: i64) {
-        // the guard orders it
-        self.guarded(|pointer| pointer.store(position, Ordering::Relaxed));
+    /// Moves the pointer to the first value of what `f` makes of it, while no other process
+    /// moves it, and returns the second. `f` must not wait for others.
+    pub(super) fn update<R>(&self, f: impl FnOnce(i64) -> Result<(i64, R)>) -> Result<R> {
+        lock::guarded(&self.guard, || {
+            let (position, result) = f(self.position.load(Ordering::Relaxed))?; // the guard orders it
+            self.position.store(position, Ordering::Relaxed); // as above
+            Ok(result)
+        })
     }
 }
 
@@ -76,12 +76,10 @@ pub(super) unsafe fn take(
     let mut access = unsafe { prepare(file, direction, 0, memory) }?;
     let view = access.view.clone();
     let wanted = access.etypes();
-    let (position, taken) = common::pointer(file)?.guarded(|pointer| {
-        let position = pointer.load(Ordering::Relaxed); // the guard orders it
+    let (position, taken) = common::pointer(file)?.update(|position| {
         let taken = available(file, &view, direction, position, wanted)?;
         access.place_at(position, taken)?;
-        pointer.store(position + taken, Ordering::Relaxed); // the guard orders it
-        Ok::<_, Error>((position, taken))
+        Ok((position + taken, (position, taken)))
     })?;
     debug_assert!(position >= 0 && taken >= 0);
     Ok(access)
@@ -134,8 +132,7 @@ pub unsafe fn ordered(
     let mut taken = Ok([0, 0]);
     if file.comm.rank == 0 {
         let view = file.view();
-        taken = common::pointer(file)?.guarded(|pointer| {
-            let position = pointer.load(Ordering::Relaxed); // the guard orders it
+        taken = common::pointer(file)?.update(|position| {
             let taken = available(file, &view, direction, position, total)?;
             let Some(behind) = position.checked_add(taken) else {
                 fail!(
@@ -143,8 +140,7 @@ pub unsafe fn ordered(
                     "the shared file pointer is at {position}, and cannot move by {taken}"
                 );
             };
-            pointer.store(behind, Ordering::Relaxed); // the guard orders it
-            Ok([position.cast_unsigned(), taken.cast_unsigned()])
+            Ok((behind, [position.cast_unsigned(), taken.cast_unsigned()]))
         });
     }
     let words = *taken.as_ref().unwrap_or(&[NO_POSITION, 0]);
@@ -178,8 +174,7 @@ pub fn position(file: &File) -> Result<i64> {
 /// # Errors
 /// There is no pointer.
 pub(super) fn current(file: &File) -> Result<i64> {
-    let pointer = common::pointer(file)?;
-    Ok(pointer.guarded(|pointer| pointer.load(Ordering::Relaxed))) // the guard orders it
+    common::pointer(file)?.get()
 }
 
 /// `MPI_File_seek_shared`: a collective call.
@@ -207,11 +202,9 @@ pub fn seek(file: &File, offset: i64, whence: i32) -> Result<()> {
     }
     let mut own = Ok(());
     if file.comm.rank == 0 {
-        own = common::pointer(file)?.guarded(|pointer| {
-            let current = pointer.load(Ordering::Relaxed); // the guard orders it
+        own = common::pointer(file)?.update(|current| {
             let target = pointer::target(file, &file.view(), current, offset, whence)?;
-            pointer.store(target, Ordering::Relaxed); // the guard orders it
-            Ok(())
+            Ok((target, ()))
         });
     }
     agree::all_succeed(&file.comm, tag, own)
@@ -224,7 +217,7 @@ pub fn seek(file: &File, offset: i64, whence: i32) -> Result<()> {
 /// There is no pointer.
 pub(super) fn set(file: &File, position: i64) -> Result<()> {
     if file.comm.rank == 0 {
-        common::pointer(file)?.set(position);
+        return common::pointer(file)?.set(position);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Size, space and the way to the device (MPI 5.0, sections 14.2.4 to 14.2.6, 14.6.1).
 
 use super::errno::Errno;
-use super::{agree, engine};
+use super::{agree, atomic, engine};
 use crate::error::Result;
 use crate::object::file::File;
 use crate::{fail, lock};
@@ -157,19 +157,30 @@ pub fn preallocate(file: &File, size: i64) -> Result<()> {
 }
 
 /// `MPI_File_sync`: a collective call, after which what any member has written is on the
-/// device. One call does it for all: members write through one cache.
+/// device. One call does it for all: members write through one cache. Those on several hosts
+/// have a cache each: all call, and then look at the file anew.
 ///
 /// # Errors
 /// The kernel's answer.
 pub fn sync(file: &File) -> Result<()> {
     let tag = agree::begin(file);
     agree::all_succeed(&file.comm, tag, Ok(()))?;
-    let own = once(file, "sync", |fd| {
+    let call = |fd| {
         // SAFETY: the descriptor is open.
         match errno_of(|| unsafe { libc::fsync(fd) }) {
             libc::EINVAL | libc::EROFS => 0, // a special file: there is nothing to sync
             errno => errno,
         }
-    });
-    agree::all_succeed(&file.comm, tag, own)
+    };
+    if !file.comm.spans_hosts() {
+        return agree::all_succeed(&file.comm, tag, once(file, "sync", call));
+    }
+    let fd = file.fd.as_raw_fd();
+    let own = match lock::released(|| call(fd)) {
+        0 => Ok(()),
+        errno => Err(Errno(errno).error("sync", &file.path)),
+    };
+    agree::all_succeed(&file.comm, tag, own)?;
+    atomic::look_anew(file);
+    Ok(())
 }

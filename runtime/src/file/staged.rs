@@ -17,90 +17,21 @@
 use super::access::{Access, Direction, Outcome};
 use super::agree;
 use super::common;
+use super::cut::{Cut, first_stop, outcome, stopped, stream_before};
 use super::engine::{self, Transfer};
 use super::errno::Errno;
-use crate::error::{Error, Result};
+use super::exchanged;
+use crate::error::Result;
 use crate::lock;
 use crate::object::collective::Tag;
 use crate::object::file::File;
 use std::os::fd::{AsFd, BorrowedFd};
-
-/// Bytes of a round, unless the hint `cb_buffer_size` says otherwise. Members wait for each
-/// other in each: where they share processors with others, that takes as long as some
-/// megabytes.
-const ROUND: u64 = 8 << 20;
-/// The least bytes of a window, without a hint.
-const LEAST: u64 = 256 << 10;
-/// Windows begin at multiples of this.
-const PAGE: u64 = 4096;
-/// The most room, in bytes.
-const MOST: u64 = 256 << 20;
 
 /// A number for a place in the file: neighbours have numbers that look unrelated.
 #[inline]
 fn mix(place: u64) -> u64 {
     let x = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (x ^ (x >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-}
-
-/// Bytes of a window without a hint, where a round has so many.
-pub(super) fn default_window(windows: u64) -> u64 {
-    (ROUND / windows.max(1)).max(LEAST)
-}
-
-/// How a part of the file is cut.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Cut {
-    first: u64,
-    end: u64,
-    /// Bytes of a window,
-    window: u64,
-    /// and windows of a round.
-    windows: u64,
-}
-
-impl Cut {
-    /// Bytes of a round.
-    fn round_len(&self) -> u64 {
-        self.window * self.windows
-    }
-
-    fn rounds(&self) -> u64 {
-        let base = self.first - self.first % PAGE;
-        (self.end - base).div_ceil(self.round_len())
-    }
-
-    /// The bytes of round `k` in the file.
-    fn round(&self, k: u64) -> (u64, u64) {
-        let base = self.first - self.first % PAGE;
-        let begin = base + k * self.round_len();
-        (
-            begin.max(self.first),
-            (begin + self.round_len()).min(self.end),
-        )
-    }
-
-    /// The bytes of window `i` of round `k`; may be empty.
-    fn window(&self, k: u64, i: u64) -> (u64, u64) {
-        let base = self.first - self.first % PAGE + k * self.round_len();
-        let (first, end) = self.round(k);
-        let begin = (base + i * self.window).clamp(first, end);
-        (begin, (base + (i + 1) * self.window).clamp(first, end))
-    }
-
-    /// Where byte `place` of round `k` lies in the room.
-    fn in_room(&self, k: u64, place: u64) -> u64 {
-        let base = self.first - self.first % PAGE + k * self.round_len();
-        (k % 2) * self.round_len() + (place - base)
-    }
-}
-
-/// The hint `key`, if it is a number above 0.
-fn hint(file: &File, key: &std::ffi::CStr) -> u64 {
-    let info = file.info.borrow();
-    info.text(key)
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0)
 }
 
 /// One member's part in a staged access.
@@ -131,32 +62,11 @@ pub(super) unsafe fn run(
     first: u64,
     end: u64,
 ) -> Result<Option<Outcome>> {
-    let members = u64::from(file.comm.size());
-    let hints = agree::exchange(
-        &file.comm,
-        tag,
-        &[hint(file, c"cb_buffer_size"), hint(file, c"cb_nodes")],
-    )?;
-    let [window, nodes] = hints[0];
-    let windows = if nodes == 0 {
-        members
-    } else {
-        nodes.min(members)
-    };
-    let window = if window == 0 {
-        default_window(windows)
-    } else {
-        window
-    };
-    let most = (end - first + PAGE)
-        .div_ceil(windows)
-        .min(MOST / 2 / windows);
-    let cut = Cut {
-        first,
-        end,
-        window: window.min(most).max(PAGE).next_multiple_of(PAGE),
-        windows,
-    };
+    let cut = Cut::agreed(file, tag, first, end)?;
+    if file.comm.spans_hosts() {
+        // SAFETY: as the caller said.
+        return unsafe { exchanged::run(file, tag, direction, access, cut) }.map(Some);
+    }
     let Ok(len) = usize::try_from(2 * cut.round_len()) else {
         return Ok(None);
     };
@@ -181,33 +91,9 @@ pub(super) unsafe fn run(
     outcome.map(Some)
 }
 
-/// In the words of members: how far a window got, and the errno that stopped it.
-fn stopped(transfer: &Transfer, at: u64) -> [u64; 2] {
-    match transfer.failed {
-        None => [u64::MAX, 0],
-        Some(Errno(errno)) => [at + transfer.len, u64::from(errno.unsigned_abs())],
-    }
-}
-
-/// The first place where a member was stopped, and why.
-fn first_stop(stops: impl Iterator<Item = [u64; 2]>) -> Option<(u64, Errno)> {
-    let stops = stops.filter(|[_, errno]| *errno != 0);
-    let first = stops.min_by_key(|[at, _]| *at);
-    first.map(|[at, errno]| (at, Errno(i32::try_from(errno).unwrap_or(libc::EIO))))
-}
-
 impl Stage<'_> {
     fn fd(&self) -> BorrowedFd<'_> {
         self.file.fd.as_fd()
-    }
-
-    /// The byte of this member's stream that ends the part below `place` of the file.
-    fn stream_before(&self, place: u64) -> u64 {
-        let Some(access) = self.access.filter(|access| access.len > 0) else {
-            return self.at;
-        };
-        let end = access.position + access.len;
-        access.view.position_at(place, self.at, end)
     }
 
     /// Where byte 0 of the file would lie in the room in round `k`.
@@ -225,7 +111,7 @@ impl Stage<'_> {
         let mut stop = [u64::MAX, 0];
         for k in 0..self.cut.rounds() {
             let (first, end) = self.cut.round(k);
-            let (from, to) = (self.at, self.stream_before(end));
+            let (from, to) = (self.at, stream_before(self.access, self.at, end));
             let mut print = 0u64;
             if let Some(access) = self.access.filter(|_| to > from) {
                 let base = self.base(k);
@@ -308,7 +194,7 @@ impl Stage<'_> {
                     break;
                 }
             }
-            let (from, to) = (self.at, self.stream_before(there));
+            let (from, to) = (self.at, stream_before(self.access, self.at, there));
             if let Some(access) = self.access.filter(|_| to > from) {
                 let base = self.base(k);
                 // SAFETY: as the caller said; the pieces lie inside the round.
@@ -324,53 +210,13 @@ impl Stage<'_> {
 
     /// What this member has moved where all were stopped at a place, if they were.
     fn outcome(&mut self, stop: Option<(u64, Errno)>, what: &str) -> Outcome {
-        let Some(access) = self.access.filter(|access| access.len > 0) else {
-            return Outcome::of(0, None);
-        };
-        let end = access.position + access.len;
-        let Some((place, errno)) = stop else {
-            return Outcome::of(access.len, None);
-        };
-        let moved = access.view.position_at(place, access.position, end) - access.position;
-        let failed: Option<Error> =
-            (errno != Errno(0) && moved < access.len).then(|| errno.error(what, &self.file.path));
-        Outcome::of(moved, failed)
+        outcome(self.file, self.access, stop, what)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn windows_cut_all_of_a_part() {
-        for (first, end) in [(0, 1), (5, 100_000), (4096, 8192), (8191, 200_001)] {
-            for (window, windows) in [(4096, 1), (4096, 3), (8192, 2)] {
-                let cut = Cut {
-                    first,
-                    end,
-                    window,
-                    windows,
-                };
-                let mut at = first;
-                for k in 0..cut.rounds() {
-                    assert_eq!(cut.round(k).0, at);
-                    for i in 0..windows {
-                        let (begin, end) = cut.window(k, i);
-                        assert!(begin == at && end >= begin);
-                        if begin < end {
-                            let here = cut.in_room(k, begin);
-                            assert!(here + (end - begin) <= (k % 2 + 1) * cut.round_len());
-                            assert!(here >= (k % 2) * cut.round_len());
-                        }
-                        at = end;
-                    }
-                    assert_eq!(cut.round(k).1, at);
-                }
-                assert_eq!(at, end);
-            }
-        }
-    }
 
     #[test]
     fn ends_cancel_only_where_nothing_is_left_out_or_doubled() {

@@ -174,6 +174,12 @@ impl Comm {
         }
     }
 
+    /// Whether it has members on several hosts.
+    #[must_use]
+    pub fn spans_hosts(&self) -> bool {
+        self.is_foreign && self.group.iter().any(group::is_on_other_node)
+    }
+
     /// The same, over the bridge of `parent`, if that has one.
     #[must_use]
     pub fn beside(mut self, parent: &Comm) -> Comm {

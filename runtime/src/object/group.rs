@@ -536,6 +536,12 @@ pub fn node_of(proc: Proc) -> u32 {
     rank.map_or(0, |rank| rank.1)
 }
 
+/// Whether a process of this job is on another node than this one.
+#[must_use]
+pub fn is_on_other_node(proc: Proc) -> bool {
+    rank_on_another_node(proc).is_some()
+}
+
 /// The rank of this process in `MPI_COMM_WORLD`; 0 before the job is joined.
 #[must_use]
 pub fn own_rank() -> u32 {

@@ -19,8 +19,9 @@ use std::sync::Arc;
 /// `MPI_WIN_NULL`.
 pub const NULL: Raw = 0x110;
 
-/// `MPI_WIN_UNIFIED`: the only memory model there is among processes of one
-/// machine, whose loads and stores reach the window itself.
+/// `MPI_WIN_UNIFIED`: the only memory model there is. Loads and stores of processes of one
+/// machine reach the window itself, and for those of other hosts the target carries accesses
+/// out by its own.
 const UNIFIED: c_int = 321;
 
 /// How a window was made (`MPI_WIN_CREATE_FLAVOR`), with the ABI's numbers.
@@ -49,6 +50,8 @@ pub enum PartReach {
     Replaced,
     /// By messages alone: the member must see each byte being written.
     Messages,
+    /// By messages alone: the member is on another host.
+    OtherHost,
 }
 
 /// What one member has in the window, as this process reaches it.
@@ -138,7 +141,7 @@ pub struct Win {
     pub parts: Vec<Part>,
     /// How it was made.
     pub flavor: Flavor,
-    /// The words that its members synchronize by.
+    /// The words that its members on this host synchronize by.
     pub control: NonNull<u8>,
     /// What its memory lives by; dropping it lets go.
     pub memory: RefCell<Option<Box<dyn Any>>>,
@@ -217,6 +220,19 @@ impl Win {
             return format!("a window of {}", self.comm.size());
         }
         name.clone()
+    }
+
+    /// Whether `rank` is on another host.
+    #[must_use]
+    pub fn is_far(&self, rank: u32) -> bool {
+        let part = self.parts.get(rank as usize);
+        part.is_some_and(|part| part.reach == PartReach::OtherHost)
+    }
+
+    /// Whether any member is on another host.
+    #[must_use]
+    pub fn spans_hosts(&self) -> bool {
+        self.remote.is_some() && self.comm.is_foreign && self.comm.spans_hosts()
     }
 
     /// The part of `rank`.

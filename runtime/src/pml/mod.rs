@@ -41,6 +41,7 @@
 
 mod active;
 mod arrival;
+pub mod attend;
 pub mod board;
 pub mod bsend;
 mod buffer_check;

@@ -100,6 +100,16 @@ impl Inbox for ShmInbox {
             .take_if(peer.0, |a| handler(&arrival(a, Proc(a.source))));
     }
 
+    fn look_afar(&mut self) {
+        if let Some(nodes) = &mut self.nodes {
+            nodes.look();
+        }
+    }
+
+    fn quiet_afar(&mut self) -> Option<i32> {
+        self.nodes.as_ref()?.quiet()
+    }
+
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as in `Incoming::take_word`")]
     fn take_word(

@@ -204,6 +204,13 @@ pub(super) trait Inbox: Debug {
     fn poll(&mut self, most: u32, handler: impl FnMut(&Arrival<'_>) -> bool) -> bool;
     /// Messages of `peer` that were taken so far.
     fn taken(&self, peer: Proc) -> u64;
+    /// Has the next [`Inbox::poll`] look at other nodes, too.
+    fn look_afar(&mut self) {}
+    /// A descriptor that is readable once something comes from other nodes, where nothing is
+    /// there now and nothing waits to go there.
+    fn quiet_afar(&mut self) -> Option<i32> {
+        None
+    }
     /// Shows the next message of `peer` to `handler`, if it is there and to look is a matter
     /// of a few loads. It is taken if `handler` returns true, and else stays the next one.
     fn take_if(&mut self, _peer: Proc, _handler: impl FnOnce(&Arrival<'_>) -> bool) {}

@@ -137,6 +137,9 @@ fn in_attached(win: &Win, target: &Target<'_>) -> Result<Place> {
             target.datatype.size()
         );
     };
+    if win.is_far(target.rank) {
+        return there(win, target.rank, addr, PartReach::OtherHost); // it checks for itself
+    }
     let first = addr.wrapping_add_signed(low as i64);
     let bytes = target.datatype.bytes(target.count);
     let reach = match target.datatype.single_run(target.count) {

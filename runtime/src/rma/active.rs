@@ -1,7 +1,8 @@
 //! Active target synchronization (MPI 5.0, sections 12.5.1 and 12.5.2), and what
 //! epochs are open.
 //!
-//! A fence is a barrier. Post, start, complete and wait are messages without
+//! A fence is a barrier: by words that members have in common, or by messages where some are
+//! on other hosts. Post, start, complete and wait are messages without
 //! bytes, in the window's own context: from target to origin when it posts, from
 //! origin to target when it completes. Whatever the assertions promise, they are
 //! sent: the two sides need not know of one another's.
@@ -26,6 +27,8 @@ enum Notice {
     Complete = 1,
     /// This member no longer reads the control words, which rank 0 will give back.
     Gone = 2,
+    /// This member has come to a barrier by messages.
+    Arrived = 3,
 }
 
 /// The open epoch in words, for an error. `None` if there is none but a fence's.
@@ -53,7 +56,13 @@ pub(super) fn locked(epochs: &Epochs) -> Option<String> {
 }
 
 /// Waits for all members.
-pub(super) fn barrier(win: &Win) {
+///
+/// # Errors
+/// A message cannot be sent.
+pub(super) fn barrier(win: &Win) -> Result<()> {
+    if win.spans_hosts() {
+        return barrier_of_hosts(win);
+    }
     let control = control::of(win);
     let (all, last) = control.arrive(win.comm.rank);
     if last {
@@ -69,6 +78,21 @@ pub(super) fn barrier(win: &Win) {
             || control.have_arrived(all),
         );
     }
+    Ok(())
+}
+
+/// Waits for all members, by messages: in round k each tells the one 2ᵏ above it, and waits
+/// for the one 2ᵏ below.
+#[cold]
+fn barrier_of_hosts(win: &Win) -> Result<()> {
+    let (rank, size) = (win.comm.rank, win.comm.size());
+    let mut distance = 1;
+    while distance < size {
+        send(win, (rank + distance) % size, Notice::Arrived)?;
+        receive(win, (rank + size - distance) % size, Notice::Arrived)?;
+        distance *= 2;
+    }
+    Ok(())
 }
 
 /// Tells rank 0 that this member no longer reads the control words; at rank 0, waits
@@ -89,9 +113,9 @@ pub fn fence(win: &Win, succeeds: bool) -> Result<()> {
         fail!(RMA_SYNC, "no fence is allowed on {}: {open}", win.label());
     }
     let outcome = settle(win, None);
-    barrier(win);
+    let all_here = barrier(win);
     win.epochs.borrow_mut().fence = succeeds;
-    outcome
+    outcome.and(all_here)
 }
 
 /// `MPI_Win_post`.

@@ -34,6 +34,10 @@ pub(super) enum Ask {
     },
     /// To compare and swap an element of so many bytes.
     CompareAndSwap(usize),
+    /// The target's lock, answered when the origin has it. Whether it is exclusive.
+    Lock(bool),
+    /// To let that lock go.
+    Unlock(bool),
 }
 
 impl Ask {
@@ -47,6 +51,8 @@ impl Ask {
                 fetch,
             } => [3 + u64::from(fetch), op as u64, datatype as u64],
             Ask::CompareAndSwap(len) => [5, len as u64, 0],
+            Ask::Lock(exclusive) => [6, u64::from(exclusive), 0],
+            Ask::Unlock(exclusive) => [7, u64::from(exclusive), 0],
         }
     }
 
@@ -61,6 +67,8 @@ impl Ask {
                 fetch: kind == 4,
             },
             5 => Ask::CompareAndSwap(size(first)?),
+            6 => Ask::Lock(first != 0),
+            7 => Ask::Unlock(first != 0),
             _ => return None,
         })
     }
@@ -193,7 +201,13 @@ mod tests {
         for short in 0..message.len() - 8 {
             assert!(Request::read(&message[..short]).is_none(), "{short}");
         }
-        for what in [Ask::Put, Ask::Get, Ask::CompareAndSwap(8)] {
+        for what in [
+            Ask::Put,
+            Ask::Get,
+            Ask::CompareAndSwap(8),
+            Ask::Lock(true),
+            Ask::Unlock(false),
+        ] {
             assert_eq!(Ask::of(what.words()), Some(what));
         }
         assert_eq!(Ask::of([9, 0, 0]), None);

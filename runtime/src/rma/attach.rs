@@ -4,7 +4,8 @@
 //! words of the window where that is and how many pieces it has. A number beside them is
 //! odd while they change, and grows with each change. An origin copies the table when the
 //! number is not the one of its copy: so attaching tells nobody, and an access to what was
-//! attached before looks at one word of the target's.
+//! attached before looks at one word of the target's. What is attached on another host is
+//! checked by the target, so that an error is told when the access is completed.
 
 use super::control::{self, TableState};
 use super::elements::Elements;
@@ -12,7 +13,7 @@ use super::expose::Exposure;
 use super::far::{self, RemotePlace};
 use super::remote::Remote;
 use super::runs::{self, Run};
-use super::table::{Attached, code, of_code};
+use super::table::{Attached, Reach, code, covered};
 use crate::error::Result;
 use crate::fail;
 use crate::memory;
@@ -150,52 +151,6 @@ pub(super) fn check(win: &Win, rank: u32, runs: &[Run]) -> Result<Reach> {
             remote.tables.borrow_mut().0.insert(rank, table);
         }
     }
-}
-
-/// How attached memory is reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Reach {
-    pub(super) by: PartReach,
-    /// How far from its address peers map it, the same for all of it. `None`: it differs.
-    pub(super) shift: Option<u64>,
-}
-
-/// Whether every byte of `runs` is in a piece.
-fn covered(win: &Win, rank: u32, pieces: &[Attached], runs: &[Run]) -> Result<Reach> {
-    let mut reach = PartReach::Remote;
-    let (mut shift, mut is_same) = (None, true);
-    for (start, len) in runs {
-        let Some(end) = start.checked_add(*len as u64) else {
-            return outside(win, rank, (*start, *len), *start);
-        };
-        let mut at = *start;
-        while at < end {
-            let index = pieces.partition_point(|piece| piece.start <= at);
-            let piece = index.checked_sub(1).map(|index| pieces[index]);
-            match piece.filter(|piece| at < piece.start + piece.len) {
-                Some(piece) => {
-                    reach = of_code(code(reach).max(piece.reach));
-                    let by = piece.found.wrapping_sub(piece.start);
-                    is_same &= *shift.get_or_insert(by) == by;
-                    at = piece.start + piece.len;
-                }
-                None => return outside(win, rank, (*start, *len), at),
-            }
-        }
-    }
-    Ok(Reach {
-        by: reach,
-        shift: shift.filter(|_| is_same),
-    })
-}
-
-#[cold]
-fn outside<T>(win: &Win, rank: u32, (start, len): Run, at: u64) -> Result<T> {
-    fail!(
-        RMA_RANGE,
-        "the {len} bytes at {start:#x} of rank {rank} are not all attached to {}: {at:#x} is not",
-        win.label()
-    )
 }
 
 /// Copies the table of another member.

@@ -27,8 +27,14 @@ impl CommonMemory {
     /// `len` zero bytes, above 0: a collective call among the members of `comm`.
     ///
     /// # Errors
-    /// There is no memory that all of them reach, or a peer was lost.
+    /// There is no memory that all of them reach, as on several hosts, or a peer was lost.
     pub fn new(comm: &Arc<Comm>, tag: Tag, len: usize) -> Result<CommonMemory> {
+        if comm.spans_hosts() {
+            return Err(Error::new(
+                Class::NO_MEM,
+                "members on several hosts have no memory in common",
+            ));
+        }
         let mut lens = vec![0; comm.size() as usize];
         lens[0] = len;
         let mut pieces = obtain(comm, tag, &lens, memory::page())?;

@@ -8,6 +8,9 @@
 //!    make memory of the first kind of [`memory`] and send its location. Every member
 //!    tries to map all of it, and sends whether that worked. If it failed for any
 //!    member, the next kind is tried.
+//!
+//! Of members on several hosts each maps what those of its own host have made, and the first
+//! of each host makes room for the words that its members synchronize by.
 
 use super::active;
 use super::control;
@@ -22,6 +25,7 @@ use crate::object::group::{self, Proc};
 use crate::object::info::Info;
 use crate::object::win::{self, Flavor, Part, PartReach, Win};
 use crate::{coll, comm_make, fail};
+use std::any::Any;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wireup::collective::Kind;
@@ -59,23 +63,46 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
         _ => Kind::WIN_ALLOCATE_SHARED,
     };
     let tag = comm.begin_collective(kind).peers;
-    let context = context_of(&comm);
+    let raw = win::insert(make(&comm, tag, wanted)?)?;
+    let win = win::get(raw)?;
+    if win.remote.is_some() {
+        serve::begin(&win);
+    }
+    Ok(raw)
+}
+
+/// A window without a handle, which nobody serves yet. Part of a collective call with `tag`.
+///
+/// # Errors
+/// As [`allocate`].
+pub(super) fn make(comm: &Arc<Comm>, tag: Tag, wanted: &WindowSpec) -> Result<Win> {
+    let spans_hosts = comm.spans_hosts();
+    let align = crate::memory::alignment(&wanted.info)?;
+    if spans_hosts && wanted.flavor == Flavor::Shared {
+        fail!(
+            RMA_SHARED,
+            "{} has members on several hosts, which share no memory: MPI_Comm_split_type with MPI_COMM_TYPE_SHARED makes a communicator for each host",
+            comm.label()
+        );
+    }
+    let context = context_of(comm);
     let mine: Terms = [
         wanted.size as u64,
         wanted.disp_unit.cast_unsigned(),
-        crate::memory::alignment(&wanted.info)? as u64,
+        align as u64,
         u64::from(wanted.flavor == Flavor::Allocate || hints::is_noncontiguous(&wanted.info)),
         context_word(&context),
     ];
-    let terms = exchange(&comm, tag, &mine)?;
+    let terms = exchange(comm, tag, &mine)?;
     context?;
     let context = chosen_context(terms[0][4])?;
     let align = terms.iter().map(|terms| terms[2]).max().unwrap_or(1);
     let align = usize::try_from(align).unwrap_or(usize::MAX);
     let apart = terms.iter().all(|terms| terms[3] == 1);
     let sizes: Vec<u64> = terms.iter().map(|terms| terms[0]).collect();
-    let places = places(&sizes, align, apart)?;
-    let pieces = obtain(&comm, tag, &places.lens, align.max(memory::page()))?;
+    let leaders = leaders(comm);
+    let places = places(&sizes, align, apart, &leaders)?;
+    let pieces = obtain(comm, tag, &places.lens, align.max(memory::page()))?;
 
     let piece = |owner: usize| {
         pieces[owner]
@@ -90,11 +117,57 @@ pub fn allocate(comm: &Arc<Comm>, wanted: &WindowSpec) -> Result<usize> {
         size: usize::try_from(*size).unwrap_or(0), // `places` has added them up
         disp_unit: terms[1].cast_signed(),
     });
-    let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(&comm);
-    let (parts, control) = (parts.collect(), piece(0));
-    let new = Win::new(own, parts, wanted.flavor, control, Box::new(pieces), None);
+    let mut parts: Vec<Part> = parts.collect();
+    if spans_hosts {
+        find_homes(comm, tag, &mut parts)?;
+    }
+    let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(comm);
+    let control = piece(first_here(comm));
+    let remote = spans_hosts.then(|| Box::new(Remote::default()) as Box<dyn Any>);
+    let memory = Box::new(pieces);
+    let new = Win::new(own, parts, wanted.flavor, control, memory, remote);
     *new.info.borrow_mut() = hints::taken(&wanted.info, wanted.flavor);
-    win::insert(new)
+    Ok(new)
+}
+
+/// Tells the others where this member's part begins in its memory, and says of theirs on
+/// other hosts where they begin, and how they are reached.
+fn find_homes(comm: &Arc<Comm>, tag: Tag, parts: &mut [Part]) -> Result<()> {
+    let own = parts[comm.rank as usize].base.expose_provenance() as u64;
+    let homes = exchange(comm, tag, &[own])?;
+    for ((part, proc), [home]) in parts.iter_mut().zip(comm.group.iter()).zip(homes) {
+        part.home = home;
+        if group::is_on_other_node(proc) {
+            part.base = std::ptr::null_mut();
+            part.reach = PartReach::OtherHost;
+        }
+    }
+    Ok(())
+}
+
+/// By rank, whether a member's piece has the words that those of its host synchronize by:
+/// the first of each host has.
+pub(super) fn leaders(comm: &Comm) -> Vec<bool> {
+    if !comm.spans_hosts() {
+        return (0..comm.size()).map(|rank| rank == 0).collect();
+    }
+    let mut seen = Vec::new();
+    let is_first = |proc| {
+        let node = group::node_of(proc);
+        let is_new = !seen.contains(&node);
+        seen.push(node);
+        is_new
+    };
+    comm.group.iter().map(is_first).collect()
+}
+
+/// The rank whose piece has the words of this host's members.
+pub(super) fn first_here(comm: &Comm) -> usize {
+    if !comm.spans_hosts() {
+        return 0;
+    }
+    let is_here = |proc| !group::is_on_other_node(proc);
+    comm.group.iter().position(is_here).unwrap_or(0)
 }
 
 /// At rank 0, the context id of a new window.
@@ -149,7 +222,7 @@ struct WindowLayout {
 
 /// # Errors
 /// Class SIZE: all of it together is more than an address space holds.
-fn places(sizes: &[u64], align: usize, apart: bool) -> Result<WindowLayout> {
+fn places(sizes: &[u64], align: usize, apart: bool, leaders: &[bool]) -> Result<WindowLayout> {
     let members = u32::try_from(sizes.len()).unwrap_or(u32::MAX);
     let first = control::len(members).checked_next_multiple_of(align.max(128));
     let mut lens = vec![0; sizes.len()];
@@ -158,10 +231,14 @@ fn places(sizes: &[u64], align: usize, apart: bool) -> Result<WindowLayout> {
     for (rank, size) in sizes.iter().enumerate() {
         let size = usize::try_from(*size).ok();
         if apart && rank > 0 {
-            parts.push((rank, 0));
-            lens[rank] = size
-                .filter(|size| isize::try_from(*size).is_ok())
-                .map_or(0, |s| s.max(1));
+            let before = if leaders[rank] { first } else { Some(0) };
+            let len = before
+                .zip(size)
+                .and_then(|(before, size)| before.checked_add(size))
+                .filter(|len| isize::try_from(*len).is_ok());
+            parts.push((rank, before.unwrap_or(0)));
+            lens[rank] = len.unwrap_or(0).max(1);
+            end = end.filter(|_| len.is_some());
             continue;
         }
         parts.push((0, end.unwrap_or(0)));
@@ -180,7 +257,7 @@ fn places(sizes: &[u64], align: usize, apart: bool) -> Result<WindowLayout> {
     Ok(WindowLayout { lens, parts })
 }
 
-/// All members' pieces, by rank, as this process has them.
+/// All members' pieces, by rank, as this process has them; those of other hosts it has not.
 pub(super) fn obtain(
     comm: &Arc<Comm>,
     tag: Tag,
@@ -188,17 +265,10 @@ pub(super) fn obtain(
     align: usize,
 ) -> Result<Vec<Option<Piece>>> {
     let me = comm.rank as usize;
-    if comm.is_foreign && group::nodes().0 > 1 {
-        fail!(
-            UNSUPPORTED_OPERATION,
-            "{} has members on several hosts, which map no memory in common: windows and files are for the members of one host so far (MPI_Comm_split_type with MPI_COMM_TYPE_SHARED)",
-            comm.label()
-        );
-    }
     let kinds: &[MemoryKind] = match lens.len() {
         1 => &[MemoryKind::Alone],
         // Each job has a heap and a segment of its own.
-        _ if comm.is_foreign => &[MemoryKind::File],
+        _ if comm.is_foreign && !comm.spans_hosts() => &[MemoryKind::File],
         _ => &[MemoryKind::Heap, MemoryKind::File, MemoryKind::Segment],
     };
     for kind in kinds {
@@ -251,6 +321,7 @@ fn reach_all(
         pieces.push(match len {
             0 => None,
             _ if rank == comm.rank => own.take(),
+            _ if group::is_on_other_node(owner) => None,
             len => Some(memory::reach(kind, owner, location, *len)?),
         });
     }
@@ -271,11 +342,13 @@ pub fn free(raw: usize) -> Result<()> {
         ));
     }
     win.attributes.clear(raw)?;
-    active::barrier(&win);
+    active::barrier(&win)?;
     win::remove(raw)?;
     serve::end(&win); // nobody asks any more
     // Others may still be looking at the words of the barrier, which rank 0 owns.
-    active::last_word(&win)?;
+    if !win.spans_hosts() {
+        active::last_word(&win)?;
+    }
     drop(win.memory.take());
     if let Some(remote) = Remote::of(&win) {
         remote.own.borrow_mut().exposed.clear();
@@ -290,18 +363,22 @@ mod tests {
     #[test]
     fn parts_follow_one_another_or_lie_apart() {
         let first = control::len(3).next_multiple_of(256);
-        let together = places(&[100, 0, 7], 256, false).unwrap();
+        let one = [true, false, false];
+        let together = places(&[100, 0, 7], 256, false, &one).unwrap();
         assert_eq!(together.lens, [first + 107, 0, 0]);
         let begin = first + 100;
         assert_eq!(together.parts, [(0, first), (0, begin), (0, begin)]);
-        let apart = places(&[100, 0, 7], 256, true).unwrap();
+        let apart = places(&[100, 0, 7], 256, true, &one).unwrap();
         assert_eq!(apart.lens, [first + 100, 1, 7]);
         assert_eq!(apart.parts, [(0, first), (1, 0), (2, 0)]);
-        let none = places(&[0, 0], 64, false).unwrap();
+        let hosts = places(&[100, 0, 7], 256, true, &[true, false, true]).unwrap();
+        assert_eq!(hosts.lens, [first + 100, 1, first + 7]);
+        assert_eq!(hosts.parts, [(0, first), (1, 0), (2, first)]);
+        let none = places(&[0, 0], 64, false, &one).unwrap();
         assert_eq!(none.lens, [control::len(2), 0]);
         let much = u64::MAX / 2;
         for apart in [false, true] {
-            let refused = places(&[much, much], 64, apart).unwrap_err();
+            let refused = places(&[much, much], 64, apart, &one).unwrap_err();
             assert_eq!(refused.class(), Class::SIZE);
         }
     }

@@ -1,7 +1,8 @@
 //! Windows over memory that the program has: of `MPI_Win_create`, and of
 //! `MPI_Win_create_dynamic` (MPI 5.0, sections 12.2.1 and 12.2.4).
 //!
-//! Their words lie in a small piece that rank 0 makes. Each member tells the others where
+//! Their words lie in a small piece that rank 0 makes, and of members on several hosts the
+//! first of each. Each member tells the others where
 //! its memory is, and each of them maps it if that can be, or reaches it otherwise; if
 //! anybody must, all serve accesses by messages.
 
@@ -16,6 +17,7 @@ use super::table;
 use crate::comm_make;
 use crate::error::Result;
 use crate::object::comm::Comm;
+use crate::object::group;
 use crate::object::info::Info;
 use crate::object::win::{self, Flavor, Part, PartReach, Win};
 use crate::pml::remote;
@@ -82,14 +84,17 @@ pub fn create_dynamic(comm: &Arc<Comm>, info: &Info) -> Result<usize> {
     context?;
     let context = chosen_context(terms[0][0])?;
     let pieces = words(comm, tag)?;
-    let part = Part {
+    let part = |proc| Part {
         base: std::ptr::null_mut(), // MPI_BOTTOM
         home: 0,
-        reach: PartReach::Mapped,
+        reach: match group::is_on_other_node(proc) {
+            true => PartReach::OtherHost,
+            false => PartReach::Mapped,
+        },
         size: 0,
         disp_unit: 1,
     };
-    let parts = vec![part; comm.size() as usize];
+    let parts = comm.group.iter().map(part).collect();
     let own = Comm::new(context, comm.rank, comm.group.clone(), None).beside(comm);
     finish(own, parts, (Flavor::Dynamic, info), (pieces, None), true)
 }
@@ -107,8 +112,13 @@ fn own_part(base: *mut u8, wanted: &WindowSpec) -> Part {
 /// The part of another member, mapped if that can be.
 fn part(comm: &Comm, rank: u32, [size, disp_unit, home, found, code, _]: &Terms) -> Part {
     let size = usize::try_from(*size).unwrap_or(0);
-    let reach = table::of_code(*code);
-    let mapped = match comm.group.proc(rank) {
+    let peer = comm.group.proc(rank);
+    let reach = match peer.is_some_and(group::is_on_other_node) {
+        true => PartReach::OtherHost,
+        false => table::of_code(*code),
+    };
+    let mapped = match peer {
+        _ if reach == PartReach::OtherHost => None,
         _ if size == 0 => Some(NonNull::dangling()),
         Some(peer) if reach == PartReach::Remote => remote::mapped(peer, *found, size),
         _ => None,
@@ -122,10 +132,11 @@ fn part(comm: &Comm, rank: u32, [size, disp_unit, home, found, code, _]: &Terms)
     }
 }
 
-/// The piece of rank 0 that the window's words are in, as all members have it.
+/// The pieces that the window's words are in, as this member has them.
 fn words(comm: &Arc<Comm>, tag: crate::object::collective::Tag) -> Result<Vec<Option<Piece>>> {
-    let mut lens = vec![0; comm.size() as usize];
-    lens[0] = control::len(comm.size());
+    let len = control::len(comm.size());
+    let leaders = create::leaders(comm).into_iter();
+    let lens: Vec<usize> = leaders.map(|leads| if leads { len } else { 0 }).collect();
     create::obtain(comm, tag, &lens, memory::page())
 }
 
@@ -136,7 +147,10 @@ fn finish(
     memory: (Vec<Option<Piece>>, Option<Exposure>),
     is_remote: bool,
 ) -> Result<usize> {
-    let control = memory.0[0].as_ref().map_or(NonNull::dangling(), Piece::at);
+    let first = create::first_here(&own);
+    let control = memory.0[first]
+        .as_ref()
+        .map_or(NonNull::dangling(), Piece::at);
     let is_alone = own.size() == 1;
     let remote = is_remote.then(|| Box::new(Remote::default()) as Box<dyn Any>);
     let new = Win::new(own, parts, flavor, control, Box::new(memory), remote);

@@ -1,6 +1,6 @@
 //! Accesses to memory that is not mapped here: by a copy of the transport's (attached
 //! memory, or a call of the kernel's), and where none reaches it by messages that the
-//! target serves.
+//! target serves. Memory on another host is accessed by messages.
 //!
 //! An accumulation fetches elements, changes them and stores them, under the target's
 //! guard, which everybody takes who accumulates there, by whatever way.
@@ -272,6 +272,9 @@ fn serves_now(
     let Some(remote) = Remote::of(win).filter(|remote| !remote.is_pending(place.rank)) else {
         return false;
     };
+    if place.reach == PartReach::OtherHost {
+        return false; // its slot is not in memory of this host
+    }
     let (target, how) = (
         (place.peer, place.rank),
         (&remote.patience, serve::carry_out as _),
@@ -282,7 +285,7 @@ fn serves_now(
 /// Whether memory there may be copied without its owner: nothing that was asked of the
 /// owner may be overtaken.
 fn may_copy(win: &Win, place: &RemotePlace) -> bool {
-    place.reach != PartReach::Messages
+    !matches!(place.reach, PartReach::Messages | PartReach::OtherHost)
         && Remote::of(win).is_none_or(|remote| !remote.is_pending(place.rank))
 }
 

@@ -4,8 +4,8 @@
 //! call returns; what is left to synchronization is to let processes wait for one another.
 //! That is so for `MPI_Win_allocate` and `MPI_Win_allocate_shared`, and for memory of the
 //! program's that lies in the job's heap file. Other memory is copied by the transport,
-//! and what that does not reach is accessed by messages, which the target serves whenever
-//! it makes progress.
+//! and what that does not reach, as on another host, is accessed by messages, which the target
+//! serves whenever it makes progress.
 //!
 //! ```text
 //! create.rs    making and freeing: who has what, agreed upon by all members
@@ -28,9 +28,11 @@
 //! remote.rs    what a window keeps for that
 //! hints.rs     info keys
 //! common.rs    memory in common without a window, for other parts of the library
+//! number.rs    a number in common, of processes on any hosts
 //! ```
 //!
-//! The words lie in memory that rank 0 has given. Nobody sleeps on them: waits are the
+//! The words lie in memory that rank 0 has given, or of members on several hosts the first of
+//! each, for those of its host. Nobody sleeps on them: waits are the
 //! `pml`'s, and whoever changes a word wakes those who may wait for it.
 
 pub mod access;
@@ -49,11 +51,12 @@ pub mod far;
 pub mod hints;
 mod mailbox;
 mod memory;
+pub mod number;
 pub mod passive;
 mod pending;
 mod remote;
 mod runs;
-mod serve;
+pub mod serve;
 mod slot;
 mod table;
 pub mod transfer;

@@ -2,15 +2,18 @@
 //!
 //! Locks are words in the window's memory (see [`super::control`]). Most accesses are over
 //! when their calls return; a flush waits for those that messages have asked the target
-//! for.
+//! for. A target on another host is asked for its lock, too, and takes the ticket for the
+//! origin.
 
+use super::ask::Ask;
 use super::control::{self, Control};
-use super::pending::settle;
+use super::pending::{self, settle};
 use super::{active, hints, wake};
 use crate::error::Result;
 use crate::fail;
 use crate::object::win::{LockKind, Win};
 use crate::pml::{self, WaitFor};
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 #[cfg(not(target_arch = "x86_64"))]
 use std::sync::atomic::fence;
@@ -31,6 +34,9 @@ pub fn lock(win: &Win, target: u32, hold: LockKind) -> Result<()> {
         let mut epochs = win.epochs.borrow_mut();
         epochs.fence = false;
         epochs.locks.push((target, hold));
+    }
+    if win.is_far(target) {
+        return acquire_all(win, target..target + 1, hold);
     }
     acquire(win, target, hold);
     Ok(())
@@ -54,6 +60,11 @@ pub fn unlock(win: &Win, target: u32) -> Result<()> {
             win.label()
         );
     };
+    if win.is_far(target) {
+        // The target does what it is asked for in this order.
+        let asked = ask_to_unlock(win, target, hold);
+        return settle(win, Some(target)).and(asked);
+    }
     let outcome = settle(win, Some(target));
     release(win, target, hold);
     outcome
@@ -69,6 +80,9 @@ pub fn lock_all(win: &Win, hold: LockKind) -> Result<()> {
         let mut epochs = win.epochs.borrow_mut();
         epochs.fence = false;
         epochs.all = Some(hold);
+    }
+    if win.remote.is_some() {
+        return acquire_all(win, 0..win.comm.size(), hold);
     }
     for target in 0..win.comm.size() {
         acquire(win, target, hold);
@@ -88,8 +102,12 @@ pub fn unlock_all(win: &Win) -> Result<()> {
             win.label()
         );
     };
-    let outcome = settle(win, None);
-    for target in 0..win.comm.size() {
+    let mut asked = Ok(());
+    for target in (0..win.comm.size()).filter(|target| win.is_far(*target)) {
+        asked = asked.and(ask_to_unlock(win, target, hold));
+    }
+    let outcome = settle(win, None).and(asked);
+    for target in (0..win.comm.size()).filter(|target| !win.is_far(*target)) {
         release(win, target, hold);
     }
     outcome
@@ -214,6 +232,40 @@ fn may_lock(win: &Win, target: Option<u32>) -> Result<()> {
     Ok(())
 }
 
+/// Takes the locks of these ranks: those on other hosts are asked all at once.
+///
+/// # Errors
+/// There is no memory for a message.
+#[cold]
+fn acquire_all(win: &Win, targets: Range<u32>, hold: LockKind) -> Result<()> {
+    if hold == LockKind::Unchecked {
+        return Ok(());
+    }
+    let ask = Ask::Lock(hold == LockKind::Exclusive);
+    let far = targets.clone().filter(|target| win.is_far(*target));
+    let asked = far.map(|target| pending::ask(win, target, ask, (&[], &[]), (0, None)));
+    let asked = asked.collect::<Result<Vec<_>>>()?;
+    for target in targets.filter(|target| !win.is_far(*target)) {
+        acquire(win, target, hold);
+    }
+    let mut outcome = Ok(());
+    for pending in asked {
+        pml::wait(|| pending.waits_for(), || pending.is_done());
+        outcome = outcome.and(pending.finish());
+        pending::forget(win, &pending);
+    }
+    outcome
+}
+
+/// Asks a rank on another host to let its lock go, which this process holds.
+fn ask_to_unlock(win: &Win, target: u32, hold: LockKind) -> Result<()> {
+    if hold == LockKind::Unchecked {
+        return Ok(());
+    }
+    let ask = Ask::Unlock(hold == LockKind::Exclusive);
+    pending::ask(win, target, ask, (&[], &[]), (0, None)).map(drop)
+}
+
 fn acquire(win: &Win, target: u32, hold: LockKind) {
     if hold == LockKind::Unchecked {
         return;
@@ -245,6 +297,9 @@ fn release(win: &Win, target: u32, hold: LockKind) {
     }
     if control.unlock(target, hold == LockKind::Exclusive) {
         wake(win);
+        if win.remote.is_some() {
+            pml::progress(); // for origins on other hosts that wait for the lock of this rank
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Accesses by messages, at the target: served when it makes progress, in the order in
-//! which each origin has asked.
+//! which each origin has asked. For origins on other hosts it takes tickets of its lock, too,
+//! and answers when it is their turn.
 //!
 //! A put or get of gigabytes comes as many requests. The target does not make room for all
 //! of them at once: while the requests and answers of an origin that are under way have
@@ -11,15 +12,17 @@ use super::control;
 use super::mailbox;
 use super::remote::Remote;
 use super::runs::{self, Run};
+use super::table;
 use super::update::Update;
+use super::wake;
 use crate::error::Result;
 use crate::lock::Local;
 use crate::memory::copy_piece;
 use crate::object::comm::Space;
 use crate::object::datatype;
 use crate::object::op::{self, Op, Predefined};
-use crate::object::win::Win;
-use crate::pml::{self, Buffer, Mode, probe};
+use crate::object::win::{Flavor, Win};
+use crate::pml::{self, Buffer, Mode, attend, probe};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -69,6 +72,17 @@ type Queues = BTreeMap<u32, Queue>;
 pub(super) struct Service {
     incoming: Queues,
     outgoing: Queues,
+    /// Origins on other hosts that wait for the lock of this process, by ticket.
+    waiting: Vec<LockRequest>,
+}
+
+/// An origin that waits for a lock.
+struct LockRequest {
+    ticket: u32,
+    exclusive: bool,
+    source: u32,
+    /// Of the answer.
+    tag: i32,
 }
 
 /// The windows that may be asked.
@@ -91,12 +105,25 @@ pub(super) fn end(win: &Arc<Win>) {
         service.outgoing.is_empty()
     };
     pml::wait(|| super::waits_for(win), answered);
-    let none = SERVED.with(|served| {
-        served.retain(|one| !Arc::ptr_eq(one, win));
-        served.is_empty()
-    });
-    if none {
+    SERVED.with(|served| served.retain(|one| !Arc::ptr_eq(one, win)));
+    if SERVED.with(|served| served.is_empty()) {
         pml::off_progress(serve);
+    }
+    if !has_far() {
+        attend::end();
+    }
+}
+
+/// Whether members on other hosts may ask.
+fn has_far() -> bool {
+    SERVED.with(|served| served.iter().any(|win| win.spans_hosts()))
+}
+
+/// Has members on other hosts served while the program is not in MPI. The last thing that a
+/// call does that has made a window.
+pub fn attend() {
+    if has_far() {
+        attend::begin(serve);
     }
 }
 
@@ -118,7 +145,11 @@ fn serve_one(win: &Win) -> bool {
     let Ok(mut service) = remote.service.try_borrow_mut() else {
         return is_served;
     };
-    let Service { incoming, outgoing } = &mut *service;
+    let Service {
+        incoming,
+        outgoing,
+        waiting,
+    } = &mut *service;
     let mut any = is_served;
     loop {
         forget_sent(outgoing);
@@ -127,16 +158,40 @@ fn serve_one(win: &Win) -> bool {
             while !outgoing.get(source).is_some_and(Queue::is_full)
                 && let Some(next) = queue.pop_done()
             {
-                answer(win, outgoing, (*source, &next.bytes));
+                answer(win, outgoing, waiting, (*source, &next.bytes));
                 again = true;
             }
             !queue.messages.is_empty()
         });
+        if !waiting.is_empty() {
+            again |= grant(win, outgoing, waiting);
+        }
         if !again {
             return any;
         }
         any = true;
     }
+}
+
+/// Answers those whose turn it is to have the lock. Whether there was anybody.
+fn grant(win: &Win, outgoing: &mut Queues, waiting: &mut Vec<LockRequest>) -> bool {
+    let (control, me) = (control::of(win), win.comm.rank);
+    let before = waiting.len();
+    // A reader lets the next one in, which has a later ticket.
+    waiting.retain(|request| {
+        if !control.is_turn(me, request.ticket, request.exclusive) {
+            return true;
+        }
+        if request.exclusive {
+            control.set_holder(me, Some(request.source));
+        } else if control.let_readers_in(me) {
+            wake(win);
+        }
+        let done = Answer::write(Ok(Vec::new()));
+        send(win, outgoing, (request.source, request.tag), done);
+        false
+    });
+    waiting.len() < before
 }
 
 fn forget_sent(outgoing: &mut Queues) {
@@ -177,13 +232,53 @@ fn take_in(win: &Win, incoming: &mut Queues, outgoing: &Queues) -> bool {
     }
 }
 
-fn answer(win: &Win, outgoing: &mut Queues, (source, message): (u32, &[u8])) {
+fn answer(
+    win: &Win,
+    outgoing: &mut Queues,
+    waiting: &mut Vec<LockRequest>,
+    (source, message): (u32, &[u8]),
+) {
     let Some(request) = Request::read(message) else {
         return; // from no origin of ours
     };
-    let bytes = Answer::write(carry_out(win, &request));
+    let (control, me) = (control::of(win), win.comm.rank);
+    let outcome = match request.what {
+        Ask::Lock(exclusive) => {
+            return waiting.push(LockRequest {
+                ticket: control.queue(me),
+                exclusive,
+                source,
+                tag: request.tag,
+            });
+        }
+        Ask::Unlock(exclusive) => {
+            if exclusive {
+                control.set_holder(me, None);
+            }
+            if control.unlock(me, exclusive) {
+                wake(win);
+            }
+            Ok(Vec::new())
+        }
+        _ => may_access(win, source, &request.runs).and_then(|()| carry_out(win, &request)),
+    };
+    send(win, outgoing, (source, request.tag), Answer::write(outcome));
+}
+
+/// Checks what an origin could not: whether memory of a dynamic window is attached.
+fn may_access(win: &Win, source: u32, runs: &[Run]) -> Result<()> {
+    match Remote::of(win) {
+        Some(remote) if win.flavor == Flavor::Dynamic && win.is_far(source) => {
+            let own = remote.own.borrow();
+            table::covered(win, win.comm.rank, own.pieces(), runs).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn send(win: &Win, outgoing: &mut Queues, (source, tag): (u32, i32), bytes: Vec<u8>) {
     let buffer = Buffer::bytes(bytes.as_ptr(), bytes.len());
-    let (space, tag) = (Space::PointToPoint, request.tag);
+    let space = Space::PointToPoint;
     // SAFETY: the bytes stay in `outgoing` until the request is done.
     let sent = unsafe { pml::isend(&win.comm, space, source, tag, &buffer, Mode::Standard) };
     if let Ok(request) = sent

@@ -2,10 +2,11 @@
 
 use super::control::TableState;
 use super::expose::Exposure;
+use super::runs::Run;
 use crate::error::Result;
-use crate::memory;
-use crate::object::win::PartReach;
+use crate::object::win::{PartReach, Win};
 use crate::pml::remote;
+use crate::{fail, memory};
 use std::collections::HashMap;
 use std::ptr::NonNull;
 
@@ -126,7 +127,7 @@ pub(super) fn code(reach: PartReach) -> u64 {
     match reach {
         PartReach::Mapped | PartReach::Remote => 0,
         PartReach::Replaced => 1,
-        PartReach::Messages => 2,
+        PartReach::Messages | PartReach::OtherHost => 2,
     }
 }
 
@@ -137,4 +138,53 @@ pub(super) fn of_code(code: u64) -> PartReach {
         1 => PartReach::Replaced,
         _ => PartReach::Messages,
     }
+}
+
+/// How attached memory is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Reach {
+    pub(super) by: PartReach,
+    /// How far from its address peers map it, the same for all of it. `None`: it differs.
+    pub(super) shift: Option<u64>,
+}
+
+/// Whether every byte of `runs` is in a piece of what `rank` has attached.
+///
+/// # Errors
+/// Class RMA_RANGE: some of it is not.
+pub(super) fn covered(win: &Win, rank: u32, pieces: &[Attached], runs: &[Run]) -> Result<Reach> {
+    let mut reach = PartReach::Remote;
+    let (mut shift, mut is_same) = (None, true);
+    for (start, len) in runs {
+        let Some(end) = start.checked_add(*len as u64) else {
+            return outside(win, rank, (*start, *len), *start);
+        };
+        let mut at = *start;
+        while at < end {
+            let index = pieces.partition_point(|piece| piece.start <= at);
+            let piece = index.checked_sub(1).map(|index| pieces[index]);
+            match piece.filter(|piece| at < piece.start + piece.len) {
+                Some(piece) => {
+                    reach = of_code(code(reach).max(piece.reach));
+                    let by = piece.found.wrapping_sub(piece.start);
+                    is_same &= *shift.get_or_insert(by) == by;
+                    at = piece.start + piece.len;
+                }
+                None => return outside(win, rank, (*start, *len), at),
+            }
+        }
+    }
+    Ok(Reach {
+        by: reach,
+        shift: shift.filter(|_| is_same),
+    })
+}
+
+#[cold]
+fn outside<T>(win: &Win, rank: u32, (start, len): Run, at: u64) -> Result<T> {
+    fail!(
+        RMA_RANGE,
+        "the {len} bytes at {start:#x} of rank {rank} are not all attached to {}: {at:#x} is not",
+        win.label()
+    )
 }

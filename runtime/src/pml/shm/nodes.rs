@@ -150,6 +150,8 @@ pub(super) struct Nodes {
 pub(super) struct NodesInbox {
     inbox: Inbox,
     bell: Arc<Doorbell>,
+    /// Readable once something comes.
+    fd: i32,
     table: &'static Table,
     me: u32,
     near: u32,
@@ -173,10 +175,13 @@ pub(super) fn open(opening: &Opening<'_>) -> Option<(Nodes, NodesInbox)> {
     let result = begin(table, opening.me.0);
     let (net, inbox) = result.unwrap_or_else(|why| fatal::die(&why));
     let near = opening.segment.ranks();
-    let bell = net
+    let (fd, bell) = net
         .sleeper()
         .map_err(|why| why.to_string())
-        .and_then(|sleeper| Doorbell::start(sleeper, opening.segment, opening.me.0))
+        .and_then(|sleeper| {
+            let fd = sleeper.fd;
+            Ok((fd, Doorbell::start(sleeper, opening.segment, opening.me.0)?))
+        })
         .unwrap_or_else(|why| fatal::die(&why));
     if opening.settings.verbose {
         eprintln!(
@@ -196,6 +201,7 @@ pub(super) fn open(opening: &Opening<'_>) -> Option<(Nodes, NodesInbox)> {
     let inbox = NodesInbox {
         inbox,
         bell,
+        fd,
         table,
         me: opening.me.0,
         near,
@@ -360,6 +366,18 @@ impl NodesInbox {
             }
             Err(why) => lost(&why),
         }
+    }
+
+    /// Has the next round look at the network.
+    pub(super) fn look(&mut self) {
+        self.skipped = SELDOM;
+        ROUNDS.store(CLOSELY, Ordering::Relaxed);
+    }
+
+    /// What becomes readable once something comes, where nothing is there now and nothing
+    /// waits to go out.
+    pub(super) fn quiet(&self) -> Option<i32> {
+        self.inbox.may_sleep().then_some(self.fd)
     }
 
     /// Messages of `peer` that were taken so far, if it is on another node.
