@@ -28,8 +28,6 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod limits;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -109,4 +107,49 @@ pub fn set_limits(wanted: Limits) -> Limits {
 /// start.
 pub fn set_nt_min(bytes: u64) -> Limits {
     set_limits(limits(usize::try_from(bytes).unwrap_or(usize::MAX)))
+}
+
+/// Copies on architectures that have no kernels of their own.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod portable {
+    use super::Limits;
+    use crate::fault::error::Fault;
+
+    /// A fault in attached memory ends the process here; an arm whose memory can go
+    /// away at any time must not be used.
+    pub const GUARDED: bool = false;
+
+    #[inline]
+    pub unsafe fn copy(from: *const u8, to: *mut u8, n: usize) -> Result<(), Fault> {
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, n) };
+        Ok(())
+    }
+
+    #[inline]
+    pub unsafe fn copy_part(
+        from: *const u8,
+        to: *mut u8,
+        n: usize,
+        _whole: usize,
+    ) -> Result<(), Fault> {
+        // SAFETY: the caller's promise.
+        unsafe { copy(from, to, n) }
+    }
+
+    /// See [`super::copy_piece`]: what it is a part of makes no difference here.
+    pub use copy_part as copy_piece;
+
+    pub fn limits(nt_min: usize) -> Limits {
+        Limits {
+            vector: 0,
+            rep_min: usize::MAX,
+            rep_max: usize::MAX,
+            nt_min,
+        }
+    }
+
+    pub fn set_limits(_wanted: Limits) -> Limits {
+        limits(usize::MAX)
+    }
 }
