@@ -214,6 +214,14 @@ impl<T: Transport> Queues<T> {
                         self.transport.send_words(peer, header, *words)
                     }
                 };
+                let sent = match (sent, &pending) {
+                    // It has left only just now.
+                    (Err(_), Pending::Start(send)) if self.transport.has_left(peer) => {
+                        fail(send);
+                        Ok(true)
+                    }
+                    (sent, _) => sent,
+                };
                 if !sent.unwrap_or_else(|why| unreachable_peer(peer, &why)) {
                     self.of(peer).pending.push_front(pending);
                     break;
@@ -291,6 +299,11 @@ impl<T: Transport> Queues<T> {
                 pieces -= 1;
                 let is_alone = self.goes_alone(peer);
                 let sent = stream.send_piece(&mut self.transport, is_alone);
+                if sent.is_err() && self.transport.has_left(peer) {
+                    // Only just now.
+                    self.of(peer).streams.push_front(stream);
+                    return self.fail_streams_to(peer) | any;
+                }
                 if !sent.unwrap_or_else(|why| unreachable_peer(peer, &why)) {
                     break;
                 }
