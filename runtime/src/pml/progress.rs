@@ -215,11 +215,18 @@ pub fn wait_or(
                 continue;
             }
         }
+        let mut has_moved = false;
         lock::released(|| {
-            let look = || last_look(&mut over, &mut done);
+            let look = || {
+                has_moved = last_look(&mut over, &mut done);
+                has_moved
+            };
             stage.step(look);
         });
         publication.paused();
+        if has_moved {
+            publication.moved(); // what has come may be what nobody asks for
+        }
     }
     publication.end();
     over
