@@ -88,6 +88,16 @@ struct Piece<'a> {
     channel: Tag,
 }
 
+impl<'a> Piece<'a> {
+    fn new(peer: u32, buffer: Buffer<'a>, channel: Tag) -> Piece<'a> {
+        Piece {
+            peer,
+            buffer,
+            channel,
+        }
+    }
+}
+
 /// Messages under way, each with its peer and the bytes that are to come.
 #[derive(Default)]
 struct UnderWay(SmallVec<[(Request, u32, usize); 4]>);
@@ -171,6 +181,11 @@ fn is_small(size: u32) -> bool {
     size as usize <= MAX_IN_FLIGHT
 }
 
+/// Whether equal parts as long as this one go along a tree.
+fn is_tree(size: u32, part: &Buffer<'_>) -> bool {
+    choose::gather(size, len_of(part)) == choose::Gather::Binomial
+}
+
 const _: () = assert!(MAX_IN_FLIGHT <= TOLD_APART as usize);
 
 /// # Safety
@@ -188,19 +203,12 @@ unsafe fn gather(
         (None, Some(receive)) => part(receive, root as usize),
         (None, None) => return None,
     };
-    let is_tree = is_equal && {
-        let len = receive.map_or_else(|| len_of(&own), |all| len_of(&part(all, root as usize)));
-        choose::gather(size, len) == choose::Gather::Binomial
-    };
-    if is_tree || !is_small(size) {
+    let all = receive.map(|all| part(all, root as usize));
+    if !is_small(size) || is_equal && is_tree(size, &all.unwrap_or(own)) {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
-    let piece = |peer: u32, buffer| Piece {
-        peer,
-        buffer,
-        channel: tag,
-    };
+    let piece = |peer, buffer| Piece::new(peer, buffer, tag);
     // SAFETY: the caller's promise.
     unsafe {
         match receive {
@@ -236,19 +244,12 @@ unsafe fn scatter(
         (None, Some(send)) => part(send, root as usize),
         (None, None) => return None,
     };
-    let is_tree = is_equal && {
-        let len = send.map_or_else(|| len_of(&own), |all| len_of(&part(all, root as usize)));
-        choose::gather(size, len) == choose::Gather::Binomial
-    };
-    if is_tree || !is_small(size) {
+    let all = send.map(|all| part(all, root as usize));
+    if !is_small(size) || is_equal && is_tree(size, &all.unwrap_or(own)) {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
-    let piece = |peer: u32, buffer| Piece {
-        peer,
-        buffer,
-        channel: tag,
-    };
+    let piece = |peer, buffer| Piece::new(peer, buffer, tag);
     // SAFETY: the caller's promise.
     unsafe {
         match send {
@@ -289,11 +290,7 @@ pub(super) unsafe fn allgather(
         return None;
     }
     let mut messages = Messages::new(comm, tag);
-    let piece = |peer: u32, buffer| Piece {
-        peer,
-        buffer,
-        channel: tag,
-    };
+    let piece = |peer, buffer| Piece::new(peer, buffer, tag);
     let own = part(receive, rank as usize);
     // Out of the buffer that is sent: what has just been copied is slow for others to read.
     let out = send.map_or(own, plain);
@@ -329,11 +326,7 @@ pub(super) unsafe fn alltoall(
         return None;
     }
     let mut messages = Messages::new(comm, tag);
-    let piece = |peer: u32, buffer| Piece {
-        peer,
-        buffer,
-        channel: tag,
-    };
+    let piece = |peer, buffer| Piece::new(peer, buffer, tag);
     // SAFETY: the caller's promise.
     unsafe {
         memory::copy_buffer(&part(send, rank as usize), &part(receive, rank as usize));
@@ -375,11 +368,7 @@ unsafe fn among_neighbors<'a>(
         .enumerate()
         .filter_map(move |(i, edge)| {
             let (peer, channel) = (edge.peer?, channel(edge.upward));
-            Some(Piece {
-                peer,
-                buffer: into(i),
-                channel,
-            })
+            Some(Piece::new(peer, into(i), channel))
         });
     let go = edges
         .destinations
@@ -387,11 +376,7 @@ unsafe fn among_neighbors<'a>(
         .enumerate()
         .filter_map(|(i, edge)| {
             let (peer, channel) = (edge.peer?, channel(edge.upward));
-            Some(Piece {
-                peer,
-                buffer: out(i),
-                channel,
-            })
+            Some(Piece::new(peer, out(i), channel))
         });
     // SAFETY: the caller's promise.
     unsafe { exchange(&mut messages, come, go, false) };
