@@ -491,6 +491,38 @@ impl<B: Bells> Incoming<B> {
         Ok((taken.envelope, taken.word, taken.len))
     }
 
+    /// Offers the source, header, bytes and length of messages of at most a word to `take`,
+    /// at most `most` of each peer. What it returns true for is taken; any other stays its
+    /// peer's next one. Returns whether any was taken, and whether there is anything that
+    /// [`Incoming::poll`] would find.
+    #[inline]
+    pub fn take_words(
+        &mut self,
+        most: u32,
+        mut take: impl FnMut(u32, &Envelope, u64, usize) -> bool,
+    ) -> (bool, bool) {
+        let new = &self.segment.record(self.me).incoming;
+        let (mut any, mut is_more) = (false, new.load(Ordering::Relaxed) != 0);
+        for from in &mut self.rings {
+            let source = from.source;
+            for _ in 0..most {
+                let offer = |envelope: &Envelope, word, len| take(source, envelope, word, len);
+                let told = match from.consumer.offer_slot(offer) {
+                    Ok(told) => told,
+                    Err(why) => {
+                        is_more |= why != NotTaken::Nothing;
+                        break;
+                    }
+                };
+                any = true;
+                if told {
+                    self.bells.ring(self.segment, source);
+                }
+            }
+        }
+        (any, is_more)
+    }
+
     #[cold]
     fn find_new(&mut self) {
         // pairs with the Release in `Outgoing::open`

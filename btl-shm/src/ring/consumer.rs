@@ -223,6 +223,32 @@ impl Consumer {
         &mut self,
         is_it: impl FnOnce(&Envelope, usize) -> bool,
     ) -> Result<TakenSlot, NotTaken> {
+        let mut found = None;
+        let told = self.offer_slot(|envelope, word, len| {
+            let is_it = is_it(envelope, len);
+            if is_it {
+                found = Some((*envelope, word, len));
+            }
+            is_it
+        })?;
+        let (envelope, word, len) = found.ok_or(NotTaken::Another)?;
+        Ok(TakenSlot {
+            envelope,
+            word,
+            len,
+            told,
+        })
+    }
+
+    /// Offers the header, bytes and length of the oldest message to `take`, if it is one of at
+    /// most [`SLOT`] bytes. It is taken if `take` returns true, and else stays the oldest.
+    /// Returns whether the producer was told that there is room, and may be waiting to hear it.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as in `Producer::push_inline`")]
+    pub fn offer_slot(
+        &mut self,
+        take: impl FnOnce(&Envelope, u64, usize) -> bool,
+    ) -> Result<bool, NotTaken> {
         let (cell, first) = self.find().ok_or(NotTaken::Nothing)?;
         let carrier = (first >> 48) as u16;
         if carrier & carrier::KIND != carrier::SHARED {
@@ -230,20 +256,14 @@ impl Consumer {
         }
         let envelope = envelope_of(cell, first);
         let len = usize::from(carrier & 0xff).min(SLOT);
-        if !is_it(&envelope, len) {
-            return Err(NotTaken::Another);
-        }
         let slot = usize::try_from(self.shared).unwrap_or(0) % WORDS;
         let word = cell.words[3 + slot].load(Ordering::Relaxed);
+        if !take(&envelope, word, len) {
+            return Err(NotTaken::Another);
+        }
         self.is_shared = true;
         self.behind = 0;
-        let told = self.advance();
-        Ok(TakenSlot {
-            envelope,
-            word,
-            len,
-            told,
-        })
+        Ok(self.advance())
     }
 
     /// Goes on to the next cell.

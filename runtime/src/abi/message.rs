@@ -222,11 +222,7 @@ unsafe fn took(
     tag: c_int,
     comm: MPI_Comm,
 ) -> Option<(i32, u32)> {
-    let tag = match tag {
-        0.. => Some(tag),
-        MPI_ANY_TAG => None,
-        _ => return None,
-    };
+    let tag = wanted_tag(tag)?;
     let (addr, room) = plain(buf, count, datatype)?;
     let comm = comm::find(comm.0)?;
     // No rank has the number of a negative `source`.
@@ -316,10 +312,9 @@ pub unsafe fn irecv(
     // SAFETY: the caller's buffer and request.
     unsafe {
         if !out.is_null()
-            && let Some((tag, len)) = took((buf, count, datatype), source, tag, comm)
+            && let Some(started) = took_or_posted((buf, count, datatype), source, tag, comm)
         {
-            let source = source.cast_unsigned();
-            let raw = request::insert_received(source, tag, len as usize, comm.0)?;
+            let raw = request::insert_pml(started, comm.0)?;
             return arg::put(out, "request", MPI_Request(raw));
         }
         irecv_any(buf, count, datatype, source, tag, comm, out)
@@ -343,10 +338,10 @@ unsafe fn irecv_any(
     handle: MPI_Comm,
     out: *mut MPI_Request,
 ) -> Result<()> {
-    let comm = arg::comm(handle)?;
-    let from = wanted(comm, source, tag)?;
     // SAFETY: the caller's buffer, type and request.
     unsafe {
+        let comm = arg::comm(handle)?;
+        let from = wanted(comm, source, tag)?;
         let buffer = message(buf, count, datatype)?;
         let raw = match from.source {
             None => request::insert(Box::new(FromNull), false)?,
@@ -360,6 +355,38 @@ unsafe fn irecv_any(
             }
         };
         arg::put(out, "request", MPI_Request(raw))
+    }
+}
+
+/// Starts a receive, if nothing needs a second look: takes a message that is there already,
+/// or posts it.
+///
+/// # Safety
+/// As [`irecv`].
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as in `plain`")]
+unsafe fn took_or_posted(
+    (buf, count, datatype): (*mut c_void, impl Number, MPI_Datatype),
+    source: c_int,
+    tag: c_int,
+    comm: MPI_Comm,
+) -> Option<pml::Request> {
+    let tag = wanted_tag(tag)?;
+    let (addr, room) = plain(buf, count, datatype)?;
+    let comm = comm::find(comm.0)?;
+    let pattern = (source.cast_unsigned(), tag);
+    let run = (addr.cast_mut(), room);
+    // SAFETY: the caller's buffer.
+    unsafe { pml::irecv_run(comm, Space::PointToPoint, pattern, run, datatype.0) }
+}
+
+/// What a receive with this tag asks for. `None`: the tag is wrong.
+#[inline]
+fn wanted_tag(tag: c_int) -> Option<Option<i32>> {
+    match tag {
+        0.. => Some(Some(tag)),
+        MPI_ANY_TAG => Some(None),
+        _ => None,
     }
 }
 

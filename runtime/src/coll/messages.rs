@@ -127,7 +127,7 @@ impl<'a> Messages<'a> {
         let pattern = (Some(from), Some(tag));
         // SAFETY: the caller's promise.
         match unsafe { pml::take_soon(comm, Space::Collective, pattern, buffer) } {
-            Some((.., came)) if came == len => {}
+            Some((.., came)) if came as usize == len => {}
             Some((.., came)) => self.failed(too_short(self.tag, from, came as u64, len)),
             None => {
                 // SAFETY: the caller's promise; it is waited for here.

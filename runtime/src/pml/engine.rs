@@ -111,6 +111,13 @@ impl<T: Transport> Core<T> {
         }
     }
 
+    /// Whether messages of a word may go straight to the oldest receive that is posted for
+    /// them.
+    #[inline]
+    pub(super) fn takes_words(&self) -> bool {
+        self.expected.is_none() && !self.checks_types
+    }
+
     /// Posts the expected receive, before a message of its context that it did
     /// not take is matched: it may be the one.
     #[inline]

@@ -5,7 +5,7 @@ use crate::object::comm::ContextId;
 use crate::object::group::Proc;
 use crate::pml::check;
 use crate::pml::matching::{Envelope, Pattern};
-use crate::pml::memory::{Buffer, copy_short};
+use crate::pml::memory::{Memory, copy_short};
 use crate::pml::request::{Completion, Request, RequestId, RequestRef};
 use crate::pml::transport::Arrival;
 use crate::pml::unexpected::{Destination, Unexpected};
@@ -147,8 +147,9 @@ impl Expected {
 
     /// The receive, from now on as a request, which the caller posts or matches.
     pub(super) fn become_posted(&mut self) -> RequestRef {
-        let buffer = Buffer::bytes(self.addr, self.room);
-        let receive = RequestRef::receive(self.pattern, self.context, self.peer, &buffer, false);
+        let memory = Memory::of_run(self.addr, self.room);
+        let (pattern, context, peer) = (self.pattern, self.context, self.peer);
+        let receive = RequestRef::receive_into(pattern, context, peer, memory, (0, None));
         self.found = Found::Posted(receive.clone());
         receive
     }

@@ -152,6 +152,23 @@ impl<T> Posted<T> {
     /// Takes out the oldest receive that a message fits.
     #[inline]
     pub fn take(&mut self, source: u32, tag: i32) -> Option<T> {
+        self.take_first(source, tag, |_| true)
+            .or_else(|| self.take_later(source, tag))
+    }
+
+    /// As [`Posted::take`], if it is the oldest of all receives, and `is` holds for it.
+    #[inline]
+    pub fn take_first(&mut self, source: u32, tag: i32, is: impl FnOnce(&T) -> bool) -> Option<T> {
+        // The list is empty while there is an index.
+        let (pattern, receive) = self.short.front()?;
+        if !(pattern.takes(source, tag) && is(receive)) {
+            return None;
+        }
+        self.short.pop_front().map(|(_, receive)| receive)
+    }
+
+    #[inline(never)]
+    fn take_later(&mut self, source: u32, tag: i32) -> Option<T> {
         if self.index.is_none() {
             match scan(&self.short, |(pattern, _)| pattern.takes(source, tag)) {
                 Scan::At(at) => return take_at(&mut self.short, at).map(|(_, receive)| receive),
@@ -337,6 +354,14 @@ impl<T> Unexpected<T> {
     /// Takes out the oldest message that a receive asks for.
     #[inline]
     pub fn take(&mut self, pattern: Pattern) -> Option<(u32, i32, T)> {
+        if self.is_empty() {
+            return None;
+        }
+        self.take_any(pattern)
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, pattern: Pattern) -> Option<(u32, i32, T)> {
         if self.index.is_none() {
             match scan(&self.short, |m| pattern.takes(m.0, m.1)) {
                 Scan::At(at) => return take_at(&mut self.short, at),

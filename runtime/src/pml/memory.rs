@@ -62,6 +62,16 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// `len` contiguous bytes at `addr`.
+    #[inline]
+    pub(super) fn of_run(addr: *mut u8, len: usize) -> Memory {
+        Memory {
+            addr,
+            len,
+            scattered: None,
+        }
+    }
+
     /// The memory of `buffer`; a scattered one keeps its type alive.
     #[inline]
     pub(super) fn of(buffer: &Buffer<'_>) -> Memory {
@@ -73,11 +83,7 @@ impl Memory {
             },
             (run, _) => {
                 let (addr, len) = run.unwrap_or((buffer.addr, 0));
-                Memory {
-                    addr,
-                    len,
-                    scattered: None,
-                }
+                Memory::of_run(addr, len)
             }
         }
     }

@@ -94,7 +94,7 @@ pub use progress::{
     unreceived, wait, wait_or,
 };
 pub use publish::{WaitFor, is_attentive};
-pub use recv::{irecv, post, recv, take_soon};
+pub use recv::{irecv, irecv_run, post, recv, take_soon};
 pub use request::{Completion, Request};
 pub use send::{Mode, isend, isend_any, send, send_any};
 pub use short::{receive as receive_short, send as send_short};

@@ -8,6 +8,7 @@ use crate::pml::engine::{Engine, with_engine};
 use crate::pml::outgoing;
 use crate::pml::publish::{self, Publication, WaitFor};
 use crate::pml::request::{Completion, Request};
+use crate::pml::short;
 use crate::pml::transport::{Inbox, Transport};
 use crate::pml::waiter::{Stage, should_give_way, tell_threads};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,10 +37,18 @@ static HOOK_COUNT: AtomicUsize = AtomicUsize::new(0);
 pub(super) fn round<T: Transport>(engine: &mut Engine<T>) -> bool {
     let Engine { inbox, core } = engine;
     core.transfers.set_polling(true);
-    let mut any = inbox.poll(BURST, |a| {
-        arrived(core, a);
-        !core.is_served()
-    });
+    let (mut any, is_more) = match core.takes_words() {
+        true => inbox.take_words(BURST, |from, header, word, len| {
+            short::deliver(core, (from, header), word, len)
+        }),
+        false => (false, true),
+    };
+    if is_more && !(any && core.is_served()) {
+        any |= inbox.poll(BURST, |a| {
+            arrived(core, a);
+            !core.is_served()
+        });
+    }
     core.transfers.set_polling(false);
     let (queues, learnt, transfers) = (&mut core.queues, &mut core.learnt, &mut core.transfers);
     if queues.has_pending() {

@@ -1,13 +1,14 @@
 //! Starting receives.
 
 use crate::error::Result;
+use crate::handle::Raw;
 use crate::lock;
 use crate::object::comm::{Comm, Space};
 use crate::pml::arrival::consume;
 use crate::pml::engine::with_engine;
 use crate::pml::expected::{Expected, Outcome};
 use crate::pml::matching::Pattern;
-use crate::pml::memory::Buffer;
+use crate::pml::memory::{Buffer, Memory};
 use crate::pml::progress;
 use crate::pml::request::{Completion, Request, RequestRef};
 use crate::pml::short;
@@ -62,7 +63,7 @@ pub unsafe fn take_soon(
     space: Space,
     pattern: (Option<u32>, Option<i32>),
     buffer: &Buffer<'_>,
-) -> Option<(u32, i32, usize)> {
+) -> Option<(u32, i32, u32)> {
     // SAFETY: the caller's buffer.
     let found = unsafe { take_now(comm, space, pattern, buffer) };
     if found.is_some() || pattern.0.is_none() || buffer.len() > SHORT || waiter::is_oversubscribed()
@@ -83,11 +84,47 @@ unsafe fn take_now(
     space: Space,
     (source, tag): (Option<u32>, Option<i32>),
     buffer: &Buffer<'_>,
-) -> Option<(u32, i32, usize)> {
+) -> Option<(u32, i32, u32)> {
     let (source, (addr, room)) = (source?, buffer.run()?);
     // SAFETY: the caller's buffer.
     let (tag, len) = unsafe { short::receive(comm, space, source, tag, addr, room) }?;
-    Some((source, tag, len as usize))
+    Some((source, tag, len))
+}
+
+/// As [`irecv`], of a message of one run, of which reports are to say `datatype`. `None`: more
+/// has to be done than to take or to post it, or an argument is wrong.
+///
+/// # Safety
+/// As for [`irecv`].
+#[inline(never)]
+pub unsafe fn irecv_run(
+    comm: &Comm,
+    space: Space,
+    (source, tag): (u32, Option<i32>),
+    (addr, len): (*mut u8, usize),
+    datatype: Raw,
+) -> Option<Request> {
+    // SAFETY: the caller's buffer.
+    if let Some((tag, len)) = unsafe { short::receive(comm, space, source, tag, addr, len) } {
+        return Some(Request::received(source, tag, len));
+    }
+    let peer = comm.peer(source)?;
+    let context = comm.context_of(space);
+    let pattern = Pattern {
+        source: Some(source),
+        tag,
+    };
+    with_engine(|engine| {
+        let core = &mut engine.core;
+        let queues = core.matching.of(context);
+        if core.checks_types || !queues.unexpected.is_empty() {
+            return None;
+        }
+        let (peer, memory) = (Some(peer), Memory::of_run(addr, len));
+        let receive = RequestRef::receive_into(pattern, context, peer, memory, (datatype, None));
+        queues.posted.push(pattern, receive.clone());
+        Some(Request::of(receive))
+    })
 }
 
 /// As [`irecv`], of a message that is not the next one that comes from its source: posts a
@@ -141,7 +178,7 @@ pub unsafe fn recv(
 ) -> Result<Completion> {
     // SAFETY: the caller's buffer.
     if let Some((source, tag, len)) = unsafe { take_soon(comm, space, (source, tag), buffer) } {
-        return Ok(Completion::received(source, tag, len));
+        return Ok(Completion::received(source, tag, len as usize));
     }
     wait_for(comm, space, source, tag, buffer)
 }

@@ -105,7 +105,7 @@ enum Handle {
     /// A send that is complete: nothing was kept of it.
     Nothing,
     /// A receive that was complete at once: source, tag and bytes of its message.
-    Received(u32, i32, usize),
+    Received(u32, i32, u32),
     State(RequestRef),
 }
 
@@ -119,7 +119,7 @@ impl Request {
     /// A receive that was complete at once, of a message of `len` bytes.
     #[inline]
     #[must_use]
-    pub fn received(source: u32, tag: i32, len: usize) -> Request {
+    pub fn received(source: u32, tag: i32, len: u32) -> Request {
         Request(Handle::Received(source, tag, len))
     }
 
@@ -143,7 +143,9 @@ impl Request {
     pub fn end(&self) -> Option<Completion> {
         match &self.0 {
             Handle::Nothing => Some(Completion::empty()),
-            Handle::Received(source, tag, len) => Some(Completion::received(*source, *tag, *len)),
+            Handle::Received(source, tag, len) => {
+                Some(Completion::received(*source, *tag, *len as usize))
+            }
             Handle::State(state) => state.done.get().then(|| state.completion()),
         }
     }
@@ -172,7 +174,7 @@ impl Request {
     pub fn finish(self) -> Completion {
         match self.0 {
             Handle::Nothing => Completion::empty(),
-            Handle::Received(source, tag, len) => Completion::received(source, tag, len),
+            Handle::Received(source, tag, len) => Completion::received(source, tag, len as usize),
             Handle::State(state) => {
                 assert!(state.done.get(), "finish of a request that is under way");
                 state.completion()
@@ -190,7 +192,7 @@ impl Request {
         let state = match &self.0 {
             Handle::Nothing => return Completion::empty(),
             Handle::Received(source, tag, len) => {
-                return Completion::received(*source, *tag, *len);
+                return Completion::received(*source, *tag, *len as usize);
             }
             Handle::State(state) => state,
         };
@@ -351,20 +353,35 @@ impl RequestRef {
         buffer: &Buffer<'_>,
         checked: bool,
     ) -> RequestRef {
+        let check = checked.then(|| {
+            let tag = pattern.tag.unwrap_or(-1);
+            BufferCheck::of_receive(buffer, (peer, tag, context))
+        });
+        let memory = Memory::of(buffer);
+        RequestRef::receive_into(pattern, context, peer, memory, (0, check))
+    }
+
+    /// As [`RequestRef::receive`], into `memory`; with the handle of its datatype for reports,
+    /// or 0, and what is kept of it where messages are checked.
+    #[inline]
+    pub(super) fn receive_into(
+        pattern: Pattern,
+        context: ContextId,
+        peer: Option<Proc>,
+        memory: Memory,
+        (named, check): (Raw, Option<Box<BufferCheck>>),
+    ) -> RequestRef {
         RequestRef::new(State {
             refs: Cell::new(1),
             done: Cell::new(false),
             cancelled: Cell::new(false),
             is_send: false,
             synchronous: false,
-            memory: Memory::of(buffer),
+            memory,
             context,
             signature: check::UNKNOWN,
-            check: checked.then(|| {
-                let tag = pattern.tag.unwrap_or(-1);
-                BufferCheck::of_receive(buffer, (peer, tag, context))
-            }),
-            named: Cell::new(0),
+            check,
+            named: Cell::new(named),
             pattern,
             peer: Cell::new(peer.unwrap_or(Proc(NOBODY))),
             source: Cell::new(pattern.source.unwrap_or(NOBODY)),

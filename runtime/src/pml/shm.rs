@@ -125,6 +125,18 @@ impl Inbox for ShmInbox {
             Err(why) => Err(why == NotTaken::Longer),
         }
     }
+
+    #[inline]
+    fn take_words(
+        &mut self,
+        most: u32,
+        mut take: impl FnMut(Proc, &Header, u64, usize) -> bool,
+    ) -> (bool, bool) {
+        let (any, is_more) = self.own.take_words(most, |source, envelope, word, len| {
+            take(Proc(source), &header(envelope), word, len)
+        });
+        (any, is_more || self.has_others)
+    }
 }
 
 impl ShmInbox {

@@ -8,11 +8,13 @@
 use crate::lock;
 use crate::object::comm::{Comm, Space};
 use crate::object::group::Proc;
+use crate::pml::check;
 use crate::pml::counters;
-use crate::pml::engine::{Engine, with_engine};
+use crate::pml::engine::{Core, Engine, with_engine};
 use crate::pml::matching::Envelope;
 use crate::pml::memory::copy_short;
 use crate::pml::queues::Queues;
+use crate::pml::request::RequestRef;
 use crate::pml::transport::{Header, Inbox, Transport};
 use crate::pml::wire;
 
@@ -163,6 +165,36 @@ pub unsafe fn receive(
         core.queues.heard_from(peer);
         u32::try_from(len).ok().map(|len| (tag, len))
     })
+}
+
+/// Gives a message of at most a word to the oldest receive of its context, if that is posted
+/// for it and nothing else has to be done. Whether that was so. Only where
+/// [`Core::takes_words`].
+#[inline]
+pub(super) fn deliver<T: Transport>(
+    core: &mut Core<T>,
+    (from, header): (Proc, &Header),
+    word: u64,
+    len: usize,
+) -> bool {
+    if !wire::is_plain(header) || core.is_served() {
+        return false;
+    }
+    let (source, tag) = (header.source, header.tag);
+    let fits = |receive: &RequestRef| receive.memory.run().is_some() && len <= receive.memory.len();
+    let posted = &mut core.matching.of(header.context).posted;
+    let Some(receive) = posted.take_first(source, tag, fits) else {
+        return false;
+    };
+    receive.matched(from, source, tag, len, check::UNKNOWN);
+    if let Some(addr) = receive.memory.run() {
+        // SAFETY: the message fits the receive, whose memory is writable until it is done.
+        unsafe { store_word(word, addr, len) };
+    }
+    receive.moved.set(len);
+    receive.complete();
+    core.queues.heard_from(from);
+    true
 }
 
 /// Stores the first `len` bytes of a word.

@@ -224,6 +224,16 @@ pub(super) trait Inbox: Debug {
     ) -> Result<(Header, u64, usize), bool> {
         Err(false)
     }
+    /// Offers messages of at most 8 bytes, by sender, header, bytes and length, to `take`, at
+    /// most `most` of each peer. What it returns true for is taken; any other stays its
+    /// peer's next one. Whether any was taken, and whether [`Inbox::poll`] may find more.
+    fn take_words(
+        &mut self,
+        _most: u32,
+        _take: impl FnMut(Proc, &Header, u64, usize) -> bool,
+    ) -> (bool, bool) {
+        (false, true)
+    }
 }
 
 /// How a rank sleeps, and is woken. It may wait for messages, for room, for another

@@ -3,7 +3,7 @@
 //! Each comes in two forms: `wait`, which makes progress until it can answer,
 //! and `test`, which makes progress once. Handles are changed in place.
 
-use super::{Finished, Look, NULL, SENT, count_done, finish, look, take_plain, waits_for};
+use super::{Finished, Look, count_done, finish, finish_plain, look, waits_for};
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::pml::{self, Completion, WaitFor};
@@ -173,22 +173,17 @@ pub fn test_all(raws: &mut [Raw], each: impl FnMut(usize, Completion)) -> Result
 
 #[inline]
 fn finish_all(raws: &mut [Raw], mut each: impl FnMut(usize, Completion)) -> Result<()> {
-    for (i, raw) in raws.iter_mut().enumerate() {
-        if *raw == SENT {
-            *raw = NULL;
-            each(i, Completion::empty());
-            continue;
-        }
-        if let Some(completion) = take_plain(*raw) {
-            *raw = NULL;
-            each(i, completion);
-            continue;
-        }
+    let mut at = 0;
+    loop {
+        at = finish_plain(raws, at, &mut each);
+        let Some(raw) = raws.get_mut(at) else {
+            return Ok(());
+        };
         let Finished { completion, handle } = finish(*raw)?;
         *raw = handle;
-        each(i, completion);
+        each(at, completion);
+        at += 1;
     }
-    Ok(())
 }
 
 /// Waits until at least one request is complete, and finishes all that are.

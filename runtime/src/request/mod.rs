@@ -17,6 +17,7 @@ use crate::lock::Local;
 use crate::object::comm;
 use crate::pml::{self, Completion, WaitFor};
 use persistent::Persistent;
+use std::num::NonZero;
 use std::ptr::NonNull;
 use wireup::collective;
 use wireup::layout::WaitKind;
@@ -125,7 +126,14 @@ struct Entry {
     persistent: bool,
     active: bool,
     /// The communicator or file that errors are about, by its handle.
-    comm: Option<Raw>,
+    comm: Option<NonZero<Raw>>,
+}
+
+impl Entry {
+    #[inline]
+    fn comm(&self) -> Option<Raw> {
+        self.comm.map(NonZero::get)
+    }
 }
 
 static REQUESTS: Local<Table<Entry>> = Local::new(Table::new(Kind::Request));
@@ -178,7 +186,7 @@ pub fn insert_on(
             body,
             persistent,
             active: !persistent,
-            comm,
+            comm: comm.and_then(NonZero::new),
         })
     })
 }
@@ -193,7 +201,7 @@ pub fn insert_persistent(persistent: Persistent, comm: Raw) -> Result<Raw> {
         body: Body::Persistent(Box::new(persistent)),
         persistent: true,
         active: false,
-        comm: Some(comm),
+        comm: NonZero::new(comm),
     };
     REQUESTS.with(|table| table.insert(entry))
 }
@@ -212,25 +220,9 @@ pub fn insert_pml(request: pml::Request, comm: Raw) -> Result<Raw> {
         body,
         persistent: false,
         active: true,
-        comm: Some(comm),
+        comm: NonZero::new(comm),
     };
     REQUESTS.with(|table| table.insert(entry))
-}
-
-/// Names a receive that was complete at once, of a message of `len` bytes.
-///
-/// # Errors
-/// No more handles.
-#[inline]
-pub fn insert_received(source: u32, tag: i32, len: usize, comm: Raw) -> Result<Raw> {
-    REQUESTS.with(|table| {
-        table.insert(Entry {
-            body: Body::Pml(pml::Request::received(source, tag, len)),
-            persistent: false,
-            active: true,
-            comm: Some(comm),
-        })
-    })
 }
 
 #[cold]
@@ -285,12 +277,37 @@ pub fn count_done(raws: &[Raw]) -> Result<usize> {
 /// Takes a plain send or receive out, if it has completed: how it ended.
 #[inline]
 fn take_plain(raw: Raw) -> Option<Completion> {
+    REQUESTS.with(|table| table.take(raw, end_plain))
+}
+
+/// Finishes requests from `at` on, up to the first that is not a plain send or receive which
+/// has completed: its index. `each` gets every completion with its index, and must not call
+/// anything of requests.
+#[inline]
+fn finish_plain(raws: &mut [Raw], at: usize, mut each: impl FnMut(usize, Completion)) -> usize {
     REQUESTS.with(|table| {
-        table.take(raw, |entry| match &entry.body {
-            Body::Pml(request) => Some(request.end()?.about(entry.comm)),
-            Body::Persistent(_) | Body::Operation(_) => None,
-        })
+        for (i, raw) in raws.iter_mut().enumerate().skip(at) {
+            let completion = match *raw {
+                SENT => Some(Completion::empty()),
+                _ => table.take(*raw, end_plain),
+            };
+            let Some(completion) = completion else {
+                return i;
+            };
+            *raw = NULL;
+            each(i, completion);
+        }
+        raws.len()
     })
+}
+
+/// How a request ended, if it is a plain send or receive that has completed.
+#[inline]
+fn end_plain(entry: &Entry) -> Option<Completion> {
+    match &entry.body {
+        Body::Pml(request) => Some(request.end()?.about(entry.comm())),
+        Body::Persistent(_) | Body::Operation(_) => None,
+    }
 }
 
 /// Ends an active persistent send or receive, which has completed and stays: how it ended.
@@ -304,7 +321,7 @@ fn end_persistent(raw: Raw) -> Option<Completion> {
             ..
         } if *active => {
             *active = false;
-            Some(persistent.finish().about(*comm))
+            Some(persistent.finish().about(comm.map(NonZero::get)))
         }
         _ => None,
     })
@@ -357,7 +374,7 @@ fn finish_other(raw: Raw) -> Result<Finished> {
             Body::Pml(_) | Body::Persistent(_) => unknown(raw), // finished by `finish_quick`
             Body::Operation(operation) => {
                 let operation = std::mem::replace(operation, Box::new(Away));
-                Ok(Taken::Borrowed(operation, entry.comm))
+                Ok(Taken::Borrowed(operation, entry.comm()))
             }
         }
     })?;
@@ -369,7 +386,7 @@ fn finish_other(raw: Raw) -> Result<Finished> {
             handle: raw,
         },
         Taken::Whole(entry) => {
-            let comm = entry.comm;
+            let comm = entry.comm();
             let completion = match entry.body {
                 Body::Pml(request) => request.finish(),
                 Body::Persistent(mut persistent) => persistent.finish(),
@@ -406,7 +423,7 @@ pub fn peek(raw: Raw) -> Result<Completion> {
             body: Body::Pml(request),
             comm,
             ..
-        }) => Ok(Some(request.peek().about(*comm))),
+        }) => Ok(Some(request.peek().about(comm.map(NonZero::get)))),
         Some(_) => Ok(None),
     })?;
     match pml {
@@ -670,7 +687,7 @@ pub fn left() -> Vec<(String, String)> {
 }
 
 fn in_words(entry: &Entry) -> (String, String) {
-    let comm = entry.comm.and_then(comm::find);
+    let comm = entry.comm().and_then(comm::find);
     let on = comm.map_or(String::new(), |comm| format!(" on {}", comm.label()));
     let what = match &entry.body {
         Body::Pml(request) => request.waits_for(),
