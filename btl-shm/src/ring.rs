@@ -67,9 +67,13 @@ const OWNED_AT_ONCE: u64 = 8;
 /// How many cells further the one is that is fetched when a cell was taken.
 const SOON: u64 = 2;
 
-/// How many cells further the one is that is made the producer's own when a cell was
-/// written.
+/// How many cells further the one is that is made the producer's own when a cell without
+/// lines behind it was written.
 const AHEAD: u64 = 4;
+
+/// The same, for each line of a cell with lines behind it: so many such cells further. They
+/// are written at a quicker pace than those that messages share.
+const LINES_AHEAD: u64 = 8;
 
 /// Words of a cell behind its header.
 pub const WORDS: usize = 5;
@@ -506,8 +510,14 @@ impl Producer {
         self.tail += 1 + lines;
         self.sent += 1;
         // The consumer's cache still has the lines of the lap before.
-        let ahead = usize::try_from((self.tail + AHEAD) & (self.count - 1)).unwrap_or(0);
-        prefetch_to_write(self.cells.as_ptr().wrapping_add(ahead).cast());
+        let ahead = match lines {
+            0 => AHEAD,
+            lines => (LINES_AHEAD * (1 + lines)).min(self.count / 2),
+        };
+        for position in self.tail + ahead..=self.tail + ahead + lines {
+            let at = usize::try_from(position & (self.count - 1)).unwrap_or(0);
+            prefetch_to_write(self.cells.as_ptr().wrapping_add(at).cast());
+        }
     }
 }
 
