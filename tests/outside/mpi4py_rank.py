@@ -11,8 +11,11 @@ import pathlib
 import sys
 import unittest
 
-tests, module, logs = sys.argv[1:]
-sys.path[0] = tests
+# Spawned workers import this file, too, without its arguments; they find the tests by the
+# environment.
+if __name__ == "__main__":
+    tests, module, logs = sys.argv[1:]
+    sys.path[0] = tests
 sys.dont_write_bytecode = True
 sys.modules["cupy"] = sys.modules["numba"] = None
 faulthandler.enable()
@@ -87,5 +90,5 @@ def main():
     write("(all)", "passed")
 
 
-if __name__ == "__main__":  # workers of a pool import this file, too
+if __name__ == "__main__":
     main()
