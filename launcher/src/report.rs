@@ -29,13 +29,13 @@ struct Table {
 impl Table {
     /// Whether it is printed as soon as all ranks have published their part, and was not.
     fn is_due(&self) -> bool {
-        self.printed.is_none() && self.report != Report::Protocols
+        self.printed.is_none() && !matches!(self.report, Report::Protocols | Report::Collectives)
     }
 
     fn text(&self, rows: &[(u32, Rows)]) -> String {
         match self.report {
             Report::Protocols => protocols::table(rows),
-            Report::Regions | Report::Arms | Report::Warnings => report::table(rows),
+            _ => report::table(rows),
         }
     }
 }
@@ -58,13 +58,18 @@ impl Reports {
                 Report::Protocols,
                 "protocols of messages",
             ),
+            (
+                "report_protocols",
+                Report::Collectives,
+                "algorithms of collectives of all ranks",
+            ),
         ];
         let wanted = all.into_iter().filter(|(setting, ..)| is_on(setting));
         let wanted = wanted.map(|(_, report, title)| Table {
             report,
             title,
             call: match report {
-                Report::Protocols => "MPI_Finalize",
+                Report::Protocols | Report::Collectives => "MPI_Finalize",
                 Report::Regions | Report::Arms | Report::Warnings => "MPI_Init",
             },
             printed: None,

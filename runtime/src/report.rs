@@ -2,6 +2,7 @@
 //! arm by which peers reach each, what came of trying every arm towards every
 //! peer, and how its messages went. The launcher prints the tables; a rank without one prints its own.
 
+use crate::coll;
 use crate::object::group::Proc;
 use crate::pml;
 use btl_shm::region::{maps, report};
@@ -35,7 +36,7 @@ fn tell(segment: &Segment, rank: u32, report: Report, rows: &Rows) {
         if !rows.rows.is_empty() {
             let table = match report {
                 Report::Protocols => protocols::table,
-                Report::Regions | Report::Arms | Report::Warnings => tables::table,
+                _ => tables::table,
             };
             eprintln!("{}", table(&[(rank, rows.clone())]));
         }
@@ -113,6 +114,10 @@ pub fn publish_last(segment: &Segment, rank: u32, settings: &Settings) {
     }
     if settings.report_protocols {
         tell(segment, rank, Report::Protocols, &pml::protocols());
+        if segment.is_launched() {
+            let collectives = coll::choices(segment.ranks());
+            tell(segment, rank, Report::Collectives, &collectives);
+        }
     }
 }
 

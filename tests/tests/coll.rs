@@ -40,6 +40,31 @@ fn reductions_give_the_same_bits_everywhere() {
 }
 
 #[test]
+fn every_algorithm_that_rules_ask_for() {
+    // All of docs/tuning.md: those that come first, second, … in the rows.
+    let rules = [
+        "barrier:0:0=dissemination,bcast:0:0=flat,gather:0:0=linear,allgather:0:0=direct,\
+         alltoall:0:0=pairwise,reduce:0:0=flat,allreduce:0:0=central,reduce_scatter:0:0=allreduce,\
+         scan:0:0=chain",
+        "barrier:0:0=central,bcast:0:0=binomial,gather:0:0=binomial,allgather:0:0=doubling,\
+         alltoall:0:0=bruck,reduce:0:0=gathered,allreduce:0:0=gathered,reduce_scatter:0:0=pairwise,\
+         scan:0:0=gathered",
+        "bcast:0:0=scatter_allgather,allgather:0:0=ring,reduce:0:0=pieces,allreduce:0:0=pieces",
+        "bcast:0:0=chain,reduce:0:0=chain,allreduce:0:0=chain",
+    ];
+    for rules in rules {
+        for ranks in [2, 3, 5] {
+            for program in ["coll", "reduce"] {
+                let job = Job::of(program).args(["100"]).ranks(ranks);
+                job.env("LARIAT_COLLECTIVES", rules).passes();
+            }
+        }
+        let job = Job::of("same_bits").args(["1007"]).ranks(4);
+        job.env("LARIAT_COLLECTIVES", rules).passes();
+    }
+}
+
+#[test]
 fn operations_on_types_of_every_kind() {
     for ranks in [1, 2, 3] {
         Job::of("kinds").ranks(ranks).passes();

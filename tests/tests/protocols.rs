@@ -99,6 +99,29 @@ fn patterns(learn: &str, settings: &[(&str, &str)]) -> Vec<Row> {
     rows
 }
 
+#[test]
+fn algorithms_of_collectives_are_shown() {
+    let rules = "--set=collectives=bcast:3:1m=flat,bcast:9:0=chain";
+    let job = Job::of("coll").args(["3"]).ranks(3);
+    let outcome = job.options(["--report-protocols", rules]).run().exits(0);
+    let rows = |collective: &str| {
+        let lines = outcome.stderr.lines();
+        let cells = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let of = cells.filter(|cells| cells.get(1) == Some(&collective));
+        of.map(|cells| cells[2..].join(" ")).collect::<Vec<_>>()
+    };
+    let bcast = rows("bcast");
+    assert_eq!(
+        bcast.last().map(String::as_str),
+        Some("1m flat setting"),
+        "{outcome}"
+    );
+    let built_in = |row: &String| row.ends_with(" built in");
+    assert!(bcast[..bcast.len() - 1].iter().all(built_in), "{outcome}");
+    assert!(rows("allreduce").iter().all(built_in), "{outcome}");
+    assert_eq!(rows("barrier").len(), 1, "{outcome}");
+}
+
 /// All patterns with all of it, nothing, and each learner by itself.
 fn every_learner(settings: &[(&str, &str)]) {
     for learn in ["all", "none"].into_iter().chain(LEARNERS) {

@@ -2,10 +2,15 @@
 //!
 //! All ranks must choose the same one. So a choice depends only on what all of them know:
 //! the number of ranks, the bytes of the message (equal, since signatures are), the elements
-//! of a reduction, and whether the job has more ranks than processors.
+//! of a reduction, and whether the job has more ranks than processors. The setting
+//! `collectives` may have other choices than the tables here, the same at every rank.
 
 use crate::job;
 use crate::lock::Local;
+use std::sync::OnceLock;
+use wireup::algorithms::{OPERATIONS, Rules};
+use wireup::report::Rows;
+use wireup::settings::short;
 
 /// A line of a table: the algorithm for at least so many ranks and bytes. The last
 /// line that fits counts.
@@ -27,6 +32,49 @@ fn pick<A: Copy>(table: &[Line<A>], ranks: u32, bytes: usize) -> A {
     let fits = |line: &&Line<A>| ranks >= line.ranks && bytes >= line.bytes;
     let first = &table[0];
     table.iter().rev().find(fits).unwrap_or(first).algorithm
+}
+
+/// An operation with several algorithms, by its place in [`OPERATIONS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+#[allow(missing_docs, reason = "the names are the operations'")]
+pub(super) enum Operation {
+    Barrier,
+    Bcast,
+    Gather,
+    Allgather,
+    Alltoall,
+    Reduce,
+    Allreduce,
+    ReduceScatter,
+    Scan,
+}
+
+/// The rules of the job's settings.
+fn rules() -> &'static Rules {
+    static RULES: OnceLock<Rules> = OnceLock::new();
+    RULES.get_or_init(|| {
+        job::current().map_or_else(Rules::default, |job| job.settings.collectives.clone())
+    })
+}
+
+/// Whether the settings have rules for an operation of so many ranks. Then it always takes
+/// an algorithm that is chosen here, also where there would be a shorter way.
+#[inline]
+pub(super) fn is_ruled(operation: Operation, ranks: u32) -> bool {
+    let rules = rules();
+    !rules.is_empty() && rules.is_for(operation as usize, ranks)
+}
+
+/// The algorithm that a rule says; `all` are those of the operation, in the order of their
+/// names in [`OPERATIONS`].
+fn ruled<A: Copy>(operation: Operation, all: &[A], ranks: u32, bytes: usize) -> Option<A> {
+    let rules = rules();
+    if rules.is_empty() || SEVERAL_JOBS.with(|is| *is) {
+        return None;
+    }
+    let at = rules.pick(operation as usize, ranks, bytes as u64)?;
+    all.get(at).copied()
 }
 
 /// Whether the choices that are made now are for members of several jobs.
@@ -54,7 +102,15 @@ pub(super) enum Barrier {
     Central,
 }
 
+impl Barrier {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Barrier; 2] = [Barrier::Dissemination, Barrier::Central];
+}
+
 pub(super) fn barrier(ranks: u32) -> Barrier {
+    if let Some(algorithm) = ruled(Operation::Barrier, &Barrier::ALL, ranks, 0) {
+        return algorithm;
+    }
     if oversubscribed() && ranks <= 64 {
         Barrier::Central
     } else {
@@ -71,6 +127,16 @@ pub(super) enum Bcast {
     Chain,
 }
 
+impl Bcast {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Bcast; 4] = [
+        Bcast::Flat,
+        Bcast::Binomial,
+        Bcast::ScatterAllgather,
+        Bcast::Chain,
+    ];
+}
+
 const BCAST: &[Line<Bcast>] = &[
     from(0, 0, Bcast::Binomial),
     from(3, 256 << 10, Bcast::ScatterAllgather),
@@ -81,6 +147,9 @@ const BCAST: &[Line<Bcast>] = &[
 pub(super) const SEGMENT: usize = 128 << 10;
 
 pub(super) fn bcast(ranks: u32, bytes: usize) -> Bcast {
+    if let Some(algorithm) = ruled(Operation::Bcast, &Bcast::ALL, ranks, bytes) {
+        return algorithm;
+    }
     if oversubscribed() && bytes <= 32 << 10 {
         return Bcast::Flat;
     }
@@ -94,6 +163,11 @@ pub(super) enum Gather {
     Binomial,
 }
 
+impl Gather {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Gather; 2] = [Gather::Linear, Gather::Binomial];
+}
+
 const GATHER: &[Line<Gather>] = &[
     from(0, 0, Gather::Linear),
     from(16, 0, Gather::Binomial),
@@ -102,6 +176,9 @@ const GATHER: &[Line<Gather>] = &[
 
 /// `bytes` are those of one part.
 pub(super) fn gather(ranks: u32, bytes: usize) -> Gather {
+    if let Some(algorithm) = ruled(Operation::Gather, &Gather::ALL, ranks, bytes) {
+        return algorithm;
+    }
     pick(GATHER, ranks, bytes)
 }
 
@@ -114,6 +191,11 @@ pub(super) enum Allgather {
     Ring,
 }
 
+impl Allgather {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Allgather; 3] = [Allgather::Direct, Allgather::Doubling, Allgather::Ring];
+}
+
 const ALLGATHER: &[Line<Allgather>] = &[
     from(0, 0, Allgather::Direct),
     from(5, 0, Allgather::Doubling),
@@ -122,6 +204,9 @@ const ALLGATHER: &[Line<Allgather>] = &[
 
 /// `bytes` are those of all parts together.
 pub(super) fn allgather(ranks: u32, bytes: usize) -> Allgather {
+    if let Some(algorithm) = ruled(Operation::Allgather, &Allgather::ALL, ranks, bytes) {
+        return algorithm;
+    }
     if oversubscribed() && ranks <= 16 && bytes <= 256 << 10 {
         return Allgather::Direct;
     }
@@ -135,6 +220,11 @@ pub(super) enum Alltoall {
     Bruck,
 }
 
+impl Alltoall {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Alltoall; 2] = [Alltoall::Pairwise, Alltoall::Bruck];
+}
+
 const ALLTOALL: &[Line<Alltoall>] = &[
     from(0, 0, Alltoall::Pairwise),
     from(16, 0, Alltoall::Bruck),
@@ -143,6 +233,9 @@ const ALLTOALL: &[Line<Alltoall>] = &[
 
 /// `bytes` are those of one part.
 pub(super) fn alltoall(ranks: u32, bytes: usize) -> Alltoall {
+    if let Some(algorithm) = ruled(Operation::Alltoall, &Alltoall::ALL, ranks, bytes) {
+        return algorithm;
+    }
     pick(ALLTOALL, ranks, bytes)
 }
 
@@ -153,6 +246,16 @@ pub(super) enum Reduce {
     Gathered,
     Pieces,
     Chain,
+}
+
+impl Reduce {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Reduce; 4] = [
+        Reduce::Flat,
+        Reduce::Gathered,
+        Reduce::Pieces,
+        Reduce::Chain,
+    ];
 }
 
 const REDUCE: &[Line<Reduce>] = &[
@@ -188,6 +291,11 @@ fn is_cut_small(ranks: u32, bytes: usize) -> bool {
 }
 
 pub(super) fn reduce(ranks: u32, bytes: usize, count: usize) -> Reduce {
+    // Pieces are of one element at least.
+    let ruled = ruled(Operation::Reduce, &Reduce::ALL, ranks, bytes);
+    if let Some(algorithm) = ruled.filter(|a| *a != Reduce::Pieces || count >= ranks as usize) {
+        return algorithm;
+    }
     if bytes <= 2048 && ranks <= 2 || one_reduces(ranks, bytes) {
         return Reduce::Flat;
     }
@@ -208,6 +316,16 @@ pub(super) enum Allreduce {
     Chain,
 }
 
+impl Allreduce {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Allreduce; 4] = [
+        Allreduce::Central,
+        Allreduce::Gathered,
+        Allreduce::Pieces,
+        Allreduce::Chain,
+    ];
+}
+
 const ALLREDUCE: &[Line<Allreduce>] = &[
     from(0, 0, Allreduce::Gathered),
     from(2, 16 << 10, Allreduce::Pieces),
@@ -216,6 +334,11 @@ const ALLREDUCE: &[Line<Allreduce>] = &[
 ];
 
 pub(super) fn allreduce(ranks: u32, bytes: usize, count: usize) -> Allreduce {
+    // Pieces are of one element at least.
+    let ruled = ruled(Operation::Allreduce, &Allreduce::ALL, ranks, bytes);
+    if let Some(algorithm) = ruled.filter(|a| *a != Allreduce::Pieces || count >= ranks as usize) {
+        return algorithm;
+    }
     if one_reduces(ranks, bytes) {
         return Allreduce::Central;
     }
@@ -235,6 +358,11 @@ pub(super) enum ReduceScatter {
     Pairwise,
 }
 
+impl ReduceScatter {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [ReduceScatter; 2] = [ReduceScatter::Allreduce, ReduceScatter::Pairwise];
+}
+
 const REDUCE_SCATTER: &[Line<ReduceScatter>] = &[
     from(0, 0, ReduceScatter::Pairwise),
     from(5, 0, ReduceScatter::Allreduce),
@@ -243,6 +371,9 @@ const REDUCE_SCATTER: &[Line<ReduceScatter>] = &[
 
 /// `bytes` are those of all parts together.
 pub(super) fn reduce_scatter(ranks: u32, bytes: usize) -> ReduceScatter {
+    if let Some(algorithm) = ruled(Operation::ReduceScatter, &ReduceScatter::ALL, ranks, bytes) {
+        return algorithm;
+    }
     pick(REDUCE_SCATTER, ranks, bytes)
 }
 
@@ -253,6 +384,11 @@ pub(super) enum Scan {
     Gathered,
 }
 
+impl Scan {
+    /// In the order of their names in [`OPERATIONS`].
+    const ALL: [Scan; 2] = [Scan::Chain, Scan::Gathered];
+}
+
 const SCAN: &[Line<Scan>] = &[
     from(0, 0, Scan::Chain),
     from(4, 0, Scan::Gathered),
@@ -260,8 +396,78 @@ const SCAN: &[Line<Scan>] = &[
 ];
 
 pub(super) fn scan(ranks: u32, bytes: usize) -> Scan {
+    if let Some(algorithm) = ruled(Operation::Scan, &Scan::ALL, ranks, bytes) {
+        return algorithm;
+    }
     if oversubscribed() && ranks <= 64 {
         return Scan::Chain;
     }
     pick(SCAN, ranks, bytes)
+}
+
+/// The algorithm of an operation by its name, of reductions for elements of 8 bytes.
+fn name_of(operation: Operation, ranks: u32, bytes: usize) -> &'static str {
+    fn place<A: PartialEq>(all: &[A], chosen: &A) -> usize {
+        all.iter().position(|a| a == chosen).unwrap_or(0)
+    }
+    let count = bytes / 8;
+    let at = match operation {
+        Operation::Barrier => place(&Barrier::ALL, &barrier(ranks)),
+        Operation::Bcast => place(&Bcast::ALL, &bcast(ranks, bytes)),
+        Operation::Gather => place(&Gather::ALL, &gather(ranks, bytes)),
+        Operation::Allgather => place(&Allgather::ALL, &allgather(ranks, bytes)),
+        Operation::Alltoall => place(&Alltoall::ALL, &alltoall(ranks, bytes)),
+        Operation::Reduce => place(&Reduce::ALL, &reduce(ranks, bytes, count)),
+        Operation::Allreduce => place(&Allreduce::ALL, &allreduce(ranks, bytes, count)),
+        Operation::ReduceScatter => place(&ReduceScatter::ALL, &reduce_scatter(ranks, bytes)),
+        Operation::Scan => place(&Scan::ALL, &scan(ranks, bytes)),
+    };
+    OPERATIONS[operation as usize].1[at]
+}
+
+/// Every operation.
+const ALL_OPERATIONS: [Operation; OPERATIONS.len()] = [
+    Operation::Barrier,
+    Operation::Bcast,
+    Operation::Gather,
+    Operation::Allgather,
+    Operation::Alltoall,
+    Operation::Reduce,
+    Operation::Allreduce,
+    Operation::ReduceScatter,
+    Operation::Scan,
+];
+
+/// A table of what is chosen for so many ranks: a row for each operation and number of bytes
+/// at which another algorithm begins.
+pub(super) fn table(ranks: u32) -> Rows {
+    let mut rows = Rows::new(&["collective", "from", "algorithm", "why"]);
+    for operation in ALL_OPERATIONS {
+        let name = OPERATIONS[operation as usize].0;
+        let ruled = rules().borders(operation as usize);
+        let borders = ruled.filter_map(|bytes| usize::try_from(bytes).ok());
+        let powers = (3..31).map(|shift| 1 << shift);
+        let mut sizes: Vec<usize> = borders.chain(powers).chain([0]).collect();
+        sizes.sort_unstable();
+        let mut last = None;
+        for bytes in sizes {
+            let why = match rules().pick(operation as usize, ranks, bytes as u64) {
+                Some(_) => "setting",
+                None => "built in",
+            };
+            let now = (name_of(operation, ranks, bytes), why);
+            if last != Some(now) {
+                let from = match operation {
+                    Operation::Barrier => String::new(),
+                    _ => short(bytes as u64),
+                };
+                rows.add([name, &from, now.0, now.1]);
+                last = Some(now);
+            }
+            if operation == Operation::Barrier {
+                break;
+            }
+        }
+    }
+    rows
 }

@@ -2,9 +2,10 @@
 
 use super::args::{Call, Ints, Parts, Shape};
 use super::check::{self, CheckedPlan};
+use super::choose::{self, Operation};
 use super::neighbor;
 use super::plan::Plan;
-use super::{build, choose, direct, execution, schedule};
+use super::{build, direct, execution, schedule};
 use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
 use crate::job;
@@ -61,7 +62,8 @@ unsafe fn failed(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, error: Error) ->
 /// As [`run`].
 #[inline]
 unsafe fn carry_out(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, is_checked: bool) -> Result<()> {
-    if !is_checked && !comm.is_foreign {
+    let is_ruled = || operation_of(call).is_some_and(|o| choose::is_ruled(o, comm.size()));
+    if !is_checked && !comm.is_foreign && !is_ruled() {
         // SAFETY: the caller's promise.
         if let Some(result) = unsafe { direct::run(comm, tags.peers, call) } {
             return result;
@@ -70,6 +72,24 @@ unsafe fn carry_out(comm: &Arc<Comm>, tags: Tags, call: &Call<'_>, is_checked: b
     let plan = plan_of(comm, tags.peers, call, is_checked)?;
     // SAFETY: the caller's promise.
     unsafe { execution::run(comm, tags, plan) }
+}
+
+/// The operation by whose rules an algorithm may be chosen.
+#[inline]
+fn operation_of(call: &Call<'_>) -> Option<Operation> {
+    Some(match call {
+        Call::Barrier => Operation::Barrier,
+        Call::Bcast(..) => Operation::Bcast,
+        Call::Gather(..) | Call::Gatherv(..) => Operation::Gather,
+        Call::Scatter(..) | Call::Scatterv(..) => Operation::Gather,
+        Call::Allgather(..) => Operation::Allgather,
+        Call::Alltoall(..) => Operation::Alltoall,
+        Call::Reduce(..) => Operation::Reduce,
+        Call::Allreduce(..) => Operation::Allreduce,
+        Call::ReduceScatterBlock(..) | Call::ReduceScatter(..) => Operation::ReduceScatter,
+        Call::Scan(..) | Call::Exscan(..) => Operation::Scan,
+        Call::NeighborAllgather(..) | Call::NeighborAlltoall(..) => return None,
+    })
 }
 
 /// Starts `call` on `comm`. Returns the request's handle.

@@ -56,3 +56,10 @@ mod tests;
 pub use args::{Call, Ints, Parts, Reduction, Root, Shape};
 pub use entry::{allgather_bytes, alltoall_bytes, prepare, run, start};
 pub use schedule::start_looking;
+
+/// Which algorithm each collective takes among so many ranks, by bytes: a table for
+/// `--report-protocols`.
+#[must_use]
+pub fn choices(ranks: u32) -> wireup::report::Rows {
+    choose::table(ranks)
+}

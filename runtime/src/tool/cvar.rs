@@ -137,6 +137,7 @@ pub fn value(index: i32) -> Result<Value> {
     Ok(match name {
         "arm" => Value::Text(settings.arm.to_string()),
         "learn" => Value::Text(settings.learn.to_string()),
+        "collectives" => Value::Text(settings.collectives.to_string()),
         "heap" => Value::Flag(settings.heap),
         "heap_min" => Value::Number(settings.heap_min),
         "window_move" => Value::Flag(settings.window_move),

@@ -195,7 +195,9 @@ pub struct RankRecord {
     /// Offset of what the rank records of its calls (see [`crate::profile`]), or 0. Stored
     /// once.
     pub profile: AtomicU64,
-    _pad6: [u8; 8],
+    /// Offset of the rank's report of which algorithms collectives take, or 0; see
+    /// [`crate::report`].
+    pub choices: AtomicU64,
     /// Incremented when a long wait of the rank begins, ends or changes its subject, and
     /// when something moves during one. Stored with Release after the change that it
     /// counts: if two Acquire loads give the same number, nothing has changed for the rank

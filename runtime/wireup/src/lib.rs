@@ -6,12 +6,13 @@
 //! ([`lifeline`]), the pages that ranks' memory can be made of ([`heap`]), what ranks
 //! wait for ([`waits`]), how they die ([`death`]) and tell about themselves ([`report`]) and how their messages went ([`protocols`]), what they
 //! record of their calls ([`profile`]), how such text is printed ([`plain`]), the tags of
-//! collectives ([`collective`]), what processes of different jobs agree on ([`bridge`]), how a rank has a job started
+//! collectives ([`collective`]) and rules for their algorithms ([`algorithms`]), what processes of different jobs agree on ([`bridge`]), how a rank has a job started
 //! ([`spawning`]), and the settings a user may give ([`settings`]).
 //!
 //! The launcher writes the segment's head before any rank starts; ranks claim
 //! their record, publish what they do in it, and grow the arena behind it.
 
+pub mod algorithms;
 pub mod bridge;
 pub mod calls;
 pub mod collective;

@@ -9,6 +9,7 @@
 //! any rank may have overwritten it: sizes are bounded, and control characters are
 //! escaped before anything is printed.
 
+use crate::layout::RankRecord;
 use crate::plain;
 use crate::segment::{Segment, SegmentError};
 use std::collections::HashMap;
@@ -25,8 +26,7 @@ const MOST_COLUMNS: usize = 16;
 /// The widest column to which cells are padded; longer cells stick out.
 const WIDEST: usize = 64;
 
-/// The tables there are; the number is the index in
-/// [`RankRecord::reports`](crate::layout::RankRecord::reports).
+/// The tables there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Report {
     /// The regions of a rank's memory and how peers reach them.
@@ -37,6 +37,15 @@ pub enum Report {
     Protocols = 2,
     /// What the rank has warned of: topics and texts.
     Warnings = 3,
+    /// Which algorithm each collective takes, by bytes.
+    Collectives = 4,
+}
+
+impl Report {
+    /// Where the offset of such a report of a rank lies.
+    fn slot(self, record: &RankRecord) -> &AtomicU64 {
+        record.reports.get(self as usize).unwrap_or(&record.choices)
+    }
 }
 
 /// A rank's rows of a table.
@@ -117,7 +126,7 @@ pub fn publish(
         words(index).store(u64::from_le_bytes(eight), Relaxed);
     }
     // pairs with the Acquire in `read`
-    segment.record(rank).reports[report as usize].store(at, Release);
+    report.slot(segment.record(rank)).store(at, Release);
     Ok(())
 }
 
@@ -127,7 +136,7 @@ pub fn publish(
 /// If there is no such rank: a bug of the caller.
 #[must_use]
 pub fn is_there(segment: &Segment, rank: u32, report: Report) -> bool {
-    segment.record(rank).reports[report as usize].load(Relaxed) != 0
+    report.slot(segment.record(rank)).load(Relaxed) != 0
 }
 
 /// The report of a rank. `None` if it has published none, or what is there is not one.
@@ -137,7 +146,7 @@ pub fn is_there(segment: &Segment, rank: u32, report: Report) -> bool {
 #[must_use]
 pub fn read(segment: &Segment, rank: u32, report: Report) -> Option<Rows> {
     // pairs with the Release in `publish`
-    let at = segment.record(rank).reports[report as usize].load(Acquire);
+    let at = report.slot(segment.record(rank)).load(Acquire);
     let backed = segment.backed().ok()?;
     let inside = |at: u64, len: u64| at.checked_add(len).is_some_and(|end| end <= backed);
     if at == 0 || !at.is_multiple_of(8) || !inside(at, 8) {

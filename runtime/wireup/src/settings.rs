@@ -6,6 +6,7 @@
 //! A value that cannot be used is an error that names it and what would be
 //! right; a setting never falls back silently.
 
+use crate::algorithms::Rules;
 use crate::profile;
 use std::fmt;
 
@@ -130,6 +131,9 @@ pub struct Settings {
     /// What ranks learn of their own messages (`LARIAT_LEARN`: all, none, or a list of
     /// arm, split, source, rtr).
     pub learn: Learn,
+    /// Which algorithms collectives take (`LARIAT_COLLECTIVES`: auto, or rules; see
+    /// [`crate::algorithms`]).
+    pub collectives: Rules,
     /// Bytes of the smallest copy that goes around the caches
     /// (`LARIAT_NT_MIN`).
     pub nt_min: u64,
@@ -172,6 +176,7 @@ impl Default for Settings {
             coop_min: 32 << 10,
             coop_chunk: 1 << 10,
             learn: Learn::everything(true),
+            collectives: Rules::default(),
             nt_min: 16 << 20,
             eager_limit: 64 << 10,
             ring_cells: 256,
@@ -227,7 +232,7 @@ pub const MEASURED: [&str; 6] = [
 ];
 
 /// Setting names, lowercase, each with what it means: for `--help` and docs.
-pub const NAMES: [(&str, &str); 19] = [
+pub const NAMES: [(&str, &str); 20] = [
     (
         "arm",
         "how large messages move: auto, driver, shared, copy or cma",
@@ -259,6 +264,10 @@ pub const NAMES: [(&str, &str); 19] = [
     (
         "learn",
         "what ranks learn of their messages: all, none, or a list of arm, split, source, rtr",
+    ),
+    (
+        "collectives",
+        "which algorithms collectives take: auto, or rules such as bcast:3:1m=chain, by commas",
     ),
     (
         "nt_min",
@@ -337,6 +346,7 @@ impl Settings {
             "coop_min" => short(self.coop_min),
             "coop_chunk" => short(self.coop_chunk),
             "learn" => self.learn.to_string(),
+            "collectives" => self.collectives.to_string(),
             "nt_min" => short(self.nt_min),
             "eager_limit" => short(self.eager_limit),
             "ring_cells" => self.ring_cells.to_string(),
@@ -382,6 +392,7 @@ impl Settings {
                 const WANTED: &str = "all, none, or a list of arm, split, source and rtr";
                 self.learn = Learn::parse(value).ok_or(WANTED)?;
             }
+            "collectives" => self.collectives = Rules::parse(value).ok_or(Rules::WANTED)?,
             "nt_min" => self.nt_min = bytes(value)?,
             "eager_limit" => self.eager_limit = bytes(value)?,
             "ring_cells" => {
@@ -427,7 +438,8 @@ fn flag(value: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn bytes(value: &str) -> Result<u64, &'static str> {
+/// Reads a number of bytes, with k, m or g behind it if wanted.
+pub(crate) fn bytes(value: &str) -> Result<u64, &'static str> {
     const WANTED: &str = "a number of bytes, with k, m or g behind it if wanted";
     let lower = value.to_ascii_lowercase();
     let (digits, shift) = match lower.as_bytes().last() {
