@@ -13,13 +13,14 @@ use crate::deadlock;
 use crate::explain::{self, Known};
 use crate::flush;
 use crate::forward::Forwarder;
+use crate::libtest;
 use crate::mpir;
 use crate::oom::OomWatch;
 use crate::profile::Profiles;
 use crate::ranks::Ranks;
 use crate::reap::ExitStatus;
 use crate::report::Reports;
-use crate::say::{is_hushed, is_node, say};
+use crate::say::{is_hushed, is_node, rank_in_job, say};
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
 use crate::source;
@@ -50,6 +51,9 @@ const ORDERLY_GRACE: Duration = Duration::from_millis(500);
 const PARTING_TIME: Duration = Duration::from_secs(1);
 /// How often to look at a rank whose end may come without SIGCHLD.
 const ELSEWHERE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often, for 0.2 s each, to wait for what a rank that has ended has told of its tests.
+const TELLING_TRIES: u32 = 25;
 
 /// How far the job is.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -153,7 +157,7 @@ impl<'a> Job<'a> {
             profiles,
             began: Instant::now(),
             oom,
-            on_deadlock: global.on_deadlock,
+            on_deadlock: global.on_deadlock(),
             keeps_going: global.disable_auto_cleanup,
             exits: global.print_all_exitcodes.then(Vec::new),
             warnings: Warnings::default(),
@@ -208,7 +212,7 @@ impl<'a> Job<'a> {
         );
         self.look_at_output();
         self.account.close(&self.segment, programs);
-        self.code.unwrap_or(0)
+        self.code.unwrap_or_else(|| self.account.code_of_tests())
     }
 
     /// Sleeps until something may have happened.
@@ -477,7 +481,7 @@ impl<'a> Job<'a> {
                     .map_or(String::new(), |death| source::trace(&death.frames)),
                 death,
             };
-            let cause = verdict::judge(&judged);
+            let cause = verdict::judge(&judged).filter(|_| !self.has_told_its_tests(&judged));
             let cause = cause.map(|mut cause| {
                 let killed = matches!(status, ExitStatus::Signal(libc::SIGKILL, _));
                 if let Some(why) = self.oom.clause().filter(|_| killed) {
@@ -528,6 +532,22 @@ impl<'a> Job<'a> {
         if let Some(cause) = verdict::likeliest(abort.into_iter().chain(causes)) {
             self.fail(&cause);
         }
+    }
+
+    /// Whether a rank runs tests, has told what became of all, and has ended as such programs do,
+    /// which have no place to call `MPI_Finalize`. The others then go on, and tell theirs.
+    fn has_told_its_tests(&self, end: &RankEnd) -> bool {
+        let Some(tests) = self.account.tests() else {
+            return false;
+        };
+        let code = i32::from(libtest::FAILED);
+        if !matches!(end.status, ExitStatus::Exit(exit) if exit == 0 || exit == code) {
+            return false;
+        }
+        // What it has printed last may still be in its pipe.
+        let mut tries = 0..TELLING_TRIES;
+        while !self.output.catch_up() && tries.next().is_some() {}
+        tests.has_done(rank_in_job(end.snapshot.rank))
     }
 
     /// Ends the job because a rank has failed.

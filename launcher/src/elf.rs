@@ -2,7 +2,7 @@
 //! preloaded into it, and which libraries it needs. Reads single tables, not the whole file.
 
 use object::elf;
-use object::read::elf::{FileHeader, ProgramHeader, Sym};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 use std::fs::File;
 use std::path::Path;
@@ -62,6 +62,37 @@ pub fn read(path: &Path) -> Result<Option<Image>, String> {
     image
         .map(Some)
         .map_err(|why| format!("is a damaged ELF file: {why}"))
+}
+
+/// Whether an image has all of these among its constants. Not if the file is something else, or
+/// cannot be read.
+pub fn has_all(path: &Path, texts: &[&[u8]]) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let data = ReadCache::new(file);
+    let has = match FileKind::parse(&data) {
+        Ok(FileKind::Elf64) => has_all_in::<elf::FileHeader64<Endianness>, _>(&data, texts),
+        Ok(FileKind::Elf32) => has_all_in::<elf::FileHeader32<Endianness>, _>(&data, texts),
+        _ => return false,
+    };
+    has.unwrap_or(false)
+}
+
+fn has_all_in<'a, H, R>(data: R, texts: &[&[u8]]) -> object::Result<bool>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = H::parse(data)?;
+    let endian = header.endian()?;
+    let sections = header.sections(endian, data)?;
+    let Some((_, section)) = sections.section_by_name(endian, b".rodata") else {
+        return Ok(false);
+    };
+    let bytes = section.data(endian, data)?;
+    let has = |text: &&[u8]| memchr::memmem::find(bytes, text).is_some();
+    Ok(texts.iter().all(has))
 }
 
 /// Reads what an image asks of the loader. None if the file is something else, or cannot be

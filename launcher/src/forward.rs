@@ -16,6 +16,7 @@
 //! standard error (the same one if both lead to the same place), and one for the streams
 //! that go to files only.
 
+use crate::libtest::Tests;
 use crate::say::{Outbox, say};
 use crate::sink::{OwnStream, Sink, StdStream};
 use crate::stream::RankStream;
@@ -77,17 +78,20 @@ impl Forwarder {
 
     /// Waits until what ranks have printed so far is written, so that mpirun's next message
     /// comes after it. Gives up after 0.2 s.
-    pub fn catch_up(&self) {
+    ///
+    /// Returns whether it was.
+    pub fn catch_up(&self) -> bool {
         self.catch_up.store(true, Ordering::Release); // pairs with the Acquire in `run`
         let _ = self.wake.write(1);
         for _ in 0..20 {
             if self.ended() || !self.catch_up.load(Ordering::Acquire) {
-                return; // pairs with the Release in `run`
+                return true; // pairs with the Release in `run`
             }
             let mut fds = [PollFd::new(self.news.as_fd(), PollFlags::POLLIN)];
             let _ = poll(&mut fds, PollTimeout::from(10_u8));
             let _ = self.news.read();
         }
+        false
     }
 
     /// The error with which standard output failed, if it did.
@@ -121,11 +125,15 @@ impl Forwarder {
 }
 
 /// Starts the thread for these streams. `together`: standard output and error lead to the
-/// same place.
+/// same place. `tests`: those that ranks tell of.
 ///
 /// # Errors
 /// There are no more threads or descriptors; the text says what for.
-pub fn start(streams: Vec<RankStream>, together: bool) -> io::Result<Arc<Forwarder>> {
+pub fn start(
+    streams: Vec<RankStream>,
+    together: bool,
+    tests: Option<Arc<Tests>>,
+) -> io::Result<Arc<Forwarder>> {
     let forwarder = Arc::new(Forwarder::new()?);
     let mut lanes = vec![Lane::new(Some(StdStream::Out))?];
     if !together {
@@ -148,6 +156,7 @@ pub fn start(streams: Vec<RankStream>, together: bool) -> io::Result<Arc<Forward
         forwarder: Arc::clone(&forwarder),
         out: Vec::new(),
         buffer: vec![0; 64 << 10],
+        tests,
     };
     std::thread::Builder::new()
         .name("output".to_owned())
@@ -221,6 +230,8 @@ struct ForwardThread {
     out: Vec<u8>,
     /// What was just read.
     buffer: Vec<u8>,
+    /// The tests that ranks tell of.
+    tests: Option<Arc<Tests>>,
 }
 
 impl ForwardThread {
@@ -258,6 +269,12 @@ impl ForwardThread {
     fn finish(&mut self) -> bool {
         for index in 0..self.streams.len() {
             self.close(index);
+        }
+        if let Some(tests) = &self.tests {
+            if let Some(why) = tests.finish() {
+                say(&why);
+            }
+            self.tell_tests();
         }
         self.lanes.iter().all(Lane::is_empty) && self.forwarder.outbox.close_if_empty()
     }
@@ -375,9 +392,16 @@ impl ForwardThread {
         match nix::unistd::read(&stream.pipe, &mut self.buffer) {
             Ok(0) => self.close(index),
             Ok(n) => {
-                stream.lines.push(&self.buffer[..n], &mut self.out);
+                match &mut stream.tests {
+                    Some(tests) => {
+                        let others = tests.push(&self.buffer[..n]);
+                        stream.lines.push(&others, &mut self.out);
+                    }
+                    None => stream.lines.push(&self.buffer[..n], &mut self.out),
+                }
                 let open = stream.lines.is_open() && !stream.prompt;
                 self.pass_on(index);
+                self.tell_tests();
                 if open {
                     self.lanes[lane].owner = Some(index);
                 } else if self.lanes[lane].owner == Some(index) {
@@ -391,8 +415,12 @@ impl ForwardThread {
 
     fn close(&mut self, index: usize) {
         if let Some(stream) = &mut self.streams[index] {
+            if let Some(tests) = &mut stream.tests {
+                stream.lines.push(&tests.close(), &mut self.out);
+            }
             stream.lines.flush(&mut self.out);
             self.pass_on(index);
+            self.tell_tests();
         }
         self.streams[index] = None; // closing the pipe takes it out of `ready` too
         for lane in &mut self.lanes {
@@ -417,6 +445,15 @@ impl ForwardThread {
             }
         }
         self.out.clear();
+    }
+
+    /// Prints what there is to tell of tests by now.
+    fn tell_tests(&mut self) {
+        if let Some(tests) = &self.tests
+            && let Some(sink) = &mut self.lanes[0].sink
+        {
+            sink.push(&tests.take_text());
+        }
     }
 
     /// Lane `index`, standard output or error, cannot be written any more.

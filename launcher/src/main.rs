@@ -32,6 +32,7 @@
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
 //! profile     what --profile and --trace write
 //! json        JSON
+//! libtest     tests of Rust programs, told once for all ranks
 //! account     what --report writes
 //! report      tables of what ranks publish about themselves
 //! step        holds the job of a Slurm step, whose tasks are its ranks
@@ -65,6 +66,7 @@ mod guard;
 mod hosts;
 mod inspect;
 mod json;
+mod libtest;
 mod lines;
 mod loader;
 mod mpir;
@@ -111,7 +113,8 @@ mod warnings;
 mod watch;
 
 use account::Account;
-use cli::{JobOptions, ProgramOptions, Request};
+use cli::{JobOptions, OnDeadlock, ProgramOptions, Request};
+use libtest::Tests;
 use nodes::link::NodeLink;
 use profile::Profiles;
 use say::{Failure, failure, say};
@@ -298,7 +301,7 @@ fn run(
     at_fault: &mut Option<usize>,
     node: Option<(NodeLink, Vec<usize>)>,
 ) -> Result<u8, Failure> {
-    let mut account = Account::new(global.report.clone()).map_err(failure)?;
+    let mut account = Account::new(&global.report, locals).map_err(failure)?;
     let last_words = node.as_ref().map(|(link, _)| link.last_words());
     if node.as_ref().is_some_and(|(link, _)| link.wants_account()) {
         account.be_part();
@@ -395,6 +398,21 @@ fn run_job(
     let view = top::inside::Prepared::of(&mut global).map_err(failure)?;
     let global = &global;
     let part = link.as_mut().map(|link| link.prepare(crowd)).transpose()?;
+    let tests = match spawned {
+        Some(_) => None,
+        None => {
+            let up = link.as_ref().map(NodeLink::last_words);
+            let all = link.as_ref().map_or(size, NodeLink::job_size);
+            Tests::prepare(global, &mut apps, all, up).map_err(failure)?
+        }
+    };
+    let tests = tests.map(std::sync::Arc::new);
+    let mut global = global.clone();
+    if tests.is_some() {
+        global.on_deadlock.get_or_insert(OnDeadlock::End); // nobody looks on
+    }
+    let global = &global;
+    account.of_tests(tests.clone());
     let mut job = JobBuilder::new(
         global,
         (size, processors),
@@ -404,6 +422,9 @@ fn run_job(
         part,
     )?;
     job.publish(&binding.placement);
+    if let Some(tests) = tests {
+        job.tell_tests(tests);
+    }
     if let Some(rank) = tool.missing(size) {
         return Err(failure(format!(
             "--gdb {rank}: the job has ranks 0 to {}",

@@ -342,6 +342,7 @@ pub fn command(
         env::UNIVERSE_SIZE,
         env::MEMORY_ALLOC_KINDS,
         env::STREAM_BUFFERING,
+        env::TESTS,
     ] {
         command.env_remove(name);
     }

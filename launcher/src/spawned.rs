@@ -135,7 +135,7 @@ pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), Str
         Some(host) if programs.iter().all(|p| !p.program.is_empty()) => {
             let job = JobOptions {
                 host: (!host.is_empty()).then(|| host.to_string_lossy().into_owned()),
-                on_deadlock: on_deadlock(),
+                on_deadlock: Some(on_deadlock()),
                 ..JobOptions::default()
             };
             Ok((job, programs))

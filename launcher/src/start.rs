@@ -9,6 +9,7 @@ use crate::cli::JobOptions;
 use crate::control::{Job, OtherJobs};
 use crate::deadline::Deadline;
 use crate::guard::Guard;
+use crate::libtest::Tests;
 use crate::mpir;
 use crate::nodes::link::NodePart;
 use crate::oom::OomWatch;
@@ -30,6 +31,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
 use wireup::descriptor::{self, Identity, Source};
@@ -111,7 +113,7 @@ impl JobBuilder {
             segment.constants().job,
             blocked,
             hwloc_variables.clone(),
-            global.on_deadlock,
+            global.on_deadlock(),
         );
         if node.is_some() {
             // Ranks of other hosts may end any wait: nothing is certain from here alone.
@@ -177,6 +179,11 @@ impl JobBuilder {
                 at.store(number, Relaxed);
             }
         }
+    }
+
+    /// Takes what ranks tell of tests out of what they print. Before the first rank starts.
+    pub fn tell_tests(&mut self, tests: Arc<Tests>) {
+        self.output.tell_tests(tests);
     }
 
     /// Starts the next rank, which runs `app`, program number `index`.

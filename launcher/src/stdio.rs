@@ -3,6 +3,7 @@
 
 use crate::cli::JobOptions;
 use crate::forward::{self, Forwarder};
+use crate::libtest::Tests;
 use crate::lines::{LineBuffer, LinePrefix, XmlElement};
 use crate::sink::{StdStream, stdout_is_stderr};
 use crate::spawn::{self, named};
@@ -57,6 +58,8 @@ pub struct OutputPipes {
     together: bool,
     /// Digits of a rank's number in file names.
     width: usize,
+    /// The tests of which ranks tell on their standard output.
+    tests: Option<Arc<Tests>>,
 }
 
 impl OutputPipes {
@@ -75,7 +78,14 @@ impl OutputPipes {
             global: global.clone(),
             together: !split && (spec.merge || stdout_is_stderr()),
             width: ranks.saturating_sub(1).to_string().len(),
+            tests: None,
         }
+    }
+
+    /// Takes what ranks tell of tests out of what they print.
+    pub fn tell_tests(&mut self, tests: Arc<Tests>) {
+        self.tests = Some(tests);
+        self.together = false;
     }
 
     /// Gives `command`, which starts `rank`, its standard output and error. `prompt`: the
@@ -138,6 +148,7 @@ impl OutputPipes {
             }
             (None, None, None) => (None, false),
         };
+        let tests = self.tests.as_ref().filter(|_| kind == StdStream::Out);
         let file = match file {
             Some(name) => Some(create(&name)?),
             None => None,
@@ -146,6 +157,7 @@ impl OutputPipes {
             pipe,
             kind: if spec.merge { StdStream::Out } else { kind },
             prompt,
+            tests: tests.map(|tests| tests.lines(rank)),
             lines: LineBuffer::new(LinePrefix { time, tag, element }, spec.raw),
             file,
             to_own: !only,
@@ -174,6 +186,6 @@ impl OutputPipes {
     /// # Errors
     /// There are no more threads or descriptors.
     pub fn start(self) -> io::Result<Arc<Forwarder>> {
-        forward::start(self.streams, stdout_is_stderr())
+        forward::start(self.streams, stdout_is_stderr(), self.tests)
     }
 }

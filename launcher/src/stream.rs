@@ -1,5 +1,6 @@
 //! One output stream of one rank, on the side of mpirun.
 
+use crate::libtest::TestLines;
 use crate::lines::LineBuffer;
 use crate::sink::StdStream;
 use std::fs::File;
@@ -14,6 +15,8 @@ pub struct RankStream {
     pub kind: StdStream,
     /// It may show a prompt on a terminal: an unfinished line is passed on after a pause.
     pub prompt: bool,
+    /// What takes the lines out that tell of tests, if there are any.
+    pub tests: Option<TestLines>,
     /// What was read and is not passed on yet.
     pub lines: LineBuffer,
     /// A file that it is written to.

@@ -200,14 +200,20 @@ fn note_abort(job: &Job, code: i32, text: &str, (kind, class): (AbortKind, &str)
 }
 
 /// Ends the job because this rank has panicked and others may wait for it. A job of one
-/// goes on unwinding: nobody waits for it, and it may know what to do.
+/// goes on unwinding: nobody waits for it, and it may know what to do. So does a rank that runs
+/// tests: its harness catches the panic, and tells which test has failed. Returns whether
+/// `MPI_Finalize` is then to be left out, which would wait for the others.
 #[cold]
-pub fn unwinding() {
+pub fn unwinding() -> bool {
+    if wireup::env::get(wireup::env::TESTS).is_some() {
+        return JOB.get().is_some_and(|job| job.ranks() > 1);
+    }
     let others = JOB.get().filter(|job| job.ranks() > 1);
     if let Some(job) = others.filter(|_| is_initialized() && !is_finalized()) {
         let text = "panicked: MPI_Finalize was called while unwinding";
         abort(PANICKED, &format!("rank {} {text}", job.rank_in_world()));
     }
+    false
 }
 
 /// What a Rust program exits with when `main` panics.

@@ -1,16 +1,20 @@
-//! The account of a job that `--report=json:FILE` writes: how it ended and what was told of
+//! The account of a job that `--report=json:FILE` and `--report=junit:FILE` write: how it ended and what was told of
 //! it, for programs. docs/debugging.md describes the document.
 //!
 //! ```text
 //! what    ranks, waits and failures as JSON
+//! junit   the job, or its tests, as JUnit's XML
 //! ```
 //!
 //! Without the option nothing is collected.
 
+mod junit;
 mod what;
 
+use crate::cli::{ProgramOptions, ReportFile, ReportForm};
 use crate::explain::Known;
 use crate::json::Json;
+use crate::libtest::{self, Tests};
 use crate::profile::try_file;
 use crate::ranks::ProcessEnd;
 use crate::reap::ExitStatus;
@@ -20,7 +24,8 @@ use crate::verdict::RankEnd;
 use crate::warnings::Warning;
 use crate::watch::Findings;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wireup::segment::Segment;
 
@@ -90,7 +95,11 @@ impl Occasion {
 /// What is collected while the job runs.
 #[derive(Debug)]
 pub struct Account {
-    file: Option<PathBuf>,
+    files: Vec<ReportFile>,
+    /// The names of the job's programs.
+    programs: String,
+    /// The tests that its ranks tell of.
+    tests: Option<Arc<Tests>>,
     /// It is one host's part of the account of a job on several.
     is_part: bool,
     began: (SystemTime, Instant),
@@ -100,6 +109,8 @@ pub struct Account {
     /// What mpirun says of each, and what is told of it.
     failures: Vec<(String, Json)>,
     reports: Vec<Json>,
+    /// What was said in them.
+    said: Vec<String>,
     warnings: Vec<Json>,
     /// What is told of each rank at the end.
     ranks: Vec<(u32, Json)>,
@@ -121,16 +132,34 @@ pub struct Part {
 }
 
 impl Account {
-    /// An account that is written to this file.
+    /// An account of a job of these programs that is written to these files.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn new(file: Option<PathBuf>) -> Result<Account, String> {
-        if let Some(path) = &file {
-            try_file("--report", "json:", path)?;
+    /// A file cannot be written.
+    pub fn new(files: &[ReportFile], locals: &[ProgramOptions]) -> Result<Account, String> {
+        let words = locals.iter().filter_map(|local| local.program.first());
+        let names = words.map(|word| Path::new(word).file_name().unwrap_or(word));
+        let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
+        let mut files = files.to_vec();
+        for file in &mut files {
+            let (before, end) = match file.form {
+                ReportForm::Json => ("json:", "json"),
+                ReportForm::Junit => ("junit:", "xml"),
+            };
+            if file.is_folder {
+                let shown = file.path.display().to_string();
+                std::fs::create_dir_all(&file.path)
+                    .map_err(|why| format!("--report={before}{shown}: {why}"))?;
+                file.path.push(format!("{}.{end}", names.join("+")));
+            }
+            try_file("--report", before, &file.path)?;
         }
+        let names: Vec<&str> = names.iter().map(|name| junit::plain_name(name)).collect();
         Ok(Account {
-            file,
+            files,
+            programs: names.join(" : "),
+            tests: None,
+            said: Vec::new(),
             is_part: false,
             began: (SystemTime::now(), Instant::now()),
             ending: None,
@@ -149,7 +178,23 @@ impl Account {
     }
 
     fn is_wanted(&self) -> bool {
-        self.file.is_some() || self.is_part
+        !self.files.is_empty() || self.is_part
+    }
+
+    /// Its ranks tell of these tests.
+    pub fn of_tests(&mut self, tests: Option<Arc<Tests>>) {
+        self.tests = tests;
+    }
+
+    /// The tests that ranks tell of, if they do.
+    pub fn tests(&self) -> Option<&Tests> {
+        self.tests.as_deref()
+    }
+
+    /// What mpirun exits with, if nothing but tests can have failed.
+    pub fn code_of_tests(&self) -> u8 {
+        let have_failed = self.tests().is_some_and(Tests::have_failed);
+        if have_failed { libtest::FAILED } else { 0 }
     }
 
     /// This host's part of the account of a job that has ended so. None: none is wanted.
@@ -173,7 +218,7 @@ impl Account {
             .extend(ranks.map(|(rank, text)| (rank, written(text))));
         let failures = part.failures.into_iter();
         self.failures
-            .extend(failures.map(|text| (String::new(), written(text))));
+            .extend(failures.map(|text| (said_in(&text), written(text))));
         self.warnings.extend(part.warnings.into_iter().map(written));
         if self.error.is_none() {
             self.error = part.error;
@@ -263,6 +308,7 @@ impl Account {
             ];
             self.reports
                 .push(what::report(fields, snapshots, findings, known, text));
+            self.said.push(text.to_owned());
         }
     }
 
@@ -303,9 +349,9 @@ impl Account {
 
     /// Writes the account of a job that has ended so.
     pub fn write(mut self, outcome: &Result<u8, Failure>) {
-        let Some(path) = self.file.clone() else {
+        if self.files.is_empty() || self.tests().is_some_and(Tests::are_listed) {
             return;
-        };
+        }
         let (code, error) = match outcome {
             Ok(code) => (*code, self.error.as_deref()),
             Err(why) => (why.code, Some(why.text.as_str())),
@@ -318,6 +364,7 @@ impl Account {
             Some(_) => Ending::NotStarted,
             None => self.ending.unwrap_or(otherwise),
         };
+        let junit = self.junit(ending, error);
         let seconds = self.seconds();
         self.ranks.sort_by_key(|(rank, _)| *rank);
         let ranks = self.ranks.into_iter().map(|(_, json)| json);
@@ -342,8 +389,42 @@ impl Account {
             ("reports", Json::List(self.reports)),
             ("warnings", Json::List(self.warnings)),
         ]);
-        if let Err(why) = std::fs::write(&path, format!("{document}\n")) {
-            say(&format!("--report=json:{}: {why}", path.display()));
+        for ReportFile { form, path, .. } in self.files {
+            let (form, written) = match form {
+                ReportForm::Json => ("json", std::fs::write(&path, format!("{document}\n"))),
+                ReportForm::Junit => {
+                    let text = junit
+                        .as_ref()
+                        .map_err(|why| std::io::Error::other(why.clone()));
+                    ("junit", text.and_then(|text| std::fs::write(&path, text)))
+                }
+            };
+            if let Err(why) = written {
+                say(&format!("--report={form}:{}: {why}", path.display()));
+            }
         }
     }
+
+    /// JUnit's XML of a job that has ended so.
+    fn junit(&self, ending: Ending, error: Option<&str>) -> Result<String, String> {
+        let failures = self.failures.iter().map(|failure| failure.0.as_str());
+        let said = error.into_iter().chain(failures);
+        let said: Vec<&str> = said.chain(self.said.iter().map(String::as_str)).collect();
+        let course = junit::Course {
+            programs: &self.programs,
+            time: self.began.1.elapsed(),
+            ending: (ending != Ending::Success).then(|| ending.name()),
+            is_error: ending == Ending::NotStarted,
+            said: said.join("\n"),
+            tests: self.tests().and_then(Tests::verdicts),
+        };
+        course.document().map_err(|why| why.to_string())
+    }
+}
+
+/// What mpirun says of a failure, which another host has told of.
+fn said_in(failure: &str) -> String {
+    let value: Option<serde_json::Value> = serde_json::from_str(failure).ok();
+    let text = value.as_ref().and_then(|value| value.get("text")?.as_str());
+    text.unwrap_or_default().to_owned()
 }

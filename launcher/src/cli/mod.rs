@@ -20,11 +20,12 @@ mod words;
 use clap::{CommandFactory, FromArgMatches};
 pub use normalise::nearest;
 use options::CommandLine;
-pub use options::{JobOptions, Manager, OnDeadlock, ProgramOptions, SignalList};
+pub use options::{JobOptions, Manager, OnDeadlock, ProgramOptions, RustTests, SignalList};
 pub use placing::{BindTo, MapBy, Mapping, MemBind, Object, RankBy, RankPlace, rankfile};
 #[cfg(test)]
 pub use placing::{bind, map};
 use std::ffi::OsString;
+pub use words::{ReportFile, ReportForm};
 pub use words::{StdinReader, Universe, interval, joined, numbers, universe};
 
 /// What the command line asks for.

@@ -201,15 +201,9 @@ pub struct JobOptions {
     /// Pass these signals on to the ranks as well (USR1,WINCH,…), or none
     #[arg(long, value_name = "LIST", help_heading = "Ending", value_parser = signal_list)]
     pub forward_signals: Option<SignalList>,
-    /// When ranks can never go on: say who waits for whom and leave the job as it is (report), or end it with exit code 35 (end), or say nothing (off)
-    #[arg(
-        long,
-        value_name = "WHAT",
-        default_value = "report",
-        value_enum,
-        help_heading = "Ending"
-    )]
-    pub on_deadlock: OnDeadlock,
+    /// When ranks can never go on: say who waits for whom and leave the job as it is (report), or end it with exit code 35 (end), or say nothing (off) [default: report; for Rust tests end]
+    #[arg(long, value_name = "WHAT", value_enum, help_heading = "Ending")]
+    pub on_deadlock: Option<OnDeadlock>,
     /// Run these ranks (0,2,4-7; without a value all) in gdb: in windows where xterm can open them, else up to the first crash, whose backtrace is printed
     #[arg(long, value_name = "RANKS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Debugging", value_parser = words::ranks)]
     pub gdb: Option<RankList>,
@@ -230,9 +224,12 @@ pub struct JobOptions {
     /// Show a live view of who waits for whom, or if there is no terminal, a table every N seconds; what the job prints comes after it
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", help_heading = "Output", value_parser = words::interval)]
     pub top: Option<f64>,
-    /// At the end, however it comes, write to FILE how the job ended and what was told of it, for programs (docs/debugging.md describes it)
+    /// At the end, however it comes, write to FILE how the job ended and what was told of it: as JSON (docs/debugging.md describes it), or by junit:FILE as JUnit's XML, with each test of Rust test programs; may be given for both; a folder gets a file of the program's name
     #[arg(long, value_name = "json:FILE", require_equals = true, help_heading = "Ending", value_parser = words::report)]
-    pub report: Option<PathBuf>,
+    pub report: Vec<words::ReportFile>,
+    /// Tell each test of Rust test programs once, with what all ranks say of it (once), or print what every rank prints (each) [default: once, where a program is one]
+    #[arg(long, value_name = "HOW", value_enum, help_heading = "Output")]
+    pub rust_tests: Option<RustTests>,
     /// Accepted and ignored: a timeout always reports
     #[arg(long, help_heading = "Ending")]
     pub report_state_on_timeout: bool,
@@ -291,6 +288,11 @@ impl JobOptions {
             all.file = one.file.clone().or(all.file);
         }
         all
+    }
+
+    /// What is done when ranks can never go on.
+    pub fn on_deadlock(&self) -> OnDeadlock {
+        self.on_deadlock.unwrap_or_default()
     }
 
     /// How ranks are laid out, if the options say so.
@@ -396,6 +398,15 @@ impl OnDeadlock {
         let all = [OnDeadlock::Report, OnDeadlock::End, OnDeadlock::Off];
         all.into_iter().find(|one| one.name() == name)
     }
+}
+
+/// How the tests of Rust test programs are told.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RustTests {
+    /// Once, with what all ranks say of each.
+    Once,
+    /// As every rank prints it.
+    Each,
 }
 
 /// Options of one program.

@@ -75,13 +75,44 @@ pub fn interval(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `--report`: the form of the report, and a file to write.
-pub fn report(text: &str) -> Result<PathBuf, String> {
-    match text.split_once(':') {
-        Some(("json", name)) => file(name),
-        Some((form, _)) => Err(format!("the form {form} is not known; it is json:FILE")),
-        None => Err(format!("{text} names no form; it is json:FILE")),
+/// The form of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReportForm {
+    /// JSON.
+    Json,
+    /// JUnit's XML.
+    Junit,
+}
+
+/// `--report`: the form of the report, and a file or folder to write to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReportFile {
+    /// The form.
+    pub form: ReportForm,
+    /// The file, or the folder.
+    pub path: PathBuf,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+}
+
+/// `--report`.
+pub fn report(text: &str) -> Result<ReportFile, String> {
+    const FORMS: &str = "it is json:FILE or junit:FILE";
+    let (form, name) = match text.split_once(':') {
+        Some(("json", name)) => (ReportForm::Json, name),
+        Some(("junit", name)) => (ReportForm::Junit, name),
+        Some((form, _)) => return Err(format!("the form {form} is not known; {FORMS}")),
+        None => return Err(format!("{text} names no form; {FORMS}")),
+    };
+    if name.is_empty() {
+        return Err("wanted the name of a file".to_owned());
     }
+    let path = PathBuf::from(name);
+    Ok(ReportFile {
+        form,
+        is_folder: name.ends_with('/') || path.is_dir(),
+        path,
+    })
 }
 
 /// `--profile`, `--trace`: a file to write.

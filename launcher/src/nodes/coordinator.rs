@@ -15,7 +15,7 @@ use super::frame::{self, Frame, Hello, Kind, PROTOCOL, Plan, read_addresses, wri
 use super::input::copy_input;
 use super::layout;
 use super::node::{Event, Node, Stage, begin, ended, ended_soon, hear, kill_group};
-use super::printer::Printer;
+use super::printer::{Printer, Stream};
 use super::reports::{Reason, Reports};
 use super::seen::Seen;
 use crate::account::{Account, Ending};
@@ -23,6 +23,7 @@ use crate::allocation;
 use crate::cli::{JobOptions, ProgramOptions, StdinReader};
 use crate::deadline::{self, Deadline};
 use crate::hosts::Host;
+use crate::libtest::Tests;
 use crate::profile::{self, Profiles};
 use crate::say::{Failure, READER_PATIENCE, failure, say};
 use crate::signals;
@@ -70,6 +71,8 @@ pub(super) struct Job<'a> {
     pub reports: Reports,
     printer: Printer,
     pub account: &'a mut Account,
+    /// The tests of which ranks tell, if they do.
+    pub tests: Arc<Tests>,
     /// What ranks have recorded.
     recorded: Vec<profile::parts::Part>,
 }
@@ -99,7 +102,7 @@ pub fn run(
     locals: &[ProgramOptions],
     hosts: &[Host],
 ) -> Result<u8, Failure> {
-    let mut account = Account::new(global.report.clone()).map_err(failure)?;
+    let mut account = Account::new(&global.report, locals).map_err(failure)?;
     let outcome = run_job(args, global, locals, hosts, &mut account);
     account.write(&outcome);
     outcome
@@ -118,6 +121,9 @@ fn run_job(
     let programs: Vec<_> = programs.map(|name| name.to_string_lossy()).collect();
     let profiles = Profiles::new(global, programs.join(" : ")).map_err(failure)?;
     let timeout = deadline::seconds(global).map_err(failure)?;
+    let first = locals.first().and_then(|local| local.program.split_first());
+    let tests = Arc::new(Tests::of_nodes(first.map_or(&[], |(_, args)| args)));
+    account.of_tests(Some(Arc::clone(&tests)));
     let (events, arrived) = sync_channel(QUEUE);
     let mut job = Job {
         global,
@@ -131,6 +137,7 @@ fn run_job(
         began: Instant::now(),
         reports: Reports::default(),
         printer: Printer::new(),
+        tests: Arc::clone(&tests),
         account,
         recorded: Vec::new(),
     };
@@ -157,7 +164,7 @@ fn run_job(
             hear(
                 at,
                 up,
-                (events.clone(), job.printer.clone()),
+                (events.clone(), job.printer.clone(), Arc::clone(&tests)),
                 node.heard.clone(),
             );
         }
@@ -183,7 +190,7 @@ fn run_job(
     job.account.fill(job.reports.snapshots());
     let recorded = std::mem::take(&mut job.recorded);
     profiles.write_parts(job.ranks.len(), recorded, job.began.elapsed());
-    Ok(job.code.unwrap_or(0))
+    Ok(job.code.unwrap_or_else(|| job.account.code_of_tests()))
 }
 
 impl Job<'_> {
@@ -205,7 +212,16 @@ impl Job<'_> {
             looked = Instant::now();
             self.look();
         }
+        self.finish_tests();
         self.print_all(arrived);
+    }
+
+    /// Tells the end of the tests.
+    fn finish_tests(&mut self) {
+        if let Some(why) = self.tests.finish() {
+            say(&why);
+        }
+        self.printer.put(0, Stream::Out, self.tests.take_text());
     }
 
     /// Waits until all that ranks have printed is written. A job that was ended does not wait
@@ -517,6 +533,8 @@ impl Job<'_> {
             Ok(ranks) => self.ranks = ranks,
             Err(why) => return self.fail(1, Some(&why)),
         }
+        self.tests
+            .set_ranks(u32::try_from(self.ranks.len()).unwrap_or(u32::MAX));
         let Some(secret) = secret() else {
             return self.fail(1, Some("there are no random numbers (/dev/urandom)"));
         };

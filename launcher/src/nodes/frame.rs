@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The version of these frames. Both sides must have the same.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The longest frame.
 const LONGEST: u32 = 64 << 20;
@@ -56,17 +56,21 @@ pub enum Kind {
     Account,
     /// Up: what a rank has recorded. A [`crate::profile::parts::Part`].
     Profile,
+    /// Up: what a rank has told of a test: its number, in four bytes, and a line.
+    Test,
+    /// Up: what tests a rank has listed, in the same form.
+    TestList,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Kind> {
         use Kind::{
             Account, Addresses, Alive, End, Err, Exit, Finalizing, Go, Hello, In, Look, Out, Plan,
-            Profile, Ready, Released, Seen, Signal, Table, Taken,
+            Profile, Ready, Released, Seen, Signal, Table, Taken, Test, TestList,
         };
         [
             Hello, Plan, Ready, Go, Addresses, Table, Finalizing, Released, Out, Err, In, Taken,
-            Signal, End, Exit, Alive, Look, Seen, Account, Profile,
+            Signal, End, Exit, Alive, Look, Seen, Account, Profile, Test, TestList,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -123,6 +127,17 @@ pub fn read(mut from: impl Read) -> io::Result<Option<Frame>> {
     let mut bytes = vec![0; len as usize];
     from.read_exact(&mut bytes)?;
     Ok(Some(Frame { kind, bytes }))
+}
+
+/// What a rank has told of tests, after its number.
+pub fn write_test(rank: u32, text: &[u8]) -> Vec<u8> {
+    [&rank.to_le_bytes(), text].concat()
+}
+
+/// Takes them apart again.
+pub fn read_test(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (rank, text) = bytes.split_first_chunk()?;
+    Some((u32::from_le_bytes(*rank), text))
 }
 
 /// What an agent says first.

@@ -61,6 +61,16 @@ impl LastWords {
         self.say(Kind::Account, &frame::write_account(part));
     }
 
+    /// Says what a rank has told of a test.
+    pub fn test(&self, rank: u32, line: &[u8]) {
+        self.say(Kind::Test, &frame::write_test(rank, line));
+    }
+
+    /// Says what tests a rank has listed.
+    pub fn test_list(&self, rank: u32, list: &[u8]) {
+        self.say(Kind::TestList, &frame::write_test(rank, list));
+    }
+
     /// Says what its ranks have recorded.
     pub fn profiles(&self, parts: Vec<profile::parts::Part>) {
         for mut part in parts {
@@ -128,6 +138,11 @@ impl NodeLink {
         }
     }
 
+    /// Ranks of the whole job.
+    pub fn job_size(&self) -> u32 {
+        u32::try_from(self.plan.ranks.len()).unwrap_or(u32::MAX)
+    }
+
     /// The name of this node's host.
     pub fn host(&self) -> &str {
         &self.plan.hosts[self.plan.node as usize]
@@ -142,15 +157,15 @@ impl NodeLink {
             return Err(failure("the command line cannot be read on this host"));
         };
         let mut global = *global;
-        self.wants_account = global.report.is_some();
+        self.wants_account = !global.report.is_empty();
         let ranks = self.ranks();
         global.host = None;
         global.hostfile = None;
         global.launch = None;
         global.perhost = None;
-        global.report = None; // told to the mpirun that the user has started
+        global.report = Vec::new(); // told to the mpirun that the user has started
         global.timeout = None; // as `MPIEXEC_TIMEOUT`, which the agent leaves out
-        global.on_deadlock = OnDeadlock::Off; // ranks may wait for those of other hosts
+        global.on_deadlock = Some(OnDeadlock::Off); // ranks may wait for those of other hosts
         if matches!(&global.map_by, Some(map) if matches!(map.by, MapBy::Node | MapBy::PerMachine(_)))
         {
             global.map_by = None;
@@ -219,7 +234,7 @@ impl NodeLink {
         Ok(NodePart {
             place,
             ranks,
-            size: u32::try_from(self.plan.ranks.len()).unwrap_or(u32::MAX),
+            size: self.job_size(),
         })
     }
 
@@ -280,8 +295,7 @@ impl NodeLink {
     fn start_looking(&self, segment: Segment, table: File) -> std::io::Result<Sender<Question>> {
         let (questions, asked) = channel::<Question>();
         let (writer, ranks) = (self.writer.clone(), self.ranks());
-        let all = u32::try_from(self.plan.ranks.len()).unwrap_or(u32::MAX);
-        let size = (self.nodes(), all);
+        let size = (self.nodes(), self.job_size());
         let answer = move || {
             let eyes = Eyes {
                 segment: &segment,

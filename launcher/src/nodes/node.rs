@@ -7,6 +7,7 @@ use super::outbox::Outbox;
 use super::printer::{Printer, Stream};
 use crate::cli::JobOptions;
 use crate::hosts::Host;
+use crate::libtest::Tests;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::os::unix::process::CommandExt;
@@ -138,7 +139,7 @@ pub(super) fn begin(
 pub(super) fn hear(
     at: usize,
     mut up: ChildStdout,
-    (events, printer): (SyncSender<Event>, Printer),
+    (events, printer, tests): (SyncSender<Event>, Printer, Arc<Tests>),
     heard: Heard,
 ) {
     std::thread::spawn(move || {
@@ -153,6 +154,19 @@ pub(super) fn hear(
                     };
                     heard.set(None);
                     printer.put(at, stream, frame.bytes);
+                    heard.set(Some(Instant::now()));
+                    continue;
+                }
+                // In the order in which they come, beside what ranks print.
+                Ok(Some(frame)) if matches!(frame.kind, Kind::Test | Kind::TestList) => {
+                    if let Some((rank, text)) = frame::read_test(&frame.bytes) {
+                        match frame.kind {
+                            Kind::Test => tests.told(rank, text),
+                            _ => tests.listed(rank, text.to_vec()),
+                        }
+                    }
+                    heard.set(None);
+                    printer.put(at, Stream::Out, tests.take_text());
                     heard.set(Some(Instant::now()));
                     continue;
                 }

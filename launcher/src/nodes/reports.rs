@@ -108,6 +108,15 @@ impl Reports {
 }
 
 impl Job<'_> {
+    /// What is done when ranks can never go on.
+    fn on_deadlock(&self) -> OnDeadlock {
+        let usual = match self.tests.is_used() {
+            true => OnDeadlock::End, // nobody looks on
+            false => OnDeadlock::default(),
+        };
+        self.global.on_deadlock.unwrap_or(usual)
+    }
+
     /// Tells what all ranks do, as soon as their nodes have answered.
     pub(super) fn want(&mut self, reason: Reason) {
         self.reports.wanted.push(reason);
@@ -120,6 +129,7 @@ impl Job<'_> {
             return;
         }
         let now = Instant::now();
+        let on_deadlock = self.on_deadlock();
         let Some(overview) = &mut self.reports.overview else {
             let reasons = std::mem::take(&mut self.reports.wanted);
             return reasons
@@ -137,7 +147,7 @@ impl Job<'_> {
         }
         let is_wanted = !self.reports.wanted.is_empty();
         // A trace needs to know how the clocks of hosts differ.
-        let watches = self.global.on_deadlock != OnDeadlock::Off || self.global.trace.is_some();
+        let watches = on_deadlock != OnDeadlock::Off || self.global.trace.is_some();
         let watches = watches && overview.is_due(now);
         if !is_wanted && !watches {
             return;
@@ -165,7 +175,7 @@ impl Job<'_> {
         for reason in &reasons {
             self.tell(*reason, Some(view));
         }
-        let is_told = self.global.on_deadlock != OnDeadlock::Off;
+        let is_told = self.on_deadlock() != OnDeadlock::Off;
         if reasons.is_empty() && view.question.certain && is_told {
             self.judge(view);
         }
@@ -235,7 +245,7 @@ impl Job<'_> {
     }
 
     fn tell_of_stuck(&mut self, view: Option<&View>) {
-        let ends = self.global.on_deadlock == OnDeadlock::End;
+        let ends = self.on_deadlock() == OnDeadlock::End;
         let (Some(overview), Some(view)) = (&mut self.reports.overview, view) else {
             return;
         };

@@ -35,6 +35,10 @@ pub const MEMORY_ALLOC_KINDS: &str = "LARIAT_MEMORY_ALLOC_KINDS";
 /// How C's streams hold back what a rank prints: 0 not at all, 1 by lines, 2 in blocks.
 pub const STREAM_BUFFERING: &str = "LARIAT_STREAM_BUFFERING";
 
+/// Set where ranks run the tests of a Rust test program: a panic fails a test, and the rank goes
+/// on with the next.
+pub const TESTS: &str = "LARIAT_TESTS";
+
 /// The values of the option `-initial-errhandler` and of the info key
 /// `mpi_initial_errhandler` (MPI 5.0, section 11.8.4), in whatever case.
 pub const ERRHANDLERS: [&str; 3] = [

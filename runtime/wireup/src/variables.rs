@@ -34,7 +34,7 @@ const fn variable(name: &'static str, setter: Setter, meaning: &'static str) -> 
 }
 
 /// All of them, those of users first.
-pub const VARIABLES: [Variable; 29] = [
+pub const VARIABLES: [Variable; 30] = [
     variable(
         "LARIAT_CC",
         Setter::User,
@@ -114,6 +114,11 @@ pub const VARIABLES: [Variable; 29] = [
         "LARIAT_STREAM_BUFFERING",
         Setter::Launcher,
         "how C's streams hold back output (mpirun --stream-buffering)",
+    ),
+    variable(
+        "LARIAT_TESTS",
+        Setter::Launcher,
+        "ranks run the tests of a Rust test program",
     ),
     variable(
         "LARIAT_NODES",
