@@ -102,7 +102,7 @@ lint: ## what must be clean before a change lands: formatting, clippy, and that 
 
 .PHONY: aarch64
 aarch64: ## build for aarch64, and run unit tests and rank programs under QEMU's user mode
-	@$(NEED) $(BUILD_PACKAGES) gcc-aarch64-linux-gnu qemu-user-static
+	@$(NEED) $(BUILD_PACKAGES) gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 	@scripts/need-target aarch64-unknown-linux-gnu
 	@CARGO=$(call quoted,$(CARGO)) TARGET=$(call quoted,$(TARGET)) CRATES=$(call quoted,$(CRATES)) scripts/aarch64
 
