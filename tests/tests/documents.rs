@@ -98,3 +98,19 @@ fn what_the_drop_in_pulls_in_is_counted() {
     assert!(page.contains(&said), "docs/install.md does not say: {said}");
     assert!(!pulled.contains("loom") && !pulled.contains("clap"));
 }
+
+#[test]
+fn no_document_promises_the_placeholder_of_an_address() {
+    let mut command = Command::new("git");
+    let files = command.args(["ls-files", "*.md"]).current_dir(workspace());
+    let files = files.output().expect("git runs").stdout;
+    let files = String::from_utf8_lossy(&files).into_owned();
+    assert!(files.lines().count() > 40, "{files}");
+    for file in files.lines() {
+        let text = read(&workspace().join(file));
+        assert!(
+            !text.contains("lariat.example"),
+            "{file} names an address that does not exist"
+        );
+    }
+}
