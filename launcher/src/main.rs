@@ -33,6 +33,7 @@
 //! profile     what --profile and --trace write
 //! json        JSON
 //! libtest     tests of Rust programs, told once for all ranks
+//! test_programs           which programs are such
 //! account     what --report writes
 //! report      tables of what ranks publish about themselves
 //! step        holds the job of a Slurm step, whose tasks are its ranks
@@ -102,6 +103,7 @@ mod stdio;
 mod step;
 mod stream;
 mod stuck;
+mod test_programs;
 mod threads;
 mod tool;
 mod top;
@@ -114,7 +116,6 @@ mod watch;
 
 use account::Account;
 use cli::{JobOptions, OnDeadlock, ProgramOptions, Request};
-use libtest::Tests;
 use nodes::link::NodeLink;
 use profile::Profiles;
 use say::{Failure, failure, say};
@@ -401,9 +402,12 @@ fn run_job(
     let tests = match spawned {
         Some(_) => None,
         None => {
-            let up = link.as_ref().map(NodeLink::last_words);
+            let up = link.as_ref().map(|link| {
+                let words = link.last_words();
+                libtest::Recipient(Box::new(move |rank, word| words.test(rank, word)))
+            });
             let all = link.as_ref().map_or(size, NodeLink::job_size);
-            Tests::prepare(global, &mut apps, all, up).map_err(failure)?
+            test_programs::prepare(global, &mut apps, all, up).map_err(failure)?
         }
     };
     let tests = tests.map(std::sync::Arc::new);

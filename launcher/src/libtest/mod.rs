@@ -16,7 +16,7 @@
 //!
 //! docs/decisions/0105-tests-told-once.md says why it is done so.
 
-mod args;
+pub mod args;
 mod event;
 mod lines;
 mod show;
@@ -25,10 +25,6 @@ mod suite;
 pub use lines::TestLines;
 pub use suite::{Outcome, Verdict};
 
-use crate::cli::{JobOptions, RustTests};
-use crate::elf;
-use crate::nodes::link::LastWords;
-use crate::plan::App;
 use args::Words;
 use event::Event;
 use show::Show;
@@ -37,24 +33,35 @@ use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use suite::Suite;
-use wireup::env;
 
 /// What libtest exits with when a test has failed.
 pub const FAILED: u8 = 101;
 
-/// Names of variables that libtest reads: they stand in every program that has it.
-const MARKS: [&[u8]; 2] = [b"RUST_TEST_THREADS", b"RUST_TEST_NOCAPTURE"];
-/// How many tests run at once.
-const THREADS: &str = "RUST_TEST_THREADS";
-/// libtest tells in JSON only where this is set. No value other than 1, or the name of a crate,
-/// changes anything for compilers that tests may run.
-const BOOTSTRAP: (&str, &str) = ("RUSTC_BOOTSTRAP", "0");
-
 /// Whether ranks run tests, or print something that is the same on all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Work {
+pub enum Work {
+    /// They run tests.
     Run,
+    /// They list them.
     List,
+}
+
+/// What is to be told of a rank.
+#[derive(Clone, Copy, Debug)]
+pub enum Word<'a> {
+    /// This line of libtest's.
+    Test(&'a [u8]),
+    /// This list.
+    List(&'a [u8]),
+}
+
+/// Takes what there is to tell of a rank.
+pub struct Recipient(pub Box<dyn Fn(u32, Word<'_>) + Send + Sync>);
+
+impl std::fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recipient")
+    }
 }
 
 /// The tests of a job, as the ranks tell of them.
@@ -63,7 +70,7 @@ pub struct Tests {
     work: Work,
     state: Mutex<State>,
     /// In a node: the way to the mpirun that the user has started.
-    up: Option<LastWords>,
+    up: Option<Recipient>,
     began: Instant,
 }
 
@@ -86,49 +93,6 @@ struct State {
 }
 
 impl Tests {
-    /// Prepares the programs of a job, if the tests in them are to be told once.
-    ///
-    /// # Errors
-    /// They cannot be told in the form that is wanted.
-    pub fn prepare(
-        global: &JobOptions,
-        apps: &mut [App],
-        ranks: u32,
-        up: Option<LastWords>,
-    ) -> Result<Option<Tests>, String> {
-        let by_tool = global.gdb.is_some() || global.xterm.is_some() || global.debugger.is_some();
-        if global.rust_tests == Some(RustTests::Each) || by_tool {
-            return Ok(None);
-        }
-        let is_forced = global.rust_tests == Some(RustTests::Once);
-        let are_tests = is_forced || apps.iter().all(|app| elf::has_all(&app.file, &MARKS));
-        let lists = apps.iter().all(|app| args::lists(&app.args));
-        let by_runner = |name| apps.iter().all(|app| app.variable(name).is_some());
-        let is_runner = by_runner("CARGO_MANIFEST_DIR") || by_runner("NEXTEST");
-        if lists && (are_tests || is_runner) {
-            return Ok(Some(Tests::new(Work::List, Words::default(), ranks, up)));
-        }
-        if !are_tests {
-            return Ok(None);
-        }
-        let mut words = Words::default();
-        for app in apps {
-            let own = args::Replaced::of(&app.args)?;
-            if app.variable(BOOTSTRAP.0).is_none() {
-                app.vars.insert(BOOTSTRAP.0.into(), BOOTSTRAP.1.into());
-            }
-            // Ranks meet in a test only if they run their tests in the same order.
-            let is_said = own.says_threads || app.variable(THREADS).is_some();
-            if ranks > 1 && !is_said {
-                app.vars.insert(THREADS.into(), "1".into());
-            }
-            app.vars.insert(env::TESTS.into(), "1".into());
-            app.args = own.args;
-            words = own.words;
-        }
-        Ok(Some(Tests::new(Work::Run, words, ranks, up)))
-    }
-
     /// What the mpirun that the user has started has of a job on several hosts: their nodes
     /// find out what the programs are. `args`: of the first program.
     pub fn of_nodes(args: &[OsString]) -> Tests {
@@ -138,7 +102,8 @@ impl Tests {
         Tests::new(work, words, 0, None)
     }
 
-    fn new(work: Work, words: Words, ranks: u32, up: Option<LastWords>) -> Tests {
+    /// Tests of so many ranks. `up`: in a node, the way to the mpirun that the user has started.
+    pub fn new(work: Work, words: Words, ranks: u32, up: Option<Recipient>) -> Tests {
         Tests {
             work,
             state: Mutex::new(State {
@@ -179,7 +144,7 @@ impl Tests {
             return;
         };
         if let Some(up) = &self.up {
-            up.test(rank, line);
+            (up.0)(rank, Word::Test(line));
         }
         let mut state = self.state();
         let State {
@@ -219,7 +184,7 @@ impl Tests {
     /// All that a rank has printed, where that is a list.
     pub fn listed(&self, rank: u32, list: Vec<u8>) {
         if let Some(up) = &self.up {
-            up.test_list(rank, &list);
+            (up.0)(rank, Word::List(&list));
         }
         let mut state = self.state();
         state.is_used = true;

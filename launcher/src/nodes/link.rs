@@ -8,6 +8,7 @@ use super::seen::{Eyes, Question};
 use crate::account;
 use crate::binding::Crowd;
 use crate::cli::{self, JobOptions, MapBy, OnDeadlock, ProgramOptions, Request, StdinReader};
+use crate::libtest::Word;
 use crate::profile;
 use crate::say::{self, Failure, failure};
 use crate::spawn;
@@ -62,13 +63,12 @@ impl LastWords {
     }
 
     /// Says what a rank has told of a test.
-    pub fn test(&self, rank: u32, line: &[u8]) {
-        self.say(Kind::Test, &frame::write_test(rank, line));
-    }
-
-    /// Says what tests a rank has listed.
-    pub fn test_list(&self, rank: u32, list: &[u8]) {
-        self.say(Kind::TestList, &frame::write_test(rank, list));
+    pub fn test(&self, rank: u32, word: Word<'_>) {
+        let (kind, text) = match word {
+            Word::Test(line) => (Kind::Test, line),
+            Word::List(list) => (Kind::TestList, list),
+        };
+        self.say(kind, &frame::write_test(rank, text));
     }
 
     /// Says what its ranks have recorded.
