@@ -31,6 +31,21 @@ fn messages_collectives_and_communicators() {
     hosts.job("flood", &[1, 1]).passes();
 }
 
+/// Ranks side by side, by turns, and not equally many on each host.
+#[test]
+fn collectives_by_host() {
+    let Some(hosts) = Hosts::up(3) else { return };
+    for slots in [&[3, 3][..], &[1, 3, 2]] {
+        for by in ["slot", "node"] {
+            let job = |program: &str| hosts.job(program, slots).options(["--map-by", by]);
+            job("coll").args(["3"]).passes();
+            job("same_bits").passes();
+        }
+    }
+    hosts.job("coll_alone", &[2, 2]).passes();
+    hosts.job("coll_mixed", &[2, 2]).passes();
+}
+
 #[test]
 fn what_is_of_one_host_only() {
     let Some(hosts) = Hosts::up(2) else { return };

@@ -1,8 +1,24 @@
 //! Broadcast (MPI 5.0, section 6.4).
 
 use super::block::Block;
+use super::choose;
 use super::plan::Plan;
 use crate::error::Result;
+
+/// As is best for so many ranks and bytes.
+///
+/// # Errors
+/// No memory to pack into.
+pub(super) fn chosen(plan: &mut Plan, block: Block, root: u32) -> Result<()> {
+    match choose::bcast(plan.size, block.len()) {
+        _ if plan.size == 1 => {}
+        choose::Bcast::Flat => flat(plan, block, root),
+        choose::Bcast::Binomial => binomial(plan, block, root),
+        choose::Bcast::ScatterAllgather => scatter_allgather(plan, block, root)?,
+        choose::Bcast::Chain => chain(plan, block, root, choose::SEGMENT)?,
+    }
+    Ok(())
+}
 
 /// Rank `root` sends to everybody itself.
 pub(super) fn flat(plan: &mut Plan, block: Block, root: u32) {

@@ -7,6 +7,7 @@
 
 use crate::job;
 use crate::lock::Local;
+use crate::object::hosts::Hosts;
 use std::sync::OnceLock;
 use wireup::algorithms::{OPERATIONS, Rules};
 use wireup::report::Rows;
@@ -89,10 +90,82 @@ pub(super) fn for_several_jobs<R>(several: bool, f: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Makes choices for the ranks of one host, which know of each other whether they have more
+/// ranks than processors.
+pub(super) fn on_one_host<R>(f: impl FnOnce() -> R) -> R {
+    let several = SEVERAL_JOBS.with(|is| std::mem::replace(is, false));
+    let result = f();
+    SEVERAL_JOBS.with(|is| *is = several);
+    result
+}
+
 /// Whether the job has more ranks than processors. Then the algorithm with the fewest waits
 /// is best.
 fn oversubscribed() -> bool {
     job::is_oversubscribed() && !SEVERAL_JOBS.with(|is| *is)
+}
+
+/// How a collective over several hosts goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ByHost {
+    /// By a leader of each host.
+    Leaders,
+    /// By several ranks of each host side by side.
+    Lanes,
+    /// As if all ranks were alike.
+    Not,
+}
+
+/// Bytes that a leader sends to another, or collects, up to which it does so alone.
+const LEADER_MOST: usize = 32 << 10;
+/// As [`LEADER_MOST`], for reductions: what else there is takes more waits.
+const LEADER_MOST_REDUCED: usize = 256 << 10;
+/// What a leader has room for.
+const LEADER_ROOM: usize = 1 << 20;
+/// The least that a rank of several side by side sends.
+pub(super) const LANE_LEAST: usize = 8 << 10;
+/// Ranks up to which each sends to, and gets from, many at once.
+const LANES_MOST_RANKS: u32 = 64;
+/// Hosts up to which a reduction goes from host to host, whatever its length.
+const CHAIN_HOSTS: usize = 8;
+
+/// Gathers and scatters of equal parts of `bytes` each.
+pub(super) fn gather_by_host(hosts: &Hosts, bytes: usize) -> ByHost {
+    match bytes.saturating_mul(hosts.most() as usize) <= LEADER_MOST {
+        true => ByHost::Leaders,
+        false => ByHost::Not,
+    }
+}
+
+/// Allgathers; `bytes` are those of all parts together.
+pub(super) fn allgather_by_host(ranks: u32, bytes: usize) -> ByHost {
+    match bytes {
+        0..=LEADER_MOST => ByHost::Leaders,
+        _ if ranks <= LANES_MOST_RANKS => ByHost::Lanes,
+        _ => ByHost::Not,
+    }
+}
+
+/// All-to-alls of equal parts of `bytes` each.
+pub(super) fn alltoall_by_host(hosts: &Hosts, ranks: u32, bytes: usize) -> ByHost {
+    let rows = hosts.most() as usize * ranks as usize;
+    match bytes.saturating_mul(rows) <= LEADER_MOST {
+        true => ByHost::Leaders,
+        false => ByHost::Not,
+    }
+}
+
+/// Reductions of `count` elements of `bytes` together.
+pub(super) fn reduction_by_host(hosts: &Hosts, ranks: u32, bytes: usize, count: usize) -> ByHost {
+    let all = |ranks: u32| bytes.saturating_mul(ranks as usize);
+    let is_chain = hosts.count() <= CHAIN_HOSTS || count > 1 && bytes >= hosts.count() * SEGMENT;
+    if all(hosts.most()) <= LEADER_MOST_REDUCED && all(ranks) <= LEADER_ROOM {
+        ByHost::Leaders
+    } else if hosts.is_in_order() && is_chain {
+        ByHost::Lanes
+    } else {
+        ByHost::Not
+    }
 }
 
 /// For barriers.

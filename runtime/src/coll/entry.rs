@@ -137,6 +137,7 @@ fn plan_of(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>, is_checked: bool) -> Res
     };
     let remote = comm.inter.as_ref().map(|inter| inter.remote.size());
     let mut plan = Plan::new(comm.rank, comm.size(), remote.unwrap_or(comm.size()));
+    plan.hosts = comm.hosts().cloned();
     let check = is_checked.then(|| check::begin(&mut plan, comm, tag, call, edges));
     choose::for_several_jobs(comm.is_foreign, || {
         build::fill(&mut plan, remote.is_some(), edges, call)

@@ -2,13 +2,17 @@
 
 use super::args::{Call, Parts, Reduction, Root, Shape};
 use super::block::Block;
+use super::choose::ByHost;
 use super::operands::{PlannedParts, block_of, operands_of};
 use super::plan::Plan;
 use super::scan::ScanKind;
-use super::{allgather, allreduce, alltoall, barrier, bcast, choose, gather, reduce};
+use super::{allgather, allreduce, alltoall, barrier, bcast, by_host, by_host_reductions};
+use super::{choose, gather, reduce};
 use super::{reduce_scatter, scan};
 use crate::error::Result;
+use crate::object::hosts::Hosts;
 use crate::pml::Buffer;
+use std::sync::Arc;
 
 /// Appends the steps of this rank for `call`.
 ///
@@ -17,6 +21,9 @@ use crate::pml::Buffer;
 pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
     match call {
         Call::Barrier => {
+            if let Some(hosts) = plan.hosts.clone() {
+                return by_host::barrier(plan, &hosts);
+            }
             match choose::barrier(plan.size) {
                 choose::Barrier::Central => barrier::central(plan),
                 choose::Barrier::Dissemination => barrier::dissemination(plan),
@@ -53,7 +60,7 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
         Call::ReduceScatterBlock(reduction) => {
             let each = reduction.count;
             let (send, into) = operands_of(plan, reduction, each * plan.size as usize);
-            let part = |block: Block, rank: u32| block.slice(rank as usize * each, each);
+            let part = |rank: u32| (rank as usize * each, each);
             plan_reduce_scatter(plan, send, into, part)
         }
         Call::ReduceScatter(reduction, counts) => {
@@ -65,9 +72,9 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
             }
             starts.push(total);
             let (send, into) = operands_of(plan, reduction, total);
-            plan_reduce_scatter(plan, send, into, |block: Block, rank: u32| {
+            plan_reduce_scatter(plan, send, into, |rank: u32| {
                 let first = starts[rank as usize];
-                block.slice(first, starts[rank as usize + 1] - first)
+                (first, starts[rank as usize + 1] - first)
             })
         }
         Call::Scan(reduction) => plan_scan(plan, reduction, ScanKind::Inclusive),
@@ -89,13 +96,16 @@ pub(super) fn plan_bcast(plan: &mut Plan, block: Block, root: u32) -> Result<()>
     if plan.size == 1 {
         return Ok(());
     }
-    match choose::bcast(plan.size, block.len()) {
-        choose::Bcast::Flat => bcast::flat(plan, block, root),
-        choose::Bcast::Binomial => bcast::binomial(plan, block, root),
-        choose::Bcast::ScatterAllgather => bcast::scatter_allgather(plan, block, root)?,
-        choose::Bcast::Chain => bcast::chain(plan, block, root, choose::SEGMENT)?,
+    if let Some(hosts) = plan.hosts.clone() {
+        return by_host::bcast(plan, &hosts, block, root);
     }
-    Ok(())
+    bcast::chosen(plan, block, root)
+}
+
+/// The hosts, where gathers and scatters of parts of `len` bytes go by leaders.
+fn leaders(plan: &Plan, len: usize) -> Option<Arc<Hosts>> {
+    let by_leaders = |hosts: &Arc<Hosts>| choose::gather_by_host(hosts, len) == ByHost::Leaders;
+    plan.hosts.clone().filter(by_leaders)
 }
 
 /// Gathers; by a tree, where parts are equal and small.
@@ -109,6 +119,9 @@ fn plan_gather(
     let own = send.map(|send| block_of(plan, send));
     let Some(receive) = receive else {
         let own = own.unwrap_or_else(Block::empty);
+        if equal && let Some(hosts) = leaders(plan, own.len()) {
+            return by_host::gather(plan, &hosts, Some(own), root, (Block::empty(), 0));
+        }
         if equal && choose::gather(plan.size, own.len()) == choose::Gather::Binomial {
             return gather::binomial_gather(plan, own, root, Block::empty(), 0);
         }
@@ -116,6 +129,13 @@ fn plan_gather(
         return Ok(());
     };
     let parts = PlannedParts::new(plan, &receive);
+    if let Shape::Equal(each, _) = receive.shape
+        && equal
+        && let Some(hosts) = leaders(plan, parts.of(root).len())
+    {
+        let all = parts.run(each * plan.size as usize);
+        return by_host::gather(plan, &hosts, own, root, (all, each));
+    }
     if let Shape::Equal(each, _) = receive.shape
         && equal
         && choose::gather(plan.size, parts.of(root).len()) == choose::Gather::Binomial
@@ -139,6 +159,9 @@ fn plan_scatter(
     let own = receive.map(|receive| block_of(plan, receive));
     let Some(send) = send else {
         let len = own.map_or(0, |own| own.len());
+        if equal && let Some(hosts) = leaders(plan, len) {
+            return by_host::scatter(plan, &hosts, own, root, (Block::empty(), 0, len));
+        }
         if equal && choose::gather(plan.size, len) == choose::Gather::Binomial {
             return gather::binomial_scatter(plan, own, root, Block::empty(), 0, len);
         }
@@ -146,6 +169,14 @@ fn plan_scatter(
         return Ok(());
     };
     let parts = PlannedParts::new(plan, &send);
+    if let Shape::Equal(each, _) = send.shape
+        && equal
+        && let Some(hosts) = leaders(plan, parts.of(root).len())
+    {
+        let len = parts.of(root).len();
+        let all = parts.run(each * plan.size as usize);
+        return by_host::scatter(plan, &hosts, own, root, (all, each, len));
+    }
     if let Shape::Equal(each, _) = send.shape
         && equal
         && choose::gather(plan.size, parts.of(root).len()) == choose::Gather::Binomial
@@ -167,6 +198,23 @@ fn plan_allgather(plan: &mut Plan, send: Option<&Buffer<'_>>, receive: Parts<'_>
     };
     plan.copy(own, parts.of(rank));
     let total = (0..size).map(|rank| parts.of(rank).len()).sum();
+    if let Some(hosts) = plan.hosts.clone() {
+        let part = |rank| parts.of(rank);
+        match choose::allgather_by_host(size, total) {
+            ByHost::Leaders => {
+                let run = match receive.shape {
+                    Shape::Equal(each, _) => Some(parts.run(each * size as usize)),
+                    _ => None,
+                };
+                return by_host::allgather_by_leaders(plan, &hosts, own, part, run);
+            }
+            ByHost::Lanes => {
+                by_host::allgather_by_lanes(plan, &hosts, own, part);
+                return Ok(());
+            }
+            ByHost::Not => {}
+        }
+    }
     match (choose::allgather(size, total), receive.shape) {
         (choose::Allgather::Direct, _) => allgather::direct(plan, own, |rank| parts.of(rank)),
         (choose::Allgather::Ring, _) => allgather::ring(plan, own, |rank| parts.of(rank)),
@@ -180,6 +228,20 @@ fn plan_allgather(plan: &mut Plan, send: Option<&Buffer<'_>>, receive: Parts<'_>
 
 fn plan_alltoall(plan: &mut Plan, send: Option<Parts<'_>>, receive: Parts<'_>) -> Result<()> {
     let into = PlannedParts::new(plan, &receive);
+    let send_equal = send.as_ref().map(|send| send.shape);
+    if let Shape::Equal(into_each, _) = receive.shape
+        && let Shape::Equal(out_each, _) = send_equal.unwrap_or(receive.shape)
+        && let Some(hosts) = plan.hosts.clone()
+        && choose::alltoall_by_host(&hosts, plan.size, into.of(0).len()) == ByHost::Leaders
+    {
+        let size = plan.size as usize;
+        let into = into.run(into_each * size);
+        let out = match &send {
+            Some(send) => PlannedParts::new(plan, send).run(out_each * size),
+            None => into,
+        };
+        return by_host::alltoall(plan, &hosts, out, into);
+    }
     let Some(send) = send else {
         return alltoall::in_place(plan, |rank| into.of(rank));
     };
@@ -199,6 +261,17 @@ pub(super) fn plan_reduce(plan: &mut Plan, send: Block, into: Block, root: u32) 
         plan.copy(send, into);
         return Ok(());
     }
+    if let Some(hosts) = plan.hosts.clone() {
+        match choose::reduction_by_host(&hosts, plan.size, send.len(), send.count) {
+            ByHost::Leaders => {
+                return by_host_reductions::reduce_by_leaders(plan, &hosts, send, into, root);
+            }
+            ByHost::Lanes => {
+                return by_host_reductions::reduce_by_lanes(plan, &hosts, send, into, root);
+            }
+            ByHost::Not => {}
+        }
+    }
     match choose::reduce(plan.size, send.len(), send.count) {
         choose::Reduce::Flat => reduce::flat(plan, send, into, root),
         choose::Reduce::Gathered => reduce::gathered(plan, send, into, root),
@@ -210,6 +283,17 @@ pub(super) fn plan_reduce(plan: &mut Plan, send: Block, into: Block, root: u32) 
 fn plan_allreduce(plan: &mut Plan, into: Block) -> Result<()> {
     if plan.size == 1 {
         return Ok(());
+    }
+    if let Some(hosts) = plan.hosts.clone() {
+        match choose::reduction_by_host(&hosts, plan.size, into.len(), into.count) {
+            ByHost::Leaders => {
+                return by_host_reductions::allreduce_by_leaders(plan, &hosts, into);
+            }
+            ByHost::Lanes => {
+                return by_host_reductions::allreduce_by_lanes(plan, &hosts, into);
+            }
+            ByHost::Not => {}
+        }
     }
     match choose::allreduce(plan.size, into.len(), into.count) {
         choose::Allreduce::Central => allreduce::central(plan, into),
@@ -225,8 +309,13 @@ fn plan_reduce_scatter(
     plan: &mut Plan,
     send: Block,
     into: Block,
-    part: impl Fn(Block, u32) -> Block,
+    part: impl Fn(u32) -> (usize, usize),
 ) -> Result<()> {
+    let run = part;
+    let part = |block: Block, rank: u32| {
+        let (first, count) = run(rank);
+        block.slice(first, count)
+    };
     let mine = part(send, plan.rank);
     let target = into.slice(0, mine.count);
     if plan.size == 1 {
@@ -234,7 +323,18 @@ fn plan_reduce_scatter(
         return Ok(());
     }
     let in_place = send.addr == into.addr;
-    match choose::reduce_scatter(plan.size, send.len()) {
+    let by_host = plan.hosts.clone().map(|hosts| {
+        let way = choose::reduction_by_host(&hosts, plan.size, send.len(), send.count);
+        (hosts, way)
+    });
+    if let Some((hosts, ByHost::Lanes)) = &by_host {
+        return by_host_reductions::reduce_scatter_by_lanes(plan, hosts, send, target, run);
+    }
+    let way = match by_host {
+        Some((_, ByHost::Leaders)) => choose::ReduceScatter::Allreduce,
+        _ => choose::reduce_scatter(plan.size, send.len()),
+    };
+    match way {
         choose::ReduceScatter::Allreduce => {
             let all = plan.temp_like(send.ty, send.count)?;
             plan.copy(send, all);
@@ -257,6 +357,14 @@ fn plan_reduce_scatter(
 
 fn plan_scan(plan: &mut Plan, reduction: &Reduction<'_>, kind: ScanKind) -> Result<()> {
     let (send, into) = operands_of(plan, reduction, reduction.count);
+    if let Some(hosts) = plan.hosts.clone() {
+        let way = choose::reduction_by_host(&hosts, plan.size, send.len(), send.count);
+        if way == ByHost::Leaders {
+            let parts = by_host_reductions::contributions(plan, &hosts, send)?;
+            scan::fold(plan, &parts, into, kind);
+            return Ok(());
+        }
+    }
     match choose::scan(plan.size, send.len()) {
         choose::Scan::Chain => scan::chain(plan, send, into, kind),
         choose::Scan::Gathered => scan::gathered(plan, send, into, kind),

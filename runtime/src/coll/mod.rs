@@ -12,6 +12,7 @@
 //! | `mapped` | large blocking reductions, straight from the peers' buffers |
 //! | `plan`, `block`, `operands` | what a plan is, and the buffers in it |
 //! | `build`, `intra`, `inter`, `neighbor` | from a call to a plan |
+//! | `by_host`, `by_host_reductions` | plans over several hosts |
 //! | `choose` | which algorithm |
 //! | `barrier` … `scan` | the algorithms: each writes the steps of a plan |
 //! | `execution`, `memory` | carries a plan out, over [`crate::pml`] |
@@ -27,6 +28,8 @@ mod bcast;
 mod block;
 mod board;
 mod build;
+mod by_host;
+mod by_host_reductions;
 mod check;
 mod choose;
 mod compare;

@@ -14,6 +14,7 @@ use super::block::{Block, Type};
 use super::memory::Temp;
 use crate::error::{Class, Error, Result};
 use crate::object::datatype::Datatype;
+use crate::object::hosts::Hosts;
 use crate::object::op::Reducer;
 use std::sync::Arc;
 
@@ -64,6 +65,10 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) types: Vec<Arc<Datatype>>,
     pub(super) reducer: Option<Reducer>,
+    /// Which ranks are on which host, where there are several and some have more than one.
+    pub(super) hosts: Option<Arc<Hosts>>,
+    /// The ranks that those of the steps now stand for; none: themselves.
+    members: Option<Vec<u32>>,
     temps: Vec<Temp>,
     channel: Channel,
 }
@@ -79,6 +84,8 @@ impl Plan {
             steps: Vec::new(),
             types: Vec::new(),
             reducer: None,
+            hosts: None,
+            members: None,
             temps: Vec::new(),
             channel: Channel {
                 local: false,
@@ -132,6 +139,35 @@ impl Plan {
         result
     }
 
+    /// Runs `f` as among these ranks alone, which are counted from 0 in it. `None`: this rank
+    /// is not one of them.
+    pub(super) fn among<R>(
+        &mut self,
+        members: Vec<u32>,
+        f: impl FnOnce(&mut Plan) -> R,
+    ) -> Option<R> {
+        debug_assert!(self.members.is_none(), "not within one another");
+        let place = members.iter().position(|rank| *rank == self.rank)?;
+        let all = (self.rank, self.size, self.remote);
+        let size = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        self.rank = u32::try_from(place).unwrap_or(u32::MAX);
+        (self.size, self.remote) = (size, size);
+        self.members = Some(members);
+        let hosts = self.hosts.take();
+        let result = f(self);
+        (self.rank, self.size, self.remote) = all;
+        (self.members, self.hosts) = (None, hosts);
+        Some(result)
+    }
+
+    /// The rank that `rank` stands for.
+    fn member(&self, rank: u32) -> u32 {
+        match &self.members {
+            None => rank,
+            Some(members) => members.get(rank as usize).copied().unwrap_or(rank),
+        }
+    }
+
     /// Messages from here on are of the first or the second edge between the same two
     /// ranks.
     pub(super) fn by(&mut self, second: bool) {
@@ -154,13 +190,13 @@ impl Plan {
 
     /// Sends `block`, even when it is empty.
     pub(super) fn signal_to(&mut self, to: u32, block: Block) {
-        let channel = self.channel;
+        let (to, channel) = (self.member(to), self.channel);
         self.steps.push(Step::Send { to, block, channel });
     }
 
     /// Receives `block`, even when it is empty.
     pub(super) fn signal_from(&mut self, from: u32, block: Block) {
-        let channel = self.channel;
+        let (from, channel) = (self.member(from), self.channel);
         self.steps.push(Step::Receive {
             from,
             block,

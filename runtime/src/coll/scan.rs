@@ -22,6 +22,12 @@ const SEGMENT: usize = 64 << 10;
 /// No memory for the contributions.
 pub(super) fn gathered(plan: &mut Plan, send: Block, into: Block, kind: ScanKind) -> Result<()> {
     let parts = allreduce::contributions(plan, send)?;
+    fold(plan, &parts, into, kind);
+    Ok(())
+}
+
+/// The result out of everybody's contribution, by rank.
+pub(super) fn fold(plan: &mut Plan, parts: &[Block], into: Block, kind: ScanKind) {
     let taken = match kind {
         ScanKind::Inclusive => plan.rank as usize + 1,
         ScanKind::Exclusive => plan.rank as usize,
@@ -31,7 +37,6 @@ pub(super) fn gathered(plan: &mut Plan, send: Block, into: Block, kind: ScanKind
     if let Some(result) = parts.last() {
         plan.copy(*result, into);
     }
-    Ok(())
 }
 
 /// From rank to rank, in segments that are passed on while the next comes in: each rank

@@ -1,6 +1,7 @@
 //! Every algorithm, at 1 to 17 ranks and every root, with layouts that differ
 //! from rank to rank, against a naive model ([`model`]), in the simulator.
 
+mod by_host;
 mod model;
 
 use self::model::*;

@@ -11,6 +11,7 @@ use crate::object::attr::Attributes;
 use crate::object::collective::{Collectives, Tags};
 use crate::object::errhandler;
 use crate::object::group::{self, Comparison, Group, Proc};
+use crate::object::hosts::Hosts;
 use crate::object::info::Info;
 use crate::object::topology::{NeighborEdges, Topology};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -82,6 +83,8 @@ pub struct Comm {
     pub bridge: Option<Arc<Bridge>>,
     /// Whether it has members of several jobs, or on several nodes.
     pub is_foreign: bool,
+    /// Which members are on which host, once a collective has asked for it.
+    hosts: OnceCell<Option<Arc<Hosts>>>,
 }
 
 /// A bridge to processes of other jobs. It is closed some time after the last communicator
@@ -171,7 +174,23 @@ impl Comm {
             edges: OnceCell::new(),
             bridge: None,
             is_foreign,
+            hosts: OnceCell::new(),
         }
+    }
+
+    /// Which ranks are on which host, in an intracommunicator of one job with members on several
+    /// hosts, of which one has more than one.
+    #[must_use]
+    pub fn hosts(&self) -> Option<&Arc<Hosts>> {
+        if !self.is_foreign || self.inter.is_some() {
+            return None;
+        }
+        let known = self.hosts.get_or_init(|| {
+            let nodes: Option<Vec<u32>> = self.group.iter().map(group::node_in_job).collect();
+            let hosts = Hosts::new(&nodes?);
+            (hosts.count() > 1 && hosts.count() < self.size() as usize).then(|| Arc::new(hosts))
+        });
+        known.as_ref()
     }
 
     /// Whether it has members on several hosts.

@@ -536,6 +536,14 @@ pub fn node_of(proc: Proc) -> u32 {
     rank.map_or(0, |rank| rank.1)
 }
 
+/// The node of a process; `None` if it is of another job.
+#[must_use]
+pub fn node_in_job(proc: Proc) -> Option<u32> {
+    let nodes = NODES.get()?;
+    let rank = nodes.ranks.get(canonical(proc).0 as usize)?;
+    Some(rank.1)
+}
+
 /// Whether a process of this job is on another node than this one.
 #[must_use]
 pub fn is_on_other_node(proc: Proc) -> bool {

@@ -9,6 +9,7 @@ pub mod error_code;
 pub mod file;
 pub mod fortran;
 pub mod group;
+pub mod hosts;
 pub mod info;
 pub mod op;
 pub mod raise;
