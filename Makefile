@@ -19,7 +19,7 @@ BUILD_PACKAGES := pkg-config libhwloc-dev
 TEST_PACKAGES  := libclang-dev g++ gfortran
 # What it takes to build the kernel module and to boot the machine it is tested in.
 GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
-MORE_PACKAGES  := libfabric1 iproute2 python3-venv strace cmake valgrind gdb $(GUEST_PACKAGES)
+MORE_PACKAGES  := lld mold libfabric1 iproute2 python3-venv strace cmake valgrind gdb $(GUEST_PACKAGES)
 
 # What `make bench` passes on.
 BENCH_VARIABLES := BENCH SIZES RANKS ROUNDS MINUTES PEERS OUT SHORT

@@ -38,6 +38,35 @@ impl Project {
         project
     }
 
+    /// A project with the `mpi` crate on our `mpi-sys`, and this program as `src/main.rs`.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[must_use]
+    pub fn with_drop_in(name: &str, program: &str) -> Project {
+        let runtime = tree::workspace().join("runtime");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
+             [dependencies]\nmpi = {{ version = \"=0.8.2\", default-features = false }}\n\n\
+             [profile.dev]\ndebug = false\nincremental = false\n\n\
+             [patch.crates-io]\nmpi-sys = {{ path = \"{}/mpi-sys\" }}\n",
+            runtime.display()
+        );
+        let project = Project::new(name, &manifest);
+        project.write("src/main.rs", program);
+        project
+    }
+
+    /// Where the executable of [`Project::with_drop_in`] is once it is built, for this target or
+    /// for the machine's own.
+    #[must_use]
+    pub fn program(&self, name: &str, target: Option<&str>) -> PathBuf {
+        self.target
+            .join(target.unwrap_or(""))
+            .join("debug")
+            .join(name)
+    }
+
     /// Writes a file of the project.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
-//! Programs that are linked with `libmpi_abi.a`: static ones in C, and one in Rust.
+//! Static programs: with `libmpi_abi.a` in C, and one in Rust beside it; with the drop-in in Rust.
 
-use lariat_tests::outside::succeeds;
+use lariat_tests::outside::{Project, succeeds};
 use lariat_tests::{Job, build_program, prefix, scratch, skipped, workspace};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -168,5 +168,81 @@ fn a_rust_program_can_have_the_archive_beside_its_own_standard_library() {
     for rank in 0..2 {
         let line = format!("rank {rank}: own panics are caught: true");
         assert!(outcome.stdout.contains(&line), "{outcome}");
+    }
+}
+
+/// A Rust program on the drop-in. Its large messages take the way that the arm says.
+const DROP_IN: &str = r#"
+use mpi::collective::SystemOperation;
+use mpi::traits::*;
+
+#[global_allocator]
+static HEAP: mpi::ffi::SharedHeap = mpi::ffi::SharedHeap;
+
+fn main() {
+    let universe = mpi::initialize().unwrap();
+    let world = universe.world();
+    let (rank, size) = (world.rank(), world.size());
+    for len in [1, 1000, 100_000, 2_000_000] {
+        let value = |rank: i32, at: usize| rank as u64 * 1_000_003 + at as u64;
+        let all: Vec<u64> = (0..len).map(|at| value(rank, at)).collect();
+        let before = (rank + size - 1) % size;
+        let next = world.process_at_rank((rank + 1) % size);
+        let mut got = vec![0u64; len];
+        mpi::request::scope(|scope| {
+            let request = world.process_at_rank(before).immediate_receive_into(scope, &mut got[..]);
+            next.send(&all[..]);
+            request.wait();
+        });
+        let is_right = |(at, got): (usize, &u64)| *got == value(before, at);
+        assert!(got.iter().enumerate().all(is_right), "{len} from {before}");
+    }
+    let mut sum = 0;
+    world.all_reduce_into(&rank, &mut sum, SystemOperation::sum());
+    assert_eq!(sum, size * (size - 1) / 2);
+    println!("{size} ranks");
+}
+"#;
+
+/// Builds the program for this target, with these flags to rustc, and runs it on every arm that there is.
+fn runs_static(name: &str, target: &str, flags: &str) {
+    let project = Project::with_drop_in(name, DROP_IN);
+    let mut build = project.cargo(&["build", "--quiet", "--target", target]);
+    let variable = target.to_uppercase().replace('-', "_");
+    build.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), flags);
+    succeeds(build);
+    let program = project.program(name, Some(target));
+    is_static(&program);
+    for ranks in [2, 4] {
+        for arm in ["auto", "shared", "cma", "copy"] {
+            let job = Job::running(&program).ranks(ranks).env("LARIAT_ARM", arm);
+            let outcome = job.run().exits(0);
+            let line = format!("{ranks} ranks\n");
+            let count = outcome.stdout.matches(&line).count();
+            assert_eq!(count, ranks as usize, "{arm}: {outcome}");
+            assert!(outcome.stderr.is_empty(), "{arm}: {outcome}");
+        }
+    }
+}
+
+#[test]
+fn rust_programs_are_static_with_glibc() {
+    if can_link() {
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        runs_static("static-glibc", &target, "-Ctarget-feature=+crt-static");
+    }
+}
+
+#[test]
+fn rust_programs_are_static_with_musl() {
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let need = Command::new(workspace().join("scripts/need-target"))
+        .arg(&target)
+        .output();
+    match need {
+        Ok(output) if output.status.success() => runs_static("static-musl", &target, ""),
+        _ => skipped(&format!(
+            "no Rust library for {target} here (rustup target add {target})"
+        )),
     }
 }
