@@ -95,7 +95,7 @@ lint: ## what must be clean before a change lands: formatting, clippy, and that 
 	@$(NEED) $(BUILD_PACKAGES)
 	@for tool in fmt clippy; do $(CARGO) $$tool --version >/dev/null 2>&1 || \
 	    { echo "make lint: no cargo $$tool here; with rustup: rustup component add rustfmt clippy" >&2; exit 1; }; done
-	@scripts/rust-version
+	@CARGO=$(call quoted,$(CARGO)) scripts/rust-version
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p lariat --features socket-transport -- -D warnings
