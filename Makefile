@@ -37,6 +37,11 @@ release:
 demo: build ## build, then run a Rust program and the latency and bandwidth tables
 	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/demo
 
+.PHONY: demo-hosts
+demo-hosts: build ## two hosts on this machine (namespaces): a program over both, and messages beside raw TCP
+	@$(NEED) --try libfabric1 iproute2
+	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/demo-hosts
+
 .PHONY: test
 test: build ## every test (installs what they need: libclang for bindgen, strace, cmake, QEMU)
 	@$(NEED) $(TEST_PACKAGES)

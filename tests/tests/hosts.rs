@@ -412,6 +412,47 @@ fn an_agent_that_does_not_read_holds_up_nobody() {
     leftovers::no_processes(&mark);
 }
 
+#[test]
+fn a_host_that_nobody_knows_is_named() {
+    let host = "no-such-host.invalid";
+    let list = format!("{host}:1,127.0.0.1:1");
+    let mark = leftovers::mark();
+    let job = Job::running("/bin/true").options(["-H", &list]);
+    let outcome = job.env(MARK, &mark).run().exits(1);
+    let _ = outcome.says([&format!("host {host}: no agent was started by")]);
+    leftovers::no_processes(&mark);
+}
+
+/// The agent's first words pass through a filter that changes what it says of itself.
+#[test]
+fn an_agent_of_another_version_is_refused() {
+    let own = env!("CARGO_PKG_VERSION");
+    let other: String = own.chars().rev().collect();
+    let other = if other == own { "9.9.9" } else { &other };
+    let filter = format!(
+        "\"$@\" | perl -e 'while (sysread(STDIN, $b, 65536)) \
+         {{ $b =~ s/\\Q{own}\\E/{other}/; syswrite(STDOUT, $b) }}'\n"
+    );
+    let (_folder, template) = launcher(&filter);
+    let mark = leftovers::mark();
+    let options = [
+        "-H",
+        "127.0.0.1",
+        "--interface",
+        "lo",
+        "--launch",
+        &template,
+    ];
+    let job = Job::running("/bin/echo").args(["started"]).options(options);
+    let outcome = job.env(MARK, &mark).run().exits(1);
+    assert!(!outcome.stdout.contains("started"), "{}", outcome.stdout);
+    let _ = outcome.says([
+        &format!("host 127.0.0.1: its mpirun is of version {other}"),
+        &format!("this one of {own}"),
+    ]);
+    leftovers::no_processes(&mark);
+}
+
 /// Standard input for all: a node whose ranks have ended does not hold it up.
 #[test]
 fn a_node_that_has_ended_takes_no_more_input() {

@@ -218,7 +218,7 @@ pub(super) fn gather(
     Ok(())
 }
 
-/// As [`gather`], the other way round; `len` is the bytes of a part.
+/// As [`gather()`], the other way round; `len` is the bytes of a part.
 ///
 /// # Errors
 /// No memory for the parts of a host.
