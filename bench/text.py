@@ -80,21 +80,32 @@ def main_place(job):
     return job["places"][0] if job["places"] else None
 
 
+def worst_of(summary):
+    """The largest ratio, and where it is: a size, or the peer where there is one size only."""
+    where = size(summary["worst_size"]) if summary["worst_size"] else summary["worst_peer"]
+    return f"{summary['worst']:.2f}, {where}"
+
+
 def overview(report):
-    """A line for each benchmark and use of its buffers."""
-    rows = []
+    """Ratios of each benchmark: a column for each use of its buffers, in a table for all
+    benchmarks with the same uses."""
+    tables = {}
     for job in report["jobs"]:
         place = main_place(job)
-        for column in job["columns"]:
-            summary = column["at"][place]["summary"] if place else None
-            if summary:
-                rows.append([name_of(job), column["title"], PLACES[place], f"**{summary['geometric_mean']:.2f}**",
-                             f"{summary['worst']:.2f}",
-                             f"{size(summary['worst_size'])} ({summary['worst_peer']})" if summary["worst_size"]
-                             else summary["worst_peer"]])
-    if not rows:
+        columns = [column for column in job["columns"] if place and column["at"][place]["summary"]]
+        uses = tuple(column["title"] for column in columns)
+        cells = []
+        for column in columns:
+            summary = column["at"][place]["summary"]
+            cells.append(f"**{summary['geometric_mean']:.2f}** ({worst_of(summary)})")
+        if cells:
+            tables.setdefault(uses, []).append([name_of(job), PLACES[place], *cells])
+    if not tables:
         return []
-    return ["## Ratios", "", *table(["benchmark", "", "", "geometric mean", "worst", "at"], rows)]
+    lines = ["## Ratios", "", "The geometric mean over all sizes; the worst one, and its size.", ""]
+    for uses, rows in tables.items():
+        lines += table(["", "", *(use or "ratio" for use in uses)], rows)
+    return lines
 
 
 def limits(report):
