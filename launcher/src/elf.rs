@@ -64,9 +64,9 @@ pub fn read(path: &Path) -> Result<Option<Image>, String> {
         .map_err(|why| format!("is a damaged ELF file: {why}"))
 }
 
-/// Whether an image has all of these among its constants. Not if the file is something else, or
-/// cannot be read.
-pub fn has_all(path: &Path, texts: &[&[u8]]) -> bool {
+/// Whether an image has all of these among its constants, each read from its end. Not if the file
+/// is something else, or cannot be read.
+pub fn has_all_backwards(path: &Path, texts: &[&[u8]]) -> bool {
     let Ok(file) = File::open(path) else {
         return false;
     };
@@ -91,7 +91,10 @@ where
         return Ok(false);
     };
     let bytes = section.data(endian, data)?;
-    let has = |text: &&[u8]| memchr::memmem::find(bytes, text).is_some();
+    let has = |text: &&[u8]| {
+        let text: Vec<u8> = text.iter().rev().copied().collect();
+        memchr::memmem::find(bytes, &text).is_some()
+    };
     Ok(texts.iter().all(has))
 }
 

@@ -8,8 +8,9 @@ use crate::libtest::{Recipient, Tests, Work};
 use crate::plan::App;
 use wireup::env;
 
-/// Names of variables that libtest reads: they stand in every program that has it.
-const MARKS: [&[u8]; 2] = [b"RUST_TEST_THREADS", b"RUST_TEST_NOCAPTURE"];
+/// Names of variables that libtest reads, backwards: they stand in every program that has it.
+/// mpirun is none, and may be the program of a job.
+const MARKS: [&[u8]; 2] = [b"SDAERHT_TSET_TSUR", b"ERUTPACON_TSET_TSUR"];
 /// How many tests run at once.
 const THREADS: &str = "RUST_TEST_THREADS";
 /// libtest tells in JSON only where this is set. No value other than 1, or the name of a crate,
@@ -31,7 +32,10 @@ pub fn prepare(
         return Ok(None);
     }
     let is_forced = global.rust_tests == Some(RustTests::Once);
-    let are_tests = is_forced || apps.iter().all(|app| elf::has_all(&app.file, &MARKS));
+    let are_tests = is_forced
+        || apps
+            .iter()
+            .all(|app| elf::has_all_backwards(&app.file, &MARKS));
     let is_list = apps.iter().all(|app| lists(&app.args));
     let by_runner = |name| apps.iter().all(|app| app.variable(name).is_some());
     let is_runner = by_runner("CARGO_MANIFEST_DIR") || by_runner("NEXTEST");

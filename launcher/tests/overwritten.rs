@@ -71,7 +71,8 @@ fn as_a_rank() {
 }
 
 fn job(deed: &str, options: &[&str]) -> Outcome {
-    let mut command = mpirun(options);
+    // They are no tests that mpirun has to tell of.
+    let mut command = mpirun(&[options, &["--rust-tests=each"]].concat());
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "as_a_rank"]).env(DEED, deed);
     run(command)
