@@ -197,7 +197,7 @@ fn random_accesses_do_as_the_model() {
 
 /// On each arm, in memory that moves, and by messages where the kernel refuses its copies.
 #[test]
-#[ignore = "a million accesses, nine times: many minutes"]
+#[ignore = "a million accesses, nine times, up to half a minute each"]
 fn a_million_random_accesses() {
     let job = |seed| Job::of("win_random").ranks(4).args([seed, "420"]);
     let job = |seed| job(seed).limit(LIMIT * 6);
