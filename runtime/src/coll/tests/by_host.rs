@@ -9,7 +9,7 @@ use super::super::{build, by_host, intra, simulate};
 use super::model::*;
 use super::{carry_out, contributions, mixed, whole};
 use crate::object::hosts::Hosts;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// By rank: the host.
 const PLACEMENTS: [&[u32]; 9] = [
@@ -24,12 +24,20 @@ const PLACEMENTS: [&[u32]; 9] = [
     &[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
 ];
 
+/// Makes choices as for members of several jobs. Which choices are made is the library's state,
+/// which its lock guards; here tests run side by side.
+fn for_several_jobs<R>(f: impl FnOnce() -> R) -> R {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    choose::for_several_jobs(true, f)
+}
+
 /// Plans of ranks on these hosts, by what each does with its memory.
 fn plans_on(nodes: &[u32], memories: &[Memory], f: impl Fn(&mut Plan, &Memory)) -> Vec<Plan> {
     let hosts = Arc::new(Hosts::new(nodes));
     super::plans(memories, |plan, memory| {
         plan.hosts = Some(Arc::clone(&hosts));
-        choose::for_several_jobs(true, || f(plan, memory));
+        for_several_jobs(|| f(plan, memory));
     })
 }
 
@@ -299,8 +307,7 @@ fn planned<'a>(nodes: &[u32], call: impl Fn(u32) -> Call<'a>) {
     let plan = |rank| {
         let mut plan = Plan::new(rank, size, size);
         plan.hosts = Some(Arc::clone(&hosts));
-        choose::for_several_jobs(true, || build::fill(&mut plan, false, None, &call(rank)))
-            .unwrap();
+        for_several_jobs(|| build::fill(&mut plan, false, None, &call(rank))).unwrap();
         plan
     };
     let plans: Vec<Plan> = (0..size).map(plan).collect();
