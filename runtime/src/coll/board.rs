@@ -7,6 +7,7 @@
 //! reads every post, so where each rank has a processor this pays for few ranks only.
 
 use super::args::{Parts, Reduction, Shape};
+use super::choose;
 use crate::error::{Class, Error, Result};
 use crate::job;
 use crate::object::collective::Tag;
@@ -440,6 +441,10 @@ pub(super) unsafe fn alltoall(
     let (rank, size) = (comm.rank as usize, comm.size() as usize);
     let into = Data::run(receive, size)?;
     let out = Data::run(send.unwrap_or(receive), size)?;
+    // In place there is no other way without a plan.
+    if send.is_some() && !choose::posts_alltoall(into.len) {
+        return None;
+    }
     needs_board!(comm, tag, into.len);
     let (each, len) = (into.count / size, into.len / size);
     let content = PostContent {
@@ -480,6 +485,9 @@ pub(super) unsafe fn allgather(
     let (rank, size) = (comm.rank as usize, comm.size() as usize);
     let into = Data::run(receive, size)?;
     let (each, len) = (into.count / size, into.len / size);
+    if !choose::posts_allgather(len) {
+        return None;
+    }
     needs_board!(comm, tag, len);
     let own = send.map_or_else(|| into.slice(rank * each, each), Data::of);
     if own.len != len {

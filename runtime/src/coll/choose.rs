@@ -229,6 +229,21 @@ pub(super) fn bcast(ranks: u32, bytes: usize) -> Bcast {
     pick(BCAST, ranks, bytes)
 }
 
+/// Bytes of a post that lie in its first cache line, beside its stamp.
+const POST_LINE: usize = 56;
+
+/// Whether an all-to-all is posted on boards, where each rank posts `bytes` for all ranks
+/// together: one wait, but all read what is for one. In a single line that costs nothing.
+pub(super) fn posts_alltoall(bytes: usize) -> bool {
+    bytes <= POST_LINE || oversubscribed()
+}
+
+/// Whether an allgather is posted on boards, where each rank posts `bytes`. The lines of a post
+/// come one after the other, those of a message together.
+pub(super) fn posts_allgather(bytes: usize) -> bool {
+    bytes <= 2 * POST_LINE || oversubscribed()
+}
+
 /// For gathers and scatters of equal parts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Gather {
