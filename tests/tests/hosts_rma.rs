@@ -26,6 +26,7 @@ fn windows() {
     job(&hosts, "win_access", &[2, 1]).args(["30"]).passes();
     job(&hosts, "win_flush", &[1, 2]).args(["30"]).passes();
     job(&hosts, "win_errors", &[1, 1]).passes();
+    job(&hosts, "win_room", &[1, 1]).passes();
     job(&hosts, "win_random", &[2, 1]).args(["1", "4"]).passes();
 }
 
@@ -55,6 +56,7 @@ fn windows_at_length() {
     for slots in [&[2, 2][..], &[1, 1, 1], &[3, 1], &[2, 4]] {
         job(&hosts, "win_hosts", slots).passes();
         job(&hosts, "win_access", slots).passes();
+        job(&hosts, "win_room", slots).passes();
         job(&hosts, "win_flush", slots).passes();
         job(&hosts, "win_errors", slots).passes();
         job(&hosts, "win_places", slots).args(["1"]).passes();

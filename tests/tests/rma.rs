@@ -170,6 +170,17 @@ fn much_from_several_origins() {
     without.before([no_cma]).passes();
 }
 
+/// The portions of a long access wait at the origin, which copies few of them at a time.
+#[test]
+fn long_accesses_take_little_room_at_their_origin() {
+    let job = Job::of("win_room").ranks(2).limit(LIMIT);
+    job.clone().passes();
+    let without = job.env("LARIAT_HEAP", "0");
+    without.clone().passes();
+    let no_cma = lariat_tests::program("no_cma");
+    without.ranks(3).before([no_cma]).passes();
+}
+
 #[test]
 fn memory_that_comes_and_goes_in_a_window() {
     for ranks in [1, 2, 5] {

@@ -9,7 +9,7 @@ use super::ask::{Ask, absent};
 use super::control;
 use super::elements::Elements;
 use super::mailbox;
-use super::pending::{self, Destination, Pending, ask};
+use super::pending::{self, Access, BufferElements, Series, Subject};
 use super::remote::Remote;
 use super::runs::{self, Packed, Run, portions};
 use super::serve;
@@ -21,6 +21,7 @@ use crate::object::group::Proc;
 use crate::object::win::{PartReach, Win};
 use crate::pml::WaitFor;
 use crate::pml::remote::{self, Accesses, RemoteError};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Bytes of a put or get that are looked at together.
@@ -39,26 +40,26 @@ pub(super) struct RemotePlace {
 
 /// What of an access the target has not answered yet.
 #[derive(Default)]
-pub struct Unanswered(Vec<Rc<Pending>>);
+pub struct Unanswered(Option<Rc<Access>>);
 
 impl Unanswered {
     /// Whether the access is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Whether everything is answered. Does not make progress.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0.iter().all(|pending| pending.is_done())
+        self.0.as_ref().is_none_or(|access| access.is_done())
     }
 
     /// What it waits for.
     #[must_use]
     pub fn waits_for(&self) -> WaitFor {
-        let open = self.0.iter().find(|pending| !pending.is_done());
-        open.map_or(WaitFor::NOTHING, |pending| pending.waits_for())
+        let access = self.0.as_ref();
+        access.map_or(WaitFor::NOTHING, |access| access.waits_for())
     }
 
     /// Completes it, once everything is answered.
@@ -66,13 +67,36 @@ impl Unanswered {
     /// # Errors
     /// What the target could not do.
     pub fn finish(&mut self, win: &Win) -> Result<()> {
-        let mut outcome = Ok(());
-        for pending in self.0.drain(..) {
-            outcome = outcome.and(pending.finish());
-            pending::forget(win, &pending);
-        }
+        let Some(access) = self.0.take() else {
+            return Ok(());
+        };
+        let outcome = access.finish();
+        pending::forget(win, &access);
         outcome
     }
+}
+
+/// Asks the target for what is left of an access: bytes `range` of its elements. Nothing of it
+/// may then be done in another way, which could overtake that.
+fn ask_for(
+    win: &Win,
+    place: &RemotePlace,
+    (what, portion): (Ask, usize),
+    target: &Elements<'_>,
+    range: Range<usize>,
+    (operand, result): (Option<&Elements<'_>>, Option<&Elements<'_>>),
+) -> Result<Unanswered> {
+    let series = Series {
+        at: place.addr,
+        count: target.count,
+        datatype: target.datatype.clone(),
+        operand: operand.map(BufferElements::new),
+        range,
+        portion,
+    };
+    let (subject, result) = (Subject::Series(series), result.map(BufferElements::new));
+    let access = pending::ask(win, place.rank, what, subject, result)?;
+    Ok(Unanswered(Some(access)))
 }
 
 /// Stores the origin's elements.
@@ -85,8 +109,8 @@ pub(super) unsafe fn put(
     origin: &Elements<'_>,
     target: &Elements<'_>,
 ) -> Result<Unanswered> {
-    let mut unanswered = Unanswered::default();
-    for range in portions(origin.len().unwrap_or(0), PORTION) {
+    let len = origin.len().unwrap_or(0);
+    for range in portions(len, PORTION) {
         let runs = runs::of(target.datatype, place.addr, target.count, &range);
         // SAFETY: the caller's elements.
         let mut bytes = unsafe { Packed::read(origin, &range) }?;
@@ -103,10 +127,10 @@ pub(super) unsafe fn put(
                 continue;
             }
         }
-        let asked = ask(win, place.rank, Ask::Put, (&runs, &[data]), (0, None))?;
-        unanswered.0.push(asked);
+        let (what, left) = ((Ask::Put, PORTION), range.start..len);
+        return ask_for(win, place, what, target, left, (Some(origin), None));
     }
-    Ok(unanswered)
+    Ok(Unanswered::default())
 }
 
 /// Fetches elements into the origin's.
@@ -119,8 +143,8 @@ pub(super) unsafe fn get(
     origin: &Elements<'_>,
     target: &Elements<'_>,
 ) -> Result<Unanswered> {
-    let mut unanswered = Unanswered::default();
-    for range in portions(origin.len().unwrap_or(0), PORTION) {
+    let len = origin.len().unwrap_or(0);
+    for range in portions(len, PORTION) {
         let runs = runs::of(target.datatype, place.addr, target.count, &range);
         let mut answer = [0; slot::MOST];
         let answer = answer.get_mut(..range.len()).unwrap_or_default();
@@ -139,12 +163,10 @@ pub(super) unsafe fn get(
                 continue;
             }
         }
-        let destination = Destination::new(origin, range.clone());
-        let answer = (range.len(), Some(destination));
-        let asked = ask(win, place.rank, Ask::Get, (&runs, &[]), answer)?;
-        unanswered.0.push(asked);
+        let (what, left) = ((Ask::Get, PORTION), range.start..len);
+        return ask_for(win, place, what, target, left, (None, Some(origin)));
     }
-    Ok(unanswered)
+    Ok(Unanswered::default())
 }
 
 /// What is accumulated.
@@ -168,9 +190,8 @@ pub(super) unsafe fn accumulate(
     what: &Accumulation<'_>,
     target: &Elements<'_>,
 ) -> Result<Unanswered> {
-    let mut unanswered = Unanswered::default();
-    let most = GUARDED / what.size * what.size;
-    for range in portions(target.len().unwrap_or(0), most) {
+    let (len, most) = (target.len().unwrap_or(0), GUARDED / what.size * what.size);
+    for range in portions(len, most) {
         let runs = runs::of(target.datatype, place.addr, target.count, &range);
         let mut operand = match &what.operand {
             // SAFETY: the caller's elements.
@@ -206,19 +227,13 @@ pub(super) unsafe fn accumulate(
                 continue;
             }
         }
-        let result = what.result.as_ref();
-        let destination = result.map(|result| Destination::new(result, range.clone()));
-        let len = result.map_or(0, |_| range.len());
-        let asked = ask(
-            win,
-            place.rank,
-            what.ask,
-            (&runs, &[operand]),
-            (len, destination),
-        )?;
-        unanswered.0.push(asked);
+        let (left, buffers) = (
+            range.start..len,
+            (what.operand.as_ref(), what.result.as_ref()),
+        );
+        return ask_for(win, place, (what.ask, most), target, left, buffers);
     }
-    Ok(unanswered)
+    Ok(Unanswered::default())
 }
 
 /// Compares and swaps one element: the new one, what to compare with, and where the old
@@ -249,15 +264,10 @@ pub(super) fn compare_and_swap(
             return Ok(Unanswered::default());
         }
     }
-    let destination = Destination::new(result, 0..len);
-    let asked = ask(
-        win,
-        place.rank,
-        Ask::CompareAndSwap(len),
-        (&run, &[new, compare]),
-        (len, Some(destination)),
-    )?;
-    Ok(Unanswered(vec![asked]))
+    let subject = Subject::Single(run.to_vec(), [new, compare].concat());
+    let (what, result) = (Ask::CompareAndSwap(len), BufferElements::new(result));
+    let access = pending::ask(win, place.rank, what, subject, Some(result))?;
+    Ok(Unanswered(Some(access)))
 }
 
 /// Has the target carry out a small access now, if it is there to do so; whether it did. The

@@ -7,7 +7,7 @@
 
 use super::ask::Ask;
 use super::control::{self, Control};
-use super::pending::{self, settle};
+use super::pending::{self, Subject, settle};
 use super::{active, hints, wake};
 use crate::error::Result;
 use crate::fail;
@@ -243,18 +243,23 @@ fn acquire_all(win: &Win, targets: Range<u32>, hold: LockKind) -> Result<()> {
     }
     let ask = Ask::Lock(hold == LockKind::Exclusive);
     let far = targets.clone().filter(|target| win.is_far(*target));
-    let asked = far.map(|target| pending::ask(win, target, ask, (&[], &[]), (0, None)));
+    let asked = far.map(|target| pending::ask(win, target, ask, nothing(), None));
     let asked = asked.collect::<Result<Vec<_>>>()?;
     for target in targets.filter(|target| !win.is_far(*target)) {
         acquire(win, target, hold);
     }
     let mut outcome = Ok(());
-    for pending in asked {
-        pml::wait(|| pending.waits_for(), || pending.is_done());
-        outcome = outcome.and(pending.finish());
-        pending::forget(win, &pending);
+    for access in asked {
+        pml::wait(|| access.waits_for(), || access.is_done());
+        outcome = outcome.and(access.finish());
+        pending::forget(win, &access);
     }
     outcome
+}
+
+/// A lock is about no memory.
+fn nothing() -> Subject {
+    Subject::Single(Vec::new(), Vec::new())
 }
 
 /// Asks a rank on another host to let its lock go, which this process holds.
@@ -263,7 +268,7 @@ fn ask_to_unlock(win: &Win, target: u32, hold: LockKind) -> Result<()> {
         return Ok(());
     }
     let ask = Ask::Unlock(hold == LockKind::Exclusive);
-    pending::ask(win, target, ask, (&[], &[]), (0, None)).map(drop)
+    pending::ask(win, target, ask, nothing(), None).map(drop)
 }
 
 fn acquire(win: &Win, target: u32, hold: LockKind) {

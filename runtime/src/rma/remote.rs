@@ -12,7 +12,7 @@ use std::cell::RefCell;
 #[derive(Default)]
 pub(super) struct Remote {
     /// Accesses of this process by messages.
-    pub(super) outstanding: RefCell<Outstanding>,
+    pub(super) outstanding: Outstanding,
     /// What others have asked of this process.
     pub(super) service: RefCell<Service>,
     /// What this process has attached.
@@ -32,6 +32,6 @@ impl Remote {
     /// Whether `target` has not answered everything yet. What is asked of it now must
     /// not overtake that.
     pub(super) fn is_pending(&self, target: u32) -> bool {
-        self.outstanding.borrow().has(target)
+        self.outstanding.has(target)
     }
 }

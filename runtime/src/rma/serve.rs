@@ -10,6 +10,7 @@
 use super::ask::{Answer, Ask, REQUEST, Request, absent, malformed};
 use super::control;
 use super::mailbox;
+use super::pending;
 use super::remote::Remote;
 use super::runs::{self, Run};
 use super::table;
@@ -141,7 +142,7 @@ fn serve_one(win: &Win) -> bool {
     let Some(remote) = Remote::of(win) else {
         return false;
     };
-    let is_served = mailbox::serve(win, carry_out);
+    let is_served = mailbox::serve(win, carry_out) | pending::advance(win, remote);
     let Ok(mut service) = remote.service.try_borrow_mut() else {
         return is_served;
     };
