@@ -16,8 +16,12 @@
 //! When the group is no more, each member leaves the board; whoever made it may
 //! use it for another group once all have left.
 
+use crate::prefetch::{prefetch, prefetch_to_write};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Words of one post.
 const POST_WORDS: usize = 31;
@@ -147,6 +151,26 @@ impl Board {
         [turn, turn + 1]
             .into_iter()
             .find(|turn| self.stamp(member, *turn) == stamp)
+    }
+
+    /// Asks for the lines behind the first of a post of `len` bytes that `member` makes in
+    /// `turn`: they are under way, then, when its stamp is seen.
+    #[inline]
+    pub fn ask_for_lines(&self, member: u32, turn: u64, len: usize) {
+        let post = std::ptr::from_ref(self.post_of(member, turn)).cast::<u8>();
+        for line in (LINE..size_of::<u64>() + len).step_by(LINE) {
+            prefetch(post.wrapping_add(line));
+        }
+    }
+
+    /// Asks for the lines where `member` itself posts `len` bytes in `turn`, to be written:
+    /// the others' caches still have them from the last post there.
+    #[inline]
+    pub fn own_ahead(&self, member: u32, turn: u64, len: usize) {
+        let post = std::ptr::from_ref(self.post_of(member, turn)).cast::<u8>();
+        for line in (0..size_of::<u64>() + len).step_by(LINE) {
+            prefetch_to_write(post.wrapping_add(line));
+        }
     }
 
     /// Copies out what `member` has posted in `turn`, whose [`Board::stamp`] has

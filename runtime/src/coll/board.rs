@@ -603,6 +603,9 @@ pub(super) unsafe fn allreduce(
     reduction: &Reduction<'_>,
     len: usize,
 ) -> Option<Result<()>> {
+    if !choose::posts_allreduce(comm.size(), len) {
+        return None;
+    }
     reduction.datatype.element()?;
     needs_board!(comm, tag, len);
     let mut room = Room::new();

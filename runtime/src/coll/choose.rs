@@ -238,6 +238,12 @@ pub(super) fn posts_alltoall(bytes: usize) -> bool {
     bytes <= POST_LINE || oversubscribed()
 }
 
+/// Whether an allreduce of `bytes` is posted on boards. Two ranks have messages for what takes
+/// many lines.
+pub(super) fn posts_allreduce(ranks: u32, bytes: usize) -> bool {
+    bytes <= 2 * POST_LINE || ranks > 2 || oversubscribed()
+}
+
 /// Whether an allgather is posted on boards, where each rank posts `bytes`. The lines of a post
 /// come one after the other, those of a message together.
 pub(super) fn posts_allgather(bytes: usize) -> bool {

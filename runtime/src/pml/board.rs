@@ -155,6 +155,7 @@ pub fn exchange(
             turn,
             stamp,
             next,
+            len: mine.len(),
         })?;
         if !elsewhere.is_empty() {
             read_all(&board, members, (turn, &elsewhere), mine.len(), each);
@@ -173,6 +174,7 @@ pub fn exchange(
         board.read(rank, turn, bytes);
         each(rank, bytes);
     }
+    board.own_ahead(comm.rank, turn + 1, mine.len());
     Ok(())
 }
 
@@ -202,6 +204,8 @@ pub struct PendingExchange<'a> {
     stamp: u64,
     /// The first member whose post is missing.
     next: u32,
+    /// The bytes of a post.
+    len: usize,
 }
 
 /// Waits for the posts that are missing. When that has taken long, `stalled` is told
@@ -221,6 +225,7 @@ pub fn await_all(
         turn,
         stamp,
         next,
+        len,
     } = *waiting;
     let members = comm.size();
     let next = Cell::new(next);
@@ -236,6 +241,7 @@ pub fn await_all(
             if all(&[]) {
                 return Ok(Vec::new());
             }
+            board.ask_for_lines(next.get(), turn, len);
         }
     }
     let elsewhere = RefCell::new(Vec::new());

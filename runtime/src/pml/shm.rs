@@ -233,6 +233,16 @@ impl Board for ShmBoard {
     }
 
     #[inline]
+    fn ask_for_lines(&self, member: u32, turn: u64, len: usize) {
+        self.0.ask_for_lines(member, turn, len);
+    }
+
+    #[inline]
+    fn own_ahead(&self, member: u32, turn: u64, len: usize) {
+        self.0.own_ahead(member, turn, len);
+    }
+
+    #[inline]
     fn read(&self, member: u32, turn: u64, to: &mut [u8]) {
         self.0.read(member, turn, to);
     }

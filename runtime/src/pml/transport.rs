@@ -189,6 +189,10 @@ pub(super) trait Board: Copy {
     fn stamp(&self, member: u32, turn: u64) -> u64;
     /// The turn, `turn` or the one after, in which `member` has posted `stamp`.
     fn find(&self, member: u32, turn: u64, stamp: u64) -> Option<u64>;
+    /// Asks for what `member` posts in `turn`, of `len` bytes, ahead of its stamp.
+    fn ask_for_lines(&self, _member: u32, _turn: u64, _len: usize) {}
+    /// Asks for the place where `member` itself posts in `turn`, to be written.
+    fn own_ahead(&self, _member: u32, _turn: u64, _len: usize) {}
     /// Copies out what `member` has posted in `turn`.
     fn read(&self, member: u32, turn: u64, to: &mut [u8]);
     /// Says that this member looks at the board no more.
