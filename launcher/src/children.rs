@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use wireup::spawning::{self, END, FAILED, HEAD, LONGEST, Outcome, Request};
+use wireup::spawning::{self, END, FAILED, HEAD, LONGEST, Outcome, Request, TOLD};
 
 /// A rank that has connected, and what has come of its request.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ struct ChildJob {
     /// Its first program, for messages.
     program: String,
     link: UnixStream,
-    /// It has failed while it was connected.
-    failed: bool,
+    /// What its mpirun is to exit with, since it has failed while it was connected.
+    failed: Option<u8>,
 }
 
 /// How a spawned job ended that failed while it was connected.
@@ -216,7 +216,7 @@ impl ChildJobs {
             pid: i32::try_from(child.id()).map_err(std::io::Error::other)?,
             program: program_of(request),
             link,
-            failed: false,
+            failed: None,
         })
     }
 
@@ -232,17 +232,34 @@ impl ChildJobs {
         };
         // An mpirun that was killed has not told whether its job was connected.
         let killed = matches!(status, ExitStatus::Signal(..));
-        let failed = code != 0 && (job.failed || killed);
+        let failed = code != 0 && (job.failed.is_some() || killed);
         Some(failed.then_some(ChildFailure {
             program: job.program,
             code,
         }))
     }
 
+    /// A spawned job that has failed while it was connected, though it may not have ended.
+    pub fn failure(&mut self) -> Option<ChildFailure> {
+        self.jobs.iter_mut().for_each(ChildJob::hear);
+        let mut failed = self.jobs.iter().filter_map(|job| Some((job, job.failed?)));
+        failed.next().map(|(job, code)| ChildFailure {
+            program: job.program.clone(),
+            code,
+        })
+    }
+
     /// Says that this job has failed: spawned jobs that are connected end.
     pub fn tell_failure(&self) {
         for job in &self.jobs {
             let _ = (&job.link).write_all(&[END]);
+        }
+    }
+
+    /// Says that this mpirun has told of the spawned jobs' ranks, and ends them.
+    pub fn tell_that_it_is_told(&self) {
+        for job in &self.jobs {
+            let _ = (&job.link).write_all(&[TOLD]);
         }
     }
 
@@ -258,7 +275,10 @@ impl ChildJob {
     fn hear(&mut self) {
         let mut bytes = [0; 16];
         if let Ok(n) = self.link.read(&mut bytes) {
-            self.failed |= bytes[..n].contains(&FAILED);
+            let mut said = bytes[..n].iter().skip_while(|byte| **byte != FAILED);
+            if said.next().is_some() {
+                self.failed = Some(said.next().copied().unwrap_or(1));
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::deadlock;
 use crate::explain::{self, Known};
 use crate::flush;
 use crate::forward::Forwarder;
+use crate::joint::Joint;
 use crate::libtest;
 use crate::mpir;
 use crate::oom::OomWatch;
@@ -112,6 +113,8 @@ pub struct Job<'a> {
     oom: OomWatch,
     warnings: Warnings,
     history: History,
+    /// What is known of jobs that are connected to this one.
+    joint: Joint,
     phase: Phase,
     /// What mpirun exits with, once that is decided.
     code: Option<u8>,
@@ -162,6 +165,7 @@ impl<'a> Job<'a> {
             exits: global.print_all_exitcodes.then(Vec::new),
             warnings: Warnings::default(),
             history: History::default(),
+            joint: Joint::default(),
             phase: Phase::Running,
             code: None,
             quiet: false,
@@ -343,7 +347,8 @@ impl<'a> Job<'a> {
         match self.phase {
             Phase::Running | Phase::Orderly(_) => {
                 // Nobody reads it, or others have told it: looking lines up takes long.
-                let is_told = !self.quiet && !is_hushed();
+                let was_told = self.spawned.as_mut().is_some_and(Spawned::was_told);
+                let is_told = !self.quiet && !is_hushed() && !was_told;
                 let report = match is_told {
                     true => self.explain(Occasion::Signal),
                     false => String::new(),
@@ -383,13 +388,14 @@ impl<'a> Job<'a> {
             return;
         }
         let (snapshots, findings) = self.look(now);
-        if !self.history.are_settled(&findings, now) {
-            return;
-        }
         if self.on_deadlock == OnDeadlock::Off || self.quiet {
             return;
         }
         let ends = self.on_deadlock == OnDeadlock::End;
+        self.look_at_other_jobs(&snapshots, ends, now);
+        if self.phase != Phase::Running || !self.history.are_settled(&findings, now) {
+            return;
+        }
         let seen = (snapshots.as_slice(), &findings);
         let find_out = || Known::of(&snapshots);
         let Some((text, known)) = deadlock::news(&mut self.history, seen, ends, now, find_out)
@@ -401,14 +407,42 @@ impl<'a> Job<'a> {
         self.account
             .report(Occasion::Stuck, &snapshots, &findings, &known, &text);
         if ends {
-            self.code = Some(deadlock::CODE);
-            self.account.end(Ending::Deadlock);
-            if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {
-                spawned.tell_failure();
-            }
-            self.end(Signal::SIGTERM);
-            self.children.signal_all(Signal::SIGTERM);
+            self.end_deadlock();
         }
+    }
+
+    /// Reports ranks of this job and of others that can never go on, since they wait for one
+    /// another.
+    fn look_at_other_jobs(&mut self, snapshots: &[RankSnapshot], ends: bool, now: Instant) {
+        if is_node() || !self.is_connected() {
+            return;
+        }
+        let ranks = &self.ranks;
+        let has_ended = |rank| !ranks.is_alive(rank);
+        let Some(report) = self.joint.look(&self.segment, snapshots, has_ended, now) else {
+            return;
+        };
+        let known = Known::of(snapshots);
+        let text = report.told((snapshots, &known), deadlock::outcome(ends));
+        self.output.catch_up(); // what those ranks printed last comes first
+        say(&text);
+        self.account
+            .report(Occasion::Stuck, snapshots, &report.findings, &known, &text);
+        if ends {
+            self.children.tell_that_it_is_told();
+            self.end_deadlock();
+        }
+    }
+
+    /// Ends the job since ranks can never go on.
+    fn end_deadlock(&mut self) {
+        self.code = Some(deadlock::CODE);
+        self.account.end(Ending::Deadlock);
+        if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {
+            spawned.tell_failure(self.code.unwrap_or(1));
+        }
+        self.end(Signal::SIGTERM);
+        self.children.signal_all(Signal::SIGTERM);
     }
 
     /// What every rank does, and what is certain of those that wait.
@@ -529,7 +563,11 @@ impl<'a> Job<'a> {
             }
             return;
         }
-        if let Some(cause) = verdict::likeliest(abort.into_iter().chain(causes)) {
+        // A rank may see a process of a spawned job end before its mpirun has ended.
+        let failure = self.children.failure().filter(|_| abort.is_some());
+        let failure = failure.map(|it| Cause::of_spawned_job(&it.program, it.code));
+        if let Some(cause) = failure.or_else(|| verdict::likeliest(abort.into_iter().chain(causes)))
+        {
             self.fail(&cause);
         }
     }
@@ -565,7 +603,7 @@ impl<'a> Job<'a> {
         self.code = Some(cause.code);
         self.children.tell_failure();
         if let Some(spawned) = self.spawned.as_ref().filter(|_| self.has_parent()) {
-            spawned.tell_failure();
+            spawned.tell_failure(self.code.unwrap_or(1));
         }
         if cause.orderly {
             self.phase = Phase::Orderly(Instant::now() + ORDERLY_GRACE);

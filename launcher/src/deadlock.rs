@@ -9,6 +9,14 @@ use std::time::Instant;
 /// What mpirun exits with when it has ended a job that could not go on (`EDEADLK`).
 pub const CODE: u8 = 35;
 
+/// What becomes of the job. `ends`: it is ended.
+pub fn outcome(ends: bool) -> &'static str {
+    match ends {
+        true => "Ending the job.",
+        false => "The job is left as it is; Ctrl-C ends it.",
+    }
+}
+
 /// What is told, if it is not what was told before, and what is known of the ranks beside
 /// what they show. `ends`: the job is ended for it.
 pub fn news(
@@ -20,11 +28,14 @@ pub fn news(
 ) -> Option<(String, Known)> {
     let mut news = Vec::new();
     for (left, waiters) in history.news(findings) {
-        news.push(format!(
-            "{}\n  Often an exception or an early return: see what rank {left} printed last \
-             (Python: run with -m mpi4py).",
-            explain::left_behind(snapshots, left, &waiters)
-        ));
+        let mut text = explain::left_behind(snapshots, left, &waiters);
+        if !explain::has_called(snapshots, left, &waiters) {
+            text.push_str(&format!(
+                "\n  Often an exception or an early return: see what rank {left} printed last \
+                 (Python: run with -m mpi4py)."
+            ));
+        }
+        news.push(text);
     }
     let is_left = !news.is_empty();
     let is_stuck = history.is_stuck_anew(findings, snapshots);
@@ -43,12 +54,8 @@ pub fn news(
     } else {
         explain::bereft(snapshots, findings, &known)
     };
-    let what = match ends {
-        true => "Ending the job.",
-        false => "The job is left as it is; Ctrl-C ends it.",
-    };
     news[0].push(' ');
-    news[0].push_str(what);
+    news[0].push_str(outcome(ends));
     news.push(lines.trim_end().to_owned());
     Some((news.join("\n"), known))
 }

@@ -295,7 +295,9 @@ fn unreceived(snapshots: &[RankSnapshot], findings: &Findings) -> String {
                 "" => format!("a communicator that is freed (context {})", message.context),
                 place => place.to_owned(),
             };
-            let guess = guess(snapshot, message).map_or(String::new(), |why| format!(": {why}"));
+            let guess = guess(snapshot, message)
+                .or_else(|| meant_for(snapshots, snapshot, message))
+                .map_or(String::new(), |why| format!(": {why}"));
             rows.push(format!(
                 "  {verb}: at rank {}, from rank {}, tag {}, on {place}, {} bytes{guess}\n",
                 snapshot.rank, message.source, message.tag, message.bytes
@@ -343,10 +345,35 @@ pub fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
                     message.place, wanted.place
                 )
             }
+            (false, true, false) if source.is_some() => format!(
+                "tag {} on {} came, tag {} on {} is wanted",
+                message.tag, message.place, wanted.tag, wanted.place
+            ),
             _ => continue,
         });
     }
     None
+}
+
+/// Which other rank waits for exactly such a message, if `at` has come to the wrong one.
+fn meant_for(
+    snapshots: &[RankSnapshot],
+    at: &RankSnapshot,
+    message: &Unreceived,
+) -> Option<String> {
+    let source = i32::try_from(message.source).ok()?;
+    let is_such = |wait: &Wait| {
+        let wanted = &wait.shown;
+        wanted.kind == WaitKind::Receive
+            && (wanted.context, wanted.peer_rank, wanted.tag)
+                == (message.context, source, message.tag)
+    };
+    let others = snapshots.iter().filter(|other| other.rank != at.rank);
+    let mut who = others.filter(|other| other.waits.iter().any(is_such));
+    let rank = who.next()?.rank;
+    who.next()
+        .is_none()
+        .then(|| format!("rank {rank} waits for such a message"))
 }
 
 /// A sentence for a rank that is in `MPI_Finalize`, or has ended, while others wait for
@@ -359,8 +386,12 @@ pub fn left_behind(snapshots: &[RankSnapshot], left: u32, waiters: &[u32]) -> St
         false => "has ended",
     };
     let mut ways: Vec<(String, Vec<u32>)> = Vec::new();
+    let called = phrase::called(snapshots);
     for snapshot in waiters.iter().filter_map(|rank| find(*rank)) {
-        let text = missing(snapshot);
+        let text = match took_part(&called, snapshot, left) {
+            Some(text) => text,
+            None => missing(snapshot),
+        };
         match ways.iter().position(|(other, _)| *other == text) {
             Some(at) => ways[at].1.push(snapshot.rank),
             None if ways.len() < MAX_WAYS => ways.push((text, vec![snapshot.rank])),
@@ -376,6 +407,34 @@ pub fn left_behind(snapshots: &[RankSnapshot], left: u32, waiters: &[u32]) -> St
     });
     let ways: Vec<String> = ways.collect();
     format!("rank {left} {is}, but {}.", ways.join("; "))
+}
+
+/// Whether this is so: all of `waiters` wait for `left` in collectives that it has called.
+pub fn has_called(snapshots: &[RankSnapshot], left: u32, waiters: &[u32]) -> bool {
+    let called = phrase::called(snapshots);
+    let mut waiters = snapshots.iter().filter(|s| waiters.contains(&s.rank));
+    waiters.all(|snapshot| took_part(&called, snapshot, left).is_some())
+}
+
+/// What a rank waits for from one that has left, if that is a collective that this one has
+/// called: then they do not agree on it. The text calls that one «it».
+fn took_part(
+    called: &BTreeMap<(u32, u32), i32>,
+    snapshot: &RankSnapshot,
+    left: u32,
+) -> Option<String> {
+    let shown = &snapshot.waits.first()?.shown;
+    let tag = shown.collective?;
+    let last = called.get(&(left, shown.context))?;
+    let (_, number) = phrase::collective(shown)?;
+    phrase::is_not_before(*last, tag).then(|| {
+        let call = snapshot.call.map_or(String::new(), |c| format!(" in {c}"));
+        let place = phrase::place(shown);
+        format!(
+            "for it{call} on {place} (no. {number}), which it has called already, but not alike: \
+             root, count or datatype differ (mpirun --check tells which)"
+        )
+    })
 }
 
 /// Ways of waiting for one rank that the sentence lists at the most.

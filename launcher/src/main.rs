@@ -66,6 +66,7 @@ mod forward;
 mod guard;
 mod hosts;
 mod inspect;
+mod joint;
 mod json;
 mod libtest;
 mod lines;

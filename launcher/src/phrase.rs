@@ -131,6 +131,8 @@ pub type Absent = BTreeMap<(u32, i32), Vec<u32>>;
 #[derive(Debug, Default)]
 pub struct Others {
     absent: Absent,
+    /// The last collective that each rank is known to have called, by rank and context.
+    called: BTreeMap<(u32, u32), i32>,
     /// The calls that ranks are in.
     calls: BTreeMap<u32, &'static str>,
 }
@@ -141,6 +143,7 @@ impl Others {
         let calls = snapshots.iter().filter_map(|s| Some((s.rank, s.call?)));
         Others {
             absent: absent(snapshots),
+            called: called(snapshots),
             calls: calls.collect(),
         }
     }
@@ -174,6 +177,38 @@ pub fn absent(snapshots: &[RankSnapshot]) -> Absent {
     });
     absent.collect()
 }
+
+/// Whether who has called the collective of the first tag has called that of the second, too: it
+/// is the same, or an earlier one. A persistent one is called when it is started, in any order.
+pub fn is_not_before(tag: i32, other: i32) -> bool {
+    if collective::parse(other).is_none_or(|(kind, _)| kind.is_persistent()) {
+        return false;
+    }
+    let number = |tag: i32| tag.cast_unsigned() & collective::NUMBER;
+    number(tag).wrapping_sub(number(other)) & collective::NUMBER <= collective::NUMBER / 2
+}
+
+/// The tag of the last collective that each rank is known to have called, by rank and context:
+/// it waits in one, or it is in `MPI_Finalize`, where it shows the last one on
+/// `MPI_COMM_WORLD`.
+pub fn called(snapshots: &[RankSnapshot]) -> BTreeMap<(u32, u32), i32> {
+    let mut called = BTreeMap::new();
+    for snapshot in snapshots {
+        for wait in &snapshot.waits {
+            let context = match wait.shown.kind {
+                WaitKind::Leaving => WORLDS_COLLECTIVES,
+                _ => wait.shown.context,
+            };
+            if let Some(tag) = wait.shown.collective {
+                called.insert((snapshot.rank, context), tag);
+            }
+        }
+    }
+    called
+}
+
+/// The context of collectives on `MPI_COMM_WORLD`.
+const WORLDS_COLLECTIVES: u32 = 1;
 
 /// What a rank does that waits for nothing; `outside`: what the kernel says of it.
 pub fn without_wait(snapshot: &RankSnapshot, outside: Option<&str>) -> Phrase {
@@ -417,15 +452,22 @@ fn in_collective(shown: &Shown, wait: &Wait, others: &Others, place: &str) -> St
     };
     let tag = shown.collective.unwrap_or(-1);
     let missing = others.absent.get(&(shown.context, tag));
-    let missing = missing.filter(|missing| !missing.is_empty());
-    let missing = missing.map_or(String::new(), |missing| {
-        let (noun, list) = match missing.as_slice() {
-            [one] => ("rank", one.to_string()),
-            _ => ("ranks", ranges(missing.iter().copied())),
-        };
-        format!("; not there yet: {noun} {list}")
-    });
-    format!("{kind} on {place} (collective no. {number}){missing}")
+    let missing = missing.map_or(&[][..], Vec::as_slice);
+    let is_past = |rank: &u32| {
+        let last = others.called.get(&(*rank, shown.context));
+        last.is_some_and(|last| is_not_before(*last, tag))
+    };
+    let (past, absent): (Vec<u32>, Vec<u32>) = missing.iter().copied().partition(is_past);
+    let listed = |what: &str, who: &[u32]| match who {
+        [] => String::new(),
+        [one] => format!("; {what}: rank {one}"),
+        _ => format!("; {what}: ranks {}", ranges(who.iter().copied())),
+    };
+    let (absent, past) = (
+        listed("not there yet", &absent),
+        listed("past it already", &past),
+    );
+    format!("{kind} on {place} (collective no. {number}){absent}{past}")
 }
 
 fn otherwise(shown: &Shown, place: &str) -> String {

@@ -10,7 +10,7 @@ use crate::spawn;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use wireup::spawning::{END, FAILED, LINK, ON_DEADLOCK, Outcome, STATUS};
+use wireup::spawning::{END, FAILED, LINK, ON_DEADLOCK, Outcome, STATUS, TOLD};
 
 /// The option that begins such a command line.
 pub const OPTION: &str = "--spawned";
@@ -27,6 +27,9 @@ pub struct Spawned {
     link: UnixStream,
     /// Whether the other end of the link has closed.
     closed: bool,
+    /// What it has said that nobody has asked for so far.
+    wish: Wish,
+    told: bool,
 }
 
 /// What the spawning side wants.
@@ -55,6 +58,8 @@ impl Spawned {
             status: take(STATUS)?,
             link: take(LINK)?,
             closed: false,
+            wish: Wish::Nothing,
+            told: false,
         };
         let set = spawned.link.set_nonblocking(true);
         set.map_err(|why| why.to_string())?;
@@ -68,6 +73,8 @@ impl Spawned {
             status: self.status.try_clone().ok()?,
             link: self.link.try_clone().ok()?,
             closed: self.closed,
+            wish: self.wish,
+            told: self.told,
         })
     }
 
@@ -76,9 +83,9 @@ impl Spawned {
         let _ = (&self.status).write_all(&outcome.write());
     }
 
-    /// Says that the job has failed while it was connected.
-    pub fn tell_failure(&self) {
-        let _ = (&self.link).write_all(&[FAILED]);
+    /// Says that the job has failed while it was connected, and what this mpirun will exit with.
+    pub fn tell_failure(&self, code: u8) {
+        let _ = (&self.link).write_all(&[FAILED, code]);
     }
 
     /// The link, to be polled; `None` once it is closed.
@@ -88,14 +95,30 @@ impl Spawned {
 
     /// What the spawning side wants now.
     pub fn wish(&mut self) -> Wish {
+        self.hear();
+        std::mem::replace(&mut self.wish, Wish::Nothing)
+    }
+
+    /// Whether the spawning side has told why this job is ended.
+    pub fn was_told(&mut self) -> bool {
+        self.hear();
+        self.told
+    }
+
+    fn hear(&mut self) {
         let mut bytes = [0; 16];
         match (&self.link).read(&mut bytes) {
             Ok(0) if !self.closed => {
                 self.closed = true;
-                Wish::End
+                self.wish = Wish::End;
             }
-            Ok(n) if bytes[..n].contains(&END) => Wish::End,
-            _ => Wish::Nothing,
+            Ok(n) => {
+                self.told |= bytes[..n].contains(&TOLD);
+                if bytes[..n].contains(&END) {
+                    self.wish = Wish::End;
+                }
+            }
+            Err(_) => {}
         }
     }
 }

@@ -20,12 +20,17 @@ use wireup::layout::{State, WaitKind};
 use wireup::waits::Need;
 
 /// How often to look.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// How long ranks must have stood still.
 const STANDSTILL: Duration = Duration::from_secs(1);
 /// How long what is certain must have been the same before it is told: else the ranks that
 /// came last to where all are stuck would be told of in a report of their own.
 const SETTLED: Duration = Duration::from_millis(500);
+/// The same three where ranks wait for one that has left: it has failed, and somebody looks at
+/// its last words. A thread notes where it waits after half a second.
+const LOOK_INTERVAL_LEFT: Duration = Duration::from_millis(50);
+const STANDSTILL_LEFT: Duration = Duration::from_millis(550);
+const SETTLED_LEFT: Duration = Duration::from_millis(100);
 /// Sleeps of a rank that must have been seen since the moment in question. The first may
 /// have begun before it. Before the second the rank has looked for messages, and the third
 /// shows that this look is over.
@@ -210,7 +215,17 @@ impl History {
         let Some(moment) = candidates.map(|(rank, _)| rank.since()).max() else {
             return Findings::default();
         };
-        if now.saturating_duration_since(moment) < STANDSTILL {
+        let mut waiting = activities.iter().zip(&stuck).filter(|(_, stuck)| **stuck);
+        let is_bereft = waiting.any(|(one, _)| gone_peer(&activities, one).is_some());
+        let standstill = match is_bereft {
+            true => {
+                let soon = Instant::now() + LOOK_INTERVAL_LEFT;
+                self.next = self.next.map(|next| next.min(soon));
+                STANDSTILL_LEFT
+            }
+            false => STANDSTILL,
+        };
+        if now.saturating_duration_since(moment) < standstill {
             return Findings::default();
         }
         let ranks = self.ranks.iter_mut().zip(snapshots).zip(&stuck);
@@ -254,9 +269,13 @@ impl History {
 
     /// Whether the same has been certain for some time.
     pub fn are_settled(&mut self, findings: &Findings, now: Instant) -> bool {
+        let enough = match findings.left.is_empty() {
+            true => SETTLED,
+            false => SETTLED_LEFT,
+        };
         match &self.latest {
             Some((latest, since)) if latest == findings => {
-                now.saturating_duration_since(*since) >= SETTLED
+                now.saturating_duration_since(*since) >= enough
             }
             _ => {
                 self.latest = Some((findings.clone(), now));

@@ -50,6 +50,12 @@ fn described(all: Vec<(String, String)>, many: &str) -> Vec<String> {
 pub fn find(has_parent: bool) -> Leaks {
     let comms = comm::count() - usize::from(has_parent);
     let mut found = described(request::left(), "requests");
+    let names = comm::names(SHOWN);
+    let names = match names.is_empty() {
+        true => String::new(),
+        false if names.len() == comms => format!(" ({})", names.join(", ")),
+        false => format!(" ({} among them)", names.join(", ")),
+    };
     found.extend(
         [
             count(
@@ -57,7 +63,7 @@ pub fn find(has_parent: bool) -> Leaks {
                 "matched message never received",
                 "matched messages never received",
             ),
-            count(comms, "communicator", "communicators"),
+            count(comms, "communicator", "communicators").map(|text| text + &names),
             count(win::count(), "window", "windows"),
             count(file::count(), "open file", "open files"),
             count(datatype::count(), "datatype", "datatypes"),

@@ -133,6 +133,16 @@ fn calls_that_do_not_fit_each_other() {
 }
 
 #[test]
+fn collectives_of_different_kinds() {
+    all_are_told("mixed");
+}
+
+#[test]
+fn collectives_that_are_called_unalike() {
+    all_are_told("unequal");
+}
+
+#[test]
 fn buffers_that_are_in_use() {
     all_are_told("buffers");
 }

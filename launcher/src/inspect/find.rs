@@ -108,6 +108,11 @@ impl Job {
         }
     }
 
+    /// What sorts jobs: who was started first comes first.
+    pub fn order(&self) -> (u64, i32) {
+        (self.began, self.pid)
+    }
+
     /// Whether its mpirun still runs.
     pub fn runs(&self) -> bool {
         began(self.pid) == Some(self.began)
@@ -125,6 +130,12 @@ impl Job {
     pub fn program(&self) -> String {
         programs(&self.segment)
     }
+}
+
+/// The [`Job::order`] of the job of this mpirun.
+pub fn own_order() -> Option<(u64, i32)> {
+    let own = nix::unistd::Pid::this().as_raw();
+    Some((began(own)?, own))
 }
 
 /// The command lines of a job's ranks, each once, shortened.

@@ -9,7 +9,7 @@
 //! ```
 //! `lariat explain` is in this file, `lariat top` in [`crate::top`].
 
-mod find;
+pub mod find;
 mod jobs;
 mod proof;
 

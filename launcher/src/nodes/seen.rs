@@ -349,6 +349,7 @@ fn get_wait(from: &mut Reader<'_>) -> Option<waits::Wait> {
         kind: WaitKind::of(from.number()?),
         need: Need::of(from.number()?),
         peers: from.list(|from| Some(from.number()?.cast_signed()))?,
+        beyond: None, // hosts of a job see themselves alone
         peer_rank: from.number()?.cast_signed(),
         rank: from.number()?.cast_signed(),
         tag: from.number()?.cast_signed(),
@@ -381,6 +382,7 @@ mod tests {
                 kind: WaitKind::Receive,
                 need: Need::AllOf,
                 peers: vec![1, -3],
+                beyond: None,
                 peer_rank: 1,
                 rank: 3,
                 tag: -1,

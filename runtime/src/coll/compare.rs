@@ -34,6 +34,26 @@ impl Content {
     }
 }
 
+impl Content {
+    /// Whether its types are known, and are not bytes alone: those match nothing else, but that
+    /// is harmless between processes of one machine.
+    fn is_typed(self) -> bool {
+        self.types != 0 && self.types != crate::pml::signature_of_bytes(self.len)
+    }
+
+    /// Whether both are made of basic types, and of others.
+    fn has_other_types(self, other: Content) -> bool {
+        self.is_typed() && other.is_typed() && self.types != other.types
+    }
+}
+
+fn types_in_words(content: Content) -> String {
+    match content.types {
+        0 => format!("{} bytes", content.len),
+        types => crate::pml::in_words(content.len, types),
+    }
+}
+
 /// What a rank states of its call to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Statement {
@@ -152,6 +172,12 @@ impl Check {
                 (Class::OP, "op is", groups)
             } else if let Some(groups) = named(&|one| format!("{} bytes", one.all.len)) {
                 (Class::COUNT, "it is of", groups)
+            } else if let Some(groups) = named(&|one| types_in_words(one.all)).filter(|_| {
+                let first = all.iter().find(|(_, one)| one.all.is_typed());
+                all.iter()
+                    .any(|(_, one)| first.is_some_and(|first| first.1.all.has_other_types(one.all)))
+            }) {
+                (Class::TYPE, "it is of", groups)
             } else {
                 return None;
             };
@@ -179,6 +205,12 @@ impl Check {
         let place = self.tag;
         if !self.same_root(mine.root, theirs.root, rank) {
             let what = match mine.kind.is_rooted() {
+                true if self.inter && mine.root >= BESIDE && theirs.root >= BESIDE => format!(
+                    "root is {} at this rank and {} at rank {rank} of the other group, where all \
+                     must give the root's rank",
+                    root_name(mine.root),
+                    root_name(theirs.root)
+                ),
                 true => format!(
                     "root is {} at this rank, but {} at rank {rank}",
                     root_name(mine.root),
@@ -226,18 +258,17 @@ impl Check {
             (mine.out, theirs.into),
             (theirs.out, mine.into),
         ];
-        let differ =
-            |(a, b): &(Content, Content)| a.types != 0 && b.types != 0 && a.types != b.types;
-        let bytes = |content: Content| content.types == crate::pml::signature_of_bytes(content.len);
-        let differ = |pair: &(Content, Content)| {
-            // Not allowed, but harmless between processes of one machine.
-            differ(pair) && !bytes(pair.0) && !bytes(pair.1)
+        let differing = pairs.iter().position(|pair| pair.0.has_other_types(pair.1));
+        let Some(at) = differing else {
+            return Ok(());
         };
-        if pairs.iter().any(differ) {
-            let what = format!("datatypes at rank {rank} are made of other basic types than here");
-            return fail(Class::TYPE, format!("{place}: {what}"));
-        }
-        Ok(())
+        let [a, b] = [pairs[at].0, pairs[at].1].map(types_in_words);
+        let what = match at {
+            0 => format!("it is of {a} at this rank, but of {b} at rank {rank}"),
+            1 => format!("this rank sends {a} to rank {rank}, which wants {b}"),
+            _ => format!("rank {rank} sends {a} to this rank, which wants {b}"),
+        };
+        fail(Class::TYPE, format!("{place}: {what}"))
     }
 
     /// Whether both ranks mean the same root.

@@ -11,7 +11,12 @@ use wireup::collective::Kind;
 
 /// Begins a collective call on a file.
 pub fn begin(file: &File) -> Tag {
-    file.comm.begin_collective(Kind::FILE).peers
+    begin_as(file, Kind::FILE)
+}
+
+/// Begins this collective call on a file, which no other call matches.
+pub fn begin_as(file: &File, kind: Kind) -> Tag {
+    file.comm.begin_collective(kind).peers
 }
 
 /// Sends `mine` to all members of `comm`, and returns what each has sent, by rank.

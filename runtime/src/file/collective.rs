@@ -15,7 +15,8 @@
 use super::access::{Access, Direction, Outcome, Start, prepare};
 use super::memory::Memory;
 use super::{agree, staged};
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
+use crate::object::collective::Tag;
 use crate::object::file::File;
 use crate::{fail, lock};
 use std::ffi::CStr;
@@ -96,8 +97,9 @@ impl Ask {
         }
     }
 
-    fn words(&self) -> Words {
-        let flags = u64::from(self.can_be_staged) | (self.wish as u64) << 1;
+    fn words(&self, direction: Direction) -> Words {
+        let writes = u64::from(direction == Direction::Write) << 8;
+        let flags = u64::from(self.can_be_staged) | (self.wish as u64) << 1 | writes;
         [self.len, self.span.0, self.span.1, self.pieces, flags]
     }
 
@@ -107,13 +109,43 @@ impl Ask {
             span: (first, end),
             pieces,
             can_be_staged: flags & 1 == 1,
-            wish: match flags >> 1 {
+            wish: match flags >> 1 & 0x7f {
                 1 => Wish::Enable,
                 2 => Wish::Disable,
                 _ => Wish::Automatic,
             },
         }
     }
+}
+
+/// Fails where some members read while others write.
+fn same_direction(tag: Tag, all: &[Words]) -> Result<()> {
+    let (writers, readers): (Vec<_>, Vec<_>) = (0u32..)
+        .zip(all)
+        .partition(|(_, words)| words[4] >> 8 & 1 == 1);
+    if writers.is_empty() || readers.is_empty() {
+        return Ok(());
+    }
+    let listed = |members: &[(u32, &Words)]| {
+        let plural = if members.len() == 1 { "" } else { "s" };
+        let ranks = wireup::report::ranges(members.iter().map(|(rank, _)| *rank));
+        format!("rank{plural} {ranks}")
+    };
+    let mut groups = [(writers, "write"), (readers, "read")];
+    groups.sort_by_key(|(members, _)| std::cmp::Reverse(members.len()));
+    let text = groups
+        .iter()
+        .map(|(members, what)| format!("{}: a collective {what}", listed(members)));
+    let alone = match groups[1].0.len() == 1 && all.len() > 2 {
+        true => " <- alone",
+        false => "",
+    };
+    let text = text.collect::<Vec<_>>().join("; ");
+    let number = tag.number() + 1;
+    Err(Error::mismatch(
+        Class::OTHER,
+        format_args!("collective no. {number}: {text}{alone}"),
+    ))
 }
 
 /// How the bytes of a collective access go.
@@ -209,7 +241,8 @@ pub unsafe fn blocking(
     let tag = agree::begin(file);
     if file.comm.size() > 1 {
         let ask = access.as_ref().map_or(Ask::NOTHING, Ask::of);
-        let all = agree::exchange(&file.comm, tag, &ask.words())?;
+        let all = agree::exchange(&file.comm, tag, &ask.words(direction))?;
+        same_direction(tag, &all)?;
         let asks: Vec<Ask> = all.into_iter().map(Ask::from_words).collect();
         moving = route(&asks, direction);
     }
@@ -258,7 +291,7 @@ mod tests {
                     wish,
                     ..ask(1, 2, 3, 4)
                 };
-                assert_eq!(Ask::from_words(one.words()), one);
+                assert_eq!(Ask::from_words(one.words(Direction::Write)), one);
             }
         }
     }

@@ -299,7 +299,7 @@ pub fn close(raw: usize) -> Result<()> {
         );
     }
     pool::drain(&file);
-    let tag = agree::begin(&file);
+    let tag = agree::begin_as(&file, Kind::FILE_CLOSE);
     let all_here = agree::all_succeed(&file.comm, tag, Ok(()));
     file::remove(raw)?;
     let (comm, path, amode) = (file.comm.clone(), file.path.clone(), file.amode);

@@ -9,6 +9,7 @@ use crate::object::file::datarep::Datarep;
 use crate::object::file::view::View;
 use crate::object::file::{Amode, File};
 use std::sync::Arc;
+use wireup::collective::Kind;
 
 /// `MPI_DISPLACEMENT_CURRENT`.
 const CURRENT: i64 = -1;
@@ -83,7 +84,7 @@ fn hash(name: &str) -> u64 {
 /// As [`View::new`] at any rank; a data representation that there is not, or that is
 /// another at another rank, as are the sizes of etypes (class NOT_SAME).
 pub fn set(file: &File, spec: Result<ViewSpec>) -> Result<()> {
-    let tag = agree::begin(file);
+    let tag = agree::begin_as(file, Kind::FILE_SET_VIEW);
     let view = spec.and_then(|spec| view(file, spec));
     let words = match &view {
         Ok(view) => Ok([view.etype_size(), hash(view.datarep.name())]),

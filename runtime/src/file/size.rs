@@ -7,6 +7,7 @@ use crate::object::file::File;
 use crate::{fail, lock};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use wireup::collective::Kind;
 
 /// What the file system says of a file.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +121,7 @@ fn beyond_limit(file: &File, size: i64) -> Option<i32> {
 /// A negative size, one that differs among ranks, a file that may not be written, or the
 /// kernel's answer.
 pub fn set(file: &File, size: i64) -> Result<()> {
-    let tag = agree::begin(file);
+    let tag = agree::begin_as(file, Kind::FILE_SET_SIZE);
     let size = agree::all_same(&file.comm, tag, "size", checked(file, size))?;
     let own = once(file, "set the size of", |fd| {
         beyond_limit(file, size).unwrap_or_else(|| {
@@ -136,7 +137,7 @@ pub fn set(file: &File, size: i64) -> Result<()> {
 /// # Errors
 /// As [`set`].
 pub fn preallocate(file: &File, size: i64) -> Result<()> {
-    let tag = agree::begin(file);
+    let tag = agree::begin_as(file, Kind::FILE_PREALLOCATE);
     let size = agree::all_same(&file.comm, tag, "size", checked(file, size))?;
     let own = once(file, "allocate space for", |fd| {
         if size == 0 {
@@ -163,7 +164,7 @@ pub fn preallocate(file: &File, size: i64) -> Result<()> {
 /// # Errors
 /// The kernel's answer.
 pub fn sync(file: &File) -> Result<()> {
-    let tag = agree::begin(file);
+    let tag = agree::begin_as(file, Kind::FILE_SYNC);
     agree::all_succeed(&file.comm, tag, Ok(()))?;
     let call = |fd| {
         // SAFETY: the descriptor is open.

@@ -136,6 +136,14 @@ impl Collectives {
         Some(Tag(collective::tag(kind, number)))
     }
 
+    /// The tag of the collective that began last, of its own kind.
+    #[must_use]
+    pub fn latest(&self) -> Option<i32> {
+        let number = self.started.get().checked_sub(1)?;
+        let kind = Kind::of_code(self.recent[number as usize % RECENT].get());
+        Some(collective::tag(kind, number))
+    }
+
     /// How many collectives began after that with this number; `None`: itself did
     /// not.
     fn age(&self, number: u32) -> Option<u32> {

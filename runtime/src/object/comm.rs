@@ -209,9 +209,10 @@ impl Comm {
     /// What to call it in a message: its name, or what it is.
     #[must_use]
     pub fn label(&self) -> String {
-        let name = self.name.borrow();
-        if !name.is_empty() {
-            return name.clone();
+        match self.name.borrow().as_str() {
+            "" => {}
+            name if name.starts_with("MPI_COMM_") => return name.to_owned(),
+            name => return format!("\"{name}\""),
         }
         let (size, context) = (self.size(), self.context.0);
         match &self.inter {
@@ -517,4 +518,14 @@ pub fn from_low(low: u32) -> Option<Raw> {
 #[must_use]
 pub fn count() -> usize {
     DERIVED.with(|table| table.len())
+}
+
+/// The names that the program has given to some of these, at the most `most`.
+#[must_use]
+pub fn names(most: usize) -> Vec<String> {
+    DERIVED.with(|table| {
+        let labels = table.iter().map(|(_, comm)| comm.label());
+        let named = labels.filter(|label| label.starts_with('"'));
+        named.take(most).collect()
+    })
 }

@@ -132,7 +132,14 @@ fn die(subject: Subject, call: &str, error: &Error) -> ! {
     let rank = group::here().map_or(String::new(), |_| format!("rank {} ", group::own_rank()));
     let place = match subject {
         Subject::Comm(raw) => match comm::find(raw) {
-            Some(comm) => format!(" on {}", comm.label()),
+            Some(comm) => {
+                let own = comm.rank;
+                let there = match own == group::own_rank() {
+                    true => String::new(),
+                    false => format!(" (rank {own} there)"),
+                };
+                format!(" on {}{there}", comm.label())
+            }
             None => String::new(),
         },
         Subject::Win(raw) => match win::find(raw) {

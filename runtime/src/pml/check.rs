@@ -59,7 +59,7 @@ pub(super) fn differs(datatype: &Datatype, len: usize, signature: u32) -> Differ
         return Difference::None;
     }
     let asked = named(len / size, datatype);
-    let sent = made_of(len, signature).unwrap_or_else(|| "other types".to_owned());
+    let sent = made_of(len, signature).unwrap_or_else(|| "a mix of basic types".to_owned());
     match [wanted, signature].contains(&of(datatype::byte(), len)) {
         true => Difference::Bytes(sent, asked),
         false => Difference::Types(sent, asked),
@@ -74,15 +74,30 @@ fn named(count: usize, datatype: &Datatype) -> String {
     }
 }
 
+/// Names that are given only where there is no other for the same basic type: they would puzzle who has written `MPI_CHAR` or `MPI_LONG`.
+const RARE: [&[u8]; 4] = [b"MPI_CHARACTER", b"MPI_AINT", b"MPI_COUNT", b"MPI_OFFSET"];
+
 /// The predefined datatype of which `len` bytes with this signature are, if it is one alone.
 fn made_of(len: usize, signature: u32) -> Option<String> {
     let fits = |datatype: &&std::sync::Arc<Datatype>| {
         let size = datatype.size();
         size > 0 && len.is_multiple_of(size) && of(datatype, len / size) == signature
     };
-    let mut all = datatype::all_predefined().map(|(_, datatype)| datatype);
-    let datatype = all.find(fits)?;
+    let all = datatype::all_predefined().map(|(_, datatype)| datatype);
+    let all: Vec<_> = all.filter(fits).collect();
+    let is_usual = |datatype: &&&std::sync::Arc<Datatype>| !RARE.contains(&&*datatype.name());
+    let datatype = all.iter().find(is_usual).or(all.first())?;
     Some(named(len / datatype.size(), datatype))
+}
+
+/// In words, what `len` bytes with this signature are made of.
+#[cold]
+#[must_use]
+pub fn in_words(len: u64, signature: u32) -> String {
+    let made = usize::try_from(len)
+        .ok()
+        .and_then(|len| made_of(len, signature));
+    made.unwrap_or_else(|| format!("{len} bytes of a mix of basic types"))
 }
 
 /// Senders, and places of this program, of which [`warn_of_bytes`] has spoken.

@@ -254,6 +254,11 @@ fn may_be_early(comm: &Comm, kind: Kind) -> bool {
                 | Kind::WIN_CREATE_DYNAMIC
                 | Kind::FILE_OPEN
                 | Kind::FILE
+                | Kind::FILE_CLOSE
+                | Kind::FILE_SET_VIEW
+                | Kind::FILE_SET_SIZE
+                | Kind::FILE_PREALLOCATE
+                | Kind::FILE_SYNC
         )
 }
 

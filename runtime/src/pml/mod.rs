@@ -86,7 +86,7 @@ mod wire;
 
 pub use buffer_check::given_back;
 pub use cancel::cancel;
-pub use check::{signature, signature_of_bytes};
+pub use check::{in_words, signature, signature_of_bytes};
 pub use engine::discard;
 pub use memory::{Buffer, pack};
 pub use progress::{

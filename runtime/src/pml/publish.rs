@@ -5,7 +5,7 @@
 //! slots. A slot is written anew whenever what is waited for changes.
 
 use crate::lock::{self, Local};
-use crate::object::comm::{self, Comm, ContextId};
+use crate::object::comm::{self, ContextId};
 use crate::object::datatype;
 use crate::object::file;
 use crate::object::group::{self, Group, Proc};
@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use wireup::layout::{CALL_OVER, OTHER_JOB, RankRecord, WaitKind, far_peer};
 use wireup::segment::Segment;
-use wireup::waits::{self, Need, SLOTS, Unreceived, Wait, WaitBlock};
+use wireup::waits::{self, Beyond, Need, SLOTS, Unreceived, Wait, WaitBlock};
 
 /// Where waits are published: the job's segment, and this process.
 static RECORDS: OnceLock<(&'static Segment, Proc)> = OnceLock::new();
@@ -361,7 +361,12 @@ impl Publication {
         }
         let Some(slot) = slot else { return };
         let mut wait = described(what, ranks);
-        wait.collective = collective;
+        wait.collective = match what.kind {
+            WaitKind::Leaving => {
+                comm::find(comm::WORLD).and_then(|world| world.collectives.latest())
+            }
+            _ => collective,
+        };
         wait.since = self.since;
         wait.call = self.call;
         wait.frames = self.frames.clone().unwrap_or_default();
@@ -454,6 +459,7 @@ fn described(what: WaitFor, ranks: u32) -> Wait {
         kind,
         need: own.need,
         peers: own.peers.as_slice().to_vec(),
+        beyond: beyond(&what, known.as_ref()),
         peer_rank: match (first, &known) {
             (Some(peer), Some(known)) => rank_in(&known.peers, peer).unwrap_or(-2),
             (None, _) if own.need == Need::Anybody && kind == WaitKind::Receive => -1,
@@ -484,20 +490,11 @@ struct Place {
     has_tags: bool,
 }
 
-fn quoted(comm: &Comm) -> String {
-    let name = comm.name.borrow();
-    match name.as_str() {
-        "" => comm.label(),
-        name if name.starts_with("MPI_COMM_") => name.to_owned(),
-        name => format!("\"{name}\""),
-    }
-}
-
 /// What has this context.
 fn place(context: ContextId) -> Option<Place> {
     if let Some(comm) = comm::with_context(context) {
         return Some(Place {
-            name: quoted(&comm),
+            name: comm.label(),
             rank: comm.rank,
             peers: comm.peers().clone(),
             has_tags: true,
@@ -505,7 +502,7 @@ fn place(context: ContextId) -> Option<Place> {
     }
     if let Some(comm) = comm::with_local_context(context) {
         return Some(Place {
-            name: format!("the own group of {}", quoted(&comm)),
+            name: format!("the own group of {}", comm.label()),
             rank: comm.rank,
             peers: comm.group.clone(),
             has_tags: false,
@@ -604,6 +601,39 @@ fn without_strangers(mut what: WaitFor, ranks: u32) -> WaitFor {
         },
         false => what,
     }
+}
+
+/// Whose part a wait needs, counting processes of other jobs, if this job is connected to one.
+/// A receive from any source needs one of the communicator's processes.
+fn beyond(what: &WaitFor, known: Option<&Place>) -> Option<Beyond> {
+    let (segment, _) = RECORDS.get()?;
+    if segment.head().connections.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let (need, procs) = match what.need {
+        Need::AllOf | Need::OneOf => {
+            let peers = what.peers.as_slice().iter();
+            let procs = peers.map(|peer| u32::try_from(*peer).ok().map(Proc));
+            (what.need, procs.collect::<Option<Vec<Proc>>>()?)
+        }
+        Need::Anybody if what.kind == WaitKind::Receive && what.open.1 <= 1 => {
+            let peers = known.map(|known| &known.peers);
+            let peers = peers.filter(|peers| peers.size() as usize <= waits::PEERS)?;
+            (Need::OneOf, peers.iter().collect())
+        }
+        Need::Anybody | Need::Outside => return None,
+    };
+    if procs
+        .iter()
+        .any(|proc| group::rank_on_another_node(*proc).is_some())
+    {
+        return None;
+    }
+    let identities = procs.into_iter().map(group::identity);
+    Some(Beyond {
+        need,
+        peers: identities.map(|one| (one.job, one.rank)).collect(),
+    })
 }
 
 /// The block in which this process shows its waits.

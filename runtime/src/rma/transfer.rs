@@ -6,8 +6,9 @@ use super::elements::{Elements, copy};
 use super::far::{self, Unanswered};
 use crate::error::Result;
 use crate::fail;
+use crate::job;
 use crate::object::win::Win;
-use crate::pml::Buffer;
+use crate::pml::{self, Buffer};
 
 /// `MPI_Put`.
 ///
@@ -76,7 +77,10 @@ pub unsafe fn get(
 pub(super) fn same_size(origin: &Elements<'_>, target: &Target<'_>) -> Result<()> {
     let there = target.datatype.bytes(target.count);
     if origin.len() == there && there.is_some() {
-        return Ok(());
+        return match job::current().is_some_and(|job| job.settings.check) {
+            true => same_types(origin, target),
+            false => Ok(()),
+        };
     }
     fail!(
         TRUNCATE,
@@ -85,6 +89,32 @@ pub(super) fn same_size(origin: &Elements<'_>, target: &Target<'_>) -> Result<()
         origin.datatype.size(),
         target.count,
         target.datatype.size()
+    )
+}
+
+/// Checks that origin and target are made of the same basic types (`LARIAT_CHECK=1`). Bytes
+/// pass for anything.
+#[cold]
+fn same_types(origin: &Elements<'_>, target: &Target<'_>) -> Result<()> {
+    let len = origin.len().unwrap_or(0) as u64;
+    let there = at_target(std::ptr::null_mut(), target);
+    let [here, there] = [origin, &there].map(|elements| {
+        let buffer = Buffer {
+            addr: elements.addr,
+            count: elements.count,
+            datatype: Some(elements.datatype),
+        };
+        pml::signature(&buffer)
+    });
+    let passes = |signature: u32| signature == 0 || signature == pml::signature_of_bytes(len);
+    if here == there || passes(here) || passes(there) {
+        return Ok(());
+    }
+    fail!(
+        TYPE,
+        "the origin has {}, the target {}: the basic types must be the same",
+        pml::in_words(len, here),
+        pml::in_words(len, there)
     )
 }
 

@@ -52,7 +52,7 @@ const NEIGHBOR: u8 = 17;
 const SECOND: u8 = 5;
 
 /// Calls of one form, from the code [`FORMS`] on.
-const OTHERS: [&str; 26] = [
+const OTHERS: [&str; 31] = [
     "MPI_Comm_dup",
     "MPI_Comm_idup",
     "MPI_Comm_create",
@@ -79,6 +79,11 @@ const OTHERS: [&str; 26] = [
     "MPI_Comm_spawn",
     "MPI_Comm_spawn_multiple",
     "MPI_Comm_disconnect",
+    "MPI_File_close",
+    "MPI_File_set_view",
+    "MPI_File_set_size",
+    "MPI_File_preallocate",
+    "MPI_File_sync",
 ];
 
 macro_rules! kinds {
@@ -103,7 +108,8 @@ impl Kind {
     }
     kinds! { FORMS;
         COMM_ACCEPT 21 COMM_CONNECT 22 COMM_SPAWN 23 COMM_SPAWN_MULTIPLE 24
-        COMM_DISCONNECT 25
+        COMM_DISCONNECT 25 FILE_CLOSE 26 FILE_SET_VIEW 27 FILE_SET_SIZE 28
+        FILE_PREALLOCATE 29 FILE_SYNC 30
     }
     /// Tag of a note that the sender has failed in the collective with this number.
     pub const FAILED: Kind = Kind(FORMS + 17);
@@ -113,7 +119,7 @@ impl Kind {
     /// Tag of the message that says where a communicator's board is.
     pub const BOARD: Kind = Kind(FORMS + 19);
 
-    /// Tag of what members of an open file say to each other in a collective call on it.
+    /// Tag of what members of an open file say to each other in any other collective call on it.
     pub const FILE: Kind = Kind(FORMS + 20);
 
     /// The nonblocking form.

@@ -31,10 +31,13 @@ pub const PARENT: &str = "LARIAT_PARENT_PORT";
 /// The number of the root's job, decimal: a variable beside [`PARENT`].
 pub const PARENT_JOB: &str = "LARIAT_PARENT_JOB";
 
-/// On the link, to the spawning side: the job has failed while it was connected.
+/// On the link, to the spawning side: the job has failed while it was connected. The exit code
+/// of its `mpirun` follows, a byte.
 pub const FAILED: u8 = b'F';
 /// On the link, to the spawned job: what spawned it has failed. It ends if it is connected.
 pub const END: u8 = b'E';
+/// On the link, to the spawned job: why it is ended has been told, with what its ranks do.
+pub const TOLD: u8 = b'T';
 
 /// The longest request, in bytes: arguments and environment are limited by the kernel.
 pub const LONGEST: u64 = 16 << 20;

@@ -51,6 +51,16 @@ impl Need {
     }
 }
 
+/// Whose parts a wait needs, where some of those may be of other jobs: told by the numbers of
+/// jobs and the ranks there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beyond {
+    /// Of whom.
+    pub need: Need,
+    /// The number of a job, and a rank of its `MPI_COMM_WORLD`.
+    pub peers: Vec<(u64, u32)>,
+}
+
 /// One thread's wait.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wait {
@@ -65,6 +75,8 @@ pub struct Wait {
     /// Ranks in `MPI_COMM_WORLD`; those on other hosts as [`crate::layout::far_peer`] says; or
     /// [`OTHER_JOB`].
     pub peers: Vec<i32>,
+    /// The same of a job that is connected to others; `None`: it is not, or that is not known.
+    pub beyond: Option<Beyond>,
     /// The first peer's rank in the communicator; -1 any, -2 not known.
     pub peer_rank: i32,
     /// This rank's number in the communicator.
@@ -73,7 +85,8 @@ pub struct Wait {
     pub tag: i32,
     /// The context id.
     pub context: u32,
-    /// The tag of the collective that it waits in (see [`crate::collective`]).
+    /// The tag of the collective that it waits in (see [`crate::collective`]); of a rank that
+    /// leaves, that of the last one that it has called on `MPI_COMM_WORLD`.
     pub collective: Option<i32>,
     /// Bytes of the message or of the room for it.
     pub bytes: Option<u64>,
@@ -127,6 +140,12 @@ pub struct WaitSlot {
     listed: AtomicU32,
     peer_rank: AtomicU32,
     peers: [AtomicU32; PEERS],
+    /// 1 + the [`Need`] of [`Beyond`], or 0.
+    beyond: AtomicU32,
+    /// Peers that it lists.
+    beyond_listed: AtomicU32,
+    beyond_jobs: [AtomicU64; PEERS],
+    beyond_ranks: [AtomicU32; PEERS],
     rank: AtomicU32,
     tag: AtomicU32,
     context: AtomicU32,
@@ -242,6 +261,7 @@ impl WaitSlot {
         for (word, peer) in self.peers.iter().zip(&wait.peers) {
             put_signed(word, *peer);
         }
+        self.show_beyond(wait.beyond.as_ref());
         put_signed(&self.rank, wait.rank);
         put_signed(&self.tag, wait.tag);
         self.context.store(wait.context, Relaxed);
@@ -259,6 +279,36 @@ impl WaitSlot {
             word.store(*frame, Relaxed);
         }
         close(&self.version, before);
+    }
+
+    /// A list that is too long is left out.
+    fn show_beyond(&self, beyond: Option<&Beyond>) {
+        let beyond = beyond.filter(|beyond| {
+            beyond.peers.len() <= PEERS || beyond.need == Need::AllOf // some of them are enough
+        });
+        let Some(beyond) = beyond else {
+            self.beyond.store(0, Relaxed);
+            return;
+        };
+        self.beyond.store(1 + beyond.need as u32, Relaxed);
+        let listed = number(beyond.peers.len().min(PEERS));
+        self.beyond_listed.store(listed, Relaxed);
+        let places = self.beyond_jobs.iter().zip(&self.beyond_ranks);
+        for ((job, rank), peer) in places.zip(&beyond.peers) {
+            job.store(peer.0, Relaxed);
+            rank.store(peer.1, Relaxed);
+        }
+    }
+
+    fn shown_beyond(&self) -> Option<Beyond> {
+        let need = self.beyond.load(Relaxed).checked_sub(1)?;
+        let listed = (self.beyond_listed.load(Relaxed) as usize).min(PEERS);
+        let places = self.beyond_jobs.iter().zip(&self.beyond_ranks);
+        let peers = places.map(|(job, rank)| (job.load(Relaxed), rank.load(Relaxed)));
+        Some(Beyond {
+            need: Need::of(need),
+            peers: peers.take(listed).collect(),
+        })
     }
 
     /// Shows no wait.
@@ -284,6 +334,7 @@ impl WaitSlot {
             kind: WaitKind::of(self.kind.load(Relaxed)),
             need: Need::of(self.need.load(Relaxed)),
             peers: self.peers[..listed].iter().map(signed).collect(),
+            beyond: self.shown_beyond(),
             peer_rank: signed(&self.peer_rank),
             rank: signed(&self.rank),
             tag: signed(&self.tag),
@@ -391,6 +442,10 @@ mod tests {
             kind: WaitKind::Receive,
             need: Need::OneOf,
             peers: vec![4, -3],
+            beyond: Some(Beyond {
+                need: Need::OneOf,
+                peers: vec![(u64::MAX, 4), (7, 0)],
+            }),
             peer_rank: 1,
             rank: 0,
             tag: -1,
@@ -424,6 +479,12 @@ mod tests {
         block.slots[0].show(&long);
         let read = block.slots[0].wait().unwrap();
         assert_eq!((read.need, read.peers.len()), (Need::Anybody, PEERS));
+        long.beyond = Some(Beyond {
+            need: Need::OneOf,
+            peers: vec![(7, 0); PEERS + 1],
+        });
+        block.slots[0].show(&long);
+        assert_eq!(block.slots[0].wait().unwrap().beyond, None);
         long.need = Need::AllOf;
         block.slots[0].show(&long);
         assert_eq!(block.slots[0].wait().unwrap().need, Need::AllOf);

@@ -76,6 +76,18 @@ static void keep(void *in, void *out, int *count, MPI_Datatype *type)
 
 static void ignore(MPI_Comm *comm, int *code, ...) { (void)comm, (void)code; }
 
+/* named_communicators_left, 2 ranks, exit 0, --check:
+   mpirun: at MPI_Finalize rank 1 left: 2 communicators ("halo" among them)
+   mpirun: at MPI_Finalize rank 0 left: 2 communicators ("halo" among them)
+ */
+static void named_communicators_left(void)
+{
+    MPI_Comm copy;
+    MPI_Comm_dup(WORLD, &copy);
+    MPI_Comm_dup(WORLD, &copy);
+    MPI_Comm_set_name(copy, "halo");
+}
+
 /* objects_left, 2 ranks, exit 0, --check:
    mpirun: at MPI_Finalize rank 1 left: 2 datatypes; 1 group; 1 operation; 1 info object; 1 error handler
  */
@@ -193,6 +205,7 @@ static void is_killed(void)
 static const struct fault faults[] = {
     FAULT(receive_left),       FAULT(receive_left_unchecked), FAULT(message_left),
     FAULT(sends_left),         FAULT(persistent_left),        FAULT(communicators_left),
+    FAULT(named_communicators_left),
     FAULT(objects_left),       FAULT(window_and_file_left),   FAULT(matched_and_left),
     FAULT(nothing_left),       FAULT(exits),                  FAULT(aborts),
     FAULT(crashes),            FAULT(is_killed),

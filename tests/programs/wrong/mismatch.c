@@ -169,7 +169,7 @@ static void two_lengths(void)
 static void two_lengths_checked(void) { two_lengths(); }
 
 /* two_types, 3 ranks, exit 3, --check:
-   mpirun: rank * in MPI_* on MPI_COMM_WORLD: ranks differ in MPI_Allreduce (collective no. 1): datatypes at rank * are made of other basic types than here (MPI_ERR_TYPE)
+   mpirun: rank * in MPI_* on MPI_COMM_WORLD: ranks differ in MPI_Allreduce (collective no. 1): it is of 2 MPI_DOUBLE at ranks 0-1, 2 MPI_* at rank 2 <- alone (MPI_ERR_TYPE)
      * at LINE, main at LINE
  */
 static void two_types(void)
@@ -258,6 +258,32 @@ static void bytes_as_double(void)
             MPI_Send(in, 8, MPI_BYTE, 0, 7, WORLD);
         else
             MPI_Recv(out, 1, MPI_DOUBLE, 1, 7, WORLD, NO_STATUS);
+}
+
+/* char_as_byte, 2 ranks, exit 0, --check:
+   mpirun: rank 0: warning: the message from rank 1 with tag 7 was sent as 2 MPI_CHAR, but 2 MPI_BYTE are asked for: MPI_BYTE matches only MPI_BYTE at LINE
+ */
+static void char_as_byte(void)
+{
+    if (rank == 1)
+        MPI_Send(in, 2, MPI_CHAR, 0, 7, WORLD);
+    else
+        MPI_Recv(out, 2, MPI_BYTE, 1, 7, WORLD, NO_STATUS);
+}
+
+/* too_long_on_a_part, 4 ranks, exit 15:
+   mpirun: rank 1 in MPI_Recv on "odd" (rank 0 there): the message of 16 bytes from rank 1 with tag 7 does not fit the receive buffer of 8 bytes (MPI_ERR_TRUNCATE)
+     too_long_on_a_part at LINE, run at LINE, main at LINE
+ */
+static void too_long_on_a_part(void)
+{
+    MPI_Comm half;
+    MPI_Comm_split(WORLD, rank % 2, 0, &half);
+    MPI_Comm_set_name(half, rank % 2 ? "odd" : "even");
+    if (rank == 3)
+        MPI_Send(in, 2, MPI_DOUBLE, 0, 7, half);
+    if (rank == 1)
+        MPI_Recv(out, 1, MPI_DOUBLE, 1, 7, half, NO_STATUS);
 }
 
 /* too_long, 2 ranks, exit 15:
@@ -383,6 +409,7 @@ static const struct fault faults[] = {
     FAULT(two_lengths),         FAULT(two_lengths_checked),       FAULT(two_types),
     FAULT(scatterv),            FAULT(scatterv_checked),          FAULT(alltoallv),
     FAULT(allgatherv),          FAULT(reduce_scatter),            FAULT(floats_as_double),
+    FAULT(char_as_byte),        FAULT(too_long_on_a_part),
     FAULT(bytes_as_double),     FAULT(too_long),                  FAULT(no_such_rank),
     FAULT(no_such_tag),         FAULT(no_such_root),              FAULT(not_committed),
     FAULT(freed_communicator),  FAULT(unlock_without_lock),

@@ -80,6 +80,41 @@ static void wrong_comm(void)
     MPI_Barrier(WORLD);
 }
 
+/* wrong_tag_and_comm, 2 ranks, exit 35:
+   mpirun: stuck: no rank can move any more. Ending the job.
+     rank 0 waits in MPI_Recv for rank 1, tag 8, on MPI_COMM_WORLD, room for 1 MPI_INT at LINE
+     rank 1 waits in MPI_Barrier on MPI_COMM_WORLD (collective no. 2); not there yet: rank 0 at LINE
+     never received: at rank 0, from rank 1, tag 7, on "halo", 4 bytes: tag 7 on "halo" came, tag 8 on MPI_COMM_WORLD is wanted
+     each waits for the next: 0 → 1 → 0
+ */
+static void wrong_tag_and_comm(void)
+{
+    MPI_Comm halo;
+    MPI_Comm_dup(WORLD, &halo);
+    MPI_Comm_set_name(halo, "halo");
+    if (rank == 0)
+        MPI_Recv(buffer, 1, MPI_INT, 1, 8, WORLD, NO_STATUS);
+    else
+        MPI_Send(buffer, 1, MPI_INT, 0, 7, halo);
+    MPI_Barrier(WORLD);
+}
+
+/* wrong_destination, 3 ranks, exit 35:
+   mpirun: stuck: no rank can move any more. Ending the job.
+     rank 0 waits in MPI_Recv for rank 1, tag 7, on MPI_COMM_WORLD, room for 1 MPI_INT at LINE
+     ranks 1-2 wait in MPI_Barrier on MPI_COMM_WORLD (collective no. 1); not there yet: rank 0 at LINE
+     never received: at rank 2, from rank 1, tag 7, on MPI_COMM_WORLD, 4 bytes: rank 0 waits for such a message
+     each waits for the next: 0 → 1 → 0
+ */
+static void wrong_destination(void)
+{
+    if (rank == 1)
+        MPI_Send(buffer, 1, MPI_INT, 2, 7, WORLD);
+    if (rank == 0)
+        MPI_Recv(buffer, 1, MPI_INT, 1, 7, WORLD, NO_STATUS);
+    MPI_Barrier(WORLD);
+}
+
 /* wrong_source, 3 ranks, exit 35:
    mpirun: stuck: no rank can move any more. Ending the job.
      rank 0 waits in MPI_Recv for rank 2, tag 7, on MPI_COMM_WORLD, room for 1 MPI_INT at LINE
@@ -388,6 +423,7 @@ static void part_of_the_job(void)
 
 static const struct fault faults[] = {
     FAULT(recv_recv),        FAULT(recv_ring),      FAULT(long_ring),
+    FAULT(wrong_tag_and_comm), FAULT(wrong_destination),
     FAULT(wrong_tag),        FAULT(wrong_comm),     FAULT(wrong_source),
     FAULT(missing_sender),   FAULT(missing_reply),  FAULT(from_itself),
     FAULT(from_anybody),     FAULT(waitall),        FAULT(waitall_one_left),
