@@ -392,8 +392,13 @@ pub fn common_objects(pus: &[Pu]) -> [u32; PLACE_LEVELS] {
 }
 
 impl Binding {
-    /// A picture of the machine with the ranks on it.
-    pub fn picture(&self) -> String {
+    /// A picture of the machine with the ranks on it. `in_job`: by rank here, the rank in a job
+    /// on several hosts.
+    pub fn picture(&self, in_job: Option<&[u32]>) -> String {
+        let number = |rank: usize| match in_job {
+            Some(ranks) => ranks.get(rank).copied().unwrap_or(u32::MAX),
+            None => u32::try_from(rank).unwrap_or(u32::MAX),
+        };
         let Some(machine) = &self.machine else {
             return String::new();
         };
@@ -442,6 +447,7 @@ impl Binding {
                     let all = own.clone().all(|p| pus.contains(p));
                     let some = own.clone().filter(|p| pus.contains(p));
                     let on: Vec<String> = some.map(|p| format!("P{}", p.os)).collect();
+                    let rank = number(rank);
                     match all {
                         true => format!("rank {rank}"),
                         false => format!("rank {rank} on {}", on.join(" ")),
@@ -458,7 +464,7 @@ impl Binding {
         }
         let free = self.placement.iter().enumerate();
         let free = free.filter(|(_, pus)| pus.is_empty());
-        let free = ranges(free.filter_map(|(rank, _)| u32::try_from(rank).ok()));
+        let free = ranges(free.map(|(rank, _)| number(rank)));
         if !free.is_empty() {
             let _ = writeln!(out, "  not bound ({}): rank {free}", self.reason);
         }
@@ -523,7 +529,9 @@ mod tests {
             reason: "",
             _marks: Vec::new(),
         };
-        let picture = binding.picture();
+        let other = binding.picture(Some(&[4, 6, 8, 9]));
+        assert!(other.contains("core 2    P2 P6      rank 6\n"), "{other}");
+        let picture = binding.picture(None);
         assert!(
             picture.contains("2 packages") && picture.contains("4 cores"),
             "{picture}"

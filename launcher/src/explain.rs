@@ -104,6 +104,11 @@ pub fn report(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> 
     out
 }
 
+/// That a host has not answered.
+pub fn silent(host: &str) -> String {
+    format!("  host {host} does not answer: what is told of its ranks may be old")
+}
+
 /// What one rank does, and the messages that it has not received.
 pub fn of_rank(snapshots: &[RankSnapshot], rank: u32, what: &Known) -> String {
     let mut out = activities(snapshots, what, |other| other == rank);
@@ -250,7 +255,7 @@ fn written(line: &Line<'_>) -> String {
             format!(
                 "ranks {}{}",
                 ranges(line.ranks.iter().map(|s| s.rank)),
-                common_host(&line.ranks)
+                on_hosts(&line.ranks)
             ),
             line.phrase.of_many(),
         ),
@@ -265,14 +270,22 @@ fn written(line: &Line<'_>) -> String {
     format!("  {subject}{colon} {text}{time}{place}\n")
 }
 
-/// The host of these ranks, in a job on several, if it is the same.
-fn common_host(ranks: &[&RankSnapshot]) -> String {
-    let host = |snapshot: &&RankSnapshot| Some(snapshot.node.as_ref()?.host.clone());
-    match ranks.first().and_then(host) {
-        Some(first) if ranks.iter().all(|s| host(s).as_ref() == Some(&first)) => {
-            format!(" on host {first}")
+/// The hosts of these ranks, in a job on several.
+fn on_hosts(ranks: &[&RankSnapshot]) -> String {
+    /// Hosts that are named.
+    const MOST: usize = 4;
+    let nodes = ranks.iter().filter_map(|rank| rank.node.as_ref());
+    let mut hosts: Vec<&str> = Vec::new();
+    for node in nodes {
+        if !hosts.contains(&&*node.host) {
+            hosts.push(&node.host);
         }
-        _ => String::new(),
+    }
+    match hosts[..] {
+        [] => String::new(),
+        [one] => format!(" on host {one}"),
+        _ if hosts.len() <= MOST => format!(" on hosts {}", hosts.join(", ")),
+        _ => format!(" on {} hosts", hosts.len()),
     }
 }
 

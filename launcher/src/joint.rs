@@ -23,6 +23,7 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
 /// The jobs that are connected to this one, as far as they are known.
 #[derive(Debug, Default)]
 pub struct Joint {
+    /// Those on this host alone.
     others: Vec<Job>,
     history: History,
     searched: Option<Instant>,
@@ -66,8 +67,8 @@ impl Joint {
         }
         self.others.retain(Job::runs);
         let mut parts = vec![Part::of(segment, own.to_vec())];
-        let others = self.others.iter();
-        parts.extend(others.map(|job| Part::of(&job.segment, snapshot::of_all(&job.segment))));
+        let others = self.others.iter().filter_map(Job::segment);
+        parts.extend(others.map(|segment| Part::of(segment, snapshot::of_all(segment))));
         if parts.iter().any(|part| part.names_others_than(&parts)) && self.search(&parts, now) {
             return None; // the next look sees them
         }
@@ -134,7 +135,9 @@ impl Joint {
         let wanted: Vec<u64> = parts.iter().flat_map(Part::named).collect();
         let before = self.others.len();
         for job in Job::all(false) {
-            let number = job.segment.constants().job;
+            let Some(number) = job.segment().map(|segment| segment.constants().job) else {
+                continue; // it is on several hosts
+            };
             let is_known = parts.iter().any(|part| part.number == number);
             if !is_known && wanted.contains(&number) {
                 self.others.push(job);

@@ -117,6 +117,7 @@ mod watch;
 
 use account::Account;
 use cli::{JobOptions, OnDeadlock, ProgramOptions, Request};
+use inspect::Watched;
 use nodes::link::NodeLink;
 use profile::Profiles;
 use say::{Failure, failure, say};
@@ -124,6 +125,7 @@ use start::JobBuilder;
 use std::io::Write;
 use std::process::ExitCode;
 use tool::Tool;
+use wireup::segment::Segment;
 
 fn main() -> ExitCode {
     let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
@@ -377,8 +379,12 @@ fn run_job(
     }
     let crowd = resources.crowd();
     if global.no_oversubscribe() && size.saturating_add(crowd) > processors {
+        let others = match crowd {
+            0 => String::new(),
+            _ => format!(", with {crowd} of other hosts that are the same machine,"),
+        };
         return Err(failure(format!(
-            "{size} ranks are more than the {processors} processors that they may use (--nooversubscribe)"
+            "{size} ranks{others} are more than the {processors} processors that they may use (--nooversubscribe)"
         )));
     }
     let mut global = global.clone();
@@ -391,7 +397,8 @@ fn run_job(
     let global = &global;
     let binding = resources.bind(global, size).map_err(failure)?;
     if binding::is_reported(global) {
-        say(binding.picture().trim_end());
+        let in_job = link.as_ref().map(NodeLink::ranks);
+        say(binding.picture(in_job.as_deref()).trim_end());
     }
     if global.no_launch() {
         return Ok(0);
@@ -430,7 +437,7 @@ fn run_job(
     if let Some(tests) = tests {
         job.tell_tests(tests);
     }
-    if let Some(rank) = tool.missing(size) {
+    if let Some(rank) = tool.missing(link.as_ref().map_or(size, NodeLink::job_size)) {
         return Err(failure(format!(
             "--gdb {rank}: the job has ranks 0 to {}",
             size - 1
@@ -464,7 +471,11 @@ fn run_job(
     }
     let is_on = |name: &str| apps.iter().any(|app| has_setting(app, name, "1"));
     let reports = report::Reports::new(is_on);
-    let view = view.map(|view| view.start(job.segment()));
+    let view = view.map(|view| {
+        let file = job.segment().fd().try_clone_to_owned()?;
+        let segment = Segment::open_to_read(file).map_err(std::io::Error::other)?;
+        view.start(Watched::Here(segment))
+    });
     let view = view.transpose().map_err(failure)?;
     let code = job.run(global, timeout, (reports, profiles, account));
     drop(view); // the output that it has kept is printed now

@@ -376,7 +376,9 @@ pub fn command(
             command.env(name, value.to_string());
         }
     }
-    command.env_remove(crate::nodes::link::LINE);
+    for name in [crate::nodes::link::LINE, crate::nodes::origin::OF_JOB] {
+        command.env_remove(name);
+    }
     match &wire_up.nodes {
         Some(place) => command.env(nodes::NODES, place.text()),
         None => command.env_remove(nodes::NODES),

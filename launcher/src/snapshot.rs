@@ -1,5 +1,6 @@
 //! What ranks publish in the job segment, copied at one moment.
 
+use crate::procfs::Stat;
 use crate::threads::Threads;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
@@ -45,6 +46,17 @@ pub struct NodeView {
     pub host: Arc<str>,
     /// The rank's threads, where they were looked at.
     pub threads: Option<Threads>,
+    /// What the kernel knows of the rank's process, where that was asked for.
+    pub process: Option<FarProcess>,
+}
+
+/// A process of another host at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FarProcess {
+    /// What the kernel there says of it.
+    pub stat: Stat,
+    /// `CLOCK_MONOTONIC` there, in nanoseconds.
+    pub clock: u64,
 }
 
 impl RankSnapshot {
@@ -97,6 +109,11 @@ pub struct Abort {
     pub kind: AbortKind,
     /// The name of the error class; `None`: there is none, or it is the program's own.
     pub class: Option<String>,
+}
+
+/// Whether this rank has called MPI.
+pub fn uses_mpi(snapshot: &RankSnapshot) -> bool {
+    snapshot.state != Some(State::Fresh)
 }
 
 /// Copies what `rank` publishes.

@@ -31,6 +31,9 @@ const SETTLED: Duration = Duration::from_millis(500);
 const LOOK_INTERVAL_LEFT: Duration = Duration::from_millis(50);
 const STANDSTILL_LEFT: Duration = Duration::from_millis(550);
 const SETTLED_LEFT: Duration = Duration::from_millis(100);
+/// Samples of a rank's threads that are compared are so far apart: in that time, threads that
+/// wait in MPI have gone to sleep several times.
+const APART: Duration = Duration::from_millis(450);
 /// Sleeps of a rank that must have been seen since the moment in question. The first may
 /// have begun before it. Before the second the rank has looked for messages, and the third
 /// shows that this look is over.
@@ -115,8 +118,9 @@ impl RankHistory {
         let now = sample(snapshot);
         let both = now.as_ref().zip(self.threads.as_ref());
         let alone = both.is_some_and(|((_, now), (_, before))| now.only_wait(waiters, before));
-        if !alone {
-            self.threads = now; // the next look compares with this one
+        let age = self.threads.as_ref().map(|(at, _)| at.elapsed());
+        if !alone && age.is_none_or(|age| age >= APART) {
+            self.threads = now; // later looks compare with this one
         }
         alone
     }

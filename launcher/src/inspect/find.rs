@@ -1,13 +1,16 @@
 //! Finds jobs from outside: by the descriptors of running processes, in /proc. What is
 //! found is mapped for reading only.
 
+use super::watched::Watched;
 use crate::guard::GUARD_NAME;
+use crate::nodes::board::{LINK, Viewer};
+use crate::nodes::origin::{OF_JOB, read_origin};
 use crate::procfs;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Uid, User};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wireup::env::LAUNCHER;
 use wireup::plain;
@@ -26,16 +29,32 @@ pub struct Job {
     pub pid: i32,
     /// When that began, in clock ticks since the machine did.
     began: u64,
-    /// What its ranks publish.
-    pub segment: Segment,
+    /// Where it is looked at.
+    pub watched: Watched,
+    /// Of which job on several hosts this is one host's part: what the host of its mpirun calls
+    /// itself, and the process there.
+    pub part_of: Option<(String, i32)>,
 }
 
 impl Job {
     /// The job of process `pid`: an mpirun, or a rank of one.
     ///
     /// # Errors
-    /// A sentence: there is no such process, it is none of a job, or it is somebody else's.
+    /// A sentence: there is no such process, it is none of a job, or it is somebody else's; or
+    /// its job is one on several hosts whose mpirun runs elsewhere.
     pub fn open(pid: i32) -> Result<Job, String> {
+        let job = Job::open_here(pid)?;
+        match job.part_of {
+            None => Ok(job),
+            Some((host, mpirun)) if is_own_host(&host) && is_coordinator(mpirun) => {
+                Job::open_here(mpirun)
+            }
+            Some((host, mpirun)) => Err(elsewhere(&host, mpirun)),
+        }
+    }
+
+    /// The same, where a part of a job on several hosts counts as a job.
+    fn open_here(pid: i32) -> Result<Job, String> {
         let launcher = launcher_of(pid).unwrap_or(pid);
         let Ok(process) = std::fs::metadata(format!("/proc/{pid}")) else {
             return Err(format!(
@@ -53,8 +72,11 @@ impl Job {
         let Some(began) = began(launcher) else {
             return Err(format!("process {launcher} has ended"));
         };
-        let file = match segment_file(launcher) {
-            Ok(Some(file)) => file,
+        let opened = match shown_by(launcher) {
+            Ok(Some((Shown::Segment, path))) => open_segment(&path).map(Watched::Here),
+            Ok(Some((Shown::Board, path))) => Viewer::open(&path)
+                .map(Watched::Hosts)
+                .map_err(|why| why.to_string()),
             Ok(None) => {
                 return Err(format!(
                     "process {pid} ({}) is no mpirun, nor a rank of one; «lariat jobs» lists the \
@@ -68,12 +90,13 @@ impl Job {
                 ));
             }
         };
-        let segment = Segment::open_to_read(file.into())
-            .map_err(|why| format!("the job of process {launcher} cannot be read: {why}"))?;
+        let watched =
+            opened.map_err(|why| format!("the job of process {launcher} cannot be read: {why}"))?;
         Ok(Job {
             pid: launcher,
             began,
-            segment,
+            watched,
+            part_of: part_of(launcher),
         })
     }
 
@@ -84,7 +107,15 @@ impl Job {
         let mine = |pid: &i32| everybody || owner(*pid) == Some(own);
         let launchers = procfs::pids().filter(mine).filter(|pid| is_launcher(*pid));
         // One that ends in this moment is left out.
-        let mut jobs: Vec<Job> = launchers.filter_map(|pid| Job::open(pid).ok()).collect();
+        let mut jobs: Vec<Job> = launchers
+            .filter_map(|pid| Job::open_here(pid).ok())
+            .collect();
+        // This host's part of a job whose mpirun runs here is told with the others.
+        let is_told = |job: &Job| match &job.part_of {
+            Some((host, mpirun)) => is_own_host(host) && is_coordinator(*mpirun),
+            None => false,
+        };
+        jobs.retain(|job| !is_told(job));
         jobs.sort_by_key(|job| (job.began, job.pid));
         jobs
     }
@@ -96,7 +127,13 @@ impl Job {
     pub fn only() -> Result<Job, String> {
         let mut jobs = Job::all(false);
         match jobs.len() {
-            1 => Ok(jobs.remove(0)),
+            1 => match jobs.remove(0) {
+                Job {
+                    part_of: Some((host, mpirun)),
+                    ..
+                } => Err(elsewhere(&host, mpirun)),
+                job => Ok(job),
+            },
             0 => Err("no job of yours runs on this machine".to_owned()),
             _ => {
                 let pids: Vec<String> = jobs.iter().map(|job| job.pid.to_string()).collect();
@@ -105,6 +142,14 @@ impl Job {
                     pids.join(", ")
                 ))
             }
+        }
+    }
+
+    /// The segment of a job on this host alone.
+    pub fn segment(&self) -> Option<&Segment> {
+        match &self.watched {
+            Watched::Here(segment) => Some(segment),
+            Watched::Hosts(_) => None,
         }
     }
 
@@ -128,7 +173,7 @@ impl Job {
 
     /// What it runs: the command lines of its ranks, each once.
     pub fn program(&self) -> String {
-        programs(&self.segment)
+        self.watched.program()
     }
 }
 
@@ -153,11 +198,41 @@ pub fn programs(segment: &Segment) -> String {
             lines.push(line);
         }
     }
-    let mut all = lines.join(" : ");
-    if all.chars().count() > PROGRAM_LEN {
-        all = all.chars().take(PROGRAM_LEN - 1).chain(['…']).collect();
+    shortened(&lines.join(" : "))
+}
+
+/// A command line as far as it is shown.
+pub fn shortened(line: &str) -> String {
+    match line.chars().count() > PROGRAM_LEN {
+        true => line.chars().take(PROGRAM_LEN - 1).chain(['…']).collect(),
+        false => line.to_owned(),
     }
-    all
+}
+
+/// That a job must be asked about on another host.
+fn elsewhere(host: &str, mpirun: i32) -> String {
+    format!(
+        "only a part of its job runs on this host: its mpirun is process {mpirun} on host {host}; \
+         ask there: lariat explain {mpirun}, lariat top {mpirun}"
+    )
+}
+
+fn is_own_host(host: &str) -> bool {
+    nix::unistd::gethostname().is_ok_and(|own| own == host)
+}
+
+/// The job on several hosts of which a process runs one host's part.
+fn part_of(launcher: i32) -> Option<(String, i32)> {
+    read_origin(&variable(launcher, OF_JOB)?)
+}
+
+/// A variable of the environment that a process was started with.
+fn variable(pid: i32, name: &str) -> Option<String> {
+    let environ = procfs::file(pid, "environ")?;
+    let mut entries = environ.split(|byte| *byte == 0);
+    let mark = format!("{name}=");
+    let value = entries.find_map(|entry| entry.strip_prefix(mark.as_bytes()))?;
+    Some(plain::line(value))
 }
 
 /// A process's command line, the program without its folder. None if it has ended.
@@ -209,11 +284,7 @@ fn launcher_of(pid: i32) -> Option<i32> {
     if is_launcher(pid) {
         return None;
     }
-    let environ = procfs::file(pid, "environ")?;
-    let mut entries = environ.split(|byte| *byte == 0);
-    let mark = format!("{LAUNCHER}=");
-    let value = entries.find_map(|entry| entry.strip_prefix(mark.as_bytes()))?;
-    let launcher = std::str::from_utf8(value).ok()?.parse().ok()?;
+    let launcher = variable(pid, LAUNCHER)?.parse().ok()?;
     is_launcher(launcher).then_some(launcher)
 }
 
@@ -228,24 +299,45 @@ fn is_launcher(pid: i32) -> bool {
     let is_ours = own.is_some_and(|own| file.starts_with(own.as_encoded_bytes()));
     (is_ours || file.starts_with(b"mpirun"))
         && name(pid) != GUARD_NAME
-        && matches!(segment_file(pid), Ok(Some(_)))
+        && matches!(shown_by(pid), Ok(Some(_)))
 }
 
-/// Opens a job segment that a process has open for writing, as its mpirun has; who looks at
+/// Whether a process is the mpirun of a job on several hosts.
+fn is_coordinator(pid: i32) -> bool {
+    is_launcher(pid) && matches!(shown_by(pid), Ok(Some((Shown::Board, _))))
+}
+
+/// What an mpirun shows of its job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shown {
+    /// The segment of a job on one host.
+    Segment,
+    /// What is known of a job on several.
+    Board,
+}
+
+fn open_segment(path: &Path) -> Result<Segment, String> {
+    // Whatever it is by now, opening it does not wait.
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(path).map_err(|why| why.to_string())?;
+    Segment::open_to_read(file.into()).map_err(|why| why.to_string())
+}
+
+/// Finds what a process has open for reading and writing, as the job's mpirun has; who looks at
 /// it from outside has not.
-fn segment_file(pid: i32) -> std::io::Result<Option<File>> {
+fn shown_by(pid: i32) -> std::io::Result<Option<(Shown, PathBuf)>> {
     for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
         let Ok(entry) = entry else { continue };
         let Ok(link) = std::fs::read_link(entry.path()) else {
             continue;
         };
-        if !link
-            .as_os_str()
-            .as_encoded_bytes()
-            .starts_with(SEGMENT_LINK)
-        {
-            continue;
-        }
+        let link = link.as_os_str().as_encoded_bytes();
+        let shown = match (link.starts_with(SEGMENT_LINK), link.starts_with(LINK)) {
+            (true, _) => Shown::Segment,
+            (_, true) => Shown::Board,
+            _ => continue,
+        };
         let info = PathBuf::from(format!("/proc/{pid}/fdinfo")).join(entry.file_name());
         let info = std::fs::read_to_string(info).unwrap_or_default();
         let flags = procfs::field(&info, "flags");
@@ -253,10 +345,7 @@ fn segment_file(pid: i32) -> std::io::Result<Option<File>> {
         if flags.is_none_or(|flags| flags & libc::O_ACCMODE != libc::O_RDWR) {
             continue;
         }
-        // Whatever it is by now, opening it does not wait.
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(libc::O_NONBLOCK);
-        return options.open(entry.path()).map(Some);
+        return Ok(Some((shown, entry.path())));
     }
     Ok(None)
 }
@@ -279,8 +368,9 @@ mod tests {
     fn a_segment_is_found_by_its_descriptor() {
         let own = i32::try_from(std::process::id()).unwrap();
         let segment = Segment::create(3, 2).unwrap();
-        let file = segment_file(own).unwrap().unwrap();
-        let seen = Segment::open_to_read(file.into()).unwrap();
+        let (shown, path) = shown_by(own).unwrap().unwrap();
+        assert_eq!(shown, Shown::Segment);
+        let seen = open_segment(&path).unwrap();
         assert_eq!(seen.ranks(), segment.ranks());
         let line = command_line(own).unwrap();
         assert!(!line.contains('/') || line.contains(' '), "{line}");

@@ -16,6 +16,10 @@ pub struct Row {
     state: State,
     stuck: Vec<u32>,
     program: String,
+    /// The hosts, if there are several.
+    hosts: Option<Vec<String>>,
+    /// Of which job this is one host's part: the host of its mpirun, and the process.
+    part_of: Option<(String, i32)>,
 }
 
 /// How a job gets on.
@@ -49,7 +53,7 @@ pub fn look(everybody: bool) -> Vec<Row> {
     loop {
         let looks = jobs.iter_mut();
         let looks: Vec<_> = looks
-            .map(|(job, observer)| observer.look(&job.segment))
+            .map(|(job, observer)| observer.look(&job.watched))
             .collect();
         let next = jobs.iter().map(|(_, observer)| observer.due()).max();
         let next = next.filter(|next| *next <= deadline && looks.iter().any(|look| look.is_open));
@@ -60,22 +64,25 @@ pub fn look(everybody: bool) -> Vec<Row> {
         let rows = jobs.iter().zip(looks).filter(|((job, _), _)| job.runs());
         let rows = rows.map(|((job, _), look)| Row {
             pid: job.pid,
-            ranks: job.segment.ranks(),
+            ranks: job.watched.ranks(),
             age: job.age(),
-            state: match (look.is_stuck(), look.snapshots.iter().all(waits)) {
+            state: match (look.is_stuck(), all_wait(&look.snapshots)) {
                 (true, _) => State::Stuck,
                 (false, true) => State::Waits,
                 (false, false) => State::Running,
             },
             stuck: look.findings.stuck,
             program: job.program(),
+            hosts: job.watched.hosts(),
+            part_of: job.part_of.clone(),
         });
         return rows.collect();
     }
 }
 
-fn waits(snapshot: &RankSnapshot) -> bool {
-    snapshot.counters.waiters != 0
+fn all_wait(snapshots: &[RankSnapshot]) -> bool {
+    let waits = |snapshot: &RankSnapshot| snapshot.counters.waiters != 0;
+    !snapshots.is_empty() && snapshots.iter().all(waits)
 }
 
 /// The jobs as a table with a head; without jobs, the head alone.
@@ -88,10 +95,35 @@ pub fn table(rows: &[Row]) -> String {
             row.ranks.to_string(),
             columns::time(row.age),
             row.state.word().to_owned(),
-            row.program.clone(),
+            row.program.clone() + &place(row),
         ]
     }));
     columns::align(&lines, &[true, true, true, false, false])
+}
+
+/// Where a job runs, if not on this host alone.
+fn place(row: &Row) -> String {
+    match (&row.part_of, &row.hosts) {
+        (Some((host, job)), _) => format!(" (this host's part of job {job} of host {host})"),
+        (None, Some(hosts)) => format!(" ({})", columns::hosts(hosts.len())),
+        (None, None) => String::new(),
+    }
+}
+
+/// The same as members of a JSON object.
+fn place_in_json(row: &Row) -> String {
+    let mut text = String::new();
+    if let Some(hosts) = &row.hosts {
+        let hosts: Vec<String> = hosts.iter().map(|host| quoted(host)).collect();
+        text.push_str(&format!(", \"hosts\": [{}]", hosts.join(", ")));
+    }
+    if let Some((host, job)) = &row.part_of {
+        let host = quoted(host);
+        text.push_str(&format!(
+            ", \"part_of\": {{\"job\": {job}, \"host\": {host}}}"
+        ));
+    }
+    text
 }
 
 /// The jobs as a JSON array.
@@ -100,13 +132,14 @@ pub fn json(rows: &[Row]) -> String {
         let stuck: Vec<String> = row.stuck.iter().map(u32::to_string).collect();
         format!(
             "  {{\"job\": {}, \"ranks\": {}, \"seconds\": {:.2}, \"state\": \"{}\", \
-             \"stuck_ranks\": [{}], \"program\": {}}}",
+             \"stuck_ranks\": [{}], \"program\": {}{}}}",
             row.pid,
             row.ranks,
             row.age.as_secs_f64(),
             row.state.word(),
             stuck.join(", "),
-            quoted(&row.program)
+            quoted(&row.program),
+            place_in_json(row)
         )
     });
     let rows: Vec<String> = rows.collect();
@@ -144,7 +177,21 @@ mod tests {
             state: State::Stuck,
             stuck: vec![0, 3],
             program: "solve \"a\\b\"".to_owned(),
+            hosts: None,
+            part_of: None,
         }
+    }
+
+    #[test]
+    fn jobs_on_several_hosts_say_so() {
+        let mut row = row();
+        row.hosts = Some(vec!["a".to_owned(), "b".to_owned()]);
+        assert!(table(&[row.clone()]).ends_with("\" (2 hosts)\n"));
+        assert!(json(&[row.clone()]).contains(", \"hosts\": [\"a\", \"b\"]}\n"));
+        row.hosts = None;
+        row.part_of = Some(("a".to_owned(), 77));
+        assert!(table(&[row.clone()]).ends_with(" (this host's part of job 77 of host a)\n"));
+        assert!(json(&[row]).contains(", \"part_of\": {\"job\": 77, \"host\": \"a\"}}\n"));
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! find    jobs of this machine
 //! proof   whether ranks can never go on
 //! jobs    lariat jobs
+//! watched where a job is looked at
 //! ```
 //! `lariat explain` is in this file, `lariat top` in [`crate::top`].
 
 pub mod find;
 mod jobs;
 mod proof;
+mod watched;
 
 use crate::cli;
 use crate::explain::{self, Known};
@@ -20,18 +22,22 @@ use crate::say::{Failure, failure};
 use crate::snapshot;
 use crate::top;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-pub use find::{Job, programs};
+pub use find::{Job, shortened};
 pub use proof::{Look, Observer};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+pub use watched::Watched;
 
 /// The name under which the executable is this program.
 const NAME: &str = "lariat";
 
 /// What it exits with when ranks can never go on (`EDEADLK`), as mpirun does.
 const STUCK_CODE: u8 = 35;
+
+/// How long the hosts of a job may take to say where in the source their ranks are.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Looks at MPI jobs that run on this machine. Nothing is asked of their ranks, and nothing
 /// is changed: what they show of themselves is read.
@@ -206,16 +212,31 @@ fn print(text: &str) -> Result<(), Failure> {
 /// Prints what the ranks of a job do.
 fn explain(job: &Job) -> Result<u8, Failure> {
     let mut observer = Observer::default();
-    let look = observer.look_until_certain(&job.segment, Instant::now() + proof::PATIENCE);
+    let deadline = Instant::now() + proof::PATIENCE;
+    let look = observer.look_until_certain(&job.watched, deadline);
+    let (look, known) = match &job.watched {
+        Watched::Here(_) => {
+            let known = Known::of(&look.snapshots);
+            (look, Some(known))
+        }
+        Watched::Hosts(_) => observer.look_until_known(&job.watched, Instant::now() + ANSWER),
+    };
     if !job.runs() {
         return Err(failure(format!("job {} has ended meanwhile", job.pid)));
     }
     let mut text = format!("{}:\n", top::title(job));
-    if snapshot::any_uses_mpi(&job.segment) {
-        let known = Known::of(&look.snapshots);
+    if known.is_none() && !look.snapshots.is_empty() {
+        let text = format!("the mpirun of job {} does not answer", job.pid);
+        return Err(failure(text));
+    }
+    let known = known.unwrap_or_default();
+    if look.snapshots.iter().any(snapshot::uses_mpi) {
         text.push_str(&explain::report(&look.snapshots, &look.findings, &known));
     } else {
         text.push_str("  no rank has called MPI\n");
+    }
+    for host in &look.silent {
+        text.push_str(&format!("{}\n", explain::silent(host)));
     }
     if look.is_stuck() {
         text.push_str(&format!(

@@ -7,6 +7,7 @@
 use super::NODE;
 use super::frame::{self, Hello, Kind, PROTOCOL, Plan};
 use super::link::LINE;
+use super::origin::{OF_JOB, write_origin};
 use crate::spawn;
 use crate::topology;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -265,6 +266,7 @@ fn start(plan: &Plan) -> Result<Node, String> {
     command
         .env_remove("MPIEXEC_TIMEOUT") // the mpirun that the user has started looks at the time
         .env("PWD", dir)
+        .env(OF_JOB, write_origin(&plan.origin))
         .env(LINE, far.as_raw_fd().to_string());
     command
         .stdin(Stdio::piped())

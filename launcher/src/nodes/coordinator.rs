@@ -11,6 +11,7 @@
 //! that ends without a word, or is silent for too long, is a failure.
 
 use super::agent::{BEAT, SILENCE};
+use super::board::Board;
 use super::frame::{self, Frame, Hello, Kind, PROTOCOL, Plan, read_addresses, write_addresses};
 use super::input::copy_input;
 use super::layout;
@@ -23,10 +24,12 @@ use crate::allocation;
 use crate::cli::{JobOptions, ProgramOptions, StdinReader};
 use crate::deadline::{self, Deadline};
 use crate::hosts::Host;
+use crate::inspect::{Watched, shortened};
 use crate::libtest::Tests;
 use crate::profile::{self, Profiles};
 use crate::say::{Failure, READER_PATIENCE, failure, say};
 use crate::signals;
+use crate::top;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -69,27 +72,13 @@ pub(super) struct Job<'a> {
     pub deadline: Option<Deadline>,
     began: Instant,
     pub reports: Reports,
+    pub board: Board,
     printer: Printer,
     pub account: &'a mut Account,
     /// The tests of which ranks tell, if they do.
     pub tests: Arc<Tests>,
     /// What ranks have recorded.
     recorded: Vec<profile::parts::Part>,
-}
-
-/// Options that look at one host only.
-fn check(global: &JobOptions) -> Result<(), String> {
-    let only_here = [
-        (global.top.is_some(), "--top"),
-        (global.gdb.is_some(), "--gdb"),
-        (global.debugger.is_some(), "--debugger"),
-    ];
-    match only_here.iter().find(|option| option.0) {
-        Some((_, name)) => Err(format!(
-            "{name} is for jobs on one host so far; this one is to run on several"
-        )),
-        None => Ok(()),
-    }
 }
 
 /// Runs a job on these hosts. Returns what mpirun exits with.
@@ -115,11 +104,12 @@ fn run_job(
     hosts: &[Host],
     account: &mut Account,
 ) -> Result<u8, Failure> {
-    check(global).map_err(failure)?;
-    let programs = locals.iter().filter_map(|local| local.program.first());
-    let programs = programs.map(|word| Path::new(word).file_name().unwrap_or(word));
-    let programs: Vec<_> = programs.map(|name| name.to_string_lossy()).collect();
-    let profiles = Profiles::new(global, programs.join(" : ")).map_err(failure)?;
+    let profiles = Profiles::new(global, programs(locals, 1)).map_err(failure)?;
+    let names = hosts.iter().map(|host| host.name.clone()).collect();
+    let board = Board::new(shortened(&programs(locals, usize::MAX)), names).map_err(failure)?;
+    let mut global = global.clone();
+    let view = top::inside::Prepared::of(&mut global).map_err(failure)?;
+    let global = &global;
     let timeout = deadline::seconds(global).map_err(failure)?;
     let first = locals.first().and_then(|local| local.program.split_first());
     let tests = Arc::new(Tests::of_nodes(first.map_or(&[], |(_, args)| args)));
@@ -136,6 +126,7 @@ fn run_job(
         deadline: None,
         began: Instant::now(),
         reports: Reports::default(),
+        board,
         printer: Printer::new(),
         tests: Arc::clone(&tests),
         account,
@@ -185,12 +176,28 @@ fn run_job(
         }
     });
     drop(events);
+    let viewer = view.map(|view| view.start(Watched::Hosts(job.board.viewer()?)));
+    let viewer = viewer.transpose().map_err(failure)?;
     job.serve(&arrived);
     job.part();
+    job.show_last();
+    drop(viewer); // the output that it has kept is printed now
     job.account.fill(job.reports.snapshots());
     let recorded = std::mem::take(&mut job.recorded);
     profiles.write_parts(job.ranks.len(), recorded, job.began.elapsed());
     Ok(job.code.unwrap_or_else(|| job.account.code_of_tests()))
+}
+
+/// What is run, in so many words of each program.
+fn programs(locals: &[ProgramOptions], words: usize) -> String {
+    let all = locals.iter().filter_map(|local| {
+        let (first, rest) = local.program.split_first()?;
+        let first = Path::new(first).file_name().unwrap_or(first);
+        let all = std::iter::once(first).chain(rest.iter().map(OsString::as_os_str));
+        let all = all.take(words).map(|word| word.to_string_lossy());
+        Some(all.collect::<Vec<_>>().join(" "))
+    });
+    all.collect::<Vec<_>>().join(" : ")
 }
 
 impl Job<'_> {
@@ -544,6 +551,10 @@ impl Job<'_> {
             let text = format!("--stdin {rank}: the job has {} ranks", self.ranks.len());
             return self.fail(1, Some(&text));
         }
+        if let Some(rank) = missing(self.global, self.ranks.len()) {
+            let text = format!("--gdb {rank}: the job has {} ranks", self.ranks.len());
+            return self.fail(1, Some(&text));
+        }
         let of = |rank: &(u32, u32, u32)| self.nodes[rank.0 as usize].host.name.as_str();
         let hosts = self.ranks.iter().map(|rank| Arc::from(of(rank)));
         self.reports.begin(hosts.collect());
@@ -572,6 +583,7 @@ impl Job<'_> {
             divides: false,
             secret,
             interface: self.global.interface.clone().unwrap_or_default(),
+            origin: (own_host(), std::process::id()),
         };
         let machines: Vec<_> = self.nodes.iter().map(|node| node.machine.clone()).collect();
         let counts: Vec<u32> = (0..self.nodes.len())
@@ -678,6 +690,19 @@ impl Job<'_> {
             }
         }
     }
+}
+
+/// The first rank that is to run in a debugger and that a job of `size` ranks does not have.
+fn missing(global: &JobOptions, size: usize) -> Option<u32> {
+    let all = [&global.gdb, &global.xterm].into_iter().flatten();
+    let mut ranks = all.flat_map(|ranks| &ranks.0);
+    ranks.find(|rank| **rank as usize >= size).copied()
+}
+
+/// What this host calls itself.
+fn own_host() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// A number that nobody guesses.

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The version of these frames. Both sides must have the same.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The longest frame.
 const LONGEST: u32 = 64 << 20;
@@ -180,6 +180,9 @@ pub struct Plan {
     pub secret: u64,
     /// Which interface the user wants. Empty: the one that is found.
     pub interface: String,
+    /// What the host calls itself on which the user has started the job, and the process id of
+    /// the mpirun there.
+    pub origin: (String, u32),
 }
 
 impl Hello {
@@ -241,6 +244,8 @@ impl Plan {
         to.number(self.divides.into());
         to.long(self.secret);
         to.bytes(self.interface.as_ref());
+        to.text(&self.origin.0);
+        to.number(self.origin.1);
         to.0
     }
 
@@ -257,6 +262,7 @@ impl Plan {
         let divides = from.number()? != 0;
         let secret = from.long()?;
         let interface = from.text()?;
+        let origin = (from.text()?, from.number()?);
         let is_whole = from.0.is_empty() && (node as usize) < hosts.len();
         is_whole.then_some(Plan {
             args,
@@ -269,6 +275,7 @@ impl Plan {
             divides,
             secret,
             interface,
+            origin,
         })
     }
 }
@@ -333,6 +340,7 @@ mod tests {
             divides: true,
             secret: 0x0102_0304_0506_0708,
             interface: "eth0".to_owned(),
+            origin: ("a".to_owned(), 77),
         }
     }
 

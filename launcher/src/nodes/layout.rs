@@ -38,6 +38,14 @@ pub fn ranks(
             (None, None) => (*cores).max(1),
         })
         .collect();
+    if let Some(MapBy::PerResource(n, _)) = global.map_by.as_ref().map(|map| &map.by)
+        && locals.iter().any(|local| local.ranks.is_none())
+    {
+        return Err(format!(
+            "--map-by ppr:{n}: what hosts have is not known before their agents run: over several \
+             hosts, -n says how many ranks there are; ppr:{n}:node puts {n} on each host"
+        ));
+    }
     let room: u64 = slots.iter().map(|n| u64::from(*n)).sum();
     let mut programs = Vec::new();
     for (program, local) in (0..).zip(locals) {

@@ -120,7 +120,8 @@ impl NodeLink {
         })
     }
 
-    fn ranks(&self) -> Vec<u32> {
+    /// By rank here: the rank in the whole job.
+    pub fn ranks(&self) -> Vec<u32> {
         let all = (0..).zip(&self.plan.ranks);
         let here = all.filter(|(_, rank)| rank.0 == self.plan.node);
         here.map(|(number, _): (u32, _)| number).collect()
@@ -164,6 +165,7 @@ impl NodeLink {
         global.launch = None;
         global.perhost = None;
         global.report = Vec::new(); // told to the mpirun that the user has started
+        global.top = None; // shown by it, too
         global.timeout = None; // as `MPIEXEC_TIMEOUT`, which the agent leaves out
         global.on_deadlock = Some(OnDeadlock::Off); // ranks may wait for those of other hosts
         if matches!(&global.map_by, Some(map) if matches!(map.by, MapBy::Node | MapBy::PerMachine(_)))

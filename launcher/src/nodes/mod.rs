@@ -18,13 +18,16 @@
 //! agent        mpirun --agent, on each host
 //! interface    the address by which a host is reached
 //! link         the node's mpirun, at the other end of its agent's line
+//! origin       of which job a node's mpirun runs a part
 //! seen         what a node sees of its ranks, as it travels
 //! overview     what is known of the ranks of all nodes, and what is certain
 //! reports      when mpirun tells of it
+//! board        the same for those who look at the job from outside
 //! printer      what ranks print, on its way to the user
 //! ```
 
 pub mod agent;
+pub mod board;
 pub mod coordinator;
 mod frame;
 mod input;
@@ -33,6 +36,7 @@ mod launch;
 mod layout;
 pub mod link;
 mod node;
+pub mod origin;
 mod outbox;
 mod overview;
 mod printer;

@@ -20,6 +20,8 @@ use wireup::profile::nanoseconds;
 
 /// The time between two rounds of watching.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// The same while somebody looks at the job from outside ([`super::board`]).
+const WATCHED_INTERVAL: Duration = Duration::from_millis(50);
 /// One in so many parts of the time is spent on rounds, at the most.
 const LEAST_PAUSE: u32 = 10;
 /// How long a rank must have stood still to be looked at more closely.
@@ -46,7 +48,10 @@ pub(super) struct Overview {
     snapshots: Vec<RankSnapshot>,
     round: Option<Round>,
     number: u32,
-    next: Instant,
+    /// When the last round was over, and how long it took.
+    last: (Instant, Duration),
+    /// When the last round was begun.
+    before: Option<Instant>,
     /// The next round is to be certain.
     suspicious: bool,
 }
@@ -60,6 +65,10 @@ pub(super) struct View {
     pub snapshots: Vec<RankSnapshot>,
     /// What is certain of them. Nothing is, if that was not asked.
     pub findings: Findings,
+    /// Ranks may turn out to be stuck in later rounds.
+    pub is_open: bool,
+    /// How long the ranks that are stuck have stood still.
+    pub standstill: Duration,
     /// What else is known.
     pub known: Known,
     /// The nodes that were asked, and those of them that have not answered in time.
@@ -83,6 +92,7 @@ impl Overview {
             node: Some(NodeView {
                 host,
                 threads: None,
+                process: None,
             }),
         };
         Overview {
@@ -90,14 +100,21 @@ impl Overview {
             snapshots: (0..).zip(hosts).map(fresh).collect(),
             round: None,
             number: 0,
-            next: Instant::now() + INTERVAL,
+            last: (Instant::now(), Duration::ZERO),
+            before: None,
             suspicious: false,
         }
     }
 
-    /// Whether it is time for a round of watching.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.round.is_none() && now >= self.next
+    /// Whether it is time for a round of watching. `watched`: somebody looks at the job from
+    /// outside.
+    pub(super) fn is_due(&self, now: Instant, watched: bool) -> bool {
+        let interval = match watched {
+            true => WATCHED_INTERVAL,
+            false => INTERVAL,
+        };
+        let (over, took) = self.last;
+        self.round.is_none() && now >= over + interval.max(took * LEAST_PAUSE)
     }
 
     /// Whether a round is under way.
@@ -117,13 +134,14 @@ impl Overview {
     }
 
     /// Begins a round with these nodes. Returns what to ask each of them. `known`: for a
-    /// report.
-    pub(super) fn begin(&mut self, nodes: Vec<usize>, known: bool) -> Question {
+    /// report; `processes`: for who looks at the job from outside.
+    pub(super) fn begin(&mut self, nodes: Vec<usize>, known: bool, processes: bool) -> Question {
         self.number = self.number.wrapping_add(1);
         let question = Question {
             number: self.number,
             certain: known || self.suspicious,
             known,
+            processes,
         };
         self.round = Some(Round {
             question,
@@ -187,8 +205,7 @@ impl Overview {
     pub(super) fn conclude(&mut self) -> Option<View> {
         let round = self.round.take()?;
         let now = Instant::now();
-        let took = now - round.began;
-        self.next = now + INTERVAL.max(took * LEAST_PAUSE);
+        self.last = (now, now - round.began);
         // What did not come is as old as before: nothing can be certain.
         let is_certain = round.question.certain && round.missing.is_empty();
         let has_ended = |rank: u32| {
@@ -210,10 +227,17 @@ impl Overview {
             self.history.candidates(&self.snapshots, false, moment)
         });
         self.suspicious = !candidates.is_empty();
+        // Who has stood still since the round before may be stuck.
+        let moment = self.before.replace(round.began).unwrap_or(now);
+        let candidates = self.history.candidates(&self.snapshots, false, moment);
+        let is_open = candidates.iter().any(|rank| !findings.stuck.contains(rank));
+        let standstill = self.history.standstill(&findings, now);
         Some(View {
             question: round.question,
             snapshots: self.snapshots.clone(),
             findings,
+            is_open,
+            standstill,
             known: round.known,
             asked: round.asked,
             missing: round.missing,
@@ -310,7 +334,7 @@ mod tests {
         let mut overview = Overview::new(vec![Arc::from("a"), Arc::from("b")]);
         let mut stuck = Vec::new();
         for turn in 1..30 {
-            let question = overview.begin(vec![0, 1], false);
+            let question = overview.begin(vec![0, 1], false, false);
             for rank in 0..2 {
                 assert!(!overview.is_complete());
                 let counts = match rank {
@@ -349,13 +373,14 @@ mod tests {
     #[test]
     fn who_has_ended_or_answers_late_holds_up_nobody() {
         let mut overview = Overview::new(vec![Arc::from("a"), Arc::from("b")]);
-        let first = overview.begin(vec![0, 1], false);
+        let first = overview.begin(vec![0, 1], false, true);
         overview.ended(0, std::iter::once(0));
         let view = overview.conclude().unwrap();
         assert_eq!(view.missing, [1]);
         assert_eq!(view.snapshots[0].state, Some(State::Gone));
-        let second = overview.begin(vec![1], true);
+        let second = overview.begin(vec![1], true, false);
         assert!(second.certain && second.known);
+        assert!(first.processes && !second.processes);
         let late = Seen {
             number: first.number,
             ..Seen::default()

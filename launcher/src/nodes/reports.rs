@@ -2,6 +2,7 @@
 //! asked to (SIGQUIT), before it ends the job (Ctrl-C, `--timeout`), and when ranks can never
 //! go on.
 
+use super::board::Picture;
 use super::coordinator::Job;
 use super::frame::Kind;
 use super::node::Stage;
@@ -22,6 +23,8 @@ use wireup::layout::State;
 
 /// How long nodes may take to answer before it is told without them.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The least time between two questions for lines of the source, for who looks from outside.
+const LINES: Duration = Duration::from_millis(500);
 /// A node that was not heard of for so long, or that has not read for so long, is not asked.
 const PROMPT: Duration = Duration::from_millis(1500);
 
@@ -61,6 +64,8 @@ pub(super) struct Reports {
     wanted: Vec<Reason>,
     /// What was found when ranks that are stuck were told of last.
     told: Option<Findings>,
+    /// When nodes were asked last for what takes them long to find out.
+    looked: Option<Instant>,
 }
 
 impl Reports {
@@ -147,8 +152,9 @@ impl Job<'_> {
         }
         let is_wanted = !self.reports.wanted.is_empty();
         // A trace needs to know how the clocks of hosts differ.
+        let is_watched = self.board.is_watched();
         let watches = on_deadlock != OnDeadlock::Off || self.global.trace.is_some();
-        let watches = watches && overview.is_due(now);
+        let watches = (watches || is_watched) && overview.is_due(now, is_watched);
         if !is_wanted && !watches {
             return;
         }
@@ -161,7 +167,12 @@ impl Job<'_> {
         if asked.is_empty() && !is_wanted {
             return;
         }
-        let question = overview.begin(asked.clone(), is_wanted);
+        let pause = self.reports.looked.is_none_or(|last| now - last >= LINES);
+        let known = is_wanted || pause && self.board.wants_known();
+        if known {
+            self.reports.looked = Some(now);
+        }
+        let question = overview.begin(asked.clone(), known, is_watched);
         self.reports.asked = std::mem::take(&mut self.reports.wanted);
         for at in asked {
             self.nodes[at].down.send(Kind::Look, &question.write());
@@ -171,6 +182,13 @@ impl Job<'_> {
 
     /// A round is over.
     fn conclude(&mut self, view: &View) {
+        if self.board.is_watched() {
+            let silent = self.silent(view).map(str::to_owned).collect();
+            let shown = self.board.publish(Picture::of(view, silent));
+            if let Err(why) = shown {
+                say(&format!("what ranks do cannot be shown to lariat: {why}"));
+            }
+        }
         let reasons = std::mem::take(&mut self.reports.asked);
         for reason in &reasons {
             self.tell(*reason, Some(view));
@@ -178,6 +196,17 @@ impl Job<'_> {
         let is_told = self.on_deadlock() != OnDeadlock::Off;
         if reasons.is_empty() && view.question.certain && is_told {
             self.judge(view);
+        }
+    }
+
+    /// Shows what was seen last to who still looks: the job has ended.
+    pub(super) fn show_last(&mut self) {
+        if self.board.is_watched() {
+            // Nobody can be told any more if that fails.
+            let _ = self.board.publish(Picture {
+                ranks: self.reports.snapshots().to_vec(),
+                ..Picture::default()
+            });
         }
     }
 
@@ -231,17 +260,19 @@ impl Job<'_> {
     fn report(&self, view: &View) -> String {
         let text = explain::report(&view.snapshots, &view.findings, &view.known);
         let mut text = format!("\n{}", text.trim_end());
+        for host in self.silent(view) {
+            text.push_str(&format!("\n{}", explain::silent(host)));
+        }
+        text
+    }
+
+    /// The hosts that run and have not answered.
+    fn silent<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a str> {
         let silent = (0..self.nodes.len()).filter(|at| {
             let running = self.nodes[*at].stage == Stage::Running;
             running && (view.missing.contains(at) || !view.asked.contains(at))
         });
-        for at in silent {
-            let host = &self.nodes[at].host.name;
-            text.push_str(&format!(
-                "\n  host {host} does not answer: what is told of its ranks may be old"
-            ));
-        }
-        text
+        silent.map(|at| self.nodes[at].host.name.as_str())
     }
 
     fn tell_of_stuck(&mut self, view: Option<&View>) {

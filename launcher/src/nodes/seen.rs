@@ -4,7 +4,8 @@
 
 use crate::explain::Known;
 use crate::packed::{Reader, Writer};
-use crate::snapshot::{self, Counters, NodeView, RankSnapshot, Wait};
+use crate::procfs::Stat;
+use crate::snapshot::{self, Counters, FarProcess, NodeView, RankSnapshot, Wait};
 use crate::threads::Threads;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -26,6 +27,8 @@ pub struct Question {
     /// Whether to find out what ranks do not show: lines of the source, and what they do
     /// outside of MPI.
     pub known: bool,
+    /// Whether to find out what the kernel knows of their processes.
+    pub processes: bool,
 }
 
 /// The answer.
@@ -77,12 +80,19 @@ impl Eyes<'_> {
             false => Known::default(),
         };
         let ranks = local.into_iter().map(|mut snapshot| {
-            if question.certain && snapshot.counters.multiple && snapshot.counters.waiters > 0 {
-                snapshot.node = Some(NodeView {
-                    host: Arc::from(""),
-                    threads: Threads::of(snapshot.pid),
-                });
-            }
+            let counters = &snapshot.counters;
+            let has_others = counters.multiple && counters.waiters > 0;
+            snapshot.node = Some(NodeView {
+                host: Arc::from(""),
+                threads: match question.certain && has_others {
+                    true => Threads::of(snapshot.pid),
+                    false => None,
+                },
+                process: match question.processes {
+                    true => process(snapshot.pid),
+                    false => None,
+                },
+            });
             snapshot.rank = self.in_job(snapshot.rank);
             for wait in &mut snapshot.waits {
                 for peer in &mut wait.shown.peers {
@@ -162,6 +172,15 @@ impl Eyes<'_> {
     }
 }
 
+/// What the kernel knows of a process of this host.
+fn process(pid: u32) -> Option<FarProcess> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0)?;
+    Some(FarProcess {
+        stat: Stat::of(pid)?,
+        clock: nanoseconds(),
+    })
+}
+
 impl Question {
     /// As it travels.
     pub fn write(&self) -> Vec<u8> {
@@ -169,6 +188,7 @@ impl Question {
         to.number(self.number);
         to.number(self.certain.into());
         to.number(self.known.into());
+        to.number(self.processes.into());
         to.0
     }
 
@@ -179,6 +199,7 @@ impl Question {
             number: from.number()?,
             certain: from.number()? != 0,
             known: from.number()? != 0,
+            processes: from.number()? != 0,
         })
     }
 }
@@ -195,28 +216,14 @@ impl Seen {
                 .into_iter()
                 .for_each(|number| to.number(number));
         });
-        let lines: Vec<_> = self.known.lines.texts().collect();
-        to.list(lines, |to, ((rank, slot), text)| {
-            to.number(rank);
-            to.count(slot);
-            to.text(&text);
-        });
-        let outside: Vec<_> = self.known.outside.all().collect();
-        to.list(outside, |to, (rank, does)| {
-            to.number(rank);
-            to.text(does);
-        });
-        to.list(&self.known.threads, |to, (rank, count)| {
-            to.number(*rank);
-            to.count(*count);
-        });
+        put_known(&mut to, &self.known);
         to.0
     }
 
     /// What [`Seen::write`] has made, of this host.
     pub fn read(bytes: &[u8], host: &Arc<str>) -> Option<Seen> {
         let mut from = Reader(bytes);
-        let mut seen = Seen {
+        let seen = Seen {
             number: from.number()?,
             clock: from.long()?,
             ranks: from.list(|from| get_rank(from, host))?,
@@ -228,22 +235,48 @@ impl Seen {
                     taken: from.number()?,
                 })
             })?,
-            known: Known::default(),
+            known: get_known(&mut from)?,
         };
-        let lines = from.list(|from| Some((from.number()?, from.number()?, from.text()?)))?;
-        for (rank, slot, text) in lines {
-            seen.known.lines.add_text((rank, slot as usize), text);
-        }
-        for (rank, does) in from.list(|from| Some((from.number()?, from.text()?)))? {
-            seen.known.outside.add(rank, does);
-        }
-        let threads = from.list(|from| Some((from.number()?, from.number()? as usize)))?;
-        seen.known.threads = threads.into_iter().collect();
         from.0.is_empty().then_some(seen)
     }
 }
 
-fn put_rank(to: &mut Writer, rank: &RankSnapshot) {
+/// What is known of ranks beside what they show, as it travels.
+pub fn put_known(to: &mut Writer, known: &Known) {
+    let lines: Vec<_> = known.lines.texts().collect();
+    to.list(lines, |to, ((rank, slot), text)| {
+        to.number(rank);
+        to.count(slot);
+        to.text(&text);
+    });
+    let outside: Vec<_> = known.outside.all().collect();
+    to.list(outside, |to, (rank, does)| {
+        to.number(rank);
+        to.text(does);
+    });
+    to.list(&known.threads, |to, (rank, count)| {
+        to.number(*rank);
+        to.count(*count);
+    });
+}
+
+/// What [`put_known`] has made.
+pub fn get_known(from: &mut Reader<'_>) -> Option<Known> {
+    let mut known = Known::default();
+    let lines = from.list(|from| Some((from.number()?, from.number()?, from.text()?)))?;
+    for (rank, slot, text) in lines {
+        known.lines.add_text((rank, slot as usize), text);
+    }
+    for (rank, does) in from.list(|from| Some((from.number()?, from.text()?)))? {
+        known.outside.add(rank, does);
+    }
+    let threads = from.list(|from| Some((from.number()?, from.number()? as usize)))?;
+    known.threads = threads.into_iter().collect();
+    Some(known)
+}
+
+/// A rank as it travels, without the name of its host.
+pub fn put_rank(to: &mut Writer, rank: &RankSnapshot) {
     to.number(rank.rank);
     to.number(rank.pid);
     to.number(rank.state.map_or(u32::MAX, |state| state as u32));
@@ -277,9 +310,17 @@ fn put_rank(to: &mut Writer, rank: &RankSnapshot) {
             to.number(asleep.into());
         });
     }
+    let process = rank.node.as_ref().and_then(|node| node.process);
+    to.list(&process, |to, process| {
+        to.number(process.stat.state.into());
+        to.long(process.stat.used);
+        to.long(process.stat.began);
+        to.long(process.clock);
+    });
 }
 
-fn get_rank(from: &mut Reader<'_>, host: &Arc<str>) -> Option<RankSnapshot> {
+/// What [`put_rank`] has made, of this host.
+pub fn get_rank(from: &mut Reader<'_>, host: &Arc<str>) -> Option<RankSnapshot> {
     Some(RankSnapshot {
         rank: from.number()?,
         pid: from.number()?,
@@ -318,7 +359,19 @@ fn get_rank(from: &mut Reader<'_>, host: &Arc<str>) -> Option<RankSnapshot> {
                     Some((number, from.long()?, from.long()?, from.number()? != 0))
                 })?)),
             },
+            process: from.list(get_process)?.pop(),
         }),
+    })
+}
+
+fn get_process(from: &mut Reader<'_>) -> Option<FarProcess> {
+    Some(FarProcess {
+        stat: Stat {
+            state: char::from_u32(from.number()?)?,
+            used: from.long()?,
+            began: from.long()?,
+        },
+        clock: from.long()?,
     })
 }
 
@@ -421,6 +474,14 @@ mod tests {
             node: Some(NodeView {
                 host: Arc::from("b"),
                 threads: Some(threads),
+                process: Some(FarProcess {
+                    stat: Stat {
+                        state: 'S',
+                        used: 70,
+                        began: 1 << 40,
+                    },
+                    clock: 11,
+                }),
             }),
         };
         Seen {
@@ -450,6 +511,7 @@ mod tests {
             number: 9,
             certain: true,
             known: false,
+            processes: true,
         };
         assert_eq!(Question::read(&question.write()), Some(question));
     }

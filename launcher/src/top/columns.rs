@@ -4,12 +4,13 @@ use std::time::Duration;
 
 /// Lines whose cells stand below each other. `right` says which columns are aligned to the
 /// right; the last column is as wide as it is.
-pub fn align<const N: usize>(lines: &[[String; N]], right: &[bool; N]) -> String {
-    let widths: [usize; N] =
-        std::array::from_fn(|at| lines.iter().map(|line| width(&line[at])).max().unwrap_or(0));
+pub fn align<L: AsRef<[String]>>(lines: &[L], right: &[bool]) -> String {
+    let lines = lines.iter().map(AsRef::as_ref);
+    let widest = |at: usize| lines.clone().map(|line| width(&line[at])).max();
+    let widths: Vec<usize> = (0..right.len()).map(|at| widest(at).unwrap_or(0)).collect();
     let mut out = String::new();
     for line in lines {
-        let cells = line.iter().zip(widths).zip(right);
+        let cells = line.iter().zip(&widths).zip(right);
         let cells: Vec<String> = cells
             .map(|((cell, width), right)| {
                 let fill = " ".repeat(width - self::width(cell));
@@ -28,6 +29,14 @@ pub fn align<const N: usize>(lines: &[[String; N]], right: &[bool; N]) -> String
 /// Characters of a text, each of which takes one column: what is shown has no others.
 fn width(text: &str) -> usize {
     text.chars().count()
+}
+
+/// How many hosts, in words.
+pub fn hosts(count: usize) -> String {
+    match count {
+        1 => "1 host".to_owned(),
+        _ => format!("{count} hosts"),
+    }
 }
 
 /// A time: «3.2 s», «1:05», «2:01:05».

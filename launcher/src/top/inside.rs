@@ -7,7 +7,7 @@ use super::session::{Session, Wish};
 use super::table;
 use super::view::Around;
 use crate::cli::{JobOptions, StdinReader};
-use crate::inspect::programs;
+use crate::inspect::Watched;
 use crate::say::say;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,7 +18,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use wireup::segment::Segment;
 
 /// How often the thread looks whether it is to end.
 const TURN: Duration = Duration::from_millis(20);
@@ -60,15 +59,13 @@ impl Prepared {
     ///
     /// # Errors
     /// There is no more memory or no thread.
-    pub fn start(self, segment: &Segment) -> io::Result<Live> {
-        let file = segment.fd().try_clone_to_owned()?;
-        let segment = Segment::open_to_read(file).map_err(io::Error::other)?;
+    pub fn start(self, watched: Watched) -> io::Result<Live> {
         let stop = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&stop);
         let Prepared { interval, output } = self;
         let show = move || match output {
-            Some(output) => on_terminal(&segment, interval, output, &ends),
-            None => as_lines(&segment, interval, &ends),
+            Some(output) => on_terminal(&watched, interval, output, &ends),
+            None => as_lines(&watched, interval, &ends),
         };
         let thread = std::thread::Builder::new().name("top".to_owned());
         Ok(Live {
@@ -96,29 +93,30 @@ impl Drop for Live {
     }
 }
 
-fn title(segment: &Segment, program: &mut String, began: Instant) -> String {
+fn title(watched: &Watched, program: &mut String, began: Instant) -> String {
     // The programs of ranks that have ended cannot be seen any more.
-    let now = programs(segment);
+    let now = watched.program();
     if !now.is_empty() {
         *program = now;
     }
     let pid = Pid::this().as_raw();
-    table::title(pid, segment.ranks(), program, began.elapsed())
+    let hosts = watched.hosts().map(|hosts| hosts.len());
+    table::title(pid, (watched.ranks(), hosts), program, began.elapsed())
 }
 
 /// Prints a table every interval. Returns the last one.
-fn as_lines(segment: &Segment, interval: Duration, stop: &AtomicBool) -> String {
+fn as_lines(watched: &Watched, interval: Duration, stop: &AtomicBool) -> String {
     let began = Instant::now();
     let mut sampler = Sampler::default();
-    sampler.moment(segment); // processor time counts from here
+    sampler.moment(watched); // processor time counts from here
     let mut program = String::new();
     let mut next = began + interval;
     loop {
-        sampler.sample(segment);
+        sampler.sample(watched);
         let is_over = stop.load(Relaxed);
         if is_over || Instant::now() >= next {
-            let title = title(segment, &mut program, began);
-            let text = table::text(&title, &sampler.moment(segment));
+            let title = title(watched, &mut program, began);
+            let text = table::text(&title, &sampler.moment(watched));
             if is_over {
                 return text;
             }
@@ -136,20 +134,20 @@ fn as_lines(segment: &Segment, interval: Duration, stop: &AtomicBool) -> String 
 /// Shows the live view until the job ends or the user leaves it; then prints what the job
 /// prints. Returns the last table.
 fn on_terminal(
-    segment: &Segment,
+    watched: &Watched,
     interval: Duration,
     mut output: KeptOutput,
     stop: &AtomicBool,
 ) -> String {
     let began = Instant::now();
     let mut program = String::new();
-    let mut session = Session::new(segment, interval);
+    let mut session = Session::new(watched, interval);
     let mut screen = Screen::open(output.terminal()).ok();
-    let mut name = title(segment, &mut program, began);
+    let mut name = title(watched, &mut program, began);
     let mut named = began;
     while !stop.load(Relaxed) {
         if named.elapsed() >= interval {
-            name = title(segment, &mut program, began);
+            name = title(watched, &mut program, began);
             named = Instant::now();
         }
         let Some(shown) = &mut screen else {
@@ -175,5 +173,5 @@ fn on_terminal(
     }
     drop(screen);
     drop(output);
-    table::text(&title(segment, &mut program, began), &session.last())
+    table::text(&title(watched, &mut program, began), &session.last())
 }

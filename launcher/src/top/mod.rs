@@ -40,7 +40,9 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
 /// A job's name, ranks, program and age.
 pub fn title(job: &Job) -> String {
-    table::title(job.pid, job.segment.ranks(), &job.program(), job.age())
+    let hosts = job.watched.hosts().map(|hosts| hosts.len());
+    let size = (job.watched.ranks(), hosts);
+    table::title(job.pid, size, &job.program(), job.age())
 }
 
 /// Shows a job until it ends, the user leaves, or `count` tables are printed.
@@ -60,18 +62,18 @@ pub fn watch(job: Job, interval: Duration, count: Option<u64>, plain: bool) -> R
 
 fn as_tables(job: &Job, interval: Duration, count: Option<u64>) -> io::Result<()> {
     let mut sampler = Sampler::default();
-    sampler.moment(&job.segment); // processor time counts from here
+    sampler.moment(&job.watched); // processor time counts from here
     let mut next = Instant::now() + interval;
     let mut left = count;
     let mut title = title(job);
     loop {
-        sampler.sample(&job.segment);
+        sampler.sample(&job.watched);
         let is_over = !job.runs();
         if is_over || Instant::now() >= next {
             if !is_over {
                 title = self::title(job);
             }
-            let mut text = table::text(&title, &sampler.moment(&job.segment));
+            let mut text = table::text(&title, &sampler.moment(&job.watched));
             if is_over {
                 text.push_str(&format!("job {} has ended\n", job.pid));
             }
@@ -103,7 +105,7 @@ fn on_terminal(job: &Job, interval: Duration, mut screen: Screen) -> io::Result<
     set.thread_block()?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&set, flags)?;
-    let mut session = Session::new(&job.segment, interval);
+    let mut session = Session::new(&job.watched, interval);
     let mut title = title(job);
     let mut named = Instant::now();
     let mut over = false;

@@ -2,11 +2,12 @@
 //! now and then what the kernel knows of the processes.
 
 use super::tally::Tally;
-use crate::inspect::{Look, Observer};
+use crate::explain::Known;
+use crate::inspect::{Look, Observer, Watched};
 use crate::procfs::{self, Stat};
-use crate::snapshot;
+use crate::snapshot::{self, FarProcess, RankSnapshot};
 use std::time::{Duration, Instant};
-use wireup::segment::Segment;
+use wireup::profile::nanoseconds;
 
 /// The mean time between samples.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
@@ -20,7 +21,10 @@ const LONGEST: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default)]
 struct Used {
     ticks: u64,
-    at: Option<Instant>,
+    /// By `CLOCK_MONOTONIC` of its host, in nanoseconds.
+    at: Option<u64>,
+    /// What that came to.
+    processors: Option<f64>,
 }
 
 /// What the kernel knows of a rank's process.
@@ -77,17 +81,28 @@ impl Sampler {
     }
 
     /// Takes a sample if one is due.
-    pub fn sample(&mut self, segment: &Segment) {
+    ///
+    /// Of several hosts, a sample is what their mpirun has asked of all of them.
+    pub fn sample(&mut self, watched: &Watched) {
         let now = Instant::now();
         if now < self.next {
             return;
         }
-        if now >= self.observer.due() {
-            // Keeps the history of who stands still; what is certain is asked for later.
-            let look = self.observer.look(segment);
-            self.add(&look.snapshots, now);
-        } else {
-            self.add(&snapshot::of_all(segment), now);
+        match watched {
+            Watched::Here(segment) if now < self.observer.due() => {
+                self.add(&snapshot::of_all(segment), now);
+            }
+            Watched::Here(_) => {
+                // Keeps the history of who stands still; what is certain is asked for later.
+                let look = self.observer.look(watched);
+                self.add(&look.snapshots, now);
+            }
+            Watched::Hosts(viewer) => {
+                let news = self.observer.look_for_news(viewer);
+                if let Some(snapshots) = news.map(<[RankSnapshot]>::to_vec) {
+                    self.add(&snapshots, now);
+                }
+            }
         }
         // A regular rhythm might meet that of the program.
         let mean = SAMPLE_INTERVAL.max(now.elapsed() * LEAST_PAUSE);
@@ -112,11 +127,11 @@ impl Sampler {
     }
 
     /// What there is to show now.
-    pub fn moment(&mut self, segment: &Segment) -> Moment {
-        let look = self.observer.look(segment);
+    pub fn moment(&mut self, watched: &Watched) -> Moment {
+        let look = self.observer.look(watched);
         self.used.resize(look.snapshots.len(), Used::default());
         let ranks = look.snapshots.iter().zip(&mut self.used);
-        let kernel = ranks.map(|(rank, used)| kernel(rank.pid, used)).collect();
+        let kernel = ranks.map(|(rank, used)| kernel(rank, used)).collect();
         let mut tally = self.tally.clone();
         tally
             .ranks
@@ -128,38 +143,59 @@ impl Sampler {
         }
     }
 
+    /// Asks for what is known of ranks beside what they show, where they are on several hosts,
+    /// or no more.
+    pub fn want_known(&mut self, wants: bool) {
+        self.observer.want_known(wants);
+    }
+
+    /// What is known of them, if that was asked for and has come.
+    pub fn known(&self) -> Option<&Known> {
+        self.observer.known()
+    }
+
     /// Forgets where time has gone.
     pub fn clear(&mut self) {
         self.tally = Tally::default();
     }
 }
 
-fn kernel(pid: u32, used: &mut Used) -> Kernel {
-    let Some(stat) = i32::try_from(pid)
-        .ok()
-        .filter(|pid| *pid > 0)
-        .and_then(Stat::of)
-    else {
+fn kernel(rank: &RankSnapshot, used: &mut Used) -> Kernel {
+    let process = match &rank.node {
+        Some(node) => node.process,
+        None => process(rank.pid),
+    };
+    let Some(FarProcess { stat, clock: now }) = process else {
         *used = Used::default();
         return Kernel::default();
     };
-    let now = Instant::now();
     let before = *used;
-    *used = Used {
-        ticks: stat.used,
-        at: Some(now),
-    };
-    let processors = before.at.map(|at| {
-        let ticks = u32::try_from(stat.used.saturating_sub(before.ticks)).unwrap_or(u32::MAX);
-        f64::from(ticks)
-            / f64::from(procfs::ticks_per_second())
-            / (now - at).as_secs_f64().max(1e-6)
-    });
+    if before.at != Some(now) {
+        let processors = before.at.map(|at| {
+            let ticks = u32::try_from(stat.used.saturating_sub(before.ticks)).unwrap_or(u32::MAX);
+            let time = Duration::from_nanos(now.saturating_sub(at)).as_secs_f64();
+            f64::from(ticks) / f64::from(procfs::ticks_per_second()) / time.max(1e-6)
+        });
+        *used = Used {
+            ticks: stat.used,
+            at: Some(now),
+            processors,
+        };
+    }
     Kernel {
-        processors,
+        processors: used.processors,
         stopped: matches!(stat.state, 'T' | 't'),
         runs: stat.state == 'R',
     }
+}
+
+/// What the kernel knows of a process of this host.
+fn process(pid: u32) -> Option<FarProcess> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0)?;
+    Some(FarProcess {
+        stat: Stat::of(pid)?,
+        clock: nanoseconds(),
+    })
 }
 
 #[cfg(test)]
@@ -167,6 +203,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::Ordering::Relaxed;
     use wireup::layout::State;
+    use wireup::segment::Segment;
 
     #[test]
     fn samples_add_up() {
@@ -176,19 +213,20 @@ mod tests {
             record.state.store(State::Running as u32, Relaxed);
             record.pid.store(std::process::id(), Relaxed);
         }
+        let watched = Watched::Here(segment);
         let mut sampler = Sampler::default();
         while sampler.tally.samples < 3 {
-            sampler.sample(&segment);
+            sampler.sample(&watched);
             std::thread::sleep(Duration::from_millis(1));
         }
-        let moment = sampler.moment(&segment);
+        let moment = sampler.moment(&watched);
         assert!(moment.tally.watched > Duration::ZERO);
         assert_eq!(moment.tally.ranks[1].seen(), moment.tally.ranks[1].works);
         assert!(!moment.kernel[0].stopped && !moment.look.is_stuck());
         assert_eq!(moment.kernel[0].processors, None);
-        let again = sampler.moment(&segment);
+        let again = sampler.moment(&watched);
         assert!(again.kernel[0].processors.is_some());
         sampler.clear();
-        assert_eq!(sampler.moment(&segment).tally.samples, 0);
+        assert_eq!(sampler.moment(&watched).tally.samples, 0);
     }
 }

@@ -5,13 +5,13 @@ use super::screen::Screen;
 use super::table;
 use super::view::{Around, View};
 use crate::explain::{self, Known};
+use crate::inspect::Watched;
 use crate::outside::Outside;
 use crate::source::Lines;
 use nix::sys::signal::Signal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::io;
 use std::time::{Duration, Instant};
-use wireup::segment::Segment;
 
 /// The longest wait for a key: who shows the view may have something else to look at.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
@@ -27,7 +27,7 @@ pub enum Wish {
 
 /// A user who looks at a job.
 pub struct Session<'a> {
-    segment: &'a Segment,
+    watched: &'a Watched,
     interval: Duration,
     sampler: Sampler,
     view: View,
@@ -44,12 +44,12 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session that shows news after each `interval`.
-    pub fn new(segment: &'a Segment, interval: Duration) -> Session<'a> {
+    pub fn new(watched: &'a Watched, interval: Duration) -> Session<'a> {
         let mut sampler = Sampler::default();
         Session {
-            segment,
+            watched,
             interval,
-            moment: sampler.moment(segment),
+            moment: sampler.moment(watched),
             sampler,
             view: View {
                 colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
@@ -65,19 +65,19 @@ impl<'a> Session<'a> {
     /// The job has ended: the last picture stays.
     pub fn end(&mut self) {
         if !std::mem::replace(&mut self.over, true) {
-            self.moment = self.sampler.moment(self.segment);
+            self.moment = self.sampler.moment(self.watched);
             self.stale = true;
         }
     }
 
     /// Takes a sample if one is due, and draws nothing.
     pub fn sample(&mut self) {
-        self.sampler.sample(self.segment);
+        self.sampler.sample(self.watched);
     }
 
     /// What there is to show at the end.
     pub fn last(&mut self) -> Moment {
-        self.sampler.moment(self.segment)
+        self.sampler.moment(self.watched)
     }
 
     /// The picture has to be drawn anew.
@@ -95,13 +95,13 @@ impl<'a> Session<'a> {
         around: &dyn Fn() -> Around,
     ) -> io::Result<Option<Wish>> {
         if !self.over {
-            self.sampler.sample(self.segment);
+            self.sampler.sample(self.watched);
         }
         let now = Instant::now();
         if now >= self.next {
             self.next = now + self.interval;
             if !self.over && !self.view.paused {
-                self.moment = self.sampler.moment(self.segment);
+                self.moment = self.sampler.moment(self.watched);
             }
             self.stale = true; // what is around may be new
         }
@@ -172,6 +172,7 @@ impl<'a> Session<'a> {
 
     /// Brings the details up to date: of the rank that is chosen now.
     fn look_at_details(&mut self) {
+        self.sampler.want_known(self.view.details.is_some());
         if self.view.details.is_none() {
             return;
         }
@@ -180,6 +181,11 @@ impl<'a> Session<'a> {
             return;
         };
         let one = std::slice::from_ref(&self.moment.look.snapshots[rank as usize]);
+        if let Watched::Hosts(_) = self.watched {
+            self.known.1 = self.sampler.known().cloned().unwrap_or_default();
+            self.view.details = Some((rank, self.details(rank)));
+            return;
+        }
         let frames = one[0].waits.iter().flat_map(|wait| &wait.shown.frames);
         let frames: Vec<u64> = std::iter::once(u64::from(rank))
             .chain(frames.copied())

@@ -1,10 +1,10 @@
 //! A job at one moment as text: a title, who is to blame, and a line for each rank. Pure.
 
-use super::columns::{align, percent, time};
+use super::columns::{self, align, percent, time};
 use super::doing::{Doing, doing};
 use super::sampler::{Kernel, Moment};
 use super::tally::{RankTally, Tally};
-use crate::explain::who_is_stuck;
+use crate::explain::{self, who_is_stuck};
 use crate::phrase::{self, Absent};
 use crate::snapshot::RankSnapshot;
 use std::time::Duration;
@@ -13,14 +13,29 @@ use wireup::report::ranges;
 use wireup::waits::{Need, PEERS};
 
 /// The heads of the columns.
-pub const HEADS: [&str; 11] = [
-    "RANK", "STATE", "CALL", "FOR", "SINCE", "WORKS", "WAITS", "MOVES", "CPU", "BLAME", "UNRECV",
+pub const HEADS: [&str; 12] = [
+    "RANK", "HOST", "STATE", "CALL", "FOR", "SINCE", "WORKS", "WAITS", "MOVES", "CPU", "BLAME",
+    "UNRECV",
 ];
 
 /// Which columns are aligned to the right.
-pub const RIGHT: [bool; 11] = [
-    true, false, false, false, true, true, true, true, true, true, true,
+pub const RIGHT: [bool; 12] = [
+    true, false, false, false, false, true, true, true, true, true, true, true,
 ];
+
+/// The column that is shown only if there are several hosts.
+const HOST: usize = 1;
+
+/// Characters of a host's name that are shown.
+const HOST_LEN: usize = 16;
+
+/// Which columns are shown.
+pub fn shown(moment: &Moment) -> Vec<usize> {
+    let mut ranks = moment.look.snapshots.iter();
+    let has_hosts = ranks.any(|rank| rank.node.is_some());
+    let all = 0..HEADS.len();
+    all.filter(|at| *at != HOST || has_hosts).collect()
+}
 
 /// What is shown of one rank.
 #[derive(Clone, Debug)]
@@ -32,7 +47,7 @@ pub struct Row {
     /// It can never go on.
     pub stuck: bool,
     /// The columns as text.
-    pub cells: [String; 11],
+    pub cells: [String; 12],
     /// What rows are sorted by.
     pub keys: Keys,
 }
@@ -123,6 +138,7 @@ pub fn rows(moment: &Moment) -> Vec<Row> {
             stuck,
             cells: [
                 snapshot.rank.to_string(),
+                host(snapshot),
                 word(snapshot, doing, kernel, stuck).to_owned(),
                 snapshot.call.unwrap_or("-").to_owned(),
                 for_whom(snapshot, &absent),
@@ -148,6 +164,15 @@ pub fn rows(moment: &Moment) -> Vec<Row> {
         }
     });
     rows.collect()
+}
+
+/// Where a rank runs.
+fn host(snapshot: &RankSnapshot) -> String {
+    let name = snapshot.node.as_ref().map_or("", |node| &node.host);
+    match name.char_indices().nth(HOST_LEN) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 /// What a rank does, in a word.
@@ -278,21 +303,37 @@ pub fn head(title: &str, moment: &Moment) -> Vec<String> {
         blame(&moment.tally),
     ];
     lines.extend(stuck(moment));
+    let silent = moment.look.silent.iter();
+    lines.extend(silent.map(|host| explain::silent(host).trim().to_owned()));
     lines
 }
 
 /// The whole as plain lines.
 pub fn text(title: &str, moment: &Moment) -> String {
-    let mut lines = vec![HEADS.map(str::to_owned)];
-    lines.extend(rows(moment).into_iter().map(|row| row.cells));
+    let shown = shown(moment);
+    let chosen = |cells: &[String]| shown.iter().map(|at| cells[*at].clone()).collect();
+    let mut lines: Vec<Vec<String>> = vec![chosen(&HEADS.map(str::to_owned))];
+    lines.extend(rows(moment).iter().map(|row| chosen(&row.cells)));
+    let right: Vec<bool> = shown.iter().map(|at| RIGHT[*at]).collect();
     let head = head(title, moment).join("\n");
-    format!("{head}\n{}", align(&lines, &RIGHT))
+    format!("{head}\n{}", align(&lines, &right))
 }
 
-/// A job's name in a title.
-pub fn title(pid: i32, ranks: u32, program: &str, age: Duration) -> String {
+/// A job's name in a title. `hosts`: where there are several.
+pub fn title(
+    pid: i32,
+    (ranks, hosts): (u32, Option<usize>),
+    program: &str,
+    age: Duration,
+) -> String {
     let noun = if ranks == 1 { "rank" } else { "ranks" };
-    format!("job {pid}: {ranks} {noun} of {program}, for {}", time(age))
+    let place = hosts.map_or(String::new(), |count| {
+        format!(" on {}", columns::hosts(count))
+    });
+    format!(
+        "job {pid}: {ranks} {noun} of {program}{place}, for {}",
+        time(age)
+    )
 }
 
 #[cfg(test)]
@@ -300,7 +341,9 @@ pub mod tests {
     use super::super::doing::tests::{rank, waiting};
     use super::*;
     use crate::inspect::Look;
+    use crate::snapshot::NodeView;
     use crate::watch::Findings;
+    use std::sync::Arc;
 
     /// A job of three ranks: the first waits for the last, which works.
     pub fn moment() -> Moment {
@@ -332,6 +375,7 @@ pub mod tests {
                 findings: Findings::default(),
                 is_open: false,
                 standstill: Duration::ZERO,
+                silent: Vec::new(),
             },
             kernel,
             tally,
@@ -340,7 +384,7 @@ pub mod tests {
 
     #[test]
     fn a_job_as_text() {
-        let title = title(42, 3, "solve", Duration::from_secs(12));
+        let title = title(42, (3, None), "solve", Duration::from_secs(12));
         assert_eq!(
             text(&title, &moment()),
             "\
@@ -356,6 +400,33 @@ RANK  STATE  CALL      FOR      SINCE  WORKS  WAITS  MOVES  CPU  BLAME  UNRECV
     }
 
     #[test]
+    fn a_job_on_several_hosts_as_text() {
+        let title = title(42, (3, Some(2)), "solve", Duration::from_secs(12));
+        let mut moment = moment();
+        for (rank, host) in moment.look.snapshots.iter_mut().zip(["a", "a", "b"]) {
+            rank.node = Some(NodeView {
+                host: Arc::from(host),
+                threads: None,
+                process: None,
+            });
+        }
+        moment.look.silent = vec!["b".to_owned()];
+        assert_eq!(
+            text(&title, &moment),
+            "\
+job 42: 3 ranks of solve on 2 hosts, for 12.0 s
+1 outside MPI, 2 waiting; watched for 4.0 s
+50% of the ranks' time is waiting, 100% of it for rank 2
+host b does not answer: what is told of its ranks may be old
+RANK  HOST  STATE  CALL      FOR      SINCE  WORKS  WAITS  MOVES  CPU  BLAME  UNRECV
+   0  a     waits  MPI_Recv  rank 2   1.2 s    25%    75%     0%    -     0%       -
+   1  a     waits  MPI_Recv  anybody  1.2 s    25%    75%     0%    -     0%       4
+   2  b     works  -         -            -    75%     0%    25%  98%   100%       -
+"
+        );
+    }
+
+    #[test]
     fn what_is_certain_is_in_the_head() {
         let mut moment = moment();
         assert_eq!(stuck(&moment), None);
@@ -365,7 +436,7 @@ RANK  STATE  CALL      FOR      SINCE  WORKS  WAITS  MOVES  CPU  BLAME  UNRECV
             stuck(&moment).unwrap(),
             "stuck: rank 0 can never move again, whatever the others do (for 1.6 s)"
         );
-        assert_eq!(rows(&moment)[0].cells[1], "stuck");
+        assert_eq!(rows(&moment)[0].cells[2], "stuck");
         assert_eq!(blame(&Tally::default()), "- of the ranks' time is waiting");
     }
 

@@ -126,8 +126,11 @@ impl View {
 
     fn draw_table(&mut self, frame: &mut Frame, area: Rect, moment: &Moment) {
         let rows = self.sorted(moment);
-        let widths: Vec<u16> = (0..HEADS.len())
+        let shown = table::shown(moment);
+        let widths: Vec<u16> = shown
+            .iter()
             .map(|at| {
+                let at = *at;
                 let cells = rows.iter().map(|row| row.cells[at].chars().count());
                 let widest = cells.chain([HEADS[at].len()]).max().unwrap_or(0);
                 u16::try_from(widest).unwrap_or(u16::MAX)
@@ -138,12 +141,13 @@ impl View {
             false => Alignment::Left,
         };
         let cell = |at: usize, text: String| Cell::from(Text::from(text).alignment(alignment(at)));
-        let heads = HEADS.iter().enumerate().map(|(at, head)| {
-            let style = match *head == self.order.column() {
+        let heads = shown.iter().map(|at| {
+            let (at, head) = (*at, HEADS[*at]);
+            let style = match head == self.order.column() {
                 true => Modifier::BOLD | Modifier::UNDERLINED,
                 false => Modifier::BOLD,
             };
-            cell(at, (*head).to_owned()).style(style)
+            cell(at, head.to_owned()).style(style)
         });
         let heads = ratatui::widgets::Row::new(heads.collect::<Vec<_>>());
         let last = rows.len().saturating_sub(1);
@@ -152,10 +156,12 @@ impl View {
         }
         let rows = rows.into_iter().map(|row| {
             let style = self.style_of(&row);
-            let cells = row.cells.into_iter().enumerate();
-            let cells = cells.map(|(at, text)| match at {
-                1 => cell(at, text).style(style),
-                _ => cell(at, text),
+            let cells = shown.iter().map(|at| {
+                let cell = cell(*at, row.cells[*at].clone());
+                match HEADS[*at] {
+                    "STATE" => cell.style(style),
+                    _ => cell,
+                }
             });
             ratatui::widgets::Row::new(cells.collect::<Vec<_>>())
         });

@@ -34,7 +34,7 @@ const fn variable(name: &'static str, setter: Setter, meaning: &'static str) -> 
 }
 
 /// All of them, those of users first.
-pub const VARIABLES: [Variable; 30] = [
+pub const VARIABLES: [Variable; 31] = [
     variable(
         "LARIAT_CC",
         Setter::User,
@@ -129,6 +129,11 @@ pub const VARIABLES: [Variable; 30] = [
         "LARIAT_NODE_LINE",
         Setter::Launcher,
         "the descriptor by which mpirun on another host is told what to do",
+    ),
+    variable(
+        "LARIAT_NODE_OF",
+        Setter::Launcher,
+        "the mpirun that the user has started, as those on other hosts know it",
     ),
     variable(
         "LARIAT_PARENT_PORT",
