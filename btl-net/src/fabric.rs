@@ -10,10 +10,12 @@ use crate::api::{
     fid_domain, fid_ep, fid_fabric,
 };
 use crate::library::{Library, Version, load};
+use crate::sleep;
 use libc::{c_int, c_void, iovec, ssize_t};
+use std::cell::OnceCell;
 use std::ffi::CString;
 use std::net::IpAddr;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::{NonNull, null, null_mut};
 
 /// How a network is opened.
@@ -47,6 +49,8 @@ pub(crate) struct Fabric {
     av: *mut fid_av,
     cq: *mut fid_cq,
     ep: *mut fid_ep,
+    /// What is slept on, where libfabric's own descriptor does not do.
+    quiet: OnceCell<Option<OwnedFd>>,
 }
 
 /// Whether libfabric has accepted an operation.
@@ -68,6 +72,7 @@ impl Fabric {
             av: null_mut(),
             cq: null_mut(),
             ep: null_mut(),
+            quiet: OnceCell::new(),
         };
         new.info = find(library, options)?;
         new.build(least_room)?;
@@ -281,7 +286,11 @@ impl Fabric {
         let ops = unsafe { &*(*cq).ops };
         let code = (ops.control)(cq, FI_GETWAIT, (&raw mut fd).cast());
         self.check("FI_GETWAIT", code)?;
-        Ok(fd)
+        if !sleep::is_noisy(self.library.version) {
+            return Ok(fd);
+        }
+        let quiet = self.quiet.get_or_init(|| sleep::without_signals(fd));
+        Ok(quiet.as_ref().map_or(fd, AsRawFd::as_raw_fd))
     }
 
     /// Whether the descriptor will tell of what comes from now on.

@@ -20,6 +20,7 @@
 //! fabric    the chain of objects from the fabric to an endpoint
 //! cell      what is in front of each message
 //! endpoint  sending, receiving, order
+//! sleep     the descriptor on which a process sleeps
 //! ```
 
 mod api;
@@ -35,6 +36,7 @@ mod fabric;
     )
 )]
 mod library;
+mod sleep;
 
 pub use cell::Cell;
 pub use endpoint::{Inbox, Message, Net, Sleeper};
