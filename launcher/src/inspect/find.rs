@@ -353,13 +353,18 @@ fn shown_by(pid: i32) -> std::io::Result<Option<(Shown, PathBuf)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn what_is_no_job_is_said() {
         let said = Job::open(0).unwrap_err();
         assert!(said.starts_with("there is no process 0;"), "{said}");
-        let own = i32::try_from(std::process::id()).unwrap();
-        let said = Job::open(own).unwrap_err();
+        // This process itself may have a segment, of another test.
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        let said = Job::open(i32::try_from(other.id()).unwrap());
+        other.kill().unwrap();
+        other.wait().unwrap();
+        let said = said.unwrap_err();
         assert!(said.contains("is no mpirun, nor a rank of one"), "{said}");
         assert_eq!(user(u32::MAX - 7), format!("user {}", u32::MAX - 7));
     }
