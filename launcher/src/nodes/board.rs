@@ -174,7 +174,7 @@ impl Board {
         self.is_wanted(PICTURES_AT)
     }
 
-    /// Whether he wants to know lines of the source, too.
+    /// Whether somebody also wants lines of the source.
     pub fn wants_known(&self) -> bool {
         self.is_wanted(KNOWN_AT)
     }
