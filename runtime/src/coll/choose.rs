@@ -238,8 +238,8 @@ pub(super) fn posts_alltoall(bytes: usize) -> bool {
     bytes <= POST_LINE || oversubscribed()
 }
 
-/// Whether an allreduce of `bytes` is posted on boards. Two ranks have messages for what takes
-/// many lines.
+/// Whether an allreduce of `bytes` is posted on boards. Two ranks fold what takes many lines out
+/// of each other's buffers, or have messages.
 pub(super) fn posts_allreduce(ranks: u32, bytes: usize) -> bool {
     bytes <= 2 * POST_LINE || ranks > 2 || oversubscribed()
 }
