@@ -1,7 +1,8 @@
 /* One kind of message over and over, between two ranks: what one of them enters is
  * recorded, and nothing until both are warm.
  *
- * usage: message send|pingpong|self|window|persistent|barrier|allreduce|bcast BYTES CALLS SETS
+ * usage: message send|pingpong|self|window|persistent|barrier|allreduce|bcast|
+ *        reduce|gather|scatter|gatherv|scatterv|allgather|alltoall BYTES CALLS SETS
  *        message KIND BYTES CALLS steps FILE
  *
  * A rank that runs under callgrind (--instr-atstart=no) writes a profile for each of
@@ -63,6 +64,43 @@ static void bcast(void)
     MPI_Bcast(out, bytes, MPI_CHAR, 0, MPI_COMM_WORLD);
 }
 
+static void reduce(void)
+{
+    MPI_Reduce(out, in, bytes / (int)sizeof(double), MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
+}
+
+static void gather(void)
+{
+    MPI_Gather(out, bytes, MPI_CHAR, in, bytes, MPI_CHAR, 0, MPI_COMM_WORLD);
+}
+
+static void scatter(void)
+{
+    MPI_Scatter(out, bytes, MPI_CHAR, in, bytes, MPI_CHAR, 0, MPI_COMM_WORLD);
+}
+
+static void gatherv(void)
+{
+    int counts[] = {bytes, bytes}, displs[] = {0, bytes};
+    MPI_Gatherv(out, bytes, MPI_CHAR, in, counts, displs, MPI_CHAR, 0, MPI_COMM_WORLD);
+}
+
+static void scatterv(void)
+{
+    int counts[] = {bytes, bytes}, displs[] = {0, bytes};
+    MPI_Scatterv(out, counts, displs, MPI_CHAR, in, bytes, MPI_CHAR, 0, MPI_COMM_WORLD);
+}
+
+static void allgather(void)
+{
+    MPI_Allgather(out, bytes, MPI_CHAR, in, bytes, MPI_CHAR, MPI_COMM_WORLD);
+}
+
+static void alltoall(void)
+{
+    MPI_Alltoall(out, bytes, MPI_CHAR, in, bytes, MPI_CHAR, MPI_COMM_WORLD);
+}
+
 static void pause_outside(long milliseconds)
 {
     struct timespec time = {.tv_nsec = milliseconds * 1000 * 1000};
@@ -110,6 +148,9 @@ static const struct kind KINDS[] = {
     {"send", send_on, true}, {"pingpong", ping_pong, false}, {"self", to_self, false},
     {"window", window, false}, {"persistent", persistent, false},
     {"barrier", barrier, false}, {"allreduce", allreduce, false}, {"bcast", bcast, false},
+    {"reduce", reduce, false}, {"gather", gather, false}, {"scatter", scatter, false},
+    {"gatherv", gatherv, false}, {"scatterv", scatterv, false},
+    {"allgather", allgather, false}, {"alltoall", alltoall, false},
 };
 
 static const struct kind *kind(const char *name)

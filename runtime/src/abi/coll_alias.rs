@@ -160,8 +160,13 @@ pub(super) fn parts(
 ///
 /// # Errors
 /// Class BUFFER: they do.
+#[inline]
 pub(super) fn received(receive: &Parts<'_>, ranks: usize) -> Result<()> {
-    distinct(&each_if_checked(receive, ranks))
+    match receive.shape {
+        Shape::Equal(..) => Ok(()),
+        _ if is_checked() => distinct(&each(receive, ranks).collect::<Vec<_>>()),
+        _ => Ok(()),
+    }
 }
 
 /// Equal parts as one.
@@ -198,14 +203,6 @@ fn each<'a>(parts: &Parts<'a>, ranks: usize) -> impl Iterator<Item = Elements<'a
 
 fn is_checked() -> bool {
     job::current().is_some_and(|job| job.settings.check)
-}
-
-fn each_if_checked<'a>(parts: &Parts<'a>, ranks: usize) -> Vec<Elements<'a>> {
-    match parts.shape {
-        Shape::Equal(..) => Vec::new(),
-        _ if is_checked() => each(parts, ranks).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Whether all pieces are runs of memory, and those that are sent lie before or behind all that
@@ -275,6 +272,7 @@ fn hull(runs: &[Run]) -> Run {
     (from.unwrap_or(0), until.unwrap_or(0))
 }
 
+#[cold]
 fn distinct(pieces: &[Elements<'_>]) -> Result<()> {
     let mut runs = Vec::new();
     pieces.iter().for_each(|piece| piece.runs(&mut runs));

@@ -30,23 +30,67 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
         match call {
             Call::Gather(send, receive, Root::Rank(root))
             | Call::Gatherv(send, receive, Root::Rank(root)) => {
-                let parts = (send.as_ref(), receive.as_ref());
+                let parts = (send.as_ref(), receive.as_ref().map(PartList::new));
                 gather(comm, tag, parts, *root, is_equal)
             }
             Call::Scatter(send, receive, Root::Rank(root))
             | Call::Scatterv(send, receive, Root::Rank(root)) => {
-                let parts = (send.as_ref(), receive.as_ref());
+                let parts = (send.as_ref().map(PartList::new), receive.as_ref());
                 scatter(comm, tag, parts, *root, is_equal)
             }
             Call::NeighborAllgather(send, receive) => {
-                let own = plain(send);
-                among_neighbors(comm, tag, |i| part(receive, i), |_| own)
+                let (own, receive) = (plain(send), PartList::new(receive));
+                among_neighbors(comm, tag, &receive, |_| own)
             }
             Call::NeighborAlltoall(send, receive) => {
-                among_neighbors(comm, tag, |i| part(receive, i), |i| part(send, i))
+                let (send, receive) = (PartList::new(send), PartList::new(receive));
+                among_neighbors(comm, tag, &receive, |i| send.of(i))
             }
             _ => None,
         }
+    }
+}
+
+/// The parts of a buffer, each with where it is.
+#[derive(Clone, Copy)]
+enum PartList<'a> {
+    /// Runs of `len` bytes, `stride` bytes from each other.
+    Runs {
+        addr: *mut u8,
+        stride: isize,
+        len: usize,
+    },
+    Any(Parts<'a>),
+}
+
+impl<'a> PartList<'a> {
+    #[inline]
+    fn new(parts: &Parts<'a>) -> PartList<'a> {
+        match parts.shape {
+            Shape::Equal(each, datatype) if datatype.is_contiguous() => PartList::Runs {
+                addr: parts.addr.wrapping_offset(datatype.true_lb()),
+                stride: datatype.extent().wrapping_mul(each.cast_signed()),
+                len: datatype.size().saturating_mul(each),
+            },
+            _ => PartList::Any(*parts),
+        }
+    }
+
+    /// Part `i`.
+    #[inline]
+    fn of(&self, i: usize) -> Buffer<'a> {
+        match self {
+            PartList::Runs { addr, stride, len } => {
+                let at = stride.wrapping_mul(i.cast_signed());
+                Buffer::bytes(addr.wrapping_offset(at), *len)
+            }
+            PartList::Any(parts) => part(parts, i),
+        }
+    }
+
+    /// Whether all parts are known to be at most [`MAX_LEN`] bytes.
+    fn are_short(&self) -> bool {
+        matches!(self, PartList::Runs { len, .. } if *len <= MAX_LEN)
     }
 }
 
@@ -71,16 +115,21 @@ fn part<'a>(parts: &Parts<'a>, i: usize) -> Buffer<'a> {
 }
 
 /// The same buffer, as bytes if they are contiguous.
+#[inline]
 fn plain<'a>(buffer: &Buffer<'a>) -> Buffer<'a> {
     dense(buffer).map_or(*buffer, |(addr, len)| Buffer::bytes(addr, len))
 }
 
+#[inline]
 fn len_of(buffer: &Buffer<'_>) -> usize {
-    let size = buffer.datatype.map_or(1, |datatype| datatype.size());
-    size.saturating_mul(buffer.count)
+    match buffer.datatype {
+        None => buffer.count,
+        Some(datatype) => datatype.size().saturating_mul(buffer.count),
+    }
 }
 
 /// A message to or from a rank.
+#[derive(Clone, Copy)]
 struct Piece<'a> {
     peer: u32,
     buffer: Buffer<'a>,
@@ -103,6 +152,7 @@ impl<'a> Piece<'a> {
 struct UnderWay(SmallVec<[(Request, u32, usize); 4]>);
 
 impl UnderWay {
+    #[inline]
     fn add(
         &mut self,
         messages: &mut Messages<'_>,
@@ -115,35 +165,47 @@ impl UnderWay {
         }
     }
 
+    #[inline]
     fn wait(self, messages: &mut Messages<'_>) {
+        if !self.0.is_empty() {
+            self.wait_each(messages);
+        }
+    }
+
+    #[inline(never)]
+    fn wait_each(self, messages: &mut Messages<'_>) {
         for (request, peer, len) in self.0 {
             messages.wait(Some(request), peer, len);
         }
     }
 }
 
-/// Sends and receives pieces, at most [`MAX_IN_FLIGHT`] each, and waits for all of them. Empty
-/// ones have no message. `is_once`: no rank sends two.
+/// Sends and receives pieces, at most [`MAX_IN_FLIGHT`] each, and waits for all of them; does
+/// `meanwhile` once all that can be sent at once is. Empty ones have no message. `are_short`:
+/// those that come are known to be. `is_once`: no rank sends two.
 ///
 /// # Safety
 /// The buffers are readable or writable until this returns, and those that are written overlap
 /// no other.
+#[inline]
 unsafe fn exchange<'a>(
     messages: &mut Messages<'_>,
-    come: impl Iterator<Item = Piece<'a>> + Clone,
+    (come, are_short, is_once): (impl Iterator<Item = Piece<'a>> + Clone, bool, bool),
     go: impl Iterator<Item = Piece<'a>>,
-    is_once: bool,
+    meanwhile: impl FnOnce(),
 ) {
     let base = messages.channel;
     let (mut receives, mut sends) = (UnderWay::default(), UnderWay::default());
-    let come = come.filter(|piece| len_of(&piece.buffer) > 0);
     let is_short = |piece: &Piece<'_>| len_of(&piece.buffer) <= MAX_LEN;
-    // Receives of long messages first, so that their senders find them.
-    for piece in come.clone().filter(|piece| !is_short(piece)) {
-        messages.channel = piece.channel;
-        // SAFETY: the caller's promise.
-        let receiving = unsafe { messages.receive_into(piece.peer, &piece.buffer) };
-        receives.add(messages, receiving, (piece.peer, len_of(&piece.buffer)));
+    let come = come.filter(|piece| len_of(&piece.buffer) > 0);
+    if !are_short {
+        // Receives of long messages first, so that their senders find them.
+        for piece in come.clone().filter(|piece| !is_short(piece)) {
+            messages.channel = piece.channel;
+            // SAFETY: the caller's promise.
+            let receiving = unsafe { messages.receive_into(piece.peer, &piece.buffer) };
+            receives.add(messages, receiving, (piece.peer, len_of(&piece.buffer)));
+        }
     }
     for piece in go.filter(|piece| len_of(&piece.buffer) > 0) {
         messages.channel = piece.channel;
@@ -151,8 +213,10 @@ unsafe fn exchange<'a>(
         let sending = unsafe { messages.send_from(piece.peer, &piece.buffer) };
         sends.add(messages, sending, (piece.peer, 0));
     }
-    let short = come.filter(is_short);
+    meanwhile();
+    let short = come.filter(|piece| are_short || is_short(piece));
     messages.awaited = match is_once {
+        true if short.size_hint().1 == Some(1) => Awaited::NOBODY,
         true => Awaited::Of(short.clone().fold(0, |all, piece| all | 1 << piece.peer)),
         false => Awaited::Anybody,
     };
@@ -171,12 +235,14 @@ unsafe fn exchange<'a>(
 
 /// Every other rank, counted from the one above `first` on, or downwards.
 fn others(size: u32, first: u32, upwards: bool) -> impl Iterator<Item = u32> + Clone {
+    let wrapped = move |rank: u32| if rank < size { rank } else { rank - size };
     (1..size).map(move |i| match upwards {
-        true => (first + i) % size,
-        false => (first + size - i) % size,
+        true => wrapped(first + i),
+        false => wrapped(first + size - i),
     })
 }
 
+#[inline]
 fn is_small(size: u32) -> bool {
     size as usize <= MAX_IN_FLIGHT
 }
@@ -193,40 +259,54 @@ const _: () = assert!(MAX_IN_FLIGHT <= TOLD_APART as usize);
 unsafe fn gather(
     comm: &Comm,
     tag: Tag,
-    (send, receive): (Option<&Buffer<'_>>, Option<&Parts<'_>>),
+    (send, receive): (Option<&Buffer<'_>>, Option<PartList<'_>>),
     root: u32,
     is_equal: bool,
 ) -> Option<Result<()>> {
     let (rank, size) = (comm.rank, comm.size());
     let own = match (send, receive) {
         (Some(send), _) => plain(send),
-        (None, Some(receive)) => part(receive, root as usize),
+        (None, Some(receive)) => receive.of(root as usize),
         (None, None) => return None,
     };
-    let all = receive.map(|all| part(all, root as usize));
+    let all = receive.map(|all| all.of(root as usize));
     if !is_small(size) || is_equal && is_tree(size, &all.unwrap_or(own)) {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
-    let piece = |peer, buffer| Piece::new(peer, buffer, tag);
+    let Some(receive) = receive.filter(|_| rank == root) else {
+        // SAFETY: the caller's promise; it is waited for here.
+        unsafe { send_one(&mut messages, root, &own) };
+        return Some(messages.result);
+    };
+    let copy_own = || {
+        if send.is_some() {
+            // SAFETY: the caller's promise.
+            unsafe { memory::copy_buffer(&own, &receive.of(root as usize)) };
+        }
+    };
+    let come = (0..size).filter(|peer| *peer != root);
+    let come = come.map(|peer| Piece::new(peer, receive.of(peer as usize), tag));
     // SAFETY: the caller's promise.
     unsafe {
-        match receive {
-            Some(receive) if rank == root => {
-                let come = (0..size).filter(|peer| *peer != root);
-                let come = come.map(|peer| piece(peer, part(receive, peer as usize)));
-                exchange(&mut messages, come, std::iter::empty(), true);
-                if let Some(send) = send {
-                    memory::copy_buffer(&plain(send), &part(receive, root as usize));
-                }
-            }
-            _ => {
-                let go = std::iter::once(piece(root, own));
-                exchange(&mut messages, std::iter::empty(), go, true);
-            }
-        }
+        let come = (come, receive.are_short(), true);
+        exchange(&mut messages, come, std::iter::empty(), copy_own);
     }
     Some(messages.result)
+}
+
+/// Sends the only message of this rank, if it is not empty, and waits.
+///
+/// # Safety
+/// The buffer is readable until this returns.
+#[inline]
+unsafe fn send_one(messages: &mut Messages<'_>, to: u32, buffer: &Buffer<'_>) {
+    messages.awaited = Awaited::NOBODY;
+    if len_of(buffer) > 0 {
+        // SAFETY: the caller's promise; it is waited for here.
+        let sending = unsafe { messages.send_from(to, buffer) };
+        messages.wait(sending, to, 0);
+    }
 }
 
 /// # Safety
@@ -234,39 +314,47 @@ unsafe fn gather(
 unsafe fn scatter(
     comm: &Comm,
     tag: Tag,
-    (send, receive): (Option<&Parts<'_>>, Option<&Buffer<'_>>),
+    (send, receive): (Option<PartList<'_>>, Option<&Buffer<'_>>),
     root: u32,
     is_equal: bool,
 ) -> Option<Result<()>> {
     let (rank, size) = (comm.rank, comm.size());
     let own = match (receive, send) {
         (Some(receive), _) => plain(receive),
-        (None, Some(send)) => part(send, root as usize),
+        (None, Some(send)) => send.of(root as usize),
         (None, None) => return None,
     };
-    let all = send.map(|all| part(all, root as usize));
+    let all = send.map(|all| all.of(root as usize));
     if !is_small(size) || is_equal && is_tree(size, &all.unwrap_or(own)) {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
-    let piece = |peer, buffer| Piece::new(peer, buffer, tag);
+    let Some(send) = send.filter(|_| rank == root) else {
+        let come = std::iter::once(Piece::new(root, own, tag));
+        // SAFETY: the caller's promise.
+        unsafe {
+            let come = (come, len_of(&own) <= MAX_LEN, true);
+            exchange(&mut messages, come, std::iter::empty(), || {});
+        }
+        return Some(messages.result);
+    };
+    let copy_own = || {
+        if receive.is_some() {
+            // SAFETY: the caller's promise.
+            unsafe { memory::copy_buffer(&send.of(root as usize), &own) };
+        }
+    };
+    let go = (0..size).filter(|peer| *peer != root);
+    let go = go.map(|peer| Piece::new(peer, send.of(peer as usize), tag));
     // SAFETY: the caller's promise.
     unsafe {
-        match send {
-            Some(send) if rank == root => {
-                let go = (0..size).filter(|peer| *peer != root);
-                let go = go.map(|peer| piece(peer, part(send, peer as usize)));
-                exchange(&mut messages, std::iter::empty(), go, true);
-                if let Some(receive) = receive {
-                    memory::copy_buffer(&part(send, root as usize), &plain(receive));
-                }
-            }
-            _ => {
-                let come = std::iter::once(0).map(|_| piece(root, own));
-                exchange(&mut messages, come, std::iter::empty(), true);
-            }
-        }
-    }
+        exchange(
+            &mut messages,
+            (std::iter::empty(), true, true),
+            go,
+            copy_own,
+        )
+    };
     Some(messages.result)
 }
 
@@ -284,24 +372,35 @@ pub(super) unsafe fn allgather(
     if !is_small(size) {
         return None;
     }
-    let len = |rank: u32| len_of(&part(receive, rank as usize));
-    let total = (0..size).fold(0usize, |sum, rank| sum.saturating_add(len(rank)));
+    let receive = PartList::new(receive);
+    let total = match receive {
+        PartList::Runs { len, .. } => len.saturating_mul(size as usize),
+        PartList::Any(_) => (0..size as usize)
+            .map(|rank| len_of(&receive.of(rank)))
+            .fold(0, usize::saturating_add),
+    };
     if choose::allgather(size, total) != choose::Allgather::Direct {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
     let piece = |peer, buffer| Piece::new(peer, buffer, tag);
-    let own = part(receive, rank as usize);
+    let own = receive.of(rank as usize);
     // Out of the buffer that is sent: what has just been copied is slow for others to read.
     let out = send.map_or(own, plain);
+    let come = others(size, rank, false);
+    let come = come.map(|peer| piece(peer, receive.of(peer as usize)));
+    let go = others(size, rank, true).map(|peer| piece(peer, out));
     // SAFETY: the caller's promise.
+    let copy_own = || unsafe { memory::copy_buffer(&out, &own) };
+    // SAFETY: as above.
     unsafe {
-        let come = others(size, rank, false);
-        let come = come.map(|peer| piece(peer, part(receive, peer as usize)));
-        let go = others(size, rank, true).map(|peer| piece(peer, out));
-        exchange(&mut messages, come, go, true);
-        memory::copy_buffer(&out, &own);
-    }
+        exchange(
+            &mut messages,
+            (come, receive.are_short(), true),
+            go,
+            copy_own,
+        )
+    };
     Some(messages.result)
 }
 
@@ -317,9 +416,12 @@ pub(super) unsafe fn alltoall(
 ) -> Option<Result<()>> {
     let (rank, size) = (comm.rank, comm.size());
     let send = send?; // in place, parts are swapped in pairs
-    if let (Shape::Equal(..), Shape::Equal(..)) = (send.shape, receive.shape)
-        && choose::alltoall(size, len_of(&part(receive, 0))) == choose::Alltoall::Bruck
-    {
+    let is_equal = matches!(
+        (send.shape, receive.shape),
+        (Shape::Equal(..), Shape::Equal(..))
+    );
+    let (send, receive) = (PartList::new(send), PartList::new(receive));
+    if is_equal && choose::alltoall(size, len_of(&receive.of(0))) == choose::Alltoall::Bruck {
         return None;
     }
     if !is_small(size) {
@@ -327,15 +429,22 @@ pub(super) unsafe fn alltoall(
     }
     let mut messages = Messages::new(comm, tag);
     let piece = |peer, buffer| Piece::new(peer, buffer, tag);
+    let come = others(size, rank, false);
+    let come = come.map(|peer| piece(peer, receive.of(peer as usize)));
+    let go = others(size, rank, true);
+    let go = go.map(|peer| piece(peer, send.of(peer as usize)));
+    let (from, to) = (send.of(rank as usize), receive.of(rank as usize));
     // SAFETY: the caller's promise.
+    let copy_own = || unsafe { memory::copy_buffer(&from, &to) };
+    // SAFETY: as above.
     unsafe {
-        memory::copy_buffer(&part(send, rank as usize), &part(receive, rank as usize));
-        let come = others(size, rank, false);
-        let come = come.map(|peer| piece(peer, part(receive, peer as usize)));
-        let go = others(size, rank, true);
-        let go = go.map(|peer| piece(peer, part(send, peer as usize)));
-        exchange(&mut messages, come, go, true);
-    }
+        exchange(
+            &mut messages,
+            (come, receive.are_short(), true),
+            go,
+            copy_own,
+        )
+    };
     Some(messages.result)
 }
 
@@ -346,7 +455,7 @@ pub(super) unsafe fn alltoall(
 unsafe fn among_neighbors<'a>(
     comm: &Comm,
     tag: Tag,
-    into: impl Fn(usize) -> Buffer<'a> + Copy,
+    receive: &PartList<'a>,
     out: impl Fn(usize) -> Buffer<'a>,
 ) -> Option<Result<()>> {
     let edges = match neighbor::edges_of(comm) {
@@ -368,7 +477,7 @@ unsafe fn among_neighbors<'a>(
         .enumerate()
         .filter_map(move |(i, edge)| {
             let (peer, channel) = (edge.peer?, channel(edge.upward));
-            Some(Piece::new(peer, into(i), channel))
+            Some(Piece::new(peer, receive.of(i), channel))
         });
     let go = edges
         .destinations
@@ -379,6 +488,6 @@ unsafe fn among_neighbors<'a>(
             Some(Piece::new(peer, out(i), channel))
         });
     // SAFETY: the caller's promise.
-    unsafe { exchange(&mut messages, come, go, false) };
+    unsafe { exchange(&mut messages, (come, receive.are_short(), false), go, || {}) };
     Some(messages.result)
 }

@@ -88,10 +88,26 @@ pub(super) unsafe fn copy(from: &Block, to: &Block, types: &[Arc<Datatype>]) {
 ///
 /// # Safety
 /// As [`copy`].
+#[inline]
 pub(super) unsafe fn copy_buffer(from: &Buffer<'_>, to: &Buffer<'_>) {
     if from.addr == to.addr && from.count == to.count {
         return;
     }
+    if from.datatype.is_none() && to.datatype.is_none() {
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(from.addr, to.addr, from.count.min(to.count)) };
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { copy_laid_out(from, to) };
+}
+
+/// As [`copy_buffer`], where one is not a run of bytes.
+///
+/// # Safety
+/// As [`copy`].
+#[inline(never)]
+unsafe fn copy_laid_out(from: &Buffer<'_>, to: &Buffer<'_>) {
     let types: Vec<Arc<Datatype>> = [from, to]
         .into_iter()
         .filter_map(|buffer| buffer.datatype.cloned())
