@@ -125,7 +125,9 @@ pub(super) fn buffer_and_parts(
     {
         return if meet(a, b) { aliased() } else { Ok(()) };
     }
-    if apart(std::iter::once(one), each(parts, ranks)) {
+    if let (Some(a), Some(b)) = (one.run(), hull_of(parts, ranks))
+        && !meet(a, b)
+    {
         return Ok(());
     }
     scattered(&[one], &each(parts, ranks).collect::<Vec<_>>())
@@ -148,11 +150,16 @@ pub(super) fn parts(
     {
         return if meet(a, b) { aliased() } else { Ok(()) };
     }
-    if !apart(each(send, destinations), each(receive, sources)) {
-        let from: Vec<_> = each(send, destinations).collect();
-        let into: Vec<_> = each(receive, sources).collect();
-        scattered(&from, &into)?;
+    if let (Some(a), Some(b)) = (hull_of(send, destinations), hull_of(receive, sources))
+        && !meet(a, b)
+    {
+        // Mostly what is sent lies before or behind all that is received, and nothing more is
+        // to be compared.
+        return received(receive, sources);
     }
+    let from: Vec<_> = each(send, destinations).collect();
+    let into: Vec<_> = each(receive, sources).collect();
+    scattered(&from, &into)?;
     received(receive, sources)
 }
 
@@ -205,28 +212,25 @@ fn is_checked() -> bool {
     job::current().is_some_and(|job| job.settings.check)
 }
 
-/// Whether all pieces are runs of memory, and those that are sent lie before or behind all that
-/// are received: mostly they do, and nothing more is to be compared.
-fn apart<'a>(
-    send: impl Iterator<Item = Elements<'a>>,
-    receive: impl Iterator<Item = Elements<'a>>,
-) -> bool {
-    match (hull_of(send), hull_of(receive)) {
-        (Some(a), Some(b)) => !meet(a, b),
-        _ => false,
-    }
-}
-
-/// From the first byte of all pieces to the last; `None`: one is no run of memory.
-fn hull_of<'a>(pieces: impl Iterator<Item = Elements<'a>>) -> Option<Run> {
-    let mut hull = (usize::MAX, 0);
-    for piece in pieces {
-        let run = piece.run()?;
-        if run.0 < run.1 {
-            hull = (hull.0.min(run.0), hull.1.max(run.1));
+/// From the first byte of all parts to behind the last; `None`: one is no run of memory.
+fn hull_of(parts: &Parts<'_>, ranks: usize) -> Option<Run> {
+    let around = |hull: Run, run: Run| match run.0 < run.1 {
+        true => (hull.0.min(run.0), hull.1.max(run.1)),
+        false => hull,
+    };
+    let nothing = (usize::MAX, 0);
+    match parts.shape {
+        Shape::Varying(counts, displs, datatype) if datatype.is_contiguous() => {
+            let first = parts.addr.wrapping_offset(datatype.true_lb()).addr();
+            let run = |i: usize| {
+                let from = first.wrapping_add_signed(datatype.extent().wrapping_mul(displs.get(i)));
+                let len = datatype.size().saturating_mul(counts.count(i));
+                (from, from.saturating_add(len))
+            };
+            Some((0..ranks).map(run).fold(nothing, around))
         }
+        _ => each(parts, ranks).try_fold(nothing, |hull, part| Some(around(hull, part.run()?))),
     }
-    Some(hull)
 }
 
 /// Checks several pieces that are sent against several that are received.

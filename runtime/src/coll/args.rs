@@ -18,6 +18,7 @@ pub enum Ints<'a> {
 
 impl Ints<'_> {
     /// The one at `i`.
+    #[inline]
     #[must_use]
     pub fn get(&self, i: usize) -> isize {
         match self {
@@ -29,6 +30,7 @@ impl Ints<'_> {
     }
 
     /// The one at `i`, which is a count and not negative.
+    #[inline]
     #[must_use]
     pub fn count(&self, i: usize) -> usize {
         self.get(i).unsigned_abs()

@@ -485,7 +485,7 @@ pub(super) unsafe fn allgather(
     let (rank, size) = (comm.rank as usize, comm.size() as usize);
     let into = Data::run(receive, size)?;
     let (each, len) = (into.count / size, into.len / size);
-    if !choose::posts_allgather(len) {
+    if !choose::posts_allgather(comm.size(), len) {
         return None;
     }
     needs_board!(comm, tag, len);

@@ -245,9 +245,10 @@ pub(super) fn posts_allreduce(ranks: u32, bytes: usize) -> bool {
 }
 
 /// Whether an allgather is posted on boards, where each rank posts `bytes`. The lines of a post
-/// come one after the other, those of a message together.
-pub(super) fn posts_allgather(bytes: usize) -> bool {
-    bytes <= 2 * POST_LINE || oversubscribed()
+/// come one after the other, those of a message together; two ranks have a message each.
+pub(super) fn posts_allgather(ranks: u32, bytes: usize) -> bool {
+    let lines = if ranks > 2 { 2 } else { 1 };
+    bytes <= lines * POST_LINE || oversubscribed()
 }
 
 /// For gathers and scatters of equal parts.

@@ -3,7 +3,7 @@
 //!
 //! As in [`super::direct`], the messages are those of the plan of the same algorithm.
 
-use super::args::{Call, Parts, Root, Shape};
+use super::args::{Call, Ints, Parts, Root, Shape};
 use super::direct::{MAX_LEN, dense};
 use super::messages::{Awaited, MAX_IN_FLIGHT, Messages};
 use super::neighbor;
@@ -60,6 +60,14 @@ enum PartList<'a> {
         stride: isize,
         len: usize,
     },
+    /// Runs that counts and displacements tell, in elements of so many bytes.
+    Varying {
+        addr: *mut u8,
+        extent: isize,
+        size: usize,
+        counts: Ints<'a>,
+        displs: Ints<'a>,
+    },
     Any(Parts<'a>),
 }
 
@@ -72,6 +80,15 @@ impl<'a> PartList<'a> {
                 stride: datatype.extent().wrapping_mul(each.cast_signed()),
                 len: datatype.size().saturating_mul(each),
             },
+            Shape::Varying(counts, displs, datatype) if datatype.is_contiguous() => {
+                PartList::Varying {
+                    addr: parts.addr.wrapping_offset(datatype.true_lb()),
+                    extent: datatype.extent(),
+                    size: datatype.size(),
+                    counts,
+                    displs,
+                }
+            }
             _ => PartList::Any(*parts),
         }
     }
@@ -83,6 +100,17 @@ impl<'a> PartList<'a> {
             PartList::Runs { addr, stride, len } => {
                 let at = stride.wrapping_mul(i.cast_signed());
                 Buffer::bytes(addr.wrapping_offset(at), *len)
+            }
+            PartList::Varying {
+                addr,
+                extent,
+                size,
+                counts,
+                displs,
+            } => {
+                let at = extent.wrapping_mul(displs.get(i));
+                let len = size.saturating_mul(counts.count(i));
+                Buffer::bytes(addr.wrapping_offset(at), len)
             }
             PartList::Any(parts) => part(parts, i),
         }
@@ -375,7 +403,7 @@ pub(super) unsafe fn allgather(
     let receive = PartList::new(receive);
     let total = match receive {
         PartList::Runs { len, .. } => len.saturating_mul(size as usize),
-        PartList::Any(_) => (0..size as usize)
+        _ => (0..size as usize)
             .map(|rank| len_of(&receive.of(rank)))
             .fold(0, usize::saturating_add),
     };
