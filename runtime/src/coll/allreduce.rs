@@ -1,7 +1,7 @@
 //! Allreduce (MPI 5.0, section 6.9.6).
 //!
-//! Each rank's contribution is in `into`, its receive buffer, when these begin. All give
-//! the bits that a reduce gives (see [`super::reduce`]), at every rank.
+//! `send` is this rank's contribution and only read, in place it is `into`, the receive buffer.
+//! All give the bits that a reduce gives (see [`super::reduce`]), at every rank.
 
 use super::block::Block;
 use super::plan::Plan;
@@ -17,8 +17,11 @@ const DIRECT_MOST: u32 = 8;
 ///
 /// # Errors
 /// No memory for the contributions.
-pub(super) fn gathered(plan: &mut Plan, into: Block) -> Result<()> {
-    let parts = contributions(plan, into)?;
+pub(super) fn gathered(plan: &mut Plan, send: Block, into: Block) -> Result<()> {
+    if plan.size <= DIRECT_MOST {
+        return reduce_scatter::pairwise(plan, into, |_| send);
+    }
+    let parts = contributions(plan, send)?;
     plan.fold(&parts);
     plan.copy(parts[plan.size as usize - 1], into);
     Ok(())
@@ -49,10 +52,10 @@ pub(super) fn contributions(plan: &mut Plan, own: Block) -> Result<Vec<Block>> {
 ///
 /// # Errors
 /// No memory for the contributions to a piece.
-pub(super) fn pieces(plan: &mut Plan, into: Block) -> Result<()> {
+pub(super) fn pieces(plan: &mut Plan, send: Block, into: Block) -> Result<()> {
     let pieces = Pieces::new(into, plan.size);
     let mine = pieces.of(into, plan.rank);
-    reduce_scatter::pairwise(plan, mine, |rank| pieces.of(into, rank))?;
+    reduce_scatter::pairwise(plan, mine, |rank| pieces.of(send, rank))?;
     match plan.size <= DIRECT_MOST {
         true => allgather::direct(plan, mine, |rank| pieces.of(into, rank)),
         false => allgather::ring(plan, mine, |rank| pieces.of(into, rank)),
@@ -65,8 +68,8 @@ pub(super) fn pieces(plan: &mut Plan, into: Block) -> Result<()> {
 ///
 /// # Errors
 /// No memory for the contributions.
-pub(super) fn central(plan: &mut Plan, into: Block) -> Result<()> {
-    reduce::flat(plan, into, into, 0)?;
+pub(super) fn central(plan: &mut Plan, send: Block, into: Block) -> Result<()> {
+    reduce::flat(plan, send, into, 0)?;
     bcast::flat(plan, into, 0);
     Ok(())
 }
@@ -76,9 +79,9 @@ pub(super) fn central(plan: &mut Plan, into: Block) -> Result<()> {
 ///
 /// # Errors
 /// No memory for a partial result.
-pub(super) fn chain(plan: &mut Plan, into: Block) -> Result<()> {
+pub(super) fn chain(plan: &mut Plan, send: Block, into: Block) -> Result<()> {
     let last = plan.size - 1;
-    reduce::chain(plan, into, into, last)?;
+    reduce::chain(plan, send, into, last)?;
     bcast::binomial(plan, into, last);
     Ok(())
 }

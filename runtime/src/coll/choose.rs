@@ -238,10 +238,16 @@ pub(super) fn posts_alltoall(bytes: usize) -> bool {
     bytes <= POST_LINE || oversubscribed()
 }
 
-/// Whether an allreduce of `bytes` is posted on boards. Two ranks fold what takes many lines out
-/// of each other's buffers, or have messages.
+/// Whether an allreduce of `bytes` is posted on boards. Two ranks have a message each for what
+/// takes more lines than one.
 pub(super) fn posts_allreduce(ranks: u32, bytes: usize) -> bool {
-    bytes <= 2 * POST_LINE || ranks > 2 || oversubscribed()
+    bytes <= POST_LINE || ranks > 2 || oversubscribed()
+}
+
+/// Whether an allreduce of `bytes` that is not posted is folded out of the buffers of all ranks,
+/// where these can be mapped. Two ranks have a message each for what is shorter.
+pub(super) fn maps_allreduce(ranks: u32, bytes: usize) -> bool {
+    bytes > 1 << 10 || ranks > 2 || oversubscribed()
 }
 
 /// Whether an allgather is posted on boards, where each rank posts `bytes`. The lines of a post

@@ -54,8 +54,12 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
             let len = operand(reduction)?;
             // SAFETY: the caller's promise.
             let posted = unsafe { board::allreduce(comm, tag, reduction, len) };
-            // SAFETY: as above.
-            let posted = posted.or_else(|| unsafe { mapped::allreduce(comm, tag, reduction, len) });
+            let maps = || choose::maps_allreduce(comm.size(), len);
+            let posted = posted.or_else(|| match maps() {
+                // SAFETY: as above.
+                true => unsafe { mapped::allreduce(comm, tag, reduction, len) },
+                false => None,
+            });
             if len > MAX_LEN {
                 return posted;
             }

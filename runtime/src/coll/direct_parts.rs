@@ -243,17 +243,21 @@ unsafe fn exchange<'a>(
     }
     meanwhile();
     let short = come.filter(|piece| are_short || is_short(piece));
-    messages.awaited = match is_once {
-        true if short.size_hint().1 == Some(1) => Awaited::NOBODY,
-        true => Awaited::Of(short.clone().fold(0, |all, piece| all | 1 << piece.peer)),
-        false => Awaited::Anybody,
-    };
-    for piece in short {
+    let mut taken = 0u64;
+    for piece in short.clone() {
         messages.channel = piece.channel;
-        messages.awaited.remove(piece.peer);
+        taken |= 1u64.checked_shl(piece.peer).unwrap_or(0);
         let len = len_of(&piece.buffer);
         // SAFETY: the caller's promise.
-        unsafe { messages.take_into(piece.peer, &piece.buffer, len) };
+        if unsafe { messages.take_at_once(piece.peer, &piece.buffer, len) } {
+            continue;
+        }
+        messages.awaited = match is_once {
+            true => Awaited::Of(short.clone().fold(0, |all, piece| all | 1 << piece.peer) & !taken),
+            false => Awaited::Anybody,
+        };
+        // SAFETY: as above.
+        unsafe { messages.await_from(piece.peer, &piece.buffer, len) };
     }
     messages.awaited = Awaited::NOBODY;
     messages.channel = base;
@@ -297,8 +301,8 @@ unsafe fn gather(
         (None, Some(receive)) => receive.of(root as usize),
         (None, None) => return None,
     };
-    let all = receive.map(|all| all.of(root as usize));
-    if !is_small(size) || is_equal && is_tree(size, &all.unwrap_or(own)) {
+    let equal = || receive.map_or(own, |all| all.of(root as usize));
+    if !is_small(size) || is_equal && is_tree(size, &equal()) {
         return None;
     }
     let mut messages = Messages::new(comm, tag);
@@ -352,8 +356,8 @@ unsafe fn scatter(
         (None, Some(send)) => send.of(root as usize),
         (None, None) => return None,
     };
-    let all = send.map(|all| all.of(root as usize));
-    if !is_small(size) || is_equal && is_tree(size, &all.unwrap_or(own)) {
+    let equal = || send.map_or(own, |all| all.of(root as usize));
+    if !is_small(size) || is_equal && is_tree(size, &equal()) {
         return None;
     }
     let mut messages = Messages::new(comm, tag);

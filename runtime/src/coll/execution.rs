@@ -247,6 +247,14 @@ impl Execution {
                     unsafe { reducer.apply(input.addr, inout.addr, inout.count) };
                 }
             }
+            Step::Combine { left, right, out } => {
+                if let Some(reducer) = &self.plan.reducer
+                    && self.error.is_none()
+                {
+                    // SAFETY: as above; all three hold elements of the reducer's type.
+                    unsafe { reducer.combine(left.addr, right.addr, out.addr, out.count) };
+                }
+            }
         }
     }
 

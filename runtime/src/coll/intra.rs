@@ -54,8 +54,7 @@ pub(super) fn plan(plan: &mut Plan, call: &Call<'_>) -> Result<()> {
         }
         Call::Allreduce(reduction) => {
             let (send, into) = operands_of(plan, reduction, reduction.count);
-            plan.copy(send, into);
-            plan_allreduce(plan, into)
+            plan_allreduce(plan, send, into)
         }
         Call::ReduceScatterBlock(reduction) => {
             let each = reduction.count;
@@ -280,26 +279,29 @@ pub(super) fn plan_reduce(plan: &mut Plan, send: Block, into: Block, root: u32) 
     }
 }
 
-fn plan_allreduce(plan: &mut Plan, into: Block) -> Result<()> {
+fn plan_allreduce(plan: &mut Plan, send: Block, into: Block) -> Result<()> {
     if plan.size == 1 {
+        plan.copy(send, into);
         return Ok(());
     }
     if let Some(hosts) = plan.hosts.clone() {
         match choose::reduction_by_host(&hosts, plan.size, into.len(), into.count) {
             ByHost::Leaders => {
+                plan.copy(send, into);
                 return by_host_reductions::allreduce_by_leaders(plan, &hosts, into);
             }
             ByHost::Lanes => {
+                plan.copy(send, into);
                 return by_host_reductions::allreduce_by_lanes(plan, &hosts, into);
             }
             ByHost::Not => {}
         }
     }
     match choose::allreduce(plan.size, into.len(), into.count) {
-        choose::Allreduce::Central => allreduce::central(plan, into),
-        choose::Allreduce::Gathered => allreduce::gathered(plan, into),
-        choose::Allreduce::Pieces => allreduce::pieces(plan, into),
-        choose::Allreduce::Chain => allreduce::chain(plan, into),
+        choose::Allreduce::Central => allreduce::central(plan, send, into),
+        choose::Allreduce::Gathered => allreduce::gathered(plan, send, into),
+        choose::Allreduce::Pieces => allreduce::pieces(plan, send, into),
+        choose::Allreduce::Chain => allreduce::chain(plan, send, into),
     }
 }
 
@@ -337,8 +339,7 @@ fn plan_reduce_scatter(
     match way {
         choose::ReduceScatter::Allreduce => {
             let all = plan.temp_like(send.ty, send.count)?;
-            plan.copy(send, all);
-            plan_allreduce(plan, all)?;
+            plan_allreduce(plan, send, all)?;
             plan.copy(part(all, plan.rank), target);
         }
         choose::ReduceScatter::Pairwise => {

@@ -44,13 +44,6 @@ impl Awaited {
             Awaited::Of(ranks) => ranks.checked_shr(rank).is_some_and(|ranks| ranks & 1 == 1),
         }
     }
-
-    /// Without `rank`, whose only message is received now.
-    pub(super) fn remove(&mut self, rank: u32) {
-        if let Awaited::Of(ranks) = self {
-            *ranks &= !1u64.checked_shl(rank).unwrap_or(0);
-        }
-    }
 }
 
 impl<'a> Messages<'a> {
@@ -120,21 +113,50 @@ impl<'a> Messages<'a> {
     /// The buffer is writable, and nobody's, until this returns.
     #[inline]
     pub(super) unsafe fn take_into(&mut self, from: u32, buffer: &Buffer<'_>, len: usize) {
-        if self.broken {
-            return;
-        }
-        let (comm, tag) = (self.comm, self.channel.0);
-        let pattern = (Some(from), Some(tag));
         // SAFETY: the caller's promise.
-        match unsafe { pml::take_soon(comm, Space::Collective, pattern, buffer) } {
-            Some((.., came)) if came as usize == len => {}
-            Some((.., came)) => self.failed(too_short(self.tag, from, came as u64, len)),
-            None => {
-                // SAFETY: the caller's promise; it is waited for here.
-                let receiving = unsafe { self.receive_into(from, buffer) };
-                self.wait(receiving, from, len);
+        unsafe {
+            if !self.take_at_once(from, buffer, len) {
+                self.await_from(from, buffer, len);
             }
         }
+    }
+
+    /// Receives `len` bytes if they are there, or come soon. `false`: they did not.
+    ///
+    /// # Safety
+    /// As [`Messages::take_into`].
+    #[inline]
+    pub(super) unsafe fn take_at_once(
+        &mut self,
+        from: u32,
+        buffer: &Buffer<'_>,
+        len: usize,
+    ) -> bool {
+        if self.broken {
+            return true; // nothing more comes
+        }
+        let pattern = (Some(from), Some(self.channel.0));
+        // SAFETY: the caller's promise.
+        let Some((.., came)) =
+            (unsafe { pml::take_soon(self.comm, Space::Collective, pattern, buffer) })
+        else {
+            return false;
+        };
+        if came as usize != len {
+            self.failed(too_short(self.tag, from, came as u64, len));
+        }
+        true
+    }
+
+    /// Receives `len` bytes that are not there yet.
+    ///
+    /// # Safety
+    /// As [`Messages::take_into`].
+    #[inline(never)]
+    pub(super) unsafe fn await_from(&mut self, from: u32, buffer: &Buffer<'_>, len: usize) {
+        // SAFETY: the caller's promise; it is waited for here.
+        let receiving = unsafe { self.receive_into(from, buffer) };
+        self.wait(receiving, from, len);
     }
 
     #[inline]

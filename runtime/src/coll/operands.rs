@@ -25,6 +25,7 @@ pub(super) fn operands_of(
 ) -> (Block, Block) {
     let ty = plan.type_of(reduction.datatype);
     plan.reducer = Some(reduction.reducer.clone());
+    plan.combines = reduction.reducer.is_own();
     let send = reduction.send.unwrap_or(reduction.receive);
     (
         Block::part(send, ty, 0, count),

@@ -39,6 +39,13 @@ pub(super) enum Step {
     Copy { from: Block, to: Block },
     /// `inout = input ∘ inout`, elementwise, with the plan's operation.
     Reduce { input: Block, inout: Block },
+    /// `out = left ∘ right`, elementwise, with an operation that is the library's own. `out` may
+    /// be one of the two.
+    Combine {
+        left: Block,
+        right: Block,
+        out: Block,
+    },
     /// Compare what the ranks have said of their calls, and go on only if they agree.
     Compare,
 }
@@ -65,6 +72,8 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) types: Vec<Arc<Datatype>>,
     pub(super) reducer: Option<Reducer>,
+    /// Whether the reducer is the library's own, which can write its result elsewhere.
+    pub(super) combines: bool,
     /// Which ranks are on which host, where there are several and some have more than one.
     pub(super) hosts: Option<Arc<Hosts>>,
     /// The ranks that those of the steps now stand for; none: themselves.
@@ -84,6 +93,7 @@ impl Plan {
             steps: Vec::new(),
             types: Vec::new(),
             reducer: None,
+            combines: false,
             hosts: None,
             members: None,
             temps: Vec::new(),
@@ -244,6 +254,13 @@ impl Plan {
     pub(super) fn fold(&mut self, parts: &[Block]) {
         for pair in parts.windows(2) {
             self.reduce(pair[0], pair[1]);
+        }
+    }
+
+    /// `out = left ∘ right`, where the plan [combines](Plan::combines).
+    pub(super) fn combine(&mut self, left: Block, right: Block, out: Block) {
+        if out.count > 0 {
+            self.steps.push(Step::Combine { left, right, out });
         }
     }
 

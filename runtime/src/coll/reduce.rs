@@ -41,26 +41,57 @@ pub(super) fn flat(plan: &mut Plan, send: Block, into: Block, root: u32) -> Resu
         plan.wait();
         return Ok(());
     }
-    let last = plan.size - 1;
-    let in_place = into.addr == send.addr;
+    let parts = receive_contributions(plan, send, into)?;
+    plan.wait();
+    fold_contributions(plan, &parts, into);
+    Ok(())
+}
+
+/// Starts to receive everybody else's contribution, as many elements as `own`, which is this
+/// rank's. Where they are, by rank, for [`fold_contributions`] with the same `into`.
+///
+/// # Errors
+/// No memory for the contributions.
+pub(super) fn receive_contributions(
+    plan: &mut Plan,
+    own: Block,
+    into: Block,
+) -> Result<Vec<Block>> {
+    let (rank, last) = (plan.rank, plan.size - 1);
+    let in_place = into.addr == own.addr;
     let mut parts = Vec::with_capacity(plan.size as usize);
     for peer in 0..plan.size {
-        // The result comes to be where the last contribution is.
         let part = match peer {
-            0 if root == 0 => send,
-            _ if peer == last && !in_place => into,
-            _ => plan.temp_like(send.ty, send.count)?,
+            // Only read.
+            _ if peer == rank && (rank == 0 || plan.combines) => own,
+            // Where the result comes to be.
+            _ if peer == last && (!in_place || rank == last) => into,
+            _ => plan.temp_like(into.ty, into.count)?,
         };
-        match peer == root {
-            true => plan.copy(send, part),
+        match peer == rank {
+            true => plan.copy(own, part),
             false => plan.receive(peer, part),
         }
         parts.push(part);
     }
-    plan.wait();
-    plan.fold(&parts);
-    plan.copy(parts[last as usize], into);
-    Ok(())
+    Ok(parts)
+}
+
+/// Folds what [`receive_contributions`] has received, from the first rank to the last.
+pub(super) fn fold_contributions(plan: &mut Plan, parts: &[Block], into: Block) {
+    let last = parts.len() - 1;
+    if !plan.combines {
+        plan.fold(parts);
+        plan.copy(parts[last], into);
+        return;
+    }
+    // What is folded so far takes the place of a contribution that was received.
+    let so_far = parts[usize::from(plan.rank != 1)];
+    for i in 1..=last {
+        let left = if i == 1 { parts[0] } else { so_far };
+        let out = if i == last { into } else { so_far };
+        plan.combine(left, parts[i], out);
+    }
 }
 
 /// Each rank folds a piece and the root gathers them: for large messages.

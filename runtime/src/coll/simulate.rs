@@ -168,6 +168,12 @@ impl Simulation<'_> {
                 // SAFETY: as above.
                 unsafe { reducer.apply(input.addr, inout.addr, inout.count) };
             }
+            Step::Combine { left, right, out } => {
+                assert!(left.count == out.count && right.count == out.count);
+                let reducer = self.plans[proc].reducer.as_ref().unwrap();
+                // SAFETY: as above.
+                unsafe { reducer.combine(left.addr, right.addr, out.addr, out.count) };
+            }
         }
     }
 

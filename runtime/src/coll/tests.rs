@@ -247,6 +247,25 @@ fn reduction(
     in_place: impl Fn(u32) -> bool,
     f: impl Fn(&mut Plan, Block, Block),
 ) -> Vec<Memory> {
+    let [combined, reduced] = [true, false]
+        .map(|combines| reduction_of(size, count, (operation, combines), &in_place, &f));
+    let values = |all: &[Memory]| all.iter().map(Memory::values).collect::<Vec<_>>();
+    assert_eq!(
+        values(&combined),
+        values(&reduced),
+        "{size} ranks, {operation:?}"
+    );
+    combined
+}
+
+/// As [`reduction`], with an operation that writes its result elsewhere, or over an operand.
+fn reduction_of(
+    size: u32,
+    count: usize,
+    (operation, combines): (Operation, bool),
+    in_place: &impl Fn(u32) -> bool,
+    f: &impl Fn(&mut Plan, Block, Block),
+) -> Vec<Memory> {
     let send: Vec<Memory> = (0..size)
         .map(|r| Memory::of(&mixed(r), &contribution(r, count)))
         .collect();
@@ -259,6 +278,7 @@ fn reduction(
     let planned = plans(&receive, |plan, memory| {
         let rank = plan.rank;
         plan.reducer = Some(operation.reducer(&memory.layout));
+        plan.combines = combines;
         let into = whole(plan, memory);
         let from = match in_place(rank) {
             true => into,
@@ -315,7 +335,7 @@ fn reductions_to_one_rank() {
 
 #[test]
 fn reductions_to_all_ranks() {
-    type Algorithm = fn(&mut Plan, Block) -> Result<()>;
+    type Algorithm = fn(&mut Plan, Block, Block) -> Result<()>;
     let algorithms: [Algorithm; 4] = [
         allreduce::gathered,
         allreduce::pieces,
@@ -326,19 +346,19 @@ fn reductions_to_all_ranks() {
         for count in [1, 5, 40] {
             for algorithm in algorithms {
                 for operation in OPERATIONS {
-                    let got = reduction(
-                        size,
-                        count,
-                        operation,
-                        |_| false,
-                        |plan, s, r| {
-                            plan.copy(s, r);
-                            algorithm(plan, r).unwrap();
-                        },
-                    );
-                    let wanted = operation.fold(&contributions(size, count));
-                    for memory in got {
-                        assert_eq!(memory.values(), wanted, "{size} ranks, {operation:?}");
+                    for in_place in [false, true] {
+                        let got = reduction(
+                            size,
+                            count,
+                            operation,
+                            |_| in_place,
+                            |plan, s, r| algorithm(plan, s, r).unwrap(),
+                        );
+                        let wanted = operation.fold(&contributions(size, count));
+                        for memory in got {
+                            let what = format!("{size} ranks, {operation:?}, {in_place}");
+                            assert_eq!(memory.values(), wanted, "{what}");
+                        }
                     }
                 }
             }
