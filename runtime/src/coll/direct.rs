@@ -222,21 +222,26 @@ unsafe fn allreduce(
     if size > 2 && algorithm != choose::Allreduce::Central {
         return None;
     }
-    if let Some(send) = reduction.send {
-        // SAFETY: the caller's promise; the two do not overlap.
-        unsafe { std::ptr::copy_nonoverlapping(send, into, len) };
-    }
+    let send = reduction.send.unwrap_or(into).cast_const();
+    let copy_own = || {
+        if reduction.send.is_some() {
+            // SAFETY: the caller's promise; the two do not overlap.
+            unsafe { std::ptr::copy_nonoverlapping(send, into, len) };
+        }
+    };
     let mut messages = Messages::new(comm, tag);
     if size == 1 || len == 0 {
+        copy_own();
         return Some(Ok(()));
     }
+    let (reducer, count) = (&reduction.reducer, reduction.count);
     let mut incoming = StackBuffer::new();
     let other = incoming.addr();
     // SAFETY: the caller's promise; `other` has room for `len` bytes, which are elements of
     // the type once received.
     unsafe {
         if algorithm == choose::Allreduce::Central {
-            fold(&mut messages, reduction, into, into, len, 0);
+            fold(&mut messages, reduction, send, into, len, 0);
             if rank == 0 {
                 messages.send_all(0, into, len);
             } else {
@@ -246,14 +251,19 @@ unsafe fn allreduce(
         }
         // Two ranks, each of which gets the other's contribution.
         let peer = 1 - rank;
-        messages.exchange((peer, into), (peer, other), len);
+        messages.exchange((peer, send), (peer, other), len);
         if messages.result.is_err() {
             // What came is not what was to be reduced.
+        } else if reducer.is_own() {
+            let operands = [send, other.cast_const()];
+            let (left, right) = (operands[rank as usize], operands[peer as usize]);
+            reducer.combine(left, right, into, count);
         } else if rank == 0 {
-            reduction.reducer.apply(into, other, reduction.count);
+            reducer.apply(send, other, count);
             std::ptr::copy_nonoverlapping(other, into, len);
         } else {
-            reduction.reducer.apply(other, into, reduction.count);
+            copy_own();
+            reducer.apply(other, into, count);
         }
     }
     Some(messages.result)
