@@ -252,7 +252,7 @@ impl Execution {
                     && self.error.is_none()
                 {
                     // SAFETY: as above; all three hold elements of the reducer's type.
-                    unsafe { reducer.combine(left.addr, right.addr, out.addr, out.count) };
+                    unsafe { reducer.combine(left, right, out.addr, out.count) };
                 }
             }
         }

@@ -10,8 +10,10 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Temporaries begin on a cache line.
-const ALIGN: usize = 64;
+/// Temporaries of a cache line and more begin on one.
+const LINE: usize = 64;
+/// What the others are aligned to: enough for every type, and what `malloc` gives.
+const SHORT_ALIGN: usize = 16;
 
 /// Uninitialised bytes that stay where they are until dropped.
 #[derive(Debug)]
@@ -32,7 +34,8 @@ impl Temp {
                 format!("no memory for {len} bytes that a collective operation needs"),
             )
         };
-        let layout = Layout::from_size_align(len.max(1), ALIGN).map_err(|_| refused())?;
+        let align = if len < LINE { SHORT_ALIGN } else { LINE };
+        let layout = Layout::from_size_align(len.max(1), align).map_err(|_| refused())?;
         // SAFETY: the layout's size is not zero.
         let at = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or_else(refused)?;
         Ok(Temp { at, layout })

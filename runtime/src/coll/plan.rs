@@ -18,6 +18,10 @@ use crate::object::hosts::Hosts;
 use crate::object::op::Reducer;
 use std::sync::Arc;
 
+/// Steps that a plan has room for from the start: as many as two ranks take for most
+/// collectives, and few enough that the allocator has such a piece at hand.
+const FEW_STEPS: usize = 6;
+
 /// One thing to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
@@ -40,10 +44,10 @@ pub(super) enum Step {
     /// `inout = input ∘ inout`, elementwise, with the plan's operation.
     Reduce { input: Block, inout: Block },
     /// `out = left ∘ right`, elementwise, with an operation that is the library's own. `out` may
-    /// be one of the two.
+    /// be one of the two, which are addresses of as many elements of its type.
     Combine {
-        left: Block,
-        right: Block,
+        left: *const u8,
+        right: *const u8,
         out: Block,
     },
     /// Compare what the ranks have said of their calls, and go on only if they agree.
@@ -90,7 +94,7 @@ impl Plan {
             rank,
             size,
             remote,
-            steps: Vec::new(),
+            steps: Vec::with_capacity(FEW_STEPS),
             types: Vec::new(),
             reducer: None,
             combines: false,
@@ -259,7 +263,9 @@ impl Plan {
 
     /// `out = left ∘ right`, where the plan [combines](Plan::combines).
     pub(super) fn combine(&mut self, left: Block, right: Block, out: Block) {
+        debug_assert!(left.count == out.count && right.count == out.count);
         if out.count > 0 {
+            let (left, right) = (left.addr.cast_const(), right.addr.cast_const());
             self.steps.push(Step::Combine { left, right, out });
         }
     }

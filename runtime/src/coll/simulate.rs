@@ -169,10 +169,9 @@ impl Simulation<'_> {
                 unsafe { reducer.apply(input.addr, inout.addr, inout.count) };
             }
             Step::Combine { left, right, out } => {
-                assert!(left.count == out.count && right.count == out.count);
                 let reducer = self.plans[proc].reducer.as_ref().unwrap();
                 // SAFETY: as above.
-                unsafe { reducer.combine(left.addr, right.addr, out.addr, out.count) };
+                unsafe { reducer.combine(left, right, out.addr, out.count) };
             }
         }
     }
