@@ -17,6 +17,7 @@ CRATES := lariat-library lariat-archive lariat-mpich lariat-fortran lariat-launc
 # What a Debian machine with gcc, make, git and rustup's stable toolchain lacks.
 BUILD_PACKAGES := pkg-config libhwloc-dev
 TEST_PACKAGES  := libclang-dev g++ gfortran
+DIST_PACKAGES  := patchelf dpkg-dev binutils python3
 # What it takes to build the kernel module and to boot the machine it is tested in.
 GUEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils pahole
 MORE_PACKAGES  := lld mold libfabric1 iproute2 python3-venv strace cmake valgrind gdb $(GUEST_PACKAGES)
@@ -27,6 +28,17 @@ BENCH_VARIABLES := BENCH SIZES RANKS ROUNDS MINUTES PEERS OUT SHORT
 .PHONY: build
 build: release ## build everything and put a working tree into build/ (the default)
 	@$(MAKE) --no-print-directory -s tree PREFIX=$(call quoted,$(subst $$,$$$$,$(BUILD))) DESTDIR=
+
+# Before a build of minutes, so that who may not install packages hears of all of them first.
+.PHONY: need-for-tests need-for-dist need-for-dist-test
+need-for-tests:
+	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+need-for-dist:
+	@$(NEED) $(BUILD_PACKAGES) $(DIST_PACKAGES)
+need-for-dist-test:
+	@$(NEED) $(BUILD_PACKAGES) $(DIST_PACKAGES) debootstrap
+need-%:
+	@$(NEED) $(BUILD_PACKAGES) $*
 
 .PHONY: release
 release:
@@ -43,8 +55,7 @@ demo-hosts: build ## two hosts on this machine (namespaces): a program over both
 	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) scripts/demo-hosts
 
 .PHONY: test
-test: build ## every test (installs what they need: libclang for bindgen, strace, cmake, QEMU)
-	@$(NEED) $(TEST_PACKAGES)
+test: need-for-tests build ## every test (installs what they need: libclang for bindgen, strace, cmake, QEMU)
 	@$(NEED) --try $(MORE_PACKAGES)
 	@CARGO=$(call quoted,$(CARGO)) LARIAT_PREFIX=$(call quoted,$(BUILD)) scripts/test
 
@@ -63,19 +74,16 @@ outside: build ## other people's programs and their tests, built and run unchang
 	@CARGO=$(call quoted,$(CARGO)) LARIAT_PREFIX=$(call quoted,$(BUILD)) tests/outside/all $(OUTSIDE)
 
 .PHONY: bench
-bench: build ## compare with other MPIs, installed from PyPI: tables, JSON, a page with plots (SHORT=1: 3 minutes)
-	@$(NEED) python3
+bench: need-python3 build ## compare with other MPIs, installed from PyPI: tables, JSON, a page with plots (SHORT=1: 3 minutes)
 	@CARGO=$(call quoted,$(CARGO)) PREFIX=$(call quoted,$(BUILD)) TARGET=$(call quoted,$(TARGET)) \
 	    $(foreach name,$(BENCH_VARIABLES),$(name)=$(call quoted,$($(name)))) scripts/bench
 
 .PHONY: files-entered
-files-entered: build ## the source files that a message enters, in order; fails if there are too many
-	@$(NEED) valgrind
+files-entered: need-valgrind build ## the source files that a message enters, in order; fails if there are too many
 	@tests/instruments/files-entered --prefix $(call quoted,$(BUILD))
 
 .PHONY: instructions
-instructions: build ## instructions of MPI calls, of another tree beside this one (OLD=PREFIX)
-	@$(NEED) valgrind
+instructions: need-valgrind build ## instructions of MPI calls, of another tree beside this one (OLD=PREFIX)
 	@tests/instruments/instructions $(if $(OLD),$(call quoted,$(OLD))) $(call quoted,$(BUILD))
 
 .PHONY: compare-builds
@@ -129,19 +137,17 @@ DIST := $(CURDIR)/target/dist
 PACKAGES := deb wheel tarball
 
 .PHONY: $(PACKAGES)
-deb: release ## a Debian package, into target/dist
-wheel: release ## a wheel for pip (manylinux), into target/dist
-tarball: release ## an archive that runs where it is unpacked, into target/dist
+deb: need-for-dist release ## a Debian package, into target/dist
+wheel: need-for-dist release ## a wheel for pip (manylinux), into target/dist
+tarball: need-for-dist release ## an archive that runs where it is unpacked, into target/dist
 $(PACKAGES):
-	@$(NEED) patchelf dpkg-dev binutils python3
 	@TARGET=$(call quoted,$(TARGET)) scripts/packages/$@ $(call quoted,$(DIST))
 
 .PHONY: dist
 dist: $(PACKAGES) ## all packages
 
 .PHONY: dist-test
-dist-test: dist ## try each package, and cargo install, in fresh roots of Debian (as root; TRIALS=deb for one)
-	@$(NEED) debootstrap
+dist-test: need-for-dist-test dist ## try each package, and cargo install, in fresh roots of Debian (as root; TRIALS=deb for one)
 	@scripts/packages/try $(call quoted,$(DIST)) $(TRIALS)
 
 .PHONY: book
