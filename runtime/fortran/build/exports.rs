@@ -102,6 +102,8 @@ struct Body {
     lengths: Vec<String>,
     before: String,
     arguments: Vec<String>,
+    /// The copies that a request keeps.
+    staged: Vec<String>,
     after: String,
 }
 
@@ -123,6 +125,13 @@ fn one(out: &mut String, function: &Function, name: &str, macro_name: &str, buff
             c_type(&function.returns)
         );
         return;
+    }
+    if !body.staged.is_empty() {
+        let staged = body.staged.join(", ");
+        let _ = writeln!(
+            body.after,
+            "    let outcome = stage::keep(outcome, request_raw, [{staged}]);"
+        );
     }
     body.parameters.push("ierror: *mut c_int".to_owned());
     body.parameters.append(&mut body.lengths);
@@ -282,6 +291,10 @@ fn argument(
                         "Section::described({name}, i64::from(*{count}), handle::datatype(*{ty}))"
                     )
                 }
+                _ if roles::is_one_element(function) => format!("Section::memory({name})"),
+                _ if roles::begins_a_collective(function) => {
+                    format!("Section::kept({name}, {written})")
+                }
                 _ if roles::is_nonblocking(function) => format!("Section::contiguous({name})"),
                 _ => format!("Section::copied({name})"),
             };
@@ -290,7 +303,9 @@ fn argument(
                 "    let {name}_section = match {make} {{\n        Ok(section) => section,\n        Err(code) => return convert::put_code(ierror, descriptor::refused(\"{}\", code)),\n    }};",
                 function.name
             );
-            if *written {
+            if roles::begins_a_collective(function) {
+                body.staged.push(format!("{name}_section.staged()"));
+            } else if *written {
                 let _ = writeln!(after, "    {name}_section.put_back();");
             }
             format!("{name}_section.address()")

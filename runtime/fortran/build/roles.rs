@@ -194,6 +194,26 @@ pub fn is_nonblocking(function: &Function) -> bool {
         || keeps_memory(name)
 }
 
+/// Whether the call makes the request of a collective, which keeps copies of its buffers.
+pub fn begins_a_collective(function: &Function) -> bool {
+    let name = function.name.strip_suffix("_c").unwrap_or(&function.name);
+    let has_request = |p: &Parameter| p.ty == "MPI_Request *" && p.name == "request";
+    let has_buffer = |p: &Parameter| piece(function, &p.name).is_some();
+    function.parameters.iter().any(has_request)
+        && !function.parameters.iter().any(has_buffer)
+        && !is_one_element(function)
+        && !matches!(name, "MPI_Psend_init" | "MPI_Precv_init")
+        && !keeps_memory(name)
+}
+
+/// Whether its buffers have one element each, so that there are no gaps in what is accessed.
+pub fn is_one_element(function: &Function) -> bool {
+    matches!(
+        function.name.as_str(),
+        "MPI_Fetch_and_op" | "MPI_Compare_and_swap"
+    )
+}
+
 /// Whether the call is about memory that stays in use: windows, attached buffers, addresses.
 pub fn keeps_memory(name: &str) -> bool {
     name.starts_with("MPI_Win_")
@@ -236,10 +256,7 @@ pub fn piece<'a>(function: &'a Function, buffer: &str) -> Option<(&'a str, &'a s
         || starts.contains(&name)
         || one_sided.contains(&name)
         || name.ends_with("et_accumulate")
-        || matches!(
-            name,
-            "MPI_Isendrecv" | "MPI_Isendrecv_replace" | "MPI_Ibcast" | "MPI_Bcast_init"
-        )
+        || matches!(name, "MPI_Isendrecv" | "MPI_Isendrecv_replace")
         || name.starts_with("MPI_File_i")
         || name.ends_with("_begin");
     let (count, ty) = match buffer {

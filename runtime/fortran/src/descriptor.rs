@@ -3,8 +3,11 @@
 //!
 //! - that returns when the buffer is free again: a copy without gaps, which is copied back;
 //! - that only begins to move one piece: a datatype that has the gaps;
-//! - of another kind (a nonblocking or persistent collective): an error, `MPI_ERR_BUFFER`.
+//! - that begins a collective: a copy that its request keeps (`stage`), and that is copied back
+//!   when the collective is done;
+//! - that sends or receives partitions: an error, `MPI_ERR_BUFFER`.
 
+use crate::stage::Staged;
 use crate::{callee, convert};
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
@@ -35,7 +38,7 @@ struct Dimension {
 }
 
 /// The array that a descriptor describes.
-struct Array {
+pub struct Array {
     base: *mut u8,
     element: usize,
     dims: Vec<Dimension>,
@@ -54,6 +57,21 @@ impl Array {
                 element: (*descriptor).elem_len,
                 dims: (0..rank).map(|d| *first.add(d)).collect(),
             }
+        }
+    }
+
+    /// One of these extents and strides.
+    #[cfg(test)]
+    pub fn of(base: *mut u8, element: usize, dims: &[(isize, isize)]) -> Array {
+        let dimension = |(extent, stride): &(isize, isize)| Dimension {
+            lower_bound: 0,
+            extent: *extent,
+            stride: *stride,
+        };
+        Array {
+            base,
+            element,
+            dims: dims.iter().map(dimension).collect(),
         }
     }
 
@@ -81,6 +99,30 @@ impl Array {
         extents.product()
     }
 
+    /// The size of an element, in bytes.
+    pub fn element(&self) -> usize {
+        self.element
+    }
+
+    /// Where the elements are, in the order of Fortran's arrays.
+    pub fn places(&self) -> impl Iterator<Item = *mut u8> {
+        let distances = self.distances(self.len()).into_iter();
+        distances.map(|distance| self.base.wrapping_offset(distance))
+    }
+
+    /// A copy without gaps.
+    ///
+    /// # Safety
+    /// The program's array is there still, and may be read.
+    pub unsafe fn copy(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len() * self.element];
+        for (from, to) in self.places().zip(bytes.chunks_exact_mut(self.element)) {
+            // SAFETY: an element of the program's array.
+            unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), self.element) };
+        }
+        bytes
+    }
+
     /// The distances of the first `count` elements from the first one, in bytes, in the order of
     /// Fortran's arrays.
     fn distances(&self, count: usize) -> Vec<isize> {
@@ -106,6 +148,8 @@ pub struct Section {
     address: *mut c_void,
     /// A copy without gaps, and where its elements belong.
     copy: Option<(Array, RefCell<Vec<u8>>)>,
+    /// A copy that a request will keep.
+    staged: Option<Staged>,
     /// A datatype that has the gaps; it stands for all elements.
     datatype: Option<usize>,
 }
@@ -115,6 +159,7 @@ impl Section {
         Section {
             address: convert::buffer(address),
             copy: None,
+            staged: None,
             datatype: None,
         }
     }
@@ -163,18 +208,32 @@ impl Section {
             // SAFETY: the caller's.
             return unsafe { Section::memory(descriptor) };
         };
-        let size = array.element;
-        let mut bytes = vec![0; array.len() * size];
-        let elements = bytes.chunks_exact_mut(size);
-        for (distance, to) in array.distances(array.len()).iter().zip(elements) {
-            // SAFETY: an element of the program's array.
-            unsafe {
-                std::ptr::copy_nonoverlapping(array.base.offset(*distance), to.as_mut_ptr(), size);
-            }
-        }
+        // SAFETY: the program's array.
+        let mut bytes = unsafe { array.copy() };
         Ok(Section {
             address: bytes.as_mut_ptr().cast(),
             copy: Some((array, RefCell::new(bytes))),
+            staged: None,
+            datatype: None,
+        })
+    }
+
+    /// A buffer of a collective that stays in use after the call. `written`: it receives there.
+    ///
+    /// # Safety
+    /// As [`Section::memory`].
+    pub unsafe fn kept(descriptor: *const Descriptor, written: bool) -> Result<Section, c_int> {
+        // SAFETY: the caller's.
+        let Some(array) = (unsafe { Section::gaps(descriptor) }) else {
+            // SAFETY: the caller's.
+            return unsafe { Section::memory(descriptor) };
+        };
+        // SAFETY: the program's array.
+        let mut staged = unsafe { Staged::new(array, written) };
+        Ok(Section {
+            address: staged.address().cast(),
+            copy: None,
+            staged: Some(staged),
             datatype: None,
         })
     }
@@ -237,6 +296,7 @@ impl Section {
         Ok(Section {
             address: array.base.cast(),
             copy: None,
+            staged: None,
             datatype: Some(made),
         })
     }
@@ -266,14 +326,15 @@ impl Section {
             return;
         };
         let bytes = bytes.borrow();
-        let elements = bytes.chunks_exact(array.element);
-        for (distance, from) in array.distances(array.len()).iter().zip(elements) {
+        for (to, from) in array.places().zip(bytes.chunks_exact(array.element)) {
             // SAFETY: an element of the program's array.
-            unsafe {
-                let to = array.base.offset(*distance);
-                std::ptr::copy_nonoverlapping(from.as_ptr(), to, array.element);
-            }
+            unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, array.element) };
         }
+    }
+
+    /// Gives the copy away that a request is to keep, if there is one.
+    pub fn staged(mut self) -> Option<Staged> {
+        self.staged.take()
     }
 }
 
@@ -305,16 +366,7 @@ mod tests {
     use super::*;
 
     fn array(element: usize, dims: &[(isize, isize)]) -> Array {
-        let dimension = |(extent, stride): &(isize, isize)| Dimension {
-            lower_bound: 0,
-            extent: *extent,
-            stride: *stride,
-        };
-        Array {
-            base: std::ptr::null_mut(),
-            element,
-            dims: dims.iter().map(dimension).collect(),
-        }
+        Array::of(std::ptr::null_mut(), element, dims)
     }
 
     #[test]

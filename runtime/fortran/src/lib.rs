@@ -30,6 +30,7 @@ mod by_hand;
 mod convert;
 mod descriptor;
 mod handle;
+mod stage;
 mod text;
 
 /// The functions of `libmpi_abi.so.1`.
@@ -51,7 +52,7 @@ mod callee {
 mod exports {
     use crate::convert::{self, Status};
     use crate::descriptor::{self, Descriptor, Section};
-    use crate::{callee, handle, text};
+    use crate::{callee, handle, stage, text};
     use std::ffi::{c_char, c_int, c_void};
 
     include!(concat!(env!("OUT_DIR"), "/exports.rs"));

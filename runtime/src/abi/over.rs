@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::handle::Kind;
 use crate::object::errhandler::{self, Action};
 use crate::object::op;
-use crate::stack;
+use crate::request::{self, Stage, StageFunction};
+use crate::{lock, stack};
 
 /// Says that a library with code at this address lies over this one. Where a program is in its own
 /// code is told without the frames of either.
@@ -56,6 +57,30 @@ pub unsafe extern "C" fn lariat_op_create(
             arg::put(op, "op", MPI_Op(op::create(function, commute != 0)?))
         }
     })
+}
+
+/// Gives the request of a nonblocking or persistent collective memory that stands in for the
+/// program's buffers: `empty` copies what was received out when the collective is done, which it may
+/// be already, and `fill` copies the buffers in when it is started again. `free` comes last, also
+/// where the code of an error is returned.
+///
+/// # Safety
+/// The functions may be called with `context`, and do not call MPI.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lariat_request_stage(
+    request: MPI_Request,
+    fill: StageFunction,
+    empty: StageFunction,
+    free: StageFunction,
+    context: *mut c_void,
+) -> c_int {
+    let _inside = lock::enter();
+    // SAFETY: as the caller said.
+    let stage = unsafe { Stage::new(fill, empty, free, context) };
+    match request::keep_stage(request.0, stage) {
+        Ok(()) => 0,
+        Err(error) => error.class().0,
+    }
 }
 
 /// `MPI_X_create_errhandler` (section 9.3) of a function with a context, for objects of a kind,

@@ -10,7 +10,7 @@ use crate::object::collective::Tags;
 use crate::object::comm::Comm;
 use crate::pml::collective;
 use crate::pml::{self, Completion, WaitFor};
-use crate::request::{self, Operation};
+use crate::request::{self, Operation, Stage};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ struct RequestPlan {
     execution: RefCell<Execution>,
     done: Cell<bool>,
     persistent: bool,
+    /// What stands in for the program's buffers, if something does.
+    stage: RefCell<Option<Stage>>,
 }
 
 /// Those under way, in the order in which they were started.
@@ -36,6 +38,9 @@ impl RequestPlan {
         if end {
             self.done.set(true);
             execution.end(self.persistent);
+            if let Some(stage) = &*self.stage.borrow() {
+                stage.empty();
+            }
         }
         moved
     }
@@ -111,7 +116,19 @@ impl Operation for Collective {
         }
     }
 
+    fn keep_stage(&mut self, stage: Stage) -> Result<()> {
+        // One that is not started is not done, nor has it received anything.
+        if self.0.done.get() {
+            stage.empty();
+        }
+        *self.0.stage.borrow_mut() = Some(stage);
+        Ok(())
+    }
+
     fn start(&mut self) -> Result<()> {
+        if let Some(stage) = &*self.0.stage.borrow() {
+            stage.fill();
+        }
         self.0.execution.borrow_mut().rewind();
         activate(&self.0);
         Ok(())
@@ -165,5 +182,6 @@ fn share(comm: &Arc<Comm>, tags: Tags, plan: CheckedPlan, persistent: bool) -> R
         execution: RefCell::new(Execution::new(Arc::clone(comm), tags, plan, true)),
         done: Cell::new(false),
         persistent,
+        stage: RefCell::new(None),
     })
 }

@@ -9,6 +9,7 @@ pub mod grequest;
 pub mod message;
 pub mod partitioned;
 pub mod persistent;
+mod stage;
 
 use crate::error::{Class, Error, Result};
 use crate::fail;
@@ -17,6 +18,7 @@ use crate::lock::Local;
 use crate::object::comm;
 use crate::pml::{self, Completion, WaitFor};
 use persistent::Persistent;
+pub use stage::{Function as StageFunction, Stage};
 use std::num::NonZero;
 use std::ptr::NonNull;
 use wireup::collective;
@@ -77,6 +79,14 @@ pub trait Operation {
     /// `MPI_Grequest_complete`.
     fn free(&mut self) -> bool {
         false
+    }
+
+    /// Takes the memory that stands in for its buffers, which has been filled.
+    ///
+    /// # Errors
+    /// It is no collective.
+    fn keep_stage(&mut self, _stage: Stage) -> Result<()> {
+        fail!(REQUEST, "request is not that of a collective")
     }
 
     /// The operation is done, and goes without being finished: it was freed.
@@ -541,6 +551,14 @@ pub fn free(raw: Raw) -> Result<()> {
     LEFT.with(|left| left.push(Left(operation)));
     pml::on_progress(sweep);
     Ok(())
+}
+
+/// Gives a collective's request the memory that stands in for its buffers.
+///
+/// # Errors
+/// The handle names no request of a collective.
+pub fn keep_stage(raw: Raw, stage: Stage) -> Result<()> {
+    with_operation(raw, |operation| operation.keep_stage(stage))
 }
 
 /// Completes a generalized request.
