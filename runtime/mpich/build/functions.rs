@@ -283,7 +283,7 @@ fn argument(body: &mut Body, function: &Function, parameter: &Parameter, roles: 
         "MPI_Status *" if many => {
             let _ = writeln!(
                 before,
-                "    let mut {name}_standard = status::Many::new({name}, {});",
+                "    let mut {name}_room = handle::room();\n    let mut {name}_standard = status::Many::new(&mut {name}_room, {name}, {});",
                 length(function, name)
             );
             let _ = writeln!(after, "    {name}_standard.put();");
@@ -331,7 +331,7 @@ fn argument(body: &mut Body, function: &Function, parameter: &Parameter, roles: 
             };
             let _ = writeln!(
                 before,
-                "    let mut {name}_raw = handle::Many::<handle::{handle}>::new({name}{from}, if {without} {{ 0 }} else {{ {length} }});"
+                "    let mut {name}_room = handle::room();\n    let mut {name}_raw = handle::Many::<handle::{handle}>::new(&mut {name}_room, {name}{from}, if {without} {{ 0 }} else {{ {length} }});"
             );
             if !ty.starts_with("const") {
                 let _ = writeln!(after, "    {name}_raw.put({name});");

@@ -11,6 +11,7 @@
 use std::alloc::Layout;
 use std::ffi::c_int;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicPtr, AtomicU32};
@@ -254,57 +255,69 @@ pub unsafe fn put<K: Kind>(program: *mut c_int, before: usize, now: usize) {
 
 /// Handles of an array, converted.
 #[derive(Debug)]
-pub struct Many<K> {
-    raw: Few<usize>,
+pub struct Many<'a, K> {
+    raw: Few<'a, usize>,
     is_null: bool,
     kind: PhantomData<K>,
 }
 
-/// Elements of an array, without an allocation where there are few.
+/// How many elements find room without an allocation.
+const FEW: usize = 32;
+
+/// Room for a few elements, on the stack of the call. It is not written before it is used: it is
+/// 1 KiB for statuses.
+pub type Room<T> = [MaybeUninit<T>; FEW];
+
+/// Room for a few elements.
+#[inline]
+pub fn room<T>() -> Room<T> {
+    [const { MaybeUninit::uninit() }; FEW]
+}
+
+/// Elements of an array.
 #[derive(Debug)]
-pub enum Few<T> {
-    /// At most 32.
-    Inline([T; 32], usize),
-    /// More.
+pub enum Few<'a, T> {
+    /// In the room.
+    Inline(&'a mut [T]),
+    /// More than there is room for.
     Allocated(Vec<T>),
 }
 
-impl<T: Copy> Few<T> {
-    /// `len` elements; `filler` stands behind them.
+impl<'a, T: Copy> Few<'a, T> {
+    /// `len` elements.
     #[inline]
-    pub fn new(len: usize, filler: T, element: impl Fn(usize) -> T) -> Few<T> {
-        if len <= 32 {
-            let mut all = [filler; 32];
-            for (index, place) in all[..len].iter_mut().enumerate() {
-                *place = element(index);
-            }
-            Few::Inline(all, len)
-        } else {
-            Few::Allocated((0..len).map(element).collect())
+    pub fn new(room: &'a mut Room<T>, len: usize, element: impl Fn(usize) -> T) -> Few<'a, T> {
+        let Some(few) = room.get_mut(..len) else {
+            return Few::Allocated((0..len).map(element).collect());
+        };
+        for (index, place) in few.iter_mut().enumerate() {
+            place.write(element(index));
         }
+        // SAFETY: all of them have just been written.
+        Few::Inline(unsafe { &mut *(std::ptr::from_mut(few) as *mut [T]) })
     }
 
     /// The elements.
     #[inline]
     pub fn all(&mut self) -> &mut [T] {
         match self {
-            Few::Inline(all, len) => &mut all[..*len],
+            Few::Inline(all) => all,
             Few::Allocated(all) => all,
         }
     }
 }
 
-impl<K: Kind> Many<K> {
+impl<'a, K: Kind> Many<'a, K> {
     /// Converts `len` handles of the program's.
     ///
     /// # Safety
     /// `program` is null or has so many.
     #[inline]
-    pub unsafe fn new(program: *const c_int, len: usize) -> Many<K> {
+    pub unsafe fn new(room: &'a mut Room<usize>, program: *const c_int, len: usize) -> Many<'a, K> {
         let len = if program.is_null() { 0 } else { len };
         Many {
             // SAFETY: as the caller said.
-            raw: Few::new(len, UNSET, |index| raw::<K>(unsafe { *program.add(index) })),
+            raw: Few::new(room, len, |index| raw::<K>(unsafe { *program.add(index) })),
             is_null: program.is_null(),
             kind: PhantomData,
         }
@@ -389,6 +402,24 @@ mod tests {
         // What a call returns lives, whatever was known of its slot.
         let after = int_of_living::<Comm>(below(3));
         assert_eq!(raw::<Comm>(after), below(3));
+    }
+
+    #[test]
+    fn few_and_many_elements_are_all_there() {
+        for len in [0, 1, 31, 32, 33, 100] {
+            let mut room = room();
+            let mut all = Few::new(&mut room, len, |index| index * 7);
+            assert!(
+                all.all()
+                    .iter()
+                    .copied()
+                    .eq((0..len).map(|index| index * 7))
+            );
+            if let Some(last) = all.all().last_mut() {
+                *last = 1;
+            }
+            assert_eq!(all.all().last().copied(), (len > 0).then_some(1));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Statuses: five words for the program, eight below.
 
 use crate::abi;
-use crate::handle::Few;
+use crate::handle::{Few, Room};
 use crate::number;
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -142,22 +142,22 @@ pub unsafe fn put_part(program: *mut Status, local: &abi::Status, part: Part) {
 
 /// The statuses of an array.
 #[derive(Debug)]
-pub struct Many {
+pub struct Many<'a> {
     program: *mut Status,
-    local: Few<abi::Status>,
+    local: Few<'a, abi::Status>,
 }
 
-impl Many {
+impl<'a> Many<'a> {
     /// Statuses of which none is written, for the program's.
     #[inline]
-    pub fn new(program: *mut Status, count: usize) -> Many {
+    pub fn new(room: &'a mut Room<abi::Status>, program: *mut Status, count: usize) -> Many<'a> {
         let len = match program.addr() {
             0 | IGNORE => 0,
             _ => count,
         };
         Many {
             program,
-            local: Few::new(len, unset(), |_| unset()),
+            local: Few::new(room, len, |_| unset()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Datatypes whose description has constants in it, and what is read of a description.
 
 use crate::convert::{code, length};
-use crate::handle::Few;
+use crate::handle::{Few, Room};
 use crate::{callee, handle, number};
 use std::ffi::c_int;
 
@@ -10,14 +10,19 @@ const SUBARRAY: c_int = 111;
 const DARRAY: c_int = 112;
 
 /// Numbers of the program's in an array, converted.
-unsafe fn numbers(at: *const c_int, len: usize, convert: fn(c_int) -> c_int) -> Few<c_int> {
+unsafe fn numbers(
+    room: &mut Room<c_int>,
+    at: *const c_int,
+    len: usize,
+    convert: fn(c_int) -> c_int,
+) -> Few<'_, c_int> {
     let len = if at.is_null() { 0 } else { len };
     // SAFETY: the caller's array, which has so many.
-    Few::new(len, 0, |index| convert(unsafe { *at.add(index) }))
+    Few::new(room, len, |index| convert(unsafe { *at.add(index) }))
 }
 
 /// Where converted numbers are, or null if the program gave none.
-fn given(at: *const c_int, local: &mut Few<c_int>) -> *const c_int {
+fn given(at: *const c_int, local: &mut Few<'_, c_int>) -> *const c_int {
     match at.is_null() {
         true => at,
         false => local.all().as_ptr(),
@@ -30,8 +35,14 @@ macro_rules! darray {
         $dargs:ident $psizes:ident $order:ident $old:ident $new:ident
     ) => {{
         let len = length($ndims);
-        let mut kinds = numbers($distribs, len, number::distribution_in);
-        let mut arguments = numbers($dargs, len, number::distribution_argument_in);
+        let (mut of_kinds, mut of_arguments) = (handle::room(), handle::room());
+        let mut kinds = numbers(&mut of_kinds, $distribs, len, number::distribution_in);
+        let mut arguments = numbers(
+            &mut of_arguments,
+            $dargs,
+            len,
+            number::distribution_argument_in,
+        );
         let mut raw = handle::UNSET;
         let result = callee::$callee(
             $size,

@@ -11,7 +11,8 @@ define! {
         group1: c_int, n: c_int, ranks1: *const c_int, group2: c_int, ranks2: *mut c_int,
     ) -> c_int {
         let len = if ranks1.is_null() { 0 } else { length(n) };
-        let mut ranks = Few::new(len, 0, |index| number::rank_in(*ranks1.add(index)));
+        let mut room = handle::room();
+        let mut ranks = Few::new(&mut room, len, |index| number::rank_in(*ranks1.add(index)));
         let given = if ranks1.is_null() { ranks1 } else { ranks.all().as_ptr() };
         let result = callee::MPI_Group_translate_ranks(
             handle::raw::<handle::Group>(group1),

@@ -58,7 +58,8 @@ define! {
     ) -> c_int {
         let comm = handle::raw::<handle::Comm>(comm);
         let len = if is_root(comm, root) { length(count) } else { 0 };
-        let mut infos = handle::Many::<handle::Info>::new(infos, len);
+        let mut room = handle::room();
+        let mut infos = handle::Many::<handle::Info>::new(&mut room, infos, len);
         let mut raw = handle::UNSET;
         forget_codes();
         let result = callee::MPI_Comm_spawn_multiple(
