@@ -7,14 +7,14 @@ pub(crate) const CELL: usize = 72;
 /// alone; the rest is its users'.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Cell {
-    /// The number that only the processes of this job know. The network sets it, and the
+    /// The number that only the processes that have met know. The network sets it, and the
     /// next two.
     pub secret: u64,
     /// The sender's number among the peers.
     pub sender: u32,
     /// The number of this message among those from the same sender.
     pub sequence: u16,
-    /// What kind of message it is: not 255.
+    /// What kind of message it is: below 254.
     pub kind: u8,
     /// Flags of that kind.
     pub flags: u8,

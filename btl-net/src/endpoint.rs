@@ -24,6 +24,8 @@ const SENDING: usize = 32;
 const BATCH: usize = 16;
 /// The kind of a cell by which a peer asks to be spared, or no more. It has no number.
 const SPARE: u8 = u8::MAX;
+/// The kind of a cell by which a peer says what it has come to ([`Net::tell`]).
+const STATE: u8 = u8::MAX - 1;
 /// The longest message that is written on the stack.
 const SHORT: usize = 192;
 
@@ -79,12 +81,29 @@ struct Peer {
     /// libfabric's number of it.
     address: u64,
     known: bool,
+    /// What messages between it and this process carry, and as which sender it knows this one.
+    secret: u64,
+    me: u32,
+    /// What it has said that it has come to; 0: nothing.
+    state: u32,
     /// Messages sent to it so far, and taken from it.
     sent: u64,
     taken: u64,
     /// Whether it asks to be spared, and what it was told of that.
     presses: bool,
     told: bool,
+}
+
+/// Peers that have met with this process at one time: they know a secret and number themselves
+/// from 0.
+#[derive(Clone, Copy)]
+struct Circle {
+    secret: u64,
+    /// The first one's number among all peers.
+    first: u32,
+    count: u32,
+    /// This process's number in it.
+    me: u32,
 }
 
 /// A message that lies in a room.
@@ -103,9 +122,13 @@ struct Endpoint {
     free: Vec<usize>,
     waiting: VecDeque<Arrival>,
     peers: Vec<Peer>,
+    /// Circles beside the job's own.
+    circles: Vec<Circle>,
     /// Messages that have come before one that was sent earlier, by sender and number.
     early: BTreeMap<(u32, u16), Vec<u8>>,
     me: u32,
+    /// Peers of the job's own circle.
+    own: u32,
     secret: u64,
     dropped: u64,
     inject_size: usize,
@@ -133,11 +156,32 @@ impl Endpoint {
                     // SAFETY: a context of a buffer of ours.
                     let (number, sends) = unsafe { ((*context).buffer, (*context).sends) };
                     why.peer = sends.then(|| self.outgoing[number].to);
+                    if why.peer.is_some_and(|to| self.has_parted(to)) {
+                        self.free.push(number); // it may have ended before it took that
+                        return Ok(true);
+                    }
                 }
                 self.failed = Some(why.clone());
                 Err(why)
             }
         }
+    }
+
+    /// Whether a peer has said its last word, or is none any more.
+    fn has_parted(&self, peer: u32) -> bool {
+        let peer = self.peers.get(peer as usize);
+        peer.is_none_or(|peer| !peer.known || peer.state != 0)
+    }
+
+    /// The number among all peers of the one that has sent this, if it is one.
+    fn sender_of(&self, cell: &Cell) -> Option<u32> {
+        if cell.secret == self.secret {
+            let is_other = cell.sender != self.me && cell.sender < self.own;
+            return is_other.then_some(cell.sender);
+        }
+        let circle = self.circles.iter().find(|one| one.secret == cell.secret)?;
+        let is_other = cell.sender != circle.me && cell.sender < circle.count;
+        is_other.then(|| circle.first + cell.sender)
     }
 
     fn note(&mut self, entry: &fi_cq_data_entry) {
@@ -166,11 +210,13 @@ impl Endpoint {
         // SAFETY: libfabric has filled these bytes.
         let bytes = unsafe { std::slice::from_raw_parts(entry.buf.cast::<u8>(), entry.len) };
         let cell = bytes.first_chunk::<CELL>().map(Cell::read);
-        let Some(cell) = cell.filter(|cell| cell.kind == SPARE && cell.secret == self.secret)
-        else {
+        let Some(cell) = cell.filter(|cell| cell.kind == SPARE) else {
             return false;
         };
-        if let Some(peer) = self.peers.get_mut(cell.sender as usize) {
+        let Some(sender) = self.sender_of(&cell) else {
+            return false;
+        };
+        if let Some(peer) = self.peers.get_mut(sender as usize) {
             peer.presses = cell.aux != 0;
         }
         true
@@ -182,18 +228,85 @@ impl Endpoint {
         for at in 0..self.peers.len() {
             let peer = self.peers[at];
             // Who has sent nothing so far will hear it when it has.
-            if !peer.known || peer.told == self.presses || peer.taken == 0 {
+            let has_parted = !peer.known || peer.state != 0;
+            if has_parted || peer.told == self.presses || peer.taken == 0 {
                 continue;
             }
             let cell = Cell {
-                secret: self.secret,
-                sender: self.me,
+                secret: peer.secret,
+                sender: peer.me,
                 kind: SPARE,
                 aux: u32::from(self.presses),
                 ..Cell::default()
             };
             if self.fabric.inject(peer.address, &cell.bytes()) == Ok(Attempt::Accepted) {
                 self.peers[at].told = self.presses;
+            }
+        }
+    }
+
+    /// Adds peers of a circle.
+    fn add(&mut self, secret: u64, me: u32, addresses: &[Option<&[u8]>]) -> Result<(), NetError> {
+        for address in addresses {
+            let mut peer = Peer {
+                secret,
+                me,
+                ..Peer::default()
+            };
+            if let Some(address) = address {
+                peer.address = self.fabric.insert(address)?;
+                peer.known = true;
+            }
+            self.peers.push(peer);
+        }
+        Ok(())
+    }
+
+    /// As [`Net::send`]. `completes`: it counts in [`Net::is_sending`] until its bytes are out,
+    /// however short it is.
+    fn send(
+        &mut self,
+        to: u32,
+        cell: &Cell,
+        len: usize,
+        fill: impl FnOnce(*mut u8),
+        completes: bool,
+    ) -> Result<bool, NetError> {
+        if let Some(why) = &self.failed {
+            return Err(why.clone());
+        }
+        let peer = self.peers.get(to as usize).copied();
+        let Some(peer) = peer.filter(|peer| peer.known) else {
+            return Err(NetError::new(format!("there is no peer {to}")));
+        };
+        debug_assert!(len <= PIECE);
+        let cell = Cell {
+            secret: peer.secret,
+            sender: peer.me,
+            sequence: low(peer.sent),
+            ..*cell
+        };
+        let attempt = match CELL + len <= self.inject_size && !completes {
+            true => {
+                let mut bytes = [0; SHORT];
+                bytes[..CELL].copy_from_slice(&cell.bytes());
+                fill(bytes[CELL..].as_mut_ptr());
+                self.fabric.inject(peer.address, &bytes[..CELL + len])
+            }
+            false => send_buffered(self, (to, peer.address), &cell, len, fill),
+        };
+        match attempt {
+            Ok(Attempt::Accepted) => {
+                self.peers[to as usize].sent += 1;
+                Ok(true)
+            }
+            Ok(Attempt::Again) => {
+                self.drain()?;
+                Ok(false)
+            }
+            Err(mut why) => {
+                why.peer = Some(to);
+                Err(why)
             }
         }
     }
@@ -219,9 +332,9 @@ impl Endpoint {
     /// Whether a message in a room is the next one of its sender. `None`: it is nobody's.
     fn look_at(&mut self, bytes: &[u8]) -> Option<(Cell, bool)> {
         let cell = bytes.first_chunk::<CELL>().map(Cell::read);
-        let known = cell.filter(|cell| {
-            let from_other = cell.sender != self.me;
-            cell.secret == self.secret && from_other && (cell.sender as usize) < self.peers.len()
+        let known = cell.and_then(|cell| {
+            let sender = self.sender_of(&cell)?;
+            Some(Cell { sender, ..cell })
         });
         let Some(cell) = known else {
             self.dropped += 1;
@@ -307,8 +420,10 @@ impl Net {
             free: Vec::new(),
             waiting: VecDeque::new(),
             peers: Vec::new(),
+            circles: Vec::new(),
             early: BTreeMap::new(),
             me: u32::MAX,
+            own: 0,
             secret: options.secret,
             dropped: 0,
             presses: false,
@@ -333,15 +448,75 @@ impl Net {
     pub fn meet(&mut self, me: u32, addresses: &[Option<&[u8]>]) -> Result<(), NetError> {
         let endpoint = &mut *self.endpoint.borrow_mut();
         endpoint.me = me;
-        for address in addresses {
-            let mut peer = Peer::default();
-            if let Some(address) = address {
-                peer.address = endpoint.fabric.insert(address)?;
-                peer.known = true;
-            }
-            endpoint.peers.push(peer);
-        }
+        endpoint.add(endpoint.secret, me, addresses)?;
+        endpoint.own = u32::try_from(endpoint.peers.len()).unwrap_or(u32::MAX);
         Ok(())
+    }
+
+    /// Meets further processes, which all know `secret` and number themselves from 0, this one
+    /// being `me`. Their numbers here begin at `first`, which is the number of peers so far or
+    /// more. `None`: as for [`Net::meet`].
+    ///
+    /// # Errors
+    /// An address is none, or the secret is that of others.
+    pub fn join(
+        &mut self,
+        secret: u64,
+        me: u32,
+        first: u32,
+        addresses: &[Option<&[u8]>],
+    ) -> Result<(), NetError> {
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        let is_known = endpoint.circles.iter().any(|one| one.secret == secret);
+        if is_known || secret == endpoint.secret || endpoint.peers.len() > first as usize {
+            return Err(NetError::new("these processes were met before".to_owned()));
+        }
+        endpoint.peers.resize(first as usize, Peer::default());
+        endpoint.add(secret, me, addresses)?;
+        endpoint.circles.push(Circle {
+            secret,
+            first,
+            count: u32::try_from(addresses.len()).unwrap_or(u32::MAX),
+            me,
+        });
+        Ok(())
+    }
+
+    /// Parts from the processes that were met with their numbers beginning at `first`. What
+    /// still comes of them is dropped. Their numbers are not used again.
+    pub fn part(&mut self, first: u32) {
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        let Some(at) = endpoint.circles.iter().position(|one| one.first == first) else {
+            return;
+        };
+        let Circle { first, count, .. } = endpoint.circles.swap_remove(at);
+        let range = first..first.saturating_add(count);
+        for peer in &mut endpoint.peers[range.start as usize..range.end as usize] {
+            peer.known = false;
+        }
+        endpoint.early.retain(|(from, _), _| !range.contains(from));
+    }
+
+    /// Tells a peer what this process has come to, not 0, behind all that was sent to it before.
+    /// `false`: there is no room now. Once [`Net::is_sending`] says no, the peer's host has it.
+    ///
+    /// # Errors
+    /// The network has failed, or the peer is none.
+    pub fn tell(&mut self, to: u32, state: u32) -> Result<bool, NetError> {
+        let endpoint = &mut *self.endpoint.borrow_mut();
+        let cell = Cell {
+            kind: STATE,
+            aux: state,
+            ..Cell::default()
+        };
+        endpoint.send(to, &cell, 0, |_| {}, true)
+    }
+
+    /// What a peer has told so; 0: nothing.
+    #[must_use]
+    pub fn state(&self, of: u32) -> u32 {
+        let endpoint = self.endpoint.borrow();
+        endpoint.peers.get(of as usize).map_or(0, |peer| peer.state)
     }
 
     /// Sends a message of `len` bytes, at most [`PIECE`], which `fill` writes where it is
@@ -357,43 +532,7 @@ impl Net {
         fill: impl FnOnce(*mut u8),
     ) -> Result<bool, NetError> {
         let endpoint = &mut *self.endpoint.borrow_mut();
-        if let Some(why) = &endpoint.failed {
-            return Err(why.clone());
-        }
-        let peer = endpoint.peers.get(to as usize).copied();
-        let Some(peer) = peer.filter(|peer| peer.known) else {
-            return Err(NetError::new(format!("there is no peer {to}")));
-        };
-        debug_assert!(len <= PIECE);
-        let cell = Cell {
-            secret: endpoint.secret,
-            sender: endpoint.me,
-            sequence: low(peer.sent),
-            ..*cell
-        };
-        let attempt = match CELL + len <= endpoint.inject_size {
-            true => {
-                let mut bytes = [0; SHORT];
-                bytes[..CELL].copy_from_slice(&cell.bytes());
-                fill(bytes[CELL..].as_mut_ptr());
-                endpoint.fabric.inject(peer.address, &bytes[..CELL + len])
-            }
-            false => send_buffered(endpoint, (to, peer.address), &cell, len, fill),
-        };
-        match attempt {
-            Ok(Attempt::Accepted) => {
-                endpoint.peers[to as usize].sent += 1;
-                Ok(true)
-            }
-            Ok(Attempt::Again) => {
-                endpoint.drain()?;
-                Ok(false)
-            }
-            Err(mut why) => {
-                why.peer = Some(to);
-                Err(why)
-            }
-        }
+        endpoint.send(to, cell, len, fill, false)
     }
 
     /// Messages sent to a peer so far.
@@ -572,7 +711,14 @@ impl Inbox {
         bytes: &[u8],
         handler: &mut impl FnMut(&Message) -> bool,
     ) -> bool {
-        self.endpoint.borrow_mut().peers[cell.sender as usize].taken += 1;
+        {
+            let peer = &mut self.endpoint.borrow_mut().peers[cell.sender as usize];
+            peer.taken += 1;
+            if cell.kind == STATE {
+                peer.state = cell.aux;
+                return true;
+            }
+        }
         let data = &bytes[CELL..];
         handler(&Message {
             from: cell.sender,

@@ -259,3 +259,61 @@ fn two_processes_talk_and_sleep() {
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(status, 0);
 }
+
+/// Processes of two jobs, each of which has other numbers for itself and the other than the
+/// other has: they meet, say their last words behind their messages, and part.
+#[test]
+fn circles_of_other_jobs_meet_and_part() {
+    let (Some(mut a), Some(mut b)) = (open(7), open(8)) else {
+        return;
+    };
+    let (at_a, at_b) = (a.2.clone(), b.2.clone());
+    a.0.meet(0, &[None]).unwrap();
+    b.0.meet(2, &[None, None, None]).unwrap();
+    // In the circle a is number 1, and b number 0; a number of b's is left out.
+    a.0.join(99, 1, 1, &[Some(&at_b), None]).unwrap();
+    b.0.join(99, 0, 4, &[None, Some(&at_a)]).unwrap();
+    assert!(a.0.join(99, 1, 3, &[]).is_err(), "it was joined before");
+    assert!(a.0.join(7, 1, 3, &[]).is_err(), "the job's own");
+    let (to_b, to_a) = (1, 5);
+    const COUNT: u64 = 100;
+    let (mut sent, mut got) = ([0; 2], [0; 2]);
+    let mut told = [false; 2];
+    let begun = Instant::now();
+    let has_told = |net: &Net, peer| net.state(peer) != 0;
+    while !has_told(&a.0, to_b) || !has_told(&b.0, to_a) {
+        assert!(begun.elapsed() < PATIENCE, "sent {sent:?}, got {got:?}");
+        for (at, (net, inbox, _)) in [&mut a, &mut b].into_iter().enumerate() {
+            let peer = [to_b, to_a][at];
+            if sent[at] < COUNT {
+                sent[at] += u64::from(send(net, peer, sent[at], len_of(sent[at])));
+            } else if !told[at] {
+                told[at] = net.tell(peer, 5).unwrap();
+            }
+            take(inbox, peer, &mut got[1 - at], len_of);
+        }
+    }
+    assert_eq!(got, [COUNT; 2], "the last word came behind all messages");
+    assert_eq!((a.0.state(to_b), b.0.state(to_a)), (5, 5));
+    while a.0.is_sending() || b.0.is_sending() {
+        assert!(begun.elapsed() < PATIENCE);
+        a.0.look().unwrap();
+        b.0.look().unwrap();
+    }
+    // What still comes of a circle that was left is nobody's.
+    a.0.part(1);
+    assert!(send_late(&mut b.0, to_a));
+    while a.0.dropped() == 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        b.0.look().unwrap();
+        a.1.poll(1, |message| panic!("{message:?}")).unwrap();
+    }
+}
+
+fn send_late(net: &mut Net, to: u32) -> bool {
+    let begun = Instant::now();
+    while !send(net, to, 0, 8) {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    true
+}
