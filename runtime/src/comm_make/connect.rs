@@ -9,20 +9,24 @@
 //!    where it is and which context ids are taken;
 //! 3. whether all members of the side could open it.
 //!
+//! In a job that has a network open, a bridge leads over that ([`super::network`]).
+//!
 //! Each leader passes on to its side what it has learnt. A failure on either side is one
 //! of all members.
 
 use super::context::{self, NONE};
 use super::me;
+use super::network::{self, Reached};
 use super::sides::{PAIRS, build};
 use super::talk::{self, Circle};
 use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
-use crate::job;
 use crate::object::comm::{Bridge, Comm, ContextId};
 use crate::object::group::{self, Group, Identity, Proc};
 use crate::pml::JobPlace;
 use crate::pml::far::{self, NewBridge};
+use crate::{fail, job};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wireup::collective::Kind;
@@ -37,14 +41,20 @@ pub trait Wire {
     /// # Errors
     /// The other side has ended, or does not speak this.
     fn exchange(&mut self, bytes: &[u8]) -> Result<Vec<u8>>;
+
+    /// A descriptor that closes when the other leader's process ends; `None`: its end is told
+    /// otherwise.
+    fn watched(&self) -> Option<OwnedFd> {
+        None
+    }
 }
 
 /// Bytes that are written in order and read in the same order.
 #[derive(Default)]
-struct Words(Vec<u8>);
+pub(super) struct Words(pub(super) Vec<u8>);
 
 impl Words {
-    fn put(&mut self, value: u64) {
+    pub(super) fn put(&mut self, value: u64) {
         self.0.extend(value.to_le_bytes());
     }
 
@@ -61,10 +71,10 @@ impl Words {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl Reader<'_> {
-    fn get(&mut self) -> Result<u64> {
+    pub(super) fn get(&mut self) -> Result<u64> {
         match self.0.split_first_chunk::<8>() {
             Some((word, rest)) => {
                 self.0 = rest;
@@ -77,7 +87,7 @@ impl Reader<'_> {
         }
     }
 
-    fn get_u32(&mut self) -> Result<u32> {
+    pub(super) fn get_u32(&mut self) -> Result<u32> {
         let value = self.get()?;
         u32::try_from(value).map_err(|_| {
             Error::new(
@@ -87,11 +97,15 @@ impl Reader<'_> {
         })
     }
 
-    fn get_text(&mut self) -> Result<String> {
+    pub(super) fn get_bytes(&mut self) -> Result<Vec<u8>> {
         let len = usize::try_from(self.get()?).unwrap_or(usize::MAX);
-        let (text, rest) = self.0.split_at(len.min(self.0.len()));
+        let (bytes, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest;
-        Ok(String::from_utf8_lossy(text).into_owned())
+        Ok(bytes.to_vec())
+    }
+
+    fn get_text(&mut self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.get_bytes()?).into_owned())
     }
 
     fn get_source(&mut self) -> Result<Source> {
@@ -115,6 +129,10 @@ struct Side {
     bridge: u64,
     /// Context ids of the job, offered for the case that no bridge is needed.
     offer: u32,
+    /// How its members are reached over the network; `None`: there is none.
+    network: Option<Reached>,
+    /// Its leader's number.
+    leader: u32,
 }
 
 impl Side {
@@ -135,6 +153,8 @@ impl Side {
         }
         to.put(self.bridge);
         to.put(self.offer.into());
+        to.put(self.leader.into());
+        Reached::write(self.network.as_ref(), to);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Side> {
@@ -143,6 +163,8 @@ impl Side {
             jobs: Vec::new(),
             bridge: 0,
             offer: NONE,
+            network: None,
+            leader: 0,
         };
         for _ in 0..from.get()? {
             side.members.push(Identity {
@@ -162,16 +184,28 @@ impl Side {
         }
         side.bridge = from.get()?;
         side.offer = from.get_u32()?;
+        side.leader = from.get_u32()?;
+        side.network = Reached::read(from)?;
         Ok(side)
     }
 
-    /// This process's side: the members of `local`, a communicator over `bridge`.
-    fn own(local: &Group, bridge: Option<&Bridge>) -> Result<Side> {
-        let mut jobs = vec![own_place()?];
+    /// This process's side: the members of `local`, a communicator over `bridge`, of which this
+    /// one is `leader`. `network`: how they are reached over one.
+    fn own(
+        local: &Group,
+        bridge: Option<&Bridge>,
+        (leader, network): (u32, Option<Reached>),
+    ) -> Result<Side> {
+        let mut jobs = Vec::new();
         let mut number = 0;
+        if network.is_none() {
+            jobs.push(own_place()?);
+        }
         if let Some(bridge) = bridge {
             jobs.extend(far::far_jobs(bridge.first));
-            number = far::with_bridge(bridge.first, |segment| segment.constants().job).unwrap_or(0);
+            let of_segment = || far::with_bridge(bridge.first, |segment| segment.constants().job);
+            let of_network = bridge.network.as_ref().map(|network| network.number);
+            number = of_network.or_else(of_segment).unwrap_or(0);
         }
         let members: Vec<Identity> = local.iter().map(group::identity).collect();
         jobs.retain(|job| members.iter().any(|member| member.job == job.number));
@@ -180,6 +214,8 @@ impl Side {
             jobs,
             bridge: number,
             offer: context::take(PAIRS)?.0,
+            network,
+            leader,
         })
     }
 
@@ -202,6 +238,36 @@ enum Route {
     Same,
     /// A new bridge, which a leader has made.
     New(Source, u32),
+    /// One over the network: its number, and its space.
+    Network(u64, u32),
+}
+
+impl Route {
+    fn write(&self, to: &mut Words) {
+        match self {
+            Route::Job => to.put(0),
+            Route::Same => to.put(1),
+            Route::New(source, space) => {
+                to.put(2);
+                to.put_source(source);
+                to.put((*space).into());
+            }
+            Route::Network(number, space) => {
+                to.put(3);
+                to.put(*number);
+                to.put((*space).into());
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Route> {
+        Ok(match from.get()? {
+            0 => Route::Job,
+            1 => Route::Same,
+            2 => Route::New(from.get_source()?, from.get_u32()?),
+            _ => Route::Network(from.get()?, from.get_u32()?),
+        })
+    }
 }
 
 /// What a leader tells the members of its side.
@@ -215,20 +281,21 @@ struct Plan {
 }
 
 impl Plan {
+    /// The other side's leader, by its record on a new bridge.
+    fn far_leader(&self) -> u32 {
+        let first = u32::try_from(self.sides[0].members.len()).unwrap_or(0);
+        match self.first {
+            true => first + self.sides[1].leader,
+            false => self.sides[0].leader,
+        }
+    }
+
     fn write(&self) -> Vec<u8> {
         let mut words = Words::default();
         words.put(self.base.0.into());
         words.put(self.first.into());
         self.sides.iter().for_each(|side| side.write(&mut words));
-        match &self.route {
-            Route::Job => words.put(0),
-            Route::Same => words.put(1),
-            Route::New(source, space) => {
-                words.put(2);
-                words.put_source(source);
-                words.put((*space).into());
-            }
-        }
+        self.route.write(&mut words);
         words.0
     }
 
@@ -238,11 +305,7 @@ impl Plan {
             base: ContextId(from.get_u32()?),
             first: from.get()? != 0,
             sides: [Side::read(&mut from)?, Side::read(&mut from)?],
-            route: match from.get()? {
-                0 => Route::Job,
-                1 => Route::Same,
-                _ => Route::New(from.get_source()?, from.get_u32()?),
-            },
+            route: Route::read(&mut from)?,
         })
     }
 }
@@ -293,61 +356,75 @@ pub(super) fn sides(
     wire: impl FnOnce() -> Result<Box<dyn Wire>>,
 ) -> Result<Comm> {
     let bridge = comm.bridge.as_ref();
-    let is_leader = circle.me() == leader;
+    let mut wire = Some(wire);
     let mut met = None;
-    let mut failed = None;
-    let mut told = Vec::new();
-    let mut made = Made::default();
-    if is_leader {
-        let begun = wire().and_then(|mut wire| {
-            let plan = meet(&mut *wire, local, bridge.map(Arc::as_ref), &mut made)?;
-            Ok((wire, plan))
-        });
-        match begun {
-            Ok((wire, plan)) => {
-                told = plan.write();
-                met = Some(wire);
+    loop {
+        let reached = network::gather(circle)?;
+        let mut failed = None;
+        let mut told = Vec::new();
+        let mut made = Made::default();
+        if circle.me() == leader {
+            if let Some(wire) = wire.take() {
+                met = Some(wire());
             }
-            Err(error) => failed = Some(error),
+            let plan = match &mut met {
+                Some(Ok(wire)) => {
+                    let side = (leader, reached);
+                    meet(&mut **wire, local, bridge.map(Arc::as_ref), side, &mut made)
+                }
+                Some(Err(_)) => Err(met.take().and_then(Result::err).expect("it was just seen")),
+                None => fail!(INTERN, "the leader has no wire"),
+            };
+            told = match &plan {
+                Ok(plan) => plan.write(),
+                Err(error) => failure(error),
+            };
+            failed = plan.err();
         }
-        if let Some(error) = &failed {
-            told = failure(error);
+        let told = circle.bcast(leader, told)?;
+        let plan = match read_failure(&told) {
+            Some(error) => return Err(failed.unwrap_or(error)),
+            None => Plan::read(&told)?,
+        };
+        let opened = open(&plan, local, bridge);
+        if plan.route == Route::Job {
+            return opened; // nothing was opened that others could have failed to
         }
-    }
-    let told = circle.bcast(leader, told)?;
-    let plan = match read_failure(&told) {
-        Some(error) => return Err(failed.unwrap_or(error)),
-        None => Plan::read(&told)?,
-    };
-    let opened = open(&plan, local, bridge);
-    if plan.route == Route::Job {
-        return opened; // nothing was opened that others could have failed to
-    }
-    let mut answers = circle.allgather(&said(&opened))?.into_iter();
-    let mut answer = answers
-        .find(|answer| !answer.is_empty())
-        .unwrap_or_default();
-    if let Some(wire) = &mut met {
-        match wire.exchange(&answer) {
-            Ok(theirs) if answer.is_empty() => answer = theirs,
-            Ok(_) => {}
-            Err(error) => answer = failure(&error),
+        let mut answers = circle.allgather(&said(&opened))?.into_iter();
+        let mut answer = answers
+            .find(|answer| !answer.is_empty())
+            .unwrap_or_default();
+        if let Some(Ok(wire)) = &mut met {
+            match wire.exchange(&answer) {
+                Ok(theirs) if answer.is_empty() => answer = theirs,
+                Ok(_) => {}
+                Err(error) => answer = failure(&error),
+            }
         }
-    }
-    let answer = circle.bcast(leader, answer)?;
-    drop(made.segment);
-    if let Some(error) = read_failure(&answer) {
-        if let Ok(Some(bridge)) = opened.as_ref().map(|new| new.bridge.as_ref())
-            && matches!(plan.route, Route::New(..))
+        let answer = circle.bcast(leader, answer)?;
+        drop(made.segment);
+        if let Some(error) = read_failure(&answer) {
+            if let Ok(Some(bridge)) = opened.as_ref().map(|new| new.bridge.as_ref())
+                && matches!(plan.route, Route::New(..) | Route::Network(..))
+            {
+                super::bridges::abandon(bridge.first);
+            }
+            if error.text() == network::TAKEN {
+                continue; // another connection was made meanwhile: both sides try anew
+            }
+            return Err(opened.err().unwrap_or(error));
+        }
+        if let Some(claim) = made.claim {
+            claim.keep();
+        }
+        if let (Some(Ok(wire)), Ok(new), Route::Network(..)) = (&met, &opened, &plan.route)
+            && let Some(bridge) = &new.bridge
+            && let Some(watched) = wire.watched()
         {
-            super::bridges::abandon(bridge.first);
+            super::bridges::watch(bridge.first, watched, plan.far_leader());
         }
-        return Err(opened.err().unwrap_or(error));
+        return opened;
     }
-    if let Some(claim) = made.claim {
-        claim.keep();
-    }
-    opened
 }
 
 /// Makes an intercommunicator of all members of `comm` and of what its member `root`
@@ -407,9 +484,10 @@ fn meet(
     wire: &mut dyn Wire,
     local: &Group,
     bridge: Option<&Bridge>,
+    side: (u32, Option<Reached>),
     made: &mut Made,
 ) -> Result<Plan> {
-    let own = Side::own(local, bridge);
+    let own = Side::own(local, bridge, side);
     let mut words = Words::default();
     match &own {
         Ok(own) => own.write(&mut words),
@@ -447,20 +525,24 @@ fn meet(
         });
     }
     let is_same = own.bridge != 0 && own.bridge == theirs.bridge;
+    let network = match (&sides[0].network, &sides[1].network) {
+        (Some(one), Some(other)) => Some([one, other]),
+        (None, None) => None,
+        _ => return Err(no_network(own.network.is_some())),
+    };
     let mut words = Words::default();
     let mut mine = None;
     if first {
-        let prepared = match bridge.filter(|_| is_same) {
-            Some(bridge) => context::take_of(bridge, PAIRS).map(|base| (base, Route::Same)),
-            None => make(&sides, made),
+        let prepared = match (bridge.filter(|_| is_same), network) {
+            (Some(bridge), _) => context::take_of(bridge, PAIRS).map(|base| (base, Route::Same)),
+            (None, Some(ways)) => network::choose(ways)
+                .map(|(number, space)| (network::first(space), Route::Network(number, space))),
+            (None, None) => make(&sides, made),
         };
         match &prepared {
             Ok((base, route)) => {
                 words.put(base.0.into());
-                if let Route::New(source, space) = route {
-                    words.put_source(source);
-                    words.put((*space).into());
-                }
+                route.write(&mut words);
             }
             Err(error) => words.0 = failure(error),
         }
@@ -474,11 +556,7 @@ fn meet(
         }
         None => {
             let mut from = Reader(&said);
-            let base = ContextId(from.get_u32()?);
-            match is_same {
-                true => (base, Route::Same),
-                false => (base, Route::New(from.get_source()?, from.get_u32()?)),
-            }
+            (ContextId(from.get_u32()?), Route::read(&mut from)?)
         }
     };
     Ok(Plan {
@@ -487,6 +565,21 @@ fn meet(
         sides,
         first,
     })
+}
+
+/// Why a job that has no network and one that has do not meet. `here`: this is the one that has.
+pub fn no_network(here: bool) -> Error {
+    let which = match here {
+        true => "the other job was started for one host, and this one for several",
+        false => "this job was started for one host, and the other one for several",
+    };
+    Error::new(
+        Class::UNSUPPORTED_OPERATION,
+        format!(
+            "{which}: only jobs that were both started for other hosts (mpirun -H, --hostfile), or \
+             both on this host alone, can connect"
+        ),
+    )
 }
 
 /// Makes a bridge between the sides, and claims a space of context ids for it.
@@ -546,16 +639,21 @@ fn open(plan: &Plan, local: &Group, bridge: Option<&Arc<Bridge>>) -> Result<Comm
     let (bridge, records) = match &plan.route {
         Route::Job => (None, Vec::new()),
         Route::Same => (bridge.cloned(), Vec::new()),
-        Route::New(source, space) => {
+        route => {
             let members: Vec<Identity> = plan
                 .sides
                 .iter()
                 .flat_map(|side| side.members.iter().copied())
                 .collect();
-            (
-                Some(Arc::new(cross(plan, &members, source, *space)?)),
-                members,
-            )
+            let ways = plan.sides.each_ref().map(|side| side.network.as_ref());
+            let bridge = match (route, ways) {
+                (Route::New(source, space), _) => cross(plan, &members, source, *space)?,
+                (Route::Network(number, space), [Some(one), Some(other)]) => {
+                    network::cross(&members, [one, other], (*number, *space))?
+                }
+                _ => fail!(INTERN, "the leaders have not said how members are reached"),
+            };
+            (Some(Arc::new(bridge)), members)
         }
     };
     let known = match &bridge {
@@ -612,6 +710,7 @@ fn cross(plan: &Plan, members: &[Identity], source: &Source, space: u32) -> Resu
         members,
         me: at,
         space,
+        network: None,
     })
 }
 

@@ -34,6 +34,19 @@ pub(super) fn take_of(bridge: &Bridge, pairs: u32) -> Result<ContextId> {
         let next = next.checked_add(pairs.checked_mul(2)?)?;
         (next <= wireup::bridge::CONTEXTS).then_some(next)
     };
+    if let Some(network) = &bridge.network {
+        let (next, end) = network.contexts.get();
+        let behind = pairs.checked_mul(2).and_then(|n| next.checked_add(n));
+        let Some(behind) = behind.filter(|behind| *behind <= end) else {
+            fail!(
+                NO_MEM,
+                "all context ids that this process may give out for a connection between jobs are \
+                 used up: connect anew"
+            );
+        };
+        network.contexts.set((behind, end));
+        return Ok(ContextId(next));
+    }
     let taken = far::with_bridge(bridge.first, |segment| {
         let counter = &segment.head().next_context;
         // Relaxed: the number itself is all that is shared; messages carry it on.

@@ -8,7 +8,7 @@
 //! [`intra`] makes intracommunicators, [`split`] too, by color or by hardware;
 //! [`inter`] makes intercommunicators and merges them; [`connect`] makes those whose
 //! sides meet for the first time, also of processes of several jobs, and [`bridges`]
-//! keeps what these talk over; [`idup`] is the
+//! keeps what these talk over ([`network`]: where jobs have several hosts); [`idup`] is the
 //! nonblocking duplicate.
 
 pub mod bridges;
@@ -18,6 +18,7 @@ mod hardware;
 pub mod idup;
 pub mod inter;
 pub mod intra;
+mod network;
 mod process;
 mod sides;
 pub mod split;

@@ -74,8 +74,7 @@ fn job_color(comm: &Comm) -> i32 {
     if !comm.is_foreign {
         return 0;
     }
-    let job = |proc| (group::identity(proc).job, group::node_of(proc));
-    let mine = job(Proc(0));
+    let mine = group::place_of(Proc(0));
     let sides = [
         Some(&comm.group),
         comm.inter.as_ref().map(|inter| &inter.remote),
@@ -84,7 +83,7 @@ fn job_color(comm: &Comm) -> i32 {
         .into_iter()
         .flatten()
         .flat_map(Group::iter)
-        .map(job)
+        .map(group::place_of)
         .collect();
     jobs.sort_unstable();
     jobs.dedup();

@@ -6,6 +6,7 @@ use crate::error::{Class, Error, Result};
 use crate::installed;
 use crate::job;
 use crate::lock::Local;
+use crate::object::group;
 use std::ffi::{CStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd};
@@ -47,7 +48,7 @@ fn is_pause(why: &io::Error) -> bool {
 }
 
 /// Variables that are about this process's own place in its job.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     wireup::env::RANK,
     wireup::env::SIZE,
     wireup::env::SEGMENT,
@@ -57,13 +58,14 @@ const OWN: [&str; 11] = [
     wireup::env::HEAP_FILE,
     wireup::env::FILES,
     wireup::env::INITIAL_ERRHANDLER,
+    wireup::nodes::NODES,
     spawning::PARENT,
     spawning::PARENT_JOB,
 ];
 
 /// By what the children find this job: the port, and this job's number.
 fn variables(port: &CStr) -> [(&'static str, OsString); 2] {
-    let here = job::current().map_or(0, |job| job.segment.constants().job);
+    let here = group::job();
     [
         (
             spawning::PARENT,
@@ -74,13 +76,9 @@ fn variables(port: &CStr) -> [(&'static str, OsString); 2] {
 }
 
 fn request(programs: &[Planned], option: &str, port: &CStr) -> Request {
-    let host = programs.iter().find_map(|program| program.host.clone());
-    let mut args: Vec<OsString> = vec![
-        option.into(),
-        host.unwrap_or_default(),
-        programs.len().to_string().into(),
-    ];
+    let mut args: Vec<OsString> = vec![option.into(), programs.len().to_string().into()];
     for program in programs {
+        args.push(program.host.clone().unwrap_or_default());
         args.push(program.ranks.to_string().into());
         args.push(program.dir.clone().unwrap_or_default());
         args.push(program.errhandler.into());

@@ -12,21 +12,4 @@ pub mod names;
 pub mod port;
 mod socket;
 pub mod spawn;
-
-use crate::error::Result;
-use crate::fail;
-use crate::object::group;
-
-/// Refuses what a job of several hosts cannot do.
-///
-/// # Errors
-/// The job has several.
-fn only_one_host() -> Result<()> {
-    if group::nodes().0 > 1 {
-        fail!(
-            UNSUPPORTED_OPERATION,
-            "this job runs on several hosts: it cannot start further processes or connect to other jobs so far"
-        );
-    }
-    Ok(())
-}
+mod tcp;

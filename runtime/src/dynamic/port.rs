@@ -3,21 +3,26 @@
 //!
 //! A port is a listening Unix socket in the abstract namespace, which ends with the
 //! process that has it open: nothing is left behind, and nobody can connect to a port that
-//! is closed. Its name is random, and processes of other users are turned away.
+//! is closed. Its name is random, and processes of other users are turned away. In a job that
+//! has a network open it is a TCP socket ([`super::tcp`]), whose address follows in the name.
 
 use super::socket::{self, Talk, raise, wait_for};
+use super::tcp::{self, TcpPort};
 use crate::comm_make::connect::{self, Wire};
 use crate::comm_make::intra::only_intra;
 use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::Raw;
+use crate::job;
 use crate::lock::Local;
 use crate::object::comm::Comm;
+use crate::object::group;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{self, UnixListener};
 use std::sync::Arc;
 use wireup::collective::Kind;
 
@@ -41,15 +46,24 @@ pub(super) fn random() -> Result<u128> {
     Ok(u128::from_le_bytes(bytes))
 }
 
-fn address(name: &str) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(name)
+fn address(name: &str) -> io::Result<net::SocketAddr> {
+    net::SocketAddr::from_abstract_name(name)
+}
+
+/// Where a port listens.
+#[derive(Debug)]
+enum Listener {
+    /// On this host.
+    Local(UnixListener),
+    /// On the network.
+    Network(TcpPort),
 }
 
 /// A port that is open.
 #[derive(Debug)]
 pub(super) struct OwnPort {
     name: CString,
-    listener: UnixListener,
+    listener: Listener,
 }
 
 impl OwnPort {
@@ -58,11 +72,21 @@ impl OwnPort {
     /// # Errors
     /// The system has no more sockets.
     pub(super) fn open() -> Result<OwnPort> {
-        let name = format!("{SCHEME}{:032x}", random()?);
-        let listen = || {
-            let listener = raise(UnixListener::bind_addr(&address(&name)?)?)?;
-            listener.set_nonblocking(true)?;
-            Ok::<_, io::Error>(listener)
+        let number = random()?;
+        let mut name = format!("{SCHEME}{number:032x}");
+        let table = job::current().and_then(|job| job.nodes);
+        let mut listen = || match table {
+            Some(table) => {
+                let at = table.interface().parse().map_err(io::Error::other)?;
+                let port = TcpPort::open(at, number)?;
+                name = format!("{name}@{}", port.address()?);
+                Ok::<_, io::Error>(Listener::Network(port))
+            }
+            None => {
+                let listener = raise(UnixListener::bind_addr(&address(&name)?)?)?;
+                listener.set_nonblocking(true)?;
+                Ok(Listener::Local(listener))
+            }
         };
         let listener = listen().map_err(|why| {
             Error::new(
@@ -82,11 +106,20 @@ impl OwnPort {
     }
 
     /// Takes the next client, if there is one.
-    pub(super) fn next(&self) -> Option<Result<UnixStream>> {
+    pub(super) fn next(&self) -> Option<Result<OwnedFd>> {
+        let listener = match &self.listener {
+            Listener::Local(listener) => listener,
+            Listener::Network(port) => {
+                let client = port.next()?;
+                let client = client.map_err(|why| broken(&self.name, &why));
+                return Some(client.map(OwnedFd::from));
+            }
+        };
         loop {
-            match self.listener.accept() {
+            match listener.accept() {
                 Ok((stream, _)) if socket::check_user(stream.as_fd()).is_ok() => {
-                    return Some(raise(stream).map_err(|why| broken(&self.name, &why)));
+                    let stream = raise(OwnedFd::from(stream));
+                    return Some(stream.map_err(|why| broken(&self.name, &why)));
                 }
                 // Somebody else's process is refused; the next one may be right.
                 Ok(_) => {}
@@ -105,15 +138,14 @@ impl OwnPort {
 /// # Errors
 /// The system has no more sockets.
 pub fn open() -> Result<String> {
-    super::only_one_host()?;
     let port = OwnPort::open()?;
     let name = port.name.to_string_lossy().into_owned();
     PORTS.with(|ports| ports.push(port));
     Ok(name)
 }
 
-/// Checks the form of a port's name.
-fn check(name: &CStr) -> Result<&str> {
+/// Checks the form of a port's name. The name without the address, and that.
+fn check(name: &CStr) -> Result<(&str, Option<SocketAddr>)> {
     let text = name.to_str().unwrap_or_default();
     let Some(number) = text.strip_prefix(SCHEME) else {
         fail!(
@@ -121,10 +153,16 @@ fn check(name: &CStr) -> Result<&str> {
             "port_name is {name:?}, which MPI_Open_port has not made: it would begin with {SCHEME}"
         );
     };
-    if number.len() != 32 || !number.bytes().all(|b| b.is_ascii_hexdigit()) {
-        fail!(PORT, "port_name is {name:?}, of which a part is missing");
+    let (number, at) = match number.split_once('@') {
+        Some((number, at)) => (number, Some(at.parse::<SocketAddr>().ok())),
+        None => (number, None),
+    };
+    let is_number = number.len() == 32 && number.bytes().all(|b| b.is_ascii_hexdigit());
+    match at {
+        None if is_number => Ok((text, None)),
+        Some(Some(at)) if is_number => Ok((&text[..SCHEME.len() + 32], Some(at))),
+        _ => fail!(PORT, "port_name is {name:?}, of which a part is missing"),
     }
-    Ok(text)
 }
 
 /// `MPI_Close_port`.
@@ -151,7 +189,7 @@ fn not_open(name: &CStr) -> Error {
 }
 
 /// Takes the next client of a port, once there is one.
-fn next_client(name: &CStr) -> Result<UnixStream> {
+fn next_client(name: &CStr) -> Result<OwnedFd> {
     check(name)?;
     wait_for(|| {
         PORTS.with(
@@ -168,9 +206,12 @@ fn broken(name: &CStr, why: &io::Error) -> Error {
 }
 
 /// Connects to the server that has a port open.
-pub(super) fn reach(name: &CStr) -> Result<UnixStream> {
-    let text = check(name)?;
-    let stream = socket::connect(text.as_bytes()).map_err(|why| match why.kind() {
+pub(super) fn reach(name: &CStr) -> Result<OwnedFd> {
+    let (text, at) = check(name)?;
+    if at.is_some() != group::has_network() {
+        return Err(connect::no_network(at.is_none()));
+    }
+    let failed = |why: io::Error| match why.kind() {
         io::ErrorKind::ConnectionRefused => Error::new(
             Class::PORT,
             format!(
@@ -178,16 +219,21 @@ pub(super) fn reach(name: &CStr) -> Result<UnixStream> {
             ),
         ),
         _ => broken(name, &why),
-    })?;
+    };
+    if let Some(at) = at {
+        let number = u128::from_str_radix(&text[SCHEME.len()..], 16).unwrap_or(0);
+        return tcp::reach(at, number).map(OwnedFd::from).map_err(failed);
+    }
+    let stream = socket::connect(text.as_bytes()).map_err(failed)?;
     socket::check_user(stream.as_fd())?;
-    Ok(stream)
+    Ok(stream.into())
 }
 
 /// The clients of a port: talks to the first that keeps to the protocol. One that ends while
 /// it waits for its turn is passed over, and so is a process that is no client.
 struct Clients<'a> {
     name: &'a CStr,
-    talk: Talk<UnixStream>,
+    talk: Talk<OwnedFd>,
     has_begun: bool,
 }
 
@@ -195,13 +241,17 @@ impl<'a> Clients<'a> {
     fn wait(name: &'a CStr) -> Result<Clients<'a>> {
         Ok(Clients {
             name,
-            talk: Talk::new(next_client(name)?, Class::PORT),
+            talk: Talk::new(next_client(name)?, Class::PORT).watched(),
             has_begun: false,
         })
     }
 }
 
 impl Wire for Clients<'_> {
+    fn watched(&self) -> Option<OwnedFd> {
+        Wire::watched(&self.talk)
+    }
+
     fn exchange(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
         // Nothing is agreed before the end of the first exchange.
         loop {
@@ -225,7 +275,6 @@ pub fn accept(
     root: u32,
     name: impl FnOnce() -> Result<&'static CStr>,
 ) -> Result<Raw> {
-    super::only_one_host()?;
     only_intra(comm)?;
     connect::meet_at(comm, Kind::COMM_ACCEPT, root, || {
         Ok(Box::new(Clients::wait(name()?)?) as Box<dyn Wire>)
@@ -241,10 +290,9 @@ pub fn connect(
     root: u32,
     name: impl FnOnce() -> Result<&'static CStr>,
 ) -> Result<Raw> {
-    super::only_one_host()?;
     only_intra(comm)?;
     connect::meet_at(comm, Kind::COMM_CONNECT, root, || {
         let stream = reach(name()?)?;
-        Ok(Box::new(Talk::new(stream, Class::PORT)) as Box<dyn Wire>)
+        Ok(Box::new(Talk::new(stream, Class::PORT).watched()) as Box<dyn Wire>)
     })
 }

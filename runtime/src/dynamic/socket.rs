@@ -116,12 +116,27 @@ pub(super) struct Talk<S> {
     fd: RawFd,
     /// The class of an error where the other side has gone.
     class: Class,
+    /// Whether the end of the process at the other end is noticed by this socket.
+    is_watched: bool,
 }
 
 impl<S: AsRawFd> Talk<S> {
     pub(super) fn new(socket: S, class: Class) -> Talk<S> {
         let fd = socket.as_raw_fd();
-        Talk { socket, fd, class }
+        Talk {
+            socket,
+            fd,
+            class,
+            is_watched: false,
+        }
+    }
+
+    /// The same, of a socket by which the end of the process at the other end is noticed.
+    pub(super) fn watched(self) -> Talk<S> {
+        Talk {
+            is_watched: true,
+            ..self
+        }
     }
 
     /// The socket.
@@ -189,6 +204,13 @@ fn is_pause(why: &io::Error) -> bool {
 }
 
 impl<S: AsRawFd> Wire for Talk<S> {
+    fn watched(&self) -> Option<OwnedFd> {
+        // SAFETY: open as long as `self` is.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        let copy = || raise(fd.try_clone_to_owned()?);
+        self.is_watched.then(copy)?.ok()
+    }
+
     fn exchange(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
         let mut message = MARK.to_le_bytes().to_vec();
         message.extend((bytes.len() as u64).to_le_bytes());

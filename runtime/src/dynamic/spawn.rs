@@ -255,7 +255,6 @@ pub fn spawn(
     programs: impl FnOnce() -> Result<Vec<Program>>,
     tell: impl FnOnce(&[i32]),
 ) -> Result<Raw> {
-    super::only_one_host()?;
     only_intra(comm)?;
     let mut wanted = None;
     let mut listed = Vec::new();

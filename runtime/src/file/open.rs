@@ -166,11 +166,11 @@ fn as_agreed(opened: &Result<Opened>) -> Result<()> {
 /// inode says it.
 fn one_file(comm: &Comm, identities: &[[u64; 3]], path: &CStr) -> Result<u64> {
     let [device, inode, size] = identities[0];
-    let nodes: Vec<u32> = comm.group.iter().map(group::node_of).collect();
-    let is_other = |(other, node): (&[u64; 3], &u32)| {
-        other[1] != inode || (*node == nodes[0] && other[0] != device)
+    let places: Vec<(u64, u32)> = comm.group.iter().map(group::place_of).collect();
+    let is_other = |(other, place): (&[u64; 3], &(u64, u32))| {
+        other[1] != inode || (*place == places[0] && other[0] != device)
     };
-    match identities.iter().zip(&nodes).position(is_other) {
+    match identities.iter().zip(&places).position(is_other) {
         None => Ok(size),
         Some(rank) => fail!(
             NOT_SAME,

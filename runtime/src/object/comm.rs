@@ -99,6 +99,17 @@ pub struct Bridge {
     pub me: u32,
     /// Where its context ids lie (see `wireup::bridge`).
     pub space: u32,
+    /// What it has instead of a segment, if it leads over the network.
+    pub network: Option<NetworkBridge>,
+}
+
+/// A connection of several jobs over the network, which no memory is common to.
+#[derive(Debug)]
+pub struct NetworkBridge {
+    /// The number by which its members know it.
+    pub number: u64,
+    /// Context ids of its space that this process may still give out: the next one, and the end.
+    pub contexts: Cell<(u32, u32)>,
 }
 
 /// Bridges whose last communicator has gone, by their first process.
@@ -109,6 +120,10 @@ static UNUSED: Local<Vec<Proc>> = Local::new(Vec::new());
 pub fn take_unused_bridges() -> Vec<Proc> {
     UNUSED.with(std::mem::take)
 }
+
+// SAFETY: bridges are reached under the library lock, as communicators are, which orders all
+// uses of the cell inside.
+unsafe impl Sync for Bridge {}
 
 impl Drop for Bridge {
     fn drop(&mut self) {

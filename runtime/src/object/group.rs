@@ -367,6 +367,8 @@ pub fn here() -> Option<(Proc, u32)> {
 struct Foreign {
     identity: Identity,
     canonical: Proc,
+    /// Its node in its job; `None`: its job has one host, this one.
+    node: Option<u32>,
 }
 
 /// Processes of other jobs, by number from the job's size on.
@@ -389,18 +391,20 @@ pub fn next_foreign() -> Proc {
     Proc(size.saturating_add(known))
 }
 
-/// Numbers these processes, from [`next_foreign`] on.
-pub fn register(identities: &[Identity]) {
-    for identity in identities {
+/// Numbers these processes, from [`next_foreign`] on, each with its node in its job if that has
+/// several.
+pub fn register(identities: impl IntoIterator<Item = (Identity, Option<u32>)>) {
+    for (identity, node) in identities {
         let next = next_foreign();
         let canonical = match identity.job == JOB.load(Ordering::Relaxed) {
-            true => Proc(identity.rank),
-            false => KNOWN.with(|known| *known.entry(*identity).or_insert(next)),
+            true => proc_in_world(identity.rank),
+            false => KNOWN.with(|known| *known.entry(identity).or_insert(next)),
         };
         FOREIGN.with(|all| {
             all.push(Foreign {
-                identity: *identity,
+                identity,
                 canonical,
+                node,
             });
         });
     }
@@ -528,12 +532,17 @@ pub fn proc_in_world(rank: u32) -> Proc {
     proc.copied().unwrap_or(Proc(rank))
 }
 
-/// The node of a process of this job.
+/// The job of a process, and its node there: those for which it is the same map a segment in
+/// common.
 #[must_use]
-pub fn node_of(proc: Proc) -> u32 {
+pub fn place_of(proc: Proc) -> (u64, u32) {
+    let proc = canonical(proc);
+    if let Some(foreign) = foreign(proc) {
+        return (foreign.identity.job, foreign.node.unwrap_or(0));
+    }
     let nodes = NODES.get();
     let rank = nodes.and_then(|nodes| nodes.ranks.get(proc.0 as usize));
-    rank.map_or(0, |rank| rank.1)
+    (job(), rank.map_or(0, |rank| rank.1))
 }
 
 /// The node of a process; `None` if it is of another job.
@@ -544,10 +553,20 @@ pub fn node_in_job(proc: Proc) -> Option<u32> {
     Some(rank.1)
 }
 
-/// Whether a process of this job is on another node than this one.
+/// Whether a process is reached by the network alone: it is on another node of this job, or of a
+/// job that has met this one over the network.
 #[must_use]
 pub fn is_on_other_node(proc: Proc) -> bool {
-    rank_on_another_node(proc).is_some()
+    let proc = canonical(proc);
+    let is_far = || foreign(proc).is_some_and(|foreign| foreign.node.is_some());
+    rank_on_another_node(proc).is_some() || is_far()
+}
+
+/// Whether this job has a network open, over which it meets other jobs: it was started for
+/// several hosts.
+#[must_use]
+pub fn has_network() -> bool {
+    NODES.get().is_some()
 }
 
 /// The rank of this process in `MPI_COMM_WORLD`; 0 before the job is joined.

@@ -3,10 +3,10 @@
 
 use crate::object::group::{self, Identity, Proc};
 use crate::pml::engine::{Engine, with_engine};
-use crate::pml::transport::{BridgeOpening, JobPlace, Transport};
-use crate::pml::waiter;
+use crate::pml::transport::{BridgeOpening, JobPlace, NetworkOpening, Transport};
+use crate::pml::{publish, waiter};
 use std::ops::RangeInclusive;
-use wireup::layout::RankRecord;
+use wireup::layout::{RankRecord, State};
 use wireup::segment::Segment;
 
 /// A bridge to be opened: its segment, the record of this process, who each record
@@ -50,9 +50,86 @@ pub fn open_bridge(bridge: NewBridge) -> Result<Proc, String> {
         core.grow(first.0 + records);
         Ok::<(), String>(())
     })?;
-    group::register(&members);
+    group::register(members.into_iter().map(|member| (member, None)));
     waiter::add_processes(others);
     Ok(first)
+}
+
+/// A process that is to be met over the network.
+#[derive(Clone, Debug)]
+pub struct FarMember {
+    /// Which process of which job.
+    pub identity: Identity,
+    /// Its node there.
+    pub node: u32,
+    /// How it is reached.
+    pub address: Vec<u8>,
+}
+
+/// Meets processes over the network, of which this one is number `me`. `secret`: what their
+/// messages carry. The process that the first of them is here; the others follow. `sharing`: how
+/// many of them, of other jobs, share this one's processors.
+///
+/// # Errors
+/// A sentence: there is no network, or an address is none.
+pub fn open_network(
+    secret: u64,
+    me: u32,
+    members: &[FarMember],
+    sharing: u32,
+) -> Result<Proc, String> {
+    let own = group::job();
+    let records = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let first = group::next_foreign();
+    let address = |member: &FarMember| (member.identity.job != own).then(|| member.address.clone());
+    let opening = NetworkOpening {
+        secret,
+        me,
+        first,
+        addresses: members.iter().map(address).collect(),
+    };
+    with_engine(|engine| {
+        engine.core.queues.transport().open_network(&opening)?;
+        engine.core.grow(first.0 + records);
+        Ok::<(), String>(())
+    })?;
+    group::register(
+        members
+            .iter()
+            .map(|member| (member.identity, Some(member.node))),
+    );
+    waiter::add_processes(sharing.cast_signed());
+    publish::note_networks(1);
+    Ok(first)
+}
+
+/// Parts from `count` processes from `first` on, with which nothing is under way. `sharing`: as for
+/// [`open_network`].
+pub fn close_network(first: Proc, count: u32, sharing: u32) {
+    waiter::add_processes(-sharing.cast_signed());
+    publish::note_networks(-1);
+    with_engine(|engine| {
+        let transport = engine.core.queues.transport();
+        transport.close_network(first, count);
+    });
+}
+
+/// Tells a process that was met over the network how far this one is, behind all messages.
+/// `false`: there is no room now.
+pub fn tell_state(peer: Proc, state: State) -> bool {
+    with_engine(|engine| engine.core.queues.transport().tell_state(peer, state))
+}
+
+/// How far a process that was met over the network has said to be.
+#[must_use]
+pub fn told_state(peer: Proc) -> Option<State> {
+    with_engine(|engine| engine.core.queues.transport().told_state(peer))
+}
+
+/// Whether what was told is still on its way out of this process.
+#[must_use]
+pub fn is_telling() -> bool {
+    with_engine(|engine| engine.core.queues.transport().is_telling())
 }
 
 /// How many of these processes belong to other jobs.

@@ -579,6 +579,14 @@ fn show_unreceived(block: &WaitBlock, unasked: Unasked) {
     block.show_unreceived(&rows, all - (shown - rows.len()));
 }
 
+/// Connections to other jobs over the network that this process has open.
+static NETWORKS: AtomicU32 = AtomicU32::new(0);
+
+/// So many more connections to other jobs over the network are open.
+pub(super) fn note_networks(more: i32) {
+    add(&NETWORKS, more);
+}
+
 /// What is told of a wait for a process of another job, of which the launcher knows nothing:
 /// nobody of this job can end it, so that it is of no particular kind. Ranks on other hosts
 /// are told by their ranks in the whole job.
@@ -591,7 +599,10 @@ fn without_strangers(mut what: WaitFor, ranks: u32) -> WaitFor {
             *peer = far_peer(rank);
         }
     }
-    match what.peers.as_slice().iter().any(|peer| is_stranger(*peer)) {
+    // Over the network mpirun does not know of whom else.
+    let may_be_stranger = what.need == Need::Anybody && NETWORKS.load(Ordering::Relaxed) != 0;
+    let of_strangers = what.peers.as_slice().iter().any(|peer| is_stranger(*peer));
+    match of_strangers || may_be_stranger {
         true => WaitFor {
             kind: WaitKind::Other,
             tag: what.tag,

@@ -1,6 +1,7 @@
 //! The shared-memory transport: messages through the rings of the job segment,
 //! memory of peers by mappings, by the driver, or by CMA (see `btl_shm`).
 
+mod board;
 mod cells;
 mod copies;
 mod far;
@@ -10,10 +11,11 @@ mod slot;
 use crate::object::group::Proc;
 use crate::pml::memory::Memory;
 use crate::pml::transport::{
-    Access, ArmTrial, Arrival, Board, BridgeOpening, CopyError, FarBell, FewWords, Flow, Header,
-    Inbox, JobPlace, Opening, Remote, SlotId, Transport, Waiter, Words,
+    Access, ArmTrial, Arrival, BridgeOpening, CopyError, FarBell, FewWords, Flow, Header, Inbox,
+    JobPlace, NetworkOpening, Opening, Remote, SlotId, Transport, Waiter, Words,
 };
-use btl_shm::board::{self, board_len};
+use board::ShmBoard;
+use btl_shm::board::board_len;
 use btl_shm::cooperative::{self, SenderSide, Slots};
 use btl_shm::copy;
 use btl_shm::endpoint::{Incoming, Outgoing, Sent};
@@ -36,7 +38,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use wireup::descriptor::Source;
 use wireup::heap::HeapFile;
-use wireup::layout::RankRecord;
+use wireup::layout::{RankRecord, State};
 use wireup::nodes::Table;
 use wireup::segment::{Segment, SegmentError};
 use wireup::settings::Arm;
@@ -208,51 +210,6 @@ struct ShmFarBell(&'static Segment, u32);
 impl FarBell for ShmFarBell {
     fn ring(&self) {
         wait::ring_bell(self.0, self.0.record(self.1));
-    }
-}
-
-/// A board in the segment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ShmBoard(board::Board);
-
-impl Board for ShmBoard {
-    const ROOM: usize = board::ROOM;
-
-    #[inline]
-    fn post(&self, member: u32, turn: u64, stamp: u64, bytes: &[u8]) {
-        self.0.post(member, turn, stamp, bytes);
-    }
-
-    #[inline]
-    fn stamp(&self, member: u32, turn: u64) -> u64 {
-        self.0.stamp(member, turn)
-    }
-
-    fn find(&self, member: u32, turn: u64, stamp: u64) -> Option<u64> {
-        self.0.find(member, turn, stamp)
-    }
-
-    #[inline]
-    fn ask_for_lines(&self, member: u32, turn: u64, len: usize) {
-        self.0.ask_for_lines(member, turn, len);
-    }
-
-    #[inline]
-    fn own_ahead(&self, member: u32, turn: u64, len: usize) {
-        self.0.own_ahead(member, turn, len);
-    }
-
-    #[inline]
-    fn read(&self, member: u32, turn: u64, to: &mut [u8]) {
-        self.0.read(member, turn, to);
-    }
-
-    fn leave(&self) {
-        self.0.leave();
-    }
-
-    fn reset(&self) -> bool {
-        self.0.reset()
     }
 }
 
@@ -690,7 +647,7 @@ impl Transport for Shm {
     fn board(&self, place: u64, members: u32) -> ShmBoard {
         // SAFETY: `make_board` allocated it there, for so many members or more; it is
         // used as a board only, and the segment is never unmapped.
-        ShmBoard(unsafe { board::Board::new(self.segment.at(place), members) })
+        ShmBoard(unsafe { btl_shm::board::Board::new(self.segment.at(place), members) })
     }
 
     fn open_bridge(&mut self, inbox: &mut ShmInbox, opening: BridgeOpening) -> Result<(), String> {
@@ -737,6 +694,33 @@ impl Transport for Shm {
         inbox.bridges.retain(|bridge| !bridge.is(first));
         inbox.has_others = !inbox.bridges.is_empty() || inbox.nodes.is_some();
         self.far.close(first);
+    }
+
+    fn open_network(&mut self, opening: &NetworkOpening) -> Result<(), String> {
+        match self.far.network() {
+            Some(nodes) => nodes.join(opening),
+            None => Err("this job has no network open".to_owned()),
+        }
+    }
+
+    fn close_network(&mut self, first: Proc, count: u32) {
+        if let Some(nodes) = self.far.network() {
+            nodes.part(first, count);
+        }
+    }
+
+    fn tell_state(&mut self, peer: Proc, state: State) -> bool {
+        self.far
+            .network()
+            .is_none_or(|nodes| nodes.tell(peer, state))
+    }
+
+    fn told_state(&self, peer: Proc) -> Option<State> {
+        self.far.told_state(peer)
+    }
+
+    fn is_telling(&mut self) -> bool {
+        self.far.network().is_some_and(|nodes| nodes.is_sending())
     }
 
     fn try_arms(&mut self, peer: Proc) -> Vec<ArmTrial> {

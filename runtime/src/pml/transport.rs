@@ -31,7 +31,7 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use wireup::descriptor::Source;
 use wireup::heap::HeapFile;
-use wireup::layout::RankRecord;
+use wireup::layout::{RankRecord, State};
 use wireup::nodes::Table;
 use wireup::segment::Segment;
 use wireup::settings::Settings;
@@ -304,6 +304,19 @@ pub struct BridgeOpening {
     pub jobs: Vec<JobPlace>,
 }
 
+/// What processes of several jobs meet with over the network, in a job that has it open.
+#[derive(Debug)]
+pub struct NetworkOpening {
+    /// What their messages carry.
+    pub secret: u64,
+    /// The record of this process.
+    pub me: u32,
+    /// The number that record 0 is to have as a process here; the others follow.
+    pub first: Proc,
+    /// By record: how it is reached; `None`: it is of this job.
+    pub addresses: Vec<Option<Vec<u8>>>,
+}
+
 /// What came of trying one arm towards one peer: its name, and why it was refused.
 pub(super) type ArmTrial = (&'static str, Result<(), String>);
 
@@ -561,6 +574,28 @@ pub(super) trait Transport: Debug + Sized + 'static {
     }
     /// Closes a bridge, over which nothing is under way.
     fn close_bridge(&mut self, _inbox: &mut Self::Inbox, _first: Proc) {}
+
+    // Processes of other jobs that are reached by the network. A transport without one refuses.
+
+    /// Meets processes of other jobs. Those from `opening.first` on are peers then.
+    fn open_network(&mut self, _opening: &NetworkOpening) -> Result<(), String> {
+        Err("this transport has no network".to_owned())
+    }
+    /// Parts from `count` of them, with which nothing is under way.
+    fn close_network(&mut self, _first: Proc, _count: u32) {}
+    /// Tells one of them how far this process is, behind all messages. `false`: there is no
+    /// room now.
+    fn tell_state(&mut self, _peer: Proc, _state: State) -> bool {
+        true
+    }
+    /// How far one of them has said to be.
+    fn told_state(&self, _peer: Proc) -> Option<State> {
+        None
+    }
+    /// Whether what was told is still on its way out of this process.
+    fn is_telling(&mut self) -> bool {
+        false
+    }
 
     // Reports.
 

@@ -153,9 +153,9 @@ pub(super) fn leaders(comm: &Comm) -> Vec<bool> {
     }
     let mut seen = Vec::new();
     let is_first = |proc| {
-        let node = group::node_of(proc);
-        let is_new = !seen.contains(&node);
-        seen.push(node);
+        let place = group::place_of(proc);
+        let is_new = !seen.contains(&place);
+        seen.push(place);
         is_new
     };
     comm.group.iter().map(is_first).collect()

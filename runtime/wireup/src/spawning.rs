@@ -81,6 +81,18 @@ impl Request {
         with_head(body)
     }
 
+    /// The environment, by name.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        let pair = |pair: &OsString| {
+            let bytes = pair.as_bytes();
+            let at = bytes.iter().position(|b| *b == b'=').filter(|at| *at > 0)?;
+            let [name, value] = [&bytes[..at], &bytes[at + 1..]].map(OsStr::from_bytes);
+            Some((name.to_owned(), value.to_owned()))
+        };
+        self.env.iter().filter_map(pair).collect()
+    }
+
     /// What `write` has written, without the length in front.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Request> {
@@ -164,6 +176,7 @@ mod tests {
             ],
             env: vec!["A=1\n2".into()],
         };
+        assert_eq!(request.variables(), [("A".into(), "1\n2".into())]);
         let bytes = request.write();
         assert_eq!(bytes[..8], ((bytes.len() - 8) as u64).to_le_bytes());
         assert_eq!(Request::read(&bytes[8..]), Some(request));

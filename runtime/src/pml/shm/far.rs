@@ -132,12 +132,23 @@ impl Far {
         }
     }
 
-    /// Whether `peer` is a rank of this job on another node.
+    /// Whether `peer` is reached by the network alone.
     pub(super) fn is_on_other_node(&self, peer: Proc) -> bool {
         self.nodes.as_ref().is_some_and(|nodes| nodes.has(peer))
     }
 
-    /// The network, if `peer` is on another node.
+    /// The network, in a job that has several nodes.
+    pub(super) fn network(&mut self) -> Option<&mut Nodes> {
+        self.nodes.as_mut()
+    }
+
+    /// How far a process of another job has said to be that is reached by the network.
+    pub(super) fn told_state(&self, peer: Proc) -> Option<State> {
+        let nodes = self.nodes.as_ref().filter(|nodes| nodes.has(peer))?;
+        Some(nodes.state(peer))
+    }
+
+    /// The network, if `peer` is reached by it.
     fn nodes(&mut self, peer: Proc) -> Option<&mut Nodes> {
         self.nodes.as_mut().filter(|nodes| nodes.has(peer))
     }
@@ -238,8 +249,8 @@ impl Far {
     /// Whether the connection to `peer` is closed: here, or there, so that it takes no
     /// further message.
     pub(super) fn has_left(&self, peer: Proc) -> bool {
-        if self.is_on_other_node(peer) {
-            return false; // mpirun ends the job when a node is lost
+        if let Some(state) = self.told_state(peer) {
+            return state == State::Gone; // of ranks of this job nobody says that
         }
         self.at(peer).is_none_or(|(end, record)| {
             let state = &end.segment.get().record(record).state;

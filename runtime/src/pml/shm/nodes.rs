@@ -10,14 +10,19 @@
 //! What comes from there rings no bell. A thread of this process does: while the rank sleeps
 //! it waits for the network's descriptor, and rings the rank's own bell when that has news.
 //! It calls nothing of the network's.
+//!
+//! In such a job processes of other jobs are reached by the network as well. Their numbers among
+//! the network's peers are those that they have as processes here; the job's own ranks come
+//! first there, by rank.
 
 use crate::object::group::{self, Proc};
 use crate::pml::fatal;
-use crate::pml::transport::{Arrival, Header, Opening, Words};
+use crate::pml::transport::{Arrival, Header, NetworkOpening, Opening, Words};
 use btl_net::{Cell, Inbox, Message, Net, NetError, Options, PIECE, Sleeper};
 use btl_shm::wait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use wireup::layout::State;
 use wireup::nodes::{THREAD, Table};
 use wireup::segment::Segment;
 
@@ -142,6 +147,8 @@ pub(super) struct Nodes {
     /// This process, and how many there are on this node: those of others follow.
     me: u32,
     near: u32,
+    /// By process of another job, from the job's size on: whether it is reached.
+    strangers: Vec<bool>,
     asked: std::cell::Cell<u32>,
 }
 
@@ -162,10 +169,18 @@ pub(super) struct NodesInbox {
 #[cold]
 fn lost(why: &NetError) -> ! {
     let what = match why.peer {
-        Some(rank) => group::name(group::proc_in_world(rank)),
+        Some(peer) => group::name(proc_of(peer)),
         None => "other nodes".to_owned(),
     };
     fatal::die(&format!("the connection to {what} is lost: {why}"))
+}
+
+/// A peer of the network's, as a process.
+fn proc_of(peer: u32) -> Proc {
+    match peer < group::here().map_or(u32::MAX, |here| here.1) {
+        true => group::proc_in_world(peer),
+        false => Proc(peer),
+    }
 }
 
 /// Opens the network, and tells mpirun this rank's address. A job that has several nodes
@@ -196,6 +211,7 @@ pub(super) fn open(opening: &Opening<'_>) -> Option<(Nodes, NodesInbox)> {
         table,
         me: opening.me.0,
         near,
+        strangers: Vec::new(),
         asked: std::cell::Cell::new(0),
     };
     let inbox = NodesInbox {
@@ -234,9 +250,74 @@ fn rank_here(table: &Table, me: u32) -> u32 {
 }
 
 impl Nodes {
-    /// Whether `peer` is a rank of this job on another node.
+    /// Whether `peer` is reached by the network: a rank of this job on another node, or a
+    /// process of another job that was met.
+    #[inline]
     pub(super) fn has(&self, peer: Proc) -> bool {
-        peer.0 >= self.near && peer.0 < self.table.ranks()
+        peer.0 >= self.near && (peer.0 < self.table.ranks() || self.has_met(peer))
+    }
+
+    fn has_met(&self, peer: Proc) -> bool {
+        let at = (peer.0 - self.table.ranks()) as usize;
+        self.strangers.get(at).copied().unwrap_or(false)
+    }
+
+    /// Its number among the network's peers.
+    fn number(&self, peer: Proc) -> u32 {
+        match peer.0 < self.table.ranks() {
+            true => group::rank_in_world(peer),
+            false => peer.0,
+        }
+    }
+
+    /// Meets processes of other jobs.
+    pub(super) fn join(&mut self, opening: &NetworkOpening) -> Result<(), String> {
+        let NetworkOpening {
+            secret,
+            me,
+            first,
+            addresses,
+        } = opening;
+        let addresses: Vec<Option<&[u8]>> = addresses.iter().map(Option::as_deref).collect();
+        self.net
+            .join(*secret, *me, first.0, &addresses)
+            .map_err(|why| why.to_string())?;
+        let at = (first.0 - self.table.ranks()) as usize;
+        self.strangers.resize(at, false);
+        self.strangers.extend(addresses.iter().map(Option::is_some));
+        Ok(())
+    }
+
+    /// Parts from so many of them.
+    pub(super) fn part(&mut self, first: Proc, count: u32) {
+        self.net.part(first.0);
+        let at = (first.0 - self.table.ranks()) as usize;
+        let closed = self.strangers.iter_mut().skip(at).take(count as usize);
+        closed.for_each(|met| *met = false);
+    }
+
+    /// Tells a process of another job how far this one is. `false`: there is no room now.
+    pub(super) fn tell(&mut self, peer: Proc, state: State) -> bool {
+        ROUNDS.store(CLOSELY, Ordering::Relaxed);
+        match self.net.tell(peer.0, state as u32) {
+            Ok(told) => told,
+            Err(why) => lost(&why),
+        }
+    }
+
+    /// How far a process of another job has said to be.
+    pub(super) fn state(&self, peer: Proc) -> State {
+        let told = State::of(self.net.state(self.number(peer)));
+        told.filter(|told| *told != State::Fresh)
+            .unwrap_or(State::Running)
+    }
+
+    /// Whether what was told is still on its way out.
+    pub(super) fn is_sending(&self) -> bool {
+        if let Err(why) = self.net.look() {
+            lost(&why);
+        }
+        self.net.is_sending()
     }
 
     /// Learns the addresses of all ranks. `me`: this process.
@@ -269,12 +350,14 @@ impl Nodes {
             ..Cell::default()
         };
         ROUNDS.store(CLOSELY, Ordering::Relaxed);
-        let to = group::rank_in_world(peer);
+        let to = self.number(peer);
         match self.net.send(to, &cell, len, fill) {
             Ok(sent) => {
-                // One that is refused is under way all the same: it is tried again.
-                let count = self.net.sent(to) + u64::from(!sent);
-                self.table.note_sent(self.me, to, count);
+                if to < self.table.ranks() {
+                    // One that is refused is under way all the same: it is tried again.
+                    let count = self.net.sent(to) + u64::from(!sent);
+                    self.table.note_sent(self.me, to, count);
+                }
                 sent
             }
             Err(why) => lost(&why),
@@ -295,7 +378,7 @@ impl Nodes {
 
     /// Messages sent to `peer` so far.
     pub(super) fn sent(&self, peer: Proc) -> u64 {
-        self.net.sent(group::rank_in_world(peer))
+        self.net.sent(self.number(peer))
     }
 
     /// Asks all peers to announce their messages, or no more.
@@ -312,7 +395,7 @@ impl Nodes {
                 lost(&why);
             }
         }
-        self.net.has_pressure(group::rank_in_world(peer))
+        self.net.has_pressure(self.number(peer))
     }
 
     /// When there is nothing else to do.
@@ -346,9 +429,11 @@ impl NodesInbox {
             }
         }
         self.skipped = 0;
-        let (table, me) = (self.table, self.me);
+        let (table, me, ranks) = (self.table, self.me, self.ranks);
         let polled = self.inbox.poll(most, |message| {
-            table.note_taken(me, message.from);
+            if message.from < ranks {
+                table.note_taken(me, message.from);
+            }
             handler(&arrival(message))
         });
         match polled {
@@ -380,17 +465,20 @@ impl NodesInbox {
         self.inbox.may_sleep().then_some(self.fd)
     }
 
-    /// Messages of `peer` that were taken so far, if it is on another node.
+    /// Messages of `peer` that were taken so far, if it is reached by the network.
     pub(super) fn taken(&self, peer: Proc) -> Option<u64> {
-        (peer.0 >= self.near && peer.0 < self.ranks)
-            .then(|| self.inbox.taken(group::rank_in_world(peer)))
+        let number = match peer.0 < self.ranks {
+            true => group::rank_in_world(peer),
+            false => peer.0,
+        };
+        (peer.0 >= self.near).then(|| self.inbox.taken(number))
     }
 }
 
 fn arrival(message: &Message) -> Arrival<'_> {
     let cell = &message.cell;
     Arrival {
-        from: group::proc_in_world(message.from),
+        from: proc_of(message.from),
         header: Header {
             kind: cell.kind,
             flags: cell.flags,
