@@ -6,6 +6,7 @@
 //! job ends as well, and the other way round.
 
 use crate::cli::OnDeadlock;
+use crate::nodes::relay::Relay;
 use crate::reap::ExitStatus;
 use crate::spawn;
 use crate::tree;
@@ -15,7 +16,6 @@ use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -64,6 +64,8 @@ pub struct ChildJobs {
     hwloc_variables: Vec<&'static str>,
     /// What is done about deadlocks, in this job and in those.
     on_deadlock: OnDeadlock,
+    /// On a node of a job on several hosts: who starts them instead.
+    relay: Option<Relay>,
 }
 
 impl ChildJobs {
@@ -74,6 +76,7 @@ impl ChildJobs {
         blocked: SigSet,
         hwloc_variables: Vec<&'static str>,
         on_deadlock: OnDeadlock,
+        relay: Option<Relay>,
     ) -> ChildJobs {
         let listen = || {
             let listener = UnixListener::bind_addr(&spawning::address(job)?)?;
@@ -89,6 +92,7 @@ impl ChildJobs {
             blocked,
             hwloc_variables,
             on_deadlock,
+            relay,
         }
     }
 
@@ -174,6 +178,10 @@ impl ChildJobs {
             return None;
         }
         let _ = status.set_nonblocking(false);
+        if let Some(relay) = &self.relay {
+            relay.ask(request, status);
+            return None;
+        }
         match self.launch(request, &status) {
             Ok(job) => {
                 let pid = job.pid;
@@ -194,14 +202,7 @@ impl ChildJobs {
         let mut command = Command::new(file);
         command.args(&request.args).current_dir(&request.dir);
         command.env_clear().stdin(Stdio::null());
-        for pair in &request.env {
-            let bytes = pair.as_bytes();
-            if let Some(at) = bytes.iter().position(|b| *b == b'=').filter(|at| *at > 0) {
-                let [name, value] =
-                    [&bytes[..at], &bytes[at + 1..]].map(std::ffi::OsStr::from_bytes);
-                command.env(name, value);
-            }
-        }
+        command.envs(request.variables());
         for name in &self.hwloc_variables {
             command.env_remove(name);
         }
@@ -327,8 +328,8 @@ fn refuse(mut status: &UnixStream, why: String) {
 }
 
 /// The first program of a request, for messages.
-fn program_of(request: &Request) -> String {
-    // --spawned HOST COUNT RANKS DIR ERRHANDLER WORDS word
+pub fn program_of(request: &Request) -> String {
+    // --spawned COUNT HOST RANKS DIR ERRHANDLER WORDS word
     let word = request.args.get(7);
     word.map_or_else(String::new, |word| word.to_string_lossy().into_owned())
 }

@@ -25,7 +25,7 @@ use crate::say::{is_hushed, is_node, rank_in_job, say};
 use crate::signals;
 use crate::snapshot::{self, RankSnapshot};
 use crate::source;
-use crate::spawned::{Spawned, Wish};
+use crate::spawned::{self, Spawned, Wish};
 use crate::verdict::{self, Cause, RankEnd};
 use crate::warnings::Warnings;
 use crate::watch::{Findings, History};
@@ -264,9 +264,9 @@ impl<'a> Job<'a> {
         }
         let is_over = self.orphaned.is_some_and(|then| Instant::now() >= then);
         if is_over && self.code.is_none() && self.has_parent() {
-            say(
-                "the job that has spawned this one has failed or ended while they were connected: ending the job",
-            );
+            if !is_node() {
+                say(spawned::ORPHANED); // else the mpirun that all hosts have in common does
+            }
             self.code = Some(1);
             self.account.end(Ending::Parent);
             self.end(Signal::SIGTERM);

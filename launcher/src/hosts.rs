@@ -64,6 +64,15 @@ pub fn of_list(list: &str) -> Result<Vec<Host>, String> {
     Ok(hosts)
 }
 
+/// The hosts of a list with commas, as they stand there.
+///
+/// # Errors
+/// A number is none.
+pub fn as_named(list: &str) -> Result<Vec<Host>, String> {
+    let entries = list.split(',').map(str::trim);
+    entries.filter(|one| !one.is_empty()).map(entry).collect()
+}
+
 /// How many ranks the hosts of a job on this machine offer together, if any of the entries
 /// says so.
 ///

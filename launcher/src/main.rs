@@ -144,6 +144,9 @@ fn main() -> ExitCode {
     if is(wireup::step::OPTION) {
         return exit(step::run(&args[1..]));
     }
+    if is(nodes::spawn_plan::OPTION) {
+        return nodes::child::run();
+    }
     if is(spawned::OPTION) || is(spawned::OPTION_ALONE) {
         return run_spawned(&args[1..], is(spawned::OPTION_ALONE));
     }
@@ -181,7 +184,7 @@ fn begin(
         Some(_) if global.no_launch() => Err(failure(
             "--do-not-launch is for jobs on one host: what other hosts have is known when their agents run",
         )),
-        Some(hosts) => nodes::coordinator::run(args, global, locals, &hosts),
+        Some(hosts) => nodes::coordinator::run(args, global, locals, &hosts, None),
         None => run(global, locals, None, &mut None, None),
     }
 }
@@ -249,9 +252,35 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
 /// Runs one host's part of a job on several.
 fn run_node() -> Result<u8, Failure> {
     let mut link = NodeLink::take().map_err(failure)?;
-    say::name_host(link.host());
-    let (global, locals, numbers) = link.request()?;
-    run(&global, &locals, None, &mut None, Some((link, numbers)))
+    match link.spawned_program() {
+        Some(program) => say::name_spawned_node(&program, link.host()),
+        None => say::name_host(link.host()),
+    }
+    let spawned = link.spawned().map_err(failure)?;
+    let told = spawned
+        .as_ref()
+        .map(|_| (link.last_words(), link.host().to_owned()));
+    let mut at_fault = None;
+    let mut in_job = Vec::new();
+    let begin = || {
+        let (global, locals, numbers) = link.request()?;
+        in_job.clone_from(&numbers);
+        run(
+            &global,
+            &locals,
+            spawned,
+            &mut at_fault,
+            Some((link, numbers)),
+        )
+    };
+    let outcome = begin();
+    if let (Err(why), Some((words, host))) = (&outcome, told) {
+        // The call that spawns returns it as an error.
+        let program = at_fault.and_then(|at| in_job.get(at).copied());
+        words.refuse(program, format!("host {host}: {}", why.text));
+        say::hush();
+    }
+    outcome
 }
 
 /// Runs a job that a program has spawned. `alone`: no mpirun has started the program.

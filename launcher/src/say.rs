@@ -77,6 +77,13 @@ pub fn name_host(host: &str) {
     let _ = HOST.set(host);
 }
 
+/// Has all messages name this host, and the program of the spawned job of which it has a part.
+pub fn name_spawned_node(program: &str, host: &str) {
+    let [program, host] = [program, host].map(wireup::plain::text);
+    let _ = JOB.set(format!("spawned job of {program}: host {host}: ")); // as above
+    let _ = HOST.set(host);
+}
+
 /// The host of this mpirun's ranks, by the name that the user gave it.
 static HOST: OnceLock<String> = OnceLock::new();
 

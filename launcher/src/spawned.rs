@@ -1,7 +1,7 @@
 //! This mpirun as the one of a spawned job (`MPI_Comm_spawn`): what it is to start, and how it
 //! is tied to what has spawned it.
 //!
-//! `mpirun --spawned HOST COUNT { RANKS DIR ERRHANDLER WORDS word… }…` is not for users: a program or
+//! `mpirun --spawned COUNT { HOST RANKS DIR ERRHANDLER WORDS word… }…` is not for users: a program or
 //! another mpirun gives it with the descriptors of [`wireup::spawning`].
 
 use crate::cli::{JobOptions, OnDeadlock, ProgramOptions};
@@ -17,6 +17,9 @@ pub const OPTION: &str = "--spawned";
 /// As [`OPTION`], of a program that no mpirun started: this one leaves the program's
 /// process tree.
 pub const OPTION_ALONE: &str = "--spawned-alone";
+
+/// Why a spawned job is ended whose parent is gone.
+pub const ORPHANED: &str = "the job that has spawned this one has failed or ended while they were connected: ending the job";
 
 /// What ties this mpirun to what has spawned its job.
 #[derive(Debug)]
@@ -64,6 +67,22 @@ impl Spawned {
         let set = spawned.link.set_nonblocking(true);
         set.map_err(|why| why.to_string())?;
         Ok(spawned)
+    }
+
+    /// Of a node's part of such a job, whose mpirun is told by `link` alone.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub fn of_node(link: UnixStream) -> std::io::Result<Spawned> {
+        link.set_nonblocking(true)?;
+        let (status, _) = UnixStream::pair()?;
+        Ok(Spawned {
+            status,
+            link,
+            closed: false,
+            wish: Wish::Nothing,
+            told: false,
+        })
     }
 
     /// A second value for the same descriptors, to tell of a failure by; `None`: there is no
@@ -123,18 +142,26 @@ impl Spawned {
     }
 }
 
+/// A program of a spawned job.
+#[derive(Debug)]
+pub struct SpawnedProgram {
+    /// On which hosts it is to run, as the info key `host` says; empty: on any.
+    pub hosts: String,
+    /// All else.
+    pub options: ProgramOptions,
+}
+
 /// Reads the command line of a spawned job, without the option.
 ///
 /// # Errors
 /// It is not what a library of this version writes.
-pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), String> {
+pub fn programs(args: &[OsString]) -> Result<Vec<SpawnedProgram>, String> {
     let mut rest = args.iter();
-    let mut programs = Vec::new();
     let read = || {
-        let host = rest.next()?.clone();
         let number = |text: &OsString| text.to_str()?.parse::<u32>().ok();
-        let count = number(rest.next()?)?;
-        for _ in 0..count {
+        let mut programs = Vec::new();
+        for _ in 0..number(rest.next()?)? {
+            let hosts = rest.next()?.to_string_lossy().into_owned();
             let ranks = number(rest.next()?)?;
             let dir = rest.next()?.clone();
             let errhandler = rest.next()?.to_string_lossy();
@@ -144,27 +171,36 @@ pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), Str
             for _ in 0..words {
                 program.push(rest.next()?.clone());
             }
-            programs.push(ProgramOptions {
+            let options = ProgramOptions {
                 ranks: Some(ranks),
                 wdir: (!dir.is_empty()).then(|| dir.into()),
                 initial_errhandler: errhandler,
                 program,
                 ..ProgramOptions::default()
-            });
+            };
+            programs.push(SpawnedProgram { hosts, options });
         }
-        Some(host)
+        Some(programs)
     };
     match { read }() {
-        Some(host) if programs.iter().all(|p| !p.program.is_empty()) => {
-            let job = JobOptions {
-                host: (!host.is_empty()).then(|| host.to_string_lossy().into_owned()),
-                on_deadlock: Some(on_deadlock()),
-                ..JobOptions::default()
-            };
-            Ok((job, programs))
-        }
+        Some(all) if all.iter().all(|one| !one.options.program.is_empty()) => Ok(all),
         _ => Err("the command line of a spawned job cannot be read".to_owned()),
     }
+}
+
+/// The same, as the options of a job on one host.
+///
+/// # Errors
+/// As [`programs`].
+pub fn parse(args: &[OsString]) -> Result<(JobOptions, Vec<ProgramOptions>), String> {
+    let programs = programs(args)?;
+    let host = programs.iter().find(|program| !program.hosts.is_empty());
+    let job = JobOptions {
+        host: host.map(|program| program.hosts.clone()),
+        on_deadlock: Some(on_deadlock()),
+        ..JobOptions::default()
+    };
+    Ok((job, programs.into_iter().map(|one| one.options).collect()))
 }
 
 /// What the job that has spawned this one does about deadlocks: that counts here, too.
@@ -188,8 +224,8 @@ mod tests {
     #[test]
     fn programs_are_read_whatever_their_words_are() {
         let words = [
-            "",
             "2",
+            "",
             "3",
             "/tmp",
             "mpi_errors_return",
@@ -197,6 +233,7 @@ mod tests {
             "a",
             ":",
             "--",
+            "b:2",
             "1",
             "",
             "",
@@ -205,7 +242,7 @@ mod tests {
         ];
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let (job, programs) = parse(&words).unwrap();
-        assert_eq!(job.host, None);
+        assert_eq!(job.host.as_deref(), Some("b:2"));
         assert_eq!(programs[0].ranks, Some(3));
         assert_eq!(programs[0].program, ["a", ":", "--"]);
         assert_eq!(programs[0].initial_errhandler, Some("mpi_errors_return"));

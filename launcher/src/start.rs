@@ -114,6 +114,7 @@ impl JobBuilder {
             blocked,
             hwloc_variables.clone(),
             global.on_deadlock(),
+            node.as_ref().map(|node| node.relay.clone()),
         );
         if node.is_some() {
             // Ranks of other hosts may end any wait: nothing is certain from here alone.

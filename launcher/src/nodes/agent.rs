@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use wireup::spawning::{HEAD, Outcome};
 
 /// How often each side says that it is alive.
 pub(super) const BEAT: Duration = Duration::from_millis(500);
@@ -128,6 +129,10 @@ fn serve() -> io::Result<()> {
     };
     let node = match start(&read) {
         Ok(node) => node,
+        Err(why) if read.is_spawned() => {
+            up.send(Kind::Refused, &Outcome::Refused(None, why).write()[HEAD..])?;
+            return up.send(Kind::Exit, &[1]);
+        }
         Err(why) => {
             let text = format!("mpirun: {why}\n");
             up.send(Kind::Err, text.as_bytes())?;
@@ -159,14 +164,14 @@ fn serve() -> io::Result<()> {
             drop(over);
         });
     }
-    drop(over);
     let (words, line_up) = (line.try_clone()?, up.clone());
     std::thread::spawn(move || {
         while let Ok(Some(frame)) = frame::read(&words) {
             if line_up.send(frame.kind, &frame.bytes).is_err() {
-                return;
+                break;
             }
         }
+        drop(over); // what the node has said last, too, comes before its exit code
     });
     let watchdog = Watchdog::new();
     let is_over = Arc::new(AtomicBool::new(false));

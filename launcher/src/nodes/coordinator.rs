@@ -19,6 +19,9 @@ use super::node::{Event, Node, Stage, begin, ended, ended_soon, hear, kill_group
 use super::printer::{Printer, Stream};
 use super::reports::{Reason, Reports};
 use super::seen::Seen;
+use super::sites::Site;
+use super::spawn_plan::Child;
+use super::spawns::Spawns;
 use crate::account::{Account, Ending};
 use crate::allocation;
 use crate::cli::{JobOptions, ProgramOptions, StdinReader};
@@ -42,6 +45,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
+use wireup::spawning::Outcome;
 
 /// How long an agent may take to say its first word.
 const HELLO: Duration = Duration::from_secs(60);
@@ -67,7 +71,7 @@ pub(super) struct Job<'a> {
     args: &'a [OsString],
     pub nodes: Vec<Node>,
     ranks: layout::Ranks,
-    code: Option<u8>,
+    pub code: Option<u8>,
     pub ending: Option<Instant>,
     pub deadline: Option<Deadline>,
     began: Instant,
@@ -79,9 +83,17 @@ pub(super) struct Job<'a> {
     pub tests: Arc<Tests>,
     /// What ranks have recorded.
     recorded: Vec<profile::parts::Part>,
+    /// The jobs that ranks have had started.
+    pub spawns: Spawns,
+    /// Of a spawned job: what has spawned it, and what it wants.
+    pub child: Option<Child>,
+    /// Whether ranks were started.
+    pub has_started: bool,
+    /// What has spawned this job is gone.
+    pub is_orphan: bool,
 }
 
-/// Runs a job on these hosts. Returns what mpirun exits with.
+/// Runs a job on these hosts, perhaps one that a rank has spawned. Returns what mpirun exits with.
 ///
 /// # Errors
 /// It cannot begin.
@@ -90,9 +102,10 @@ pub fn run(
     global: &JobOptions,
     locals: &[ProgramOptions],
     hosts: &[Host],
+    child: Option<Child>,
 ) -> Result<u8, Failure> {
     let mut account = Account::new(&global.report, locals).map_err(failure)?;
-    let outcome = run_job(args, global, locals, hosts, &mut account);
+    let outcome = run_job(args, global, locals, hosts, (child, &mut account));
     account.write(&outcome);
     outcome
 }
@@ -102,7 +115,7 @@ fn run_job(
     global: &JobOptions,
     locals: &[ProgramOptions],
     hosts: &[Host],
-    account: &mut Account,
+    (child, account): (Option<Child>, &mut Account),
 ) -> Result<u8, Failure> {
     let profiles = Profiles::new(global, programs(locals, 1)).map_err(failure)?;
     let names = hosts.iter().map(|host| host.name.clone()).collect();
@@ -131,6 +144,10 @@ fn run_job(
         tests: Arc::clone(&tests),
         account,
         recorded: Vec::new(),
+        spawns: Spawns::new(),
+        child,
+        has_started: false,
+        is_orphan: false,
     };
     job.deadline = timeout.map(|seconds| Deadline::new(job.began, seconds));
     for host in hosts {
@@ -146,7 +163,8 @@ fn run_job(
     }
     // Not earlier: agents are to have the signals that this mpirun was started with. Not
     // later: threads must not take them.
-    let (signals, _) = signals::take(global.forward_signals.as_ref()).map_err(failure)?;
+    let (signals, blocked) = signals::take(global.forward_signals.as_ref()).map_err(failure)?;
+    job.spawns.set_blocked(blocked);
     job.printer
         .start(io::stdout(), io::stderr())
         .map_err(failure)?;
@@ -203,7 +221,8 @@ fn programs(locals: &[ProgramOptions], words: usize) -> String {
 impl Job<'_> {
     fn serve(&mut self, arrived: &Receiver<Event>) {
         let mut looked = Instant::now();
-        while self.nodes.iter().any(|node| node.stage != Stage::Ended) {
+        let is_alive = |node: &Node| node.stage != Stage::Ended;
+        while self.nodes.iter().any(is_alive) || self.spawns.any_alive() {
             match arrived.recv_timeout(TURN) {
                 Ok(Event::Frame(at, frame)) => self.take(at, &frame),
                 Ok(Event::Closed(at, why)) => self.closed(at, why),
@@ -298,8 +317,10 @@ impl Job<'_> {
             self.code.get_or_insert(124);
             self.account.end(Ending::Timeout);
             self.want(Reason::Timeout);
+            self.spawns.signal_all(Signal::SIGTERM);
         }
         self.look_at_ranks();
+        self.look_at_spawns();
         for at in 0..self.nodes.len() {
             let unread = self.nodes[at].down.unread();
             let limit = match unread > UNREAD {
@@ -335,10 +356,18 @@ impl Job<'_> {
     pub(super) fn fail(&mut self, code: u8, text: Option<&str>) {
         if self.code.is_none() {
             self.code = Some(code);
-            if let Some(text) = text {
-                self.flush();
-                say(text);
+            match (text, self.child.as_ref().filter(|_| !self.has_started)) {
+                // The call that spawns returns it as an error.
+                (Some(text), Some(child)) => {
+                    child.spawned.tell(&Outcome::Refused(None, text.to_owned()));
+                }
+                (Some(text), None) => {
+                    self.flush();
+                    say(text);
+                }
+                (None, _) => {}
             }
+            self.spawns.tell_failure();
         }
         self.end();
     }
@@ -368,6 +397,7 @@ impl Job<'_> {
         } else if signal != Signal::SIGCHLD {
             let stops = signal == Signal::SIGTSTP;
             let number = u8::try_from(signal as i32).unwrap_or(0);
+            self.spawns.signal_all(signal);
             for node in &self.nodes {
                 if stops {
                     node.down.set_silent(true);
@@ -390,6 +420,7 @@ impl Job<'_> {
 
     /// Ends the job for a signal: after a report, unless a second one does not wait for it.
     fn interrupt(&mut self, signal: Signal) {
+        self.spawns.signal_all(signal);
         match self.ending.is_some() || self.reports.will_end() {
             true => self.end(),
             false => {
@@ -479,9 +510,12 @@ impl Job<'_> {
                 self.ranks_ended(at);
                 match frame.bytes.first().copied().unwrap_or(1) {
                     0 => self.look_for_absent(),
-                    code => self.fail(code, None), // the node has said why
+                    code => self.fail_with_node(code),
                 }
             }
+            Kind::Spawn => self.spawn(at, &frame.bytes),
+            Kind::Refused => self.refused(&frame.bytes),
+            Kind::Apart => self.apart(&frame.bytes),
             _ => {}
         }
     }
@@ -511,6 +545,7 @@ impl Job<'_> {
         match Hello::read(bytes) {
             Some(hello) if hello.protocol == PROTOCOL && hello.version == own => {
                 node.cores = hello.cores;
+                node.own_name = hello.host;
                 node.machine = (hello.machine, hello.processors);
                 node.stage = Stage::Greeted;
             }
@@ -536,9 +571,18 @@ impl Job<'_> {
     fn plan(&mut self) {
         let hosts: Vec<Host> = self.nodes.iter().map(|node| node.host.clone()).collect();
         let cores: Vec<u32> = self.nodes.iter().map(|node| node.cores).collect();
-        match layout::ranks(self.global, self.locals, &hosts, &cores) {
-            Ok(ranks) => self.ranks = ranks,
-            Err(why) => return self.fail(1, Some(&why)),
+        match &self.child {
+            Some(child) => {
+                self.ranks.clone_from(&child.plan.ranks);
+                self.spawns.sites.clone_from(&child.plan.sites);
+            }
+            None => match layout::ranks(self.global, self.locals, &hosts, &cores) {
+                Ok(ranks) => {
+                    self.ranks = ranks;
+                    self.spawns.sites = self.sites(&layout::slots(self.global, &hosts, &cores));
+                }
+                Err(why) => return self.fail(1, Some(&why)),
+            },
         }
         self.tests
             .set_ranks(u32::try_from(self.ranks.len()).unwrap_or(u32::MAX));
@@ -572,10 +616,19 @@ impl Job<'_> {
             })
             .collect();
         let names = used.iter().map(|at| self.nodes[*at].host.name.clone());
+        let offered = self.spawns.sites.iter().map(|site| site.slots);
+        let universe = offered.fold(0, u32::saturating_add);
+        let request = self.child.as_ref().map(|child| &child.plan.request);
         let mut plan = Plan {
             args: self.args.to_vec(),
-            env: std::env::vars_os().collect(),
-            dir: std::env::current_dir().map_or_else(|_| "/".into(), Into::into),
+            env: match request {
+                Some(request) => request.variables(),
+                None => std::env::vars_os().collect(),
+            },
+            dir: match request {
+                Some(request) => request.dir.clone(),
+                None => std::env::current_dir().map_or_else(|_| "/".into(), Into::into),
+            },
             hosts: names.collect(),
             node: 0,
             ranks: ranks.clone(),
@@ -584,6 +637,7 @@ impl Job<'_> {
             secret,
             interface: self.global.interface.clone().unwrap_or_default(),
             origin: (own_host(), std::process::id()),
+            universe: universe.max(u32::try_from(self.ranks.len()).unwrap_or(u32::MAX)),
         };
         let machines: Vec<_> = self.nodes.iter().map(|node| node.machine.clone()).collect();
         let counts: Vec<u32> = (0..self.nodes.len())
@@ -627,6 +681,31 @@ impl Job<'_> {
                 node.stage = Stage::Running;
                 node.down.send(Kind::Go, &[]);
             }
+            self.started();
+        }
+    }
+
+    /// The hosts as spawned jobs find them, with so many slots each.
+    fn sites(&self, slots: &[u32]) -> Vec<Site> {
+        let sites = self.nodes.iter().zip(slots).enumerate();
+        sites
+            .map(|(at, (node, slots))| {
+                let there = self.ranks.iter().filter(|rank| rank.0 as usize == at);
+                Site {
+                    name: node.host.name.clone(),
+                    own: node.own_name.clone(),
+                    slots: *slots,
+                    used: u32::try_from(there.count()).unwrap_or(u32::MAX),
+                }
+            })
+            .collect()
+    }
+
+    /// The command line that the user gave.
+    pub(super) fn user_args(&self) -> &[OsString] {
+        match &self.child {
+            Some(child) => &child.plan.user,
+            None => self.args,
         }
     }
 
@@ -640,7 +719,7 @@ impl Job<'_> {
         self.look_for_absent();
     }
 
-    fn tell_all(&self, kind: Kind, bytes: &[u8]) {
+    pub(super) fn tell_all(&self, kind: Kind, bytes: &[u8]) {
         for node in self.nodes.iter().filter(|n| n.stage != Stage::Ended) {
             node.down.send(kind, bytes);
         }

@@ -2,12 +2,13 @@
 
 use crate::account::Part;
 use crate::packed::{Reader, Writer};
+use crate::spawned;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The version of these frames. Both sides must have the same.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// The longest frame.
 const LONGEST: u32 = 64 << 20;
@@ -60,17 +61,32 @@ pub enum Kind {
     Test,
     /// Up: what tests a rank has listed, in the same form.
     TestList,
+    /// Up: a rank wants a job started. A number, in four bytes, and a
+    /// [`wireup::spawning::Request`].
+    Spawn,
+    /// Down: what became of it: the number, and a [`wireup::spawning::Outcome`]; nothing behind the
+    /// number: it has ended.
+    Spawned,
+    /// Up, of a spawned job: it cannot be started here. An [`wireup::spawning::Outcome`].
+    Refused,
+    /// Down, to a spawned job: what has spawned it has failed or ended.
+    Orphaned,
+    /// Up, of a spawned job: it has failed while it was connected to what has spawned it. Its exit
+    /// code, in one byte.
+    Apart,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Kind> {
         use Kind::{
-            Account, Addresses, Alive, End, Err, Exit, Finalizing, Go, Hello, In, Look, Out, Plan,
-            Profile, Ready, Released, Seen, Signal, Table, Taken, Test, TestList,
+            Account, Addresses, Alive, Apart, End, Err, Exit, Finalizing, Go, Hello, In, Look,
+            Orphaned, Out, Plan, Profile, Ready, Refused, Released, Seen, Signal, Spawn, Spawned,
+            Table, Taken, Test, TestList,
         };
         [
             Hello, Plan, Ready, Go, Addresses, Table, Finalizing, Released, Out, Err, In, Taken,
-            Signal, End, Exit, Alive, Look, Seen, Account, Profile, Test, TestList,
+            Signal, End, Exit, Alive, Look, Seen, Account, Profile, Test, TestList, Spawn, Spawned,
+            Refused, Orphaned, Apart,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -160,7 +176,8 @@ pub struct Hello {
 /// What a node is to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
-    /// The command line that the user gave, without mpirun's own name.
+    /// The command line that the user gave, without mpirun's own name; or that of a spawned job
+    /// ([`crate::spawned`]).
     pub args: Vec<OsString>,
     /// The environment of the mpirun that the user has started.
     pub env: Vec<(OsString, OsString)>,
@@ -183,6 +200,8 @@ pub struct Plan {
     /// What the host calls itself on which the user has started the job, and the process id of
     /// the mpirun there.
     pub origin: (String, u32),
+    /// What `MPI_UNIVERSE_SIZE` is, unless the user has said it.
+    pub universe: u32,
 }
 
 impl Hello {
@@ -219,6 +238,13 @@ impl Hello {
 }
 
 impl Plan {
+    /// Whether a program has started the job.
+    pub fn is_spawned(&self) -> bool {
+        self.args
+            .first()
+            .is_some_and(|word| word == spawned::OPTION)
+    }
+
     /// As it travels.
     pub fn write(&self) -> Vec<u8> {
         let mut to = Writer::default();
@@ -246,6 +272,7 @@ impl Plan {
         to.bytes(self.interface.as_ref());
         to.text(&self.origin.0);
         to.number(self.origin.1);
+        to.number(self.universe);
         to.0
     }
 
@@ -263,6 +290,7 @@ impl Plan {
         let secret = from.long()?;
         let interface = from.text()?;
         let origin = (from.text()?, from.number()?);
+        let universe = from.number()?;
         let is_whole = from.0.is_empty() && (node as usize) < hosts.len();
         is_whole.then_some(Plan {
             args,
@@ -276,6 +304,7 @@ impl Plan {
             secret,
             interface,
             origin,
+            universe,
         })
     }
 }
@@ -341,6 +370,7 @@ mod tests {
             secret: 0x0102_0304_0506_0708,
             interface: "eth0".to_owned(),
             origin: ("a".to_owned(), 77),
+            universe: 8,
         }
     }
 

@@ -23,21 +23,8 @@ pub fn ranks(
             file.display()
         ));
     }
-    let each = match global.map_by.as_ref().map(|map| &map.by) {
-        Some(MapBy::PerMachine(n)) => Some(*n),
-        _ => global.perhost,
-    };
-    // Without a number: in a list one rank for each time a host is named, in a file as many
-    // as it has cores.
-    let slots: Vec<u32> = hosts
-        .iter()
-        .zip(cores)
-        .map(|(host, cores)| match (each, host.slots) {
-            (Some(each), _) => each,
-            (None, Some(slots)) => slots,
-            (None, None) => (*cores).max(1),
-        })
-        .collect();
+    let each = each(global);
+    let slots = slots(global, hosts, cores);
     if let Some(MapBy::PerResource(n, _)) = global.map_by.as_ref().map(|map| &map.by)
         && locals.iter().any(|local| local.ranks.is_none())
     {
@@ -80,6 +67,27 @@ pub fn ranks(
     Ok(placed.collect())
 }
 
+/// How many ranks each host gets, if the options say so.
+fn each(global: &JobOptions) -> Option<u32> {
+    match global.map_by.as_ref().map(|map| &map.by) {
+        Some(MapBy::PerMachine(n)) => Some(*n),
+        _ => global.perhost,
+    }
+}
+
+/// How many ranks each host offers. Without a number: in a list one for each time a host is
+/// named, in a file as many as it has cores.
+pub fn slots(global: &JobOptions, hosts: &[Host], cores: &[u32]) -> Vec<u32> {
+    let each = each(global);
+    let all = hosts.iter().zip(cores);
+    all.map(|(host, cores)| match (each, host.slots) {
+        (Some(each), _) => each,
+        (None, Some(slots)) => slots,
+        (None, None) => (*cores).max(1),
+    })
+    .collect()
+}
+
 /// The ranks of hosts that are one machine with host `at` and share processors with it: those
 /// of hosts before it, and all; and whether they all have the same processors. `machines`: of
 /// each host, the machine that it is (empty: not known) and its processors; `ranks`: how many
@@ -120,14 +128,14 @@ fn counts(slots: &[u32], ranks: usize) -> Vec<usize> {
 }
 
 /// Hosts by rank: the first host's ranks come first.
-fn one_after_the_other(slots: &[u32], ranks: usize) -> Vec<usize> {
+pub(super) fn one_after_the_other(slots: &[u32], ranks: usize) -> Vec<usize> {
     let counts = counts(slots, ranks);
     let of = |(host, count)| std::iter::repeat_n(host, count);
     counts.into_iter().enumerate().flat_map(of).collect()
 }
 
 /// Hosts by rank: each host gets one in turn, while it has room.
-fn in_turns(slots: &[u32], ranks: usize) -> Vec<usize> {
+pub(super) fn in_turns(slots: &[u32], ranks: usize) -> Vec<usize> {
     let mut left = counts(slots, ranks);
     let mut order = Vec::with_capacity(ranks);
     while order.len() < ranks {

@@ -4,21 +4,25 @@
 
 use super::frame::{self, Kind, Plan, read_addresses, write_addresses};
 use super::interface;
+use super::relay::Relay;
 use super::seen::{Eyes, Question};
 use crate::account;
 use crate::binding::Crowd;
-use crate::cli::{self, JobOptions, MapBy, OnDeadlock, ProgramOptions, Request, StdinReader};
+use crate::cli::{
+    self, JobOptions, MapBy, OnDeadlock, ProgramOptions, Request, StdinReader, Universe,
+};
 use crate::libtest::Word;
 use crate::profile;
 use crate::say::{self, Failure, failure};
 use crate::spawn;
+use crate::spawned::{self, Spawned};
 use crate::start::inheritable;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
-use std::io::{PipeReader, Read};
+use std::io::{PipeReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -29,6 +33,7 @@ use wireup::nodes::{
     RELEASED_AT, entry_at,
 };
 use wireup::segment::Segment;
+use wireup::spawning::{END, FAILED, HEAD, Outcome};
 
 /// The variable by which a node's mpirun finds its agent's line.
 pub const LINE: &str = "LARIAT_NODE_LINE";
@@ -41,6 +46,9 @@ pub struct NodeLink {
     plan: Plan,
     files: Option<Files>,
     wants_account: bool,
+    relay: Relay,
+    /// Of a spawned job: the other end of the link that this mpirun's [`Spawned`] has.
+    parent: Option<UnixStream>,
 }
 
 /// What a node says at the end, to be written with what others say.
@@ -55,6 +63,15 @@ impl LastWords {
     fn say(&self, kind: Kind, bytes: &[u8]) {
         let to = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = frame::write(&*to, kind, bytes); // nobody is there any more
+    }
+
+    /// Says that the job cannot be started here; `program` is to blame, if one is.
+    pub fn refuse(&self, program: Option<usize>, text: String) {
+        let program = program.and_then(|at| u32::try_from(at).ok());
+        self.say(
+            Kind::Refused,
+            &Outcome::Refused(program, text).write()[HEAD..],
+        );
     }
 
     /// Says its part of the account.
@@ -95,6 +112,8 @@ pub struct NodePart {
     pub ranks: Vec<u32>,
     /// Ranks of the whole job.
     pub size: u32,
+    /// By which ranks have jobs started.
+    pub relay: Relay,
 }
 
 impl NodeLink {
@@ -111,13 +130,38 @@ impl NodeLink {
             _ => None,
         };
         let writer = line.try_clone().map_err(|why| why.to_string())?;
+        let writer = Arc::new(Mutex::new(writer));
         Ok(NodeLink {
             line,
-            writer: Arc::new(Mutex::new(writer)),
+            relay: Relay::new(writer.clone()),
+            writer,
             plan: plan.ok_or("the agent has told no plan")?,
             files: None,
             wants_account: false,
+            parent: None,
         })
+    }
+
+    /// What ties this part of a spawned job to what has spawned it. `None`: the job is the
+    /// user's.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub fn spawned(&mut self) -> std::io::Result<Option<Spawned>> {
+        if !self.plan.is_spawned() {
+            return Ok(None);
+        }
+        let (link, far) = UnixStream::pair()?;
+        self.parent = Some(far);
+        Spawned::of_node(link).map(Some)
+    }
+
+    /// The first program of a spawned job. `None`: the job is the user's.
+    pub fn spawned_program(&self) -> Option<String> {
+        let args = self.plan.args.get(1..).filter(|_| self.plan.is_spawned())?;
+        let program = spawned::programs(args).ok()?.into_iter().next()?;
+        let first = program.options.program.into_iter().next()?;
+        Some(first.to_string_lossy().into_owned())
     }
 
     /// By rank here: the rank in the whole job.
@@ -154,10 +198,12 @@ impl NodeLink {
     /// # Errors
     /// It cannot be read.
     pub fn request(&mut self) -> Result<(JobOptions, Vec<ProgramOptions>, Vec<usize>), Failure> {
-        let Ok(Request::Run(global, locals)) = cli::parse(&self.plan.args) else {
-            return Err(failure("the command line cannot be read on this host"));
-        };
-        let mut global = *global;
+        let (mut global, locals) = self.command_line()?;
+        let size = Universe::Size(self.plan.universe);
+        match global.usize {
+            Some(Universe::Size(_)) => {}
+            Some(Universe::System) | None => global.usize = Some(size),
+        }
         self.wants_account = !global.report.is_empty();
         let ranks = self.ranks();
         global.host = None;
@@ -193,6 +239,24 @@ impl NodeLink {
             }
         }
         Ok((global, programs, numbers))
+    }
+
+    fn command_line(&self) -> Result<(JobOptions, Vec<ProgramOptions>), Failure> {
+        if let Some(args) = self.plan.args.get(1..).filter(|_| self.plan.is_spawned()) {
+            let job = spawned::parse(args).map_err(failure)?;
+            let nobody = Some(StdinReader::Nobody);
+            return Ok((
+                JobOptions {
+                    stdin: nobody,
+                    ..job.0
+                },
+                job.1,
+            ));
+        }
+        match cli::parse(&self.plan.args) {
+            Ok(Request::Run(global, locals)) => Ok((*global, locals)),
+            _ => Err(failure("the command line cannot be read on this host")),
+        }
     }
 
     /// Who reads standard input here, if rank `rank` of the whole job does.
@@ -237,6 +301,7 @@ impl NodeLink {
             place,
             ranks,
             size: self.job_size(),
+            relay: self.relay.clone(),
         })
     }
 
@@ -326,15 +391,28 @@ impl NodeLink {
 
     fn serve(&self, files: &Files, looking: &Sender<Question>) {
         let mut pipe = &files.pipe;
+        let mut parent = self.parent.as_ref();
         loop {
             let ready = {
-                let mut fds = [
+                let mut fds = vec![
                     PollFd::new(self.line.as_fd(), PollFlags::POLLIN),
                     PollFd::new(files.pipe.as_fd(), PollFlags::POLLIN),
                 ];
+                fds.extend(parent.map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
                 let _ = poll(&mut fds, PollTimeout::NONE);
-                fds.map(|fd| fd.any().unwrap_or(false))
+                let ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
+                ready.collect::<Vec<bool>>()
             };
+            if let Some(mut link) = parent.filter(|_| ready[2]) {
+                let mut said = [0; 2];
+                match link.read_exact(&mut said) {
+                    Ok(()) if said[0] == FAILED => {
+                        let _ = self.send(Kind::Apart, &said[1..]); // else this mpirun ends soon
+                    }
+                    Ok(()) => {}
+                    Err(_) => parent = None,
+                }
+            }
             let mut byte = [0];
             if ready[1] && pipe.read(&mut byte).is_ok_and(|n| n == 1) {
                 let said = match byte[0] {
@@ -377,6 +455,12 @@ impl NodeLink {
             }
             Kind::Released => {
                 let _ = files.table.write_all_at(&one, RELEASED_AT);
+            }
+            Kind::Spawned => self.relay.answered(bytes),
+            Kind::Orphaned => {
+                if let Some(mut link) = self.parent.as_ref() {
+                    let _ = link.write_all(&[END]); // this mpirun has it until it ends
+                }
             }
             Kind::End => end(),
             _ => {}

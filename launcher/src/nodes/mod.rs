@@ -24,10 +24,16 @@
 //! reports      when mpirun tells of it
 //! board        the same for those who look at the job from outside
 //! printer      what ranks print, on its way to the user
+//! relay        a rank's request to have a job started, on its way up
+//! spawns       the jobs that ranks have had started, as the coordinator has them
+//! child        this mpirun as the coordinator of such a job
+//! spawn_plan   what that is told
+//! sites        on which hosts its ranks are to run
 //! ```
 
 pub mod agent;
 pub mod board;
+pub mod child;
 pub mod coordinator;
 mod frame;
 mod input;
@@ -40,8 +46,12 @@ pub mod origin;
 mod outbox;
 mod overview;
 mod printer;
+pub mod relay;
 mod reports;
 mod seen;
+mod sites;
+pub mod spawn_plan;
+mod spawns;
 
 use crate::allocation;
 use crate::cli::JobOptions;

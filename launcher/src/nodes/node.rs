@@ -44,6 +44,8 @@ pub(super) struct Node {
     pub down: Outbox,
     pub stage: Stage,
     pub cores: u32,
+    /// What the host calls itself.
+    pub own_name: String,
     /// The machine that it is, and its processors.
     pub machine: (String, Vec<u32>),
     pub addresses: Option<Vec<(u32, Vec<u8>)>>,
@@ -127,6 +129,7 @@ pub(super) fn begin(
         down: Outbox::new(),
         stage: Stage::Started,
         cores: 1,
+        own_name: String::new(),
         machine: (String::new(), Vec::new()),
         addresses: None,
         is_finalizing: false,
