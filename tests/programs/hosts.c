@@ -1,12 +1,9 @@
 /* What only jobs on several hosts have: the ranks of a host share memory, and those of several
-   do not, and are told so, as they are of processes that cannot be started yet. With "abort", the last rank aborts. */
+   do not, and are told so. With "abort", the last rank aborts. */
 #include "check.h"
 #include <unistd.h>
 
 static char name[MPI_MAX_PROCESSOR_NAME];
-
-/* A call is refused as unsupported. */
-#define REFUSED(call) FAILS(call, MPI_ERR_UNSUPPORTED_OPERATION)
 
 static MPI_Comm within_host(void)
 {
@@ -60,15 +57,6 @@ static void files(MPI_Comm host)
     /* Each host has a /dev/shm of its own: the file is not the one that rank 0 makes. */
     FAILS(MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_CREATE | MPI_MODE_RDWR, MPI_INFO_NULL,
                         &file), MPI_ERR_NO_SUCH_FILE);
-}
-
-static void processes(void)
-{
-    MPI_Comm children;
-    char port[MPI_MAX_PORT_NAME];
-    REFUSED(MPI_Comm_spawn("/bin/true", MPI_ARGV_NULL, 1, MPI_INFO_NULL, 0,
-                           MPI_COMM_WORLD, &children, MPI_ERRCODES_IGNORE));
-    REFUSED(MPI_Open_port(MPI_INFO_NULL, port));
 }
 
 /* Every rank sends long and short messages to all others, in one order; receives take them
@@ -145,7 +133,6 @@ int main(int argc, char **argv)
     topologies();
     windows(host);
     files(host);
-    processes();
     MPI(MPI_Comm_free(&host));
     PASSED();
 }

@@ -253,7 +253,10 @@ static void traffic_made(MPI_Comm merged)
     MPI(MPI_Group_free(&all));
     MPI(MPI_Comm_split_type(merged, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &new));
     MPI(MPI_Comm_size(new, &result));
-    EQ(result, ranks);
+    if (getenv("SEVERAL_HOSTS")) /* then not all ranks share memory */
+        CHECK(result >= 1 && result <= ranks, "%d of %d", result, ranks);
+    else
+        EQ(result, ranks);
     MPI(MPI_Comm_free(&new));
     int dims[1] = {size}, periods[1] = {1}, left, right, from = -1;
     MPI(MPI_Cart_create(merged, 1, dims, periods, 1, &new));
