@@ -147,8 +147,8 @@ mod tests {
     fn named_hosts_are_taken_alone() {
         let some = sites(&[("u@a.x", 2, 2), ("10.0.0.2", 2, 0), ("c", 1, 0)]);
         assert_eq!(hosts(&some, &[("a", 3)], false), [0, 0, 0]);
-        assert_eq!(hosts(&some, &[("C,10.0.0.2", 3)], false), [1, 1, 2]);
-        assert_eq!(hosts(&some, &[("c:2,a.x:1", 3)], false), [0, 2, 2]);
+        assert_eq!(hosts(&some, &[("C,10.0.0.2", 3)], false), [2, 1, 1]);
+        assert_eq!(hosts(&some, &[("c:2,a.x:1", 3)], false), [2, 2, 0]);
         assert_eq!(
             hosts(&some, &[("own-c", 1), ("10.0.0.2", 1)], false),
             [2, 1]
