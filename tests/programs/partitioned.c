@@ -251,6 +251,45 @@ static void ahead(void)
     free(data);
 }
 
+/* Long partitions, for which the receiver waits: it may copy a part of them itself, up to
+   the moment when both sides may use their memory again. */
+static void waited_for(int parts, int n, int room_for)
+{
+    int peer = rank ^ 1;
+    if (peer >= ranks)
+        return;
+    int *data = room(sizeof(int) * (size_t)n * (size_t)parts);
+    MPI_Request request;
+    if (rank % 2 == 0)
+        MPI(MPI_Psend_init(data, parts, n, MPI_INT, peer, 2, MPI_COMM_WORLD, MPI_INFO_NULL, &request));
+    else
+        MPI(MPI_Precv_init(data, 1, room_for, MPI_INT, peer, 2, MPI_COMM_WORLD, MPI_INFO_NULL, &request));
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
+    for (int round = 0; round < 100; round++) {
+        MPI(MPI_Start(&request));
+        sync_with(peer);
+        if (rank % 2 == 0) {
+            for (int p = 0; p < parts; p++) {
+                for (int i = 0; i < n; i++)
+                    data[p * n + i] = round * 1000003 + p * n + i;
+                MPI(MPI_Pready(p, request));
+            }
+            MPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
+            memset(data, 0x77, sizeof(int) * (size_t)n * (size_t)parts);
+        } else {
+            int code = MPI_Wait(&request, MPI_STATUS_IGNORE), class;
+            MPI(MPI_Error_class(code, &class));
+            EQ(class, room_for < n * parts ? MPI_ERR_TRUNCATE : MPI_SUCCESS);
+            for (int i = 0; i < room_for; i++)
+                EQ(data[i], round * 1000003 + i);
+            memset(data, 0x33, sizeof(int) * (size_t)room_for);
+        }
+    }
+    MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL));
+    MPI(MPI_Request_free(&request));
+    free(data);
+}
+
 static void to_nobody(void)
 {
     int out[4] = {0}, in[4] = {1, 2, 3, 4}, flag = -1;
@@ -356,6 +395,9 @@ int main(int argc, char **argv)
     every_shape(argc > 1 ? atoi(argv[1]) : 4);
     order();
     ahead();
+    waited_for(5, 8192, 5 * 8192);
+    waited_for(70, 9001, 70 * 9001);
+    waited_for(4, 20011, 3 * 20011 + 77);
     to_nobody();
     wrong();
     PASSED();

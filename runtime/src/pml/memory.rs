@@ -189,7 +189,7 @@ pub(super) unsafe fn copy_short(from: *const u8, to: *mut u8, n: usize, whole: u
 /// # Safety
 /// As [`copy_short`].
 #[inline]
-unsafe fn copy_long(from: *const u8, to: *mut u8, n: usize, whole: usize) {
+pub(super) unsafe fn copy_long(from: *const u8, to: *mut u8, n: usize, whole: usize) {
     // SAFETY: the caller's promise.
     if let Err(fault) = unsafe { copy_piece(from, to, n, whole) } {
         die(&format!("a buffer of the program's: {fault}"));

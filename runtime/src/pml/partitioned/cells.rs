@@ -29,6 +29,8 @@ pub(in crate::pml) struct Setup {
     pub(super) partitions: u32,
     /// Bytes of one partition.
     pub(super) len: usize,
+    /// Where they lie, if the receiver may load from there; otherwise 0.
+    pub(super) addr: u64,
 }
 
 /// It is matched.
@@ -92,7 +94,13 @@ impl Cell {
                 };
                 (
                     header,
-                    [u64::from(setup.partitions), setup.len as u64, 0, 0, 0],
+                    [
+                        u64::from(setup.partitions),
+                        setup.len as u64,
+                        setup.addr,
+                        0,
+                        0,
+                    ],
                 )
             }
             Cell::Accept(accept) => {
@@ -133,6 +141,7 @@ impl Cell {
                 send: id,
                 partitions: low(w0),
                 len: length(w1),
+                addr: w2,
             }),
             ACCEPT => Cell::Accept(Accept {
                 send: id,
@@ -189,6 +198,7 @@ mod tests {
                 send,
                 partitions: u32::MAX,
                 len: 1 << 33,
+                addr: 1 << 46,
             }),
             accept(None),
             accept(Some((4096, 1 << 47))),

@@ -1,10 +1,10 @@
-//! The two sides of a channel. What threads do to them without the library lock touches
+//! The sender's side of a channel. What threads do to it without the library lock touches
 //! atomics and the program's memory only; the rest is in a [`Local`].
 
-use super::cells::{ChannelId, Ready};
+use super::cells::ChannelId;
 use super::local::Partitions;
-use super::sheet::Sheet;
-use crate::error::{Class, Error, Result};
+use super::sheet::{Shape, Sheet};
+use crate::error::Result;
 use crate::fail;
 use crate::handle::Raw;
 use crate::lock::Local;
@@ -12,7 +12,7 @@ use crate::object::comm::Bridge;
 use crate::object::group::Proc;
 use crate::pml::matching::Envelope;
 use crate::pml::memory::Memory;
-use crate::pml::request::{Request, RequestRef};
+use crate::pml::request::RequestRef;
 use crate::pml::transport::FarBell;
 use crate::pml::waiter;
 use std::ffi::c_int;
@@ -20,23 +20,6 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
-
-/// Either side.
-#[derive(Debug)]
-pub(super) enum Channel {
-    Send(Arc<SendChannel>),
-    Receive(Arc<ReceiveChannel>),
-}
-
-impl Channel {
-    /// Where the handle of its request is noted; 0 before it has one.
-    pub(super) fn handle(&self) -> &AtomicUsize {
-        match self {
-            Channel::Send(send) => &send.handle,
-            Channel::Receive(receive) => &receive.handle,
-        }
-    }
-}
 
 /// What a channel has of its communicator, which the program may free before.
 #[derive(Debug)]
@@ -71,6 +54,20 @@ impl Bits {
     fn clear(&self, bit: u32) -> bool {
         let (word, mask) = self.of(bit);
         word.fetch_and(!mask, Ordering::AcqRel) & mask != 0 // pairs with `set`
+    }
+
+    /// Whether `f` holds of each that is set.
+    fn all(&self, f: impl Fn(u32) -> bool) -> bool {
+        (0u32..).zip(&self.0).all(|(at, word)| {
+            let mut bits = word.load(Ordering::Acquire); // pairs with `set`
+            while bits != 0 {
+                if !f(at * 64 + bits.trailing_zeros()) {
+                    return false;
+                }
+                bits &= bits - 1;
+            }
+            true
+        })
     }
 
     /// Clears all, and tells which were set.
@@ -110,14 +107,21 @@ unsafe impl Sync for Route {}
 pub(super) enum Marked {
     /// It is in the receiver's buffer, or waits for the receiver.
     Out,
-    /// It is there, and was the last one.
-    Last,
     /// It is to be announced.
     ByMessage,
 }
 
 /// A thread in [`SendChannel::left`]; less than that counts partitions.
 const THREAD: u64 = 1 << 32;
+
+/// A thread that hands partitions over.
+#[derive(Debug, Default)]
+pub(super) struct Hands {
+    /// Partitions that are out and not counted yet. While there are any, the round goes on.
+    out: u32,
+    /// It is counted among the threads.
+    is_counted: bool,
+}
 
 /// The sender's side.
 #[derive(Debug)]
@@ -129,7 +133,7 @@ pub(in crate::pml) struct SendChannel {
     pub(super) handle: AtomicUsize,
     /// The communicator that errors are about, by its handle.
     pub(super) comm: Raw,
-    _bridge: Option<Arc<Bridge>>,
+    bridge: Option<Arc<Bridge>>,
     pub(super) id: ChannelId,
     pub(super) envelope: Envelope,
     pub(super) route: OnceLock<Route>,
@@ -141,8 +145,12 @@ pub(in crate::pml) struct SendChannel {
     /// receiver.
     marked: Bits,
     held: Bits,
+    /// Partitions whose front the receiver has taken.
+    lent: Bits,
+    /// The receiver may load from the partitions in this round.
+    pub(super) is_in_reach: AtomicBool,
     /// Partitions that have not gone out, and in units of [`THREAD`] the threads that are
-    /// handing partitions over without the library lock. The round ends at 0: a thread may
+    /// handing over partitions that others may send. The round ends at 0: a thread may
     /// have to look at the channel once more after another has sent its partition.
     left: AtomicU64,
     /// Those that go by messages.
@@ -163,7 +171,7 @@ impl SendChannel {
             is_own,
             handle: AtomicUsize::new(0),
             comm: comm.handle,
-            _bridge: comm.bridge,
+            bridge: comm.bridge,
             id,
             envelope: comm.envelope,
             route: OnceLock::new(),
@@ -172,6 +180,8 @@ impl SendChannel {
             active: AtomicBool::new(false),
             marked: Bits::new(partitions),
             held: Bits::new(partitions),
+            lent: Bits::new(partitions),
+            is_in_reach: AtomicBool::new(false),
             left: AtomicU64::new(0),
             outgoing: Local::new(Vec::new()),
         }
@@ -188,6 +198,23 @@ impl SendChannel {
     /// Bytes of one partition.
     pub(super) fn len(&self) -> usize {
         self.memory.len
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        Shape {
+            partitions: self.partitions(),
+            len: self.len(),
+        }
+    }
+
+    /// Whether its partitions may be shared out to the receiver.
+    pub(super) fn is_lent(&self) -> bool {
+        self.shape().is_shared() && !self.is_own && self.bridge.is_none()
+    }
+
+    /// Where all of it lies, if that is one run.
+    pub(super) fn run(&self) -> Option<*mut u8> {
+        self.memory.run()
     }
 
     pub(super) fn round(&self) -> u32 {
@@ -220,12 +247,28 @@ impl SendChannel {
         if !self.active.load(Ordering::Relaxed) {
             return true;
         }
-        // pairs with the Release in `count_out` and `leave`
+        // pairs with the Release in `leave` and `went_as`
         self.left.load(Ordering::Acquire) == 0
+            && self.has_all_back()
             && self.outgoing.with(|outgoing| {
                 while outgoing.pop_if(|send| send.done.get()).is_some() {}
                 outgoing.is_empty()
             })
+    }
+
+    /// Whether the receiver has copied what it has taken.
+    fn has_all_back(&self) -> bool {
+        let Some((sheet, _)) = self.route.get().and_then(|route| route.direct.as_ref()) else {
+            return true;
+        };
+        let round = self.round();
+        self.lent.all(|partition| {
+            let is_copied = sheet.is_copied(partition, round);
+            if is_copied {
+                self.lent.clear(partition);
+            }
+            is_copied
+        })
     }
 
     /// Whether the program has said of all partitions that they are ready.
@@ -267,27 +310,68 @@ impl SendChannel {
         Ok(())
     }
 
-    /// Says that this thread begins to hand over partitions that it has marked, without the
-    /// library lock. The channel stays until it says [`SendChannel::leave`].
-    pub(super) fn enter(&self) {
-        self.left.fetch_add(THREAD, Ordering::Relaxed);
+    /// Keeps the channel until [`SendChannel::leave`], although another thread may send
+    /// what this one has marked.
+    fn enter(&self, hands: &mut Hands) {
+        if !hands.is_counted {
+            hands.is_counted = true;
+            self.left.fetch_add(THREAD, Ordering::Relaxed);
+        }
     }
 
-    /// Ends what [`SendChannel::enter`] began: this thread must not look at the channel any
-    /// more, which may be freed. Whether the round is over.
-    pub(super) fn leave(&self) -> bool {
-        // pairs with the Acquire in `is_done`
-        self.left.fetch_sub(THREAD, Ordering::Release) == THREAD
+    /// Ends what this thread did to hand over partitions: it must not look at the channel
+    /// any more, which may be freed. Whether the round is over.
+    pub(super) fn leave(&self, hands: Hands) -> bool {
+        let out = u64::from(hands.out);
+        let change = out + if hands.is_counted { THREAD } else { 0 };
+        if change == 0 {
+            return false;
+        }
+        // pairs with the Release below: what others have copied is there, too
+        let mut left = self.left.load(Ordering::Acquire);
+        loop {
+            if out > 0 && left % THREAD == out {
+                // These are the last, and stay it, since only this thread counts them.
+                self.tell_whole();
+            }
+            // pairs with the Acquire in `is_done`
+            match self.left.compare_exchange_weak(
+                left,
+                left - change,
+                Ordering::Release,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return left == change,
+                Err(seen) => left = seen,
+            }
+        }
     }
 
-    /// Brings a partition that was marked to the receiver, as far as that goes now. Between
-    /// `enter` and `leave`, or under the library lock.
-    pub(super) fn hand_over(&self, partition: u32) -> Marked {
+    /// Tells the receiver that this side has done all that it has to.
+    fn tell_whole(&self) {
+        let Some(route) = self.route.get() else {
+            return;
+        };
+        if let Some((sheet, _)) = self.direct(route) {
+            sheet.set_whole(self.round());
+            match (&route.far_bell, self.peer.filter(|_| !self.is_own)) {
+                (Some(bell), _) => bell.ring(),
+                (None, Some(peer)) => waiter::wake(peer),
+                (None, None) => waiter::tell_threads(),
+            }
+        }
+    }
+
+    /// Brings a partition that was marked to the receiver, as far as that goes now. Before
+    /// `leave`.
+    pub(super) fn hand_over(&self, partition: u32, hands: &mut Hands) -> Marked {
         loop {
             if self.peer.is_none() {
-                return self.count_out();
+                hands.out += 1;
+                return Marked::Out;
             }
             let Some(route) = self.route.get() else {
+                self.enter(hands);
                 self.held.set(partition);
                 fence(Ordering::SeqCst); // pairs with the one in `take_held`
                 if self.route.get().is_none() || !self.held.clear(partition) {
@@ -296,19 +380,17 @@ impl SendChannel {
                 continue;
             };
             let Some((sheet, buffer)) = self.direct(route) else {
+                self.enter(hands);
                 return Marked::ByMessage;
             };
             let round = self.round();
             if sheet.has_begun(round) {
-                self.copy(partition, route.room, *buffer);
+                self.copy(partition, route.room, (sheet, *buffer));
                 sheet.set_arrived(partition, round);
-                match (&route.far_bell, self.peer.filter(|_| !self.is_own)) {
-                    (Some(bell), _) => bell.ring(),
-                    (None, Some(peer)) => waiter::wake(peer),
-                    (None, None) => waiter::tell_threads(),
-                }
-                return self.count_out();
+                hands.out += 1;
+                return Marked::Out;
             }
+            self.enter(hands);
             self.held.set(partition);
             let changed = sheet.await_round(round) || self.by_messages.load(Ordering::Relaxed);
             if !changed || !self.held.clear(partition) {
@@ -324,24 +406,36 @@ impl SendChannel {
             .filter(|_| !self.by_messages.load(Ordering::Relaxed))
     }
 
-    fn copy(&self, partition: u32, room: usize, buffer: NonNull<u8>) {
+    /// Copies a partition, or what the receiver leaves of it.
+    fn copy(&self, partition: u32, room: usize, (sheet, buffer): (&Sheet, NonNull<u8>)) {
         let offset = partition as usize * self.len();
         let n = self.len().min(room.saturating_sub(offset));
-        if n > 0 {
-            let memory = self.partition(partition);
-            let to = buffer.as_ptr().wrapping_add(offset);
+        if n == 0 {
+            return;
+        }
+        let memory = self.partition(partition);
+        let to = buffer.as_ptr().wrapping_add(offset);
+        let copy = |range: Range<usize>| {
             // SAFETY: the program leaves a ready partition alone until the send is done;
             // the receiver has begun the round, so its buffer is the library's, and `n`
             // bytes of it lie there.
-            unsafe { memory.copy_out(0, to, n) };
+            unsafe { memory.copy_out(range.start, to.wrapping_add(range.start), range.len()) };
+        };
+        let round = self.round();
+        if n < self.len()
+            || !self.is_in_reach.load(Ordering::Relaxed)
+            || !sheet.offer_front(partition, round)
+        {
+            return copy(0..n);
         }
-    }
-
-    fn count_out(&self) -> Marked {
-        // pairs with the Acquire in `is_done`
-        match self.left.fetch_sub(1, Ordering::Release) {
-            1 => Marked::Last,
-            _ => Marked::Out,
+        let front = sheet.shape().front();
+        copy(front..n);
+        match sheet.withdraw_front(partition, round) {
+            true => copy(0..front),
+            false if sheet.is_copied(partition, round) => {}
+            false => {
+                self.lent.set(partition);
+            }
         }
     }
 
@@ -358,242 +452,9 @@ impl SendChannel {
     }
 
     /// Keeps a message that a partition has become.
-    pub(super) fn went_as(&self, send: RequestRef) -> Marked {
+    pub(super) fn went_as(&self, send: RequestRef) {
         self.outgoing.with(|outgoing| outgoing.push(send));
-        self.count_out()
-    }
-}
-
-/// What the receiver knows of the sender once they are matched.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub(super) send: ChannelId,
-    /// Its partitions, and bytes of one.
-    pub(super) partitions: u32,
-    pub(super) len: usize,
-    pub(super) sheet: Sheet,
-}
-
-/// A partition of the sender's that is being fetched.
-#[derive(Debug)]
-pub(super) struct Fetch {
-    pub(super) partition: u32,
-    pub(super) receive: RequestRef,
-    /// Bytes that are to be unpacked, and where they belong.
-    pub(super) bounce: Option<(Box<[u8]>, usize)>,
-}
-
-/// What is reached under the library lock only.
-#[derive(Debug, Default)]
-struct Fetches {
-    under_way: Vec<Fetch>,
-    /// Announcements for a round that has not begun.
-    early: Vec<Ready>,
-    error: Option<Error>,
-}
-
-/// The receiver's side.
-#[derive(Debug)]
-pub(in crate::pml) struct ReceiveChannel {
-    memory: Partitions,
-    /// `None`: `MPI_PROC_NULL`.
-    peer: Option<Proc>,
-    pub(super) handle: AtomicUsize,
-    /// The communicator that errors are about, by its handle.
-    pub(super) comm: Raw,
-    _bridge: Option<Arc<Bridge>>,
-    pub(super) id: ChannelId,
-    pub(super) envelope: Envelope,
-    pub(super) source: OnceLock<Source>,
-    /// Whether the sender may store into the buffer.
-    pub(super) in_reach: AtomicBool,
-    round: AtomicU32,
-    active: AtomicBool,
-    /// Partitions of the sender before this one have arrived.
-    next: AtomicU32,
-    fetches: Local<Fetches>,
-}
-
-impl ReceiveChannel {
-    pub(super) fn new(
-        memory: Partitions,
-        peer: Option<Proc>,
-        id: ChannelId,
-        comm: ChannelComm,
-    ) -> ReceiveChannel {
-        ReceiveChannel {
-            memory,
-            peer,
-            handle: AtomicUsize::new(0),
-            comm: comm.handle,
-            _bridge: comm.bridge,
-            id,
-            envelope: comm.envelope,
-            source: OnceLock::new(),
-            in_reach: AtomicBool::new(false),
-            round: AtomicU32::new(0),
-            active: AtomicBool::new(false),
-            next: AtomicU32::new(0),
-            fetches: Local::new(Fetches::default()),
-        }
-    }
-
-    pub(super) fn peer(&self) -> Option<Proc> {
-        self.peer
-    }
-
-    pub(super) fn partitions(&self) -> u32 {
-        self.memory.partitions
-    }
-
-    pub(super) fn memory(&self) -> &Partitions {
-        &self.memory
-    }
-
-    pub(super) fn round(&self) -> u32 {
-        self.round.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn is_active(&self) -> bool {
-        self.active.load(Ordering::Relaxed)
-    }
-
-    /// Begins a round, at this side alone.
-    pub(super) fn start(&self) -> u32 {
-        let round = self.round().wrapping_add(1);
-        self.round.store(round, Ordering::Relaxed);
-        self.next.store(0, Ordering::Relaxed);
-        self.active.store(true, Ordering::Release); // pairs with the Acquire in `has_arrived`
-        round
-    }
-
-    /// Ends it.
-    pub(super) fn finish(&self) {
-        self.fetches.with(|fetches| fetches.error = None);
-        self.active.store(false, Ordering::Relaxed);
-    }
-
-    /// The partitions of the sender that one of the receiver's is made of.
-    fn made_of(&self, source: &Source, partition: u32) -> Range<u32> {
-        let (own, theirs) = (self.memory.len, source.len);
-        if own == theirs && self.partitions() == source.partitions {
-            return partition..partition + 1;
-        }
-        if own == 0 || theirs == 0 {
-            return 0..source.partitions;
-        }
-        let begin = partition as usize * own;
-        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX).min(source.partitions);
-        number(begin / theirs)..number((begin + own).div_ceil(theirs))
-    }
-
-    /// Whether a partition is in its place, or no round is under way.
-    #[inline]
-    pub(super) fn has_arrived(&self, partition: u32) -> bool {
-        // pairs with the Release in `start`
-        if !self.active.load(Ordering::Acquire) || self.peer.is_none() {
-            return true;
-        }
-        let Some(source) = self.source.get() else {
-            return false;
-        };
-        let round = self.round();
-        self.made_of(source, partition)
-            .all(|theirs| source.sheet.has_arrived(theirs, round))
-    }
-
-    /// Whether all of it has arrived, or no round is under way. Under the library lock.
-    pub(super) fn is_done(&self) -> bool {
-        if !self.is_active() || self.peer.is_none() {
-            return true;
-        }
-        let Some(source) = self.source.get() else {
-            return false;
-        };
-        self.settle();
-        let (round, mut next) = (self.round(), self.next.load(Ordering::Relaxed));
-        while next < source.partitions && source.sheet.has_arrived(next, round) {
-            next += 1;
-        }
-        self.next.store(next, Ordering::Relaxed);
-        next == source.partitions
-    }
-
-    /// Bytes that a round brings.
-    pub(super) fn received(&self) -> usize {
-        self.sent().min(self.memory.total)
-    }
-
-    fn sent(&self) -> usize {
-        let source = self.source.get();
-        source.map_or(0, |source| source.len * source.partitions as usize)
-    }
-
-    /// What went wrong in this round.
-    pub(super) fn error(&self) -> Option<Error> {
-        let (sent, room) = (self.sent(), self.memory.total);
-        if sent > room {
-            let Envelope { source, tag, .. } = self.envelope;
-            let text = format!(
-                "the partitioned message of {sent} bytes from rank {source} with tag {tag} does not fit the receive buffer of {room} bytes"
-            );
-            return Some(Error::new(Class::TRUNCATE, text));
-        }
-        self.fetches.with(|fetches| {
-            let error = fetches.error.as_ref();
-            error.map(|error| Error::new(error.class(), error.text()))
-        })
-    }
-
-    /// Keeps an announcement for a later round.
-    pub(super) fn keep(&self, ready: Ready) {
-        self.fetches.with(|fetches| fetches.early.push(ready));
-    }
-
-    /// The announcements that were kept for this round.
-    pub(super) fn kept(&self) -> Vec<Ready> {
-        let round = self.round();
-        self.fetches.with(|fetches| {
-            let early = std::mem::take(&mut fetches.early);
-            let (due, later) = early.into_iter().partition(|ready| ready.round == round);
-            fetches.early = later;
-            due
-        })
-    }
-
-    /// Says that a partition of the sender's is being fetched.
-    pub(super) fn fetches(&self, fetch: Fetch) {
-        self.fetches.with(|fetches| fetches.under_way.push(fetch));
-    }
-
-    /// Notes what has been fetched. Under the library lock.
-    pub(super) fn settle(&self) {
-        let Some(source) = self.source.get() else {
-            return;
-        };
-        let round = self.round();
-        self.fetches.with(|fetches| {
-            let mut at = 0;
-            while let Some(fetch) = fetches.under_way.get(at) {
-                if !fetch.receive.done.get() {
-                    at += 1;
-                    continue;
-                }
-                let Fetch {
-                    partition,
-                    receive,
-                    bounce,
-                } = fetches.under_way.swap_remove(at);
-                if let Some((bytes, offset)) = bounce {
-                    // SAFETY: the bytes of that partition; the round has begun, so that
-                    // the buffer is the library's.
-                    unsafe { self.memory.copy_in(offset, &bytes) };
-                }
-                let error = Request::of(receive).finish().error;
-                fetches.error = fetches.error.take().or(error);
-                source.sheet.set_arrived(partition, round);
-            }
-        });
+        self.left.fetch_sub(1, Ordering::Release); // pairs with the Acquire in `is_done`
     }
 }
 
@@ -645,14 +506,14 @@ mod tests {
         for _ in 0..2 {
             channel.start();
             channel.mark(0..2).unwrap();
-            channel.enter();
-            assert_eq!(channel.hand_over(0), Marked::Out);
-            channel.enter(); // another thread
-            assert_eq!(channel.hand_over(1), Marked::Out);
+            let (mut one, mut other) = (Hands::default(), Hands::default());
+            channel.enter(&mut one); // as if another might send its partition
+            assert_eq!(channel.hand_over(0, &mut one), Marked::Out);
+            assert_eq!(channel.hand_over(1, &mut other), Marked::Out);
             assert!(!channel.is_done());
-            assert!(!channel.leave());
+            assert!(!channel.leave(other));
             assert!(!channel.is_done());
-            assert!(channel.leave(), "the last to leave ends the round");
+            assert!(channel.leave(one), "the last to leave ends the round");
             assert!(channel.is_done());
             channel.finish();
         }

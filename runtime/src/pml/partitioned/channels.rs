@@ -2,9 +2,12 @@
 //! way by messages.
 
 use super::cells::{Accept, Cell, ChannelId, Ready, Setup};
-use super::channel::{ChannelComm, Fetch, Marked, ReceiveChannel, Route, SendChannel, Source};
+use super::channel::{ChannelComm, Hands, Marked, Route, SendChannel};
 use super::local::Partitions;
-use super::sheet::{Sheet, sheet_len};
+use super::receive::{Fetch, ReceiveChannel, Source};
+use super::sheet::{Shape, Sheet};
+use super::staging::{STAGED_MOST, Staging};
+use crate::error::Error;
 use crate::object::comm::ContextId;
 use crate::object::group::Proc;
 use crate::pml::check;
@@ -93,6 +96,7 @@ impl Channels {
                 send: id,
                 partitions: channel.partitions(),
                 len: channel.len(),
+                addr: lent_addr(queues, &channel).unwrap_or(0),
             };
             self.tell(queues, peer, Cell::Setup(setup));
         }
@@ -161,18 +165,34 @@ impl Channels {
             return;
         };
         let channel = entry.channel.clone();
-        let sheet = Sheet::make(setup.partitions)
-            .unwrap_or_else(|why| die(&format!("partitioned communication: {}", why.text())));
-        let buffer = match entry.is_closed {
+        let shape = Shape {
+            partitions: setup.partitions,
+            len: setup.len,
+        };
+        let sheet = Sheet::make(shape).unwrap_or_else(|why| no_memory(&why));
+        let mut buffer = match entry.is_closed {
             true => None,
             false => in_reach(queues, from, &channel, &sheet),
         };
+        let staging = match buffer.is_some() || entry.is_closed {
+            true => None,
+            false => staging(queues, from, &channel, &sheet),
+        };
+        if let Some(staging) = &staging {
+            buffer = Some(staging.addr());
+        }
         channel.in_reach.store(buffer.is_some(), Ordering::Relaxed);
+        let lent_len = shape.len * shape.partitions as usize;
         let source = Source {
             send: setup.send,
             partitions: setup.partitions,
             len: setup.len,
             sheet,
+            memory: match setup.addr {
+                0 => None,
+                addr => reach(queues, from, addr, lent_len),
+            },
+            staging,
         };
         let _ = channel.source.set(source); // a receive is matched once
         if channel.is_active() && buffer.is_some() {
@@ -193,15 +213,14 @@ impl Channels {
         };
         let (channel, is_closed) = (entry.channel.clone(), entry.is_closed);
         let direct = accept.in_reach.and_then(|(sheet, buffer)| {
-            let len = sheet_len(channel.partitions());
-            let sheet = reach(queues, from, sheet, len)?;
+            let sheet = reach(queues, from, sheet, channel.shape().sheet_len())?;
             let buffer = match accept.room {
                 0 => NonNull::dangling(),
                 room => reach(queues, from, buffer, room)?,
             };
             // SAFETY: the receiver has made it there, for this channel's partitions; it
             // keeps it until it hears that this side has closed.
-            Some((unsafe { Sheet::at(sheet, channel.partitions()) }, buffer))
+            Some((unsafe { Sheet::at(sheet, channel.shape()) }, buffer))
         });
         let route = Route {
             receive: accept.receive,
@@ -218,12 +237,14 @@ impl Channels {
 
     /// Hands over the partitions that wait for the receiver.
     fn flush<T: Transport>(&mut self, queues: &mut Queues<T>, channel: &Arc<SendChannel>) {
+        let mut hands = Hands::default();
         for partition in channel.take_held() {
-            match channel.hand_over(partition) {
-                Marked::Out => {}
-                Marked::Last => waiter::tell_threads(),
-                Marked::ByMessage => self.announce(queues, channel, partition),
+            if channel.hand_over(partition, &mut hands) == Marked::ByMessage {
+                self.announce(queues, channel, partition);
             }
+        }
+        if channel.leave(hands) {
+            waiter::tell_threads();
         }
     }
 
@@ -254,9 +275,7 @@ impl Channels {
             partition,
             round: channel.round(),
         };
-        if channel.went_as(send) == Marked::Last {
-            waiter::tell_threads();
-        }
+        channel.went_as(send);
         self.tell(queues, peer, Cell::Ready(ready));
     }
 
@@ -270,6 +289,7 @@ impl Channels {
             return;
         };
         let channel = entry.channel.clone();
+        channel.is_announced();
         match channel.is_active() && channel.round() == ready.round {
             true => fetch((queues, learnt), transfers, &channel, &ready),
             false => channel.keep(ready),
@@ -290,7 +310,8 @@ impl Channels {
         };
         if channel.in_reach.load(Ordering::Relaxed) {
             // The program may have put other memory there since.
-            if in_reach(queues, peer, channel, &source.sheet).is_none() {
+            if source.staging.is_none() && in_reach(queues, peer, channel, &source.sheet).is_none()
+            {
                 channel.in_reach.store(false, Ordering::Relaxed);
                 self.tell(queues, peer, Cell::Begun(source.send, false));
             } else if source.sheet.begin(round) {
@@ -300,6 +321,19 @@ impl Channels {
         for ready in channel.kept() {
             fetch((queues, learnt), transfers, channel, &ready);
         }
+    }
+
+    /// Starts a send.
+    pub(super) fn start_send<T: Transport>(
+        &mut self,
+        queues: &mut Queues<T>,
+        channel: &SendChannel,
+    ) {
+        if channel.is_lent() {
+            let is_in_reach = lent_addr(queues, channel).is_some();
+            channel.is_in_reach.store(is_in_reach, Ordering::Relaxed);
+        }
+        channel.start();
     }
 
     /// The program has freed a send, which is not under way.
@@ -401,12 +435,53 @@ fn in_reach<T: Transport>(
     if sender == queues.me() {
         return Some(buffer);
     }
-    let partitions = channel.source.get().map_or(0, |source| source.partitions);
     let transport = queues.transport();
-    let is_exported = transport.lets_peers_write()
-        && transport.is_exported(addr_of(sheet.addr()), sheet_len(partitions))
+    let is_exported = is_sheet_in_reach(transport, sheet)
         && (memory.total == 0 || transport.is_exported(addr_of(buffer), memory.total));
     is_exported.then_some(buffer)
+}
+
+fn is_sheet_in_reach<T: Transport>(transport: &mut T, sheet: &Sheet) -> bool {
+    transport.lets_peers_write()
+        && transport.is_exported(addr_of(sheet.addr()), sheet.shape().sheet_len())
+}
+
+/// Memory in which the sender may store in place of the receive buffer.
+fn staging<T: Transport>(
+    queues: &mut Queues<T>,
+    sender: Proc,
+    channel: &ReceiveChannel,
+    sheet: &Sheet,
+) -> Option<Staging> {
+    let total = channel.memory().total;
+    if total == 0 || total > STAGED_MOST || sender == queues.me() {
+        return None;
+    }
+    if !is_sheet_in_reach(queues.transport(), sheet) {
+        return None;
+    }
+    let made = Staging::make(total, sheet.shape().partitions);
+    let staging = made.unwrap_or_else(|why| no_memory(&why));
+    let addr = addr_of(staging.addr());
+    queues
+        .transport()
+        .is_exported(addr, total)
+        .then_some(staging)
+}
+
+/// Where the partitions of a send lie, if their receiver may load from there.
+fn lent_addr<T: Transport>(queues: &mut Queues<T>, channel: &SendChannel) -> Option<u64> {
+    if !channel.is_lent() {
+        return None;
+    }
+    let addr = addr_of(channel.run()?.cast_const());
+    let total = channel.len() * channel.partitions() as usize;
+    queues.transport().is_mappable(addr, total).then_some(addr)
+}
+
+#[cold]
+fn no_memory(why: &Error) -> ! {
+    die(&format!("partitioned communication: {}", why.text()))
 }
 
 /// Where `len` bytes of a peer's are mapped here for good, or of this process's own.

@@ -22,15 +22,19 @@
 //! writes the round's number on the sheet. It takes no lock, and `MPI_Parrived` is a load
 //! of that word. A partition that is ready before the receiver has started its round is
 //! held back: the sender notes on the sheet which round it waits for, and the receiver
-//! says BEGUN when that starts.
+//! says BEGUN when that starts. Of a long partition the front is offered to a receiver that
+//! waits for the message, and so copies with the sender. What is short and the sender cannot
+//! store in its place arrives in memory of the library's, from which the receiver unpacks it.
 //!
 //! **By messages.** Otherwise each partition is announced with READY, and fetched as any
 //! announced message is (`rndv`). The receiver keeps announcements for a round that it has
 //! not started.
 //!
 //! ```text
-//! channel.rs    the two sides, and what threads do to them without the library lock
+//! channel.rs    the sender's side, and what threads do to it without the library lock
+//! receive.rs    the receiver's side
 //! sheet.rs      the words that both sides reach
+//! staging.rs    where partitions arrive that the sender cannot store in their place
 //! registry.rs   channels by request handle, without the library lock
 //! cells.rs      the cells as types
 //! channels.rs   all channels of this process: matching, cells, the way by messages
@@ -41,8 +45,10 @@ pub(super) mod cells;
 pub(super) mod channel;
 pub(super) mod channels;
 mod local;
+pub(super) mod receive;
 mod registry;
 mod sheet;
+mod staging;
 
 use crate::error::{Error, Result};
 use crate::fail;
@@ -57,9 +63,11 @@ use crate::pml::progress;
 use crate::pml::publish::WaitFor;
 use crate::pml::request::Completion;
 use crate::pml::waiter;
-use channel::{Channel, ChannelComm, Marked, ReceiveChannel, SendChannel};
+use channel::{ChannelComm, Hands, Marked, SendChannel};
 use local::Partitions;
 pub use local::Side;
+use receive::ReceiveChannel;
+use registry::Channel;
 use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -181,7 +189,10 @@ impl PartitionedSend {
 
     /// Begins a round: no partition is ready.
     pub fn start(&self) {
-        self.channel.start();
+        with_engine(|engine| {
+            let core = &mut engine.core;
+            core.channels.start_send(&mut core.queues, &self.channel);
+        });
     }
 
     /// Ends a round that is done.
@@ -319,14 +330,14 @@ pub fn ready(raw: Raw, partitions: impl Iterator<Item = c_int> + Clone) -> Resul
     };
     let about = |error: Error| error.about(Some(send.comm));
     send.mark(partitions.clone()).map_err(about)?;
-    send.enter();
+    let mut hands = Hands::default();
     for partition in partitions {
-        if send.hand_over(partition.unsigned_abs()) == Marked::ByMessage {
+        if send.hand_over(partition.unsigned_abs(), &mut hands) == Marked::ByMessage {
             let _inside = lock::enter();
             announce(send, partition.unsigned_abs());
         }
     }
-    if send.leave() {
+    if send.leave(hands) {
         waiter::tell_threads(); // one may wait for the send
     }
     Ok(())

@@ -4,9 +4,28 @@
 //! handle. They change under the library lock. Who frees a request while another thread
 //! uses it is in error, but a handle that is stale otherwise finds nothing.
 
-use super::channel::Channel;
+use super::channel::SendChannel;
+use super::receive::ReceiveChannel;
 use crate::handle::{Raw, slot_of};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// Either side.
+#[derive(Debug)]
+pub(super) enum Channel {
+    Send(Arc<SendChannel>),
+    Receive(Arc<ReceiveChannel>),
+}
+
+impl Channel {
+    /// Where the handle of its request is noted; 0 before it has one.
+    pub(super) fn handle(&self) -> &AtomicUsize {
+        match self {
+            Channel::Send(send) => &send.handle,
+            Channel::Receive(receive) => &receive.handle,
+        }
+    }
+}
 
 /// Entries of the first bucket.
 const FIRST: usize = 64;
