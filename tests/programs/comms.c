@@ -27,6 +27,8 @@ static void duplicates(void)
     MPI(MPI_Comm_get_info(dup, &used));
     MPI(MPI_Info_get(used, "mpi_assert_no_any_tag", 15, value, &flag));
     CHECK(flag && !strcmp(value, "false"), "%d %s", flag, value);
+    MPI(MPI_Info_get(used, "mpi_memory_alloc_kinds", 15, value, &flag));
+    CHECK(flag && !strcmp(value, "mpi,system"), "%d %s", flag, value);
     MPI(MPI_Info_free(&used));
     WORKS(informed, ranks, rank);
 

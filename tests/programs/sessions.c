@@ -20,6 +20,8 @@ int main(void)
     MPI(MPI_Session_get_info(session, &info));
     MPI(MPI_Info_get(info, "thread_level", 31, value, &flag));
     CHECK(flag && !strcmp(value, "MPI_THREAD_SINGLE"), "%s", value);
+    MPI(MPI_Info_get(info, "mpi_memory_alloc_kinds", 31, value, &flag));
+    CHECK(flag && !strcmp(value, "mpi,system"), "%d %s", flag, value);
     MPI(MPI_Info_free(&info));
     MPI(MPI_Session_get_errhandler(session, &handler));
     CHECK(handler == MPI_ERRORS_RETURN, "not so");

@@ -30,7 +30,7 @@ use crate::handle::Raw;
 use crate::object::comm::{self, Comm};
 use crate::object::errhandler::Handler;
 use crate::object::group::{self, Group, Proc};
-use crate::object::info::Info;
+use crate::object::info::{self, Info};
 
 /// A context id that nobody else in the job has, for an object that is no
 /// communicator of the program's and whose processes are all in `parent`.
@@ -83,6 +83,7 @@ pub fn hints(comm: &Comm) -> Info {
             info.set(key, c"false");
         }
     }
+    info::tell_memory_kinds(&mut info);
     info
 }
 

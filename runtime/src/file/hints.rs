@@ -2,7 +2,7 @@
 
 use super::cut;
 use crate::object::file::File;
-use crate::object::info::Info;
+use crate::object::info::{self, Info};
 use std::ffi::{CStr, CString};
 
 /// What the value of a key must be to be taken.
@@ -109,6 +109,7 @@ pub fn of(file: &File) -> Info {
         default(key, "automatic");
     }
     info.set(c"filename", &file.path);
+    info::tell_memory_kinds(&mut info);
     info
 }
 

@@ -221,6 +221,13 @@ fn c_string(text: std::ffi::OsString) -> Option<CString> {
     CString::new(text.into_encoded_bytes()).ok()
 }
 
+/// Notes in the info of a session, communicator, window or file which kinds of memory may be
+/// used with it (MPI 5.0, section 12.4.3), whatever was asked for: memory of the system's and
+/// of MPI's own.
+pub fn tell_memory_kinds(info: &mut Info) {
+    info.set(c"mpi_memory_alloc_kinds", c"mpi,system");
+}
+
 /// What `MPI_INFO_ENV` and `MPI_Info_create_env` say of how this process was
 /// started (MPI 5.0, section 11.2.1).
 #[must_use]

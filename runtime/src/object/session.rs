@@ -9,7 +9,7 @@ use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::errhandler::{Handler, Slot};
 use crate::object::group::{self, Group};
-use crate::object::info::Info;
+use crate::object::info::{self, Info};
 use std::ffi::{CStr, CString};
 
 /// `MPI_SESSION_NULL`.
@@ -134,7 +134,9 @@ pub fn get_errhandler(raw: Raw) -> Result<Raw> {
 /// # Errors
 /// No such session.
 pub fn info(raw: Raw) -> Result<Info> {
-    with(raw, |session| session.info.clone())
+    let mut info = with(raw, |session| session.info.clone())?;
+    info::tell_memory_kinds(&mut info);
+    Ok(info)
 }
 
 /// The name of the process set with number `n`.
@@ -216,7 +218,7 @@ mod tests {
         let _inside = crate::lock::inside();
         let raw = create(Handler::Return, 0).unwrap();
         assert!(errhandler(raw).is_some());
-        assert_eq!(info(raw).unwrap().len(), 1);
+        assert_eq!(info(raw).unwrap().len(), 2);
         remove(raw).unwrap();
         assert!(remove(raw).is_err() && errhandler(raw).is_none());
     }

@@ -1,6 +1,6 @@
 //! Info keys of windows (MPI 5.0, sections 12.2.1 to 12.2.3 and 12.2.7).
 
-use crate::object::info::Info;
+use crate::object::info::{self, Info};
 use crate::object::win::{Flavor, Win};
 use std::ffi::CStr;
 
@@ -96,6 +96,7 @@ pub fn of(win: &Win) -> Info {
     if is_of(c"mpi_minimum_memory_alignment", win.flavor) {
         default(c"mpi_minimum_memory_alignment", c"64");
     }
+    info::tell_memory_kinds(&mut info);
     info
 }
 
