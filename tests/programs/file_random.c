@@ -38,6 +38,25 @@ static long place(const struct view *view, long position)
     return view->disp + position / view->size * view->extent + view->at[block] + rest;
 }
 
+/* Where `n` bytes of the stream from byte `position` on lie: as `place`, which divides for each. */
+static void places_of(const struct view *view, long position, long n, int *places)
+{
+    long rest = position % view->size, base = view->disp + position / view->size * view->extent;
+    int block = 0;
+    while (rest >= view->len[block])
+        rest -= view->len[block++];
+    for (long i = 0; i < n; i++) {
+        places[i] = (int)(base + view->at[block] + rest);
+        if (++rest == view->len[block]) {
+            rest = 0;
+            if (++block == view->blocks) {
+                block = 0;
+                base += view->extent;
+            }
+        }
+    }
+}
+
 static void draw_view(struct view *view)
 {
     view->etype = (int[]){1, 4, 6}[draw(3)];
@@ -117,11 +136,11 @@ static long left(const struct view *view, long from)
     return n;
 }
 
-/* Bytes of `len` that a read from byte `position` of the stream gets. */
-static long readable(const struct view *view, long position, long len)
+/* Bytes of `len` that a read gets whose bytes lie at `places`. */
+static long readable(const int *places, long len)
 {
     long n = 0;
-    while (n < len && place(view, position + n) < size)
+    while (n < len && places[n] < size)
         n++;
     return n;
 }
@@ -259,28 +278,28 @@ static void one_access(void)
         }
         shared = at;
     }
+    static int places[RANKS][MOST];
+    for (int r = 0; r < ranks; r++)
+        places_of(&views[r], begin[r] * views[r].etype, asked[r] * views[r].etype, places[r]);
     /* two writers of one byte would leave it open whose it is: the later ranks then write
        nothing */
-    static int owner[LEN];
+    static unsigned written_in[LEN]; /* the last step in which a byte was, and one */
     if (write) {
-        memset(owner, -1, sizeof owner);
         for (int r = 0; r < ranks; r++) {
-            long n = asked[r] * views[r].etype, from = begin[r] * views[r].etype;
+            long n = asked[r] * views[r].etype;
             int clash = 0;
-            for (long i = 0; i < n && !clash; i++) {
-                long at = place(&views[r], from + i);
-                clash = at >= LEN || owner[at] >= 0;
-            }
+            for (long i = 0; i < n && !clash; i++)
+                clash = places[r][i] >= LEN || written_in[places[r][i]] == step + 1;
             if (clash && is_shared) {
                 CHECK(0, "step %u: the model is too small", step);
             }
             if (clash)
                 asked[r] = n = 0;
             for (long i = 0; i < n; i++)
-                owner[place(&views[r], from + i)] = r;
+                written_in[places[r][i]] = step + 1;
         }
     }
-    long mine = asked[rank] * views[rank].etype, from = begin[rank] * views[rank].etype;
+    long mine = asked[rank] * views[rank].etype;
     int stride = scattered ? 2 : 1;
     memset(buf, 0xdb, (size_t)(mine * 2 + 2));
     if (write)
@@ -292,23 +311,23 @@ static void one_access(void)
         status = carry_out(form, write, at, buf, (int)mine);
     long want = mine;
     if (!write)
-        want = readable(&views[rank], from, is_shared ? got[rank] * views[rank].etype : mine);
+        want = readable(places[rank], is_shared ? got[rank] * views[rank].etype : mine);
     if (form != ONE_SHARED || rank == who)
         CHECK(count_of(&status, memory_type()) == want, "step %u, form %d, %s: count %d, wanted %ld of %ld", step, form,
               write ? "write" : "read", count_of(&status, memory_type()), want, mine);
     if (!write) {
         for (long i = 0; i < mine; i++)
-            CHECK(buf[i * stride] == (i < want ? model[place(&views[rank], from + i)] : 0xdb),
+            CHECK(buf[i * stride] == (i < want ? model[places[rank][i]] : 0xdb),
                   "step %u, form %d: byte %ld of %ld is %d", step, form, i, mine, buf[i * stride]);
         if (scattered)
             for (long i = 0; i < mine; i++)
                 EQ(buf[2 * i + 1], 0xdb);
     }
     for (int r = 0; r < ranks; r++) {
-        long n = asked[r] * views[r].etype, first = begin[r] * views[r].etype;
+        long n = asked[r] * views[r].etype;
         if (write)
             for (long i = 0; i < n; i++) {
-                long here = place(&views[r], first + i);
+                long here = places[r][i];
                 model[here] = byte_of(r, i);
                 if (here >= size)
                     size = here + 1;
@@ -316,7 +335,7 @@ static void one_access(void)
         if (is_individual)
             positions[r] += write || moves_at_once
                                 ? asked[r]
-                                : (readable(&views[r], first, n) + views[r].etype - 1) / views[r].etype;
+                                : (readable(places[r], n) + views[r].etype - 1) / views[r].etype;
     }
     EQ(position(file), positions[rank]);
     all_here();
