@@ -25,6 +25,10 @@ const QUICK: u32 = 200;
 /// Yields before sleeping. When oversubscribed a yield is the hand-over itself.
 const YIELDS: u32 = 400;
 const YIELDS_OVERSUBSCRIBED: u32 = 200;
+/// A yield that takes longer was given to another program's work. Where there is a processor
+/// for each rank, more yields only give more of it away, and the kernel lets a thread that
+/// sleeps have the processor sooner than one that yields.
+const LONG_YIELD: Duration = Duration::from_micros(200);
 /// From here on a wait is worth publishing.
 const MOMENT: Duration = Duration::from_millis(1);
 /// A wait that has lasted so long has stalled.
@@ -184,7 +188,11 @@ impl Stage {
         } else if self.rounds <= spins + yields {
             self.look_at_clock();
             counters::yielded();
+            let began = Instant::now();
             std::thread::yield_now();
+            if spins == SPINS && began.elapsed() > LONG_YIELD {
+                self.rounds = spins + yields;
+            }
         } else {
             self.look_at_clock();
             let began = Instant::now();
