@@ -14,7 +14,7 @@ use crate::object::collective::Tag;
 use crate::object::comm::Comm;
 use crate::object::datatype::Datatype;
 use crate::object::topology::NeighborEdges;
-use crate::pml::{self, Buffer};
+use crate::pml::{self, Buffer, OperationCheck};
 use std::sync::Arc;
 use wireup::collective::Kind;
 
@@ -24,6 +24,8 @@ pub(super) struct CheckedPlan {
     pub(super) plan: Plan,
     /// `None` where calls are not checked.
     pub(super) check: Option<Box<Check>>,
+    /// What the program may not use while it is carried out, where that is checked.
+    pub(super) buffers: Option<Box<OperationCheck>>,
 }
 
 /// Puts the check of `call` before everything else in `plan`.

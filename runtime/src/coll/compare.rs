@@ -203,6 +203,14 @@ impl Check {
             return fail(Class::OTHER, text);
         }
         let place = self.tag;
+        if self.inter && mine.root < BESIDE && theirs.root < BESIDE {
+            let what = format!(
+                "root is {} at this rank and {} at rank {rank} of the other group: the group of the root must give MPI_ROOT there and MPI_PROC_NULL at its other ranks",
+                root_name(mine.root),
+                root_name(theirs.root)
+            );
+            return fail(Class::ROOT, format!("{place}: {what}"));
+        }
         if !self.same_root(mine.root, theirs.root, rank) {
             let what = match mine.kind.is_rooted() {
                 true if self.inter && mine.root >= BESIDE && theirs.root >= BESIDE => format!(

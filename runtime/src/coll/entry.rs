@@ -5,7 +5,7 @@ use super::check::{self, CheckedPlan};
 use super::choose::{self, Operation};
 use super::neighbor;
 use super::plan::Plan;
-use super::{build, direct, execution, schedule};
+use super::{buffers, build, direct, execution, schedule};
 use crate::error::{Class, Error, Result};
 use crate::handle::Raw;
 use crate::job;
@@ -121,8 +121,14 @@ pub unsafe fn prepare(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<R
 /// Begins a collective that is a request.
 fn begin(comm: &Arc<Comm>, kind: Kind, call: &Call<'_>) -> Result<(Tags, CheckedPlan)> {
     let tags = comm.begin_collective(kind);
-    match plan_of(comm, tags.peers, call, is_checked(comm)) {
-        Ok(plan) => Ok((tags, plan)),
+    let is_checked = is_checked(comm);
+    match plan_of(comm, tags.peers, call, is_checked) {
+        Ok(mut plan) => {
+            let edges = comm.edges.get();
+            let buffers = is_checked.then(|| buffers::check(comm, tags.peers, call, edges));
+            plan.buffers = buffers.flatten();
+            Ok((tags, plan))
+        }
         Err(error) => {
             collective::give_up(comm, tags.peers, tags.local, &error);
             Err(error)
@@ -142,7 +148,11 @@ fn plan_of(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>, is_checked: bool) -> Res
     choose::for_several_jobs(comm.is_foreign, || {
         build::fill(&mut plan, remote.is_some(), edges, call)
     })?;
-    Ok(CheckedPlan { plan, check })
+    Ok(CheckedPlan {
+        plan,
+        check,
+        buffers: None,
+    })
 }
 
 /// Gathers at every rank of an intracommunicator what each gives, for the library's own

@@ -10,7 +10,7 @@ use super::compare::{Check, too_short};
 use super::memory;
 use super::plan::{Channel, Plan, Step};
 use crate::error::{Error, Result};
-use crate::object::collective::Tags;
+use crate::object::collective::{Tag, Tags};
 use crate::object::comm::{Comm, Space};
 use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Mode, WaitFor};
@@ -123,6 +123,11 @@ impl Execution {
         if !persistent {
             self.plan.clear();
         }
+    }
+
+    /// Its kind and number, as peers know it.
+    pub(super) fn tag(&self) -> Tag {
+        self.tags.peers
     }
 
     pub(super) fn error(&self) -> Option<&Error> {

@@ -18,6 +18,7 @@
 //! | `execution`, `memory` | carries a plan out, over [`crate::pml`] |
 //! | `schedule` | plans that requests stand for |
 //! | `check`, `compare` | whether ranks differ in what they call |
+//! | `buffers` | whether buffers of requests stay as they are |
 
 mod allgather;
 mod allreduce;
@@ -27,6 +28,7 @@ mod barrier;
 mod bcast;
 mod block;
 mod board;
+mod buffers;
 mod build;
 mod by_host;
 mod by_host_reductions;

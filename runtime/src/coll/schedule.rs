@@ -6,10 +6,10 @@ use super::execution::Execution;
 use crate::error::Result;
 use crate::handle::Raw;
 use crate::lock::Local;
-use crate::object::collective::Tags;
+use crate::object::collective::{Tag, Tags};
 use crate::object::comm::Comm;
 use crate::pml::collective;
-use crate::pml::{self, Completion, WaitFor};
+use crate::pml::{self, Completion, OperationCheck, WaitFor};
 use crate::request::{self, Operation, Stage};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -97,46 +97,82 @@ fn activate(plan: &Rc<RequestPlan>) {
 }
 
 /// The request's side of a plan.
-struct Collective(Rc<RequestPlan>);
+struct Collective {
+    plan: Rc<RequestPlan>,
+    buffers: Option<Box<OperationCheck>>,
+}
+
+impl Collective {
+    /// Begins to carry the plan out.
+    ///
+    /// # Safety
+    /// The buffers that it names are good until it is complete.
+    unsafe fn begin(&mut self) {
+        if let Some(buffers) = &mut self.buffers {
+            // SAFETY: the caller's promise.
+            unsafe { buffers.begin() };
+        }
+        activate(&self.plan);
+    }
+}
 
 impl Operation for Collective {
     fn waits_for(&self) -> WaitFor {
-        let execution = self.0.execution.try_borrow();
+        let execution = self.plan.execution.try_borrow();
         execution.map_or(WaitFor::NOTHING, |execution| execution.waits_for())
     }
 
     fn is_done(&self) -> bool {
-        self.0.done.get()
+        self.plan.done.get()
+    }
+
+    fn collective(&self) -> Option<Tag> {
+        let execution = self.plan.execution.try_borrow();
+        execution.ok().map(|execution| execution.tag())
     }
 
     fn finish(&mut self) -> Completion {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.end();
+        }
         Completion {
-            error: self.0.execution.borrow_mut().take_error(),
+            error: self.plan.execution.borrow_mut().take_error(),
             ..Completion::empty()
         }
     }
 
     fn keep_stage(&mut self, stage: Stage) -> Result<()> {
         // One that is not started is not done, nor has it received anything.
-        if self.0.done.get() {
+        if self.plan.done.get() {
             stage.empty();
         }
-        *self.0.stage.borrow_mut() = Some(stage);
+        *self.plan.stage.borrow_mut() = Some(stage);
         Ok(())
     }
 
     fn start(&mut self) -> Result<()> {
-        if let Some(stage) = &*self.0.stage.borrow() {
+        if let Some(stage) = &*self.plan.stage.borrow() {
             stage.fill();
         }
-        self.0.execution.borrow_mut().rewind();
-        activate(&self.0);
+        self.plan.execution.borrow_mut().rewind();
+        // SAFETY: who made the request promised it for whenever it is active.
+        unsafe { self.begin() };
         Ok(())
     }
 
+    fn free(&mut self) -> bool {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.forget();
+        }
+        false
+    }
+
     fn peek(&mut self) -> Completion {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.end();
+        }
         let mut completion = Completion::empty();
-        if let Some(error) = self.0.execution.borrow().error() {
+        if let Some(error) = self.plan.execution.borrow().error() {
             completion.error = Some(error.copy());
         }
         completion
@@ -155,9 +191,10 @@ impl Operation for Collective {
 /// # Errors
 /// No more handles.
 pub(super) unsafe fn start(comm: &Arc<Comm>, tags: Tags, plan: CheckedPlan) -> Result<Raw> {
-    let plan = share(comm, tags, plan, false);
-    activate(&plan);
-    insert(comm, plan, false)
+    let mut collective = share(comm, tags, plan, false);
+    // SAFETY: the caller's promise.
+    unsafe { collective.begin() };
+    insert(comm, collective, false)
 }
 
 /// Makes a persistent request of `plan`. Returns its handle.
@@ -172,16 +209,18 @@ pub(super) unsafe fn prepare(comm: &Arc<Comm>, tags: Tags, plan: CheckedPlan) ->
 }
 
 /// Errors of the request are about the collective's communicator.
-fn insert(comm: &Comm, plan: Rc<RequestPlan>, persistent: bool) -> Result<Raw> {
+fn insert(comm: &Comm, collective: Collective, persistent: bool) -> Result<Raw> {
     let handle = Some(comm.handle.get());
-    request::insert_on(Box::new(Collective(plan)), persistent, handle)
+    request::insert_on(Box::new(collective), persistent, handle)
 }
 
-fn share(comm: &Arc<Comm>, tags: Tags, plan: CheckedPlan, persistent: bool) -> Rc<RequestPlan> {
-    Rc::new(RequestPlan {
+fn share(comm: &Arc<Comm>, tags: Tags, mut plan: CheckedPlan, persistent: bool) -> Collective {
+    let buffers = plan.buffers.take();
+    let plan = Rc::new(RequestPlan {
         execution: RefCell::new(Execution::new(Arc::clone(comm), tags, plan, true)),
         done: Cell::new(false),
         persistent,
         stage: RefCell::new(None),
-    })
+    });
+    Collective { plan, buffers }
 }

@@ -91,7 +91,9 @@ struct OpenBuffer {
     number: u64,
     bytes: Bytes,
     is_send: bool,
-    /// What the request is; `None`: of the library's own.
+    /// What the request is, in a word.
+    what: &'static str,
+    /// What it is in full; `None`: of the library's own.
     words: Option<String>,
     /// The program has given it back: it is not to be looked at.
     is_gone: bool,
@@ -160,9 +162,9 @@ impl Locked {
         for buffer in self.0.iter_mut().filter(|b| b.bytes.overlaps(given)) {
             if let Some(words) = buffer.words.as_ref().filter(|_| !buffer.is_gone) {
                 let Bytes { addr, len } = buffer.bytes;
-                let verb = if buffer.is_send { "send" } else { "receive" };
+                let what = buffer.what;
                 told.push(format!(
-                    "{call} gives back the buffer of the {words} ({len} bytes at {addr:#x}) before the {verb} is complete"
+                    "{call} gives back the buffer of {words} ({len} bytes at {addr:#x}) before the {what} is complete"
                 ));
             }
             buffer.is_gone = true;
@@ -263,7 +265,7 @@ impl BufferCheck {
         // Memcheck would find that memory is read which nobody has written yet.
         let is_checked = bytes.len > 0 && !UNDER_MEMCHECK.load(Ordering::Relaxed);
         let number = match is_checked {
-            true => open(bytes, is_send, words),
+            true => open(bytes, is_send, verb(is_send), in_words(is_send, words)),
             false => 0,
         };
         let sum = match is_checked {
@@ -292,6 +294,18 @@ impl BufferCheck {
         }
     }
 
+    /// The program may use the buffer again, as it knows.
+    pub(super) fn end(&self) {
+        if self.number == 0 {
+            return;
+        }
+        let is_gone = close(self.number);
+        let is_over = self.over.replace(true);
+        if self.is_send && !is_over && !is_gone && !is_engine_busy() {
+            self.compare("changed before the send was complete");
+        }
+    }
+
     fn compare(&self, what: &str) {
         // SAFETY: the program must keep the buffer until the request is complete.
         if unsafe { self.bytes.sum() } == self.sum {
@@ -300,7 +314,7 @@ impl BufferCheck {
         if let Some(words) = in_words(self.is_send, (self.peer, self.tag, self.context)) {
             let Bytes { addr, len } = self.bytes;
             warn(&format!(
-                "the buffer of the {words} ({len} bytes at {addr:#x}) was {what}"
+                "the buffer of {words} ({len} bytes at {addr:#x}) was {what}"
             ));
         }
     }
@@ -308,22 +322,14 @@ impl BufferCheck {
 
 impl Drop for BufferCheck {
     fn drop(&mut self) {
-        if self.number == 0 {
-            return;
-        }
-        let is_gone = is_gone(self.number);
-        open_buffers().0.retain(|one| one.number != self.number);
-        if self.is_send && !self.over.get() && !is_gone && !is_engine_busy() {
-            self.compare("changed before the send was complete");
-        }
+        self.end();
     }
 }
 
 /// Adds a buffer to those under way, and warns if it shares memory with one of these, and
 /// one of both is to be received into. Its number.
-fn open(bytes: Bytes, is_send: bool, words: (Option<Proc>, i32, ContextId)) -> u64 {
+fn open(bytes: Bytes, is_send: bool, what: &'static str, words: Option<String>) -> u64 {
     let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-    let words = in_words(is_send, words);
     let mut all = open_buffers();
     let shares = |one: &&OpenBuffer| {
         let receives = !(is_send && one.is_send);
@@ -334,16 +340,128 @@ fn open(bytes: Bytes, is_send: bool, words: (Option<Proc>, i32, ContextId)) -> u
         number,
         bytes,
         is_send,
+        what,
         words: words.clone(),
         is_gone: false,
     });
     drop(all);
     if let (Some(this), Some(other)) = (words, other) {
         warn(&format!(
-            "the buffers of the {this} and of the {other}, which is under way, overlap"
+            "the buffers of {this} and of {other}, which is under way, overlap"
         ));
     }
     number
+}
+
+/// Takes a buffer out of those under way. Whether the program has given it back.
+fn close(number: u64) -> bool {
+    let mut open = open_buffers();
+    let at = open.0.iter().position(|one| one.number == number);
+    at.is_some_and(|at| open.0.swap_remove(at).is_gone)
+}
+
+fn verb(is_send: bool) -> &'static str {
+    if is_send { "send" } else { "receive" }
+}
+
+/// The buffers of an operation that is no single message (a collective, a partition that is
+/// ready), which the program may not use from [`begin`](OperationCheck::begin) to
+/// [`end`](OperationCheck::end).
+#[derive(Debug)]
+pub struct OperationCheck {
+    /// What it is, in a word and in full.
+    what: &'static str,
+    words: String,
+    /// How a buffer that was sent and has changed is told.
+    changed: &'static str,
+    /// What is sent and what is received into.
+    runs: Vec<(Bytes, bool)>,
+    /// Of those under way: number and checksum.
+    open: Vec<(u64, u64)>,
+}
+
+impl OperationCheck {
+    /// Of an operation that sends and receives what lies in one run of memory among these.
+    /// `None`: nothing does, or it cannot be checked.
+    #[must_use]
+    pub fn new(
+        (what, words, changed): (&'static str, String, &'static str),
+        sent: &[Buffer<'_>],
+        received: &[Buffer<'_>],
+    ) -> Option<OperationCheck> {
+        // Memcheck would find that memory is read which nobody has written yet.
+        if UNDER_MEMCHECK.load(Ordering::Relaxed) {
+            return None;
+        }
+        let sent = joined(sent).into_iter().map(|run| (run, true));
+        let received = joined(received).into_iter().map(|run| (run, false));
+        let runs: Vec<(Bytes, bool)> = sent.chain(received).collect();
+        (!runs.is_empty()).then_some(OperationCheck {
+            what,
+            words,
+            changed,
+            runs,
+            open: Vec::new(),
+        })
+    }
+
+    /// From now on the buffers are the library's.
+    ///
+    /// # Safety
+    /// What is sent is readable until the operation has ended.
+    pub unsafe fn begin(&mut self) {
+        self.forget();
+        let (what, words) = (self.what, &self.words);
+        let begin = |(bytes, is_send): &(Bytes, bool)| {
+            let number = open(*bytes, *is_send, what, Some(words.clone()));
+            // SAFETY: the caller's promise.
+            let sum = if *is_send { unsafe { bytes.sum() } } else { 0 };
+            (number, sum)
+        };
+        self.open = self.runs.iter().map(begin).collect();
+    }
+
+    /// The program may use them again. Tells if what was sent has changed.
+    pub fn end(&mut self) {
+        for ((bytes, is_send), (number, sum)) in self.runs.iter().zip(self.open.drain(..)) {
+            let is_gone = close(number);
+            // SAFETY: it was readable at the start, and the program has not given it back.
+            if *is_send && !is_gone && unsafe { bytes.sum() } != sum {
+                let (Bytes { addr, len }, words, changed) = (bytes, &self.words, self.changed);
+                warn(&format!(
+                    "the buffer of {words} ({len} bytes at {addr:#x}) was {changed}"
+                ));
+            }
+        }
+    }
+
+    /// Nobody knows when the program may use them again: it has freed the request.
+    pub fn forget(&mut self) {
+        for (number, _) in self.open.drain(..) {
+            close(number);
+        }
+    }
+}
+
+impl Drop for OperationCheck {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+/// The buffers that lie in one run of memory each; those that are side by side as one.
+fn joined(buffers: &[Buffer<'_>]) -> Vec<Bytes> {
+    let runs = buffers.iter().map(|buffer| Bytes::of(&Memory::of(buffer)));
+    let mut runs: Vec<Bytes> = runs.filter(|run| run.len > 0).collect();
+    runs.sort_unstable_by_key(|run| run.addr);
+    let mut joined: Vec<Bytes> = Vec::new();
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if last.addr.saturating_add(last.len) == run.addr => last.len += run.len,
+            _ => joined.push(run),
+        }
+    }
+    joined
 }
 
 /// A message of the program's in words; none of the library's own.
@@ -355,7 +473,7 @@ fn in_words(is_send: bool, (peer, tag, context): (Option<Proc>, i32, ContextId))
         tag => format!("tag {tag}"),
     };
     let what = if is_send { "send to" } else { "receive from" };
-    Some(format!("{what} {peer}, {tag}, on {place}"))
+    Some(format!("the {what} {peer}, {tag}, on {place}"))
 }
 
 fn warn(text: &str) {
@@ -376,6 +494,16 @@ mod tests {
     }
 
     #[test]
+    fn parts_side_by_side_are_one() {
+        let memory = [0u8; 64];
+        let part = |at: usize, len| Buffer::bytes(memory[at..].as_ptr(), len);
+        let runs = joined(&[part(8, 8), part(32, 4), part(0, 8), part(16, 0)]);
+        let begin = memory.as_ptr().addr();
+        let at: Vec<_> = runs.iter().map(|run| (run.addr - begin, run.len)).collect();
+        assert_eq!(at, [(0, 16), (32, 4)]);
+    }
+
+    #[test]
     fn memory_given_back_while_the_list_is_locked_is_gone() {
         // An address that no memory has.
         let bytes = Bytes { addr: 64, len: 8 };
@@ -385,6 +513,7 @@ mod tests {
             number,
             bytes,
             is_send: true,
+            what: "send",
             words: None,
             is_gone: false,
         });

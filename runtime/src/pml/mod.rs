@@ -84,7 +84,7 @@ mod unexpected;
 mod waiter;
 mod wire;
 
-pub use buffer_check::given_back;
+pub use buffer_check::{OperationCheck, given_back};
 pub use cancel::cancel;
 pub use check::{in_words, signature, signature_of_bytes};
 pub use engine::discard;

@@ -197,6 +197,9 @@ impl Request {
             Handle::State(state) => state,
         };
         assert!(state.done.get(), "a look at a request that is under way");
+        if let Some(check) = &state.check {
+            check.end();
+        }
         let mut completion = state.completion();
         if let Some(error) = completion.error.take() {
             let copy = error.copy();

@@ -15,6 +15,7 @@ use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
+use crate::object::collective::Tag;
 use crate::object::comm;
 use crate::pml::{self, Completion, WaitFor};
 use persistent::Persistent;
@@ -35,6 +36,16 @@ pub trait Operation {
     /// What it waits for.
     fn waits_for(&self) -> WaitFor {
         WaitFor::NOTHING
+    }
+
+    /// The collective that it is.
+    fn collective(&self) -> Option<Tag> {
+        None
+    }
+
+    /// What it is called, where it is told as what is left, if it is not just a request.
+    fn noun(&self) -> Option<&'static str> {
+        None
     }
 
     /// How it ended; called once per completion.
@@ -713,13 +724,31 @@ fn in_words(entry: &Entry) -> (String, String) {
         Body::Operation(operation) if entry.active => operation.waits_for(),
         Body::Persistent(_) | Body::Operation(_) => WaitFor::NOTHING,
     };
+    let operation = match &entry.body {
+        Body::Operation(operation) => Some(operation),
+        Body::Pml(_) | Body::Persistent(_) => None,
+    };
+    let noun = operation.and_then(|operation| operation.noun());
+    let collective = operation.and_then(|operation| operation.collective());
     let kind = match entry.persistent {
         true if !entry.active => {
-            return ("persistent request".to_owned(), format!("{on} never freed"));
+            let noun = match (collective, noun) {
+                (Some(tag), _) => format!("{} request", tag.kind().name()),
+                (None, Some(noun)) => noun.to_owned(),
+                (None, None) => "persistent request".to_owned(),
+            };
+            return (noun, format!("{on} never freed"));
         }
         true => "persistent ",
         false => "",
     };
+    if let Some(tag) = collective {
+        let number = tag.number().wrapping_add(1);
+        return (
+            format!("{} request", tag.kind().name()),
+            format!("{on} (collective no. {number})"),
+        );
+    }
     // Odd contexts are the collectives', whose tags say which.
     if what.context & 1 == 1
         && let Some((kind, number)) = collective::parse(what.tag)
@@ -742,6 +771,12 @@ fn in_words(entry: &Entry) -> (String, String) {
         tag => format!("tag {tag}"),
     };
     match what.kind {
+        WaitKind::Receive if let Some(noun) = noun => {
+            (noun.to_owned(), format!(" from {peer} {tag}{on}"))
+        }
+        WaitKind::Send if let Some(noun) = noun => {
+            (noun.to_owned(), format!(" to {peer} {tag}{on}"))
+        }
         WaitKind::Receive => (format!("{kind}receive"), format!(" from {peer} {tag}{on}")),
         WaitKind::Send => (format!("{kind}send"), format!(" to {peer} {tag}{on}")),
         _ => (format!("{kind}request"), on),

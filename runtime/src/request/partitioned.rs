@@ -20,8 +20,16 @@ impl Operation for PartitionedSend {
         PartitionedSend::waits_for(self)
     }
 
+    fn noun(&self) -> Option<&'static str> {
+        Some("partitioned send")
+    }
+
     fn finish(&mut self) -> Completion {
         PartitionedSend::finish(self)
+    }
+
+    fn peek(&mut self) -> Completion {
+        PartitionedSend::peek(self)
     }
 
     fn start(&mut self) -> Result<()> {
@@ -45,6 +53,10 @@ impl Operation for PartitionedReceive {
 
     fn waits_for(&self) -> WaitFor {
         PartitionedReceive::waits_for(self)
+    }
+
+    fn noun(&self) -> Option<&'static str> {
+        Some("partitioned receive")
     }
 
     fn finish(&mut self) -> Completion {

@@ -3,6 +3,7 @@
 
 use super::cells::ChannelId;
 use super::local::Partitions;
+use super::ready_check::ReadyCheck;
 use super::sheet::{Shape, Sheet};
 use crate::error::Result;
 use crate::fail;
@@ -11,7 +12,7 @@ use crate::lock::Local;
 use crate::object::comm::Bridge;
 use crate::object::group::Proc;
 use crate::pml::matching::Envelope;
-use crate::pml::memory::Memory;
+use crate::pml::memory::{Buffer, Memory};
 use crate::pml::request::RequestRef;
 use crate::pml::transport::FarBell;
 use crate::pml::waiter;
@@ -155,6 +156,8 @@ pub(in crate::pml) struct SendChannel {
     left: AtomicU64,
     /// Those that go by messages.
     outgoing: Local<Vec<RequestRef>>,
+    /// What the program may not change any more, where buffers are checked.
+    pub(super) check: OnceLock<ReadyCheck>,
 }
 
 impl SendChannel {
@@ -184,6 +187,7 @@ impl SendChannel {
             is_in_reach: AtomicBool::new(false),
             left: AtomicU64::new(0),
             outgoing: Local::new(Vec::new()),
+            check: OnceLock::new(),
         }
     }
 
@@ -238,7 +242,20 @@ impl SendChannel {
 
     /// Ends it.
     pub(super) fn finish(&self) {
+        self.release();
         self.active.store(false, Ordering::Relaxed);
+    }
+
+    /// The program knows that the send is complete.
+    pub(super) fn release(&self) {
+        if let Some(check) = self.check.get() {
+            check.end();
+        }
+    }
+
+    /// The buffer of one partition.
+    pub(super) fn buffer(&self, partition: u32) -> Buffer<'_> {
+        self.memory.buffer(partition)
     }
 
     /// Whether no round is under way, or all of it is out and no thread hands over. Under

@@ -102,14 +102,20 @@ impl Partitions {
         Memory::of(&whole(self.addr, elements, &self.datatype))
     }
 
-    /// The memory of one partition.
+    /// The buffer of one partition.
     #[inline]
-    pub(super) fn partition(&self, partition: u32) -> Memory {
+    pub(super) fn buffer(&self, partition: u32) -> Buffer<'_> {
         let before = partition as isize * self.count.cast_signed();
         let addr = self
             .addr
             .wrapping_byte_offset(before * self.datatype.extent());
-        Memory::of(&whole(addr, self.count, &self.datatype))
+        whole(addr, self.count, &self.datatype)
+    }
+
+    /// The memory of one partition.
+    #[inline]
+    pub(super) fn partition(&self, partition: u32) -> Memory {
+        Memory::of(&self.buffer(partition))
     }
 
     /// The memory of the bytes of `range`, inside of it.

@@ -33,6 +33,7 @@
 //! ```text
 //! channel.rs    the sender's side, and what threads do to it without the library lock
 //! receive.rs    the receiver's side
+//! ready_check.rs  whether partitions that are ready stay as they are
 //! sheet.rs      the words that both sides reach
 //! staging.rs    where partitions arrive that the sender cannot store in their place
 //! registry.rs   channels by request handle, without the library lock
@@ -45,6 +46,7 @@ pub(super) mod cells;
 pub(super) mod channel;
 pub(super) mod channels;
 mod local;
+mod ready_check;
 pub(super) mod receive;
 mod registry;
 mod sheet;
@@ -66,6 +68,7 @@ use crate::pml::waiter;
 use channel::{ChannelComm, Hands, Marked, SendChannel};
 use local::Partitions;
 pub use local::Side;
+use ready_check::ReadyCheck;
 use receive::ReceiveChannel;
 use registry::Channel;
 use std::ffi::c_int;
@@ -132,11 +135,17 @@ fn of_comm(comm: &Comm, source: u32, which: Which) -> ChannelComm {
 pub fn send_init(comm: &Comm, side: &Side<'_>, which: Which) -> Result<PartitionedSend> {
     let memory = Partitions::of(side)?;
     let peer = which.rank.and_then(|rank| comm.peer(rank));
-    let channel = with_engine(|engine| {
+    let (channel, is_checked) = with_engine(|engine| {
         let core = &mut engine.core;
         let comm = of_comm(comm, comm.rank, which);
-        core.channels.send(&mut core.queues, memory, peer, comm)
+        let channel = core.channels.send(&mut core.queues, memory, peer, comm);
+        (channel, core.checks_types)
     });
+    if let (true, Some(rank)) = (is_checked, which.rank) {
+        let (tag, place) = (which.tag, comm.label());
+        let words = format!("the partitioned send to rank {rank}, tag {tag}, on {place}");
+        let _ = channel.check.set(ReadyCheck::new(words)); // it is new
+    }
     settle_own();
     Ok(PartitionedSend {
         channel,
@@ -198,6 +207,13 @@ impl PartitionedSend {
     /// Ends a round that is done.
     pub fn finish(&self) -> Completion {
         self.channel.finish();
+        Completion::empty()
+    }
+
+    /// How a round that is done has ended.
+    #[must_use]
+    pub fn peek(&self) -> Completion {
+        self.channel.release();
         Completion::empty()
     }
 
@@ -297,7 +313,10 @@ fn close(
 
 fn waits_for(kind: WaitKind, peer: Option<Proc>, tag: i32, context: u32) -> WaitFor {
     match peer {
-        Some(_) => WaitFor::peer(kind, peer, tag, ContextId(context)),
+        Some(_) => WaitFor {
+            is_partitioned: true,
+            ..WaitFor::peer(kind, peer, tag, ContextId(context))
+        },
         None => WaitFor::NOTHING,
     }
 }
@@ -330,6 +349,12 @@ pub fn ready(raw: Raw, partitions: impl Iterator<Item = c_int> + Clone) -> Resul
     };
     let about = |error: Error| error.about(Some(send.comm));
     send.mark(partitions.clone()).map_err(about)?;
+    if let Some(check) = send.check.get() {
+        for partition in partitions.clone().map(c_int::unsigned_abs) {
+            // SAFETY: the program leaves a ready partition alone until the send is complete.
+            unsafe { check.ready(partition, send.buffer(partition)) };
+        }
+    }
     let mut hands = Hands::default();
     for partition in partitions {
         if send.hand_over(partition.unsigned_abs(), &mut hands) == Marked::ByMessage {
