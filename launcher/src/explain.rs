@@ -311,8 +311,12 @@ fn unreceived(snapshots: &[RankSnapshot], findings: &Findings) -> String {
             let guess = guess(snapshot, message)
                 .or_else(|| meant_for(snapshots, snapshot, message))
                 .map_or(String::new(), |why| format!(": {why}"));
+            let what = match message.is_partitioned {
+                true => ", partitioned",
+                false => "",
+            };
             rows.push(format!(
-                "  {verb}: at rank {}, from rank {}, tag {}, on {place}, {} bytes{guess}\n",
+                "  {verb}: at rank {}, from rank {}, tag {}, on {place}, {} bytes{what}{guess}\n",
                 snapshot.rank, message.source, message.tag, message.bytes
             ));
         }
@@ -344,6 +348,18 @@ pub fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
         let same_source = source.is_none_or(|source| source == message.source);
         let same_tag = wanted.tag == -1 || wanted.tag == message.tag;
         let same_place = wanted.context == message.context;
+        if wanted.is_partitioned != message.is_partitioned {
+            if (same_place, same_source, same_tag) == (true, true, true) {
+                let (came, wanted) = match wanted.is_partitioned {
+                    true => ("a plain", "a partitioned"),
+                    false => ("a partitioned", "a plain"),
+                };
+                return Some(format!(
+                    "{came} message came, {wanted} one is wanted: they never match"
+                ));
+            }
+            continue;
+        }
         return Some(match (same_place, same_source, same_tag) {
             (true, true, false) => {
                 format!("tag {} came, tag {} is wanted", message.tag, wanted.tag)
@@ -380,6 +396,7 @@ fn meant_for(
         wanted.kind == WaitKind::Receive
             && (wanted.context, wanted.peer_rank, wanted.tag)
                 == (message.context, source, message.tag)
+            && wanted.is_partitioned == message.is_partitioned
     };
     let others = snapshots.iter().filter(|other| other.rank != at.rank);
     let mut who = others.filter(|other| other.waits.iter().any(is_such));
@@ -634,6 +651,7 @@ mod tests {
             tag,
             context,
             bytes: 4,
+            is_partitioned: false,
             place: if context == 0 {
                 "MPI_COMM_WORLD"
             } else {
@@ -666,6 +684,13 @@ mod tests {
                 "it came on \"halo\", MPI_COMM_WORLD is waited for\n",
             ),
             (message(2, 3, 6), "tag 3, on \"halo\", 4 bytes\n"),
+            (
+                Unreceived {
+                    is_partitioned: true,
+                    ..message(1, 8, 0)
+                },
+                "4 bytes, partitioned: a partitioned message came, a plain one is wanted: they never match\n",
+            ),
         ] {
             let text = text(message);
             assert!(

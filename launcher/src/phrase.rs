@@ -53,6 +53,8 @@ enum Peer {
     Told,
     /// The rank before (-1) or after (1) this one.
     Neighbour(i32),
+    /// The rank itself.
+    Itself,
 }
 
 impl Phrase {
@@ -68,13 +70,18 @@ impl Phrase {
 
     /// As said of one rank.
     pub fn of_one(&self) -> String {
-        self.with(self.verb.of(false), "")
+        let peer = match self.peer {
+            Peer::Itself => "itself",
+            Peer::Told | Peer::Neighbour(_) => "",
+        };
+        self.with(self.verb.of(false), peer)
     }
 
     /// As said of several ranks.
     pub fn of_many(&self) -> String {
         let (peer, each) = match self.peer {
             Peer::Told => ("", false),
+            Peer::Itself => ("itself", true),
             Peer::Neighbour(step) if step < 0 => ("the rank before it", true),
             Peer::Neighbour(_) => ("the rank after it", true),
         };
@@ -301,7 +308,15 @@ fn message(
     size: usize,
     (call, requests, place): (&str, &str, &str),
 ) -> Phrase {
-    let amount = shown.bytes.map(|bytes| amount(bytes, shown));
+    let amount = match shown.is_partitioned {
+        true => Some("a partitioned message".to_owned()),
+        false => shown.bytes.map(|bytes| amount(bytes, shown)),
+    };
+    let room = match (shown.is_partitioned, &amount) {
+        (true, _) => ", partitioned".to_owned(),
+        (false, Some(amount)) => format!(", room for {amount}"),
+        (false, None) => String::new(),
+    };
     let tag = match shown.tag {
         -2 => String::new(),
         -1 => ", any tag".to_owned(),
@@ -310,14 +325,8 @@ fn message(
     let sends = shown.kind == WaitKind::Send;
     let several = !requests.is_empty();
     let (head, tail) = match (sends, several) {
-        (false, false) => (
-            format!("{call} for "),
-            amount.map_or(String::new(), |amount| format!(", room for {amount}")),
-        ),
-        (false, true) => (
-            format!("{call}{requests}receive from "),
-            amount.map_or(String::new(), |amount| format!(", room for {amount}")),
-        ),
+        (false, false) => (format!("{call} for "), room),
+        (false, true) => (format!("{call}{requests}receive from "), room),
         (true, false) => (
             format!("{call} for "),
             amount.map_or(" to receive".to_owned(), |amount| {
@@ -334,8 +343,10 @@ fn message(
         false => format!("{tag}, on {place}{tail}"),
     };
     let step = neighbour(snapshot, shown, size);
+    let is_itself = shown.need == Need::AllOf && shown.peers == [snapshot.rank.cast_signed()];
     let told = match step {
         Some(_) => String::new(),
+        None if is_itself => String::new(),
         None => format!("{}{}", peer(shown), notice(call)),
     };
     Phrase {
@@ -343,6 +354,7 @@ fn message(
         before: format!("{head}{told}"),
         peer: match step {
             Some(step) => Peer::Neighbour(step),
+            None if is_itself => Peer::Itself,
             None => Peer::Told,
         },
         after,

@@ -228,6 +228,7 @@ pub fn report(
                 ("tag", message.tag.into()),
                 ("on", message.place.as_str().into()),
                 ("bytes", message.bytes.into()),
+                ("partitioned", message.is_partitioned.into()),
                 ("hint", guess.into()),
             ])
         });

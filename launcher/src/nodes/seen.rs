@@ -292,6 +292,7 @@ pub fn put_rank(to: &mut Writer, rank: &RankSnapshot) {
         to.number(message.tag.cast_unsigned());
         to.number(message.context);
         to.long(message.bytes);
+        to.number(message.is_partitioned.into());
         to.text(&message.place);
     });
     to.number(rank.unreceived_count);
@@ -340,6 +341,7 @@ pub fn get_rank(from: &mut Reader<'_>, host: &Arc<str>) -> Option<RankSnapshot> 
                 tag: from.number()?.cast_signed(),
                 context: from.number()?,
                 bytes: from.long()?,
+                is_partitioned: from.number()? != 0,
                 place: from.text()?,
             })
         })?,
@@ -389,6 +391,7 @@ fn put_wait(to: &mut Writer, wait: &waits::Wait) {
     to.long(wait.bytes.map_or(0, |bytes| bytes.saturating_add(1)));
     to.number(wait.open.0);
     to.number(wait.open.1);
+    to.number(wait.is_partitioned.into());
     to.text(&wait.place);
     to.text(&wait.datatype);
     to.number(wait.element);
@@ -410,6 +413,7 @@ fn get_wait(from: &mut Reader<'_>) -> Option<waits::Wait> {
         collective: Some(from.number()?.cast_signed()).filter(|tag| *tag >= 0),
         bytes: from.long()?.checked_sub(1),
         open: (from.number()?, from.number()?),
+        is_partitioned: from.number()? != 0,
         place: from.text()?,
         datatype: from.text()?,
         element: from.number()?,
@@ -443,6 +447,7 @@ mod tests {
                 collective: Some(9),
                 bytes: Some(0),
                 open: (1, 2),
+                is_partitioned: true,
                 place: "MPI_COMM_WORLD".to_owned(),
                 datatype: "MPI_INT".to_owned(),
                 element: 4,
@@ -462,6 +467,7 @@ mod tests {
                 tag: 5,
                 context: 4,
                 bytes: 16,
+                is_partitioned: true,
                 place: "x".to_owned(),
             }],
             unreceived_count: 4,

@@ -311,7 +311,20 @@ fn differ(comm: &Comm, tag: Tag, seen: &[(u32, Tag)]) -> Error {
     }
     let number = tag.number() + 1;
     let mut text = format!("collective no. {number}: ");
+    let unseen = (0..comm.size()).filter(|rank| !calls.iter().any(|(other, _)| other == rank));
+    let unseen = match comm.inter {
+        None => ranges(unseen),
+        Some(_) => String::new(),
+    };
     text.push_str(&by_call(calls, tag.number(), comm.size()));
+    if !unseen.is_empty() {
+        let word = if unseen.contains([',', '-']) {
+            "ranks"
+        } else {
+            "rank"
+        };
+        let _ = write!(text, "; not seen: {word} {unseen}");
+    }
     if comm.inter.is_some() {
         let _ = write!(text, "; this rank: {}", tag.kind().name());
     }

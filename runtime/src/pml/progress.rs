@@ -1,12 +1,12 @@
 //! Progress and waiting.
 
 use crate::lock;
-use crate::object::comm::ContextId;
+
 use crate::pml::active::Active;
 use crate::pml::arrival::arrived;
 use crate::pml::engine::{Engine, with_engine};
 use crate::pml::outgoing;
-use crate::pml::publish::{self, Publication, WaitFor};
+use crate::pml::publish::{self, Arrived, Publication, WaitFor};
 use crate::pml::request::{Completion, Request};
 use crate::pml::short;
 use crate::pml::transport::{Inbox, Transport};
@@ -242,8 +242,8 @@ pub fn wait_or(
 }
 
 /// The messages of the program that have come and that no receive has asked for: the first
-/// few, and how many there are.
-fn unasked(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, usize) {
+/// few, and how many there are. Partitioned ones come last.
+fn unasked(most: usize) -> (Vec<Arrived>, usize) {
     with_engine(|engine| {
         let queues = engine.core.matching.all();
         // Odd contexts are the collectives'.
@@ -253,9 +253,25 @@ fn unasked(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, usize) {
             all += queues.unexpected.len();
             let room = most - shown.len();
             let messages = queues.unexpected.messages().take(room);
-            shown.extend(
-                messages.map(|(source, tag, message)| (context, source, tag, message.len as u64)),
-            );
+            shown.extend(messages.map(|(source, tag, message)| Arrived {
+                context,
+                source,
+                tag,
+                bytes: message.len as u64,
+                is_partitioned: false,
+            }));
+        }
+        for (envelope, bytes) in engine.core.channels.unexpected() {
+            all += 1;
+            if shown.len() < most {
+                shown.push(Arrived {
+                    context: envelope.context,
+                    source: envelope.source,
+                    tag: envelope.tag,
+                    bytes: bytes as u64,
+                    is_partitioned: true,
+                });
+            }
         }
         (shown, all)
     })

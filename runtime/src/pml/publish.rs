@@ -85,6 +85,8 @@ pub struct WaitFor {
     pub datatype: crate::handle::Raw,
     /// Requests that are open, and all that the call waits for; 0: it waits for one thing.
     pub open: (u32, u32),
+    /// Whether it is for a partitioned message.
+    pub is_partitioned: bool,
 }
 
 impl WaitFor {
@@ -98,6 +100,7 @@ impl WaitFor {
         bytes: None,
         datatype: 0,
         open: (0, 0),
+        is_partitioned: false,
     };
 
     /// For the part of one process in what `kind` says; `None`: of any.
@@ -256,9 +259,19 @@ static OWNERS: Local<[u64; SLOTS]> = Local::new([0; SLOTS]);
 /// The number of the wait whose collective the record shows, or 0.
 static COLLECTIVE: AtomicU64 = AtomicU64::new(0);
 
+/// A message that has come and that no receive has asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived {
+    pub(super) context: ContextId,
+    pub(super) source: u32,
+    pub(super) tag: i32,
+    pub(super) bytes: u64,
+    pub(super) is_partitioned: bool,
+}
+
 /// The messages that have come to this process without a receive, the first few, and how
 /// many there are. Given by the engine, which is above this.
-pub(super) type Unasked = fn(most: usize) -> (Vec<(ContextId, u32, i32, u64)>, usize);
+pub(super) type Unasked = fn(most: usize) -> (Vec<Arrived>, usize);
 
 /// One wait's part in the record.
 #[derive(Debug, Default)]
@@ -470,6 +483,7 @@ fn described(what: WaitFor, ranks: u32) -> Wait {
         context: own.context,
         bytes: own.bytes.filter(|_| !is_window),
         open: own.open,
+        is_partitioned: own.is_partitioned,
         place: known.map_or_else(String::new, |known| known.name),
         datatype: named.map_or_else(String::new, |named| {
             String::from_utf8_lossy(&named.name()).into_owned()
@@ -542,16 +556,15 @@ pub(super) fn place_and_rank(
 }
 
 /// The program's messages among these, with their communicators in words: source, tag, place.
-pub(super) fn of_the_program(messages: Vec<(ContextId, u32, i32, u64)>) -> Vec<(u32, i32, String)> {
-    let own = messages
-        .into_iter()
-        .filter_map(|(context, source, tag, _)| {
-            let place = match place(context) {
-                Some(place) => place.has_tags.then_some(place.name)?,
-                None => format!("a communicator that is freed (context {})", context.0),
-            };
-            Some((source, tag, place))
-        });
+pub(super) fn of_the_program(messages: Vec<Arrived>) -> Vec<(u32, i32, String)> {
+    let own = messages.into_iter().filter_map(|message| {
+        let context = message.context;
+        let place = match place(context) {
+            Some(place) => place.has_tags.then_some(place.name)?,
+            None => format!("a communicator that is freed (context {})", context.0),
+        };
+        Some((message.source, message.tag, place))
+    });
     own.collect()
 }
 
@@ -560,21 +573,20 @@ pub(super) fn of_the_program(messages: Vec<(ContextId, u32, i32, u64)>) -> Vec<(
 fn show_unreceived(block: &WaitBlock, unasked: Unasked) {
     let (messages, all) = unasked(waits::ROWS);
     let shown = messages.len();
-    let rows = messages
-        .into_iter()
-        .filter_map(|(context, source, tag, bytes)| {
-            let place = match place(context) {
-                Some(place) => place.has_tags.then_some(place.name)?,
-                None => String::new(),
-            };
-            Some(Unreceived {
-                source,
-                tag,
-                context: context.0,
-                bytes,
-                place,
-            })
-        });
+    let rows = messages.into_iter().filter_map(|message| {
+        let place = match place(message.context) {
+            Some(place) => place.has_tags.then_some(place.name)?,
+            None => String::new(),
+        };
+        Some(Unreceived {
+            source: message.source,
+            tag: message.tag,
+            context: message.context.0,
+            bytes: message.bytes,
+            is_partitioned: message.is_partitioned,
+            place,
+        })
+    });
     let rows: Vec<Unreceived> = rows.collect();
     block.show_unreceived(&rows, all - (shown - rows.len()));
 }

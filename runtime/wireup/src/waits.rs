@@ -92,6 +92,8 @@ pub struct Wait {
     pub bytes: Option<u64>,
     /// Requests that are open, and those that the call waits for; 0: not a call for several.
     pub open: (u32, u32),
+    /// Whether it is for a partitioned message.
+    pub is_partitioned: bool,
     /// The communicator's or window's name.
     pub place: String,
     /// The name of the datatype whose elements the bytes are; empty: not known.
@@ -123,6 +125,8 @@ pub struct Unreceived {
     pub context: u32,
     /// Its bytes.
     pub bytes: u64,
+    /// Whether it is a partitioned one.
+    pub is_partitioned: bool,
     /// The communicator's name.
     pub place: String,
 }
@@ -156,10 +160,16 @@ pub struct WaitSlot {
     total: AtomicU32,
     element: AtomicU32,
     frames: AtomicU32,
+    partitioned: AtomicU32,
     place: [AtomicU64; NAME_WORDS],
     datatype: [AtomicU64; NAME_WORDS],
     stack: [AtomicU64; FRAMES],
 }
+
+/// What a row may have in `used`.
+const NOT_USED: u32 = 0;
+const PLAIN: u32 = 1;
+const PARTITIONED: u32 = 2;
 
 /// An [`Unreceived`] in the segment.
 #[repr(C, align(64))]
@@ -168,6 +178,7 @@ pub struct RowSlot {
     source: AtomicU32,
     tag: AtomicU32,
     context: AtomicU32,
+    /// [`NOT_USED`], [`PLAIN`] or [`PARTITIONED`].
     used: AtomicU32,
     bytes: AtomicU64,
     place: [AtomicU64; NAME_WORDS],
@@ -271,6 +282,7 @@ impl WaitSlot {
         self.open.store(wait.open.0, Relaxed);
         self.total.store(wait.open.1, Relaxed);
         self.element.store(wait.element, Relaxed);
+        self.partitioned.store(wait.is_partitioned.into(), Relaxed);
         put_name(&self.place, &wait.place);
         put_name(&self.datatype, &wait.datatype);
         self.frames
@@ -342,6 +354,7 @@ impl WaitSlot {
             collective: Some(signed(&self.collective)).filter(|tag| *tag >= 0),
             bytes: self.bytes.load(Relaxed).checked_sub(1),
             open: (self.open.load(Relaxed), self.total.load(Relaxed)),
+            is_partitioned: self.partitioned.load(Relaxed) != 0,
             place: name(&self.place),
             datatype: name(&self.datatype),
             element: self.element.load(Relaxed),
@@ -360,7 +373,7 @@ impl WaitBlock {
         let before = open(&self.version);
         for (at, row) in self.rows.iter().enumerate() {
             let Some(message) = messages.get(at) else {
-                row.used.store(0, Relaxed);
+                row.used.store(NOT_USED, Relaxed);
                 continue;
             };
             row.source.store(message.source, Relaxed);
@@ -368,7 +381,12 @@ impl WaitBlock {
             row.context.store(message.context, Relaxed);
             row.bytes.store(message.bytes, Relaxed);
             put_name(&row.place, &message.place);
-            row.used.store(1, Relaxed);
+            let used = if message.is_partitioned {
+                PARTITIONED
+            } else {
+                PLAIN
+            };
+            row.used.store(used, Relaxed);
         }
         self.unreceived.store(number(all), Relaxed);
         close(&self.version, before);
@@ -378,12 +396,14 @@ impl WaitBlock {
     #[must_use]
     pub fn unreceived(&self) -> (Vec<Unreceived>, u32) {
         let before = self.version.load(Acquire); // pairs with the Release in `close`
-        let used = self.rows.iter().filter(|row| row.used.load(Relaxed) == 1);
-        let messages = used.map(|row| Unreceived {
+        let kinds = self.rows.iter().map(|row| (row, row.used.load(Relaxed)));
+        let used = kinds.filter(|(_, used)| matches!(*used, PLAIN | PARTITIONED));
+        let messages = used.map(|(row, used)| Unreceived {
             source: row.source.load(Relaxed),
             tag: signed(&row.tag),
             context: row.context.load(Relaxed),
             bytes: row.bytes.load(Relaxed),
+            is_partitioned: used == PARTITIONED,
             place: name(&row.place),
         });
         let messages: Vec<Unreceived> = messages.collect();
@@ -453,6 +473,7 @@ mod tests {
             collective: Some(0),
             bytes: Some(0),
             open: (1, 2),
+            is_partitioned: true,
             place: "halo".to_owned(),
             datatype: "MPI_INT".to_owned(),
             element: 4,
@@ -519,6 +540,7 @@ mod tests {
             tag,
             context: 0,
             bytes: 24,
+            is_partitioned: tag % 2 == 1,
             place: "MPI_COMM_WORLD".to_owned(),
         };
         let many: Vec<Unreceived> = (0..12).map(message).collect();

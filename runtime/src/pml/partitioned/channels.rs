@@ -136,6 +136,15 @@ impl Channels {
         channel
     }
 
+    /// What sends that no receive has been made for are matched by, and their bytes.
+    pub(in crate::pml) fn unexpected(&self) -> impl Iterator<Item = (Envelope, usize)> {
+        let setups = self.unexpected.values().flatten();
+        setups.map(|(_, setup)| {
+            let bytes = setup.len.saturating_mul(setup.partitions as usize);
+            (setup.envelope, bytes)
+        })
+    }
+
     fn take_setup<T: Transport>(&mut self, queues: &mut Queues<T>, from: Proc, setup: &Setup) {
         let key = key(&setup.envelope);
         let posted = self.posted.get_mut(&key);
