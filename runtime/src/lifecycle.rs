@@ -15,10 +15,12 @@ use crate::membership::{self, Membership};
 use crate::object::group::{Nodes, Proc};
 use crate::object::{attr, comm, group, raise, session};
 use crate::pml::{self, Start, WaitFor, bsend};
-use crate::{death, fail, leaks, lock, profile, report, streams, trace, warning};
+use crate::warning::{self, Topic};
+use crate::{death, fail, leaks, lock, profile, report, streams, trace};
 use btl_shm::region::heap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use wireup::calls::CALL_NAMES;
 use wireup::env;
 use wireup::heap::HeapFile;
 use wireup::layout::{AbortKind, State};
@@ -127,6 +129,50 @@ pub fn use_threads(level: i32) {
     }
 }
 
+/// Calls that any thread may make at any time, by how their names begin (MPI 5.0, sections
+/// 10.2.1, 11.3.1 and 11.6.2).
+const ANYBODYS: [&str; 12] = [
+    "MPI_Initialized",
+    "MPI_Finalized",
+    "MPI_Query_thread",
+    "MPI_Is_thread_main",
+    "MPI_Get_version",
+    "MPI_Get_library_version",
+    "MPI_Info_",
+    "MPI_Session_",
+    "MPI_Error_",
+    "MPI_Add_error_",
+    "MPI_Abi_",
+    "MPI_T_",
+];
+
+/// Warns, once, if this thread makes the call of this number but only the main thread may.
+#[cold]
+fn check_thread(number: u32) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !job::is_initialized() || lock::is_multiple() || job::is_main_thread() {
+        return;
+    }
+    let level = match job::thread_level() {
+        thread::SINGLE => "MPI_THREAD_SINGLE",
+        thread::FUNNELED => "MPI_THREAD_FUNNELED",
+        _ => return,
+    };
+    let name = number.checked_sub(1);
+    let name = name.and_then(|at| CALL_NAMES.get(at as usize));
+    let is_anybodys = |name: &&&str| ANYBODYS.iter().any(|start| name.starts_with(start));
+    let Some(name) = name.filter(|name| !is_anybodys(name)) else {
+        return;
+    };
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        let rank = group::own_rank();
+        let text = format!(
+            "rank {rank}: {name} is called by another thread than MPI_Init was, but the thread level is {level}: ask for MPI_THREAD_SERIALIZED or MPI_THREAD_MULTIPLE in MPI_Init_thread"
+        );
+        warning::say(Topic::Thread, &text);
+    }
+}
+
 /// The level provided for a required one.
 fn level(required: i32) -> Result<i32> {
     match required {
@@ -194,6 +240,7 @@ fn join() -> Result<&'static Job> {
         warning::start(segment, rank);
         if job.settings.check {
             heap::watch(given_back); // without the preloaded heap nothing is told
+            lock::check_entries(check_thread);
         }
     }
     group::set_here(rank, job.ranks());

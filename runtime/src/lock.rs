@@ -9,15 +9,18 @@
 
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// What calls have to heed: [`MULTIPLE`], [`WATCHED`], [`TRACED`]. One word, so that a call which has
+/// What calls have to heed: [`MULTIPLE`], [`WATCHED`], [`TRACED`], [`CHECKED`]. One word, so that a call which has
 /// to heed nothing finds that out by one branch.
 static HEED: AtomicU8 = AtomicU8::new(0);
 /// In what calls have to heed: they may overlap.
 pub const MULTIPLE: u8 = 1;
 /// In what calls have to heed: their times and messages are recorded.
 pub const WATCHED: u8 = 2;
+/// In what calls have to heed: who calls is looked at.
+pub const CHECKED: u8 = 8;
 /// In what calls have to heed, beside [`WATCHED`]: each message is noted in a trace.
 pub const TRACED: u8 = 4;
 static LOCK: RawLock = RawLock::new();
@@ -36,6 +39,23 @@ pub fn set_watched(on: bool, traced: bool) {
         true => HEED.fetch_or(bits, Ordering::Relaxed),
         false => HEED.fetch_and(!(WATCHED | TRACED), Ordering::Relaxed),
     };
+}
+
+/// What looks at each call that is made, given the call's number.
+static ENTRY_CHECK: OnceLock<fn(u32)> = OnceLock::new();
+
+/// Has `check` look at each call from now on.
+pub fn check_entries(check: fn(u32)) {
+    let _ = ENTRY_CHECK.set(check); // a process joins one job
+    HEED.fetch_or(CHECKED, Ordering::Relaxed);
+}
+
+/// Looks at the call of this number, which is being made.
+#[cold]
+pub fn check_entry(number: u32) {
+    if let Some(check) = ENTRY_CHECK.get() {
+        check(number);
+    }
 }
 
 /// What calls have to heed.

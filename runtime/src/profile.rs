@@ -67,6 +67,9 @@ pub fn enter(number: u32) -> Visit {
         if heed & lock::WATCHED != 0 {
             begun.write(begin(number));
         }
+        if heed & lock::CHECKED != 0 {
+            lock::check_entry(number);
+        }
         lock::enter_by_hand(heed);
     }
     Visit { heed, begun }

@@ -13,6 +13,8 @@ pub enum Topic {
     Buffer,
     /// Types of a message that differ without harm.
     Type,
+    /// A thread that calls what it must not.
+    Thread,
     /// What is left at `MPI_Finalize`.
     Left,
 }
@@ -22,6 +24,7 @@ impl Topic {
         match self {
             Topic::Buffer => "buffer",
             Topic::Type => "type",
+            Topic::Thread => "thread",
             Topic::Left => "left",
         }
     }

@@ -152,9 +152,13 @@ pub fn source(comm: &Comm, rank: c_int) -> Result<Source> {
 #[cold]
 fn bad_rank<T>(comm: &Comm, what: &str, rank: c_int) -> Result<T> {
     let (size, label) = (comm.peers().size(), comm.label());
+    let name = match rank {
+        MPI_ANY_SOURCE => " (MPI_ANY_SOURCE)",
+        _ => "",
+    };
     fail!(
         RANK,
-        "{what} is {rank}, but {label} has ranks 0 to {}",
+        "{what} is {rank}{name}, but {label} has ranks 0 to {}",
         size.saturating_sub(1)
     )
 }

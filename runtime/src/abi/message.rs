@@ -2,7 +2,7 @@
 //! three arguments, and starting what they name.
 
 use super::arg::{self, Number, Source};
-use super::consts::MPI_ANY_TAG;
+use super::consts::{MPI_ANY_TAG, MPI_IN_PLACE};
 use super::types::*;
 use crate::error::Result;
 use crate::fail;
@@ -30,14 +30,34 @@ pub unsafe fn message(
     let count = arg::count(count)?;
     // SAFETY: as the caller said.
     let datatype = unsafe { datatype::get_committed(datatype.0) }?;
-    if addr.is_null() && count > 0 && datatype.size() > 0 && datatype.element().is_some() {
-        return null_buffer(count);
+    if !is_somewhere(addr) && count > 0 && datatype.size() > 0 {
+        if !addr.is_null() {
+            return in_place();
+        }
+        if datatype.element().is_some() {
+            return null_buffer(count);
+        }
     }
     Ok(Buffer {
         addr: addr.cast::<u8>().cast_mut(),
         count,
         datatype: Some(datatype),
     })
+}
+
+/// Whether a buffer is neither at a null pointer nor `MPI_IN_PLACE`.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as in `plain`")]
+fn is_somewhere(addr: *const c_void) -> bool {
+    addr.addr() > MPI_IN_PLACE.addr()
+}
+
+#[cold]
+fn in_place() -> Result<Buffer<'static>> {
+    fail!(
+        BUFFER,
+        "the buffer is MPI_IN_PLACE, which only collectives take"
+    )
 }
 
 #[cold]
@@ -61,7 +81,7 @@ fn plain(
     let count = u64::try_from(count.wide()).ok()?;
     let size = datatype::dense_size(datatype.0)?;
     let len = usize::try_from(count).ok()?.checked_mul(size)?;
-    (!addr.is_null()).then_some((addr.cast(), len))
+    is_somewhere(addr).then_some((addr.cast(), len))
 }
 
 /// Sends a message that needs no second look at its arguments, and no more than a cell.

@@ -9,26 +9,36 @@ use crate::object::comm::{self, Comm, ContextId};
 use crate::object::errhandler::Handler;
 use crate::object::group::{self, Group};
 use crate::object::info::Info;
-use crate::object::topology::Topology;
+use crate::object::topology::{self, Topology};
 use std::ffi::CStr;
 use std::sync::Arc;
-use wireup::collective::Kind;
+use wireup::collective::{self, Kind};
 
 pub(super) use super::context::NONE;
 
 /// A new context id, the same at all members of `circle`.
 pub(super) fn agree(circle: &Circle) -> Result<ContextId> {
+    agree_on(circle, &[]).map(|agreed| agreed.0)
+}
+
+/// As [`agree`], with the words that member 0 gives beside it.
+fn agree_on(circle: &Circle, words: &[u32]) -> Result<(ContextId, Vec<u32>)> {
     if circle.size() == 1 {
-        return context::take_for(circle.comm(), 1);
+        let taken = context::take_for(circle.comm(), 1)?;
+        return Ok((taken, words.to_vec()));
     }
     let mut taken = Ok(ContextId(NONE));
     if circle.me() == 0 {
         taken = context::take_for(circle.comm(), 1);
     }
     let word = taken.as_ref().map_or(NONE, |context| context.0);
-    let told = circle.bcast(0, talk::bytes_of(&[word]))?;
+    let words: Vec<u32> = std::iter::once(word).chain(words.iter().copied()).collect();
+    let told = circle.bcast(0, talk::bytes_of(&words))?;
     taken?;
-    told_context(&talk::words_of(&told))
+    let mut told = talk::words_of(&told);
+    let context = told_context(&told)?;
+    told.remove(0);
+    Ok((context, told))
 }
 
 /// The context id at the beginning of what a leader told.
@@ -124,7 +134,20 @@ fn of_part(comm: &Arc<Comm>, group: &Group, tag: i32, topology: Option<Topology>
         return Ok(comm::NULL);
     };
     let group = comm.group.reaching(group);
-    let mut new = Comm::new(agree(&circle)?, circle.me(), group, None).beside(comm);
+    let mine = topology.as_ref().map_or(Vec::new(), Topology::to_words);
+    let (context, theirs) = agree_on(&circle, &mine)?;
+    if mine != theirs {
+        let call = collective::parse(tag).map_or_else(String::new, |(kind, _)| kind.name());
+        let (mine, theirs) = (topology::in_words(&mine), topology::in_words(&theirs));
+        return Err(Error::mismatch(
+            Class::TOPOLOGY,
+            format_args!(
+                "{call}: it makes {mine} at this rank, but {theirs} at rank {}",
+                circle.rank(0)
+            ),
+        ));
+    }
+    let mut new = Comm::new(context, circle.me(), group, None).beside(comm);
     new.topology = topology;
     finish(new, comm.errhandler.handler())
 }

@@ -194,7 +194,7 @@ impl Circle {
         }
     }
 
-    fn rank(&self, member: u32) -> u32 {
+    pub(super) fn rank(&self, member: u32) -> u32 {
         match &self.ranks {
             None => member,
             Some(ranks) => ranks[member as usize],

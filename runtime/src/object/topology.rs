@@ -12,6 +12,56 @@ pub enum Topology {
     DistGraph(DistGraph),
 }
 
+/// The first of the words of a graph; that of a grid is the number of its dimensions.
+const GRAPH: u32 = u32::MAX;
+
+impl Topology {
+    /// Words that are the same at all processes which give the same grid or graph.
+    #[must_use]
+    pub fn to_words(&self) -> Vec<u32> {
+        let number = |len: usize| u32::try_from(len).unwrap_or(GRAPH - 1);
+        match self {
+            Topology::Cart(grid) => {
+                let dims = grid.dims.iter().map(|dim| dim.cast_unsigned());
+                let periods = grid.periods.iter().map(|is_ring| u32::from(*is_ring));
+                let all = std::iter::once(number(grid.dims.len())).chain(dims);
+                all.chain(periods).collect()
+            }
+            Topology::Graph(graph) => {
+                let mix = |sum: u32, word: &i32| {
+                    (sum.rotate_left(5) ^ word.cast_unsigned()).wrapping_mul(0x9e37_79b9)
+                };
+                let sum = graph.index.iter().chain(&graph.edges).fold(1, mix);
+                let (nodes, edges) = (graph.index.len(), graph.edges.len());
+                vec![GRAPH, number(nodes), number(edges), sum]
+            }
+            Topology::DistGraph(_) => Vec::new(),
+        }
+    }
+}
+
+/// What these words of a topology stand for.
+#[must_use]
+pub fn in_words(words: &[u32]) -> String {
+    match words {
+        [GRAPH, nodes, edges, sum] => {
+            format!("a graph of {nodes} nodes and {edges} edges (checksum {sum:08x})")
+        }
+        [count, rest @ ..] => {
+            let (dims, periods) = rest.split_at(rest.len().min(*count as usize));
+            let dims: Vec<String> = dims.iter().map(u32::to_string).collect();
+            let rings = (0..periods.len()).filter(|at| periods[*at] != 0);
+            let rings: Vec<String> = rings.map(|at| at.to_string()).collect();
+            let rings = match rings[..] {
+                [] => String::new(),
+                _ => format!(" (periodic in dimension {})", rings.join(", ")),
+            };
+            format!("a grid of {}{rings}", dims.join(" x "))
+        }
+        [] => "no grid".to_owned(),
+    }
+}
+
 /// A grid, in row-major order: the last dimension varies fastest with the rank.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cart {

@@ -164,14 +164,13 @@ fn fence_accesses(win: &Win) {
 
 #[cold]
 fn not_locked(win: &Win, target: Option<u32>) -> Result<()> {
-    let what = target.map_or_else(
-        || "no rank".to_owned(),
-        |rank| format!("rank {rank}, which is not,"),
-    );
+    let what = match target {
+        None => format!("no rank of {} is", win.label()),
+        Some(rank) => format!("rank {rank} of {} is not", win.label()),
+    };
     fail!(
         RMA_SYNC,
-        "{what} of {} is locked by this process: only what is locked can be flushed",
-        win.label()
+        "{what} locked by this process: only what is locked can be flushed"
     )
 }
 
