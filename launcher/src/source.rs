@@ -4,6 +4,7 @@
 use crate::procfs;
 use crate::snapshot::RankSnapshot;
 use addr2line::Loader;
+use cpp_demangle::DemangleOptions;
 use object::{Object, ObjectSegment, ReadCache};
 use std::collections::HashMap;
 use std::fs::File;
@@ -352,10 +353,20 @@ fn told(all: Vec<String>) -> String {
     told.join(", ")
 }
 
-/// A symbol without the mangling of Rust's names, as far as it takes to know whose it is.
+/// A symbol without the mangling of Rust's and C++'s names, as far as it takes to know whose
+/// it is: C++'s without parameters.
 fn plain_name(symbol: impl AsRef<str>) -> String {
     let symbol = symbol.as_ref();
-    format!("{:#}", rustc_demangle::demangle(symbol))
+    let without = DemangleOptions::new().no_params().no_return_type();
+    let of_cpp = || {
+        let symbol = Some(symbol).filter(|name| name.starts_with("_Z"))?; // else "f" is a float
+        let symbol = cpp_demangle::Symbol::new(symbol).ok()?;
+        symbol.demangle_with_options(&without).ok()
+    };
+    match rustc_demangle::try_demangle(symbol) {
+        Ok(name) => format!("{name:#}"),
+        Err(_) => of_cpp().unwrap_or_else(|| symbol.to_owned()),
+    }
 }
 
 /// Whether a function is MPI's, of the library's inside, or of Rust's standard library.
@@ -368,7 +379,8 @@ fn is_inner(name: &str) -> bool {
     INNER.iter().any(|inner| name.starts_with(inner))
 }
 
-/// Whether a file is the C library or the loader, in whose code nobody looks for his own.
+/// Whether a file is a library of C or C++ or the loader, in whose code nobody looks for his
+/// own.
 fn is_system(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy());
     let name = name.unwrap_or_default();
@@ -379,6 +391,7 @@ fn is_system(path: &Path) -> bool {
         "libmpi_abi.so",
         "libmpi.so.12",
         "libgcc_s",
+        "libstdc++.so",
         "liblariat_heap.so",
     ]
     .iter()
@@ -426,6 +439,16 @@ mod tests {
         assert!(!is_interpreter(
             "/x/fast.cpython-311-x86_64-linux-gnu.so".as_ref()
         ));
+    }
+
+    #[test]
+    fn names_are_plain() {
+        assert_eq!(plain_name("_ZN4grid5solveEiPd"), "grid::solve");
+        assert_eq!(
+            plain_name("_ZN4core6option13unwrap_failed17h0123456789abcdefE"),
+            "core::option::unwrap_failed"
+        );
+        assert_eq!(plain_name("f"), "f");
     }
 
     #[test]
