@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,6 +98,76 @@ static void waits_for_a_file_lock(void)
     close(fd);
     barrier();
     unlink(path);
+}
+
+/* A process that is no rank holds a lock on a part of a file. */
+static void waits_for_a_record_lock(void)
+{
+    char path[64];
+    int ready[2];
+    char byte;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 8, .l_len = 8};
+    snprintf(path, sizeof path, "/tmp/lariat-slow-record-%d-%d", getpid(), rank);
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    CHECK(fd >= 0, "");
+    if (rank == 1) {
+        EQ(pipe(ready), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            fcntl(fd, F_SETLKW, &lock);
+            EQ(write(ready[1], "x", 1), 1);
+            usleep(LATE);
+            _exit(0);
+        }
+        EQ(read(ready[0], &byte, 1), 1);
+        EQ(fcntl(fd, F_SETLKW, &lock), 0);
+        waitpid(child, NULL, 0);
+    }
+    close(fd);
+    unlink(path);
+    barrier();
+}
+
+static void opens_a_fifo(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/lariat-slow-fifo-%d-%d", getpid(), rank);
+    if (rank == 1) {
+        EQ(mkfifo(path, 0600), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            usleep(LATE);
+            close(open(path, O_WRONLY));
+            _exit(0);
+        }
+        close(open(path, O_RDONLY));
+        waitpid(child, NULL, 0);
+        unlink(path);
+    }
+    MPI(MPI_Bcast(in, 1, MPI_INT, 1, WORLD));
+}
+
+static void sleeps_on(int signal)
+{
+    (void)signal;
+    for (struct timespec left = {3, 0}; nanosleep(&left, &left) != 0;)
+        ;
+}
+
+/* The message that a rank waits for comes while a handler of a signal sleeps in that wait. */
+static void sleeps_in_a_handler(void)
+{
+    if (rank == 1) {
+        signal(SIGALRM, sleeps_on);
+        alarm(1);
+        receive(0, 1);
+        send(0, 2);
+    } else if (rank == 0) {
+        usleep(1500000);
+        send(1, 1);
+        receive(1, 2);
+    }
+    barrier();
 }
 
 static void is_stopped(void)
@@ -208,6 +279,26 @@ static void probes(void)
         send(0, 1);
         receive(0, 9);
     }
+}
+
+/* All ranks look for a message now and then, and sleep in between. */
+static void probes_with_sleeps(void)
+{
+    MPI_Message message;
+    MPI_Status status;
+    if (rank == 0) {
+        usleep(LATE);
+        send(1 % ranks, 1);
+    }
+    for (int there = 0; !there;) {
+        MPI(MPI_Improbe((rank + ranks - 1) % ranks, 1, WORLD, &there, &message, &status));
+        if (there)
+            MPI(MPI_Mrecv(in, 1, MPI_INT, &message, &status));
+        else
+            usleep(400000);
+    }
+    if (rank > 0)
+        send((rank + 1) % ranks, 1);
 }
 
 static void tests_some(void)
@@ -599,6 +690,68 @@ static void thread_reads_a_pipe(void)
         waitpid(child, NULL, 0);
 }
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static int is_so;
+
+static void *sends_when_it_is_so(void *unused)
+{
+    pthread_mutex_lock(&mutex);
+    while (!is_so)
+        pthread_cond_wait(&condition, &mutex);
+    pthread_mutex_unlock(&mutex);
+    send(0, 1);
+    return unused;
+}
+
+static void *tells_what_it_reads(void *pipe)
+{
+    char byte;
+    EQ(read(((int *)pipe)[0], &byte, 1), 1);
+    pthread_mutex_lock(&mutex);
+    is_so = 1;
+    pthread_cond_broadcast(&condition);
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+/* A thread waits for a condition, which another one makes so when a process says so. */
+static void thread_waits_on_a_condition(void)
+{
+    int pipes[2];
+    pid_t child = -1;
+    pthread_t reader;
+    EQ(pipe(pipes), 0);
+    if (rank == 1) {
+        if ((child = fork()) == 0) {
+            usleep(LATE);
+            EQ(write(pipes[1], "x", 1), 1);
+            _exit(0);
+        }
+        EQ(pthread_create(&reader, NULL, tells_what_it_reads, pipes), 0);
+    }
+    helped(sends_when_it_is_so, NULL);
+    if (rank == 1) {
+        EQ(pthread_join(reader, NULL), 0);
+        waitpid(child, NULL, 0);
+    }
+}
+
+static void *sends_when_the_time_is_over(void *unused)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 3;
+    pthread_mutex_lock(&mutex);
+    while (pthread_cond_timedwait(&condition, &mutex, &end) == 0)
+        ;
+    pthread_mutex_unlock(&mutex);
+    send(0, 1);
+    return unused;
+}
+
+static void thread_times_out(void) { helped(sends_when_the_time_is_over, NULL); }
+
 static int query(void *extra, MPI_Status *status)
 {
     (void)extra;
@@ -629,6 +782,29 @@ static void thread_completes_a_request(void)
         EQ(pthread_create(&thread, NULL, completes, &named), 0);
         MPI(MPI_Wait(&request, NO_STATUS));
         EQ(pthread_join(thread, NULL), 0);
+    }
+    barrier();
+}
+
+/* One of two requests is completed by a thread; what the other one receives is sent after that. */
+static void thread_completes_one_of_two(void)
+{
+    MPI_Request requests[2], named;
+    pthread_t thread;
+    if (rank == 0) {
+        MPI(MPI_Grequest_start(query, nothing, no_cancel, NULL, requests));
+        MPI(MPI_Irecv(in, 1, MPI_INT, 1, 3, WORLD, requests + 1));
+        named = requests[0];
+        EQ(pthread_create(&thread, NULL, completes, &named), 0);
+        int which;
+        MPI(MPI_Waitany(2, requests, &which, NO_STATUS));
+        EQ(which, 0);
+        send(1, 2);
+        MPI(MPI_Waitall(2, requests, MPI_STATUSES_IGNORE));
+        EQ(pthread_join(thread, NULL), 0);
+    } else if (rank == 1) {
+        receive(0, 2);
+        send(0, 3);
     }
     barrier();
 }
@@ -665,7 +841,8 @@ static const struct {
 #define ONE(name) {#name, name, 0}
 #define MULTIPLE(name) {#name, name, 1}
     ONE(computes), ONE(sleeps), ONE(reads_a_pipe), ONE(runs_a_command),
-    ONE(waits_for_a_file_lock), ONE(is_stopped), ONE(are_stopped_by_turns),
+    ONE(waits_for_a_file_lock), ONE(waits_for_a_record_lock), ONE(opens_a_fifo),
+    ONE(sleeps_in_a_handler), ONE(probes_with_sleeps), ONE(is_stopped), ONE(are_stopped_by_turns),
     ONE(stopped_in_reductions), ONE(tests),
     ONE(tests_and_sleeps), ONE(probes), ONE(tests_some), ONE(slow_master), ONE(pipeline),
     ONE(late_finalize), ONE(from_anybody), ONE(one_of_two), ONE(sent_and_left),
@@ -675,6 +852,8 @@ static const struct {
     MULTIPLE(thread_sleeps), MULTIPLE(thread_computes), MULTIPLE(thread_waits_for_a_signal),
     MULTIPLE(thread_waits_for_a_process), MULTIPLE(thread_reads_a_pipe),
     MULTIPLE(thread_completes_a_request), MULTIPLE(two_threads_wait),
+    MULTIPLE(thread_waits_on_a_condition), MULTIPLE(thread_times_out),
+    MULTIPLE(thread_completes_one_of_two),
 };
 
 int main(int argc, char **argv)

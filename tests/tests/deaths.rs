@@ -1,7 +1,9 @@
 //! What mpirun says of a rank that a signal has killed: the signal and the address, where
 //! in the program that was, its last MPI call, and who was waiting for it.
 
-use lariat_tests::{Job, Outcome, scratch, skipped};
+use lariat_tests::outside::succeeds;
+use lariat_tests::{Job, Outcome, scratch, skipped, tool};
+use std::process::Command;
 
 /// Rank 1 of three dies in this way.
 fn dies(how: &str) -> Outcome {
@@ -54,6 +56,71 @@ fn other_signals_name_their_line() {
     }
     let outcome = dies("kill").exits(137).says(["killed by SIGKILL", WAITING]);
     assert!(!outcome.stderr.contains("dies.c"), "{outcome}");
+}
+
+/// A program in C++ in which an exception leaves rank 1: past `main`, or past an object that
+/// ends MPI.
+const THROWS: &str = r#"#include <mpi.h>
+#include <cstring>
+#include <stdexcept>
+struct World {
+    World() { MPI_Init(nullptr, nullptr); }
+    ~World() { MPI_Finalize(); }
+};
+namespace grid {
+void solve(int rank) {
+    if (rank == 1) throw std::runtime_error("no such column");
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+}
+int main(int, char **argv) {
+    int rank;
+    if (!std::strcmp(argv[1], "caught")) {
+        try {
+            World world;
+            MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+            grid::solve(rank);
+            return 0;
+        } catch (std::exception &) {
+            return 4;
+        }
+    }
+    World world;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    grid::solve(rank);
+}
+"#;
+
+#[test]
+fn exceptions_of_cpp_are_told() {
+    if !Command::new("c++")
+        .arg("--version")
+        .output()
+        .is_ok_and(|out| out.status.success())
+    {
+        skipped("there is no C++ compiler");
+        return;
+    }
+    let folder = scratch("throws");
+    let (source, program) = (folder.join("throws.cpp"), folder.join("throws"));
+    std::fs::write(&source, THROWS).expect("the folder can be written");
+    let mut compile = Command::new(tool("mpicxx"));
+    compile.args(["-g", "-O0", "-o"]).arg(&program).arg(&source);
+    succeeds(compile);
+    let run = |how: &str| {
+        let job = Job::running(&program).ranks(3).args([how]);
+        job.options(["--on-deadlock=end"]).run()
+    };
+    let outcome = run("uncaught").exits(134).says([
+        "what():  no such column",
+        "killed by SIGABRT, not in MPI (last call MPI_Comm_rank)\n  grid::solve at throws.cpp:10, main at throws.cpp:",
+        WAITING,
+    ]);
+    assert!(!outcome.stderr.contains("_Z"), "{outcome}");
+    let _ = run("caught").exits(35).says([
+        "mpirun: rank 1 is in MPI_Finalize, but ranks 0, 2 wait for it in MPI_Barrier on MPI_COMM_WORLD",
+        "at throws.cpp:11",
+    ]);
 }
 
 #[test]

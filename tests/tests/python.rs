@@ -1,15 +1,15 @@
 //! Wrong programs in Python, and what is said of them. They call the library by ctypes, and
 //! leave it when Python ends, as mpi4py does. Lines need py-spy, which is installed into a
-//! folder below `target`; where it cannot be had, the tests are skipped.
+//! folder below `target`, with mpi4py; where they cannot be had, the tests are skipped.
 
 use lariat_tests::{Job, Outcome, skipped, workspace};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-const PACKAGE: &str = "py-spy==0.4.1";
+const PACKAGES: [&str; 2] = ["py-spy==0.4.1", "mpi4py==4.1.2"];
 
-/// The folder with a Python that has the package. None: it cannot be had here.
+/// The folder with a Python that has the packages. None: they cannot be had here.
 fn folder() -> Option<&'static PathBuf> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOLDER.get_or_init(install).as_ref()
@@ -24,14 +24,16 @@ fn install() -> Option<PathBuf> {
     };
     let is_there = || {
         let spy = python.with_file_name("py-spy");
-        runs(Command::new(spy).arg("--version")) && runs(Command::new(&python).arg("--version"))
+        let mut mpi4py = Command::new(&python);
+        mpi4py.args(["-c", "import mpi4py"]); // without the module that loads the library
+        runs(Command::new(spy).arg("--version")) && runs(&mut mpi4py)
     };
     if is_there() {
         return Some(folder);
     }
     let made = runs(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-    let pip = ["-m", "pip", "install", "-q", "--only-binary=:all:", PACKAGE];
-    let made = made && runs(Command::new(&python).args(pip));
+    let pip = ["-m", "pip", "install", "-q", "--only-binary=:all:"];
+    let made = made && runs(Command::new(&python).args(pip).args(PACKAGES));
     (made && is_there()).then_some(folder)
 }
 
@@ -47,6 +49,15 @@ mpi.MPI_Comm_rank(WORLD, ctypes.byref(number))
 rank = number.value
 def send(dest, tag):
     mpi.MPI_Send(ctypes.byref(data), 1, INT, dest, tag, WORLD)
+"#;
+
+/// A program over mpi4py in which rank 1 ends before a barrier, in the way that is put in.
+const OVER_MPI4PY: &str = r#"from mpi4py import MPI
+import sys
+world = MPI.COMM_WORLD
+if world.rank == 1:
+    END
+world.Barrier()
 "#;
 
 /// The lines of it: those of a program count on.
@@ -76,20 +87,25 @@ mpi.MPI_Barrier(WORLD)
 /// Runs a program on so many ranks. None: there is no py-spy.
 fn run(name: &str, text: &str, ranks: u32) -> Option<Outcome> {
     let Some(folder) = folder() else {
-        skipped("py-spy cannot be installed");
+        skipped("py-spy and mpi4py cannot be installed");
         return None;
     };
-    let file = folder.join(name);
     let text = format!("{BEGIN}{text}");
     let text = text
         .replace("COMM_WORLD)", "0x101)")
         .replace("TYPE_INT)", "0x209)");
+    Some(run_in(folder, name, &text, ranks))
+}
+
+/// Runs a program with the Python of this folder.
+fn run_in(folder: &Path, name: &str, text: &str, ranks: u32) -> Outcome {
+    let file = folder.join(name);
     std::fs::write(&file, text).expect("the folder can be written");
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", folder.join("bin").display());
     let job = Job::running(folder.join("bin/python")).ranks(ranks);
     let job = job.args([&file]).env("PATH", path);
-    Some(job.options(["--on-deadlock=end"]).run())
+    job.options(["--on-deadlock=end"]).run()
 }
 
 #[test]
@@ -124,6 +140,31 @@ fn exceptions_are_told_with_who_waits() {
         ]);
         assert!(outcome.stderr.contains(last), "{outcome}");
         let place = format!("    at {name}:{}", lines_before() + 3);
+        assert!(outcome.stderr.contains(&place), "{place}: {outcome}");
+    }
+}
+
+#[test]
+fn exceptions_over_mpi4py_are_told() {
+    let Some(folder) = folder() else {
+        skipped("mpi4py cannot be installed");
+        return;
+    };
+    for (name, end, last) in [
+        (
+            "raises4.py",
+            "raise ValueError('no such column')",
+            "ValueError: no such column",
+        ),
+        ("exits4.py", "sys.exit(3)", ""),
+    ] {
+        let text = OVER_MPI4PY.replace("END", end);
+        let outcome = run_in(folder, name, &text, 3).fails().says([
+            "mpirun: rank 1 is in MPI_Finalize, but ranks 0, 2 wait for it in MPI_Barrier on MPI_COMM_WORLD",
+            "(Python: run with -m mpi4py)",
+        ]);
+        assert!(outcome.stderr.contains(last), "{outcome}");
+        let place = format!("    at {name}:6");
         assert!(outcome.stderr.contains(&place), "{place}: {outcome}");
     }
 }

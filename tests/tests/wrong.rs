@@ -148,6 +148,16 @@ fn buffers_that_are_in_use() {
 }
 
 #[test]
+fn operations_that_have_buffers() {
+    all_are_told("operations");
+}
+
+#[test]
+fn habits_of_the_new_and_the_hurried() {
+    all_are_told("habits");
+}
+
+#[test]
 fn jobs_that_spawn_others() {
     all_are_told("spawned");
 }

@@ -164,7 +164,7 @@ static void missing_reply(void)
 
 /* from_itself, 2 ranks, exit 35:
    mpirun: stuck: no rank can move any more. Ending the job.
-     rank 0 waits in MPI_Recv for rank 0, tag 7, on MPI_COMM_WORLD, room for 1 MPI_INT at LINE
+     rank 0 waits in MPI_Recv for itself, tag 7, on MPI_COMM_WORLD, room for 1 MPI_INT at LINE
      rank 1 waits in MPI_Barrier on MPI_COMM_WORLD (collective no. 1); not there yet: rank 0 at LINE
  */
 static void from_itself(void)
@@ -369,7 +369,7 @@ static void not_started(void)
 
 /* part_not_ready, 2 ranks, exit 35:
    mpirun: stuck: no rank can move any more. Ending the job.
-     rank 0 waits in MPI_Wait for rank 1, tag 7, on MPI_COMM_WORLD at LINE
+     rank 0 waits in MPI_Wait for rank 1, tag 7, on MPI_COMM_WORLD, partitioned at LINE
      rank 1 waits in MPI_Barrier on MPI_COMM_WORLD (collective no. 1); not there yet: rank 0 at LINE
      each waits for the next: 0 → 1 → 0
  */
