@@ -82,14 +82,20 @@ impl TcpPort {
         }
         let mut newcomers = self.newcomers.borrow_mut();
         newcomers.retain_mut(|one| one.hear().is_ok() && one.since.elapsed() < PATIENCE);
-        let number = self.number.to_le_bytes();
-        newcomers.retain(|one| number.starts_with(&one.sent));
+        // Only whole numbers are compared, and wholly: who guesses learns of no byte by itself.
+        newcomers.retain(|one| one.sent.len() < NUMBER || one.knows(self.number));
         let at = newcomers.iter().position(|one| one.sent.len() == NUMBER)?;
         Some(Ok(newcomers.swap_remove(at).stream))
     }
 }
 
 impl Newcomer {
+    /// Whether it has sent this number.
+    fn knows(&self, number: u128) -> bool {
+        let sent: Result<[u8; NUMBER], _> = self.sent.as_slice().try_into();
+        sent.is_ok_and(|sent| u128::from_le_bytes(sent) ^ number == 0)
+    }
+
     /// Reads what is there of the number, and nothing behind it.
     fn hear(&mut self) -> io::Result<()> {
         let mut bytes = [0; NUMBER];
