@@ -27,7 +27,8 @@ const YIELDS: u32 = 400;
 const YIELDS_OVERSUBSCRIBED: u32 = 200;
 /// A yield that takes longer was given to another program's work. Where there is a processor
 /// for each rank, more yields only give more of it away, and the kernel lets a thread that
-/// sleeps have the processor sooner than one that yields.
+/// sleeps have the processor sooner than one that yields
+/// (`docs/decisions/0118-yields-that-others-take.md`).
 const LONG_YIELD: Duration = Duration::from_micros(200);
 /// From here on a wait is worth publishing.
 const MOMENT: Duration = Duration::from_millis(1);
