@@ -58,24 +58,24 @@ fn other_signals_name_their_line() {
     assert!(!outcome.stderr.contains("dies.c"), "{outcome}");
 }
 
-/// A program in C++ in which an exception leaves rank 1: past `main`, or past an object that
-/// ends MPI.
+/// A program in C++ in which an exception leaves rank 1, while the others wait: past `main`, or
+/// past an object that ends MPI («caught»).
 const THROWS: &str = r#"#include <mpi.h>
-#include <cstring>
 #include <stdexcept>
+#include <unistd.h>
 struct World {
     World() { MPI_Init(nullptr, nullptr); }
     ~World() { MPI_Finalize(); }
 };
 namespace grid {
 void solve(int rank) {
-    if (rank == 1) throw std::runtime_error("no such column");
+    if (rank == 1) usleep(500 * 1000), throw std::runtime_error("no such column");
     MPI_Barrier(MPI_COMM_WORLD);
 }
 }
 int main(int, char **argv) {
     int rank;
-    if (!std::strcmp(argv[1], "caught")) {
+    if (argv[1][0] == 'c') {
         try {
             World world;
             MPI_Comm_rank(MPI_COMM_WORLD, &rank);

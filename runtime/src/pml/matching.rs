@@ -424,14 +424,14 @@ impl<T> Unexpected<T> {
     /// The source and the tag of each message, in no particular order.
     pub fn envelopes(&self) -> impl Iterator<Item = (u32, i32)> {
         let indexed = self.index.as_ref().map(|index| index.messages.values());
-        let all = self.short.iter().chain(indexed.into_iter().flatten());
+        let all = self.short.iter().chain(indexed.unwrap_or_default());
         all.map(|message| (message.0, message.1))
     }
 
     /// The source, the tag and the body of each message, in no particular order.
     pub fn messages(&self) -> impl Iterator<Item = (u32, i32, &T)> {
         let indexed = self.index.as_ref().map(|index| index.messages.values());
-        let all = self.short.iter().chain(indexed.into_iter().flatten());
+        let all = self.short.iter().chain(indexed.unwrap_or_default());
         all.map(|message| (message.0, message.1, &message.2))
     }
 

@@ -1,7 +1,6 @@
 //! Progress and waiting.
 
 use crate::lock;
-
 use crate::pml::active::Active;
 use crate::pml::arrival::arrived;
 use crate::pml::engine::{Engine, with_engine};
