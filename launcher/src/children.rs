@@ -274,14 +274,18 @@ impl ChildJobs {
 
 impl ChildJob {
     fn hear(&mut self) {
-        let mut bytes = [0; 16];
-        if let Ok(n) = self.link.read(&mut bytes) {
-            let mut said = bytes[..n].iter().skip_while(|byte| **byte != FAILED);
-            if said.next().is_some() {
-                self.failed = Some(said.next().copied().unwrap_or(1));
-            }
-        }
+        self.failed = failure_on(&self.link).or(self.failed);
     }
+}
+
+/// What a spawned job's mpirun is to exit with, if it has said on this link, which does not
+/// block, that it has failed while it was connected.
+pub fn failure_on(mut link: &UnixStream) -> Option<u8> {
+    let mut bytes = [0; 16];
+    let n = link.read(&mut bytes).ok()?;
+    let mut said = bytes[..n].iter().skip_while(|byte| **byte != FAILED);
+    said.next()?;
+    Some(said.next().copied().unwrap_or(1))
 }
 
 impl Caller {

@@ -10,7 +10,7 @@ use super::relay::{read_request, write_answer};
 use super::sites::{self, Site};
 use super::spawn_plan::{OPTION, SpawnPlan};
 use crate::account::Ending;
-use crate::children::{ChildFailure, program_of};
+use crate::children::{ChildFailure, failure_on, program_of};
 use crate::cli::{MapBy, RankBy};
 use crate::spawn;
 use crate::spawned::{self, Wish};
@@ -25,7 +25,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use wireup::spawning::{self, END, FAILED, HEAD, LONGEST, Outcome, Request};
+use wireup::spawning::{self, END, HEAD, LONGEST, Outcome, Request};
 
 /// A spawned job.
 struct SpawnedJob {
@@ -167,13 +167,7 @@ fn next_outcome(mut status: &UnixStream) -> Option<Outcome> {
 
 impl SpawnedJob {
     fn hear(&mut self) {
-        let mut bytes = [0; 16];
-        if let Ok(n) = self.link.read(&mut bytes) {
-            let mut said = bytes[..n].iter().skip_while(|byte| **byte != FAILED);
-            if said.next().is_some() {
-                self.failed = Some(said.next().copied().unwrap_or(1));
-            }
-        }
+        self.failed = failure_on(&self.link).or(self.failed);
     }
 
     /// How it has failed, if that is to end the job that has spawned it.
