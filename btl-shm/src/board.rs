@@ -13,11 +13,14 @@
 //! same turn again: its next post goes to the same place. After that members may count
 //! turns differently, so [`Board::find`] looks for a stamp in the other place as well.
 //!
+//! A board also has a word for each member that says where its [bulletin](crate::bulletin) is.
+//!
 //! When the group is no more, each member leaves the board; whoever made it may
 //! use it for another group once all have left.
 
+use crate::departures::Departures;
 use crate::prefetch::{prefetch, prefetch_to_write};
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use std::ptr::NonNull;
 
 /// Bytes of a cache line.
@@ -44,8 +47,7 @@ const _: () = assert!(size_of::<Post>() == 256);
 #[repr(C, align(128))]
 #[derive(Debug)]
 struct Head {
-    /// Members that have left.
-    left: AtomicU32,
+    departures: Departures,
 }
 
 /// The board of a group.
@@ -53,12 +55,14 @@ struct Head {
 pub struct Board {
     head: NonNull<Head>,
     posts: NonNull<Post>,
+    bulletins: NonNull<AtomicU64>,
     members: u32,
 }
 
-/// The bytes that a board of `members` members takes.
+/// The bytes that a board of `members` members takes: as many as one of the next power of two.
 pub fn board_len(members: u32) -> u64 {
-    size_of::<Head>() as u64 + u64::from(members) * 2 * size_of::<Post>() as u64
+    let each = 2 * size_of::<Post>() + size_of::<AtomicU64>();
+    size_of::<Head>() as u64 + u64::from(members.next_power_of_two()) * each as u64
 }
 
 impl Board {
@@ -69,29 +73,53 @@ impl Board {
     /// was made, that live as long as the process and are used as a board only.
     pub unsafe fn new(base: NonNull<u8>, members: u32) -> Board {
         let head = base.cast::<Head>();
-        // SAFETY: the posts are behind the head, in the same bytes.
-        let posts = unsafe { head.add(1) }.cast();
+        // SAFETY: the posts are behind the head, and the words behind them, in the same bytes.
+        let (posts, bulletins) = unsafe {
+            let posts = head.add(1).cast::<Post>();
+            let room = members.next_power_of_two() as usize;
+            (posts, posts.add(room * 2).cast())
+        };
         Board {
             head,
             posts,
+            bulletins,
             members,
         }
     }
 
+    fn head(&self) -> &Head {
+        // SAFETY: the promise of `new`; the fields are atomics.
+        unsafe { self.head.as_ref() }
+    }
+
+    fn bulletin_word(&self, member: u32) -> &AtomicU64 {
+        debug_assert!(member < self.members);
+        // SAFETY: below the number of words, which are atomics.
+        unsafe { self.bulletins.add(member as usize).as_ref() }
+    }
+
+    /// Where the bulletin of `member` is, as [`Board::set_bulletin`] has it; 0 before.
+    #[inline]
+    pub fn bulletin(&self, member: u32) -> u64 {
+        // pairs with the Release in `set_bulletin`
+        self.bulletin_word(member).load(Ordering::Acquire)
+    }
+
+    /// Says where the bulletin of `member` is.
+    pub fn set_bulletin(&self, member: u32, place: u64) {
+        // pairs with the Acquire in `bulletin`
+        self.bulletin_word(member).store(place, Ordering::Release);
+    }
+
     /// Leaves the board: this member will not look at it again.
     pub fn leave(&self) {
-        // SAFETY: the promise of `new`; the field is an atomic.
-        let head = unsafe { self.head.as_ref() };
-        head.left.fetch_add(1, Ordering::Release); // pairs with the Acquire in `reset`
+        self.head().departures.leave();
     }
 
     /// Clears the board for another group, if all members have left. `false`: not all have.
     #[must_use]
     pub fn reset(&self) -> bool {
-        // SAFETY: as in `leave`.
-        let head = unsafe { self.head.as_ref() };
-        // pairs with the Release in `leave`
-        if head.left.load(Ordering::Acquire) < self.members {
+        if !self.head().departures.reset(self.members) {
             return false;
         }
         for post in 0..self.members as usize * 2 {
@@ -100,7 +128,9 @@ impl Board {
             // Relaxed: the next members hear of the board by a message.
             post.stamp.store(0, Ordering::Relaxed);
         }
-        head.left.store(0, Ordering::Relaxed);
+        for member in 0..self.members {
+            self.bulletin_word(member).store(0, Ordering::Relaxed);
+        }
         true
     }
 
@@ -212,12 +242,14 @@ mod tests {
         assert_eq!((board.stamp(1, 1), board.stamp(1, 2)), (77, 0));
         assert_eq!(board.find(1, 2, 77), Some(3));
         assert_eq!(board.find(1, 2, 78), None);
+        board.set_bulletin(2, 4711);
+        assert_eq!((board.bulletin(2), board.bulletin(1)), (4711, 0));
         board.leave();
         board.leave();
         assert!(!board.reset());
         board.leave();
         assert!(board.reset() && !board.reset());
-        assert_eq!(board.stamp(1, 1), 0);
+        assert_eq!((board.stamp(1, 1), board.bulletin(2)), (0, 0));
     }
 
     #[test]
@@ -253,7 +285,7 @@ mod loom_tests {
     use super::*;
 
     #[repr(C)]
-    struct Both(Head, [Post; 4]);
+    struct Both(Head, [Post; 4], [AtomicU64; 2]);
 
     #[derive(Clone, Copy)]
     struct Half(Board);
@@ -284,9 +316,10 @@ mod loom_tests {
         loom::model(|| {
             let both = loom::sync::Arc::new(Both(
                 Head {
-                    left: AtomicU32::new(0),
+                    departures: Departures::new(),
                 },
                 [post(), post(), post(), post()],
+                [AtomicU64::new(0), AtomicU64::new(0)],
             ));
             // SAFETY: the posts live in the Arc that both threads hold.
             let board = Half(unsafe { Board::new(NonNull::from(&*both).cast(), 2) });

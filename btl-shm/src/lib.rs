@@ -13,6 +13,7 @@
 //! | let peers reach memory of one's own | [`region::heap`]; `Peers::is_exported` says whether they do |
 //! | copy one message by two ranks | [`cooperative`]: the receiver's [`cooperative::ReceiverSide`], the sender's [`cooperative::SenderSide`] |
 //! | exchange a few bytes in a group | [`board::Board`] |
+//! | tell a group something | [`bulletin::Bulletin`] |
 //! | sleep, and wake who sleeps | [`wait::Waiter`], [`wait::ring_bell`] |
 //! | stay right across fork and exec | nothing: [`recall`] does it; [`recall::forked`] tells a child |
 //!
@@ -32,6 +33,8 @@
 //!   gives it back.
 //! * A board's post is written by its member alone, and not again before every member
 //!   has read it.
+//! * An entry of a bulletin is written by its writer alone, and not again before every reader
+//!   is through with it; a reader writes its count only.
 //! * A slot of a cooperative copy belongs to the receiver; both sides change its claims
 //!   by compare-exchange, and only the helper counts what it has finished.
 //! * A rank writes its own record in the segment, but for two words: peers push new rings
@@ -51,8 +54,8 @@
 //!
 //! # When memory may go away
 //!
-//! * The job segment: never, as long as the process lives. Rings, pools, boards and
-//!   slots are allocated from it and are not freed.
+//! * The job segment: never, as long as the process lives. Rings, pools, boards, bulletins
+//!   and slots are allocated from it and are not freed.
 //! * A peer's memory reached by the heap file ([`peer::Reached::Mapped`]): the mapping
 //!   stays. Pages that the owner has given back read as zeros.
 //! * A peer's memory reached by the driver ([`peer::Reached::Attached`]): at any moment,
@@ -80,6 +83,8 @@
 //! fragment.rs  a rank's pool of large pieces, given back by their readers
 //! endpoint.rs  all rings of a rank: opened on first use, found by the peer
 //! board.rs     posts of a group's members that every member reads
+//! bulletin.rs  entries of one member that all others read
+//! departures.rs members that are through with one of these
 //! cooperative.rs who copies which part of a message that two ranks copy together
 //! wait.rs      doorbells, and sleeping until one rings
 //! copy/        copies by size and place, in kernels for each architecture
@@ -93,9 +98,11 @@
 //! ```
 
 pub mod board;
+pub mod bulletin;
 pub mod cooperative;
 #[cfg(not(loom))]
 pub mod copy;
+mod departures;
 #[cfg(not(loom))]
 pub mod endpoint;
 #[cfg(not(loom))]

@@ -18,6 +18,19 @@ fn collectives_that_move_data() {
 }
 
 #[test]
+fn broadcasts_one_after_the_other() {
+    for ranks in [2, 3, 4, 5, 8] {
+        Job::of("coll_bcasts").args(["1500"]).ranks(ranks).passes();
+    }
+    // More than a processor has, for which longer ones are published, too.
+    Job::of("coll_bcasts").args(["300"]).ranks(12).passes();
+    Job::of("coll_bcasts")
+        .args(["500"])
+        .ranks(3)
+        .passes_in_every_mode();
+}
+
+#[test]
 fn reductions() {
     for ranks in [1, 2, 3, 4, 5, 7, 8] {
         Job::of("reduce").ranks(ranks).passes();

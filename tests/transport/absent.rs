@@ -1,6 +1,6 @@
 //! What a transport has that has no boards and no slots.
 
-use crate::pml::transport::{Board, ReceiverSlot, SenderSlot, SlotId, SlotState};
+use crate::pml::transport::{Board, Bulletin, ReceiverSlot, SenderSlot, SlotId, SlotState};
 use std::convert::Infallible;
 use std::ops::Range;
 
@@ -24,6 +24,59 @@ impl Board for NoBoard {
     }
 
     fn read(&self, _member: u32, _turn: u64, _to: &mut [u8]) {
+        no_board()
+    }
+
+    fn leave(&self) {
+        no_board()
+    }
+
+    fn reset(&self) -> bool {
+        no_board()
+    }
+
+    fn bulletin(&self, _member: u32) -> u64 {
+        no_board()
+    }
+
+    fn set_bulletin(&self, _member: u32, _place: u64) {
+        no_board()
+    }
+}
+
+/// There are no bulletins.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::pml) struct NoBulletin;
+
+impl Bulletin for NoBulletin {
+    const ROOM: usize = 8;
+    const ENTRIES: u64 = 1;
+
+    fn publish(&self, _number: u64, _content: u64, _place: u64, _bytes: &[u8]) {
+        no_board()
+    }
+
+    fn look(&self, _number: u64) -> Option<(u64, u64)> {
+        no_board()
+    }
+
+    fn read(&self, _number: u64, _to: &mut [u8]) {
+        no_board()
+    }
+
+    fn finish(&self, _member: u32, _number: u64) -> bool {
+        no_board()
+    }
+
+    fn finished(&self, _member: u32) -> u64 {
+        no_board()
+    }
+
+    fn slowest(&self, _writer: u32) -> u64 {
+        no_board()
+    }
+
+    fn set_waits(&self, _waits: bool) {
         no_board()
     }
 

@@ -27,7 +27,7 @@ use crate::pml::transport::{
     ArmTrial, Arrival, CopyError, FewWords, Header, Inbox, JobPlace, Opening, Remote, SlotId,
     Transport, Waiter, Words,
 };
-use absent::{NoBoard, no_board};
+use absent::{NoBoard, NoBulletin, no_board};
 use frame::{HEAD, head_of, put_head};
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -269,6 +269,7 @@ impl Transport for Socket {
     type Inbox = SocketInbox;
     type Waiter = SocketWaiter;
     type Board = NoBoard;
+    type Bulletin = NoBulletin;
     type ReceiverSlot = Infallible;
     type SenderSlot = Infallible;
     type Mapping = Infallible;
@@ -479,6 +480,22 @@ impl Transport for Socket {
     }
 
     fn board(&self, _place: u64, _members: u32) -> NoBoard {
+        no_board()
+    }
+
+    fn make_bulletin(&mut self, _members: u32) -> Option<u64> {
+        None
+    }
+
+    fn bulletin(&self, _place: u64, _members: u32) -> NoBulletin {
+        no_board()
+    }
+
+    fn make_room(&mut self, _len: usize) -> Option<u64> {
+        None
+    }
+
+    fn room(&self, _place: u64, _len: usize) -> *mut u8 {
         no_board()
     }
 

@@ -325,15 +325,15 @@ impl Room {
 
 /// `count` elements of a type at an address, of `len` bytes.
 #[derive(Clone, Copy)]
-struct Data<'a> {
+pub(super) struct Data<'a> {
     addr: *mut u8,
     count: usize,
     datatype: Option<&'a Arc<Datatype>>,
-    len: usize,
+    pub(super) len: usize,
 }
 
 impl<'a> Data<'a> {
-    fn of(buffer: &Buffer<'a>) -> Data<'a> {
+    pub(super) fn of(buffer: &Buffer<'a>) -> Data<'a> {
         let size = buffer.datatype.map_or(1, |datatype| datatype.size());
         Data {
             addr: buffer.addr,
@@ -379,17 +379,29 @@ impl<'a> Data<'a> {
         debug_assert!(self.len <= ROOM);
         // SAFETY: the caller's promise; all of the bytes are written.
         unsafe {
+            self.pack_to(to.addr());
+            to.bytes(self.len)
+        }
+    }
+
+    /// As [`Data::pack`], to an address.
+    ///
+    /// # Safety
+    /// They are readable, and as many bytes are writable there.
+    #[inline]
+    pub(super) unsafe fn pack_to(&self, to: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe {
             match self.datatype {
                 Some(datatype) if !datatype.is_contiguous() => {
-                    datatype.pack_range(self.addr, self.count, 0, to.addr(), self.len);
+                    datatype.pack_range(self.addr, self.count, 0, to, self.len);
                 }
                 datatype => {
                     let lb = datatype.map_or(0, |datatype| datatype.true_lb());
                     let from = self.addr.wrapping_offset(lb);
-                    std::ptr::copy_nonoverlapping(from, to.addr(), self.len);
+                    std::ptr::copy_nonoverlapping(from, to, self.len);
                 }
             }
-            to.bytes(self.len)
         }
     }
 
@@ -401,15 +413,25 @@ impl<'a> Data<'a> {
     unsafe fn unpack(&self, bytes: &[u8]) {
         debug_assert_eq!(bytes.len(), self.len);
         // SAFETY: the caller's promise.
+        unsafe { self.unpack_from(bytes.as_ptr()) }
+    }
+
+    /// As [`Data::unpack`], from an address.
+    ///
+    /// # Safety
+    /// The data are writable, and as many bytes are readable there.
+    #[inline]
+    pub(super) unsafe fn unpack_from(&self, from: *const u8) {
+        // SAFETY: the caller's promise.
         unsafe {
             match self.datatype {
                 Some(datatype) if !datatype.is_contiguous() => {
-                    datatype.unpack_range(self.addr, self.count, 0, bytes.as_ptr(), bytes.len());
+                    datatype.unpack_range(self.addr, self.count, 0, from, self.len);
                 }
                 datatype => {
                     let lb = datatype.map_or(0, |datatype| datatype.true_lb());
                     let to = self.addr.wrapping_offset(lb);
-                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+                    std::ptr::copy_nonoverlapping(from, to, self.len);
                 }
             }
         }

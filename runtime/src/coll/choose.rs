@@ -8,6 +8,7 @@
 use crate::job;
 use crate::lock::Local;
 use crate::object::hosts::Hosts;
+use crate::pml::bulletin;
 use std::sync::OnceLock;
 use wireup::algorithms::{OPERATIONS, Rules};
 use wireup::report::Rows;
@@ -227,6 +228,22 @@ pub(super) fn bcast(ranks: u32, bytes: usize) -> Bcast {
         return Bcast::Flat;
     }
     pick(BCAST, ranks, bytes)
+}
+
+/// The most bytes of a broadcast by a bulletin. Longer ones are copied straight from the
+/// buffer of whoever has them, where memory is mapped.
+const PUBLISHED_MOST: usize = 4 << 10;
+/// Ranks that share processors from which on a copy for each of them, and a hand-over for each
+/// copy, costs more than one copy that all of them read.
+const PUBLISHED_LONG_RANKS: u32 = 9;
+
+/// Whether a broadcast goes by a bulletin. Two ranks have a message.
+pub(super) fn publishes_bcast(ranks: u32, bytes: usize) -> bool {
+    let most = match oversubscribed() && ranks >= PUBLISHED_LONG_RANKS {
+        true => bulletin::MOST,
+        false => PUBLISHED_MOST,
+    };
+    ranks > 2 && bytes <= most
 }
 
 /// Bytes of a post that lie in its first cache line, beside its stamp.

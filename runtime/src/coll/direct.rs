@@ -7,7 +7,7 @@
 
 use super::args::{Call, Reduction, Root};
 use super::messages::{Awaited, Messages};
-use super::{board, choose, direct_parts, direct_reductions, mapped};
+use super::{board, bulletin, choose, direct_parts, direct_reductions, mapped};
 use crate::error::Result;
 use crate::object::collective::Tag;
 use crate::object::comm::Comm;
@@ -46,8 +46,13 @@ pub(super) unsafe fn run(comm: &Arc<Comm>, tag: Tag, call: &Call<'_>) -> Option<
     match call {
         Call::Barrier => Some(board::barrier(comm, tag).unwrap_or_else(|| barrier(comm, tag))),
         Call::Bcast(buffer, Root::Rank(root)) => {
+            // SAFETY: the caller's promise.
+            let published = unsafe { bulletin::bcast(comm, tag, buffer, *root) };
+            if published.is_some() {
+                return published;
+            }
             let (addr, len) = dense(buffer)?;
-            // SAFETY: the caller's promise; the block is `len` bytes at `addr`.
+            // SAFETY: as above; the block is `len` bytes at `addr`.
             (len <= MAX_LEN).then(|| unsafe { bcast(comm, tag, addr, len, *root) })
         }
         Call::Allreduce(reduction) => {

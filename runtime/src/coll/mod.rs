@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `args` | the operations and their arguments |
 //! | `entry` | the three ways to carry out a call |
-//! | `direct` …, `messages`, `board` | blocking operations without a plan |
+//! | `direct` …, `messages`, `board`, `bulletin` | blocking operations without a plan |
 //! | `mapped` | large blocking reductions, straight from the peers' buffers |
 //! | `plan`, `block`, `operands` | what a plan is, and the buffers in it |
 //! | `build`, `intra`, `inter`, `neighbor` | from a call to a plan |
@@ -30,6 +30,7 @@ mod block;
 mod board;
 mod buffers;
 mod build;
+mod bulletin;
 mod by_host;
 mod by_host_reductions;
 mod check;

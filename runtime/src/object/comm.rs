@@ -8,6 +8,7 @@ use crate::fail;
 use crate::handle::{Kind, Raw, Table};
 use crate::lock::Local;
 use crate::object::attr::Attributes;
+use crate::object::bulletins::Bulletins;
 use crate::object::collective::{Collectives, Tags};
 use crate::object::errhandler;
 use crate::object::group::{self, Comparison, Group, Proc};
@@ -64,6 +65,8 @@ pub struct Comm {
     pub collectives: Collectives,
     /// Its board in the job segment (see `coll::board`).
     pub board: Board,
+    /// Its members' bulletins there (see `coll::bulletin`).
+    pub bulletins: Bulletins,
     /// Its handle; [`NULL`] for one of the library's own, and once freed.
     pub handle: Cell<Raw>,
     /// Its error handler.
@@ -180,6 +183,7 @@ impl Comm {
             inter,
             collectives: Collectives::default(),
             board: Board::default(),
+            bulletins: Bulletins::default(),
             handle: Cell::new(NULL),
             errhandler: errhandler::Slot::default(),
             name: RefCell::default(),
@@ -521,6 +525,20 @@ pub fn of_collectives(context: u32) -> Option<Arc<Comm>> {
     };
     let world = [WORLD, SELF].into_iter().filter_map(find).find_map(of);
     world.or_else(|| DERIVED.with(|table| table.iter().find_map(|(_, comm)| of(comm))))
+}
+
+/// Calls `each` with every intracommunicator that a handle names.
+pub fn for_each(mut each: impl FnMut(&Arc<Comm>)) {
+    [WORLD, SELF]
+        .into_iter()
+        .filter_map(find)
+        .for_each(&mut each);
+    let derived: Vec<Arc<Comm>> =
+        DERIVED.with(|table| table.iter().map(|(_, comm)| comm.clone()).collect());
+    derived
+        .iter()
+        .filter(|comm| comm.inter.is_none())
+        .for_each(each);
 }
 
 /// The whole handle that the low 32 bits of one name.

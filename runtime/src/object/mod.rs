@@ -1,6 +1,7 @@
 //! What handles name. Each file holds one kind of object and its table.
 
 pub mod attr;
+pub mod bulletins;
 pub mod collective;
 pub mod comm;
 pub mod datatype;

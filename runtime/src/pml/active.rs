@@ -12,3 +12,5 @@ pub(super) use crate::pml::socket::Socket as Active;
 pub(super) type ActiveWaiter = <Active as Transport>::Waiter;
 /// Its boards.
 pub(super) type ActiveBoard = <Active as Transport>::Board;
+/// Its bulletins.
+pub(super) type ActiveBulletin = <Active as Transport>::Bulletin;

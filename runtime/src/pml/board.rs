@@ -26,6 +26,11 @@ pub fn set_forked() {
     FORKED.store(true, Ordering::Relaxed);
 }
 
+/// Whether it does.
+pub(super) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
 /// Looks at the others' posts before the rest of the process gets its turn.
 const LOOKS: u32 = 200;
 
@@ -86,7 +91,7 @@ fn reuse(members: u32) -> Option<u64> {
 
 /// Leaves the board at `place`.
 pub fn leave(place: u64) {
-    if FORKED.load(Ordering::Relaxed) {
+    if is_forked() {
         return;
     }
     let made = IN_USE.with(|boards| {

@@ -27,6 +27,7 @@ use crate::object::collective::{CollectiveState, Tag};
 use crate::object::comm::{self, Comm, ContextId, Space};
 use crate::object::errhandler::Handler;
 use crate::object::raise::{self, Subject};
+use crate::pml::bulletin;
 use crate::pml::engine::with_engine;
 use crate::pml::memory::Buffer;
 use crate::pml::probe;
@@ -99,14 +100,46 @@ fn is_under_way(context: ContextId, number: u32) -> bool {
     UNDER_WAY.with(|list| list.iter().any(is))
 }
 
-/// Messages of collectives that have no receive: context, source and tag.
-fn unreceived() -> Vec<(ContextId, u32, Tag)> {
-    with_engine(|engine| {
-        let all = engine.core.matching.unexpected();
-        all.filter(|e| e.context.0 % 2 == 1 && e.tag >= 0)
-            .map(|e| (e.context, e.source, Tag(e.tag)))
+/// A message of a collective that has no receive, or an entry on a bulletin that is not read.
+struct Unreceived {
+    context: ContextId,
+    source: u32,
+    tag: Tag,
+    bytes: u64,
+}
+
+/// All of these.
+fn unreceived() -> Vec<Unreceived> {
+    let mut found: Vec<Unreceived> = with_engine(|engine| {
+        let queues = engine.core.matching.all();
+        let queues = queues.filter(|(context, _)| context.0 % 2 == 1);
+        let all = queues.flat_map(|(context, queues)| {
+            let messages = queues.unexpected.messages();
+            messages.map(move |(source, tag, message)| (context, source, tag, message.len as u64))
+        });
+        let of_collectives = all.filter(|(.., tag, _)| *tag >= 0);
+        of_collectives
+            .map(|(context, source, tag, bytes)| Unreceived {
+                context,
+                source,
+                tag: Tag(tag),
+                bytes,
+            })
             .collect()
-    })
+    });
+    comm::for_each(|comm| {
+        bulletin::unread(comm, |source, content| {
+            let (tag, bytes) = bulletin::parts(content);
+            let context = context_of(comm);
+            found.push(Unreceived {
+                context,
+                source,
+                tag,
+                bytes,
+            });
+        });
+    });
+    found
 }
 
 /// What a note says.
@@ -179,8 +212,9 @@ impl Watch {
         let mut seen = known.to_vec();
         let mut stranger = None;
         let here =
-            |message: &(ContextId, u32, Tag)| message.0 == context && message.2.number() == number;
-        for (_, source, other) in unreceived().into_iter().filter(here) {
+            |message: &Unreceived| message.context == context && message.tag.number() == number;
+        for message in unreceived().into_iter().filter(here) {
+            let (source, other) = (message.source, message.tag);
             match other.kind() {
                 Kind::FAILED => {
                     let Some(note) = take_note(comm, source, other) else {
@@ -197,7 +231,7 @@ impl Watch {
                 }
                 Kind::CHECK | Kind::BOARD => {}
                 kind if kind == tag.kind() && !expects(source) && !may_be_early(comm, kind) => {
-                    stranger = Some(source);
+                    stranger = Some((source, message.bytes));
                 }
                 _ => seen.push((source, other)),
             }
@@ -216,8 +250,8 @@ impl Watch {
         if seen.iter().any(|(_, other)| is_other(other)) {
             return Verdict::Fails(differ(comm, tag, &seen));
         }
-        if let Some(source) = stranger {
-            return Verdict::Fails(unexpected(comm, tag, source));
+        if let Some(message) = stranger {
+            return Verdict::Fails(unexpected(comm, tag, message));
         }
         self.others_failed(comm, tag, &seen)
     }
@@ -287,7 +321,7 @@ impl Note {
 }
 
 /// The error of a message that no receive is for.
-fn unexpected(comm: &Comm, tag: Tag, source: u32) -> Error {
+fn unexpected(comm: &Comm, tag: Tag, (source, bytes): (u32, u64)) -> Error {
     let rank = comm.rank;
     let (class, what) = if tag.kind().is_rooted() {
         (Class::ROOT, "the same root and the same length")
@@ -297,7 +331,7 @@ fn unexpected(comm: &Comm, tag: Tag, source: u32) -> Error {
     Error::mismatch(
         class,
         format_args!(
-            "{tag}: rank {source} sent rank {rank} a message that is not expected; all must give {what}"
+            "{tag}: rank {source} sent {bytes} bytes to rank {rank}, which does not expect them; all must give {what}"
         ),
     )
 }
@@ -475,7 +509,13 @@ pub fn refuse(comm: &Comm, kind: Kind, error: &Error) {
 /// error.
 pub fn sweep() -> bool {
     let mut any = false;
-    for (context, source, tag) in unreceived() {
+    for message in unreceived() {
+        let Unreceived {
+            context,
+            source,
+            tag,
+            bytes,
+        } = message;
         let Some(comm) = comm::of_collectives(context.0) else {
             continue;
         };
@@ -503,7 +543,7 @@ pub fn sweep() -> bool {
             let error = match tag.kind() {
                 Kind::CHECK | Kind::BOARD => continue,
                 other if other != kind => differ(&comm, mine, &[(source, tag)]),
-                _ if is_left => unexpected(&comm, mine, source),
+                _ if is_left => unexpected(&comm, mine, (source, bytes)),
                 _ => continue,
             };
             any = true;

@@ -421,13 +421,6 @@ impl<T> Unexpected<T> {
         found
     }
 
-    /// The source and the tag of each message, in no particular order.
-    pub fn envelopes(&self) -> impl Iterator<Item = (u32, i32)> {
-        let indexed = self.index.as_ref().map(|index| index.messages.values());
-        let all = self.short.iter().chain(indexed.unwrap_or_default());
-        all.map(|message| (message.0, message.1))
-    }
-
     /// The source, the tag and the body of each message, in no particular order.
     pub fn messages(&self) -> impl Iterator<Item = (u32, i32, &T)> {
         let indexed = self.index.as_ref().map(|index| index.messages.values());
@@ -567,18 +560,6 @@ impl<R, M> Matching<R, M> {
             self.sweep();
         }
         self.by_context.entry(context).or_default()
-    }
-
-    /// The messages without a receive in every context but `MPI_COMM_WORLD`'s first.
-    pub fn unexpected(&self) -> impl Iterator<Item = Envelope> {
-        self.by_context.iter().flat_map(|(context, queues)| {
-            let all = queues.unexpected.envelopes();
-            all.map(|(source, tag)| Envelope {
-                context: ContextId(*context),
-                source,
-                tag,
-            })
-        })
     }
 
     /// All contexts and their queues.

@@ -33,7 +33,7 @@
 //! transport.rs shm.rs active.rs         what carries it: the contract, shared memory
 //! waiter.rs publish.rs fatal.rs         waiting, what is waited for, and the end
 //!
-//! board.rs collective.rs                what collectives need beyond messages
+//! board.rs bulletin.rs collective.rs    what collectives need beyond messages
 //! remote.rs                             … and one-sided communication
 //! ```
 //!
@@ -45,6 +45,7 @@ pub mod attend;
 pub mod board;
 pub mod bsend;
 mod buffer_check;
+pub mod bulletin;
 mod cancel;
 mod check;
 pub mod collective;

@@ -14,8 +14,9 @@ use crate::pml::transport::{
     Access, ArmTrial, Arrival, BridgeOpening, CopyError, FarBell, FewWords, Flow, Header, Inbox,
     JobPlace, NetworkOpening, Opening, Remote, SlotId, Transport, Waiter, Words,
 };
-use board::ShmBoard;
-use btl_shm::board::board_len;
+use board::{ShmBoard, ShmBulletin};
+use btl_shm::board::{Board, board_len};
+use btl_shm::bulletin::{Bulletin, bulletin_len};
 use btl_shm::cooperative::{self, SenderSide, Slots};
 use btl_shm::copy;
 use btl_shm::endpoint::{Incoming, Outgoing, Sent};
@@ -217,6 +218,7 @@ impl Transport for Shm {
     type Inbox = ShmInbox;
     type Waiter = ShmWaiter;
     type Board = ShmBoard;
+    type Bulletin = ShmBulletin;
     type ReceiverSlot = ShmSlot;
     type SenderSlot = SenderSide;
     type Mapping = Shared;
@@ -634,20 +636,35 @@ impl Transport for Shm {
     }
 
     fn make_board(&mut self, members: u32) -> Option<u64> {
-        let taken = self.segment.head().arena_next.load(Ordering::Relaxed);
-        // Half of the segment is left to the rings, which a job cannot do without.
-        if taken > self.segment.constants().arena_limit / 2 {
-            return None;
-        }
-        let len = board_len(members.next_power_of_two());
-        self.segment.allocate(len).ok()
+        self.allocate(board_len(members))
     }
 
     #[inline]
     fn board(&self, place: u64, members: u32) -> ShmBoard {
         // SAFETY: `make_board` allocated it there, for so many members or more; it is
         // used as a board only, and the segment is never unmapped.
-        ShmBoard(unsafe { btl_shm::board::Board::new(self.segment.at(place), members) })
+        ShmBoard(unsafe { Board::new(self.segment.at(place), members) })
+    }
+
+    fn make_bulletin(&mut self, members: u32) -> Option<u64> {
+        self.allocate(bulletin_len(members))
+    }
+
+    #[inline]
+    fn bulletin(&self, place: u64, members: u32) -> ShmBulletin {
+        // SAFETY: as in `board`.
+        ShmBulletin(unsafe { Bulletin::new(self.segment.at(place), members) })
+    }
+
+    fn make_room(&mut self, len: usize) -> Option<u64> {
+        self.allocate(len as u64)
+    }
+
+    #[inline]
+    fn room(&self, place: u64, len: usize) -> *mut u8 {
+        let last = len.saturating_sub(1);
+        let end = self.segment.at(place + last as u64); // it is mapped as far as that
+        end.as_ptr().wrapping_sub(last)
     }
 
     fn open_bridge(&mut self, inbox: &mut ShmInbox, opening: BridgeOpening) -> Result<(), String> {
@@ -741,6 +758,15 @@ impl Transport for Shm {
 }
 
 impl Shm {
+    /// Bytes of the segment for what a job can do without. Half of it is left to the rings.
+    fn allocate(&self, len: u64) -> Option<u64> {
+        let taken = self.segment.head().arena_next.load(Ordering::Relaxed);
+        if taken > self.segment.constants().arena_limit / 2 {
+            return None;
+        }
+        self.segment.allocate(len).ok()
+    }
+
     /// Copies `range`, which lies at `offset` of a peer's attached bytes, window by
     /// window: calls `copy` with where each is here.
     fn by_windows(

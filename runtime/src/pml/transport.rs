@@ -8,7 +8,7 @@
 //! | memory of peers is reached | [`Transport::reach`] | messages go in pieces |
 //! | own memory is reached by peers | [`Transport::is_exported`] | peers never write it |
 //! | claims on parts of a message | [`Transport::take_slot`] | no cooperative copies |
-//! | boards | [`Transport::make_board`] | collectives go by messages |
+//! | boards, bulletins | [`Transport::make_board`] | collectives go by messages |
 //! | other jobs | [`Transport::open_bridge`] | no connections, no spawning |
 //!
 //! `shm.rs` fulfils it with the job segment, and `tests/transport/socket.rs` with the
@@ -199,6 +199,37 @@ pub(super) trait Board: Copy {
     fn leave(&self);
     /// Makes the board as new. `false`: not all members have left it.
     fn reset(&self) -> bool;
+    /// Where the bulletin of `member` is; 0: nothing is said of it yet.
+    fn bulletin(&self, member: u32) -> u64;
+    /// Says where the bulletin of `member` is.
+    fn set_bulletin(&self, member: u32, place: u64);
+}
+
+/// Entries that one member of a group publishes, and that all others read. They have numbers
+/// from 1 on.
+pub(super) trait Bulletin: Copy {
+    /// Bytes that an entry has room for.
+    const ROOM: usize;
+    /// Entries that the writer may be ahead of the slowest reader.
+    const ENTRIES: u64;
+    /// Publishes entry `number`: `content`, and a few bytes or the `place` of more.
+    fn publish(&self, number: u64, content: u64, place: u64, bytes: &[u8]);
+    /// Content and place of entry `number`, once it is published.
+    fn look(&self, number: u64) -> Option<(u64, u64)>;
+    /// Copies out the bytes of entry `number`.
+    fn read(&self, number: u64, to: &mut [u8]);
+    /// Says that `member` is through with entry `number`. Whether the writer is to be woken.
+    fn finish(&self, member: u32, number: u64) -> bool;
+    /// The last entry that `member` is through with.
+    fn finished(&self, member: u32) -> u64;
+    /// The last entry that all but `writer` are through with.
+    fn slowest(&self, writer: u32) -> u64;
+    /// Says whether the writer waits for readers.
+    fn set_waits(&self, waits: bool);
+    /// Says that this member looks at the bulletin no more.
+    fn leave(&self);
+    /// Makes the bulletin as new. `false`: not all members have left it.
+    fn reset(&self) -> bool;
 }
 
 /// Where arriving messages are taken.
@@ -325,6 +356,8 @@ pub(super) trait Transport: Debug + Sized + 'static {
     type Inbox: Inbox;
     type Waiter: Waiter;
     type Board: Board;
+    /// Where one member of a group tells the others something.
+    type Bulletin: Bulletin;
     type ReceiverSlot: ReceiverSlot;
     type SenderSlot: SenderSlot;
     /// Memory of a peer's that a program shares. Dropping it lets go.
@@ -537,6 +570,14 @@ pub(super) trait Transport: Debug + Sized + 'static {
     fn make_board(&mut self, members: u32) -> Option<u64>;
     /// The board that a member has made at `place`.
     fn board(&self, place: u64, members: u32) -> Self::Board;
+    /// Makes a bulletin for up to `members` members; where it is, above 1.
+    fn make_bulletin(&mut self, members: u32) -> Option<u64>;
+    /// The bulletin that a member has made at `place`.
+    fn bulletin(&self, place: u64, members: u32) -> Self::Bulletin;
+    /// Makes room for `len` bytes that all processes reach; where it is.
+    fn make_room(&mut self, len: usize) -> Option<u64>;
+    /// The `len` bytes of such room at `place`.
+    fn room(&self, place: u64, len: usize) -> *mut u8;
 
     // Bridges to processes of other jobs. A transport without them refuses to open one.
 

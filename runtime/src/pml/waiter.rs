@@ -18,7 +18,7 @@ static WAITER: OnceLock<ActiveWaiter> = OnceLock::new();
 
 /// Rounds of looking before the first yield.
 const SPINS: u32 = 4000;
-const SPINS_OVERSUBSCRIBED: u32 = 4;
+const SPINS_OVERSUBSCRIBED: u32 = 1;
 /// The first rounds, which go without a pause between two looks: a pause would
 /// cost more than a message that is on its way.
 const QUICK: u32 = 200;
@@ -30,6 +30,8 @@ const YIELDS_OVERSUBSCRIBED: u32 = 200;
 /// sleeps have the processor sooner than one that yields
 /// (`docs/decisions/0118-yields-that-others-take.md`).
 const LONG_YIELD: Duration = Duration::from_micros(200);
+/// Yields of which one looks at the clock, where each is a hand-over.
+const CLOCK_INTERVAL: u32 = 8;
 /// From here on a wait is worth publishing.
 const MOMENT: Duration = Duration::from_millis(1);
 /// A wait that has lasted so long has stalled.
@@ -187,12 +189,19 @@ impl Stage {
                 std::hint::spin_loop();
             }
         } else if self.rounds <= spins + yields {
-            self.look_at_clock();
             counters::yielded();
-            let began = Instant::now();
-            std::thread::yield_now();
-            if spins == SPINS && began.elapsed() > LONG_YIELD {
-                self.rounds = spins + yields;
+            if spins == SPINS {
+                self.look_at_clock();
+                let began = Instant::now();
+                std::thread::yield_now();
+                if began.elapsed() > LONG_YIELD {
+                    self.rounds = spins + yields;
+                }
+            } else {
+                if (self.rounds - spins).is_multiple_of(CLOCK_INTERVAL) {
+                    self.look_at_clock();
+                }
+                std::thread::yield_now();
             }
         } else {
             self.look_at_clock();

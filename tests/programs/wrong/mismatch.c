@@ -129,7 +129,7 @@ static void scan_and_exscan(void)
 }
 
 /* two_roots, 4 ranks, exit 8:
-   mpirun: rank * in MPI_* on MPI_COMM_WORLD: ranks differ in MPI_Bcast (collective no. 1): rank * sent rank * a message that is not expected; all must give the same root and the same length (MPI_ERR_ROOT)
+   mpirun: rank * in MPI_* on MPI_COMM_WORLD: ranks differ in MPI_Bcast (collective no. 1): rank * sent 8 bytes to rank *, which does not expect them; all must give the same root and the same length (MPI_ERR_ROOT)
      * at LINE, main at LINE
  */
 static void two_roots(void)
