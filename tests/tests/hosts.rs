@@ -31,6 +31,17 @@ fn messages_collectives_and_communicators() {
     hosts.job("flood", &[1, 1]).passes();
 }
 
+/// Where the receiver's memory, though it is exported, is out of the sender's reach.
+#[test]
+fn partitions() {
+    let Some(hosts) = Hosts::up(2) else { return };
+    for slots in [&[1, 1][..], &[2, 2]] {
+        hosts.job("partitioned_free", slots).passes();
+        hosts.job("partitioned", slots).args(["3"]).passes();
+    }
+    hosts.job("partitioned_threads", &[2, 1]).passes();
+}
+
 /// Ranks side by side, by turns, and not equally many on each host.
 #[test]
 fn collectives_by_host() {

@@ -432,6 +432,12 @@ fn addr_of(at: *const u8) -> u64 {
     at.expose_provenance() as u64
 }
 
+/// Whether a peer may store into what this process exports.
+fn may_store<T: Transport>(queues: &mut Queues<T>, peer: Proc) -> bool {
+    let transport = queues.transport();
+    transport.lets_peers_write() && transport.shares_memory(peer)
+}
+
 /// The buffer of a receive, if its sender may store into it, and into the sheet.
 fn in_reach<T: Transport>(
     queues: &mut Queues<T>,
@@ -444,15 +450,17 @@ fn in_reach<T: Transport>(
     if sender == queues.me() {
         return Some(buffer);
     }
+    if !may_store(queues, sender) {
+        return None;
+    }
     let transport = queues.transport();
-    let is_exported = is_sheet_in_reach(transport, sheet)
+    let is_exported = is_sheet_exported(transport, sheet)
         && (memory.total == 0 || transport.is_exported(addr_of(buffer), memory.total));
     is_exported.then_some(buffer)
 }
 
-fn is_sheet_in_reach<T: Transport>(transport: &mut T, sheet: &Sheet) -> bool {
-    transport.lets_peers_write()
-        && transport.is_exported(addr_of(sheet.addr()), sheet.shape().sheet_len())
+fn is_sheet_exported<T: Transport>(transport: &mut T, sheet: &Sheet) -> bool {
+    transport.is_exported(addr_of(sheet.addr()), sheet.shape().sheet_len())
 }
 
 /// Memory in which the sender may store in place of the receive buffer.
@@ -466,7 +474,7 @@ fn staging<T: Transport>(
     if total == 0 || total > STAGED_MOST || sender == queues.me() {
         return None;
     }
-    if !is_sheet_in_reach(queues.transport(), sheet) {
+    if !may_store(queues, sender) || !is_sheet_exported(queues.transport(), sheet) {
         return None;
     }
     let made = Staging::make(total, sheet.shape().partitions);

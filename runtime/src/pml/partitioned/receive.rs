@@ -316,6 +316,10 @@ impl ReceiveChannel {
                 }
                 let error = Request::of(receive).finish().error;
                 fetches.error = fetches.error.take().or(error);
+                if let Some(staging) = &source.staging {
+                    // It lies in the buffer already, whatever is in the staging.
+                    staging.set_unpacked(partition, round);
+                }
                 source.sheet.set_arrived(partition, round);
             }
         });
