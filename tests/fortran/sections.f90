@@ -1,4 +1,5 @@
-! The module mpi_f08: array sections with gaps in nonblocking and persistent collectives.
+! The module mpi_f08: array sections with gaps in nonblocking and persistent collectives,
+! and in partitioned messages.
 program sections
   use mpi_f08
   use, intrinsic :: iso_c_binding
@@ -110,6 +111,40 @@ program sections
     call MPI_Request_free(requests(i))
   end do
   call MPI_Comm_free(ring)
+
+  ! Partitions, each of two rows' elements, or of every third element backwards.
+  a = -1
+  b = -1
+  many = 2
+  call MPI_Psend_init(a(2, :), ranks, many, MPI_INTEGER, next, 1, MPI_COMM_WORLD, MPI_INFO_NULL, requests(1))
+  call MPI_Precv_init(b(3, :), ranks, many, MPI_INTEGER, before, 1, MPI_COMM_WORLD, MPI_INFO_NULL, requests(2))
+  do round = 1, 3
+    b = -round
+    call MPI_Startall(2, requests)
+    do i = ranks, 1, -1
+      a(2, 2 * i - 1:2 * i) = [1000 * round + 100 * rank + i, -i]
+      call MPI_Pready(i - 1, requests(1))
+    end do
+    call MPI_Waitall(2, requests, MPI_STATUSES_IGNORE)
+    call expect(all(b(3, 1::2) == [(1000 * round + 100 * before + i, i = 1, ranks)]), 'partitions')
+    call expect(all(b(3, 2::2) == [(-i, i = 1, ranks)]), 'partitions'' second elements')
+    call expect(all(b(1:2, :) == -round) .and. all(b(4, :) == -round), 'beside partitions')
+  end do
+  call MPI_Request_free(requests(1))
+  call MPI_Request_free(requests(2))
+  many = 1
+  few = [(10 * rank + i, i = 1, 10)]
+  other = -1
+  call MPI_Psend_init(few(10:1:-3), 4, many, MPI_INTEGER, next, 2, MPI_COMM_WORLD, MPI_INFO_NULL, requests(1))
+  many = 2
+  call MPI_Precv_init(other(1:10:3), 2, many, MPI_INTEGER, before, 2, MPI_COMM_WORLD, MPI_INFO_NULL, requests(2))
+  call MPI_Startall(2, requests)
+  call MPI_Pready_range(0, 3, requests(1))
+  call MPI_Waitall(2, requests, MPI_STATUSES_IGNORE)
+  call expect(all(other(1:10:3) == [(10 * before + i, i = 10, 1, -3)]), 'partitions backwards')
+  call expect(count(other == -1) == 6, 'between partitions')
+  call MPI_Request_free(requests(1))
+  call MPI_Request_free(requests(2))
 
   ! One element of a section has no gaps.
   call MPI_Win_allocate(4_MPI_ADDRESS_KIND, 4, MPI_INFO_NULL, MPI_COMM_WORLD, place, win)

@@ -1,17 +1,18 @@
-! A section with gaps in a partitioned send, which cannot be passed: an error, not a wrong result.
+! A section whose partitions have unlike gaps, which cannot be passed: an error, not a wrong result.
 program wrong
   use mpi_f08
   implicit none
-  integer :: a(8), b(4), rank, ranks, code, class
-  integer(kind=MPI_COUNT_KIND) :: two = 2
+  integer :: a(8), b(4), c(3, 3), rank, ranks, code, class
+  integer(kind=MPI_COUNT_KIND) :: two = 2, three = 3
   type(MPI_Request) :: requests(2)
   a = 1
   b = 0
+  c = 1
   call MPI_Init()
   call MPI_Comm_rank(MPI_COMM_WORLD, rank)
   call MPI_Comm_size(MPI_COMM_WORLD, ranks)
   call MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN)
-  call MPI_Psend_init(a(1:8:2), 2, two, MPI_INTEGER, mod(rank + 1, ranks), 0, MPI_COMM_WORLD, &
+  call MPI_Psend_init(c(1:2, :), 2, three, MPI_INTEGER, mod(rank + 1, ranks), 0, MPI_COMM_WORLD, &
       MPI_INFO_NULL, requests(1), code)
   call MPI_Error_class(code, class)
   if (class /= MPI_ERR_BUFFER) error stop 'the section was taken'

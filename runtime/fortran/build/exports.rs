@@ -286,6 +286,9 @@ fn argument(
             let plain = function.name.strip_suffix("_c").unwrap_or(&function.name);
             let make = match roles::piece(function, &parameter.name) {
                 _ if roles::keeps_memory(plain) => format!("Section::memory({name})"),
+                Some((count, ty)) if roles::is_partitioned(function) => format!(
+                    "Section::partitioned({name}, *partitions, i64::from(*{count}), handle::datatype(*{ty}))"
+                ),
                 Some((count, ty)) if roles::is_nonblocking(function) => {
                     format!(
                         "Section::described({name}, i64::from(*{count}), handle::datatype(*{ty}))"
@@ -295,7 +298,6 @@ fn argument(
                 _ if roles::begins_a_collective(function) => {
                     format!("Section::kept({name}, {written})")
                 }
-                _ if roles::is_nonblocking(function) => format!("Section::contiguous({name})"),
                 _ => format!("Section::copied({name})"),
             };
             let _ = writeln!(

@@ -202,8 +202,12 @@ pub fn begins_a_collective(function: &Function) -> bool {
     function.parameters.iter().any(has_request)
         && !function.parameters.iter().any(has_buffer)
         && !is_one_element(function)
-        && !matches!(name, "MPI_Psend_init" | "MPI_Precv_init")
         && !keeps_memory(name)
+}
+
+/// Whether its buffer has partitions.
+pub fn is_partitioned(function: &Function) -> bool {
+    matches!(function.name.as_str(), "MPI_Psend_init" | "MPI_Precv_init")
 }
 
 /// Whether its buffers have one element each, so that there are no gaps in what is accessed.
@@ -257,6 +261,7 @@ pub fn piece<'a>(function: &'a Function, buffer: &str) -> Option<(&'a str, &'a s
         || one_sided.contains(&name)
         || name.ends_with("et_accumulate")
         || matches!(name, "MPI_Isendrecv" | "MPI_Isendrecv_replace")
+        || is_partitioned(function)
         || name.starts_with("MPI_File_i")
         || name.ends_with("_begin");
     let (count, ty) = match buffer {

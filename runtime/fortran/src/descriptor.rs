@@ -5,7 +5,8 @@
 //! - that only begins to move one piece: a datatype that has the gaps;
 //! - that begins a collective: a copy that its request keeps (`stage`), and that is copied back
 //!   when the collective is done;
-//! - that sends or receives partitions: an error, `MPI_ERR_BUFFER`.
+//! - that sends or receives partitions: a datatype that has the gaps of one partition, if those of
+//!   all partitions are alike; else an error, `MPI_ERR_BUFFER`.
 
 use crate::stage::Staged;
 use crate::{callee, convert};
@@ -173,19 +174,6 @@ impl Section {
         Ok(Section::plain(unsafe { (*descriptor).base }))
     }
 
-    /// A buffer that must have no gaps.
-    ///
-    /// # Safety
-    /// As [`Section::memory`].
-    pub unsafe fn contiguous(descriptor: *const Descriptor) -> Result<Section, c_int> {
-        // SAFETY: the caller's.
-        match unsafe { Section::gaps(descriptor) } {
-            // SAFETY: the caller's.
-            None => unsafe { Section::memory(descriptor) },
-            Some(_) => Err(ERR_BUFFER),
-        }
-    }
-
     /// The array, if it has gaps.
     unsafe fn gaps(descriptor: *const Descriptor) -> Option<Array> {
         // SAFETY: the caller's. Scalars, most of all, cost no more than this look.
@@ -248,7 +236,23 @@ impl Section {
         datatype: usize,
     ) -> Result<Section, c_int> {
         // SAFETY: the caller's.
-        let Some(array) = (unsafe { Section::gaps(descriptor) }) else {
+        unsafe { Section::partitioned(descriptor, 1, count, datatype) }
+    }
+
+    /// A buffer of so many `partitions`, each of `count` elements of `datatype`.
+    ///
+    /// # Safety
+    /// As [`Section::memory`].
+    pub unsafe fn partitioned(
+        descriptor: *const Descriptor,
+        partitions: c_int,
+        count: i64,
+        datatype: usize,
+    ) -> Result<Section, c_int> {
+        // SAFETY: the caller's.
+        let array = unsafe { Section::gaps(descriptor) };
+        // The C function tells of a negative number.
+        let (Some(array), Ok(partitions @ 1..)) = (array, usize::try_from(partitions)) else {
             // SAFETY: the caller's.
             return unsafe { Section::memory(descriptor) };
         };
@@ -267,16 +271,18 @@ impl Section {
             0 => (datatype, element / size),
             _ => (BYTE, element),
         };
-        let all = count * size;
+        let all = count.checked_mul(size).ok_or(ERR_BUFFER)?;
         let whole = usize::try_from(all / element).map_err(|_| ERR_BUFFER)?;
-        if all % element != 0 || whole > array.len() {
+        let total = whole.checked_mul(partitions).ok_or(ERR_BUFFER)?;
+        if all % element != 0 || total > array.len() {
             return Err(ERR_BUFFER);
         }
         let mut places: Vec<i64> = array
-            .distances(whole)
+            .distances(total)
             .into_iter()
             .map(|d| d as i64)
             .collect();
+        let apart = evenly_apart(&places, whole).ok_or(ERR_BUFFER)?;
         let mut made = 0;
         // SAFETY: the arrays are as long as the call is told.
         let outcome = unsafe {
@@ -290,6 +296,18 @@ impl Section {
         };
         if outcome != 0 {
             return Err(outcome);
+        }
+        if partitions > 1 {
+            let mut one = std::mem::take(&mut made);
+            // SAFETY: the places are this function's; the datatype that is made keeps the first.
+            let outcome = unsafe {
+                let outcome = callee::PMPI_Type_create_resized_c(one, 0, apart, &raw mut made);
+                callee::PMPI_Type_free(&raw mut one);
+                outcome
+            };
+            if outcome != 0 {
+                return Err(outcome);
+            }
         }
         // SAFETY: the place is this function's.
         unsafe { callee::PMPI_Type_commit(&raw mut made) };
@@ -347,13 +365,26 @@ impl Drop for Section {
     }
 }
 
+/// How far each group of `each` places is from the one before it, in bytes, if all are alike.
+fn evenly_apart(places: &[i64], each: usize) -> Option<i64> {
+    if places.len() <= each {
+        return Some(0);
+    }
+    let apart = places[each] - places[0];
+    let mut pairs = places.iter().zip(&places[each..]);
+    pairs.all(|(a, b)| b - a == apart).then_some(apart)
+}
+
 /// Says why a section is refused, and calls the error handler for errors about no object.
 #[cold]
 pub fn refused(call: &str, code: c_int) -> c_int {
     const SELF: usize = 0x102;
     let why = match code {
         ERR_TYPE => "an array section with gaps needs a datatype without gaps",
-        _ => "this array section has gaps, which the call cannot take: pass a contiguous array",
+        _ => {
+            "this array section has gaps, which the call cannot take (too few elements, parts of \
+             elements, or partitions whose gaps differ): pass a contiguous array"
+        }
     };
     eprintln!("{call}: {why}");
     // SAFETY: the handle is predefined.
@@ -386,5 +417,14 @@ mod tests {
         assert_eq!(section.distances(4), [0, 8, 100, 108]);
         assert_eq!(section.distances(3), [0, 8, 100]);
         assert_eq!(array(4, &[(3, -4)]).distances(3), [0, -4, -8]);
+    }
+
+    #[test]
+    fn partitions_are_alike_or_not() {
+        assert_eq!(evenly_apart(&[0, 8, 16, 24], 2), Some(16));
+        assert_eq!(evenly_apart(&[0, -8, -16, -24, -32, -40], 2), Some(-16));
+        assert_eq!(evenly_apart(&[0, 4, 8, 100, 104, 108], 3), Some(100));
+        assert_eq!(evenly_apart(&[0, 4, 8, 100, 104, 108], 2), None);
+        assert_eq!(evenly_apart(&[0, 8, 16], 3), Some(0));
     }
 }
