@@ -9,9 +9,10 @@ use crate::source::Lines;
 use crate::threads;
 use crate::watch::Findings;
 use std::collections::BTreeMap;
+use wireup::collective;
 use wireup::layout::{State, WaitKind};
 use wireup::report::ranges;
-use wireup::waits::Unreceived;
+use wireup::waits::{self, Unreceived};
 
 /// What is known of ranks beside what they show.
 #[derive(Clone, Debug, Default)]
@@ -150,11 +151,43 @@ pub fn stuck(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> S
             "  rank {rank} has {line} (pthread_join, a lock)\n"
         ));
     }
+    out.push_str(&unlike(snapshots, findings));
     out.push_str(&unreceived(snapshots, findings));
     if let Some(ring) = &findings.ring {
         out.push_str(&format!("  each waits for the next: {}\n", arrows(ring)));
     }
     out
+}
+
+/// The collectives to which all have come that are needed, and in which they are stuck all the
+/// same.
+fn unlike(snapshots: &[RankSnapshot], findings: &Findings) -> String {
+    let is_stuck = |s: &&RankSnapshot| findings.all || findings.stuck.contains(&s.rank);
+    let waits = snapshots.iter().filter(is_stuck).flat_map(|s| &s.waits);
+    let there = waits.filter_map(|wait| {
+        let (shown, tag) = (&wait.shown, wait.shown.collective?);
+        let is_named = collective::parse(tag).is_some_and(|(kind, _)| {
+            !matches!(kind, collective::Kind::CHECK | collective::Kind::FILE)
+        });
+        let is_known = shown.peers.len() < waits::PEERS && !shown.is_elsewhere();
+        let key = (shown.context, tag);
+        (is_named && shown.kind == WaitKind::Collective).then_some((key, shown, is_known))
+    });
+    let mut all = BTreeMap::new();
+    for (key, shown, is_known) in there {
+        let entry = all.entry(key).or_insert((shown, true));
+        entry.1 &= is_known;
+    }
+    let absent = phrase::absent(snapshots);
+    let told = all.into_iter().filter_map(|(key, (shown, is_known))| {
+        let nobody = absent.get(&key).is_some_and(Vec::is_empty);
+        let (name, number) = phrase::collective(shown).filter(|_| nobody && is_known)?;
+        let place = phrase::place(shown);
+        Some(format!(
+            "  nobody is missing in {name} on {place} (collective no. {number}): the calls are not alike, in root, count or datatype (mpirun --check tells in which)\n"
+        ))
+    });
+    told.collect()
 }
 
 fn arrows(ring: &[u32]) -> String {
@@ -311,14 +344,21 @@ fn unreceived(snapshots: &[RankSnapshot], findings: &Findings) -> String {
             let guess = guess(snapshot, message)
                 .or_else(|| meant_for(snapshots, snapshot, message))
                 .map_or(String::new(), |why| format!(": {why}"));
-            let what = match message.is_partitioned {
-                true => ", partitioned",
-                false => "",
+            let (tag, what) = match collective::parse_agreement(message.tag) {
+                Some((call, tag)) => (tag, format!("of {call}")),
+                None if message.is_partitioned => {
+                    (message.tag, format!("{} bytes, partitioned", message.bytes))
+                }
+                None => (message.tag, format!("{} bytes", message.bytes)),
             };
-            rows.push(format!(
-                "  {verb}: at rank {}, from rank {}, tag {}, on {place}, {} bytes{what}{guess}\n",
-                snapshot.rank, message.source, message.tag, message.bytes
-            ));
+            let row = format!(
+                "  {verb}: at rank {}, from rank {}, tag {tag}, on {place}, {what}{guess}\n",
+                snapshot.rank, message.source
+            );
+            // A call says more than one thing.
+            if message.tag >= 0 || !rows.contains(&row) {
+                rows.push(row);
+            }
         }
     }
     left_out += rows.len().saturating_sub(MAX_ROWS);
@@ -341,6 +381,9 @@ pub fn bereft(snapshots: &[RankSnapshot], findings: &Findings, what: &Known) -> 
 
 /// Why this message is not what a receive of the rank asks for, where it nearly is.
 pub fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
+    if let Some((call, tag)) = collective::parse_agreement(message.tag) {
+        return guess_of_call(snapshot, message, call, tag);
+    }
     let receives = snapshot.waits.iter().map(|wait| &wait.shown);
     let receives = receives.filter(|wait| wait.kind == WaitKind::Receive && wait.tag != -2);
     for wanted in receives {
@@ -382,6 +425,34 @@ pub fn guess(snapshot: &RankSnapshot, message: &Unreceived) -> Option<String> {
         });
     }
     None
+}
+
+/// The same of a message of a call with a tag of the program's: the rank is in such a call, too.
+fn guess_of_call(
+    snapshot: &RankSnapshot,
+    message: &Unreceived,
+    call: &str,
+    tag: i32,
+) -> Option<String> {
+    let mut waits = snapshot.waits.iter();
+    let wanted = waits.find(|wait| {
+        let is_there = wait.shown.context & !1 == message.context;
+        is_there && wait.call == Some(call) && wait.shown.tag >= 0
+    });
+    let Some(wanted) = wanted else {
+        let rank = snapshot.rank;
+        return Some(format!("rank {rank} has not called it, or otherwise"));
+    };
+    let wanted = &wanted.shown;
+    let same_source = wanted.peer_rank == message.source.cast_signed();
+    match (same_source, wanted.tag == tag) {
+        (true, false) => Some(format!("tag {tag} came, tag {} is wanted", wanted.tag)),
+        (false, true) => Some(format!(
+            "it came from rank {}, rank {} is waited for",
+            message.source, wanted.peer_rank
+        )),
+        _ => None,
+    }
 }
 
 /// Which other rank waits for exactly such a message, if `at` has come to the wrong one.

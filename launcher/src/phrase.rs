@@ -455,7 +455,10 @@ fn lock(shown: &Shown, others: &Others, place: &str) -> String {
 
 fn in_collective(shown: &Shown, wait: &Wait, others: &Others, place: &str) -> String {
     let Some((name, number)) = collective(shown) else {
-        return format!(" on {place}");
+        return match shown.tag {
+            tag if tag >= 0 => format!(" for {}, tag {tag}, on {place}", peer(shown)),
+            _ => format!(" on {place}"),
+        };
     };
     let kind = match wait.call {
         Some(call) if call == name => String::new(),

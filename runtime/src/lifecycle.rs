@@ -241,6 +241,7 @@ fn join() -> Result<&'static Job> {
         if job.settings.check {
             heap::watch(given_back); // without the preloaded heap nothing is told
             lock::check_entries(check_thread);
+            raise::on_return(|text| warning::say(Topic::Error, text));
         }
     }
     group::set_here(rank, job.ranks());

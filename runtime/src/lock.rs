@@ -72,6 +72,20 @@ pub fn is_watched() -> bool {
     heed() & WATCHED != 0
 }
 
+/// Whether who calls is looked at.
+#[inline]
+#[must_use]
+pub fn is_checked() -> bool {
+    heed() & CHECKED != 0
+}
+
+/// Whether calls are recorded, or who calls is looked at.
+#[inline]
+#[must_use]
+pub fn is_watched_or_checked() -> bool {
+    heed() & (WATCHED | CHECKED) != 0
+}
+
 /// Whether messages are noted in a trace.
 #[inline]
 #[must_use]

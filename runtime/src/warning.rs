@@ -15,6 +15,8 @@ pub enum Topic {
     Type,
     /// A thread that calls what it must not.
     Thread,
+    /// An error that a call returns.
+    Error,
     /// What is left at `MPI_Finalize`.
     Left,
 }
@@ -25,6 +27,7 @@ impl Topic {
             Topic::Buffer => "buffer",
             Topic::Type => "type",
             Topic::Thread => "thread",
+            Topic::Error => "error",
             Topic::Left => "left",
         }
     }

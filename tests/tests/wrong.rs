@@ -158,6 +158,11 @@ fn habits_of_the_new_and_the_hurried() {
 }
 
 #[test]
+fn what_larger_codes_do() {
+    all_are_told("codes");
+}
+
+#[test]
 fn jobs_that_spawn_others() {
     all_are_told("spawned");
 }

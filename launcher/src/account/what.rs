@@ -10,6 +10,7 @@ use crate::source;
 use crate::verdict::{self, RankEnd};
 use crate::watch::Findings;
 use std::time::Duration;
+use wireup::collective;
 use wireup::layout::{AbortKind, State, WaitKind};
 use wireup::waits::Need;
 
@@ -223,9 +224,11 @@ pub fn report(
         let waits = waits.map(|(slot, one)| wait(one, known.lines.of(snapshot.rank, slot)));
         let unreceived = snapshot.unreceived.iter().map(|message| {
             let guess = explain::guess(snapshot, message);
+            let of_call = collective::parse_agreement(message.tag);
             Json::Object(vec![
                 ("source", message.source.into()),
-                ("tag", message.tag.into()),
+                ("tag", of_call.map_or(message.tag, |(_, tag)| tag).into()),
+                ("of_call", of_call.map(|(call, _)| call).into()),
                 ("on", message.place.as_str().into()),
                 ("bytes", message.bytes.into()),
                 ("partitioned", message.is_partitioned.into()),

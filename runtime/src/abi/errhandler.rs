@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use crate::handle::Kind;
-use crate::object::errhandler::{self, Function, Slot};
+use crate::object::errhandler::{self, Function};
 use crate::object::{error_code, raise, session, win};
 
 /// An error handler's function, whatever the kind of its object: handle types
@@ -68,7 +68,7 @@ export! {
     /// Section 9.3.3, error handlers for files.
     fn MPI_File_get_errhandler(file: MPI_File, errhandler: *mut MPI_Errhandler) on file {
         let used = match file {
-            MPI_FILE_NULL => Slot::new(errhandler::FILE_DEFAULT.with(|first| first.clone())).get()?,
+            MPI_FILE_NULL => errhandler::FILE_DEFAULT.with(|slot| slot.get())?,
             file => arg::file(file)?.errhandler.get()?,
         };
         arg::put(errhandler, "errhandler", MPI_Errhandler(used))
@@ -79,9 +79,7 @@ export! {
         if file != MPI_FILE_NULL {
             return arg::file(file)?.errhandler.set(Kind::File, errhandler.0);
         }
-        let handler = errhandler::for_kind(Kind::File, errhandler.0)?;
-        errhandler::FILE_DEFAULT.with(|default| *default = handler);
-        Ok(())
+        errhandler::FILE_DEFAULT.with(|slot| slot.set(Kind::File, errhandler.0))
     }
 
     /// Section 9.3.4, error handlers for sessions.

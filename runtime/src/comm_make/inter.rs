@@ -9,7 +9,7 @@ use super::intra::{NONE, bootstrap, of_this_job, only_intra, told_context};
 use super::sides::{PAIRS, build, is_first};
 use super::split::{self, Choice};
 use super::talk::{self, Circle, Topic};
-use super::{context, finish, me, set_hints};
+use super::{alike, context, finish, me, set_hints};
 use crate::error::Result;
 use crate::fail;
 use crate::handle::Raw;
@@ -203,6 +203,9 @@ pub fn intercomm_create(
     only_intra(&local)?;
     let leader = member(local_leader, &local.group, "local_leader")?;
     let circle = Circle::whole(&local, Kind::INTERCOMM_CREATE);
+    if alike::is_checked() {
+        alike::compare_leaders(&circle, leader)?;
+    }
     let new = connect::sides(&local, &circle, leader, &local.group, || {
         let peer = peer()?;
         Ok(Box::new(PeerWire {

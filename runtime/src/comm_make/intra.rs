@@ -1,7 +1,7 @@
 //! Intracommunicators made of a communicator or a group (MPI 5.0, section 7.4.2).
 
 use super::talk::{self, Circle, Topic};
-use super::{context, finish, inter, me, set_hints, subset};
+use super::{alike, context, finish, inter, me, set_hints, subset};
 use crate::error::{Class, Error, Result};
 use crate::fail;
 use crate::handle::Raw;
@@ -105,6 +105,11 @@ pub fn create(comm: &Arc<Comm>, group: &Group) -> Result<Raw> {
         return inter::create(&comm, group);
     }
     let tag = comm.begin_collective(Kind::COMM_CREATE).peers;
+    if alike::is_checked() {
+        let ranks = group.iter().filter_map(|proc| comm.group.rank_of(proc));
+        let ranks: Vec<u32> = ranks.collect();
+        alike::compare_groups(&Circle::all(&comm, tag), &tag.to_string(), &ranks)?;
+    }
     of_part(&comm, group, tag.0, None)
 }
 
@@ -134,10 +139,15 @@ fn of_part(comm: &Arc<Comm>, group: &Group, tag: i32, topology: Option<Topology>
         return Ok(comm::NULL);
     };
     let group = comm.group.reaching(group);
-    let mine = topology.as_ref().map_or(Vec::new(), Topology::to_words);
+    let mine = match &topology {
+        Some(topology) => topology.to_words(),
+        None => alike::group_words(&circle.ranks()),
+    };
     let (context, theirs) = agree_on(&circle, &mine)?;
-    if mine != theirs {
-        let call = collective::parse(tag).map_or_else(String::new, |(kind, _)| kind.name());
+    if topology.is_none() {
+        alike::same_group(&call_of(tag), &mine, &theirs, circle.rank(0))?;
+    } else if mine != theirs {
+        let call = call_of(tag);
         let (mine, theirs) = (topology::in_words(&mine), topology::in_words(&theirs));
         return Err(Error::mismatch(
             Class::TOPOLOGY,
@@ -150,6 +160,13 @@ fn of_part(comm: &Arc<Comm>, group: &Group, tag: i32, topology: Option<Topology>
     let mut new = Comm::new(context, circle.me(), group, None).beside(comm);
     new.topology = topology;
     finish(new, comm.errhandler.handler())
+}
+
+/// The call whose messages have this tag.
+fn call_of(tag: i32) -> String {
+    let by_group = || collective::parse_agreement(tag).map(|(call, _)| call.to_owned());
+    let of_all = collective::parse(tag).map(|(kind, _)| kind.name());
+    of_all.or_else(by_group).unwrap_or_default()
 }
 
 /// `MPI_Comm_create_from_group`: without a parent.
@@ -175,7 +192,10 @@ pub fn create_from_group(
             group::rank_in_world(me()?)
         );
     };
-    let new = Comm::new(agree(&circle)?, circle.me(), group.clone(), None);
+    let mine = alike::group_words(&circle.ranks());
+    let (context, theirs) = agree_on(&circle, &mine)?;
+    alike::same_group("MPI_Comm_create_from_group", &mine, &theirs, circle.rank(0))?;
+    let new = Comm::new(context, circle.me(), group.clone(), None);
     set_hints(&new, info);
     finish(new, handler)
 }

@@ -11,6 +11,7 @@
 //! keeps what these talk over ([`network`]: where jobs have several hosts); [`idup`] is the
 //! nonblocking duplicate.
 
+mod alike;
 pub mod bridges;
 pub mod connect;
 mod context;

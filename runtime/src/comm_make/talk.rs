@@ -12,7 +12,7 @@ use crate::object::group::Group;
 use crate::pml::collective::{self, Verdict, Watch};
 use crate::pml::{self, Buffer, Mode, Request};
 use std::sync::Arc;
-use wireup::collective::Kind;
+use wireup::collective::{Kind, agreement};
 
 const HEAD: usize = 64;
 const LEN: usize = 8;
@@ -33,7 +33,7 @@ pub(super) enum Topic {
 
 /// The tag of `topic`, kept apart by `number` from others that are under way.
 pub(super) fn tag(topic: Topic, number: i32) -> i32 {
-    i32::MIN | (topic as i32) << 29 | (number ^ number >> 29) & 0x1fff_ffff
+    agreement(topic as i32, number)
 }
 
 /// A number made of a string tag (FNV-1a).
@@ -199,6 +199,11 @@ impl Circle {
             None => member,
             Some(ranks) => ranks[member as usize],
         }
+    }
+
+    /// The ranks of all members in the communicator that they talk over.
+    pub(super) fn ranks(&self) -> Vec<u32> {
+        (0..self.size()).map(|member| self.rank(member)).collect()
     }
 
     fn send(&self, to: u32, bytes: &[u8]) -> Result<()> {

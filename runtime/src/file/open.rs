@@ -148,7 +148,7 @@ pub fn open(comm: &Arc<Comm>, spec: Result<OpenSpec>) -> Result<usize> {
         turn: Mutex::new(()),
         split: RefCell::default(),
         handle: Cell::new(file::NULL),
-        errhandler: errhandler::Slot::new(FILE_DEFAULT.with(|handler| handler.clone())),
+        errhandler: errhandler::Slot::new(FILE_DEFAULT.with(|slot| slot.handler())),
         info: RefCell::new(hints::taken(&spec.info)),
     })
 }

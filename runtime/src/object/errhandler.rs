@@ -79,7 +79,7 @@ unsafe impl Sync for Errhandler {}
 impl Slot {
     /// A slot that holds `handler`.
     #[must_use]
-    pub fn new(handler: Handler) -> Slot {
+    pub const fn new(handler: Handler) -> Slot {
         Slot {
             handler: RefCell::new(handler),
             is_set: Cell::new(false),
@@ -95,6 +95,11 @@ impl Slot {
     /// The handler, if the program has set it on this very object.
     pub(super) fn set_by_program(&self) -> Option<Handler> {
         self.is_set.get().then(|| self.handler())
+    }
+
+    /// Whether the program has set it on this very object.
+    pub(super) fn is_set(&self) -> bool {
+        self.is_set.get()
     }
 
     /// Puts `handler` in, from another object.
@@ -128,7 +133,7 @@ impl Slot {
 
 /// The handler of files that are not open (`MPI_FILE_NULL`), and the first one
 /// of each file (MPI 5.0, section 14.7).
-pub static FILE_DEFAULT: Local<Handler> = Local::new(Handler::Return);
+pub static FILE_DEFAULT: Local<Slot> = Local::new(Slot::new(Handler::Return));
 /// The handler before `MPI_Init`, after `MPI_Finalize` and in a program of sessions
 /// alone (`mpi_initial_errhandler`; MPI 5.0, section 9.3).
 static INITIAL: Local<Option<Handler>> = Local::new(None);

@@ -6,6 +6,7 @@ use crate::handle::{KIND, Kind, Raw};
 use crate::lock::{self, Local};
 use crate::object::errhandler::{FILE_DEFAULT, Handler, initial};
 use crate::object::{comm, error_code, file, group, session, win};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use wireup::layout::AbortKind;
 
@@ -50,6 +51,13 @@ pub fn on_abort(hook: AbortFn) {
     ABORT_HOOK.store(hook as *mut (), Ordering::Relaxed);
 }
 
+static RETURN_HOOK: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Has `warn` called for errors that are returned although the program has not asked for that.
+pub fn on_return(warn: fn(&str)) {
+    let _ = RETURN_HOOK.set(warn); // a process joins one job
+}
+
 /// Turns `error`, met in `call` (`MPI_Send`), into the code that the call
 /// returns, after the error handler of the object that it was about had its say.
 /// Does not return where that handler ends the job. No [`Local`] may be borrowed.
@@ -69,7 +77,11 @@ fn dispatch(subject: Subject, call: &str, error: &Error) -> i32 {
     let code = error.class().0;
     let (handler, subject) = handler_of(error.comm().map_or(subject, named));
     match handler {
-        Handler::Return => {}
+        Handler::Return => {
+            if let Some(warn) = RETURN_HOOK.get() {
+                tell(*warn, subject, call, error);
+            }
+        }
         Handler::Fatal | Handler::Abort => die(subject, call, error),
         Handler::User(user) => {
             let raw = raw_of(subject);
@@ -103,7 +115,7 @@ fn handler_of(subject: Subject) -> (Handler, Subject) {
         Subject::Comm(raw) => comm::find(raw).map(|comm| comm.errhandler.handler()),
         Subject::File(raw) => Some(match file::find(raw) {
             Some(file) => file.errhandler.handler(),
-            None => FILE_DEFAULT.with(|handler| handler.clone()),
+            None => FILE_DEFAULT.with(|slot| slot.handler()),
         }),
         Subject::Session(raw) => session::errhandler(raw),
         Subject::Win(raw) => win::find(raw).map(|win| win.errhandler.handler()),
@@ -128,9 +140,27 @@ fn of_the_world() -> Option<(Handler, Subject)> {
     }
 }
 
-fn die(subject: Subject, call: &str, error: &Error) -> ! {
-    let rank = group::here().map_or(String::new(), |_| format!("rank {} ", group::own_rank()));
-    let place = match subject {
+/// Tells of an error of a file, which the call returns although the program has set no handler
+/// for it: many a program does not look at what such calls return.
+fn tell(warn: fn(&str), subject: Subject, call: &str, error: &Error) {
+    let Subject::File(raw) = subject else { return };
+    let is_set = file::find(raw).is_some_and(|file| file.errhandler.is_set());
+    if is_set || FILE_DEFAULT.with(|slot| slot.is_set()) {
+        return;
+    }
+    let class = error_code::name(error.class().0).unwrap_or("an error code of the program's");
+    let text = format!(
+        "rank {}: {call}{} returns an error, and the job goes on: {} ({class})",
+        group::own_rank(),
+        place_of(subject),
+        error.text()
+    );
+    warn(&text);
+}
+
+/// The object, as errors name it.
+fn place_of(subject: Subject) -> String {
+    match subject {
         Subject::Comm(raw) => match comm::find(raw) {
             Some(comm) => {
                 let own = comm.rank;
@@ -152,7 +182,12 @@ fn die(subject: Subject, call: &str, error: &Error) -> ! {
         },
         Subject::Session(_) => " on a session".to_owned(),
         Subject::Nothing => String::new(),
-    };
+    }
+}
+
+fn die(subject: Subject, call: &str, error: &Error) -> ! {
+    let rank = group::here().map_or(String::new(), |_| format!("rank {} ", group::own_rank()));
+    let place = place_of(subject);
     let known = error_code::name(error.class().0);
     let class = known.map_or_else(|| format!("error code {}", error.class().0), str::to_owned);
     let text = format!("{rank}in {call}{place}: {} ({class})", error.text());

@@ -86,6 +86,9 @@ pub enum LockKind {
 pub struct Epochs {
     /// The last call of synchronization was a fence that another may follow.
     pub fence: bool,
+    /// With [`Epochs::fence`]: there was an access since, so that an epoch is open which only
+    /// another fence closes. Noted under the setting `check` alone.
+    pub fence_is_used: bool,
     /// The targets of `MPI_Win_start`.
     pub access: Option<Vec<u32>>,
     /// The origins of `MPI_Win_post` whose `MPI_Win_complete` was not seen yet.
@@ -109,6 +112,13 @@ impl Epochs {
     #[inline]
     pub fn allow_passive(&self, rank: u32) -> bool {
         self.all.is_some() || self.has_locked(rank)
+    }
+
+    /// A fence was called, or another call of synchronization: `succeeds` tells whether another
+    /// fence may follow.
+    pub fn set_fence(&mut self, succeeds: bool) {
+        self.fence = succeeds;
+        self.fence_is_used = false;
     }
 
     /// Whether any epoch has `rank` as a target.

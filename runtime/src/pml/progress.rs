@@ -1,6 +1,7 @@
 //! Progress and waiting.
 
 use crate::lock;
+use crate::object::comm::ContextId;
 use crate::pml::active::Active;
 use crate::pml::arrival::arrived;
 use crate::pml::engine::{Engine, with_engine};
@@ -11,6 +12,7 @@ use crate::pml::short;
 use crate::pml::transport::{Inbox, Transport};
 use crate::pml::waiter::{Stage, should_give_way, tell_threads};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use wireup::collective;
 use wireup::layout::WaitKind;
 
 /// Messages taken from one peer before the next is looked at.
@@ -244,16 +246,19 @@ pub fn wait_or(
 /// few, and how many there are. Partitioned ones come last.
 fn unasked(most: usize) -> (Vec<Arrived>, usize) {
     with_engine(|engine| {
-        let queues = engine.core.matching.all();
-        // Odd contexts are the collectives'.
-        let queues = queues.filter(|(context, _)| context.0.is_multiple_of(2));
         let (mut shown, mut all) = (Vec::new(), 0);
-        for (context, queues) in queues {
-            all += queues.unexpected.len();
+        for (context, queues) in engine.core.matching.all() {
+            let own = ContextId(context.0 & !1);
+            let is_own = own == context; // odd contexts are the collectives'
+            let told = move |tag: i32| is_own || collective::parse_agreement(tag).is_some();
+            let messages = || queues.unexpected.messages().filter(move |m| told(m.1));
+            all += match is_own {
+                true => queues.unexpected.len(),
+                false => messages().count(),
+            };
             let room = most - shown.len();
-            let messages = queues.unexpected.messages().take(room);
-            shown.extend(messages.map(|(source, tag, message)| Arrived {
-                context,
+            shown.extend(messages().take(room).map(|(source, tag, message)| Arrived {
+                context: own,
                 source,
                 tag,
                 bytes: message.len as u64,

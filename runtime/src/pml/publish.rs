@@ -16,6 +16,7 @@ use crate::stack;
 use crate::trace;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use wireup::collective;
 use wireup::layout::{CALL_OVER, OTHER_JOB, RankRecord, WaitKind, far_peer};
 use wireup::segment::Segment;
 use wireup::waits::{self, Beyond, Need, SLOTS, Unreceived, Wait, WaitBlock};
@@ -259,7 +260,8 @@ static OWNERS: Local<[u64; SLOTS]> = Local::new([0; SLOTS]);
 /// The number of the wait whose collective the record shows, or 0.
 static COLLECTIVE: AtomicU64 = AtomicU64::new(0);
 
-/// A message that has come and that no receive has asked for.
+/// A message that has come and that no receive has asked for: the program's, or one of a call
+/// with a tag of the program's ([`collective::parse_agreement`]).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
     pub(super) context: ContextId,
@@ -456,10 +458,12 @@ fn described(what: WaitFor, ranks: u32) -> Wait {
         group.rank_of(Proc(peer)).map(u32::cast_signed)
     };
     let named = datatype::predefined(what.datatype);
-    // Odd context ids are the collectives', whose tags are nobody's business.
+    // Odd context ids are the collectives', whose tags are nobody's business, but for those
+    // that the program has given.
+    let given = collective::parse_agreement(own.tag).map_or(-2, |(_, tag)| tag);
     let is_window = known.as_ref().is_some_and(|known| !known.has_tags);
     let (kind, tag) = match what.context & 1 {
-        1 if own.kind != WaitKind::Other => (WaitKind::Collective, -2),
+        1 if own.kind != WaitKind::Other => (WaitKind::Collective, given),
         1 => (own.kind, -2),
         // A lock's tag is the rank that is locked.
         _ if matches!(own.kind, WaitKind::LockExclusive | WaitKind::LockShared) => {
@@ -557,14 +561,18 @@ pub(super) fn place_and_rank(
 
 /// The program's messages among these, with their communicators in words: source, tag, place.
 pub(super) fn of_the_program(messages: Vec<Arrived>) -> Vec<(u32, i32, String)> {
-    let own = messages.into_iter().filter_map(|message| {
-        let context = message.context;
-        let place = match place(context) {
-            Some(place) => place.has_tags.then_some(place.name)?,
-            None => format!("a communicator that is freed (context {})", context.0),
-        };
-        Some((message.source, message.tag, place))
-    });
+    let of_program = |message: &Arrived| message.tag >= 0;
+    let own = messages
+        .into_iter()
+        .filter(of_program)
+        .filter_map(|message| {
+            let context = message.context;
+            let place = match place(context) {
+                Some(place) => place.has_tags.then_some(place.name)?,
+                None => format!("a communicator that is freed (context {})", context.0),
+            };
+            Some((message.source, message.tag, place))
+        });
     own.collect()
 }
 

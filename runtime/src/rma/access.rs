@@ -56,6 +56,9 @@ pub(super) fn resolve(win: &Win, target: &Target<'_>, within: AllowedEpochs) -> 
     if lock::is_watched() {
         record(win, target);
     }
+    if lock::is_checked() && !win.epochs.borrow().allow_passive(target.rank) {
+        win.epochs.borrow_mut().fence_is_used = true;
+    }
     if win.flavor == Flavor::Dynamic {
         return in_attached(win, target);
     }

@@ -55,6 +55,14 @@ pub(super) fn locked(epochs: &Epochs) -> Option<String> {
     Some(format!("MPI_Win_lock has locked rank {rank}"))
 }
 
+/// A fence's epoch that is in use in words, for an error; known under the setting `check` alone.
+pub(super) fn fenced(epochs: &Epochs) -> Option<String> {
+    let is_open = epochs.fence && epochs.fence_is_used;
+    is_open.then(|| {
+        "there were accesses since MPI_Win_fence, and no fence has completed them".to_owned()
+    })
+}
+
 /// Waits for all members.
 ///
 /// # Errors
@@ -114,7 +122,7 @@ pub fn fence(win: &Win, succeeds: bool) -> Result<()> {
     }
     let outcome = settle(win, None);
     let all_here = barrier(win);
-    win.epochs.borrow_mut().fence = succeeds;
+    win.epochs.borrow_mut().set_fence(succeeds);
     outcome.and(all_here)
 }
 
@@ -131,11 +139,14 @@ pub fn post(win: &Win, group: &Group) -> Result<()> {
             win.label()
         );
     }
+    if let Some(open) = fenced(&win.epochs.borrow()) {
+        fail!(RMA_SYNC, "{} cannot be posted: {open}", win.label());
+    }
     for origin in &origins {
         send(win, *origin, Notice::Post)?;
     }
     let mut epochs = win.epochs.borrow_mut();
-    epochs.fence = false;
+    epochs.set_fence(false);
     epochs.exposure = Some(origins);
     Ok(())
 }
@@ -149,6 +160,7 @@ pub fn start(win: &Win, group: &Group) -> Result<()> {
     {
         let epochs = win.epochs.borrow();
         let open = locked(&epochs).or_else(|| epochs.access.as_ref().and_then(|_| open(&epochs)));
+        let open = open.or_else(|| fenced(&epochs));
         if let Some(open) = open {
             fail!(RMA_SYNC, "{} cannot be started: {open}", win.label());
         }
@@ -157,7 +169,7 @@ pub fn start(win: &Win, group: &Group) -> Result<()> {
         receive(win, *target, Notice::Post)?;
     }
     let mut epochs = win.epochs.borrow_mut();
-    epochs.fence = false;
+    epochs.set_fence(false);
     epochs.access = Some(targets);
     Ok(())
 }

@@ -335,7 +335,10 @@ fn reach_all(
 /// `raw` is no window.
 pub fn free(raw: usize) -> Result<()> {
     let win = win::get(raw)?;
-    if let Some(open) = active::open(&win.epochs.borrow()) {
+    let epochs = win.epochs.borrow();
+    let open = active::open(&epochs).or_else(|| active::fenced(&epochs));
+    drop(epochs);
+    if let Some(open) = open {
         return Err(Error::new(
             Class::RMA_SYNC,
             format!("{} cannot be freed: {open}", win.label()),

@@ -44,8 +44,8 @@ impl<'a> Direct<'a> {
         let is_inside = start < part.size && len <= part.size - start;
         let is_run = len > 0 && datatype.is_contiguous();
         let is_mapped = part.reach == PartReach::Mapped && win.flavor != Flavor::Dynamic;
-        // Under --profile the long way counts the access.
-        let is_short = is_mapped && !lock::is_watched();
+        // Under --profile and --check the long way takes note of the access.
+        let is_short = is_mapped && !lock::is_watched_or_checked();
         let allowed = is_inside && is_run && is_short && win.epochs.borrow().allow(rank);
         allowed.then(|| Direct {
             win,

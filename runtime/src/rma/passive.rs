@@ -32,7 +32,7 @@ pub fn lock(win: &Win, target: u32, hold: LockKind) -> Result<()> {
     {
         // Before it is held: another thread that asks too gets an error.
         let mut epochs = win.epochs.borrow_mut();
-        epochs.fence = false;
+        epochs.set_fence(false);
         epochs.locks.push((target, hold));
     }
     if win.is_far(target) {
@@ -78,7 +78,7 @@ pub fn lock_all(win: &Win, hold: LockKind) -> Result<()> {
     may_lock(win, None)?;
     {
         let mut epochs = win.epochs.borrow_mut();
-        epochs.fence = false;
+        epochs.set_fence(false);
         epochs.all = Some(hold);
     }
     if win.remote.is_some() {
@@ -207,7 +207,7 @@ fn may_lock(win: &Win, target: Option<u32>) -> Result<()> {
         _ => active::locked(&epochs),
     };
     let what = target.map_or_else(|| "all ranks".to_owned(), |rank| format!("rank {rank}"));
-    if let Some(open) = open {
+    if let Some(open) = open.or_else(|| active::fenced(&epochs)) {
         fail!(
             RMA_SYNC,
             "{what} of {} cannot be locked: {open}",

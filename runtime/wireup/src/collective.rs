@@ -151,7 +151,8 @@ impl Kind {
     pub const fn is_rooted(self) -> bool {
         let operation = self.0 & !FORMS;
         let rooted = operation >= Kind::BCAST.0 && operation <= Kind::SCATTERV.0;
-        self.0 < FORMS && (rooted || operation == Kind::REDUCE.0)
+        let meets = self.0 >= Kind::COMM_ACCEPT.0 && self.0 <= Kind::COMM_SPAWN_MULTIPLE.0;
+        meets || self.0 < FORMS && (rooted || operation == Kind::REDUCE.0)
     }
 
     /// For the second of two edges between the same neighbours.
@@ -217,6 +218,29 @@ pub fn parse(tag: i32) -> Option<(Kind, u32)> {
     Some((Kind(code).first(), tag & NUMBER))
 }
 
+/// Calls whose messages carry a tag of the program's, from topic 0 on. Their tags are negative,
+/// so that they never meet those of collectives.
+const TAGGED: [&str; 2] = ["MPI_Comm_create_group", "MPI_Intercomm_create"];
+
+/// The bits of such a tag that hold a number.
+const TAGGED_BITS: u32 = 29;
+
+/// A tag of messages by which a part of a communicator agrees on something: what about, below 4,
+/// and a number that keeps it apart from others that are under way.
+#[must_use]
+pub const fn agreement(topic: i32, number: i32) -> i32 {
+    let low = (1 << TAGGED_BITS) - 1;
+    i32::MIN | topic << TAGGED_BITS | (number ^ number >> TAGGED_BITS) & low
+}
+
+/// The call and the program's tag, of a tag that [`agreement`] has made with such a tag.
+#[must_use]
+pub fn parse_agreement(tag: i32) -> Option<(&'static str, i32)> {
+    let bits = tag & i32::MAX;
+    let call = TAGGED.get(usize::try_from(bits >> TAGGED_BITS).ok()?)?;
+    (tag < -2).then_some((call, bits & ((1 << TAGGED_BITS) - 1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,5 +285,19 @@ mod tests {
         assert!(Kind::REDUCE.is_rooted() && Kind::SCATTERV.nonblocking().is_rooted());
         assert!(!Kind::BARRIER.is_rooted() && !Kind::COMM_DUP.is_rooted());
         assert!(Kind::COMM_DUP.is_blocking() && !Kind::COMM_IDUP.is_blocking());
+    }
+
+    #[test]
+    fn tags_of_agreements_say_what_they_are_about() {
+        assert_eq!(
+            parse_agreement(agreement(0, 5)),
+            Some(("MPI_Comm_create_group", 5))
+        );
+        assert_eq!(
+            parse_agreement(agreement(1, 0)),
+            Some(("MPI_Intercomm_create", 0))
+        );
+        assert_eq!(parse_agreement(agreement(2, 5)), None);
+        assert_eq!([5, -1, -2].map(parse_agreement), [None; 3]);
     }
 }
