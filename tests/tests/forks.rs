@@ -78,6 +78,16 @@ fn what_is_mapped_over_frozen_memory_stays() {
 }
 
 #[test]
+fn frozen_memory_is_shared_again_once_no_child_has_it() {
+    Job::of("fork_frozen").args(["back"]).ranks(2).passes();
+}
+
+#[test]
+fn frozen_memory_that_peers_were_told_of_stays_as_it_is() {
+    Job::of("fork_frozen").args(["stays"]).ranks(2).passes();
+}
+
+#[test]
 #[ignore = "hours"]
 fn two_million_forks_remaps_and_frees() {
     for seed in 1..=8 {

@@ -7,6 +7,7 @@
 //! lib.rs     when it is active; what the runtime calls
 //! malloc.rs  malloc, free and their kin
 //! mmap.rs    mmap, munmap, mremap, madvise, mprotect, mlockall, munlockall
+//! wait.rs    wait, waitpid and their kin
 //! watch.rs   tells the runtime of memory that is given back (mpirun --check)
 //! system.rs  the C library's malloc, by names that nobody hides
 //! ```
@@ -24,6 +25,7 @@ btl_shm::export_fork!();
 mod malloc;
 mod mmap;
 mod system;
+mod wait;
 mod watch;
 
 use btl_shm::region::adopt;
@@ -145,6 +147,7 @@ fn pointer(addr: usize) -> *mut c_void {
 /// Runs when the library is loaded, before the program and its libraries start.
 extern "C" fn at_load() {
     system::find();
+    wait::find();
     let alone = heap::getenv(heap::ALONE).is_some_and(|value| value == "1");
     if alone || is_linked_with_mpi() {
         start(true);

@@ -115,15 +115,27 @@ impl Allocator {
         if self.inside(start, end) != Some((start, end)) || self.window.is_private() {
             return false;
         }
-        let space = self.space();
+        let mut space = self.space();
         let pages = self.window.pages();
+        self.thaw_for_peers(&mut space, start, end);
         let is_shared = owns(&space, start, end)
             && space.protected.first_in(start, end).is_none()
             && !pages.is_frozen(start, end);
         if is_shared {
             pages.exposed.set(start, end);
+        } else {
+            pages.tell(start, end);
         }
         is_shared
+    }
+
+    /// Brings frozen memory back into reach of which peers are told for the first time, where
+    /// that can be ([`super::thaw`]).
+    fn thaw_for_peers(&self, space: &mut Space, start: usize, end: usize) {
+        let pages = self.window.pages();
+        if pages.is_frozen(start, end) && !pages.told.any(start, end) {
+            freeze::bring_back(&self.window, space, start, end);
+        }
     }
 
     /// Notes that peers may know of what a range has of the window: they are told of
@@ -134,13 +146,15 @@ impl Allocator {
         let Some((mut next, end)) = self.inside(start, end) else {
             return true;
         };
-        let _space = self.space();
+        let mut space = self.space();
         let pages = self.window.pages();
+        self.thaw_for_peers(&mut space, next, end);
         let mut all = true;
         while next < end {
             let (stop, frozen) = pages.frozen.run(next, end);
-            if !frozen {
-                pages.exposed.set(next, stop);
+            match frozen {
+                true => pages.tell(next, stop),
+                false => pages.exposed.set(next, stop),
             }
             all &= !frozen;
             next = stop;
@@ -320,7 +334,7 @@ impl Allocator {
         }
         // SAFETY: whole pages of the caller's range.
         unsafe { self.window.release(first, last - first) }?;
-        self.window.pages().exposed.clear(first, last);
+        self.window.pages().forget(first, last);
         // SAFETY: the parts of pages at both ends of the caller's range.
         unsafe {
             at(start).write_bytes(0, first - start);

@@ -5,6 +5,7 @@
 //! Best fit over the standard library's trees, whose nodes are small, so that
 //! they come from the system's malloc and never from here.
 
+use super::sys;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an extent is.
@@ -184,5 +185,43 @@ impl Extents {
     /// All extents, by address.
     pub fn iter(&self) -> impl Iterator<Item = Extent> + '_ {
         self.by_start.iter().map(|(s, (e, state))| (*s, *e, *state))
+    }
+}
+/// Calls `each` with the runs of pages in `from..to` (whole pages) that are in use: those
+/// of blocks and of mappings. A page of which a part is in use counts.
+pub fn in_use(
+    (extents, over): (&Extents, &Extents),
+    from: usize,
+    to: usize,
+    each: &mut dyn FnMut(usize, usize),
+) {
+    let page = sys::page();
+    let mut run = from..from;
+    let mut add = |start: usize, end: usize| {
+        let (start, end) = (start / page * page, end.next_multiple_of(page).min(to));
+        if start <= run.end {
+            run.end = run.end.max(end);
+        } else {
+            if run.start < run.end {
+                each(run.start, run.end);
+            }
+            run = start..end;
+        }
+    };
+    let mut next = from;
+    while next < to {
+        let (start, end, state) = extents
+            .first_in(next, to)
+            .unwrap_or((to, to, State::Foreign));
+        if next < start && over.first_in(next, start).is_none() {
+            add(next, start); // no extent is there, so that the program has blocks in it
+        }
+        if state == State::Mapped {
+            add(start, end);
+        }
+        next = end;
+    }
+    if run.start < run.end {
+        each(run.start, run.end);
     }
 }

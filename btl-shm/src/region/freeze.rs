@@ -17,17 +17,13 @@
 //! process has memory locked or pinned (`mlock`, a network card, `io_uring`): pages must
 //! not be exchanged under those.
 
-use super::extents::{Extents, State};
+use super::extents::{State, in_use};
+use super::process::{Condition, condition, each_own};
 use super::space::Space;
 use super::window::Window;
-use super::{lines, sys};
-use crate::recall::{self, say};
-use nix::fcntl::{self, OFlag};
-use nix::sys::stat::Mode;
+use super::{lines, sys, thaw};
+use crate::recall;
 use nix::time::ClockId;
-use std::ffi::CStr;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -44,10 +40,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause, where looks find nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
+/// A program that forks again so soon after its memory came back does so often.
+const OFTEN: Duration = Duration::from_secs(2);
+
 /// Before a fork: makes private what peers know nothing of. It allocates nothing, and
 /// needs no lock but the one of `space`. Where something is refused, more is copied.
 pub fn freeze(window: &Window, space: &mut Space) {
-    if window.is_private() || has_pinned() || window.is_locked() {
+    if window.is_private() || condition() == Condition::Pinned || window.is_locked() {
         return;
     }
     let Some(file) = recall::file_of_range(window.base()) else {
@@ -68,6 +67,8 @@ pub fn freeze(window: &Window, space: &mut Space) {
         return;
     }
     forks.pause = PAUSE;
+    forks.process = std::process::id();
+    forks.frozen_at = now();
     let (pages, mut left) = (window.pages(), MOST_RUNS);
     // Without /proc everything is copied.
     let _ = lines::each(c"/proc/self/maps", &mut |line| {
@@ -83,8 +84,7 @@ pub fn freeze(window: &Window, space: &mut Space) {
                 let is_free = protected.first_in(next, stop).is_none();
                 if !exposed && is_free && stop - next >= LEAST_RUN {
                     left -= 1;
-                    let at = line.offset + (next - line.start) as u64;
-                    if !make_private(next, stop - next, fd, at) {
+                    if !make_private(window, next, stop - next, fd) {
                         left = 0;
                         return;
                     }
@@ -97,64 +97,9 @@ pub fn freeze(window: &Window, space: &mut Space) {
     });
 }
 
-/// Calls `each` with the runs of pages in `from..to` (whole pages) that are in use: those
-/// of blocks and of mappings. A page of which a part is in use counts.
-fn in_use(
-    (extents, over): (&Extents, &Extents),
-    from: usize,
-    to: usize,
-    each: &mut dyn FnMut(usize, usize),
-) {
-    let page = sys::page();
-    let mut run = from..from;
-    let mut add = |start: usize, end: usize| {
-        let (start, end) = (start / page * page, end.next_multiple_of(page).min(to));
-        if start <= run.end {
-            run.end = run.end.max(end);
-        } else {
-            if run.start < run.end {
-                each(run.start, run.end);
-            }
-            run = start..end;
-        }
-    };
-    let mut next = from;
-    while next < to {
-        let (start, end, state) = extents
-            .first_in(next, to)
-            .unwrap_or((to, to, State::Foreign));
-        if next < start && over.first_in(next, start).is_none() {
-            add(next, start); // no extent is there, so that the program has blocks in it
-        }
-        if state == State::Mapped {
-            add(start, end);
-        }
-        next = end;
-    }
-    if run.start < run.end {
-        each(run.start, run.end);
-    }
-}
-
-/// Maps `len` bytes at `start` privately, which are shared pages of the file at `at` now.
-fn make_private(start: usize, len: usize, fd: i32, at: u64) -> bool {
-    let Ok(offset) = libc::off_t::try_from(at) else {
-        return false;
-    };
-    let place = libc::MAP_FIXED | libc::MAP_NORESERVE;
-    // SAFETY: the same pages of the same file as before, with the same access.
-    let done = unsafe { sys::mmap(start, len, sys::RW, place | libc::MAP_PRIVATE, fd, offset) };
-    if done.is_err() {
-        // Some kernels have taken the old mapping away by then: it is made again.
-        // SAFETY: as above.
-        let back = unsafe { sys::mmap(start, len, sys::RW, place | libc::MAP_SHARED, fd, offset) };
-        if back.is_err() && !is_mapped(start) {
-            say(format_args!(
-                "memory is lost: mmap of {len} bytes at {start:#x} was refused"
-            ));
-            // SAFETY: ends the process.
-            unsafe { libc::abort() };
-        }
+/// Maps `len` bytes at `start` privately, which are shared pages of the file now.
+fn make_private(window: &Window, start: usize, len: usize, fd: i32) -> bool {
+    if !window.map_again(fd, start, len, libc::MAP_PRIVATE) {
         return false;
     }
     // Core dumps hold a private mapping of a file once it has a page of its own.
@@ -164,32 +109,9 @@ fn make_private(start: usize, len: usize, fd: i32, at: u64) -> bool {
     true
 }
 
-/// Whether a page is mapped.
-fn is_mapped(start: usize) -> bool {
-    let mut there = 0u8;
-    let place = std::ptr::without_provenance_mut(start);
-    // SAFETY: mincore writes one byte for one page, and nothing if it is not mapped.
-    unsafe { libc::mincore(place, sys::page(), (&raw mut there).cast()) == 0 }
-}
-
-/// Whether memory of this process is locked or pinned, or that cannot be known.
-fn has_pinned() -> bool {
-    let mut text = [0u8; 4096];
-    let Some(n) = read(c"/proc/self/status", 0, &mut text) else {
-        return true;
-    };
-    let is_zero = |name: &[u8]| {
-        let mut lines = text[..n].split(|c| *c == b'\n');
-        let line = lines.find_map(|line| line.strip_prefix(name));
-        line.is_some_and(|rest| !rest.iter().any(|c| (b'1'..=b'9').contains(c)))
-    };
-    !is_zero(b"VmLck:") || !is_zero(b"VmPin:")
-}
-
-/// Reads what a file has from offset `at` on, without allocation.
-fn read(name: &CStr, at: u64, into: &mut [u8]) -> Option<usize> {
-    let file = fcntl::open(name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-    File::from(file).read_at(into, at).ok()
+fn now() -> Duration {
+    let now = ClockId::CLOCK_MONOTONIC_COARSE.now();
+    now.map_or(Duration::ZERO, Duration::from)
 }
 
 /// Gives back what was freed of frozen memory and what lies under pages that have a copy,
@@ -198,10 +120,10 @@ pub fn look(window: &Window, space: &mut Space) {
     if !window.pages().have_frozen() || window.is_private() {
         return;
     }
-    let now = ClockId::CLOCK_MONOTONIC_COARSE.now();
-    let now = now.map_or(Duration::ZERO, Duration::from);
+    let now = now();
     let pause = space.forks.pause.max(PAUSE);
-    if now.saturating_sub(space.forks.looked) < pause {
+    // A child of vfork is in this memory as well.
+    if now.saturating_sub(space.forks.looked) < pause || !is_ours(space) {
         return;
     }
     let found = give_back(window, space);
@@ -225,9 +147,59 @@ pub fn give_back(window: &Window, space: &mut Space) -> bool {
     if changed && space.forks.none_lives() {
         // Also what the kernel has refused before.
         found |= revive(window, space, window.base(), window.end());
+        found |= thaw_all(window, space);
         drop_doubles(window);
     }
     found
+}
+
+/// Whether this is the process that has frozen memory.
+fn is_ours(space: &Space) -> bool {
+    space.forks.process == std::process::id()
+}
+
+/// Makes all memory in use shared again that can be. Not at once where the program has forked
+/// a moment ago and does so again and again: what is shared has to be frozen for each fork.
+fn thaw_all(window: &Window, space: &mut Space) -> bool {
+    let now = now();
+    if !window.thaws() || now.saturating_sub(space.forks.frozen_at) < space.forks.patience {
+        return false;
+    }
+    let found = thaw::thaw(window, space, window.base(), window.end(), thaw::SHORT);
+    if found {
+        let is_soon = now.saturating_sub(space.forks.thawed_at) < OFTEN;
+        let longer = (space.forks.patience * 2).clamp(PAUSE, LONGEST_PAUSE);
+        space.forks.patience = if is_soon { longer } else { Duration::ZERO };
+        space.forks.thawed_at = now;
+    }
+    found
+}
+
+/// After the process has seen a child end: brings memory back that no child has any more. It
+/// allocates nothing, and may be called by a signal handler.
+pub fn child_ended(window: &Window, space: &mut Space) {
+    if window.is_private() || !is_ours(space) {
+        return;
+    }
+    space.forks.pause = PAUSE;
+    if space.forks.change() {
+        space.forks.dismiss();
+        if space.forks.none_lives() && thaw_all(window, space) {
+            drop_doubles(window);
+        }
+    }
+}
+
+/// Before peers are told of a range for the first time: brings what is frozen of it back, if
+/// no child has it.
+pub(super) fn bring_back(window: &Window, space: &mut Space, start: usize, end: usize) {
+    if !window.thaws() || window.is_private() || !is_ours(space) || !space.forks.change() {
+        return;
+    }
+    space.forks.dismiss();
+    let page = sys::page();
+    let (start, end) = (start / page * page, end.next_multiple_of(page));
+    thaw::thaw(window, space, start, end, usize::MAX);
 }
 
 /// Makes the whole pages of the frozen extents in a range shared again: whether there were
@@ -240,6 +212,7 @@ fn revive(window: &Window, space: &mut Space, start: usize, end: usize) -> bool 
         let (from, to) = (from.next_multiple_of(page), to / page * page);
         if state == State::Frozen && from < to && window.make_shared(from, to - from).is_ok() {
             window.pages().frozen.clear(from, to);
+            window.pages().told.clear(from, to);
             space.extents.change(from, to, State::Sealed);
             found = true;
         }
@@ -260,40 +233,6 @@ fn drop_doubles(window: &Window) {
         if line.shared || line.file != file || from >= to {
             return;
         }
-        let mut copied = from..from;
-        each_own(from, to, &mut |start, end| {
-            if start != copied.end {
-                window.punch(copied.start, copied.end);
-                copied = start..start;
-            }
-            copied.end = end;
-        });
-        window.punch(copied.start, copied.end);
+        each_own(from, to, &mut |start, end| window.punch(start, end));
     });
-}
-
-/// Calls `each` with pages of `from..to` of which this process has a copy of its own.
-fn each_own(from: usize, to: usize, each: &mut dyn FnMut(usize, usize)) {
-    const PRESENT: u64 = 1 << 63;
-    const SWAPPED: u64 = 1 << 62;
-    /// Of a file, or shared.
-    const FILE: u64 = 1 << 61;
-    let page = sys::page();
-    let mut text = [0u8; 4096];
-    let mut next = from;
-    while next < to {
-        let want = ((to - next) / page * 8).min(text.len());
-        let at = (next / page * 8) as u64;
-        let Some(n @ 8..) = read(c"/proc/self/pagemap", at, &mut text[..want]) else {
-            return;
-        };
-        for entry in text[..n / 8 * 8].chunks_exact(8) {
-            let entry = u64::from_ne_bytes(entry.try_into().unwrap_or_default());
-            let own = entry & (PRESENT | SWAPPED) != 0 && entry & FILE == 0;
-            if own {
-                each(next, next + page);
-            }
-            next += page;
-        }
-    }
 }

@@ -21,7 +21,7 @@ use wireup::handover::Handover;
 use wireup::heap::HeapFile;
 use wireup::layout::{RankRecord, RegionKind};
 use wireup::segment::Segment;
-use wireup::settings::Settings;
+use wireup::settings::{Arm, Settings};
 
 /// Set, for tests: a program that is no rank gets a heap file of its own.
 pub const ALONE: &str = "LARIAT_HEAP_ALONE";
@@ -103,6 +103,9 @@ fn open(get: impl Fn(&str) -> Option<String>, early: bool) -> Result<Heap, Refus
         (segment, handover.rank, file)
     };
     let window = Window::claim(&segment, rank, &file)?;
+    if !matches!(settings.arm, Arm::Auto | Arm::Shared) {
+        window.stay_frozen(); // ranks look for nothing in the heap file before they tell of it
+    }
     let allocator = Allocator::new(window)
         .map_err(|why| Refusal::System("mmap of the table", why.to_string()))?;
     let hooks = recall::Hooks {
@@ -372,6 +375,20 @@ pub fn fork_freeze() {
                 freeze::freeze(window, &mut space);
             }
         }
+    }
+}
+
+/// After the process has seen a child end: looks for memory that no child has any more, if the
+/// heap is not at work just now.
+pub fn child_ended() {
+    let Some(heap) = here() else {
+        return;
+    };
+    let allocator = &heap.allocator;
+    if allocator.window().pages().have_frozen()
+        && let Some(mut space) = allocator.try_space()
+    {
+        freeze::child_ended(allocator.window(), &mut space);
     }
 }
 

@@ -237,7 +237,7 @@ fn discard_run(heap: &Allocator, start: usize, end: usize) {
     };
     let mut space = heap.space();
     if state == State::Sealed {
-        heap.window().pages().exposed.clear(start, end);
+        heap.window().pages().forget(start, end);
     }
     space.extents.change(start, end, state);
 }

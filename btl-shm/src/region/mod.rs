@@ -19,6 +19,8 @@
 //! classes.rs        … the sizes of blocks
 //! mappings.rs     mmap and its like, for anonymous memory in the window
 //! freeze.rs       before a fork: what peers know nothing of becomes private
+//! process.rs      … what the kernel says of the process
+//! thaw.rs         … and is shared again, once no child has it
 //! pages.rs        … what is known of each page
 //! locked.rs       mlockall, for what of it is the program's
 //! sys.rs          system calls on mappings
@@ -37,11 +39,13 @@ pub mod mappings;
 pub mod maps;
 pub mod objects;
 pub mod pages;
+mod process;
 pub mod report;
 pub mod shelf;
 pub mod space;
 pub mod static_data;
 pub mod sys;
 pub mod table;
+mod thaw;
 pub mod window;
 pub mod witness;

@@ -7,7 +7,11 @@
 //!   ([`super::freeze`]), so that parent and child each write a copy of their own, and is
 //!   out of peers' reach.
 //!
-//! No page is both. Bits are set and cleared under the lock of the space, and read without
+//! * *Told*: a peer may have been told an address in it while it, or a page beside it, was out
+//!   of reach. Such peers write it by system calls, so that it stays as it is
+//!   ([`super::thaw`]).
+//!
+//! No page is exposed and frozen. Bits are set and cleared under the lock of the space, and read without
 //! it where a stale «no» does no harm.
 
 use super::sys;
@@ -140,6 +144,8 @@ pub struct Pages {
     /// A fork has made the page private.
     pub frozen: Bits,
     any_frozen: AtomicBool,
+    /// A peer may know an address in the page, and reaches it by system calls.
+    pub told: Bits,
 }
 
 impl Pages {
@@ -149,6 +155,7 @@ impl Pages {
             exposed: Bits::new(base, len)?,
             frozen: Bits::new(base, len)?,
             any_frozen: AtomicBool::new(false),
+            told: Bits::new(base, len)?,
         })
     }
 
@@ -162,6 +169,19 @@ impl Pages {
     #[inline]
     pub fn is_frozen(&self, start: usize, end: usize) -> bool {
         self.have_frozen() && start < end && self.frozen.any(start, end)
+    }
+
+    /// Notes that peers may know of a range that they do not reach by the file.
+    pub fn tell(&self, start: usize, end: usize) {
+        if !self.told.all(start, end) {
+            self.told.set(start, end);
+        }
+    }
+
+    /// Notes that what is in a range is new: no peer knows of it.
+    pub fn forget(&self, start: usize, end: usize) {
+        self.exposed.clear(start, end);
+        self.told.clear(start, end);
     }
 
     /// Notes that the pages of a range are frozen.

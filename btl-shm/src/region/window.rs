@@ -11,7 +11,7 @@
 
 use super::pages::Pages;
 use super::sys::{self, HUGE};
-use crate::recall;
+use crate::recall::{self, say};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
@@ -133,6 +133,8 @@ pub struct Window {
     /// The end of what core dumps may hold; only ever rises.
     dumped: AtomicUsize,
     private: AtomicBool,
+    /// Whether frozen memory may become shared again ([`super::thaw`]).
+    thaws: AtomicBool,
     /// Whether what is opened is to be locked (`mlockall(MCL_FUTURE)`).
     locked: AtomicBool,
     /// Whether huge pages are for those who ask for them.
@@ -205,6 +207,7 @@ impl Window {
             offsets,
             dumped: AtomicUsize::new(base),
             private: AtomicBool::new(false),
+            thaws: AtomicBool::new(true),
             locked: AtomicBool::new(false),
             huge: huge_on_advice(),
             file,
@@ -250,6 +253,16 @@ impl Window {
         &self.visible.pages
     }
 
+    /// Whether frozen memory may become shared again.
+    pub(super) fn thaws(&self) -> bool {
+        self.thaws.load(Ordering::Relaxed)
+    }
+
+    /// Leaves frozen memory as it is until it is freed: peers are told of memory unasked.
+    pub fn stay_frozen(&self) {
+        self.thaws.store(false, Ordering::Relaxed); // before anybody asks
+    }
+
     /// Whether what is opened is locked in memory.
     pub fn is_locked(&self) -> bool {
         self.locked.load(Ordering::Relaxed)
@@ -261,7 +274,7 @@ impl Window {
     }
 
     /// Where in the file the byte at an address is.
-    fn offset(&self, addr: usize) -> libc::off_t {
+    pub(super) fn offset(&self, addr: usize) -> libc::off_t {
         let at = self.offsets.start + (addr - self.base) as u64;
         libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX)
     }
@@ -273,6 +286,40 @@ impl Window {
         // SAFETY: the callers' pages, which nobody uses.
         unsafe { sys::mmap(start, len, libc::PROT_NONE, flags, fd, self.offset(start)) }?;
         self.punch_at(fd, start, len)
+    }
+
+    /// Maps pages of the window anew at their place, as `kind` says: `MAP_SHARED` or
+    /// `MAP_PRIVATE`, the other of which they are now. False: they stay so.
+    pub(super) fn map_again(&self, fd: RawFd, start: usize, len: usize, kind: i32) -> bool {
+        let at = self.offset(start);
+        let place = libc::MAP_FIXED | libc::MAP_NORESERVE;
+        // SAFETY: the same pages of the same file as before, with the same access.
+        if unsafe { sys::mmap(start, len, sys::RW, place | kind, fd, at) }.is_ok() {
+            return true;
+        }
+        if !has_page(start) {
+            // Some kernels have taken the old mapping away by then: it is made again.
+            let other = libc::MAP_SHARED ^ libc::MAP_PRIVATE ^ kind;
+            // SAFETY: as above.
+            if unsafe { sys::mmap(start, len, sys::RW, place | other, fd, at) }.is_err() {
+                say(format_args!(
+                    "memory is lost: mmap of {len} bytes at {start:#x} was refused"
+                ));
+                // SAFETY: ends the process.
+                unsafe { libc::abort() };
+            }
+        }
+        false
+    }
+
+    /// Makes pages that a fork had made private shared again, with what is in the file.
+    pub(super) fn share_again(&self, fd: RawFd, start: usize, len: usize) -> bool {
+        if !self.map_again(fd, start, len, libc::MAP_SHARED) {
+            return false;
+        }
+        self.pages().frozen.clear(start, start + len);
+        self.advise_huge(start, len);
+        true
     }
 
     /// Gives the file's pages behind private ones back. Where that is refused they stay.
@@ -334,11 +381,8 @@ impl Window {
         }
         // SAFETY: more access than before hurts nobody.
         unsafe { sys::mprotect(start, len, sys::RW) }?;
-        if one && self.huge && len >= HUGE_LEAST {
-            let first = start.next_multiple_of(HUGE);
-            let last = (start + len) / HUGE * HUGE;
-            // SAFETY: no contents are lost by this advice. Without it, pages are small.
-            drop(unsafe { sys::madvise(first, last - first, libc::MADV_HUGEPAGE) });
+        if one {
+            self.advise_huge(start, len);
         }
         let dumped = self.dumped.load(Ordering::Relaxed);
         if start + len > dumped {
@@ -356,6 +400,16 @@ impl Window {
             drop(sys::lock(start, len));
         }
         Ok(())
+    }
+
+    /// Asks for huge pages where a range is long and the machine gives them on advice.
+    fn advise_huge(&self, start: usize, len: usize) {
+        if self.huge && len >= HUGE_LEAST {
+            let first = start.next_multiple_of(HUGE);
+            let last = (start + len) / HUGE * HUGE;
+            // SAFETY: no contents are lost by this advice. Without it, pages are small.
+            drop(unsafe { sys::madvise(first, last - first, libc::MADV_HUGEPAGE) });
+        }
     }
 
     /// Notes whether what is opened from now on is to be locked in memory.
@@ -454,6 +508,14 @@ impl Drop for Window {
         // SAFETY: whoever drops a window has nothing in it any more.
         drop(unsafe { sys::munmap(self.base, self.end() - self.base) });
     }
+}
+
+/// Whether a page is mapped.
+fn has_page(start: usize) -> bool {
+    let mut there = 0u8;
+    let place = std::ptr::without_provenance_mut(start);
+    // SAFETY: mincore writes one byte for one page, and nothing if it is not mapped.
+    unsafe { libc::mincore(place, sys::page(), (&raw mut there).cast()) == 0 }
 }
 
 /// Puts fresh private pages in the place of others.

@@ -59,6 +59,14 @@ pub struct Forks {
     pub looked: Duration,
     /// How long it takes at least until it looks again.
     pub pause: Duration,
+    /// The process that has frozen memory.
+    pub process: u32,
+    /// When memory was frozen last.
+    pub frozen_at: Duration,
+    /// When frozen memory was made shared again last.
+    pub thawed_at: Duration,
+    /// How long memory stays frozen at least.
+    pub patience: Duration,
 }
 
 impl Forks {
