@@ -2,7 +2,7 @@
 //!
 //! There is one queue of completions. Both sides read it: [`Net`] to get buffers back,
 //! [`Inbox`] for what has arrived; each leaves to the other what is the other's. Room for
-//! messages is posted as two large buffers, which libfabric fills from the front.
+//! messages is posted as a few large buffers, which libfabric fills from the front.
 
 use crate::api::{Context, FI_MULTI_RECV, FI_RECV, fi_cq_data_entry};
 use crate::cell::{CELL, Cell};
@@ -16,8 +16,11 @@ use std::rc::Rc;
 
 /// Bytes of a buffer for arriving messages.
 const ROOM: usize = 1 << 20;
-/// How many there are.
-const ROOMS: usize = 2;
+/// How many of these libfabric always has, if it can: `net` in 1.17 reads no more from some
+/// peers for ever once it had none for several of them.
+const ROOMS: usize = 3;
+/// The most there are, where messages come faster than they are taken.
+const MOST_ROOMS: usize = 64;
 /// The most buffers for messages that are being sent.
 const SENDING: usize = 32;
 /// Completions that are read together.
@@ -67,6 +70,17 @@ struct Room {
     untaken: usize,
     /// Whether libfabric puts no more messages there.
     used_up: bool,
+}
+
+impl Room {
+    /// A room that is to be posted.
+    fn new(number: usize) -> Room {
+        Room {
+            buffer: Buffer::new(ROOM, number, false),
+            untaken: 0,
+            used_up: true,
+        }
+    }
 }
 
 /// A buffer for a message that is being sent.
@@ -203,6 +217,19 @@ impl Endpoint {
         }
         self.rooms[number].used_up |= entry.flags & FI_MULTI_RECV != 0;
         self.post_again(number);
+        if self.rooms[number].used_up {
+            self.post_more();
+        }
+    }
+
+    /// Posts a further room where there are too few.
+    fn post_more(&mut self) {
+        let posted = self.rooms.iter().filter(|room| !room.used_up).count();
+        if posted < ROOMS && self.rooms.len() < MOST_ROOMS {
+            let number = self.rooms.len();
+            self.rooms.push(Room::new(number));
+            self.post_again(number);
+        }
     }
 
     /// Heeds a peer that asks to be spared, or no more. `false`: this is another message.
@@ -407,11 +434,7 @@ impl Net {
             )));
         }
         let address = fabric.name()?;
-        let rooms = (0..ROOMS).map(|number| Room {
-            buffer: Buffer::new(ROOM, number, false),
-            untaken: 0,
-            used_up: true,
-        });
+        let rooms = (0..ROOMS).map(Room::new);
         let mut endpoint = Endpoint {
             inject_size: fabric.inject_size().min(SHORT),
             fabric,
@@ -699,7 +722,7 @@ impl Inbox {
     fn next(&mut self) -> Result<Option<Arrival>, NetError> {
         let endpoint = &mut *self.endpoint.borrow_mut();
         if endpoint.waiting.is_empty() {
-            (0..ROOMS).for_each(|room| endpoint.post_again(room));
+            (0..endpoint.rooms.len()).for_each(|room| endpoint.post_again(room));
             endpoint.drain()?;
         }
         Ok(endpoint.waiting.pop_front())
@@ -749,6 +772,8 @@ impl Inbox {
             let Some(cell) = bytes.first_chunk::<CELL>().map(Cell::read) else {
                 return goes_on;
             };
+            // In the cell is the sender's number in its circle.
+            let cell = Cell { sender, ..cell };
             goes_on &= self.hand_on(&cell, &bytes, handler);
         }
     }

@@ -23,6 +23,7 @@ fn folder(name: &str) -> Folder {
 fn windows() {
     let Some(hosts) = Hosts::up(2) else { return };
     job(&hosts, "win_hosts", &[2, 2]).args(["20"]).passes();
+    job(&hosts, "win_hosts", &[2, 4]).args(["20"]).passes();
     job(&hosts, "win_access", &[2, 1]).args(["30"]).passes();
     job(&hosts, "win_flush", &[1, 2]).args(["30"]).passes();
     job(&hosts, "win_errors", &[1, 1]).passes();

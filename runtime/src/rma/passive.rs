@@ -231,7 +231,9 @@ fn may_lock(win: &Win, target: Option<u32>) -> Result<()> {
     Ok(())
 }
 
-/// Takes the locks of these ranks: those on other hosts are asked all at once.
+/// Takes the locks of these ranks, one after the other. Whoever waits for one holds none of a
+/// higher rank: an exclusive lock that is waited for holds up later shared ones, so that two
+/// processes that took several in different orders could wait for each other.
 ///
 /// # Errors
 /// There is no memory for a message.
@@ -241,19 +243,18 @@ fn acquire_all(win: &Win, targets: Range<u32>, hold: LockKind) -> Result<()> {
         return Ok(());
     }
     let ask = Ask::Lock(hold == LockKind::Exclusive);
-    let far = targets.clone().filter(|target| win.is_far(*target));
-    let asked = far.map(|target| pending::ask(win, target, ask, nothing(), None));
-    let asked = asked.collect::<Result<Vec<_>>>()?;
-    for target in targets.filter(|target| !win.is_far(*target)) {
-        acquire(win, target, hold);
-    }
-    let mut outcome = Ok(());
-    for access in asked {
+    for target in targets {
+        if !win.is_far(target) {
+            acquire(win, target, hold);
+            continue;
+        }
+        let access = pending::ask(win, target, ask, nothing(), None)?;
         pml::wait(|| access.waits_for(), || access.is_done());
-        outcome = outcome.and(access.finish());
+        let outcome = access.finish();
         pending::forget(win, &access);
+        outcome?;
     }
-    outcome
+    Ok(())
 }
 
 /// A lock is about no memory.
