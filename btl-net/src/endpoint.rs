@@ -7,7 +7,7 @@
 use crate::api::{Context, FI_MULTI_RECV, FI_RECV, fi_cq_data_entry};
 use crate::cell::{CELL, Cell};
 use crate::fabric::{Attempt, EMPTY, Fabric, Options};
-use crate::{NetError, PIECE};
+use crate::{NetError, PIECE, Version};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::RawFd;
@@ -16,9 +16,13 @@ use std::rc::Rc;
 
 /// Bytes of a buffer for arriving messages.
 const ROOM: usize = 1 << 20;
-/// How many of these libfabric always has, if it can: `net` in 1.17 reads no more from some
-/// peers for ever once it had none for several of them.
+/// How many of these libfabric has at least.
 const ROOMS: usize = 3;
+/// How many old versions have. Where 1.17 has none, and several peers have sent something, it
+/// reads nothing more from some of them, for ever; 2.5 does not do that.
+const ROOMS_OF_OLD: usize = 16;
+/// The first version that is not old in this way, as far as was tried.
+const RESUMES: Version = Version { major: 2, minor: 0 };
 /// The most there are, where messages come faster than they are taken.
 const MOST_ROOMS: usize = 64;
 /// The most buffers for messages that are being sent.
@@ -31,6 +35,14 @@ const SPARE: u8 = u8::MAX;
 const STATE: u8 = u8::MAX - 1;
 /// The longest message that is written on the stack.
 const SHORT: usize = 192;
+
+/// Rooms that libfabric of this version is to have at least.
+fn least_rooms(version: Version) -> usize {
+    match version < RESUMES {
+        true => ROOMS_OF_OLD,
+        false => ROOMS,
+    }
+}
 
 /// Memory that libfabric reads or fills until an operation is over, so that it is never
 /// moved.
@@ -222,10 +234,14 @@ impl Endpoint {
         }
     }
 
-    /// Posts a further room where there are too few.
+    /// Posts further rooms where there are too few.
     fn post_more(&mut self) {
+        let least = least_rooms(self.fabric.version());
         let posted = self.rooms.iter().filter(|room| !room.used_up).count();
-        if posted < ROOMS && self.rooms.len() < MOST_ROOMS {
+        for _ in posted..least {
+            if self.rooms.len() == MOST_ROOMS || self.failed.is_some() {
+                break;
+            }
             let number = self.rooms.len();
             self.rooms.push(Room::new(number));
             self.post_again(number);
@@ -434,7 +450,7 @@ impl Net {
             )));
         }
         let address = fabric.name()?;
-        let rooms = (0..ROOMS).map(Room::new);
+        let rooms = (0..least_rooms(fabric.version())).map(Room::new);
         let mut endpoint = Endpoint {
             inject_size: fabric.inject_size().min(SHORT),
             fabric,
@@ -452,7 +468,7 @@ impl Net {
             presses: false,
             failed: None,
         };
-        (0..ROOMS).for_each(|number| endpoint.post_again(number));
+        (0..endpoint.rooms.len()).for_each(|number| endpoint.post_again(number));
         if let Some(why) = endpoint.failed.take() {
             return Err(why);
         }

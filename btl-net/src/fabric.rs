@@ -62,6 +62,11 @@ pub(crate) enum Attempt {
 }
 
 impl Fabric {
+    /// The version of libfabric.
+    pub(crate) fn version(&self) -> Version {
+        self.library.version
+    }
+
     pub(crate) fn open(options: &Options, least_room: usize) -> Result<Fabric, NetError> {
         let library = load()?;
         let mut new = Fabric {
