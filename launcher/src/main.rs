@@ -26,7 +26,7 @@
 //! verdict, oom            whether a rank's end is a failure, and why
 //! watch, stuck, threads   who can never go on
 //! deadlock    what is told of those
-//! explain, phrase         the report of who waits for whom
+//! explain, unreceived, phrase   the report of who waits for whom
 //! source, python, outside where in the source ranks wait; what they do outside of MPI
 //! warnings    what ranks warn of
 //! tool, mpir  ranks in a debugger or checker; what debuggers find in mpirun
@@ -111,6 +111,7 @@ mod top;
 mod topology;
 mod tree;
 mod tune;
+mod unreceived;
 mod verdict;
 mod warnings;
 mod watch;

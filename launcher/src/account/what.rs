@@ -7,6 +7,7 @@ use crate::reap::ExitStatus;
 use crate::say::{self, rank_in_job};
 use crate::snapshot::{Abort, RankSnapshot, Wait};
 use crate::source;
+use crate::unreceived;
 use crate::verdict::{self, RankEnd};
 use crate::watch::Findings;
 use std::time::Duration;
@@ -223,7 +224,7 @@ pub fn report(
         let waits = snapshot.waits.iter().enumerate();
         let waits = waits.map(|(slot, one)| wait(one, known.lines.of(snapshot.rank, slot)));
         let unreceived = snapshot.unreceived.iter().map(|message| {
-            let guess = explain::guess(snapshot, message);
+            let guess = unreceived::guess(snapshot, message);
             let of_call = collective::parse_agreement(message.tag);
             Json::Object(vec![
                 ("source", message.source.into()),
